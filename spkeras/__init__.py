@@ -1,0 +1,48 @@
+"""spkeras: trained Keras CNNs become spiking networks, with proof.
+
+    snn = spkeras.convert(cnn, x_train[:1000], timesteps=64)
+    result = spkeras.evaluate(snn, x_test, y_test)
+    snn.save("snn.h5")
+
+Importing this package is light: Keras is loaded by the first name that needs it.
+"""
+
+import importlib
+from typing import Any
+
+from spkeras import registration
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "convert": "spkeras.convert",
+    "evaluate": "spkeras.convert",
+    "verify": "spkeras.verify",
+    "inspect": "spkeras.frontend.verdict",
+    "load_model": "spkeras.frontend.files",
+    "read_model": "spkeras.frontend.files",
+    "configure": "spkeras.snn.spike_loop",
+    "Stream": "spkeras.simulate",
+    "IntegrateFire": "spkeras.layers",
+    "SpikeLoop": "spkeras.snn.spike_loop",
+    "SpkerasError": "spkeras.errors",
+}
+_NAMES = {"inspect": "inspect_layers"}
+
+__all__ = ["__version__", *_HOMES]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'spkeras' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), _NAMES.get(name, name))
+    # Over the submodule of the same name, which the import has just put there.
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+registration.when_keras_is_imported()

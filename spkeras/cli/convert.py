@@ -1,0 +1,67 @@
+"""`spkeras convert`."""
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spkeras.cli import options
+from spkeras.cli.files import check_output, read_cnn, write_whole
+from spkeras.cli.messages import note
+from spkeras.cli.progress import progress
+
+SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+@click.command()
+@click.argument("model", type=options.MODEL)
+@click.option("-o", "--output", type=click.Path(path_type=Path),
+              help="The spiking network, .keras or .h5.  [default: MODEL_snn.keras here]")  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@options.data_options("train", 1000)
+@options.conversion_options
+@options.simulation_options
+@options.model_options
+def command(
+    model: Path,
+    output: Path | None,
+    force: bool,
+    data: options.DataChoice,
+    architecture: Path | None,
+    replace: tuple[tuple[str, str], ...],
+    **chosen: Any,
+) -> None:
+    """Turn a trained CNN into a spiking network.
+
+    The CNN runs once over training samples, which say how large its activations become;
+    its thresholds and weights are set from that.
+    """
+    output = output or Path(f"{model.stem}_snn.keras")
+    check_output(output, SUFFIXES, "--output", force)
+    import spkeras
+
+    cnn = read_cnn(model, architecture, replace)
+    for change in cnn.changes:
+        note(f"{model}: {change}")
+    samples = data.read(cnn.model)
+    with progress("calibrating") as told:
+        snn = spkeras.convert(cnn.model, samples.inputs, progress=told, **options.given(**chosen))
+    write_whole(output, snn.save)
+    _tell(model, cnn.writer, samples, snn)
+    click.echo(f"wrote {output} ({output.stat().st_size / 1e3:.0f} kB)")
+    click.echo(f"next: spkeras evaluate {shlex.quote(str(output))} {data.words()}")
+
+
+def _tell(model: Path, writer: str, samples: Any, snn: Any) -> None:
+    """What was done, in the words of the graph itself."""
+    from spkeras.snn.spike_loop import loop_of
+
+    loop = loop_of(snn)
+    click.echo(f"{model}: written by {writer}")
+    click.echo(f"calibrated on {samples.samples} samples of {samples.name}")
+    settings = {**loop.graph.settings, **loop.settings}
+    shown = ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None)
+    click.echo(f"T = {loop.timesteps}, {loop.schedule}, {shown}")
+    for text in loop.graph.notes:
+        click.echo(f"  - {text}")

@@ -1,0 +1,53 @@
+"""The `spkeras` command: finds its subcommands when asked, and words all errors."""
+
+import importlib
+from typing import Any
+
+import click
+
+from spkeras import __version__
+from spkeras.cli.quiet import quieten
+from spkeras.errors import SpkerasError
+
+# Name of the command: module whose `command` it is.
+COMMANDS = {
+    "convert": "spkeras.cli.convert",
+    "evaluate": "spkeras.cli.evaluate",
+    "inspect": "spkeras.cli.inspect",
+    "verify": "spkeras.cli.verify",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of this name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
+        return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; what a user can cure becomes one message and exit code 1."""
+        try:
+            return super().invoke(ctx)
+        except SpkerasError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=LazyGroup)
+@click.version_option(__version__, prog_name="spkeras")
+def main() -> None:
+    """Turn trained Keras CNNs into spiking networks, and measure what they are worth.
+
+    \b
+    spkeras inspect model.h5                       what will convert, and what will not
+    spkeras convert model.h5 --data train.npz      writes model_snn.keras
+    spkeras evaluate model_snn.keras --data test.npz
+    """
+    quieten()

@@ -1,0 +1,61 @@
+"""`spkeras inspect`."""
+
+from collections import Counter
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from spkeras.cli import options
+from spkeras.cli.files import read_cnn
+from spkeras.cli.messages import show, show_json
+
+
+@click.command()
+@click.argument("model", type=options.MODEL)
+@options.json_option
+@options.model_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    model: Path,
+    as_json: bool,
+    architecture: Path | None,
+    replace: tuple[tuple[str, str], ...],
+) -> None:
+    """Tell what becomes of each layer, and why; exit code 1 if one is refused."""
+    import spkeras
+
+    loaded = read_cnn(model, architecture, replace)
+    layers = spkeras.inspect(loaded.model)
+    refused = any(layer.verdict == "refused" for layer in layers)
+    record = {
+        "model": loaded.model.name,
+        "writer": loaded.writer,
+        "changes": list(loaded.changes),
+        "convertible": not refused,
+        "parameters": loaded.model.count_params(),
+        "macs": sum(layer.macs for layer in layers),
+        "layers": [asdict(layer) for layer in layers],
+    }
+    if as_json:
+        show_json(record)
+    else:
+        _show(model, record, layers)
+    ctx.exit(1 if refused else 0)
+
+
+def _show(path: Path, record: dict[str, Any], layers: Any) -> None:
+    from spkeras.report import verdict_table
+
+    click.echo(f"{path}: written by {record['writer']}")
+    for change in record["changes"]:
+        click.echo(f"  - {change}")
+    show([verdict_table(layers)])
+    verdicts = Counter(layer.verdict for layer in layers)
+    counted = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+    click.echo(
+        f"\n{len(layers)} layers: {counted}; {record['parameters']} parameters, "
+        f"{record['macs']} multiply-accumulates per sample"
+    )

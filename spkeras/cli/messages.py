@@ -1,0 +1,39 @@
+"""What is said on stderr, and tables on stdout."""
+
+import json
+import shutil
+import sys
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from spkeras.report import Table
+
+# Wide enough for the tables; nobody resizes a pipe.
+_PIPE = 160
+
+
+def note(text: str) -> None:
+    """A sentence that a user should read."""
+    click.secho(f"note: {text}", err=True, fg="cyan")
+
+
+def warn(text: str) -> None:
+    """A sentence that a user must read."""
+    click.secho(f"warning: {text}", err=True, fg="yellow")
+
+
+def show(tables: Iterable["Table"]) -> None:
+    """Tables on stdout, as wide as the terminal."""
+    from spkeras.report import to_text
+
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else _PIPE
+    click.echo(to_text(tables, width, terminal))
+
+
+def show_json(record: dict[str, Any]) -> None:
+    """A record of plain values on stdout."""
+    click.echo(json.dumps(record, indent=2, allow_nan=False))

@@ -1,0 +1,230 @@
+"""Options that several commands share."""
+
+import functools
+import shlex
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from spkeras.cli.messages import note
+
+if TYPE_CHECKING:
+    from spkeras.data import Data
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+# The library's own values, written out since importing it takes seconds; a test compares them.
+RECIPES = ("ecc",)
+NEURONS = ("binary", "signed", "burst", "signed_burst")
+RESETS = ("subtract", "zero")
+READOUTS = ("membrane", "spikes")
+CODINGS = ("constant", "regular", "bernoulli")
+SCHEDULES = ("clock_driven", "layer_synchronous")
+
+MODEL = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class Numbers(click.ParamType[tuple[float, ...]]):
+    """One number, or several separated by commas."""
+
+    name = "numbers"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[float, ...]:
+        """Numbers of a text such as "0.49,0.48,0.45"."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return tuple(float(part) for part in str(value).split(","))
+        except ValueError:
+            self.fail(f"{value!r} is not a number or numbers separated by commas", param, ctx)
+
+
+class Replacement(click.ParamType[tuple[str, str]]):
+    """LAYER=SPEC."""
+
+    name = "layer=spec"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        """Layer name and what stands for it."""
+        if isinstance(value, tuple):
+            return value
+        layer, sign, spec = str(value).partition("=")
+        if not (layer and sign and spec):
+            self.fail(f"{value!r} is not of the form LAYER=SPEC", param, ctx)
+        return layer, spec
+
+
+@dataclass(frozen=True)
+class DataChoice:
+    """Which samples a user asked for, and in which range of values."""
+
+    spec: str
+    part: str
+    samples: int | None
+    scale: float | None
+    mean: tuple[float, ...] | None
+    std: tuple[float, ...] | None
+
+    def read(self, model: Any) -> "Data":
+        """The samples as a Keras model wants them; their notes go to stderr."""
+        from spkeras.data import fit_inputs, read_data
+
+        read = read_data(
+            self.spec,
+            part=self.part,
+            samples=self.samples,
+            scale=self.scale,
+            mean=self.mean,
+            std=self.std,
+            image_size=tuple(model.inputs[0].shape[1:]),
+        )
+        data = fit_inputs(read, model)
+        for text in data.notes:
+            note(text)
+        return data
+
+    def words(self) -> str:
+        """The same choice as command line options, without the number of samples."""
+        given = [("--data", self.spec)]
+        if self.scale is not None:
+            given.append(("--scale", f"{self.scale:g}"))
+        for option, numbers in (("--mean", self.mean), ("--std", self.std)):
+            if numbers is not None:
+                given.append((option, ",".join(f"{number:g}" for number in numbers)))
+        return " ".join(f"{option} {shlex.quote(value)}" for option, value in given)
+
+
+def data_options(part: str, samples: int | None) -> Callable[[Command], Command]:
+    """--data and what says how to read it, given to the command as one `data`."""
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def wrapped(
+            *args: Any,
+            data: str,
+            samples: int | None,
+            scale: float | None,
+            mean: tuple[float, ...] | None,
+            std: tuple[float, ...] | None,
+            **rest: Any,
+        ) -> Any:
+            choice = DataChoice(data, part, samples, scale, mean, std)
+            return command(*args, data=choice, **rest)
+
+        for option in reversed(_data_options(part, samples)):
+            wrapped = option(wrapped)
+        return wrapped  # type: ignore[return-value]
+
+    return decorate
+
+
+def _data_options(part: str, samples: int | None) -> list[Callable[[Any], Any]]:
+    shown = str(samples) if samples else "all"
+    positive = click.FloatRange(min=0, min_open=True)
+    return [
+        click.option(
+            "--data",
+            required=True,
+            metavar="DATA",
+            help=f"Samples, {part} part: an .npz file, a folder of class folders of images, "
+            "'digits', or the name of a keras.datasets set.",
+        ),
+        click.option(
+            "--samples",
+            type=click.IntRange(min=1),
+            default=samples,
+            help=f"How many samples, spread evenly over the part.  [default: {shown}]",
+        ),
+        click.option(
+            "--scale", type=positive, help="Divide inputs by this: 255 for pixels of 0..255."
+        ),
+        click.option(
+            "--mean", type=Numbers(), help="Subtract this; one number or one per channel."
+        ),
+        click.option("--std", type=Numbers(), help="Divide by this after --mean."),
+        click.option(
+            "--batch-size",
+            type=click.IntRange(min=1),
+            default=100,
+            show_default=True,
+            help="Most samples at once; memory depends on it.",
+        ),
+    ]
+
+
+def model_options(command: Command) -> Command:
+    """--architecture and --replace, for files that do not hold a whole model."""
+    command = click.option(
+        "--replace",
+        type=Replacement(),
+        multiple=True,
+        help="What stands for a layer that is code; may be given again.",
+    )(command)
+    return click.option(
+        "--architecture",
+        type=MODEL,
+        help="JSON of model.to_json(), if MODEL holds weights only.",
+    )(command)
+
+
+def simulation_options(command: Command) -> Command:
+    """--schedule, --stagger and --coding."""
+    for option in (
+        click.option(
+            "--coding",
+            type=click.Choice(CODINGS),
+            help="Input as a constant current, regular spikes or random spikes.",
+        ),
+        click.option(
+            "--stagger",
+            type=click.IntRange(min=0),
+            help="Steps by which each layer starts after the one before it.",
+        ),
+        click.option(
+            "--schedule",
+            type=click.Choice(SCHEDULES),
+            help="Spikes cross all layers at each step, or each layer waits for its window.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def conversion_options(command: Command) -> Command:
+    """What says how a CNN becomes a spiking network."""
+    for option in reversed(_conversion_options()):
+        command = option(command)
+    return command
+
+
+def _conversion_options() -> list[Callable[[Any], Any]]:
+    share = click.FloatRange(0, 100, min_open=True)
+    at_least_1 = click.IntRange(min=1)
+    return [
+        click.option("--timesteps", type=at_least_1, default=64, show_default=True, help="T."),
+        click.option("--recipe", type=click.Choice(RECIPES), default="ecc", show_default=True),
+        click.option("--percentile", type=share, help="Share of activations below a scale, in %."),
+        click.option("--per-channel/--per-layer", default=None, help="One scale per channel."),
+        click.option("--neuron", type=click.Choice(NEURONS), default="binary", show_default=True),
+        click.option("--limit", type=at_least_1, help="Most spikes a step, for burst neurons."),
+        click.option("--reset", type=click.Choice(RESETS), help="What a spike takes away."),
+        click.option("--alpha", type=click.FloatRange(0, 1), help="Share of a level in advance."),
+        click.option("--readout", type=click.Choice(READOUTS), help="Where the answer is read."),
+        click.option("--weight-bits", type=at_least_1, help="Round weights to so many bits."),
+        click.option("--seed", type=int, help="Of random input spikes."),
+    ]
+
+
+json_option = click.option("as_json", "--json", is_flag=True, help="Print JSON and nothing else.")
+
+
+def given(**options: Any) -> dict[str, Any]:
+    """The options that a user set."""
+    return {name: value for name, value in options.items() if value is not None}

@@ -1,0 +1,52 @@
+"""`spkeras verify`."""
+
+from pathlib import Path
+
+import click
+
+from spkeras.cli import options
+from spkeras.cli.files import read_cnn, read_snn
+from spkeras.cli.messages import show, show_json
+from spkeras.cli.progress import progress
+
+
+@click.command()
+@click.argument("cnn", type=options.MODEL)
+@click.argument("snn", type=options.MODEL)
+@options.data_options("test", 200)
+@click.option("--timesteps", type=click.IntRange(min=1), help="T, instead of the network's own.")
+@options.json_option
+@options.model_options
+def command(
+    cnn: Path,
+    snn: Path,
+    data: options.DataChoice,
+    batch_size: int,
+    timesteps: int | None,
+    as_json: bool,
+    architecture: Path | None,
+    replace: tuple[tuple[str, str], ...],
+) -> None:
+    """Hold a spiking network against the CNN it came from, layer by layer."""
+    import spkeras
+
+    source, network = read_cnn(cnn, architecture, replace), read_snn(snn)
+    samples = data.read(network)
+    with progress("verifying") as told:
+        result = spkeras.verify(
+            source.model,
+            network,
+            samples.inputs,
+            timesteps=timesteps,
+            batch_size=batch_size,
+            progress=told,
+        )
+    if as_json:
+        show_json({"data": data.spec, **result.to_dict()})
+        return
+    from spkeras.report import findings, verification_tables
+
+    show(verification_tables(result))
+    click.echo("")
+    for text in findings(result):
+        click.echo(text)

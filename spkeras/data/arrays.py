@@ -1,0 +1,62 @@
+"""Samples from .npz files."""
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spkeras.data.samples import ALLOWED, Data, checked, fallback_note, other, spread
+from spkeras.errors import DataError
+
+
+def read_npz(path: Path, part: str, samples: int | None) -> Data:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise DataError(f"{path}: is a single array (.npy); save x and y with np.savez")
+            return _from_arrays(path, file, part, samples)
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no such file. {ALLOWED}") from error
+    except DataError:
+        raise
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+        raise DataError(
+            f"{path}: cannot be read as .npz ({error}). Save plain numeric arrays with "
+            "np.savez(path, x_test=..., y_test=...)."
+        ) from error
+
+
+def _from_arrays(path: Path, file: Any, part: str, samples: int | None) -> Data:
+    for taken, suffix in ((part, f"_{part}"), ("", ""), (other(part), f"_{other(part)}")):
+        x = _stored(file, f"x{suffix}")
+        if not x:
+            continue
+        y = _stored(file, f"y{suffix}")
+        if any(not a.ndim for a in (*x, *y)):
+            raise DataError(f"{path}: holds single numbers; give arrays of samples")
+        # Lengths are compared before the choice, which would hide what is too long.
+        y = checked(Data(tuple(x), tuple(y), str(path))).y
+        chosen = spread(len(x[0]), samples)
+        labels = tuple(a[chosen] for a in y) or None
+        return Data(
+            tuple(a[chosen] for a in x),
+            labels[0] if labels and len(labels) == 1 else labels,
+            str(path),
+            fallback_note(str(path), part, taken),
+        )
+    raise DataError(
+        f"{path}: holds {', '.join(file.files) or 'nothing'}; allowed: x_{part} and y_{part}, "
+        "or x and y (several inputs: x_0, x_1, ...)"
+    )
+
+
+def _stored(file: Any, name: str) -> list[np.ndarray]:
+    """One array, or several numbered from 0."""
+    if name in file.files:
+        return [file[name]]
+    found = []
+    while f"{name}_{len(found)}" in file.files:
+        found.append(file[f"{name}_{len(found)}"])
+    return found

@@ -1,0 +1,82 @@
+"""Samples in the shapes and types that a model wants."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from spkeras.data.samples import Data
+from spkeras.errors import DataError
+
+
+def fit_inputs(data: Data, model: Any) -> Data:
+    """The data in the shapes and types that a Keras model wants.
+
+    Axes of size 1 are added or dropped, and samples are flattened for a model of flat inputs;
+    nothing is transposed, cropped or resized.
+
+    Args:
+        data: As read.
+        model: Anything with Keras `inputs` (and `layers`).
+
+    Raises:
+        DataError: the number of inputs or a shape does not fit.
+    """
+    wanted = model.inputs
+    if len(wanted) != len(data.x):
+        raise DataError(
+            f"{data.name}: received {_inputs(len(data.x))}, the model has {_inputs(len(wanted))} "
+            f"({', '.join(str(tuple(t.shape[1:])) for t in wanted)}); several inputs are stored "
+            "as x_test_0, x_test_1, ... in an .npz"
+        )
+    x = tuple(_fitted(data.name, a, t) for a, t in zip(data.x, wanted, strict=True))
+    return replace(data, x=x, notes=(*data.notes, *_raw_pixels(data, model)))
+
+
+def _inputs(count: int) -> str:
+    return f"{count} input" if count == 1 else f"{count} inputs"
+
+
+def _raw_pixels(data: Data, model: Any) -> Iterator[str]:
+    """A note where pixels in 0..255 meet a network that does not scale them itself."""
+    scales = {"Rescaling", "Normalization", "BatchNormalization"}
+    first = {type(layer).__name__ for layer in model.layers[:3]}
+    integer = any(np.issubdtype(a.dtype, np.integer) and a.max() > 16 for a in data.x)
+    if integer and not first & scales:
+        yield (
+            f"{data.name}: whole numbers up to {max(int(a.max()) for a in data.x)} are passed on "
+            "as they are; if the network was trained on values up to 1, give --scale 255"
+        )
+
+
+def _fitted(name: str, x: np.ndarray, tensor: Any) -> np.ndarray:
+    want, have = tuple(tensor.shape[1:]), x.shape[1:]
+    if not _same(want, have):
+        squeezed = tuple(size for size in have if size != 1)
+        flat = len(want) == 1 and want[0] in (None, int(np.prod(have)))
+        if not flat and not _same(tuple(size for size in want if size != 1), squeezed):
+            raise DataError(_misfit(name, tensor.name, want, have))
+        x = x.reshape(len(x), *(_filled(want, have) if not flat else (-1,)))
+    return x.astype(str(tensor.dtype), copy=False)
+
+
+def _same(want: Sequence[int | None], have: Sequence[int]) -> bool:
+    return len(want) == len(have) and all(
+        a is None or a == b for a, b in zip(want, have, strict=True)
+    )
+
+
+def _filled(want: Sequence[int | None], have: Sequence[int]) -> list[int]:
+    """The wanted shape with its open sizes taken from the data."""
+    sizes = iter(size for size in have if size != 1)
+    return [1 if size == 1 else next(sizes) for size in want]
+
+
+def _misfit(name: str, tensor: str, want: Sequence[int | None], have: Sequence[int]) -> str:
+    message = f"{name}: received samples of shape {tuple(have)}, input {tensor!r} wants {want}"
+    if len(want) == len(have) == 3 and _same(want, (have[1], have[2], have[0])):
+        return f"{message}; the data have their channels first: x.transpose(0, 2, 3, 1)"
+    if len(want) == len(have) == 3 and _same(want, (have[2], have[0], have[1])):
+        return f"{message}; the model wants its channels first: x.transpose(0, 3, 1, 2)"
+    return f"{message}; give samples of that shape, or another model"

@@ -1,0 +1,77 @@
+"""Images from folders of class folders."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from spkeras.data.samples import Data, fallback_note, other, spread
+from spkeras.errors import DataError
+
+IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
+_PARTS = {"train": ("train", "training"), "test": ("test", "val", "validation")}
+_COLOURS = {1: "grayscale", 3: "rgb", 4: "rgba"}
+
+
+def read_folder(
+    folder: Path, part: str, samples: int | None, image_size: Sequence[int] | None
+) -> Data:
+    """Images of one class folder per class, as `image_dataset_from_directory` reads them.
+
+    Classes are numbered by sorted name, pixels are 0..255, and images of another size are
+    resized bilinearly.
+    """
+    if image_size is None or len(image_size) not in (2, 3) or None in image_size:
+        raise DataError(
+            f"{folder}: a folder of images needs the size to read them at, received "
+            f"image_size={image_size}; give (height, width) or (height, width, channels)"
+        )
+    root, taken = _part(folder, part)
+    files = _files(root)
+    chosen = [files[index] for index in spread(len(files), samples)]
+    x = np.stack([_image(path, image_size) for path, _ in chosen])
+    y = np.array([label for _, label in chosen])
+    return Data((x,), y, str(folder), fallback_note(str(folder), part, taken))
+
+
+def _part(folder: Path, part: str) -> tuple[Path, str]:
+    """The folder that holds the class folders, and which part it is."""
+    for taken in (part, other(part)):
+        for name in _PARTS[taken]:
+            if (folder / name).is_dir():
+                return folder / name, taken
+    return folder, ""
+
+
+def _files(root: Path) -> list[tuple[Path, int]]:
+    classes = sorted(path for path in root.iterdir() if path.is_dir())
+    found = [
+        (path, label)
+        for label, folder in enumerate(classes)
+        for path in sorted(folder.rglob("*"))
+        if path.suffix.lower() in IMAGES
+    ]
+    if not found:
+        raise DataError(
+            f"{root}: holds no images in class folders ({len(classes)} folders); "
+            f"allowed: one folder per class with {', '.join(IMAGES)}"
+        )
+    return found
+
+
+def _image(path: Path, size: Sequence[int]) -> np.ndarray:
+    import keras
+
+    channels = size[2] if len(size) == 3 else 3
+    if channels not in _COLOURS:
+        raise DataError(f"{path}: images have 1, 3 or 4 channels, the model wants {channels}")
+    try:
+        pixels = np.asarray(keras.utils.load_img(path, color_mode=_COLOURS[channels]), "float32")
+    except (OSError, ImportError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as an image ({error})") from error
+    pixels = pixels.reshape(*pixels.shape[:2], channels)
+    if pixels.shape[:2] != tuple(size[:2]):
+        pixels = np.asarray(
+            keras.ops.image.resize(pixels, tuple(size[:2]), data_format="channels_last")
+        )
+    return pixels

@@ -1,0 +1,41 @@
+"""Well-known data sets by name."""
+
+import numpy as np
+
+from spkeras.data.samples import Data, spread
+from spkeras.errors import DataError
+
+# How the stored networks were trained: a fixed order, the first part for training.
+_DIGITS_TRAIN = 1297
+
+
+def read_digits(part: str, samples: int | None) -> Data:
+    """scikit-learn's bundled 8x8 digits, in [0, 1]."""
+    try:
+        from sklearn.datasets import load_digits
+    except ImportError as error:
+        raise DataError(
+            "digits: scikit-learn, which brings these data, is not installed; "
+            "pip install scikit-learn, or give other data"
+        ) from error
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(y))
+    rows = order[:_DIGITS_TRAIN] if part == "train" else order[_DIGITS_TRAIN:]
+    rows = rows[spread(len(rows), samples)]
+    return Data(((x[rows].reshape(-1, 8, 8) / 16).astype("float32"),), y[rows], "digits")
+
+
+def read_keras_set(name: str, part: str, samples: int | None) -> Data:
+    """A set of `keras.datasets`, which Keras fetches once and keeps."""
+    import keras
+
+    try:
+        train, test = getattr(keras.datasets, name).load_data()
+    except Exception as error:  # Keras raises Exception itself where a download fails
+        raise DataError(
+            f"{name}: Keras could not fetch this data set ({error}). Give an .npz with x_test "
+            "and y_test, or load it once with a network connection: Keras keeps it"
+        ) from error
+    x, y = train if part == "train" else test
+    rows = spread(len(x), samples)
+    return Data((x[rows],), y[rows], name)

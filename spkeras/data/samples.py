@@ -1,0 +1,96 @@
+"""The record that data are read into, and the choice of samples."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from spkeras.errors import DataError
+
+# The sets of keras.datasets that hold arrays of numbers; the text ones do not.
+KERAS_SETS = (
+    "mnist",
+    "fashion_mnist",
+    "cifar10",
+    "cifar100",
+    "boston_housing",
+    "california_housing",
+)
+ALLOWED = (
+    "Give an .npz file, a folder with one folder of images per class, 'digits', or the name of "
+    f"a keras.datasets set ({', '.join(KERAS_SETS)})."
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Data:
+    """Samples of one part of a data set.
+
+    Attributes:
+        x: One array (samples, ...) per input of a network.
+        y: Labels or targets (samples, ...); a tuple of them for several outputs; None where
+            the data have none.
+        name: What to call the data in messages.
+        notes: Sentences that a user should read.
+    """
+
+    x: tuple[np.ndarray, ...]
+    y: np.ndarray | tuple[np.ndarray, ...] | None
+    name: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def samples(self) -> int:
+        """Number of samples."""
+        return len(self.x[0])
+
+    @property
+    def inputs(self) -> np.ndarray | list[np.ndarray]:
+        """The samples as Keras takes them: an array, or a list of them for several inputs."""
+        return self.x[0] if len(self.x) == 1 else list(self.x)
+
+
+def spread(count: int, samples: int | None) -> np.ndarray:
+    """Indices of so many samples, evenly spread: data are often sorted by class."""
+    if samples is None or samples >= count:
+        return np.arange(count)
+    return np.arange(samples) * count // samples
+
+
+def other(part: str) -> str:
+    """The part that is taken where a data set lacks one."""
+    return "test" if part == "train" else "train"
+
+
+def fallback_note(name: str, part: str, taken: str) -> tuple[str, ...]:
+    """What a user should read when the other part was taken."""
+    if taken != other(part):
+        return ()
+    return (f"{name}: has no {part} part, the {taken} part is used instead",)
+
+
+def checked(data: Data) -> Data:
+    """The same data, refused if empty, of unequal length, not numbers, or not finite."""
+    labels = data.y if isinstance(data.y, tuple) else () if data.y is None else (data.y,)
+    for what, arrays in (("x", data.x), ("y", labels)):
+        for a in arrays:
+            if a.dtype.kind not in "biuf":
+                raise DataError(f"{data.name}: {what} holds {a.dtype}; allowed: numbers")
+            if not a.ndim or len(a) != data.samples:
+                raise DataError(
+                    f"{data.name}: {what} has shape {a.shape}, the first input "
+                    f"{data.x[0].shape}; give as many labels and inputs as samples"
+                )
+            _refuse_nan(data.name, what, a)
+    if not data.samples:
+        raise DataError(f"{data.name}: holds no sample; give at least one, better hundreds")
+    return data
+
+
+def _refuse_nan(name: str, what: str, a: np.ndarray) -> None:
+    if a.dtype.kind != "f" or np.isfinite(a).all():
+        return
+    bad = ~np.isfinite(a).reshape(len(a), -1).all(axis=1)
+    raise DataError(
+        f"{name}: {what} holds NaN or infinity in {int(bad.sum())} of {len(a)} samples "
+        f"(first: sample {int(bad.argmax())}); leave them out or repair them"
+    )

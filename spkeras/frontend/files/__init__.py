@@ -1,0 +1,5 @@
+"""Saved Keras models of any age, as models of Keras 3."""
+
+from spkeras.frontend.files.read import LoadedModel, load_model, read_model
+
+__all__ = ["LoadedModel", "load_model", "read_model"]

@@ -1,0 +1,209 @@
+"""A stored configuration as a tree of layers, before any Keras object exists.
+
+Every generation of Keras writes the same facts in another spelling: a Sequential as a bare
+list or as a record, calls as flat lists or as ``args``/``kwargs`` records. ``parse_model``
+reads all of them into `LayerNode`, the migrations change that tree, and ``emit`` writes the
+one spelling that Keras 3 reads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from spkeras.errors import ModelFileError
+
+FUNCTIONAL_CLASSES = frozenset({"Functional", "Model", "Container", "Network"})
+WRAPPER_CLASSES = frozenset(
+    {"TimeDistributed", "Bidirectional", "SpectralNormalization", "Wrapper", "RNN"}
+)
+CONSTANT = "_CONSTANT_VALUE"
+
+Reference = tuple[str, int, int]
+
+
+@dataclass
+class LayerNode:
+    """One layer or model of a stored configuration.
+
+    Attributes:
+        class_name: Class to build; a migration may change it.
+        name: Name to build with; a migration may change it.
+        config: Constructor arguments.
+        stored_name: Name in the file, under which its weights lie.
+        stored_class: Class in the file, after which newer files name its weights.
+        module: Module that the file names, or None.
+        registered_name: Registered name that the file gives, or None.
+        calls: Calls of the layer (``inbound_nodes``), each a list of
+            ``[name, node, tensor, kwargs]`` items or a Keras 3 record.
+        layers: Layers inside, for a model; None for a plain layer.
+        inputs: References to the input layers, in any nesting (functional models).
+        outputs: References to the output tensors.
+        wrapped: The layer inside a wrapper such as TimeDistributed.
+    """
+
+    class_name: str
+    name: str
+    config: dict[str, Any]
+    stored_name: str
+    stored_class: str
+    module: str | None = None
+    registered_name: str | None = None
+    calls: list[Any] = field(default_factory=list)
+    layers: list[LayerNode] | None = None
+    inputs: Any = None
+    outputs: Any = None
+    wrapped: LayerNode | None = None
+
+    @property
+    def is_sequential(self) -> bool:
+        return self.layers is not None and self.class_name == "Sequential"
+
+    @property
+    def is_functional(self) -> bool:
+        return self.layers is not None and not self.is_sequential
+
+    @property
+    def label(self) -> str:
+        """Name and class in the file, as messages show them."""
+        return f"'{self.stored_name}' ({self.stored_class})"
+
+    def walk(self) -> Iterator[LayerNode]:
+        """Yields this node and all nodes inside, outer ones first."""
+        yield self
+        for child in self.layers or ():
+            yield from child.walk()
+        if self.wrapped is not None:
+            yield from self.wrapped.walk()
+
+
+def parse_model(stored: dict[str, Any]) -> LayerNode:
+    """Reads the configuration of a whole model, as any Keras wrote it.
+
+    Args:
+        stored: The decoded JSON: ``class_name``, ``config`` and what comes with them.
+
+    Returns:
+        The tree of its layers.
+
+    Raises:
+        ModelFileError: the configuration is neither Sequential nor functional.
+    """
+    if not isinstance(stored, dict) or "class_name" not in stored:
+        raise ModelFileError(
+            "The stored configuration has no 'class_name', so it is not a Keras model. "
+            "Expected the JSON of model.to_json() or of a saved model."
+        )
+    node = _parse_entry(stored, "model")
+    if node.layers is None and not is_own(node):
+        raise ModelFileError(
+            f"The model is of class '{node.class_name}', which is a custom class: its "
+            "computation is code, not in the file. Allowed are Sequential and functional "
+            "models. Rebuild it as one of these and save again."
+        )
+    return node
+
+
+def _parse_entry(entry: dict[str, Any], fallback_name: str) -> LayerNode:
+    """Reads one layer record."""
+    class_name = str(entry["class_name"])
+    raw = entry.get("config")
+    config: dict[str, Any] = {"layers": raw} if isinstance(raw, list) else dict(raw or {})
+    name = str(entry.get("name") or config.get("name") or fallback_name)
+    node = LayerNode(
+        class_name=class_name,
+        name=name,
+        config=config,
+        stored_name=name,
+        stored_class=class_name,
+        module=entry.get("module"),
+        registered_name=entry.get("registered_name"),
+        calls=[_normal_call(call) for call in entry.get("inbound_nodes") or ()],
+    )
+    _parse_inside(node)
+    return node
+
+
+def _parse_inside(node: LayerNode) -> None:
+    """Reads the layers of a model, or the layer of a wrapper."""
+    config = node.config
+    if node.class_name == "Sequential" and isinstance(config.get("layers"), list):
+        node.layers = _parse_list(config.pop("layers"))
+    elif "input_layers" in config and isinstance(config.get("layers"), list):
+        if node.class_name in FUNCTIONAL_CLASSES or _is_keras_module(node.module):
+            node.layers = _parse_list(config.pop("layers"))
+            node.inputs = config.pop("input_layers")
+            node.outputs = config.pop("output_layers")
+    elif node.class_name in WRAPPER_CLASSES and isinstance(config.get("layer"), dict):
+        node.wrapped = _parse_entry(config.pop("layer"), "layer")
+
+
+def _parse_list(entries: list[dict[str, Any]]) -> list[LayerNode]:
+    """Reads the layers of a model; an unnamed one is named after class and position."""
+    return [
+        _parse_entry(entry, f"{str(entry['class_name']).lower()}_{index}")
+        for index, entry in enumerate(entries)
+    ]
+
+
+def _is_keras_module(module: str | None) -> bool:
+    return bool(module) and str(module).split(".")[0] in {"keras", "tf_keras"}
+
+
+def is_own(node: LayerNode) -> bool:
+    """Tells whether the class is one of spkeras's own registered ones."""
+    return (node.registered_name or node.class_name).startswith("spkeras>")
+
+
+def _normal_call(call: Any) -> Any:
+    """Brings a call to a list of ``[name, node, tensor, kwargs]`` items."""
+    if isinstance(call, dict):
+        return call
+    items = [call] if call and isinstance(call[0], str) else call
+    return [[*item, {}] if len(item) == 3 else list(item) for item in items]
+
+
+def is_reference(value: Any) -> bool:
+    """Tells whether a value is the ``[name, node, tensor]`` of a tensor."""
+    return (
+        isinstance(value, list | tuple)
+        and len(value) in (3, 4)
+        and isinstance(value[0], str)
+        and all(isinstance(index, int) for index in value[1:3])
+        and value[0] != CONSTANT
+    )
+
+
+def map_references(value: Any, change: Callable[[Reference], Reference]) -> Any:
+    """Returns a copy of calls, inputs or outputs with every tensor reference changed.
+
+    Args:
+        value: Any nesting of lists and records that holds references.
+        change: From the old ``(name, node, tensor)`` to the new one.
+    """
+    if is_reference(value):
+        rest = [map_references(part, change) for part in value[3:]]
+        return [*change((value[0], value[1], value[2])), *rest]
+    if isinstance(value, dict):
+        return {
+            key: list(change(tuple(part)))
+            if key == "keras_history"
+            else map_references(part, change)
+            for key, part in value.items()
+        }
+    if isinstance(value, list | tuple):
+        return [map_references(part, change) for part in value]
+    return value
+
+
+def references(value: Any) -> list[Reference]:
+    """Lists every tensor reference in calls, inputs or outputs."""
+    found: list[Reference] = []
+
+    def note(reference: Reference) -> Reference:
+        found.append(reference)
+        return reference
+
+    map_references(value, note)
+    return found

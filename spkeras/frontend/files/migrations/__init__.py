@@ -1,0 +1,80 @@
+"""The changes that make a stored configuration one of Keras 3, in their order.
+
+Each function has one cause and gets every layer of the tree in turn, outer ones first. It
+changes the node in place and reports to the context; it never touches a Keras object.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from spkeras.frontend.files.context import Context
+from spkeras.frontend.files.graph import LayerNode
+from spkeras.frontend.files.lambdas import refuse_code, replace_named
+from spkeras.frontend.files.migrations.activations import (
+    keep_bilinear,
+    keep_hard_sigmoid,
+    name_activations,
+)
+from spkeras.frontend.files.migrations.arguments import drop_unknown_arguments
+from spkeras.frontend.files.migrations.keras1 import rename_arguments, rename_class
+from spkeras.frontend.files.migrations.merge import merge_first, split_merge
+from spkeras.frontend.files.migrations.removed import (
+    keep_gru_order,
+    refuse_removed,
+    replace_thresholded_relu,
+    settle_batch_normalization,
+)
+from spkeras.frontend.files.migrations.tensor_ops import map_tensor_op
+from spkeras.frontend.files.migrations.training import drop_training_objects
+from spkeras.frontend.files.migrations.values import (
+    name_data_format,
+    plain_numbers,
+    plain_policy,
+    warn_of_theano_padding,
+)
+from spkeras.frontend.files.migrations.wiring import (
+    clean_names,
+    count_calls_from_zero,
+    drop_call_defaults,
+    state_input_shape,
+)
+
+MIGRATIONS: tuple[Callable[[LayerNode, Context], None], ...] = (
+    replace_named,
+    plain_numbers,
+    merge_first,
+    rename_class,
+    rename_arguments,
+    split_merge,
+    refuse_code,
+    refuse_removed,
+    map_tensor_op,
+    replace_thresholded_relu,
+    settle_batch_normalization,
+    keep_gru_order,
+    plain_policy,
+    name_data_format,
+    warn_of_theano_padding,
+    name_activations,
+    keep_hard_sigmoid,
+    keep_bilinear,
+    drop_training_objects,
+    count_calls_from_zero,
+    drop_call_defaults,
+    state_input_shape,
+    clean_names,
+    drop_unknown_arguments,
+)
+
+
+def migrate(root: LayerNode, context: Context) -> None:
+    """Applies every migration to every layer.
+
+    Args:
+        root: Tree of the stored model; changed in place.
+        context: Facts about the file; collects changes and refusals.
+    """
+    for migration in MIGRATIONS:
+        for node in list(root.walk()):
+            migration(node, context)

@@ -1,0 +1,110 @@
+"""Activations whose name, form or meaning has changed between Keras 2 and 3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from spkeras.frontend.files.context import Context
+from spkeras.frontend.files.graph import LayerNode
+
+KEYS = ("activation", "recurrent_activation")
+RENAMED = {
+    "softmax_v2": "softmax",
+    "swish_v2": "silu",
+    "sigmoid_v2": "sigmoid",
+    "tanh_v2": "tanh",
+    "relu_v2": "relu",
+    "leaky_relu_v2": "leaky_relu",
+    "elu_v2": "elu",
+    "hard_swish": "hard_silu",
+}
+# Activation layers given as an activation, with the argument that Keras 2 named otherwise.
+LAYERS = frozenset({"ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax", "ThresholdedReLU"})
+OLD_HARD_SIGMOID = {
+    "module": "builtins",
+    "class_name": "function",
+    "config": "spkeras>hard_sigmoid_keras2",
+    "registered_name": "function",
+}
+
+
+def name_activations(node: LayerNode, context: Context) -> None:
+    """Writes activations as names that Keras 3 knows; refuses unknown ones by name."""
+    if not context.before_keras_3 or node.layers is not None:
+        return
+    for key in KEYS:
+        if node.config.get(key) is not None:
+            node.config[key] = _named(node, key, node.config[key], context)
+
+
+def _named(node: LayerNode, key: str, value: Any, context: Context) -> Any:
+    """Returns the activation in today's form, or notes a refusal."""
+    if isinstance(value, dict):
+        class_name = str(value.get("class_name"))
+        if class_name in LAYERS:
+            return _layer_activation(class_name, dict(value.get("config") or {}))
+        value = value.get("config") if class_name == "function" else class_name
+    name = RENAMED.get(str(value), str(value))
+    if name != value:
+        context.changed(f"activation '{value}' is '{name}' today", node)
+    if not _known(name):
+        context.refuse(
+            node,
+            f"its {key} '{name}' is a custom function, whose code is not in the file. Use "
+            f"an activation of Keras, or name a replacement of the layer.",
+        )
+    return name
+
+
+def _known(name: str) -> bool:
+    try:
+        keras.activations.get(name)
+    except ValueError:
+        return False
+    return True
+
+
+def _layer_activation(class_name: str, config: dict[str, Any]) -> dict[str, Any]:
+    """Writes an activation that was given as a layer, such as activation=LeakyReLU(0.1)."""
+    if class_name == "ThresholdedReLU":
+        class_name, config["threshold"] = "ReLU", config.pop("theta", 1.0)
+    if class_name == "LeakyReLU" and "alpha" in config:
+        config["negative_slope"] = config.pop("alpha")
+    dtype = config.get("dtype")
+    if isinstance(dtype, dict):
+        config["dtype"] = "float32"
+    return {
+        "module": "keras.layers",
+        "class_name": class_name,
+        "config": config,
+        "registered_name": None,
+    }
+
+
+def keep_hard_sigmoid(node: LayerNode, context: Context) -> None:
+    """Keeps clip(0.2 x + 0.5, 0, 1); under the same name Keras 3 has x / 6 + 0.5."""
+    if not context.before_keras_3:
+        return
+    for key in KEYS:
+        if node.config.get(key) == "hard_sigmoid":
+            node.config[key] = dict(OLD_HARD_SIGMOID)
+            context.changed("hard_sigmoid keeps its Keras 2 meaning, clip(0.2x + 0.5)", node)
+
+
+def keep_bilinear(node: LayerNode, context: Context) -> None:
+    """Keeps the bilinear upsampling of TensorFlow 1, which read from the corner.
+
+    Only Keras before 2.3 outside TensorFlow is sure to have used it.
+    """
+    old = context.version < (2, 3) and not context.tag
+    if not old or node.class_name != "UpSampling2D":
+        return
+    if node.config.get("interpolation") == "bilinear":
+        kept = ("size", "data_format", "batch_input_shape")
+        node.config = {key: node.config[key] for key in kept if key in node.config}
+        node.class_name = "BilinearUpSampling"
+        node.module = "spkeras.layers.legacy"
+        node.registered_name = "spkeras>BilinearUpSampling"
+        context.changed("bilinear upsampling keeps its TensorFlow 1 meaning", node)

@@ -1,0 +1,148 @@
+"""Keras 1: other class names and other argument names for the same layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spkeras.frontend.files.context import KERAS_2, Context
+from spkeras.frontend.files.graph import LayerNode
+
+CLASSES = {
+    "Convolution1D": "Conv1D",
+    "Convolution2D": "Conv2D",
+    "Convolution3D": "Conv3D",
+    "AtrousConvolution1D": "Conv1D",
+    "AtrousConvolution2D": "Conv2D",
+    "AtrousConv1D": "Conv1D",
+    "AtrousConv2D": "Conv2D",
+    "Deconvolution2D": "Conv2DTranspose",
+    "Deconvolution3D": "Conv3DTranspose",
+    "SeparableConvolution2D": "SeparableConv2D",
+    "SeparableConvolution1D": "SeparableConv1D",
+    "TimeDistributedDense": "Dense",
+    "BatchNormalizationV1": "BatchNormalization",
+    "BatchNormalizationV2": "BatchNormalization",
+    "SyncBatchNormalization": "BatchNormalization",
+    "Convolution2DTranspose": "Conv2DTranspose",
+    "DenseV2": "Dense",
+}
+
+ARGUMENTS = {
+    "nb_filter": "filters",
+    "border_mode": "padding",
+    "subsample": "strides",
+    "subsample_length": "strides",
+    "stride": "strides",
+    "dim_ordering": "data_format",
+    "atrous_rate": "dilation_rate",
+    "pool_length": "pool_size",
+    "bias": "use_bias",
+    "init": "kernel_initializer",
+    "inner_init": "recurrent_initializer",
+    "inner_activation": "recurrent_activation",
+    "forget_bias_init": "",
+    "dropout_W": "dropout",
+    "dropout_U": "recurrent_dropout",
+    "consume_less": "",
+    "W_regularizer": "kernel_regularizer",
+    "U_regularizer": "recurrent_regularizer",
+    "b_regularizer": "bias_regularizer",
+    "W_constraint": "kernel_constraint",
+    "U_constraint": "recurrent_constraint",
+    "b_constraint": "bias_constraint",
+    "p": "rate",
+    "sigma": "stddev",
+    "beta_init": "beta_initializer",
+    "gamma_init": "gamma_initializer",
+    "input_dtype": "",
+}
+
+KERNEL_KEYS = (
+    ("nb_row", "nb_col"),
+    ("filter_length",),
+    ("kernel_dim1", "kernel_dim2", "kernel_dim3"),
+)
+FORMATS = {"th": "channels_first", "tf": "channels_last", "default": "channels_last"}
+PADDINGS = {"half": "same"}
+
+
+def is_keras1(config: Any) -> bool:
+    """Tells by its keywords whether a configuration without version is of Keras 1.
+
+    Args:
+        config: Any part of the decoded configuration.
+    """
+    if isinstance(config, list):
+        return any(is_keras1(part) for part in config)
+    if not isinstance(config, dict):
+        return False
+    marks = {"nb_filter", "border_mode", "dim_ordering", "W_regularizer", "init", "p"}
+    return bool(marks & config.keys()) or any(is_keras1(part) for part in config.values())
+
+
+def rename_class(node: LayerNode, context: Context) -> None:
+    """Gives a layer the class name that Keras 3 knows."""
+    modern = CLASSES.get(node.class_name)
+    if modern is not None:
+        context.changed(f"old class {node.class_name} is {modern} today", node)
+        node.class_name = modern
+
+
+def rename_arguments(node: LayerNode, context: Context) -> None:
+    """Gives the arguments of a Keras 1 layer their names of today."""
+    if context.version >= KERAS_2 or node.layers is not None:
+        return
+    config = node.config
+    before = set(config)
+    _join_kernel_size(config)
+    for old, new in ARGUMENTS.items():
+        if old in config:
+            value = config.pop(old)
+            if new:
+                config[new] = value
+    if "output_dim" in config and node.class_name != "Embedding":
+        config["units"] = config.pop("output_dim")
+    _special_arguments(node)
+    _translate_values(node, context)
+    if set(config) != before:
+        context.changed("arguments of Keras 1 renamed to those of today", node)
+
+
+def _join_kernel_size(config: dict[str, Any]) -> None:
+    """Joins nb_row and nb_col, or what stands for them, to kernel_size."""
+    for keys in KERNEL_KEYS:
+        if all(key in config for key in keys):
+            config["kernel_size"] = [config.pop(key) for key in keys]
+
+
+def _special_arguments(node: LayerNode) -> None:
+    """Renames what depends on the class."""
+    config = node.config
+    if node.class_name == "UpSampling1D" and "length" in config:
+        config["size"] = config.pop("length")
+    if node.class_name in {"Embedding", "PReLU"}:
+        stem = "embeddings" if node.class_name == "Embedding" else "alpha"
+        for key in ("initializer", "regularizer", "constraint"):
+            if f"kernel_{key}" in config:
+                config[f"{stem}_{key}"] = config.pop(f"kernel_{key}")
+        config.pop("dropout", None)
+    if node.class_name == "Conv2DTranspose":
+        config.pop("output_shape", None)
+    if node.class_name == "ZeroPadding2D":
+        padding = config.get("padding")
+        if isinstance(padding, list) and len(padding) == 4:
+            config["padding"] = [padding[:2], padding[2:]]
+
+
+def _translate_values(node: LayerNode, context: Context) -> None:
+    """Translates the values of data_format and padding; refuses padding "full"."""
+    config = node.config
+    if "data_format" in config:
+        config["data_format"] = FORMATS.get(config["data_format"], config["data_format"])
+    padding = config.get("padding")
+    if isinstance(padding, str):
+        config["padding"] = PADDINGS.get(padding, padding)
+    if padding == "full":
+        context.refuse(node, "border_mode 'full' of Theano has no equal in Keras 3.")
+    if node.class_name == "BatchNormalization" and config.pop("mode", 0) == 1:
+        context.refuse(node, "mode=1 normalizes each sample, which Keras 3 does not.")

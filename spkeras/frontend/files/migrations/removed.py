@@ -1,0 +1,63 @@
+"""Layers that Keras 3 lacks, and arguments whose default or meaning has changed."""
+
+from __future__ import annotations
+
+from spkeras.frontend.files.context import Context
+from spkeras.frontend.files.graph import LayerNode
+
+REMOVED = {
+    "LocallyConnected1D": "its weights differ per position, and Keras 3 has no such layer",
+    "LocallyConnected2D": "its weights differ per position, and Keras 3 has no such layer",
+    "MaxoutDense": "is a layer of Keras 1 that Keras 2 removed",
+    "Highway": "is a layer of Keras 1 that Keras 2 removed",
+    "SReLU": "is a layer of Keras 1 that Keras 2 removed",
+    "ParametricSoftplus": "is a layer of Keras 1 that Keras 2 removed",
+    "GRUCell": "is a cell, not a layer of a model",
+    "CuDNNLSTM": "stores its weights in the layout of one GPU library",
+    "CuDNNGRU": "stores its weights in the layout of one GPU library",
+    "DenseFeatures": "reads feature columns, which Keras 3 has not",
+    "AddLoss": "adds a loss of TensorFlow",
+    "AddMetric": "adds a metric of TensorFlow",
+}
+
+
+def refuse_removed(node: LayerNode, context: Context) -> None:
+    """Refuses layers that no layer of Keras 3 equals."""
+    reason = REMOVED.get(node.class_name)
+    if reason is not None and node.layers is None:
+        context.refuse(
+            node,
+            f"{reason}. Rebuild the model without it, or name a replacement with "
+            f"replace={{'{node.stored_name}': REPLACEMENT}}.",
+        )
+
+
+def replace_thresholded_relu(node: LayerNode, context: Context) -> None:
+    """Makes ThresholdedReLU a ReLU with a threshold, which is the same function."""
+    if node.class_name != "ThresholdedReLU":
+        return
+    node.config["threshold"] = float(node.config.pop("theta", 1.0))
+    node.class_name, node.module, node.registered_name = "ReLU", None, None
+    context.changed("ThresholdedReLU is ReLU(threshold=theta) today", node)
+
+
+def settle_batch_normalization(node: LayerNode, context: Context) -> None:
+    """Writes the axis as one number; refuses batch normalization over several axes."""
+    if node.class_name != "BatchNormalization":
+        return
+    axis = node.config.get("axis")
+    if isinstance(axis, list):
+        if len(axis) == 1:
+            node.config["axis"] = axis[0]
+        else:
+            context.refuse(node, f"normalizes over the axes {axis}; Keras 3 takes one.")
+
+
+def keep_gru_order(node: LayerNode, context: Context) -> None:
+    """Writes reset_after=False where the file is older than that argument.
+
+    Keras 3 takes True when it is absent, which is another function.
+    """
+    if node.class_name == "GRU" and context.before_keras_3 and "reset_after" not in node.config:
+        node.config["reset_after"] = False
+        context.changed("GRU without reset_after keeps reset_after=False", node)

@@ -1,0 +1,274 @@
+"""The layer that equals a raw TensorFlow operation, one small function per operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from spkeras.frontend.files.graph import is_reference
+
+
+class NotMappedError(Exception):
+    """An operation, or one of its arguments, has no equal among the layers."""
+
+
+@dataclass
+class Operation:
+    """One stored call: its tensors in order, and all other arguments by name.
+
+    Attributes:
+        tensors: References of the tensors given by position.
+        values: Arguments by keyword; a tensor is a reference.
+        constant: The first argument where that is a number, else None.
+    """
+
+    tensors: list[Any]
+    values: dict[str, Any]
+    constant: Any = None
+
+
+Layer = tuple[str, dict[str, Any], list[Any]]
+Maker = Callable[[Operation], Layer]
+
+
+def _operands(op: Operation) -> tuple[list[Any], Any, bool]:
+    """Returns the tensors, the other number, and whether the number comes first."""
+    other: Any = op.values.get("y", op.values.get("value", op.values.get("x")))
+    if op.constant is not None:
+        return [other[:3]], op.constant, True
+    if is_reference(other):
+        return [op.tensors[0], other[:3]], None, False
+    if len(op.tensors) > 1:
+        return op.tensors, None, False
+    return op.tensors, _number(other), False
+
+
+def _number(value: Any) -> Any:
+    """Accepts numbers, and lists of numbers along the last axis."""
+    while isinstance(value, list) and len(value) == 1:
+        value = value[0]
+    if isinstance(value, bool) or not isinstance(value, int | float | list):
+        raise NotMappedError(f"operand {value!r:.40}")
+    if isinstance(value, list) and not all(isinstance(part, int | float) for part in value):
+        raise NotMappedError("operand of several axes")
+    return value
+
+
+def _each(value: Any, change: Callable[[float], float]) -> Any:
+    return [change(part) for part in value] if isinstance(value, list) else change(value)
+
+
+def _add(op: Operation) -> Layer:
+    tensors, number, _ = _operands(op)
+    if number is None:
+        return "Add", {}, tensors
+    return "Rescaling", {"scale": 1.0, "offset": number}, tensors
+
+
+def _bias_add(op: Operation) -> Layer:
+    bias = _number(op.values["bias"])
+    return "Rescaling", {"scale": 1.0, "offset": bias}, op.tensors
+
+
+def _multiply(op: Operation) -> Layer:
+    tensors, number, _ = _operands(op)
+    if number is None:
+        return "Multiply", {}, tensors
+    return "Rescaling", {"scale": number, "offset": 0.0}, tensors
+
+
+def _subtract(op: Operation) -> Layer:
+    tensors, number, first = _operands(op)
+    if number is None:
+        return "Subtract", {}, tensors
+    if first:
+        return "Rescaling", {"scale": -1.0, "offset": number}, tensors
+    return "Rescaling", {"scale": 1.0, "offset": _each(number, lambda x: -x)}, tensors
+
+
+def _divide(op: Operation) -> Layer:
+    tensors, number, first = _operands(op)
+    if number is None or first:
+        raise NotMappedError("division by a tensor")
+    return "Rescaling", {"scale": _each(number, lambda x: 1.0 / x), "offset": 0.0}, tensors
+
+
+def _negative(op: Operation) -> Layer:
+    return "Rescaling", {"scale": -1.0, "offset": 0.0}, op.tensors
+
+
+def _maximum(op: Operation) -> Layer:
+    tensors, number, _ = _operands(op)
+    if number is None:
+        return "Maximum", {}, tensors
+    return ("ReLU", {}, tensors) if number == 0 else _clip_to(number, float("inf"), tensors)
+
+
+def _minimum(op: Operation) -> Layer:
+    tensors, number, _ = _operands(op)
+    if number is None:
+        return "Minimum", {}, tensors
+    return _clip_to(float("-inf"), number, tensors)
+
+
+def _clip(op: Operation) -> Layer:
+    return _clip_to(op.values["clip_value_min"], op.values["clip_value_max"], op.tensors)
+
+
+def _clip_to(low: float, high: float, tensors: list[Any]) -> Layer:
+    if low == 0 and high > 0:
+        return "ReLU", {"max_value": high}, tensors
+    return "Clip", {"minimum": low, "maximum": high}, tensors
+
+
+def _activation(name: str) -> Maker:
+    def make(op: Operation) -> Layer:
+        if op.values.get("axis", -1) not in (-1, None):
+            raise NotMappedError(f"axis={op.values['axis']}")
+        return "Activation", {"activation": name}, op.tensors
+
+    return make
+
+
+def _relu(op: Operation) -> Layer:
+    known = {key: op.values[key] for key in ("max_value", "threshold") if op.values.get(key)}
+    if op.values.get("alpha"):
+        known["negative_slope"] = op.values["alpha"]
+    return "ReLU", known, op.tensors
+
+
+def _relu6(op: Operation) -> Layer:
+    return "ReLU", {"max_value": 6.0}, op.tensors
+
+
+def _leaky_relu(op: Operation) -> Layer:
+    return "LeakyReLU", {"negative_slope": op.values.get("alpha", 0.2)}, op.tensors
+
+
+def _identity(op: Operation) -> Layer:
+    return "Activation", {"activation": "linear"}, op.tensors
+
+
+def _cast(op: Operation) -> Layer:
+    if op.values.get("dtype") not in ("float32", "float", "float16", "bfloat16", None):
+        raise NotMappedError(f"dtype={op.values['dtype']}")
+    return _identity(op)
+
+
+def _concat(op: Operation) -> Layer:
+    return "Concatenate", {"axis": op.values.get("axis", -1)}, op.tensors
+
+
+def _add_n(op: Operation) -> Layer:
+    return "Add", {}, op.tensors
+
+
+def _reduce(reduction: str) -> Maker:
+    def make(op: Operation) -> Layer:
+        axis, keep = op.values.get("axis"), bool(op.values.get("keepdims", False))
+        if axis is None:
+            raise NotMappedError("reduction over the samples")
+        pooling = {"mean": "GlobalAveragePooling2D", "max": "GlobalMaxPooling2D"}
+        for spatial, order in (([1, 2], "channels_last"), ([2, 3], "channels_first")):
+            if axis == spatial and reduction in pooling:
+                config = {"keepdims": keep, "data_format": order}
+                return pooling[reduction], config, op.tensors
+        return "Reduce", {"reduction": reduction, "axis": axis, "keepdims": keep}, op.tensors
+
+    return make
+
+
+def _pad(op: Operation) -> Layer:
+    rows = op.values["paddings"]
+    mode = str(op.values.get("mode", "CONSTANT")).upper()
+    plain = mode == "CONSTANT" and not op.values.get("constant_values")
+    if not plain or len(rows) != 4 or any(rows[0]):
+        raise NotMappedError(f"mode={mode}, paddings={rows}")
+    if not any(rows[3]):
+        return "ZeroPadding2D", {"padding": rows[1:3]}, op.tensors
+    if not any(rows[1]):
+        config = {"padding": rows[2:4], "data_format": "channels_first"}
+        return "ZeroPadding2D", config, op.tensors
+    raise NotMappedError(f"paddings={rows}")
+
+
+def _reshape(op: Operation) -> Layer:
+    shape = op.values["shape"]
+    if shape[0] not in (-1, None) or not all(isinstance(n, int) for n in shape[1:]):
+        raise NotMappedError(f"shape={shape}")
+    return "Reshape", {"target_shape": shape[1:]}, op.tensors
+
+
+def _transpose(op: Operation) -> Layer:
+    axes = op.values["perm"]
+    if axes[0] != 0:
+        raise NotMappedError(f"perm={axes}")
+    return "Permute", {"dims": axes[1:]}, op.tensors
+
+
+def _getitem(op: Operation) -> Layer:
+    parts = op.values["slice_spec"]
+    parts = parts if isinstance(parts, list) else [parts]
+    return "Slice", {"spec": [_slice_part(part) for part in parts]}, op.tensors
+
+
+def _slice_part(part: Any) -> Any:
+    if isinstance(part, dict) and "start" in part:
+        ends = [part["start"], part["stop"], part["step"]]
+        if all(end is None or isinstance(end, int) for end in ends):
+            return ends
+    if isinstance(part, dict) and part.get("class_name") == "__ellipsis__" or part == "...":
+        return "..."
+    if isinstance(part, int) and not isinstance(part, bool):
+        return part
+    raise NotMappedError(f"index {part!r:.40}")
+
+
+MAKERS: dict[str, Maker] = {
+    "__operators__.add": _add,
+    "math.add": _add,
+    "math.add_n": _add_n,
+    "nn.bias_add": _bias_add,
+    "math.multiply": _multiply,
+    "__operators__.multiply": _multiply,
+    "math.subtract": _subtract,
+    "__operators__.sub": _subtract,
+    "math.divide": _divide,
+    "math.truediv": _divide,
+    "math.negative": _negative,
+    "math.maximum": _maximum,
+    "math.minimum": _minimum,
+    "clip_by_value": _clip,
+    "nn.relu": _relu,
+    "keras.backend.relu": _relu,
+    "nn.relu6": _relu6,
+    "nn.leaky_relu": _leaky_relu,
+    "nn.elu": _activation("elu"),
+    "nn.selu": _activation("selu"),
+    "nn.gelu": _activation("gelu"),
+    "nn.silu": _activation("silu"),
+    "nn.swish": _activation("silu"),
+    "nn.softmax": _activation("softmax"),
+    "nn.softplus": _activation("softplus"),
+    "math.softplus": _activation("softplus"),
+    "math.sigmoid": _activation("sigmoid"),
+    "nn.sigmoid": _activation("sigmoid"),
+    "math.tanh": _activation("tanh"),
+    "nn.tanh": _activation("tanh"),
+    "math.exp": _activation("exponential"),
+    "identity": _identity,
+    "stop_gradient": _identity,
+    "cast": _cast,
+    "concat": _concat,
+    "math.reduce_mean": _reduce("mean"),
+    "math.reduce_max": _reduce("max"),
+    "math.reduce_min": _reduce("min"),
+    "math.reduce_sum": _reduce("sum"),
+    "compat.v1.pad": _pad,
+    "pad": _pad,
+    "reshape": _reshape,
+    "compat.v1.transpose": _transpose,
+    "transpose": _transpose,
+    "__operators__.getitem": _getitem,
+}

@@ -1,0 +1,96 @@
+"""Raw TensorFlow operations in a functional model, stored as layers.
+
+Keras 2.4 and later stored ``x * 2`` or ``tf.nn.relu6(x)`` as a TFOpLambda that names the
+operation, Keras of TensorFlow 2.0 to 2.3 as a TensorFlowOpLayer that holds a graph node. The
+common ones are layers of Keras, the rest of them small layers of spkeras.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from spkeras.frontend.files.context import Context
+from spkeras.frontend.files.graph import CONSTANT, LayerNode
+from spkeras.frontend.files.migrations.tensor_layers import MAKERS, NotMappedError, Operation
+
+OWN = "spkeras.layers.legacy"
+# Names of graph nodes, with the keywords of their inputs after the first.
+GRAPH_OPS: dict[str, tuple[str, str]] = {
+    "Add": ("math.add", "y"),
+    "AddV2": ("math.add", "y"),
+    "BiasAdd": ("nn.bias_add", "bias"),
+    "Mul": ("math.multiply", "y"),
+    "Sub": ("math.subtract", "y"),
+    "RealDiv": ("math.truediv", "y"),
+    "Maximum": ("math.maximum", "y"),
+    "Minimum": ("math.minimum", "y"),
+    "Neg": ("math.negative", ""),
+    "Relu": ("nn.relu", ""),
+    "Relu6": ("nn.relu6", ""),
+    "Elu": ("nn.elu", ""),
+    "Selu": ("nn.selu", ""),
+    "Sigmoid": ("math.sigmoid", ""),
+    "Tanh": ("math.tanh", ""),
+    "Softmax": ("nn.softmax", ""),
+    "Identity": ("identity", ""),
+}
+
+
+def map_tensor_op(node: LayerNode, context: Context) -> None:
+    """Puts a layer of the same meaning in the place of a raw operation."""
+    if node.class_name not in {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"}:
+        return
+    function = str(node.config.get("function") or node.stored_name.removeprefix("tf."))
+    try:
+        if len(node.calls) != 1:
+            raise NotMappedError("called more than once")
+        if node.class_name == "TensorFlowOpLayer":
+            function, operation = _graph_operation(node)
+        else:
+            operation = _operation(node.calls[0])
+        if function not in MAKERS:
+            raise NotMappedError("not in the list")
+        class_name, config, tensors = MAKERS[function](operation)
+    except (NotMappedError, KeyError, TypeError, ValueError, IndexError) as error:
+        context.refuse(
+            node,
+            f"is the raw TensorFlow operation tf.{function}, which has no equal layer with "
+            f"these arguments ({error}). Allowed are: {', '.join(sorted(MAKERS))}. Write it "
+            "as a layer and save again.",
+        )
+        return
+    _become(node, class_name, config)
+    node.calls = [[[*tensor[:3], {}] for tensor in tensors]]
+    context.changed(f"tf.{function} is the layer {class_name} today", node)
+
+
+def _become(node: LayerNode, class_name: str, config: dict[str, Any]) -> None:
+    own = class_name in {"Slice", "Reduce", "Clip"}
+    node.class_name, node.config = class_name, config
+    node.module = OWN if own else None
+    node.registered_name = f"spkeras>{class_name}" if own else None
+
+
+def _operation(call: Any) -> Operation:
+    """Reads the flat form of a stored call."""
+    values: dict[str, Any] = {}
+    for item in call:
+        values.update(item[3])
+    tensors = [item[:3] for item in call if item[0] != CONSTANT]
+    constants = [item[2] for item in call if item[0] == CONSTANT]
+    return Operation(tensors, values, constants[0] if constants else None)
+
+
+def _graph_operation(node: LayerNode) -> tuple[str, Operation]:
+    """Reads a graph node: its op, its tensors in order, constants by input position."""
+    stored = node.config["node_def"]
+    op = (json.loads(stored) if isinstance(stored, str) else stored)["op"]
+    if op not in GRAPH_OPS:
+        raise NotMappedError(f"graph operation {op}")
+    function, keyword = GRAPH_OPS[op]
+    tensors = [item[:3] for item in node.calls[0]]
+    constants = {int(place): value for place, value in (node.config["constants"] or {}).items()}
+    if 0 in constants:
+        return function, Operation([], {keyword: tensors[0]}, constants[0])
+    return function, Operation(tensors, {keyword: constants.get(1)} if constants else {})

@@ -1,0 +1,152 @@
+"""Names, call numbers and input shapes: how the layers of a model hang together."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spkeras.frontend.files.context import Context
+from spkeras.frontend.files.graph import LayerNode, Reference, map_references, references
+
+
+def count_calls_from_zero(node: LayerNode, context: Context) -> None:
+    """Counts the calls of inner models from 0.
+
+    Keras 2 counted the call that made the inner model as 0, so its first use was 1. Keras 3
+    counts uses only, but from 1 for functional models in the outputs.
+    """
+    if not node.is_functional or node.layers is None:
+        return
+    if not context.before_keras_3:
+        inner = {child.name for child in node.layers if child.is_functional}
+        node.outputs = map_references(node.outputs, lambda ref: _lowered(ref, inner))
+        return
+    highest: dict[str, int] = {}
+    for name, index, _ in references([*(child.calls for child in node.layers), node.outputs]):
+        highest[name] = max(highest.get(name, 0), index)
+    shifted = set()
+    for child in node.layers:
+        if child.layers is not None and highest.get(child.name, 0) >= len(child.calls) > 0:
+            shifted.add(child.name)
+            context.changed("calls of the inner model counted from 0", child)
+    if shifted:
+        _rewire(node, lambda ref: _lowered(ref, shifted))
+
+
+def _lowered(ref: Reference, names: set[str]) -> Reference:
+    return (ref[0], max(0, ref[1] - 1), ref[2]) if ref[0] in names else ref
+
+
+def _rewire(node: LayerNode, change: Any) -> None:
+    """Changes every tensor reference of a functional model."""
+    for child in node.layers or ():
+        child.calls = map_references(child.calls, change)
+    node.inputs = map_references(node.inputs, change)
+    node.outputs = map_references(node.outputs, change)
+
+
+def clean_names(node: LayerNode, context: Context) -> None:
+    """Writes '_' for '/' in the names of layers, and keeps them unique."""
+    if node.layers is None:
+        node.name = node.name.replace("/", "_")
+        return
+    node.name = node.name.replace("/", "_")
+    taken = {child.stored_name for child in node.layers if "/" not in child.stored_name}
+    renamed: dict[str, str] = {}
+    for child in node.layers:
+        if "/" in child.stored_name:
+            name = child.stored_name.replace("/", "_")
+            while name in taken:
+                name += "_"
+            taken.add(name)
+            renamed[child.stored_name] = child.name = name
+            context.changed("'/' in the name written as '_'", child)
+    if renamed and node.is_functional:
+        _rewire(node, lambda ref: (renamed.get(ref[0], ref[0]), ref[1], ref[2]))
+
+
+def drop_call_defaults(node: LayerNode, context: Context) -> None:
+    """Drops call arguments that say nothing: training off, no mask."""
+    for call in node.calls:
+        if isinstance(call, dict):
+            continue
+        for item in call:
+            item[3] = {
+                key: value
+                for key, value in (item[3] or {}).items()
+                if value is not None and (key, value) != ("training", False)
+            }
+
+
+def state_input_shape(node: LayerNode, context: Context) -> None:
+    """Gives input layers their shape under today's name, and a Sequential its input layer."""
+    if node.class_name == "InputLayer":
+        shape = node.config.pop("batch_input_shape", None)
+        if shape is not None:
+            node.config["batch_shape"] = shape
+    elif node.is_sequential and node.layers:
+        first = node.layers[0]
+        if first.class_name != "InputLayer":
+            shape = _stated_shape(node) or _shape_from_weights(first, context)
+            if shape is not None:
+                _insert_input(node, shape, context)
+
+
+def _insert_input(node: LayerNode, shape: list[int | None], context: Context) -> None:
+    assert node.layers is not None
+    name = f"{node.name}_input"
+    config: dict[str, Any] = {"batch_shape": shape}
+    dtype = node.layers[0].config.get("dtype")
+    if node.layers[0].class_name == "Embedding":
+        dtype = "int32"
+    if isinstance(dtype, str):
+        config["dtype"] = dtype
+    node.layers.insert(0, LayerNode("InputLayer", name, config, name, "InputLayer"))
+    context.changed("input layer made from the stored input shape", node)
+
+
+def _stated_shape(node: LayerNode) -> list[int | None] | None:
+    """Finds the input shape that a model or its first layer states."""
+    for candidate in _first_layers(node):
+        config = candidate.config
+        for key in ("batch_input_shape", "batch_shape", "build_input_shape"):
+            if config.get(key) is not None:
+                return list(config[key])
+        if config.get("input_dim") and candidate.class_name == "Dense":
+            return [None, config["input_dim"]]
+    return None
+
+
+def _first_layers(node: LayerNode) -> list[LayerNode]:
+    """Lists a Sequential's first layers, inner ones first, then itself."""
+    chain: list[LayerNode] = [node]
+    current: LayerNode | None = node
+    while current is not None:
+        current = _entry(current)
+        if current is not None:
+            chain.insert(0, current)
+    return chain
+
+
+def _entry(node: LayerNode) -> LayerNode | None:
+    """Returns the layer that takes the input of a model or wrapper."""
+    if node.layers:
+        if node.is_sequential:
+            return node.layers[0]
+        entry = references(node.inputs)[0][0]
+        return next((child for child in node.layers if child.name == entry), None)
+    return None
+
+
+def _shape_from_weights(first: LayerNode, context: Context) -> list[int | None] | None:
+    """Reads the channels from the first kernel where no shape is stated at all."""
+    shapes = context.shapes(first.stored_name)
+    if not shapes:
+        return None
+    kernel = shapes[0]
+    if first.class_name == "Dense" and len(kernel) == 2:
+        return [None, kernel[0]]
+    if first.class_name in {"Conv1D", "Conv2D", "Conv3D"} and len(kernel) > 2:
+        groups = int(first.config.get("groups") or 1)
+        if first.config.get("data_format", "channels_last") == "channels_last":
+            return [None, *[None] * (len(kernel) - 2), kernel[-2] * groups]
+    return None

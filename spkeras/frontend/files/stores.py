@@ -1,0 +1,135 @@
+"""Stored weights in memory: per layer (HDF5 models) or per path (Keras zips)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import h5py
+import numpy as np
+
+Named = list[tuple[str, np.ndarray]]
+
+
+def text(value: Any) -> str:
+    """Decodes an attribute: bytes of Python 2, NumPy strings, or text."""
+    if isinstance(value, np.ndarray):
+        value = value.item()
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+@dataclass
+class LayerWeights:
+    """Arrays of each layer, in the order in which Keras 1, 2 or 3 wrote them to HDF5.
+
+    Attributes:
+        layers: Layer name to its (weight name, array) pairs, in the order of the file.
+        named: False for files that number their layers ("layer_0") instead of naming them.
+    """
+
+    layers: dict[str, Named] = field(default_factory=dict)
+    named: bool = True
+
+    @property
+    def empty(self) -> bool:
+        return not self.layers
+
+    def shapes(self, layer_name: str) -> list[tuple[int, ...]]:
+        """Lists the shapes stored for one layer."""
+        return [array.shape for _, array in self.layers.get(layer_name, [])]
+
+
+@dataclass
+class PathWeights:
+    """Arrays under the path of the object that owns them: ``layers/conv2d/vars/0``."""
+
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+    @property
+    def empty(self) -> bool:
+        return not self.arrays
+
+    def own(self, prefix: str) -> dict[str, np.ndarray]:
+        """Returns the variables directly at a path, keyed "0", "1", ... as Keras keys them."""
+        head = f"{prefix}/vars/"
+        return {
+            path[len(head) :]: array for path, array in self.arrays.items() if path.startswith(head)
+        }
+
+    def children(self, prefix: str) -> list[str]:
+        """Lists the names of the groups directly below a path, without "vars"."""
+        head = f"{prefix}/" if prefix else ""
+        names = {path[len(head) :].split("/")[0] for path in self.arrays if path.startswith(head)}
+        return sorted(names - {"vars"})
+
+
+class NoWeights(PathWeights):
+    """Stands for a file without readable weights."""
+
+
+StoredWeights = LayerWeights | PathWeights
+
+
+def read_weights(group: h5py.Group) -> StoredWeights:
+    """Reads all weights below an HDF5 group, of whichever layout.
+
+    Args:
+        group: The root of a weights file, or ``model_weights`` of a whole model.
+    """
+    attributes = set(group.attrs)
+    if "layer_names" in attributes or "layer_names0" in attributes:
+        return _read_named(group)
+    if "nb_layers" in attributes:
+        return _read_numbered(group)
+    return _read_paths(group)
+
+
+def _read_named(group: h5py.Group) -> LayerWeights:
+    layers: dict[str, Named] = {}
+    for name in _attribute_list(group, "layer_names"):
+        member = group[name]
+        names = _attribute_list(member, "weight_names")
+        layers[name] = [(weight, np.asarray(member[weight])) for weight in names]
+    return LayerWeights(layers)
+
+
+def _read_numbered(group: h5py.Group) -> LayerWeights:
+    """Reads the layout of Keras 0.x and early 1.x: layer_0 with param_0, param_1, ..."""
+    layers: dict[str, Named] = {}
+    for index in range(int(group.attrs["nb_layers"])):
+        member = group[f"layer_{index}"]
+        count = int(member.attrs.get("nb_params", 0))
+        layers[f"layer_{index}"] = [
+            (f"param_{k}", np.asarray(member[f"param_{k}"])) for k in range(count)
+        ]
+    return LayerWeights(layers, named=False)
+
+
+def _read_paths(group: h5py.Group) -> PathWeights:
+    """Reads the Keras 3 layout; files made on Windows hold backslashes in the names."""
+    arrays: dict[str, np.ndarray] = {}
+
+    def take(path: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[path.replace("\\", "/").strip("/")] = np.asarray(item)
+
+    group.visititems(take)
+    kept = {path: array for path, array in arrays.items() if _is_variable(path)}
+    return PathWeights(kept)
+
+
+def _is_variable(path: str) -> bool:
+    return bool(re.search(r"(^|/)vars/[^/]+$", path)) and not path.startswith("optimizer")
+
+
+def _attribute_list(item: Any, name: str) -> list[str]:
+    """Reads a list of names; lists over 64 kB are cut into name0, name1, ..."""
+    if name in item.attrs:
+        chunks: Sequence[Any] = [item.attrs[name]]
+    else:
+        chunks = []
+        while f"{name}{len(chunks)}" in item.attrs:
+            chunks.append(item.attrs[f"{name}{len(chunks)}"])
+    return [text(value) for chunk in chunks for value in chunk]

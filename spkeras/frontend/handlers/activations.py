@@ -1,0 +1,193 @@
+"""Activation functions: as layers, as `activation=` arguments, as operators."""
+
+import functools
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from spkeras.frontend.handlers.call import Call, Handler, Port, weight
+from spkeras.graph.vocabulary import ACTIVATIONS
+
+# Functions whose numbers the vocabulary does not keep: they must have Keras's defaults.
+_FIXED = {"squareplus": {"b": 4}, "soft_shrink": {"threshold": 0.5},
+          "hard_shrink": {"threshold": 0.5}, "sparsemax": {"axis": -1},
+          "glu": {"axis": -1}}  # fmt: skip
+
+# Functions of a backend that mean the same as Keras's of that name.
+_BACKEND = frozenset({"relu", "relu6", "sigmoid", "tanh", "softmax", "softplus", "selu"})
+
+RELU: Mapping[str, Any] = {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}
+
+# What a function does that does not have these arguments.
+_PLAIN: Mapping[str, Mapping[str, Any]] = {"relu": RELU, "softmax": {"axis": -1}}
+
+_USE = "use a function of keras.activations"
+
+
+def activate(call: Call, function: Any, port: Port) -> Port:
+    """Add what an `activation=` argument stands for: a function, a layer, or nothing."""
+    if function is None or function is keras.activations.linear:
+        return port
+    if isinstance(function, keras.layers.Layer):
+        return _layer_as_function(call, function, port)
+    name, parameters = _named(call, function)
+    return apply(call, name, parameters, port)
+
+
+def apply(call: Call, name: str, parameters: Mapping[str, Any], port: Port) -> Port:
+    """Add an activation node of that function."""
+    known = ACTIVATIONS.get(name)
+    if known is None or name in ("threshold", "prelu"):
+        raise call.refuse(f"activation {name!r}", _USE)
+    for key, value in parameters.items():
+        if key not in known and value != _FIXED.get(name, {}).get(key):
+            raise call.refuse(f"{name} with {key}={value!r}", f"leave {key} at its default")
+    kept = {key: _plain(parameters[key]) for key in known}
+    if name == "relu" and kept["threshold"] < 0:
+        raise call.refuse(f"ReLU threshold {kept['threshold']}", "use a threshold >= 0")
+    if "axis" in kept:
+        kept["axis"] = _softmax_axis(call, kept["axis"], port)
+    shape = port.shape
+    if name == "glu":
+        if port.first or call.shape != (*shape[:-1], shape[-1] // 2):
+            raise call.refuse("glu on this axis", "use keras.ops.glu on the last axis")
+        shape = call.shape
+    attributes = {"function": name, **kept}
+    return call.add("activation", [port], shape, attributes, piece="function", first=port.first)
+
+
+def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return [int(v) for v in value] if isinstance(value, (list, tuple)) else float(value)
+
+
+def _softmax_axis(call: Call, axis: Any, port: Port) -> int:
+    """The axis in the node's own order; -1 for the last one."""
+    axes = axis if isinstance(axis, list) else [axis]
+    if len(axes) != 1 or axes[0] in (0, -len(port.shape) - 1):
+        raise call.refuse(f"softmax over axis {axis}", "use one axis, not the batch axis")
+    index = port.axis(axes[0])
+    return -1 if index == len(port.shape) - 1 else index + 1
+
+
+def _layer_as_function(call: Call, layer: Any, port: Port) -> Port:
+    kind = type(layer).__name__
+    handler = LAYERS.get(kind)
+    if handler is None or getattr(keras.layers, kind, None) is not type(layer):
+        raise call.refuse(f"activation {kind}", _USE)
+    inner = call.of(layer)
+    inner.inputs = (port,)
+    result = handler(inner)
+    return result if isinstance(result, Port) else result[0]
+
+
+def _named(call: Call, function: Any) -> tuple[str, dict[str, Any]]:
+    """Name and numbers of an activation function, by what Keras or a backend calls it."""
+    given = {}
+    if isinstance(function, functools.partial) and not function.args:
+        function, given = function.func, function.keywords
+    name = getattr(function, "__name__", type(function).__name__)
+    module = getattr(function, "__module__", None) or ""
+    if name.startswith("hard_sigmoid") and module.startswith("spkeras."):
+        return "hard_sigmoid_keras2", {}
+    for home in (keras.activations, keras.ops):
+        if getattr(home, name, None) is function or keras_name(home, name) is function:
+            name = {"exp": "exponential"}.get(name, name)
+            return name, {**_PLAIN.get(name, {}), **_defaults(function), **given}
+    short = name.removesuffix("_v2")
+    if short in _BACKEND and module.split(".")[0] in ("tensorflow", "jax", "jaxlib"):
+        return short, dict(_PLAIN.get(short, {}))
+    raise call.refuse(f"activation {name!r} of module {module!r}", _USE)
+
+
+def keras_name(home: Any, name: str) -> Any:
+    """What `keras.activations.get` knows under a name that is not exported; else None."""
+    if home is not keras.activations or name.startswith("<"):
+        return None
+    try:
+        return keras.activations.get(name)
+    except ValueError:
+        return None
+
+
+def _defaults(function: Any) -> dict[str, Any]:
+    parameters = list(inspect.signature(function).parameters.values())[1:]
+    return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
+
+
+def _activation(call: Call) -> Port:
+    return activate(call, call.operation.activation, call.input)
+
+
+def _relu(call: Call) -> Port:
+    op = call.operation
+    names = ("max_value", "negative_slope", "threshold")
+    return apply(call, "relu", {name: getattr(op, name) for name in names}, call.input)
+
+
+def _prelu(call: Call) -> Port:
+    port = call.input
+    slope = call.array(port, weight(call.operation.alpha))
+    return call.add(
+        "activation", [port], port.shape, {"function": "prelu"}, {"slope": slope},
+        piece="function", first=port.first,
+    )  # fmt: skip
+
+
+def _with(name: str, *parameters: str) -> Handler:
+    """A handler for a class that keeps the function's numbers as its attributes."""
+
+    def handler(call: Call) -> Port:
+        return apply(call, name, {p: getattr(call.operation, p) for p in parameters}, call.input)
+
+    return handler
+
+
+def _softmax(call: Call) -> Port:
+    if call.kwargs.get("mask") is not None:
+        raise call.refuse("a mask", "call it without a mask")
+    return apply(call, "softmax", {"axis": call.operation.axis}, call.input)
+
+
+LAYERS: dict[str, Handler] = {
+    "Activation": _activation,
+    "ELU": _with("elu", "alpha"),
+    "LeakyReLU": _with("leaky_relu", "negative_slope"),
+    "PReLU": _prelu,
+    "ReLU": _relu,
+    "Softmax": _softmax,
+}
+
+OPERATORS: dict[str, Handler] = {
+    "Celu": _with("celu", "alpha"),
+    "Elu": _with("elu", "alpha"),
+    "Exp": _with("exponential"),
+    "Gelu": _with("gelu", "approximate"),
+    "Glu": _with("glu", "axis"),
+    "HardShrink": _with("hard_shrink", "threshold"),
+    "HardSigmoid": _with("hard_sigmoid"),
+    "HardSilu": _with("hard_silu"),
+    "HardTanh": _with("hard_tanh"),
+    "LeakyRelu": _with("leaky_relu", "negative_slope"),
+    "LogSigmoid": _with("log_sigmoid"),
+    "LogSoftmax": _with("log_softmax", "axis"),
+    "ReLU": _relu,
+    "Relu": lambda call: apply(call, "relu", RELU, call.input),
+    "Relu6": _with("relu6"),
+    "Selu": _with("selu"),
+    "Sigmoid": _with("sigmoid"),
+    "Silu": _with("silu"),
+    "SoftShrink": _with("soft_shrink", "threshold"),
+    "Softmax": _softmax,
+    "Softplus": _with("softplus"),
+    "Softsign": _with("softsign"),
+    "Sparsemax": _with("sparsemax", "axis"),
+    "SparsePlus": _with("sparse_plus"),
+    "SparseSigmoid": _with("sparse_sigmoid"),
+    "Squareplus": _with("squareplus", "b"),
+    "Tanh": _with("tanh"),
+    "TanhShrink": _with("tanh_shrink"),
+}

@@ -1,0 +1,201 @@
+"""One call of one layer: what a handler reads, and how it adds nodes to the graph."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from spkeras.errors import UnsupportedLayerError
+from spkeras.graph import Node
+
+FIRST = "channels_first"
+
+
+@dataclass(frozen=True)
+class Port:
+    """A Keras tensor: the node that holds its value, and how it lies in there.
+
+    Attributes:
+        name: Name of the node.
+        shape: The node's shape, without the batch axis.
+        first: Whether Keras has the channels in front where the node has them last.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    first: bool = False
+
+    @property
+    def keras_shape(self) -> tuple[int, ...]:
+        """The shape as Keras has it, without the batch axis."""
+        return (self.shape[-1], *self.shape[:-1]) if self.first else self.shape
+
+    def axis(self, axis: int) -> int:
+        """Index into `shape` of a Keras axis (1 is the first one after the batch)."""
+        rank = len(self.shape)
+        index = axis - 1 if axis > 0 else axis + rank
+        return (index - 1) % rank if self.first else index
+
+
+@dataclass
+class Call:
+    """One call of a layer or operator, as its handler sees it.
+
+    Attributes:
+        operation: The Keras layer or operator.
+        name: Name for the last node of the expansion, unique in the graph.
+        source: Path of the layer, the same for each of its calls.
+        inputs: The tensors it was called with, in order.
+        args: Its positional arguments, with a `Port` for each tensor.
+        kwargs: Its keyword arguments, likewise.
+        shapes: Shapes of its outputs as Keras has them, without the batch axis.
+        known: All nodes of the graph so far, by name.
+        added: The nodes added for this call.
+    """
+
+    operation: Any
+    name: str
+    source: str
+    inputs: tuple[Port, ...]
+    args: tuple[Any, ...]
+    kwargs: Mapping[str, Any]
+    shapes: tuple[tuple[int, ...], ...]
+    known: dict[str, Node]
+    added: list[str] = field(default_factory=list)
+
+    @property
+    def kind(self) -> str:
+        """The Keras class."""
+        return type(self.operation).__name__
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the only output, as Keras has it."""
+        return self.shapes[0]
+
+    @property
+    def input(self) -> Port:
+        """The only input tensor."""
+        if len(self.inputs) != 1:
+            raise self.refuse(f"called with {len(self.inputs)} tensors", "call it with one")
+        return self.inputs[0]
+
+    def refuse(self, received: str, remedy: str) -> UnsupportedLayerError:
+        """The error that says what was received and what to do; for the handler to raise."""
+        return UnsupportedLayerError([f"{self.source} ({self.kind}): {received}; {remedy}"])
+
+    def of(self, operation: Any) -> "Call":
+        """This call with another layer in the place of the one called (a wrapped one)."""
+        return replace(self, operation=operation)
+
+    def add(
+        self,
+        op: str,
+        inputs: Sequence[Port],
+        shape: Sequence[int],
+        attributes: Mapping[str, Any] | None = None,
+        arrays: Mapping[str, np.ndarray | None] | None = None,
+        *,
+        piece: str = "",
+        first: bool = False,
+    ) -> Port:
+        """Add a node and return its port; the node is named after its `piece` for now.
+
+        Args:
+            op: Operation of the vocabulary.
+            inputs: What the node reads.
+            shape: The node's own shape, channels last.
+            attributes: Plain values of the operation.
+            arrays: Constants of the operation; None for one that it does not have.
+            piece: Name of this piece, where the operation's own name would not be unique.
+            first: Whether Keras has the channels of this value in front.
+        """
+        name = _unused(f"{self.name}:{piece or op}", self.known)
+        given = {key: array for key, array in (arrays or {}).items() if array is not None}
+        self.known[name] = Node(
+            name, op, tuple(i.name for i in inputs), shape, attributes or {}, given, self.source
+        )
+        self.added.append(name)
+        return Port(name, tuple(shape), first)
+
+    def keras_order(self, port: Port) -> Port:
+        """The tensor with its axes in Keras's order."""
+        return self._turned(port, "channels_first", to_last=False) if port.first else port
+
+    def channels_last(self, port: Port, data_format: str = "channels_last") -> Port:
+        """The tensor with its channels last, for a layer of that data format."""
+        if data_format != FIRST or len(port.shape) == 1:
+            return self.keras_order(port)
+        if port.first:
+            return replace(port, first=False)
+        return self._turned(port, "channels_last", to_last=True)
+
+    def _turned(self, port: Port, suffix: str, *, to_last: bool) -> Port:
+        """`port` behind a permutation; one node for all the calls that need it."""
+        rank = len(port.shape)
+        axes = (*range(2, rank + 1), 1) if to_last else (rank, *range(1, rank))
+        shape = tuple(port.shape[axis - 1] for axis in axes)
+        name = f"{port.name}:{suffix}"
+        if name not in self.known:
+            source = self.known[port.name].source
+            self.known[name] = Node(
+                name, "permute", (port.name,), shape, {"axes": axes}, {}, source
+            )
+            self.added.append(name)
+        return Port(name, shape)
+
+    def array(self, port: Port, value: Any) -> np.ndarray:
+        """A constant that Keras broadcasts against `port`, fit for the node's own axes.
+
+        Leading axes of size one are left out: a value per channel has one axis, a number
+        has the shape (1,).
+        """
+        array = np.asarray(value, "float64")
+        rank = len(port.shape)
+        if array.ndim > rank + 1 or (array.ndim == rank + 1 and array.shape[0] != 1):
+            raise self.refuse(
+                f"a constant of shape {array.shape} for values of shape {port.keras_shape}",
+                "use a constant without a batch axis",
+            )
+        array = array.reshape((1,) * (rank - array.ndim) + array.shape[-rank:])
+        if port.first:
+            array = np.moveaxis(array, 0, -1)
+        while array.ndim > 1 and array.shape[0] == 1:
+            array = array[0]
+        return array.astype("float32")
+
+    def affine(self, port: Port, scale: Any, offset: Any = None, *, piece: str = "scale") -> Port:
+        """Add x * scale + offset; constants as Keras broadcasts them against the tensor."""
+        arrays = {"scale": self.array(port, scale)}
+        if offset is not None and np.any(np.asarray(offset)):
+            arrays["offset"] = self.array(port, offset)
+        self._same_shape(port, arrays)
+        return self.add("scale", [port], port.shape, arrays=arrays, piece=piece, first=port.first)
+
+    def _same_shape(self, port: Port, arrays: Mapping[str, np.ndarray]) -> None:
+        full = np.broadcast_shapes(port.shape, *(array.shape for array in arrays.values()))
+        if full != port.shape:
+            raise self.refuse(
+                f"a constant that widens {port.keras_shape} to {full}",
+                "use a constant of the tensor's own shape",
+            )
+
+
+Handler = Callable[[Call], "Port | list[Port]"]
+
+
+def weight(variable: Any) -> np.ndarray | None:
+    """A weight as a float32 array; None for a weight that the layer does not have."""
+    if variable is None:
+        return None
+    return np.asarray(variable).astype("float32")
+
+
+def _unused(name: str, known: Mapping[str, Node]) -> str:
+    count = 1
+    candidate = name
+    while candidate in known:
+        count += 1
+        candidate = f"{name}{count}"
+    return candidate

@@ -1,0 +1,114 @@
+"""Convolutions and Dense: the layers that multiply by a learned kernel."""
+
+from spkeras.frontend.handlers.activations import activate
+from spkeras.frontend.handlers.call import FIRST, Call, Handler, Port, weight
+
+
+def _check(call: Call) -> None:
+    mode = getattr(call.operation, "quantization_mode", None)
+    if mode:
+        raise call.refuse(f"weights quantized to {mode}", "convert the model before quantizing it")
+
+
+def _finish(call: Call, port: Port, first: bool) -> Port:
+    """The activation of a convolution; `port` is channels last, the layer may not be."""
+    return activate(call, call.operation.activation, Port(port.name, port.shape, first))
+
+
+def _result_shape(call: Call) -> tuple[int, ...]:
+    """The layer's output shape with the channels last."""
+    shape = call.shape
+    return (*shape[1:], shape[0]) if call.operation.data_format == FIRST else shape
+
+
+def _convolution(call: Call) -> Port:
+    _check(call)
+    layer = call.operation
+    attributes = {
+        "strides": tuple(layer.strides),
+        "padding": layer.padding,
+        "dilation": tuple(layer.dilation_rate),
+        "groups": int(layer.groups),
+    }
+    arrays = {"kernel": weight(layer.kernel), "bias": weight(layer.bias)}
+    port = call.channels_last(call.input, layer.data_format)
+    port = call.add("conv", [port], _result_shape(call), attributes, arrays, piece="linear")
+    return _finish(call, port, layer.data_format == FIRST)
+
+
+def _depthwise(call: Call) -> Port:
+    _check(call)
+    layer = call.operation
+    attributes = {
+        "strides": tuple(layer.strides),
+        "padding": layer.padding,
+        "dilation": tuple(layer.dilation_rate),
+    }
+    arrays = {"kernel": weight(layer.kernel), "bias": weight(layer.bias)}
+    port = call.channels_last(call.input, layer.data_format)
+    shape = _result_shape(call)
+    port = call.add("depthwise_conv", [port], shape, attributes, arrays, piece="linear")
+    return _finish(call, port, layer.data_format == FIRST)
+
+
+def _separable(call: Call) -> Port:
+    _check(call)
+    layer = call.operation
+    spatial = {
+        "strides": tuple(layer.strides),
+        "padding": layer.padding,
+        "dilation": tuple(layer.dilation_rate),
+    }
+    kernel, pointwise = weight(layer.depthwise_kernel), weight(layer.pointwise_kernel)
+    shape = _result_shape(call)
+    port = call.channels_last(call.input, layer.data_format)
+    port = call.add(
+        "depthwise_conv", [port], (*shape[:-1], pointwise.shape[-2]), spatial,
+        {"kernel": kernel}, piece="depthwise",
+    )  # fmt: skip
+    ones = (1,) * layer.rank
+    attributes = {"strides": ones, "padding": "valid", "dilation": ones, "groups": 1}
+    arrays = {"kernel": pointwise, "bias": weight(layer.bias)}
+    port = call.add("conv", [port], shape, attributes, arrays, piece="linear")
+    return _finish(call, port, layer.data_format == FIRST)
+
+
+def _transposed(call: Call) -> Port:
+    _check(call)
+    layer = call.operation
+    extra = layer.output_padding
+    attributes = {
+        "strides": tuple(layer.strides),
+        "padding": layer.padding,
+        "dilation": tuple(layer.dilation_rate),
+        "output_padding": None if extra is None else tuple(extra),
+    }
+    arrays = {"kernel": weight(layer.kernel), "bias": weight(layer.bias)}
+    port = call.channels_last(call.input, layer.data_format)
+    shape = _result_shape(call)
+    port = call.add("conv_transpose", [port], shape, attributes, arrays, piece="linear")
+    return _finish(call, port, layer.data_format == FIRST)
+
+
+def _dense(call: Call) -> Port:
+    _check(call)
+    layer = call.operation
+    arrays = {"kernel": weight(layer.kernel), "bias": weight(layer.bias)}
+    port = call.keras_order(call.input)
+    port = call.add("dense", [port], call.shape, arrays=arrays, piece="linear")
+    return activate(call, layer.activation, port)
+
+
+LAYERS: dict[str, Handler] = {
+    "Conv1D": _convolution,
+    "Conv2D": _convolution,
+    "Conv3D": _convolution,
+    "DepthwiseConv1D": _depthwise,
+    "DepthwiseConv2D": _depthwise,
+    "SeparableConv1D": _separable,
+    "SeparableConv2D": _separable,
+    "Conv1DTranspose": _transposed,
+    "Conv2DTranspose": _transposed,
+    "Conv3DTranspose": _transposed,
+    "Dense": _dense,
+}

@@ -1,0 +1,253 @@
+"""Operators of functional graphs: `x + y`, `2 * x`, and what `keras.ops` records."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from spkeras.frontend.handlers.activations import RELU, apply
+from spkeras.frontend.handlers.call import Call, Handler, Port
+from spkeras.frontend.handlers.merging import concatenate, merge
+from spkeras.frontend.handlers.pooling import global_pool
+from spkeras.frontend.handlers.refusals import GRADED
+from spkeras.frontend.handlers.shaping import permute, reshape
+
+
+def _constant(value: Any) -> np.ndarray:
+    return np.asarray(value).astype("float64")
+
+
+def _operands(call: Call) -> list[Port | np.ndarray]:
+    """Both operands: a port for a tensor, an array for a constant."""
+    values = [*call.args, *call.kwargs.values()][:2]
+    return [v if isinstance(v, Port) else _constant(v) for v in values]
+
+
+def _add(call: Call) -> Port:
+    left, right = _operands(call)
+    if isinstance(left, Port) and isinstance(right, Port):
+        return merge(call, "add", (left, right))
+    port, constant = (left, right) if isinstance(left, Port) else (right, left)
+    return call.affine(port, 1.0, constant)
+
+
+def _subtract(call: Call) -> Port:
+    left, right = _operands(call)
+    if isinstance(left, Port) and isinstance(right, Port):
+        return merge(call, "subtract", (left, right))
+    if isinstance(left, Port):
+        return call.affine(left, 1.0, -right)
+    return call.affine(right, -1.0, left)
+
+
+def _multiply(call: Call) -> Port:
+    left, right = _operands(call)
+    if isinstance(left, Port) and isinstance(right, Port):
+        return merge(call, "multiply", (left, right))
+    port, constant = (left, right) if isinstance(left, Port) else (right, left)
+    return call.affine(port, constant)
+
+
+def _divide(call: Call) -> Port:
+    left, right = _operands(call)
+    if isinstance(right, Port):
+        raise call.refuse(GRADED, "divide by a constant only")
+    return call.affine(left, 1.0 / right)
+
+
+def _extreme(op: str) -> Handler:
+    """max(x, c) = relu(x - c) + c, and min(x, c) = c - relu(c - x)."""
+    sign = 1.0 if op == "maximum" else -1.0
+
+    def handler(call: Call) -> Port:
+        left, right = _operands(call)
+        if isinstance(left, Port) and isinstance(right, Port):
+            return merge(call, op, (left, right))
+        port, constant = (left, right) if isinstance(left, Port) else (right, left)
+        if sign > 0 and not np.any(constant):
+            return apply(call, "relu", RELU, port)
+        shifted = call.affine(port, sign, -sign * constant, piece="shifted")
+        return call.affine(apply(call, "relu", RELU, shifted), sign, constant)
+
+    return handler
+
+
+def clip(call: Call, low: Any, high: Any) -> Port:
+    """Limit values to two numbers: a ReLU with a maximum, shifted."""
+    port = call.input
+    low, high = _constant(low), _constant(high)
+    if low.ndim or high.ndim or high <= low:
+        raise call.refuse(f"limits {low} and {high}", "use two numbers, the lower one first")
+    if low:
+        port = call.affine(port, 1.0, -low, piece="shifted")
+    port = apply(call, "relu", {**RELU, "max_value": float(high - low)}, port)
+    return call.affine(port, 1.0, low) if low else port
+
+
+def reduce(call: Call, reduction: str, axis: Any, keepdims: bool) -> Port:
+    """Mean, sum, maximum or minimum over all axes but the batch and one more."""
+    port = call.input
+    rank = len(port.shape)
+    kept = _kept_axis(call, axis, rank)
+    count = math.prod(port.shape) // port.keras_shape[kept - 1]
+    if port.first and kept == 1:
+        port = Port(port.name, port.shape)
+    elif kept != rank:
+        port = _moved_last(call, port, kept)
+    else:
+        port = call.keras_order(port)
+    if reduction == "min":
+        port = call.affine(port, -1.0, piece="negative")
+    op = "global_max_pool" if reduction in ("max", "min") else "global_average_pool"
+    port = global_pool(call, op, port, keepdims=False)
+    if reduction in ("min", "sum"):
+        port = call.affine(port, -1.0 if reduction == "min" else float(count))
+    return call.add("reshape", [port], call.shape) if keepdims else port
+
+
+def _reduction(reduction: str) -> Handler:
+    def handler(call: Call) -> Port:
+        operation = call.operation
+        if getattr(operation, "initial", None) is not None:
+            raise call.refuse(f"initial={operation.initial!r}", "leave initial out")
+        return reduce(call, reduction, operation.axis, operation.keepdims)
+
+    return handler
+
+
+def _kept_axis(call: Call, axis: Any, rank: int) -> int:
+    axes = range(rank + 1) if axis is None else [axis] if isinstance(axis, int) else axis
+    reduced = {int(a) % (rank + 1) for a in axes}
+    kept = [a for a in range(1, rank + 1) if a not in reduced]
+    if 0 in reduced or len(kept) != 1 or rank == 1:
+        raise call.refuse(
+            f"axis={axis} of a tensor with {rank + 1} axes",
+            "reduce all axes but the batch and the channels",
+        )
+    return kept[0]
+
+
+def _moved_last(call: Call, port: Port, axis: int) -> Port:
+    turned = call.keras_order(port)
+    axes = (*(a for a in range(1, len(turned.shape) + 1) if a != axis), axis)
+    return call.add("permute", [turned], [turned.shape[a - 1] for a in axes], {"axes": axes})
+
+
+def on_all_axes(call: Call, op: str, port: Port, amounts: Sequence[tuple[int, int]]) -> Port:
+    """Pad or crop every axis, the channels too: they are one more axis for a moment."""
+    sign = 1 if op == "pad" else -1
+    shape = tuple(
+        size + sign * (before + after)
+        for size, (before, after) in zip(port.shape, amounts, strict=True)
+    )
+    if not any(amounts[-1]) and len(port.shape) > 1:
+        return call.add(op, [port], shape, {"amounts": tuple(amounts[:-1])})
+    wide = call.add("reshape", [port], (*port.shape, 1), piece=f"{op}_in")
+    wide = call.add(op, [wide], (*shape, 1), {"amounts": tuple(amounts)})
+    return call.add("reshape", [wide], shape, piece=f"{op}_out")
+
+
+def _pad(call: Call) -> Port:
+    operation = call.operation
+    port = call.keras_order(call.input)
+    value = call.kwargs.get("constant_values")
+    widths = operation.pad_width
+    widths = [(widths, widths)] if isinstance(widths, int) else [tuple(w) for w in widths]
+    widths = widths * (len(port.shape) + 1) if len(widths) == 1 else widths
+    if operation.mode != "constant" or value or any(widths[0]):
+        raise call.refuse(
+            f"mode {operation.mode!r}, value {value}, widths {widths}",
+            "pad with zeros, and not along the batch axis",
+        )
+    return on_all_axes(call, "pad", port, [(int(a), int(b)) for a, b in widths[1:]])
+
+
+def _transpose(call: Call) -> Port:
+    rank = len(call.input.shape)
+    axes = call.operation.axes or tuple(reversed(range(rank + 1)))
+    return _permuted(call, [int(a) % (rank + 1) for a in axes])
+
+
+def _swapaxes(call: Call) -> Port:
+    rank = len(call.input.shape) + 1
+    axes = list(range(rank))
+    a, b = call.operation.axis1 % rank, call.operation.axis2 % rank
+    axes[a], axes[b] = axes[b], axes[a]
+    return _permuted(call, axes)
+
+
+def _moveaxis(call: Call) -> Port:
+    rank = len(call.input.shape) + 1
+    source, target = (
+        [v] if isinstance(v, int) else list(v)
+        for v in (call.operation.source, call.operation.destination)
+    )
+    source, target = [s % rank for s in source], [t % rank for t in target]
+    axes = [a for a in range(rank) if a not in source]
+    for position, axis in sorted(zip(target, source, strict=True)):
+        axes.insert(position, axis)
+    return _permuted(call, axes)
+
+
+def _permuted(call: Call, axes: Sequence[int]) -> Port:
+    if axes[0] != 0:
+        raise call.refuse(f"axes {tuple(axes)}", "leave the batch axis in front")
+    return permute(call, tuple(axes[1:]))
+
+
+def _repeat(call: Call) -> Port:
+    operation = call.operation
+    rank = len(call.input.shape)
+    axis, times = operation.axis, operation.repeats
+    axis = None if axis is None else axis % (rank + 1)
+    if axis in (None, 0, rank) or not isinstance(times, int):
+        raise call.refuse(
+            f"repeats={times} along axis {axis}", "repeat rows or columns a fixed number of times"
+        )
+    size = tuple(times if a == axis else 1 for a in range(1, rank))
+    attributes = {"size": size, "interpolation": "nearest"}
+    return call.add("upsample", [call.keras_order(call.input)], call.shape, attributes)
+
+
+def _cast(call: Call) -> Port:
+    dtype = str(call.operation.dtype)
+    if "float" not in dtype:
+        raise call.refuse(f"a cast to {dtype}", "leave the cast out")
+    return call.input
+
+
+def _same(call: Call) -> Port:
+    return call.input
+
+
+OPERATORS: dict[str, Handler] = {
+    "Add": _add,
+    "Amax": _reduction("max"),
+    "Amin": _reduction("min"),
+    "Cast": _cast,
+    "Clip": lambda call: clip(call, call.operation.x_min, call.operation.x_max),
+    "Concatenate": concatenate,
+    "ConvertToTensor": _same,
+    "Copy": _same,
+    "Divide": _divide,
+    "ExpandDims": reshape,
+    "Max": _reduction("max"),
+    "Maximum": _extreme("maximum"),
+    "Mean": _reduction("mean"),
+    "Min": _reduction("min"),
+    "Minimum": _extreme("minimum"),
+    "Moveaxis": _moveaxis,
+    "Multiply": _multiply,
+    "Negative": lambda call: call.affine(call.input, -1.0),
+    "Pad": _pad,
+    "Repeat": _repeat,
+    "Reshape": reshape,
+    "Squeeze": reshape,
+    "StopGradient": _same,
+    "Subtract": _subtract,
+    "Sum": _reduction("sum"),
+    "Swapaxes": _swapaxes,
+    "Transpose": _transpose,
+    "TrueDivide": _divide,
+}

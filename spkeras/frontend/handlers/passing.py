@@ -1,0 +1,61 @@
+"""Layers that do nothing at inference, and wrappers around a layer that acts alone."""
+
+import keras
+
+from spkeras.frontend.handlers.call import Call, Handler, Port
+
+
+def _idle(call: Call) -> Port:
+    """A layer that acts in training only: its readers read its input."""
+    if call.kwargs.get("training") and getattr(call.operation, "rate", 1):
+        raise call.refuse(
+            "training=True, so it is active at inference", "call it without training=True"
+        )
+    return call.input
+
+
+def _same(call: Call) -> Port:
+    return call.input
+
+
+def _random_crop(call: Call) -> Port:
+    if call.shape != call.input.keras_shape:
+        raise call.refuse("random crops", "crop the data before the network")
+    return call.input
+
+
+_AUGMENTATION = (
+    "Brightness", "ColorDegeneration", "ColorJitter", "Contrast", "ElasticTransform", "Erasing",
+    "Flip", "GaussianBlur", "Grayscale", "Hue", "Invert", "Perspective", "Posterization",
+    "Rotation", "Saturation", "Sharpness", "Shear", "Translation", "Zoom",
+)  # fmt: skip
+
+LAYERS: dict[str, Handler] = {
+    "ActivityRegularization": _same,
+    "Identity": _same,
+    **{
+        name: _idle
+        for name in (
+            "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D",
+            "SpatialDropout2D", "SpatialDropout3D",
+        )
+    },
+    **{f"Random{name}": _same for name in _AUGMENTATION},
+    **dict.fromkeys(("AugMix", "CutMix", "MixUp", "RandAugment"), _same),
+    "RandomCrop": _random_crop,
+}  # fmt: skip
+
+# What TimeDistributed may hold: layers that treat each step as they would treat all of them.
+STEPWISE = frozenset({"Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Dropout"})
+
+
+def stepwise(call: Call) -> keras.layers.Layer:
+    """The layer in a TimeDistributed that may be called on all steps at once."""
+    inner = call.operation.layer
+    kind = type(inner).__name__
+    if kind not in STEPWISE or getattr(keras.layers, kind, None) is not type(inner):
+        raise call.refuse(
+            f"a {kind} for each step",
+            f"wrap one of {', '.join(sorted(STEPWISE))}, or rebuild it without TimeDistributed",
+        )
+    return inner

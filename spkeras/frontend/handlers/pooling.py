@@ -1,0 +1,79 @@
+"""Pooling layers and pooling operators."""
+
+from spkeras.frontend.handlers.call import FIRST, Call, Handler, Port
+
+
+def _tuple(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
+    return (value,) * rank if isinstance(value, int) else tuple(int(v) for v in value)
+
+
+def _window(op: str) -> Handler:
+    """A handler for pooling windows; of layers and of operators, which keep the same names."""
+
+    def handler(call: Call) -> Port:
+        layer = call.operation
+        first = (layer.data_format or "channels_last") == FIRST
+        port = call.channels_last(call.input, FIRST if first else "channels_last")
+        rank = len(port.shape) - 1
+        size = _tuple(layer.pool_size, rank)
+        strides = size if layer.strides is None else _tuple(layer.strides, rank)
+        attributes = {"pool_size": size, "strides": strides, "padding": layer.padding}
+        shape = (*call.shape[1:], call.shape[0]) if first else call.shape
+        return call.add(op, [port], shape, attributes, first=first)
+
+    return handler
+
+
+def _global(op: str) -> Handler:
+    def handler(call: Call) -> Port:
+        layer = call.operation
+        if call.kwargs.get("mask") is not None:
+            raise call.refuse("a mask", "call it without a mask")
+        port = call.channels_last(call.input, layer.data_format)
+        keepdims = bool(layer.keepdims)
+        return global_pool(call, op, port, keepdims, keepdims and layer.data_format == FIRST)
+
+    return handler
+
+
+def global_pool(call: Call, op: str, port: Port, keepdims: bool, first: bool = False) -> Port:
+    """Add a pooling over all axes but the last."""
+    ones = (1,) * (len(port.shape) - 1) if keepdims else ()
+    shape = (*ones, port.shape[-1])
+    return call.add(op, [port], shape, {"keepdims": keepdims}, first=first)
+
+
+def _adaptive(op: str) -> Handler:
+    """Adaptive pooling is plain pooling where the output size divides the input size."""
+
+    def handler(call: Call) -> Port:
+        layer = call.operation
+        first = layer.data_format == FIRST
+        port = call.channels_last(call.input, layer.data_format)
+        wanted = (*call.shape[1:], call.shape[0]) if first else call.shape
+        pairs = list(zip(port.shape[:-1], wanted[:-1], strict=True))
+        if any(size % out for size, out in pairs):
+            raise call.refuse(
+                f"output size {wanted[:-1]} for an input of {port.shape[:-1]}",
+                "use an output size that divides the input size, or a plain pooling layer",
+            )
+        size = tuple(size // out for size, out in pairs)
+        attributes = {"pool_size": size, "strides": size, "padding": "valid"}
+        return call.add(op, [port], wanted, attributes, first=first)
+
+    return handler
+
+
+LAYERS: dict[str, Handler] = {
+    **{f"AveragePooling{r}D": _window("average_pool") for r in (1, 2, 3)},
+    **{f"MaxPooling{r}D": _window("max_pool") for r in (1, 2, 3)},
+    **{f"GlobalAveragePooling{r}D": _global("global_average_pool") for r in (1, 2, 3)},
+    **{f"GlobalMaxPooling{r}D": _global("global_max_pool") for r in (1, 2, 3)},
+    **{f"AdaptiveAveragePooling{r}D": _adaptive("average_pool") for r in (1, 2, 3)},
+    **{f"AdaptiveMaxPooling{r}D": _adaptive("max_pool") for r in (1, 2, 3)},
+}
+
+OPERATORS: dict[str, Handler] = {
+    "AveragePool": _window("average_pool"),
+    "MaxPool": _window("max_pool"),
+}

@@ -1,0 +1,72 @@
+"""Indexing and splitting in functional graphs: `x[:, 1:-1, ::2]`, `keras.ops.split`."""
+
+from typing import Any
+
+from spkeras.frontend.handlers.call import Call, Handler, Port
+from spkeras.frontend.handlers.operators import on_all_axes
+
+_WHOLE = slice(None)
+
+
+def _get_item(call: Call) -> Port:
+    return take(call, call.args[1] if len(call.args) > 1 else call.kwargs["key"])
+
+
+def take(call: Call, key: Any) -> Port:
+    """Crop, then take every n-th value, then drop the axes that were indexed by a number."""
+    port = call.keras_order(call.input)
+    slices = _per_axis(call, key, port)
+    spans = [s.indices(size) for s, size in zip(slices, port.shape, strict=True)]
+    if any(step < 1 or stop <= start for start, stop, step in spans):
+        raise call.refuse("a slice that is empty or runs backwards", "slice forwards")
+    ends = zip(spans, port.shape, strict=True)
+    amounts = [(start, size - stop) for (start, stop, _), size in ends]
+    if any(any(pair) for pair in amounts):
+        port = on_all_axes(call, "crop", port, amounts)
+    steps = tuple(step for _, _, step in spans)
+    if steps[-1] > 1:
+        raise call.refuse(f"every {steps[-1]}. channel", "take adjacent channels")
+    if any(step > 1 for step in steps):
+        port = _every(call, port, steps[:-1])
+    return port if port.shape == call.shape else call.add("reshape", [port], call.shape)
+
+
+def _per_axis(call: Call, key: Any, port: Port) -> list[slice]:
+    """One slice per axis but the batch; an index i is the slice i:i+1."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    keys = [k for k in keys if k is not None]
+    if any(not (k is Ellipsis or isinstance(k, (int, slice))) for k in keys):
+        raise call.refuse(f"indices {key!r}", "use numbers and slices")
+    full = len(port.shape) + 1
+    if Ellipsis in keys:
+        at = keys.index(Ellipsis)
+        keys[at : at + 1] = [_WHOLE] * (full - len(keys) + 1)
+    keys += [_WHOLE] * (full - len(keys))
+    if keys[0] != _WHOLE:
+        raise call.refuse(f"index {keys[0]!r} of the batch axis", "take the whole batch")
+    return [k if isinstance(k, slice) else slice(k, k + 1 or None) for k in keys[1:]]
+
+
+def _every(call: Call, port: Port, steps: tuple[int, ...]) -> Port:
+    """Every n-th value along each axis: windows of one value, n apart."""
+    sizes = [-(-size // step) for size, step in zip(port.shape, steps, strict=False)]
+    attributes = {"pool_size": (1,) * len(steps), "strides": steps, "padding": "valid"}
+    return call.add("average_pool", [port], (*sizes, port.shape[-1]), attributes)
+
+
+def _split(call: Call) -> list[Port]:
+    port = call.keras_order(call.input)
+    axis = call.operation.axis % (len(port.shape) + 1)
+    if axis == 0:
+        raise call.refuse("axis 0, the batch axis", "use another axis")
+    pieces, start = [], 0
+    for shape in call.shapes:
+        end = start + shape[axis - 1]
+        amounts = [(0, 0)] * len(port.shape)
+        amounts[axis - 1] = (start, port.shape[axis - 1] - end)
+        pieces.append(on_all_axes(call, "crop", port, amounts))
+        start = end
+    return pieces
+
+
+OPERATORS: dict[str, Handler] = {"GetItem": _get_item, "Split": _split}

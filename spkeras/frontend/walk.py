@@ -1,0 +1,284 @@
+"""From a Keras model in memory to a plain `Graph`, by the tensors that join its layers."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import keras
+
+from spkeras.errors import UnsupportedLayerError
+from spkeras.frontend.handlers import Call, Port, expand
+from spkeras.graph import Graph, Node
+
+
+@dataclass(frozen=True)
+class Visit:
+    """What the walk made of one call of one layer.
+
+    Attributes:
+        name: Name of the call; the name of its last node, where it has nodes.
+        operation: The Keras layer or operator.
+        shape: Its (first) output's shape as Keras has it, without the batch axis.
+        nodes: Names of the nodes added for it.
+        problem: Why it cannot be converted; "" where it can.
+    """
+
+    name: str
+    operation: Any
+    shape: tuple[int | None, ...]
+    nodes: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A walked model: the graph (with stand-ins for what cannot be converted) and all visits."""
+
+    graph: Graph
+    visits: tuple[Visit, ...]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Each problem once, in the model's order."""
+        return tuple(dict.fromkeys(visit.problem for visit in self.visits if visit.problem))
+
+
+def read_graph(model: keras.Model) -> Graph:
+    """The model as a graph of plain operations, channels last.
+
+    Args:
+        model: A built Sequential or functional model; models inside it are read too.
+
+    Returns:
+        The graph: its nodes compute what the model computes at inference, in float32.
+
+    Raises:
+        UnsupportedLayerError: something cannot be converted; lists all problems at once.
+    """
+    walked = walk(model)
+    if walked.problems:
+        raise UnsupportedLayerError(walked.problems)
+    return walked.graph.pruned()
+
+
+def walk(model: keras.Model) -> Walk:
+    """Visit every call of every layer, those that cannot be converted too.
+
+    Raises:
+        UnsupportedLayerError: the model as a whole cannot be read: not built, subclassed,
+            or its inputs have no fixed shape.
+    """
+    fault = _fault(model)
+    if fault:
+        raise UnsupportedLayerError([fault])
+    walker = _Walker()
+    ports = walker.read_inputs(model)
+    outputs = walker.run(model, ports, "", "")
+    names = [walker.final(port) for port in outputs]
+    graph = Graph(model.name, tuple(walker.nodes.values()), tuple(names))
+    return Walk(graph, tuple(walker.visits))
+
+
+@dataclass
+class _Walker:
+    """The state of one walk: nodes so far, visits so far, and how often each name was used."""
+
+    nodes: dict[str, Node] = field(default_factory=dict)
+    visits: list[Visit] = field(default_factory=list)
+    used: dict[str, int] = field(default_factory=dict)
+
+    def read_inputs(self, model: keras.Model) -> list[Port]:
+        """Add an input node for each input of the model."""
+        faults, ports = [], []
+        for tensor in model.inputs:
+            operation, _ = _maker(tensor)
+            shape = tuple(tensor.shape[1:])
+            if None in shape:
+                faults.append(
+                    f"{operation.name} (InputLayer): shape {(None, *shape)} leaves sizes open; "
+                    "rebuild the model with a fixed input shape, keras.Input((height, width, "
+                    "channels)) or the like"
+                )
+                continue
+            name = self._name(operation.name)
+            dtype = {"dtype": str(tensor.dtype)}
+            self.nodes[name] = Node(name, "input", (), shape, dtype, {}, operation.name)
+            self.visits.append(Visit(name, operation, shape, (name,)))
+            ports.append(Port(name, shape))
+        if faults:
+            raise UnsupportedLayerError(faults)
+        return ports
+
+    def run(self, model: keras.Model, ports: Sequence[Port], prefix: str, path: str) -> list[Port]:
+        """Walk one model, given what its inputs are; return what its outputs are.
+
+        Args:
+            model: The model, or a model inside it.
+            ports: One for each of its inputs.
+            prefix: What the names of its nodes start with.
+            path: What the sources of its nodes start with.
+        """
+        values = {id(t): p for t, p in zip(model.inputs, ports, strict=True)}
+        for step in _steps(model):
+            call = self._call(step, values, prefix, path)
+            values.update((id(t), p) for t, p in zip(step.outputs, self._visit(call), strict=True))
+        return [values[id(tensor)] for tensor in model.outputs]
+
+    def _call(self, step: Any, values: Mapping[int, Port], prefix: str, path: str) -> Call:
+        def port(value: Any) -> Any:
+            return values[id(value)] if isinstance(value, keras.KerasTensor) else value
+
+        operation, arguments = step.operation, step.arguments
+        return Call(
+            operation,
+            self._name(prefix + operation.name),
+            path + operation.name,
+            tuple(values[id(tensor)] for tensor in step.input_tensors),
+            keras.tree.map_structure(port, arguments.args),
+            keras.tree.map_structure(port, arguments.kwargs),
+            _shapes(step, values),
+            self.nodes,
+        )
+
+    def final(self, port: Port) -> str:
+        """The node of a model's output, with its axes in Keras's order."""
+        call = Call(None, port.name, port.name, (port,), (), {}, (), self.nodes)
+        return call.keras_order(port).name
+
+    def _name(self, wanted: str) -> str:
+        """The name itself at the first call, then name@1, name@2, ..."""
+        while True:
+            count = self.used.get(wanted, 0)
+            self.used[wanted] = count + 1
+            name = f"{wanted}@{count}" if count else wanted
+            if name not in self.nodes:
+                return name
+
+    def _visit(self, call: Call) -> list[Port]:
+        try:
+            if any(None in shape for shape in call.shapes):
+                raise call.refuse(f"output shapes {call.shapes}", "use fixed sizes only")
+            if isinstance(call.operation, keras.Model):
+                return self._nested(call)
+            results = expand(call)
+        except UnsupportedLayerError as error:
+            return self._refused(call, error.problems[0])
+        if len(results) == 1 and results[0].name in call.added:
+            results = [self._renamed(call, results[0])]
+        self.visits.append(Visit(call.name, call.operation, call.shape, tuple(call.added)))
+        return results
+
+    def _nested(self, call: Call) -> list[Port]:
+        """Walk a model inside the model; raises for one that cannot be read at all."""
+        model = call.operation
+        fault = _fault(model)
+        if fault:
+            raise UnsupportedLayerError([fault])
+        if call.kwargs.get("training"):
+            raise call.refuse("called with training=True", "call it without training=True")
+        ports = [
+            port
+            if len(port.shape) == len(tensor.shape) - 1
+            else call.add("reshape", [call.keras_order(port)], _ranked(port, tensor))
+            for port, tensor in zip(call.inputs, model.inputs, strict=True)
+        ]
+        return self.run(model, ports, f"{call.name}/", f"{call.source}/")
+
+    def _renamed(self, call: Call, result: Port) -> Port:
+        """Give the last node of an expansion the name of its layer."""
+        node = self.nodes.pop(result.name)
+        self.nodes[call.name] = replace(node, name=call.name)
+        call.added[call.added.index(result.name)] = call.name
+        return replace(result, name=call.name)
+
+    def _refused(self, call: Call, problem: str) -> list[Port]:
+        """Note the problem and put stand-ins for the outputs, so that the walk can go on."""
+        ports = []
+        for index, open_shape in enumerate(call.shapes):
+            shape = tuple(size or 1 for size in open_shape)
+            name = f"{call.name}:refused{index}"
+            dtype = {"dtype": "float32"}
+            self.nodes[name] = Node(name, "input", (), shape, dtype, {}, call.source)
+            ports.append(Port(name, shape))
+        self.visits.append(Visit(call.name, call.operation, call.shape, (), problem))
+        return ports
+
+
+def _fault(model: Any) -> str:
+    """Why a model as a whole cannot be read; "" where it can."""
+    if not isinstance(model, keras.Model):
+        return f"received {type(model).__name__}, not a keras.Model; load or build one"
+    title = f"{model.name} ({type(model).__name__})"
+    own_call = not type(model).call.__module__.startswith("keras.")
+    if own_call or not isinstance(model, (keras.Sequential, keras.Function)):
+        return (
+            f"{title}: a subclassed model, whose call() is Python code; rebuild it as a "
+            "functional model, keras.Model(inputs, outputs), and copy the weights"
+        )
+    if isinstance(model, keras.Sequential) and not _has_tensors(model):
+        return (
+            f"{title}: no input shape yet; start the model with keras.Input(shape), or call "
+            "model.build((None, height, width, channels)) with your own sizes"
+        )
+    return ""
+
+
+def _has_tensors(model: keras.Sequential) -> bool:
+    try:
+        return bool(model.inputs and model.outputs)
+    except (AttributeError, ValueError):
+        return False
+
+
+def _maker(tensor: keras.KerasTensor) -> tuple[Any, Any]:
+    """The layer or operator that made a tensor, and the record of that call."""
+    history = tensor._keras_history
+    return history.operation, history.operation._inbound_nodes[history.node_index]
+
+
+def _steps(model: keras.Model) -> list[Any]:
+    """The records of all calls in a model, each behind those it depends on.
+
+    Walks back from the outputs with a stack of its own: deep models would exceed Python's.
+    """
+    given = {id(tensor) for tensor in model.inputs}
+    placed: set[int] = set()
+    order = []
+    stack = [_maker(t)[1] for t in reversed(model.outputs) if id(t) not in given]
+    while stack:
+        step = stack[-1]
+        before = [_maker(t)[1] for t in step.input_tensors if id(t) not in given]
+        waiting = [other for other in before if id(other) not in placed]
+        if waiting:
+            stack.extend(reversed(waiting))
+            continue
+        stack.pop()
+        if id(step) not in placed:
+            placed.add(id(step))
+            order.append(step)
+    return order
+
+
+def _shapes(step: Any, values: Mapping[int, Port]) -> tuple[tuple[int | None, ...], ...]:
+    """Output shapes of a call, for the shapes that its inputs really have.
+
+    A model inside another may have been built for other sizes than it is called with.
+    """
+
+    def spec(value: Any) -> Any:
+        if not isinstance(value, keras.KerasTensor):
+            return value
+        return keras.KerasTensor((None, *values[id(value)].keras_shape), value.dtype)
+
+    tensors = step.input_tensors
+    outputs = step.outputs
+    if any(tuple(t.shape[1:]) != values[id(t)].keras_shape for t in tensors):
+        arguments = keras.tree.map_structure(spec, (step.arguments.args, step.arguments.kwargs))
+        outputs = step.operation.compute_output_spec(*arguments[0], **arguments[1])
+    return tuple(tuple(tensor.shape[1:]) for tensor in keras.tree.flatten(outputs))
+
+
+def _ranked(port: Port, tensor: keras.KerasTensor) -> tuple[int, ...]:
+    """A shape with the rank that a model expects: Keras adds or drops a last axis of one."""
+    shape = port.keras_shape
+    return (*shape, 1) if len(shape) < len(tensor.shape) - 1 else shape[:-1]

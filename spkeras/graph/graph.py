@@ -1,0 +1,175 @@
+"""A network as a plain record: nodes in the order in which they can be computed."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from spkeras.errors import GraphError
+from spkeras.graph.node import Node
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Graph:
+    """Nodes, outputs, and what has been done to them so far.
+
+    Attributes:
+        name: The model's name.
+        nodes: Each node stands behind all the nodes it reads.
+        outputs: Names of the nodes whose values the network returns, in the CNN's order.
+        notes: One sentence per thing that a user should know (folded, dropped, approximated).
+        settings: Plain values that passes leave for later rooms (recipe, calibration, ...).
+
+    Raises:
+        GraphError: two nodes share a name, or a node reads one that does not come before it.
+    """
+
+    name: str
+    nodes: tuple[Node, ...]
+    outputs: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "nodes", tuple(self.nodes))
+        object.__setattr__(self, "outputs", tuple(self.outputs))
+        seen: set[str] = set()
+        for node in self.nodes:
+            unknown = [name for name in node.inputs if name not in seen]
+            if node.name in seen or unknown:
+                raise GraphError(f"node {node.name!r}: name taken twice, or reads {unknown}")
+            seen.add(node.name)
+        if not set(self.outputs) <= seen:
+            raise GraphError(f"outputs {self.outputs} are not all nodes")
+
+    @cached_property
+    def by_name(self) -> Mapping[str, Node]:
+        """Nodes by name."""
+        return {node.name: node for node in self.nodes}
+
+    @cached_property
+    def consumers(self) -> Mapping[str, tuple[Node, ...]]:
+        """The nodes that read each node; a node that reads it twice stands there twice."""
+        found: dict[str, list[Node]] = {node.name: [] for node in self.nodes}
+        for node in self.nodes:
+            for name in node.inputs:
+                found[name].append(node)
+        return {name: tuple(nodes) for name, nodes in found.items()}
+
+    def __getitem__(self, name: str) -> Node:
+        return self.by_name[name]
+
+    def of(self, *ops: str) -> tuple[Node, ...]:
+        """The nodes of these kinds, in order."""
+        return tuple(node for node in self.nodes if node.op in ops)
+
+    def sole_consumer(self, name: str) -> Node | None:
+        """The one node that reads `name`, or None: several readers, none, or an output."""
+        readers = self.consumers[name]
+        return readers[0] if len(readers) == 1 and name not in self.outputs else None
+
+    def with_nodes(self, nodes: Iterable[Node], *, notes: Iterable[str] = ()) -> "Graph":
+        """A graph of these nodes; `notes` are added to those it has."""
+        return replace(self, nodes=tuple(nodes), notes=(*self.notes, *notes))
+
+    def with_settings(self, **settings: Any) -> "Graph":
+        """A graph with these settings changed."""
+        return replace(self, settings={**self.settings, **settings})
+
+    def updated(self, changed: Mapping[str, Node], *, notes: Iterable[str] = ()) -> "Graph":
+        """A graph with some nodes replaced by nodes of the same name."""
+        return self.with_nodes((changed.get(node.name, node) for node in self.nodes), notes=notes)
+
+    def without(self, name: str) -> "Graph":
+        """A graph without a node of one input: its readers read that input instead."""
+        (before,) = self[name].inputs
+        nodes = [
+            replace(node, inputs=tuple(before if i == name else i for i in node.inputs))
+            for node in self.nodes
+            if node.name != name
+        ]
+        outputs = tuple(before if output == name else output for output in self.outputs)
+        return replace(self, nodes=tuple(nodes), outputs=outputs)
+
+    def pruned(self) -> "Graph":
+        """A graph without the nodes that no output depends on (inputs are kept)."""
+        needed = set(self.outputs)
+        for node in reversed(self.nodes):
+            if node.name in needed:
+                needed.update(node.inputs)
+        kept = (node for node in self.nodes if node.name in needed or node.op == "input")
+        return replace(self, nodes=tuple(kept))
+
+
+def structure(graph: Graph) -> dict[str, Any]:
+    """The graph as plain JSON values, arrays by shape only (see `from_structure`)."""
+    return {
+        "schema": SCHEMA,
+        "name": graph.name,
+        "outputs": list(graph.outputs),
+        "notes": list(graph.notes),
+        "settings": dict(graph.settings),
+        "nodes": [
+            {
+                "name": node.name,
+                "op": node.op,
+                "inputs": list(node.inputs),
+                "shape": list(node.shape),
+                "attributes": dict(node.attributes),
+                "arrays": {key: list(array.shape) for key, array in node.arrays.items()},
+                "source": node.source,
+            }
+            for node in graph.nodes
+        ],
+    }
+
+
+def from_structure(
+    data: Mapping[str, Any], arrays: Mapping[str, Mapping[str, np.ndarray]] | None = None
+) -> Graph:
+    """The graph that `structure` described.
+
+    Args:
+        data: What `structure` returned, possibly after a trip through JSON.
+        arrays: Arrays by node and name; zeros of the right shape where it is None.
+
+    Raises:
+        GraphError: written by a newer version, or an array of another shape.
+    """
+    if data.get("schema") != SCHEMA:
+        raise GraphError(f"graph schema {data.get('schema')!r}, this version reads {SCHEMA}")
+    nodes = []
+    for entry in data["nodes"]:
+        shapes = {key: tuple(shape) for key, shape in entry["arrays"].items()}
+        own = {key: np.zeros(shape, "float32") for key, shape in shapes.items()}
+        own.update((arrays or {}).get(entry["name"], {}))
+        wrong = [key for key, shape in shapes.items() if own[key].shape != shape]
+        if wrong:
+            raise GraphError(f"node {entry['name']!r}: arrays {wrong} have another shape")
+        attributes = {key: _plain(value) for key, value in entry["attributes"].items()}
+        nodes.append(
+            Node(
+                entry["name"],
+                entry["op"],
+                tuple(entry["inputs"]),
+                tuple(entry["shape"]),
+                attributes,
+                own,
+                entry["source"],
+            )
+        )
+    return Graph(
+        data["name"],
+        tuple(nodes),
+        tuple(data["outputs"]),
+        tuple(data["notes"]),
+        {key: _plain(value) for key, value in data["settings"].items()},
+    )
+
+
+def _plain(value: Any) -> Any:
+    return tuple(_plain(item) for item in value) if isinstance(value, (list, tuple)) else value

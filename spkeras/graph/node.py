@@ -1,0 +1,91 @@
+"""One operation of a network, as a plain record."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from spkeras.errors import GraphError
+from spkeras.graph.vocabulary import ACTIVATIONS, OPERATIONS
+
+
+def _frozen(array: Any) -> np.ndarray:
+    array = np.array(array)
+    array.setflags(write=False)
+    return array
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One operation with its constants.
+
+    Attributes:
+        name: Unique in its graph. The last node made of a Keras layer has that layer's name.
+        op: A key of `spkeras.graph.vocabulary.OPERATIONS`.
+        inputs: Names of the nodes it reads, in order.
+        shape: Output shape without the batch axis, channels last.
+        attributes: Plain values (numbers, strings, tuples, None), as the vocabulary names them.
+        arrays: Constants, float32 unless said otherwise; read-only.
+        source: Name of the Keras layer it comes from ("" for nodes that passes insert).
+
+    Raises:
+        GraphError: an attribute or array is missing or unknown, or the number of inputs is off.
+    """
+
+    name: str
+    op: str
+    inputs: tuple[str, ...]
+    shape: tuple[int, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
+    source: str = ""
+
+    def __post_init__(self) -> None:
+        arrays = {key: _frozen(array) for key, array in self.arrays.items()}
+        object.__setattr__(self, "arrays", MappingProxyType(arrays))
+        object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
+        object.__setattr__(self, "inputs", tuple(self.inputs))
+        object.__setattr__(self, "shape", tuple(int(size) for size in self.shape))
+        self._check()
+
+    def _check(self) -> None:
+        if self.op not in OPERATIONS:
+            raise GraphError(f"node {self.name!r}: unknown operation {self.op!r}")
+        rule = OPERATIONS[self.op]
+        wanted = set(rule.attributes)
+        if self.op in ("activation", "neuron"):
+            wanted |= set(ACTIVATIONS.get(self.attributes.get("function", ""), ()))
+        missing = wanted - set(self.attributes)
+        missing |= set(rule.arrays) - set(rule.optional) - set(self.arrays)
+        unknown = set(self.arrays) - set(rule.arrays)
+        if missing or unknown:
+            raise GraphError(
+                f"node {self.name!r} ({self.op}): missing {sorted(missing)}, "
+                f"unknown {sorted(unknown)}"
+            )
+        count = len(self.inputs)
+        if count != rule.inputs and not (rule.inputs == -1 and count >= 2):
+            raise GraphError(f"node {self.name!r} ({self.op}): {count} inputs")
+
+    def __getitem__(self, attribute: str) -> Any:
+        return self.attributes[attribute]
+
+    @property
+    def linear(self) -> bool:
+        """Whether it is linear (affine) in its inputs."""
+        return OPERATIONS[self.op].linear
+
+    def array(self, name: str) -> np.ndarray | None:
+        """The array of that name, or None where the node has none."""
+        return self.arrays.get(name)
+
+    def with_arrays(self, **arrays: np.ndarray | None) -> "Node":
+        """A copy with these arrays put in (or, for None, taken out)."""
+        merged = {**self.arrays, **arrays}
+        return replace(self, arrays={k: a for k, a in merged.items() if a is not None})
+
+    def with_attributes(self, **attributes: Any) -> "Node":
+        """A copy with these attributes changed."""
+        return replace(self, attributes={**self.attributes, **attributes})

@@ -1,0 +1,127 @@
+"""The operations a graph is made of: one table that every room reads.
+
+All tensors are channels-last and shapes leave the batch axis out. Names are Keras's own,
+in lower case. An operation is
+
+* ``linear`` when it is linear (or affine) in its inputs: it stays as it is in a spiking
+  network, since a sum of spikes passes through it as the sum of what each spike does;
+* ``channelwise`` when each channel of its output depends on the same channel of its
+  input(s) alone, by a non-negative map without offset: a scale per channel passes it.
+
+The remaining ones (activations, maxima, products) need a neuron.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What a kind of node must hold.
+
+    Attributes:
+        attributes: Names of the plain values a node of this kind has, all of them.
+        arrays: Names of the arrays it may have; those in `optional` may be missing.
+        inputs: Number of inputs; -1 for two or more.
+        linear: Linear or affine in its inputs.
+        channelwise: A positive scale per channel commutes with it.
+    """
+
+    attributes: tuple[str, ...] = ()
+    arrays: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
+    inputs: int = 1
+    linear: bool = False
+    channelwise: bool = False
+
+
+_WINDOW = ("pool_size", "strides", "padding")
+
+OPERATIONS: dict[str, Operation] = {
+    # dtype: the dtype the CNN's own input has. unit: what one spike (or a full current)
+    # stands for, put there by normalisation.
+    "input": Operation(("dtype",), ("unit",), ("unit",), inputs=0),
+    # kernel (*window, channels_in / groups, channels_out); padding "valid"|"same"|"causal".
+    # Rank 1, 2 or 3 from the kernel. strides and dilation are tuples of that rank.
+    "conv": Operation(
+        ("strides", "padding", "dilation", "groups"),
+        ("kernel", "bias"),
+        ("bias",),
+        linear=True,
+    ),
+    # kernel (*window, channels_in, multiplier); output channel c * multiplier + m.
+    "depthwise_conv": Operation(
+        ("strides", "padding", "dilation"), ("kernel", "bias"), ("bias",), linear=True
+    ),
+    # kernel (*window, channels_out, channels_in), as Keras keeps it. output_padding None or tuple.
+    "conv_transpose": Operation(
+        ("strides", "padding", "dilation", "output_padding"),
+        ("kernel", "bias"),
+        ("bias",),
+        linear=True,
+    ),
+    # kernel (features_in, features_out), applied to the last axis.
+    "dense": Operation((), ("kernel", "bias"), ("bias",), linear=True),
+    # x * scale + offset, both broadcast against the shape (batch norm, Rescaling, ...).
+    "scale": Operation((), ("scale", "offset"), ("offset",), linear=True),
+    # amounts: ((before, after), ...) for each axis but the batch and the channels.
+    "pad": Operation(("amounts",), linear=True, channelwise=True),
+    "crop": Operation(("amounts",), linear=True, channelwise=True),
+    # padding "valid"|"same"; "same" averages over the valid elements only, as Keras does.
+    "average_pool": Operation(_WINDOW, linear=True, channelwise=True),
+    "global_average_pool": Operation(("keepdims",), linear=True, channelwise=True),
+    "max_pool": Operation(_WINDOW, channelwise=True),
+    "global_max_pool": Operation(("keepdims",), channelwise=True),
+    # size: repeats per axis; interpolation "nearest"|"bilinear"|...
+    "upsample": Operation(("size", "interpolation"), linear=True, channelwise=True),
+    # The new shape is the node's own.
+    "reshape": Operation((), linear=True),
+    # axes: a permutation of 1..rank, as keras.layers.Permute has it.
+    "permute": Operation(("axes",), linear=True),
+    "add": Operation((), inputs=-1, linear=True, channelwise=True),
+    "subtract": Operation((), inputs=-1, linear=True),
+    # axis counts from 1 for the first axis after the batch, or from the end when negative.
+    "concatenate": Operation(("axis",), inputs=-1, linear=True),
+    "multiply": Operation((), inputs=-1),
+    "maximum": Operation((), inputs=-1),
+    "minimum": Operation((), inputs=-1),
+    # function: see ACTIVATIONS; its parameters are attributes of the same node.
+    # "linear" is no activation at all; slope: array for PReLU, broadcast against the shape.
+    "activation": Operation(("function",), ("slope",), ("slope",)),
+    # A spiking neuron: made by the passes, never by the frontend (see spkeras.ops.neuron).
+    # pool: None, or the window of a max pooling on what it has received, as attributes of
+    # "max_pool" or "global_max_pool". depth: neurons before it on the longest way. ceiling:
+    # a bounded ReLU's bound in the current's unit (what it can send is cut below it anyway).
+    "neuron": Operation(
+        ("model", "reset", "alpha", "limit", "depth", "pool", "function"),
+        ("threshold", "ceiling", "slope"),
+        ("ceiling", "slope"),
+    ),
+    # Where the network's answer is decoded; everything behind it runs once, on real values.
+    # depth as for a neuron; scale: what a value of 1 stands for.
+    "readout": Operation(("depth",), ("scale",), ("scale",), linear=True),
+}
+
+# Activation functions and the parameters each takes (as further attributes of the node).
+ACTIVATIONS: dict[str, tuple[str, ...]] = {
+    # Keras's ReLU: 0 or negative_slope * (x - threshold) below threshold, x above, cut at
+    # max_value (None: not at all).
+    "relu": ("max_value", "negative_slope", "threshold"),
+    "linear": (),
+    "prelu": (),  # with the array "slope"
+    "softmax": ("axis",),
+    "log_softmax": ("axis",),
+    # Every other function of keras.activations, by its name, with the numbers it takes.
+    "elu": ("alpha",),
+    "celu": ("alpha",),
+    "leaky_relu": ("negative_slope",),
+    "gelu": ("approximate",),
+    **{
+        name: ()
+        for name in (
+            "exponential", "glu", "hard_shrink", "hard_sigmoid", "hard_sigmoid_keras2",
+            "hard_silu", "hard_tanh", "log_sigmoid", "mish", "relu6", "selu", "sigmoid",
+            "silu", "soft_shrink", "softplus", "softsign", "sparse_plus",
+            "sparse_sigmoid", "sparsemax", "squareplus", "tanh", "tanh_shrink", "threshold",
+        )
+    },
+}  # fmt: skip

@@ -1,0 +1,177 @@
+"""Functions and layers that keep the meaning of files older than Keras 3.
+
+Importing this module registers them under the package name "spkeras", so that a migrated
+model can be saved and loaded again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="spkeras", name="hard_sigmoid_keras2")
+def hard_sigmoid_keras2(x: Any) -> Any:
+    """Computes the hard sigmoid of Keras 1 and 2, clip(0.2 x + 0.5, 0, 1).
+
+    Keras 3 uses clip(x / 6 + 0.5, 0, 1) under the same name.
+
+    Args:
+        x: Tensor of any shape.
+
+    Returns:
+        Tensor of the same shape, in [0, 1].
+
+    Reference:
+        Keras 2.4, ``keras/backend.py::hard_sigmoid``.
+    """
+    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class Slice(keras.layers.Layer):
+    """Takes a part of each axis, as ``x[:, 1:7, ::-1]`` does.
+
+    Args:
+        spec: list. One ``[start, stop, step]`` per axis from the batch axis on; None stands
+            for the open end. An int stands for one index and removes its axis; "..." stands
+            for the axes between.
+
+    Input shape:
+        Any with at least as many axes as `spec`.
+
+    Output shape:
+        The shape of the part.
+    """
+
+    def __init__(self, spec: Sequence[Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.spec = [list(part) if isinstance(part, list | tuple) else part for part in spec]
+
+    def call(self, x: Any) -> Any:
+        return x[tuple(self._index(part) for part in self.spec)]
+
+    @staticmethod
+    def _index(part: Any) -> Any:
+        if isinstance(part, list):
+            return slice(*part)
+        return Ellipsis if part == "..." else part
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "spec": self.spec}
+
+
+REDUCTIONS = {"mean": ops.mean, "max": ops.max, "min": ops.min, "sum": ops.sum}
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class Reduce(keras.layers.Layer):
+    """Computes mean, max, min or sum over axes, as ``tf.reduce_*`` does.
+
+    Args:
+        reduction: str. "mean", "max", "min" or "sum".
+        axis: int or list. Axes to reduce, the batch axis being 0.
+        keepdims: bool. Whether reduced axes stay with length 1.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        The input shape without the reduced axes, or with 1 in their place.
+    """
+
+    def __init__(
+        self, reduction: str, axis: int | Sequence[int], keepdims: bool = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.reduction = reduction
+        self.axis = axis if isinstance(axis, int) else list(axis)
+        self.keepdims = keepdims
+
+    def call(self, x: Any) -> Any:
+        axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
+        return REDUCTIONS[self.reduction](x, axis=axis, keepdims=self.keepdims)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"reduction": self.reduction, "axis": self.axis, "keepdims": self.keepdims}
+        return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class Clip(keras.layers.Layer):
+    """Limits every value to [minimum, maximum].
+
+    Args:
+        minimum: float. Lower bound.
+        maximum: float. Upper bound.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        The same.
+    """
+
+    def __init__(self, minimum: float, maximum: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.minimum = minimum
+        self.maximum = maximum
+
+    def call(self, x: Any) -> Any:
+        return ops.clip(x, self.minimum, self.maximum)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "minimum": self.minimum, "maximum": self.maximum}
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class BilinearUpSampling(keras.layers.Layer):
+    """Enlarges images bilinearly from their corner, as TensorFlow 1 did.
+
+    Output row i is read at row i / size of the input, not at (i + 0.5) / size - 0.5 as in
+    TensorFlow 2 and Keras 3; rows beyond the last one repeat it. The same for columns.
+
+    Args:
+        size: pair of int. Factors for rows and columns.
+        data_format: str. "channels_last" or "channels_first".
+
+    Input shape:
+        (batch, height, width, channels), or channels second.
+
+    Output shape:
+        The same with height and width multiplied.
+
+    Reference:
+        TensorFlow 1.15, ``tf.image.resize_bilinear`` with half_pixel_centers=False.
+    """
+
+    def __init__(
+        self, size: Sequence[int], data_format: str = "channels_last", **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.size = list(size)
+        self.data_format = data_format
+
+    def call(self, x: Any) -> Any:
+        first = 1 if self.data_format == "channels_last" else 2
+        for axis, factor in enumerate(self.size, start=first):
+            x = self._stretch(x, axis, factor)
+        return x
+
+    @staticmethod
+    def _stretch(x: Any, axis: int, factor: int) -> Any:
+        length = x.shape[axis]
+        low = [i // factor for i in range(length * factor)]
+        high = [min(i // factor + 1, length - 1) for i in range(length * factor)]
+        shape = [1] * len(x.shape)
+        shape[axis] = length * factor
+        weights = [(i % factor) / factor for i in range(length * factor)]
+        part = ops.reshape(ops.convert_to_tensor(weights, dtype=x.dtype), shape)
+        return ops.take(x, low, axis=axis) * (1 - part) + ops.take(x, high, axis=axis) * part
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"size": self.size, "data_format": self.data_format}
+        return {**super().get_config(), **own}

@@ -1,0 +1,18 @@
+"""Max pooling as a function, from the plain values that a graph node holds."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from keras import ops
+
+
+def max_pooling(window: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """Max pooling over `window`.
+
+    Args:
+        window: `pool_size`, `strides`, `padding`; or `keepdims` alone for global pooling.
+    """
+    if "keepdims" in window:
+        return lambda x: ops.max(x, tuple(range(1, len(x.shape) - 1)), window["keepdims"])
+    size, strides = tuple(window["pool_size"]), tuple(window["strides"])
+    return lambda x: ops.max_pool(x, size, strides, window["padding"])

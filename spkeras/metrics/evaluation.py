@@ -1,0 +1,78 @@
+"""The result of an evaluation: plain numbers, ready for a table, a plot or JSON."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from spkeras.metrics.activity import Activity
+from spkeras.metrics.score import OutputScore
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """One run to T over a data set.
+
+    Attributes:
+        model: Name of the converted model.
+        schedule: "clock_driven" or "layer_synchronous"; holds for every figure here.
+        timesteps: T, counted from the first input.
+        latency: Steps until the answer stands: T when clock-driven; T times the number of
+            layers of neurons in a row (plus one) when layer-synchronous.
+        settings: Neuron, input coding, stagger and so on.
+        samples: Number of samples.
+        steps: Numbers of steps at which the scores were taken.
+        scores: One per output.
+        activity: Spikes and operations of the whole run.
+        layer_spikes: Mean spikes per sample of each layer up to each of `steps`.
+        warnings: Sentences that a user should read.
+        seconds: Wall-clock time of the run.
+    """
+
+    model: str
+    schedule: str
+    timesteps: int
+    latency: int
+    settings: Mapping[str, Any]
+    samples: int
+    steps: np.ndarray
+    scores: tuple[OutputScore, ...]
+    activity: Activity
+    layer_spikes: Mapping[str, np.ndarray]
+    warnings: tuple[str, ...]
+    seconds: float
+
+    @property
+    def accuracy(self) -> np.ndarray | None:
+        """Accuracy of the first output at each of `steps`."""
+        return self.scores[0].accuracy
+
+    @property
+    def cnn_accuracy(self) -> float | None:
+        """The CNN's accuracy on the first output, on the same samples."""
+        return self.scores[0].cnn_accuracy
+
+    @property
+    def agreement(self) -> np.ndarray | None:
+        """Share of the first output's decisions that equal the CNN's, at each of `steps`."""
+        return self.scores[0].agreement
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return plain(asdict(self))
+
+
+def plain(value: Any) -> Any:
+    """NumPy arrays and numbers, tuples and mappings as JSON's own kinds."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.ndarray):
+        return plain(value.tolist())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not np.isfinite(value):
+        return None
+    return value

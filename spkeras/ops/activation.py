@@ -1,0 +1,48 @@
+"""Activation functions by name, on `keras.ops`: the analogue meaning of a neuron."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+
+def relu(
+    x: Any,
+    max_value: float | None = None,
+    negative_slope: float = 0.0,
+    threshold: float = 0.0,
+) -> Any:
+    """Keras's ReLU layer: below `threshold` negative_slope * (x - threshold), else x, cut at
+    `max_value`."""
+    if threshold:
+        y = ops.where(x > threshold, x, negative_slope * (x - threshold))
+    elif negative_slope:
+        y = ops.leaky_relu(x, negative_slope)
+    else:
+        y = ops.relu(x)
+    return y if max_value is None else ops.minimum(y, max_value)
+
+
+def hard_sigmoid_keras2(x: Any) -> Any:
+    """Hard sigmoid as Keras 1 and 2 had it: 0.2 x + 0.5, cut to [0, 1]."""
+    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+
+
+def apply(function: str, x: Any, parameters: Mapping[str, Any]) -> Any:
+    """The activation of that name (see `spkeras.graph.vocabulary.ACTIVATIONS`) of x.
+
+    Args:
+        function: Name in the vocabulary.
+        x: Tensor of any shape.
+        parameters: The function's numbers; for "prelu" the array "slope".
+    """
+    if function == "linear":
+        return x
+    if function == "relu":
+        return relu(x, **parameters)
+    if function == "prelu":
+        return ops.relu(x) - parameters["slope"] * ops.relu(-x)
+    if function == "hard_sigmoid_keras2":
+        return hard_sigmoid_keras2(x)
+    return keras.activations.get(function)(x, **parameters)

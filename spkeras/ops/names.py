@@ -1,0 +1,3 @@
+"""Names that rooms without tensors need to know, too."""
+
+NEURONS = ("binary", "signed", "burst", "signed_burst")

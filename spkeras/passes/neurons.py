@@ -1,0 +1,186 @@
+"""Turn activations and max pooling into spiking neurons."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from spkeras.errors import UnsupportedLayerError
+from spkeras.graph import Graph, Node
+from spkeras.graph.vocabulary import ACTIVATIONS, OPERATIONS
+from spkeras.ops.properties import is_rectifier
+
+_POOLS = ("max_pool", "global_max_pool")
+_REFUSED = {
+    "multiply": "a product of two branches",
+    "maximum": "a maximum of two branches",
+    "minimum": "a minimum of two branches",
+    "softmax": "softmax inside the network",
+    "log_softmax": "log-softmax inside the network",
+    "glu": "a gated linear unit",
+    "sparsemax": "sparsemax",
+}
+
+
+def place_neurons(
+    graph: Graph,
+    model: str = "binary",
+    reset: str = "subtract",
+    alpha: float = 0.5,
+    limit: int = 1,
+) -> Graph:
+    """Put a layer of neurons wherever the network is not linear.
+
+    Before: read-outs attached.
+    After: between inputs and read-outs there are linear nodes and neurons only. A ReLU next to
+        a max pooling becomes one neuron that pools what it has received; a max pooling on its
+        own becomes a neuron that counts. Neurons whose count may have to fall again (other
+        activations than ReLU) send signed spikes, whatever `model` says; a note tells.
+        Thresholds are 1 until `normalize` sets them.
+    Raises:
+        UnsupportedLayerError: an operation that no rate-coded neuron computes; all at once.
+    """
+    graph = _merge_pools(graph)
+    inside = _inside(graph)
+    _refuse(graph, inside)
+    nodes: list[Node] = []
+    notes: list[str] = []
+    signed: set[str] = set()
+    depth: dict[str, int] = {}
+    for node in graph.nodes:
+        before = max((depth[name] for name in node.inputs), default=0)
+        falling = any(name in signed for name in node.inputs)
+        depth[node.name] = before
+        if node.name in inside and node.op in ("activation", "neuron", *_POOLS):
+            own = _own_model(node, model, falling)
+            node = _neuron(node, own, reset, alpha, limit if "burst" in own else 1, before)
+            depth[node.name] = before + 1
+            if own != model:
+                notes.append(f"{node.name}: signed spikes, since its count may have to fall")
+            falling = "signed" in own
+        elif node.op == "readout":
+            node = node.with_attributes(depth=before)
+        if falling or _may_fall(node):
+            signed.add(node.name)
+        nodes.append(node)
+    _check_reset(nodes, reset)
+    return graph.with_nodes(nodes, notes=notes)
+
+
+def _check_reset(nodes: list[Node], reset: str) -> None:
+    problems = [
+        f"{node.source or node.name}: reset to zero is defined for binary ReLU neurons alone, "
+        f"this one is {node['model']} with {node['function']}; use reset='subtract'"
+        for node in nodes
+        if node.op == "neuron" and reset == "zero" and not is_plain(node)
+    ]
+    if problems:
+        raise UnsupportedLayerError(problems)
+
+
+def is_plain(node: Node) -> bool:
+    """Whether a neuron is a binary integrate-and-fire neuron for ReLU."""
+    numbers = {name: node[name] for name in ACTIVATIONS[node["function"]]}
+    rectifies = is_rectifier(node["function"], numbers)
+    return node["model"] == "binary" and node["pool"] is None and rectifies
+
+
+def _inside(graph: Graph) -> set[str]:
+    """Names of the nodes before a read-out."""
+    behind: set[str] = set()
+    for node in graph.nodes:
+        if node.op == "readout" or behind.intersection(node.inputs):
+            behind.add(node.name)
+    return {node.name for node in graph.nodes} - behind
+
+
+def _refuse(graph: Graph, inside: set[str]) -> None:
+    problems = []
+    for node in graph.nodes:
+        kind = node["function"] if node.op == "activation" else node.op
+        if node.name in inside and kind in _REFUSED:
+            problems.append(
+                f"{node.source or node.name}: {_REFUSED[kind]} needs the values of its inputs, "
+                "a rate-coded neuron has only their running means; replace it by a layer that "
+                "`spkeras inspect` calls exact"
+            )
+    if problems:
+        raise UnsupportedLayerError(problems)
+
+
+def _window(node: Node) -> dict[str, Any]:
+    names = OPERATIONS[node.op].attributes
+    return {name: node[name] for name in names}
+
+
+def _merge_pools(graph: Graph) -> Graph:
+    """Max pooling beside an increasing activation, either way round, becomes its `pool`."""
+    for pool in graph.of(*_POOLS):
+        before, after = graph[pool.inputs[0]], graph.sole_consumer(pool.name)
+        if _mergeable(before) and graph.sole_consumer(before.name) is pool:
+            # The neuron takes the pooling's place and name: its spikes are the pooled ones.
+            merged = _as_neuron(before, _window(pool), before.inputs)
+            graph = graph.updated({pool.name: replace(merged, name=pool.name, shape=pool.shape,
+                                                      source=pool.source)})  # fmt: skip
+            graph = graph.with_nodes(n for n in graph.nodes if n.name != before.name)
+        elif after is not None and _mergeable(after):
+            graph = graph.updated({after.name: _as_neuron(after, _window(pool), pool.inputs)})
+            graph = graph.with_nodes(n for n in graph.nodes if n.name != pool.name)
+    return graph
+
+
+def _mergeable(node: Node) -> bool:
+    """Whether it is an activation that never falls, so that it commutes with a maximum."""
+    if node.op != "activation":
+        return False
+    if node["function"] in ("relu", "leaky_relu"):
+        return node["negative_slope"] >= 0
+    return node["function"] in ("relu6", "sigmoid", "tanh", "elu", "hard_sigmoid", "softplus")
+
+
+def _as_neuron(node: Node, pool: Mapping[str, Any] | None, inputs: tuple[str, ...]) -> Node:
+    linear = node.op in _POOLS
+    function = "linear" if linear else node["function"]
+    numbers = {} if linear else {name: node[name] for name in ACTIVATIONS[function]}
+    if function == "relu6":
+        function, numbers = "relu", {"max_value": 6.0, "negative_slope": 0.0, "threshold": 0.0}
+    attributes = {
+        "model": "binary", "reset": "subtract", "alpha": 0.5, "limit": 1, "depth": 0,
+        "pool": pool, "function": function, **numbers,
+    }  # fmt: skip
+    arrays = {"threshold": np.ones((), np.float32), **node.arrays}
+    return Node(node.name, "neuron", inputs, node.shape, attributes, arrays, node.source)
+
+
+def _own_model(node: Node, model: str, falling: bool) -> str:
+    if "signed" in model:
+        return model
+    function = "linear" if node.op in _POOLS else node["function"]
+    if function == "linear":
+        may_fall = falling
+    elif function == "relu":
+        may_fall = bool(node["negative_slope"] or node["threshold"])
+    else:
+        may_fall = function != "relu6"
+    if not may_fall:
+        return model
+    return "signed_burst" if model == "burst" else "signed"
+
+
+def _may_fall(node: Node) -> bool:
+    """Whether sums of non-negative inputs may fall in it, so that counts behind it may, too."""
+    if node.op == "neuron":
+        return False
+    if node.op == "scale":
+        return bool(np.any(node.arrays["scale"] < 0) or np.any(node.arrays.get("offset", 0) < 0))
+    return node.op not in ("add", "concatenate", "reshape", "permute") and not (
+        OPERATIONS[node.op].channelwise
+    )
+
+
+def _neuron(node: Node, model: str, reset: str, alpha: float, limit: int, depth: int) -> Node:
+    if node.op != "neuron":
+        pool = _window(node) if node.op in _POOLS else None
+        node = _as_neuron(node, pool, node.inputs)
+    return node.with_attributes(model=model, reset=reset, alpha=alpha, limit=limit, depth=depth)

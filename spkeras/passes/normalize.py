@@ -1,0 +1,207 @@
+"""Current normalisation: one spike becomes 1, and (almost) every threshold becomes 1."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from spkeras.graph import Graph, Node
+from spkeras.graph.vocabulary import ACTIVATIONS, OPERATIONS
+from spkeras.ops.properties import is_homogeneous
+from spkeras.passes.fold import WEIGHTED, channel_vector, scale_inputs, scale_outputs
+from spkeras.passes.neurons import is_plain
+
+Array = np.ndarray
+_ONE = np.ones((), np.float64)
+
+
+def normalize(graph: Graph, scales: Mapping[str, Array]) -> Graph:
+    """Rewrite weights so that a spike is 1 and a neuron fires at the scale of its layer.
+
+    With the scales lambda of a layer and of the one before it (Wu et al. 2022, eq. for current
+    normalisation; their amplification factor cancels):
+
+        W' = W lambda_before / lambda,   b' = b / lambda,   V = 1.
+
+    Where a layer's current is the sum of branches, the branches share one unit u and V is
+    lambda / u. A branch that cannot take the unit in its own weights gets a scale of its own
+    (an identity synapse with a weight).
+
+    Before: linear nodes, neurons and read-outs; activations after read-outs only.
+    After: the same network in other units; `unit` of inputs, `scale` of read-outs and
+        `threshold` of neurons say which.
+    Args:
+        graph: As above.
+        scales: lambda of each input (shape ()) and neuron (shape () or (channels,)).
+    Preserves: firing rates and outputs, up to float rounding.
+    """
+    return _Normalizer(graph, scales).run()
+
+
+class _Normalizer:
+    """One run over the nodes in order; `unit` says what 1 stands for behind each node."""
+
+    def __init__(self, graph: Graph, scales: Mapping[str, Array]) -> None:
+        self.graph, self.scales = graph, scales
+        self.unit: dict[str, Array] = {}
+        self.nodes: list[Node] = []
+        self.head: set[str] = set()
+
+    def run(self) -> Graph:
+        for node in self.graph.nodes:
+            if self.head.intersection(node.inputs):
+                self.head.add(node.name)
+                self.nodes.append(node)
+            else:
+                self._normalize(node)
+        return self.graph.with_nodes(self.nodes)
+
+    def _put(self, node: Node, unit: Array) -> None:
+        self.nodes.append(node)
+        self.unit[node.name] = np.asarray(unit, np.float64)
+
+    def _normalize(self, node: Node) -> None:
+        if node.op == "input":
+            scale = self.scales[node.name]
+            self._put(node.with_arrays(unit=np.asarray(scale, np.float32)), scale)
+        elif node.op == "neuron":
+            self._neuron(node)
+        elif node.op == "readout":
+            self.head.add(node.name)
+            unit = self.unit[node.inputs[0]]
+            scale = None if (unit == 1).all() else unit.astype(np.float32)
+            self.nodes.append(node.with_arrays(scale=scale))
+        elif node.op in WEIGHTED:
+            self._weighted(node)
+        elif node.op == "scale":
+            self._scale(node)
+        elif node.op in ("add", "subtract"):
+            self._sum(node)
+        else:
+            self._carry(node)
+
+    def _neuron(self, node: Node) -> None:
+        before = node.inputs[0]
+        unit = self.unit[before]
+        bound = None
+        if is_plain(node) and node["limit"] == 1:
+            # One spike a step cannot exceed the scale, and the scale not the bound: the
+            # neuron itself needs no bound, only its analogue meaning does.
+            bound, node = node["max_value"], node.with_attributes(max_value=None)
+        if not self._may_scale(node) or channel_vector(unit, self.graph[before].shape[-1]) is None:
+            node = replace(node, inputs=(self._rescaled(before, _ONE, node),))
+            unit = _ONE
+        threshold = _compact(np.asarray(self.scales[node.name] / unit, np.float32))
+        ceiling = None if bound is None else np.asarray(bound / unit, np.float32)
+        node = node.with_arrays(threshold=threshold, ceiling=ceiling)
+        self._put(node, self.scales[node.name])
+
+    @staticmethod
+    def _may_scale(node: Node) -> bool:
+        numbers = {name: node[name] for name in ACTIVATIONS[node["function"]]}
+        bounded = is_plain(node) and node["limit"] == 1
+        return bounded or is_homogeneous(node["function"], numbers)
+
+    def _wanted(self, name: str) -> Array:
+        """The unit in which a weighted node's output is best given."""
+        reader = self.graph.sole_consumer(name)
+        if reader is None:
+            return _ONE
+        if reader.op == "neuron" and self._may_scale(reader):
+            scale = np.asarray(self.scales[reader.name], np.float64)
+            channels = self.graph[name].shape[-1]
+            return scale if scale.size in (1, channels) else _ONE
+        return self._sum_unit(reader) if reader.op in ("add", "subtract") else _ONE
+
+    def _sum_unit(self, node: Node) -> Array:
+        """The unit of a sum: that of a branch which carries spikes, else what its reader wants."""
+        for name in node.inputs:
+            unit = self._spike_unit(name)
+            if unit is not None:
+                return unit
+        return self._wanted(node.name)
+
+    def _spike_unit(self, name: str) -> Array | None:
+        node = self.graph[name]
+        if node.op in ("neuron", "input"):
+            scale = np.asarray(self.scales[name], np.float64)
+            return scale if scale.size in (1, node.shape[-1]) else None
+        if OPERATIONS[node.op].channelwise and len(node.inputs) == 1:
+            return self._spike_unit(node.inputs[0])
+        if node.op not in ("add", "subtract"):
+            return None
+        units = (self._spike_unit(before) for before in node.inputs)
+        return next((unit for unit in units if unit is not None), None)
+
+    def _absorbable(self, node: Node) -> tuple[Node, Array]:
+        """The node with an input whose unit depends on the channel alone, and that unit."""
+        before = node.inputs[0]
+        channels = self.graph[before].shape[-1]
+        vector = channel_vector(self.unit[before], channels)
+        if vector is None:
+            node = replace(node, inputs=(self._rescaled(before, _ONE, node),))
+            vector = np.ones(channels)
+        return node, vector
+
+    def _weighted(self, node: Node) -> None:
+        node, unit = self._absorbable(node)
+        wanted = self._wanted(node.name)
+        channels = np.broadcast_to(wanted, node.shape[-1:])
+        self._put(scale_outputs(scale_inputs(node, unit), 1 / channels), wanted)
+
+    def _scale(self, node: Node) -> None:
+        wanted, unit = self._wanted(node.name), self.unit[node.inputs[0]]
+        scale = node.arrays["scale"] * unit / wanted
+        offset = node.arrays.get("offset")
+        self._put(
+            node.with_arrays(
+                scale=scale.astype(np.float32),
+                offset=None if offset is None else (offset / wanted).astype(np.float32),
+            ),
+            wanted,
+        )
+
+    def _sum(self, node: Node) -> None:
+        unit = self._sum_unit(node)
+        inputs = tuple(self._rescaled(name, unit, node) for name in node.inputs)
+        self._put(replace(node, inputs=inputs), unit)
+
+    def _rescaled(self, name: str, unit: Array, reader: Node) -> str:
+        """Name of a node with the value of `name` in another unit."""
+        own = self.unit[name]
+        if (own == unit).all():
+            return name
+        rescaled = f"{name}:unit:{reader.name}"
+        if rescaled not in self.unit:
+            ratio = (own / unit).astype(np.float32)
+            before = self.graph[name]
+            self._put(Node(rescaled, "scale", (name,), before.shape, {}, {"scale": ratio}), unit)
+        return rescaled
+
+    def _carry(self, node: Node) -> None:
+        """A node that changes shapes but not units."""
+        if OPERATIONS[node.op].channelwise and self.unit[node.inputs[0]].ndim > 1:
+            # A unit that varies over positions fits no window: take it out before.
+            node = replace(node, inputs=(self._rescaled(node.inputs[0], _ONE, node),))
+        units = [self.unit[name] for name in node.inputs]
+        shapes = [self.graph.by_name.get(name, node).shape for name in node.inputs]
+        if OPERATIONS[node.op].channelwise:
+            self._put(node, units[0])
+            return
+        full = [np.broadcast_to(u, s) for u, s in zip(units, shapes, strict=True)]
+        if node.op == "reshape":
+            unit = full[0].reshape(node.shape)
+        elif node.op == "permute":
+            unit = full[0].transpose([axis - 1 for axis in node["axes"]])
+        else:
+            axis = node["axis"] if node["axis"] < 0 else node["axis"] - 1
+            unit = np.concatenate(full, axis)
+        self._put(node, _compact(unit))
+
+
+def _compact(unit: Array) -> Array:
+    """The same unit with as few axes as say it."""
+    if unit.size and (unit == unit.reshape(-1)[0]).all():
+        return unit.reshape(-1)[0].reshape(())
+    vector = channel_vector(unit, unit.shape[-1])
+    return unit if vector is None else vector

@@ -1,0 +1,62 @@
+"""Weights of n bits, with the thresholds rescaled to match."""
+
+
+import numpy as np
+
+from spkeras.errors import OptionError
+from spkeras.graph import Graph, Node
+from spkeras.passes.fold import WEIGHTED
+from spkeras.passes.neurons import is_plain
+
+
+def quantize_weights(graph: Graph, bits: int) -> Graph:
+    """Round each layer's weights to n-bit whole numbers over 2^(n-1).
+
+        W_q = round(W / c) / 2^m,   m = n - 1,   c = max|W| / (2^m - 1)
+
+    so that the largest weight takes the largest code. W_q is W in units of 2^m c: a layer that
+    feeds plain neurons alone hands that unit to their threshold (V / (2^m c)) and bias. (The
+    original SpKeras multiplied the threshold where it has to be divided.) Any other layer
+    keeps its unit: its weights are the codes times c.
+
+    Args:
+        graph: Normalised.
+        bits: n, 2 to 16, the sign included.
+
+    Reference:
+        Wu et al. 2022 (n-bit weights); the scale that lets the maximum fit: Yan et al. 2023.
+
+    Raises:
+        OptionError: bits out of range.
+    """
+    if not 2 <= bits <= 16:
+        raise OptionError(f"weight_bits={bits!r}; allowed: 2 to 16")
+    changed: dict[str, Node] = {}
+    for node in graph.of(*WEIGHTED):
+        kernel = node.arrays["kernel"].astype(np.float64)
+        largest = float(np.abs(kernel).max(initial=0))
+        if largest == 0:
+            continue
+        steps = 2 ** (bits - 1)
+        unit = largest / (steps - 1)
+        codes = np.round(kernel / unit)
+        reader = graph.sole_consumer(node.name)
+        if reader is not None and reader.op == "neuron" and is_plain(reader):
+            changed[node.name] = _rescaled(node, codes / steps, unit * steps)
+            threshold = reader.arrays["threshold"] / (unit * steps)
+            ceiling = reader.array("ceiling")
+            changed[reader.name] = reader.with_arrays(
+                threshold=threshold.astype(np.float32),
+                ceiling=None if ceiling is None else (ceiling / (unit * steps)).astype(np.float32),
+            )
+        else:
+            changed[node.name] = _rescaled(node, codes * unit, 1.0)
+    return graph.updated(changed, notes=[f"weights rounded to {bits} bits"])
+
+
+def _rescaled(node: Node, kernel: np.ndarray, unit: float) -> Node:
+    bias = node.array("bias")
+    return node.with_arrays(
+        kernel=kernel.astype(np.float32),
+        bias=None if bias is None else (bias / unit).astype(np.float32),
+    )

@@ -1,0 +1,83 @@
+"""Mark where the network's answer is decoded."""
+
+from dataclasses import replace
+
+from spkeras.graph import Graph, Node
+
+_SHAPING = ("reshape", "permute")
+_PROBABILITIES = ("softmax", "log_softmax")
+
+
+def attach_readouts(graph: Graph) -> Graph:
+    """Put a read-out before each output's last activation.
+
+    Before: a graph as the frontend gives it.
+    After: each output stands behind exactly one `readout` node. Activations at the very end
+        (no weights after them) run on decoded values; a softmax there is left out, so that
+        the network returns the logits.
+    Preserves: outputs, up to the softmax.
+    """
+    notes, outputs = [], []
+    nodes = {node.name: node for node in graph.nodes}
+    added: dict[str, Node] = {}
+    for output in graph.outputs:
+        tail = _tail(graph, output)
+        start = tail[-1].inputs[0] if tail else output
+        readout = f"{start}:readout"
+        added[readout] = Node(readout, "readout", (start,), graph[start].shape, {"depth": 0})
+        last = readout
+        for node in reversed(tail):
+            if node.op == "activation" and _ends_in_probabilities(tail, node):
+                notes.append(f"{node.name}: {node['function']} left out, outputs are logits")
+                nodes.pop(node.name)
+                continue
+            nodes[node.name] = Node(
+                node.name, node.op, (last,), node.shape, node.attributes, node.arrays, node.source
+            )
+            last = node.name
+        outputs.append(last)
+    head = {n for output in graph.outputs for n in (t.name for t in _tail(graph, output))}
+    body = [node for name, node in nodes.items() if name not in head]
+    tails = [node for name, node in nodes.items() if name in head]
+    changed = Graph(graph.name, (*body, *added.values(), *tails), tuple(outputs), graph.notes,
+                    graph.settings)  # fmt: skip
+    return changed.with_nodes(changed.nodes, notes=notes)
+
+
+def _tail(graph: Graph, output: str) -> list[Node]:
+    """The nodes from an output back to its earliest closing activation, last one first."""
+    chain, name = [], output
+    while graph[name].op in ("activation", *_SHAPING):
+        readers = graph.consumers[name]
+        if len(readers) + graph.outputs.count(name) != 1:
+            break
+        chain.append(graph[name])
+        name = graph[name].inputs[0]
+    while chain and chain[-1].op != "activation":
+        chain.pop()
+    return chain
+
+
+def _ends_in_probabilities(tail: list[Node], node: Node) -> bool:
+    last = next(other for other in tail if other.op == "activation")
+    return node is last and node["function"] in _PROBABILITIES
+
+
+def read_from_spikes(graph: Graph, neuron: str) -> Graph:
+    """Put an activation before each read-out, so that it counts spikes of its own neurons.
+
+    Binary neurons cannot send negative logits: they are lost, as in the original SpKeras.
+    """
+    nodes, notes = [], []
+    for node in graph.nodes:
+        if node.op == "readout" and graph[node.inputs[0]].op != "activation":
+            signed = neuron.startswith("signed")
+            numbers = {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}
+            function = {"function": "linear"} if signed else {"function": "relu", **numbers}
+            name = f"{node.inputs[0]}:spikes"
+            nodes.append(Node(name, "activation", node.inputs, node.shape, function))
+            node = replace(node, inputs=(name,))
+            if not signed:
+                notes.append(f"{name}: negative outputs are lost in binary spikes")
+        nodes.append(node)
+    return graph.with_nodes(nodes, notes=notes)

@@ -1,0 +1,92 @@
+"""Named orders of passes: from the frontend's graph to one with neurons."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+from spkeras.errors import OptionError
+from spkeras.graph import Graph
+from spkeras.graph.stats import ActivationStats
+from spkeras.ops.names import NEURONS
+from spkeras.passes.fold import fold_scales
+from spkeras.passes.neurons import place_neurons
+from spkeras.passes.normalize import normalize
+from spkeras.passes.quantize import quantize_weights
+from spkeras.passes.readout import attach_readouts, read_from_spikes
+from spkeras.passes.scales import choose_scales
+
+RECIPES = ("ecc",)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user may choose about the network itself (not about its simulation).
+
+    Attributes:
+        recipe: One of `RECIPES`. "ecc": explicit current control (Wu et al. 2022).
+        percentile: Share of the activations below a layer's scale, in %; 100 is the maximum.
+        per_channel: One scale per channel instead of one per layer.
+        neuron: "binary", "signed", "burst" or "signed_burst".
+        limit: Largest number of spikes in one step, for the burst neurons.
+        reset: "subtract" or "zero".
+        alpha: Share of a level given in advance; 1/2 rounds.
+        readout: "membrane" or "spikes".
+        weight_bits: n-bit weights, or None for float32.
+    """
+
+    recipe: str = "ecc"
+    percentile: float = 99.9
+    per_channel: bool = True
+    neuron: str = "binary"
+    limit: int = 4
+    reset: str = "subtract"
+    alpha: float = 0.5
+    readout: str = "membrane"
+    weight_bits: int | None = None
+
+    def __post_init__(self) -> None:
+        allowed = {
+            "recipe": RECIPES,
+            "neuron": NEURONS,
+            "reset": ("subtract", "zero"),
+            "readout": ("membrane", "spikes"),
+        }
+        for option, values in allowed.items():
+            if getattr(self, option) not in values:
+                raise OptionError(f"{option}={getattr(self, option)!r}; allowed: {values}")
+        if not 0 <= self.alpha <= 1:
+            raise OptionError(f"alpha={self.alpha!r}; allowed: 0 to 1")
+        if not 0 < self.percentile <= 100:
+            raise OptionError(f"percentile={self.percentile!r}; allowed: above 0, up to 100")
+        if self.limit < 1:
+            raise OptionError(f"limit={self.limit!r}; allowed: whole numbers from 1")
+        if self.weight_bits is not None and not 2 <= self.weight_bits <= 16:
+            raise OptionError(f"weight_bits={self.weight_bits!r}; allowed: 2 to 16")
+
+
+def prepare(graph: Graph, options: Options) -> Graph:
+    """What needs no data: read-outs, folding.
+
+    After: linear nodes, activations, poolings and read-outs; computes what the CNN computes.
+    """
+    graph = fold_scales(attach_readouts(graph))
+    return read_from_spikes(graph, options.neuron) if options.readout == "spikes" else graph
+
+
+def neurons_of(graph: Graph, options: Options) -> Graph:
+    """The prepared graph with neurons in it, thresholds not yet set."""
+    return place_neurons(graph, options.neuron, options.reset, options.alpha, options.limit)
+
+
+def finish(graph: Graph, stats: Mapping[str, ActivationStats], options: Options) -> Graph:
+    """Scales, normalised currents, n-bit weights.
+
+    Args:
+        graph: From `neurons_of`.
+        stats: Of its inputs and neurons.
+        options: The user's choice; kept in the graph's settings.
+    """
+    scales = choose_scales(graph, stats, options.percentile, options.per_channel)
+    graph = normalize(graph, scales)
+    if options.weight_bits is not None:
+        graph = quantize_weights(graph, options.weight_bits)
+    return graph.with_settings(**asdict(options))

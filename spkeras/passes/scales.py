@@ -1,0 +1,107 @@
+"""Choose what one spike of each layer stands for, from calibration statistics."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from spkeras.errors import OptionError
+from spkeras.graph import Graph, Node
+from spkeras.graph.stats import ActivationStats
+from spkeras.graph.vocabulary import OPERATIONS
+
+Scales = dict[str, np.ndarray]
+
+
+def choose_scales(
+    graph: Graph,
+    stats: Mapping[str, ActivationStats],
+    percentile: float = 100.0,
+    per_channel: bool = False,
+) -> Scales:
+    """Activation scale (lambda) of each neuron and input.
+
+    Args:
+        graph: With neurons.
+        stats: Statistics of what each input and neuron stands for, by node name.
+        percentile: Share of the values below the scale, in %; 100 is the maximum (Wu et al.
+            2022), 99.9 leaves outliers out (Rueckauer et al. 2017). Inputs are always scaled
+            by their maximum.
+        per_channel: One scale per channel instead of one per layer.
+
+    Returns:
+        Arrays of shape () or (channels,). A channel that was silent in calibration takes the
+        layer's largest scale, a layer that was silent takes 1. A bounded ReLU's scale never
+        exceeds its bound. Neurons whose spikes meet in an addition share the largest.
+
+    Raises:
+        OptionError: the percentile is not in (0, 100].
+    """
+    if not 0 < percentile <= 100:
+        raise OptionError(f"percentile={percentile!r}; allowed: above 0, up to 100")
+    scales: Scales = {}
+    for node in graph.of("input"):
+        scales[node.name] = _positive(stats[node.name].merged().maximum)[0]
+    for node in graph.of("neuron"):
+        own = stats[node.name] if per_channel else stats[node.name].merged()
+        scale = _bounded(node, _positive(_statistic(own, percentile)))
+        scales[node.name] = scale if per_channel else scale[0]
+    return join_scales(graph, scales)
+
+
+def _statistic(stats: ActivationStats, percentile: float) -> np.ndarray:
+    if percentile == 100:
+        return stats.maximum
+    quantile = stats.quantile(percentile / 100)
+    # Where fewer values than the percentile leaves out are not zero, all it says is "zero".
+    return np.where(quantile > 0, quantile, stats.maximum)
+
+
+def _positive(scale: np.ndarray) -> np.ndarray:
+    largest = scale.max() if scale.max() > 0 else 1.0
+    return np.where(scale > 0, scale, largest).astype(np.float32)
+
+
+def _bounded(node: Node, scale: np.ndarray) -> np.ndarray:
+    bound = node.attributes.get("max_value")
+    return scale if bound is None else np.minimum(scale, np.float32(bound))
+
+
+def join_scales(graph: Graph, scales: Scales) -> Scales:
+    """Give neurons (and inputs) whose spikes meet in an addition one common scale, the largest.
+
+    Their spikes may then be added as they are: one spike stands for the same on every branch.
+    """
+    group = {name: name for name in scales}
+    carried: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        if node.op in ("neuron", "input"):
+            carried[node.name] = [node.name] if node.name in scales else []
+            continue
+        sources = [name for before in node.inputs for name in carried[before]]
+        passes = OPERATIONS[node.op].channelwise
+        carried[node.name] = sources if passes else []
+        if node.op == "add":
+            for name in sources[1:]:
+                _join(group, sources[0], name)
+    return {name: _largest(scales, group, name) for name in scales}
+
+
+def _root(group: dict[str, str], name: str) -> str:
+    while group[name] != name:
+        name = group[name]
+    return name
+
+
+def _join(group: dict[str, str], first: str, second: str) -> None:
+    group[_root(group, second)] = _root(group, first)
+
+
+def _largest(scales: Scales, group: dict[str, str], name: str) -> np.ndarray:
+    root = _root(group, name)
+    members = [scale for other, scale in scales.items() if _root(group, other) == root]
+    if len({scale.shape for scale in members if scale.ndim}) > 1:
+        members = [scale.max() for scale in members]
+    largest = members[0]
+    for scale in members[1:]:
+        largest = np.maximum(largest, scale)
+    return np.asarray(largest, np.float32)

@@ -1,0 +1,25 @@
+"""Records as tables, plots and pages; no number is computed here."""
+
+from spkeras.report.tables import (
+    Table,
+    accuracy_tables,
+    findings,
+    layer_table,
+    operations,
+    summary,
+    verdict_table,
+    verification_tables,
+)
+from spkeras.report.terminal import to_text
+
+__all__ = [
+    "Table",
+    "accuracy_tables",
+    "findings",
+    "layer_table",
+    "operations",
+    "summary",
+    "to_text",
+    "verdict_table",
+    "verification_tables",
+]

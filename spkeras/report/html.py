@@ -1,0 +1,68 @@
+"""An evaluation as one HTML page that needs nothing beside it."""
+
+import base64
+import io
+from collections.abc import Iterable
+from html import escape
+
+from spkeras.metrics import Evaluation
+from spkeras.report.plot import accuracy_over_time
+from spkeras.report.tables import Table, accuracy_tables, layer_table, operations, summary
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; }
+table { border-collapse: collapse; margin: 1em 0; }
+caption { text-align: left; font-weight: bold; padding: .3em 0; }
+th, td { padding: .2em .8em; text-align: right; border-bottom: 1px solid #ddd; }
+th.word, td.word { text-align: left; }
+tfoot td { font-weight: bold; border-top: 2px solid #888; }
+img { max-width: 100%; }
+.warning { background: #fff3cd; padding: .5em 1em; }
+"""
+
+
+def page(evaluation: Evaluation) -> str:
+    """The page: what was run, warnings, plot, tables, settings."""
+    title = f"{escape(evaluation.model)}: evaluation"
+    tables = (*accuracy_tables(evaluation), layer_table(evaluation))
+    warnings = (f'<p class="warning">{escape(text)}</p>' for text in evaluation.warnings)
+    settings = ((str(key), str(value)) for key, value in evaluation.settings.items())
+    body = [
+        f"<h1>{title}</h1>",
+        f"<p>{escape(summary(evaluation))}</p>",
+        *warnings,
+        f'<img alt="accuracy and spikes over time steps" src="{_picture(evaluation)}">',
+        *(_table(table) for table in tables),
+        f"<p>{escape(operations(evaluation))}</p>",
+        _table(Table("Settings", ("setting", "value"), tuple(settings), words=frozenset({0, 1}))),
+    ]
+    return (
+        f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}'
+        f"</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n" + "\n".join(body) + "\n</body>\n"
+        "</html>\n"
+    )
+
+
+def _picture(evaluation: Evaluation) -> str:
+    stream = io.BytesIO()
+    accuracy_over_time(evaluation).savefig(stream, format="png", dpi=120)
+    return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
+
+
+def _table(table: Table) -> str:
+    rows = "\n".join(_row(row, "td", table.words) for row in table.rows)
+    footer = f"<tfoot>{_row(table.footer, 'td', table.words)}</tfoot>" if table.footer else ""
+    return (
+        f"<table>\n<caption>{escape(table.title)}</caption>\n"
+        f"<thead>{_row(table.header, 'th', table.words)}</thead>\n"
+        f"<tbody>\n{rows}\n</tbody>\n{footer}</table>"
+    )
+
+
+def _row(cells: Iterable[str], tag: str, words: frozenset[int]) -> str:
+    kinds = ("number", "word")
+    marked = (
+        f'<{tag} class="{kinds[index in words]}">{escape(cell)}</{tag}>'
+        for index, cell in enumerate(cells)
+    )
+    return f"<tr>{''.join(marked)}</tr>"

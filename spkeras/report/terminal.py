@@ -1,0 +1,48 @@
+"""Tables as text for a terminal or a pipe."""
+
+import io
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from spkeras.report.tables import Table
+
+
+def to_text(tables: Iterable[Table], width: int = 160, colour: bool = False) -> str:
+    """All tables below each other.
+
+    Args:
+        tables: Tables of text.
+        width: Most characters in a line.
+        colour: Whether to mark titles and sums for a terminal.
+    """
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, force_terminal=colour, highlight=False)
+    for table in tables:
+        console.print(_rich(table))
+    lines = (line.rstrip() for line in stream.getvalue().splitlines())
+    return "\n".join(lines).strip("\n")
+
+
+def _rich(table: Table) -> RichTable:
+    rich = RichTable(
+        title=Text(table.title),
+        title_justify="left",
+        title_style="bold",
+        box=box.SIMPLE_HEAD,
+        show_footer=False,
+        pad_edge=False,
+    )
+    for index, name in enumerate(table.header):
+        words = index in table.words
+        rich.add_column(name, justify="left" if words else "right", overflow="fold")
+    # As Text: a layer's name may look like rich's own markup.
+    for row in table.rows:
+        rich.add_row(*(Text(cell) for cell in row))
+    if table.footer:
+        rich.add_section()
+        rich.add_row(*(Text(cell) for cell in table.footer), style="bold")
+    return rich

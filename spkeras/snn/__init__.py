@@ -1,0 +1,1 @@
+"""From a graph of neurons to Keras models."""

@@ -1,0 +1,231 @@
+"""Functional Keras models over one set of layers: what a graph computes, in several ways.
+
+A graph falls into three regions. The *drive* depends on the inputs alone, so that under a
+constant input current it is the same at every step; the *body* holds the neurons and
+whatever depends on them; the *head* follows a read-out and runs once, at the end.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+import keras
+
+from spkeras.graph import Graph, Node
+from spkeras.layers import FiringRate, IntegrateFire
+from spkeras.ops import activation
+from spkeras.graph.vocabulary import ACTIVATIONS
+from spkeras.snn.synapse import keras_name, load_arrays, read_arrays, synapse
+
+Tensors = dict[str, Any]
+
+
+class Network:
+    """The Keras layers of a graph, and models that share them.
+
+    Args:
+        graph: Any graph; with neurons for `step` and `rates`, without for `analogue`.
+
+    Attributes:
+        graph: As given; `current_graph` has the arrays that the layers hold now.
+        layers: Keras layer by node name, for all nodes but inputs without a unit.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.neurons = graph.of("neuron")
+        self.readouts = graph.of("readout")
+        self._split()
+        self.layers: dict[str, keras.layers.Layer] = {
+            node.name: self._layer(node)
+            for node in graph.nodes
+            if node.op != "input" or "unit" in node.arrays
+        }
+
+    def _split(self) -> None:
+        behind: dict[str, set[str]] = {}
+        for node in self.graph.nodes:
+            kinds = set().union(*(behind[name] for name in node.inputs)) if node.inputs else set()
+            behind[node.name] = kinds | ({node.op} & {"neuron", "readout"})
+        nodes = self.graph.nodes
+        self.head_nodes = [node for node in nodes if "readout" in behind[node.name]]
+        self.body_nodes = [node for node in nodes if behind[node.name] == {"neuron"}]
+        self.drive_nodes = [node for node in nodes if not behind[node.name]]
+        outside = {name for node in (*self.body_nodes, *self.readouts) for name in node.inputs}
+        self.frontier = [node for node in self.drive_nodes if node.name in outside]
+
+    def _layer(self, node: Node) -> keras.layers.Layer:
+        if node.op != "neuron":
+            return synapse(node)
+        shapes = {name: array.shape for name, array in node.arrays.items()}
+        return IntegrateFire(
+            node["model"],
+            node["reset"],
+            node["alpha"],
+            node["limit"],
+            node["depth"],
+            node["function"],
+            {name: node[name] for name in ACTIVATIONS[node["function"]]},
+            node["pool"],
+            self.graph[node.inputs[0]].shape,
+            shapes["threshold"],
+            shapes.get("slope"),
+            shapes.get("ceiling"),
+            name=keras_name(node.name),
+        )
+
+    def load(self, graph: Graph | None = None) -> None:
+        """Put the arrays of `graph` (default: the own one) into the layers."""
+        for node in (graph or self.graph).nodes:
+            if node.name in self.layers:
+                load_arrays(self.layers[node.name], node)
+
+    def current_graph(self) -> Graph:
+        """The graph with the arrays that the layers hold now."""
+        arrays = {
+            node.name: node.with_arrays(**read_arrays(self.layers[node.name], node))
+            for node in self.graph.nodes
+            if node.name in self.layers and node.arrays
+        }
+        return self.graph.updated(arrays)
+
+    def inputs(self) -> Tensors:
+        """A symbolic tensor per input of the graph."""
+        return {
+            node.name: keras.Input(node.shape, name=keras_name(node.name))
+            for node in self.graph.of("input")
+        }
+
+    def _apply(self, nodes: Iterable[Node], tensors: Tensors) -> Tensors:
+        for node in nodes:
+            if node.name not in tensors:
+                values = [tensors[name] for name in node.inputs]
+                tensors[node.name] = self.layers[node.name](
+                    values if len(values) > 1 else values[0]
+                )
+        return tensors
+
+    @cached_property
+    def drive(self) -> keras.Model:
+        """Inputs (in units of their scale) to the tensors at the frontier."""
+        inputs = self.inputs()
+        tensors = self._apply(self.drive_nodes, dict(inputs))
+        outputs = [tensors[node.name] for node in self.frontier]
+        return keras.Model(_single(inputs), outputs, name="drive")
+
+    def _frontier_inputs(self) -> Tensors:
+        return {node.name: keras.Input(node.shape) for node in self.frontier}
+
+    @cached_property
+    def step(self) -> keras.Model:
+        """One time step: [*frontier, *states, clock] to [*read-outs, *states, *spikes]."""
+        frontier = self._frontier_inputs()
+        states = [keras.Input(shape) for shape in self.state_shapes]
+        clock = keras.Input(batch_shape=(2,), name="clock")
+        tensors, remaining, after = dict(frontier), list(states), []
+        for node in self.body_nodes:
+            if node.op != "neuron":
+                self._apply([node], tensors)
+                continue
+            layer = self.layers[node.name]
+            own = [remaining.pop(0) for _ in layer.state_shapes]
+            spikes, *new = layer([tensors[node.inputs[0]], *own, clock])
+            tensors[node.name] = spikes
+            after += new
+        outputs = [tensors[node.inputs[0]] for node in self.readouts]
+        spikes = [tensors[node.name] for node in self.neurons]
+        inputs = [*frontier.values(), *states, clock]
+        return keras.Model(inputs, [*outputs, *after, *spikes], name="step")
+
+    @property
+    def state_shapes(self) -> list[tuple[int, ...]]:
+        """Shapes of all state tensors, in the order in which `step` takes them."""
+        layers = [self.layers[node.name] for node in self.neurons]
+        return [shape for layer in layers for shape in layer.state_shapes]
+
+    def initial_states(self, batch_size: Any) -> list[Any]:
+        """All states before the first step."""
+        layers = [self.layers[node.name] for node in self.neurons]
+        return [state for layer in layers for state in layer.get_initial_state(batch_size)]
+
+    def rates(self, mode: str) -> keras.Model:
+        """The same network on mean currents: [*frontier, timesteps] to [*read-outs, *rates].
+
+        Args:
+            mode: As `spkeras.layers.FiringRate`.
+        """
+        tensors = frontier = self._frontier_inputs()
+        timesteps = keras.Input(batch_shape=(1,), name="timesteps")
+        tensors = dict(frontier)
+        for node in self.body_nodes:
+            if node.op == "neuron":
+                layer = FiringRate(self.layers[node.name], mode)
+                tensors[node.name] = layer([tensors[node.inputs[0]], timesteps])
+            else:
+                self._apply([node], tensors)
+        outputs = [tensors[node.inputs[0]] for node in self.readouts]
+        rates = [tensors[node.name] for node in self.neurons]
+        return keras.Model([*frontier.values(), timesteps], [*outputs, *rates], name=mode)
+
+    def segment(self, node: Node) -> tuple[keras.Model, list[str]]:
+        """From the spikes of earlier neurons (and the frontier) to one node's value.
+
+        Returns:
+            The model, and the names of the frontier and neuron nodes that it reads.
+        """
+        needed, todo, sources = set(), [node.inputs[0]], []
+        ends = {n.name for n in (*self.frontier, *self.neurons)}
+        while todo:
+            name = todo.pop()
+            if name in ends:
+                sources.append(name)
+            elif name not in needed:
+                needed.add(name)
+                todo += self.graph[name].inputs
+        tensors = {name: keras.Input(self.graph[name].shape) for name in dict.fromkeys(sources)}
+        inputs = list(tensors.values())
+        names = list(tensors)
+        self._apply((n for n in self.body_nodes if n.name in needed), tensors)
+        return keras.Model(inputs, tensors[node.inputs[0]]), names
+
+    @cached_property
+    def head(self) -> keras.Model:
+        """What the read-outs hold on average, to the network's outputs."""
+        means = {node.name: keras.Input(node.shape) for node in self.readouts}
+        tensors: Tensors = {}
+        for node in self.readouts:
+            tensors[node.name] = self.layers[node.name](means[node.name])
+        self._apply(self.head_nodes, tensors)
+        outputs = [tensors[name] for name in self.graph.outputs]
+        return keras.Model(_single(means), outputs, name="head")
+
+    def decode(self, means: Sequence[Any]) -> list[Any]:
+        """The network's outputs from what its read-outs hold on average."""
+        return as_list(self.head(list(means) if len(means) > 1 else means[0]))
+
+
+def as_list(value: Any) -> list[Any]:
+    """The values of a Keras model, which returns one tensor as itself, as a list."""
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _single(tensors: Tensors) -> Any:
+    """One tensor as itself, several as a list: what Keras expects of callers."""
+    values = list(tensors.values())
+    return values if len(values) > 1 else values[0]
+
+
+def analogue(graph: Graph, names: Sequence[str] | None = None) -> keras.Model:
+    """A graph without neurons as a Keras model with its arrays loaded.
+
+    Args:
+        graph: A graph of linear nodes and activations.
+        names: Nodes whose values it returns, default the outputs.
+    """
+    network = Network(graph)
+    tensors = inputs = network.inputs()
+    tensors = network._apply(graph.nodes, dict(inputs))
+    outputs = [tensors[name] for name in names or graph.outputs]
+    model = keras.Model(_single(inputs), outputs, name=keras_name(graph.name))
+    network.load()
+    return model

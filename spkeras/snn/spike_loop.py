@@ -1,0 +1,307 @@
+"""The spike loop: a Keras layer that runs one time step T times."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from spkeras.errors import OptionError, SpkerasError
+from spkeras.graph import Graph, from_structure, structure
+from spkeras.ops import coding as _coding
+from spkeras.snn.network import Network, as_list
+from spkeras.snn.synapse import keras_name
+
+SCHEDULES = ("clock_driven", "layer_synchronous")
+_SETTINGS = ("timesteps", "schedule", "stagger", "coding", "seed")
+# Share of T that passes before the last layer starts; chosen by measuring (docs/accuracy.md).
+STAGGER_SHARE = 0.45
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class SpikeLoop(keras.layers.Layer):
+    """Runs a network of integrate-and-fire neurons over T time steps.
+
+    The membrane potentials are carried through the loop, never stored: the layer gives the
+    same answer each time it is called, and saves nothing but constants.
+
+    Args:
+        structure: What `spkeras.graph.structure` returns for a graph with neurons.
+        timesteps: T, counted from the first input.
+        schedule: "clock_driven": at each step a spike may cross every layer; what
+            neuromorphic chips run. "layer_synchronous": each layer waits for its whole
+            window (latency T a layer); computed in closed form, at the cost of one pass.
+        stagger: Steps by which each layer of neurons starts after the one before it
+            (clock-driven only); None lets `automatic_stagger` choose. T still counts from the
+            first input.
+        coding: Input as "constant" current, "regular" spike train or "bernoulli" spikes.
+        seed: Of the Bernoulli spikes.
+
+    Input shape:
+        One tensor (batch, ...) per input of the graph, in the CNN's own units.
+
+    Output shape:
+        One tensor per output: the mean over the time steps since the read-out started, in
+        the CNN's own units. Where the CNN ends in softmax, its logits.
+
+    Raises:
+        OptionError: an option is out of its range.
+    """
+
+    def __init__(
+        self,
+        structure: Mapping[str, Any],
+        timesteps: int = 64,
+        schedule: str = "clock_driven",
+        stagger: int | None = None,
+        coding: str = "constant",
+        seed: int = 0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        # As text: Keras would wrap a dictionary to track it, and could not copy the wrapper.
+        self._structure = json.dumps(structure)
+        self.timesteps, self.schedule, self.stagger = timesteps, schedule, stagger
+        self.coding, self.seed = coding, seed
+        self._draws: np.ndarray | None = None
+        self.check()
+        self.network = Network(from_structure(json.loads(self._structure)))
+        # Keras tracks what is an attribute: one flat list of layers holds all the weights.
+        self.synapses = list(self.network.layers.values())
+        # Built here, not at the first call: models made inside a traced call hold its tensors.
+        self._models = [self.network.drive, self.network.step, self.network.head]
+        self._counts = self.network.rates("count")
+        self.built = True
+
+    def check(self) -> None:
+        """Refuse options out of their range."""
+        allowed = {"schedule": SCHEDULES, "coding": _coding.CODINGS}
+        for option, values in allowed.items():
+            if getattr(self, option) not in values:
+                raise OptionError(f"{option}={getattr(self, option)!r}; allowed: {values}")
+        if int(self.timesteps) != self.timesteps or self.timesteps < 1:
+            raise OptionError(f"timesteps={self.timesteps!r}; allowed: whole numbers from 1")
+        if self.stagger is not None and (int(self.stagger) != self.stagger or self.stagger < 0):
+            raise OptionError(f"stagger={self.stagger!r}; allowed: whole numbers from 0, or None")
+        self._draws = _coding.draws(self.seed) if self.coding == "bernoulli" else None
+
+    @property
+    def depth(self) -> int:
+        """Layers of neurons in a row, on the longest way from input to output."""
+        return max((node["depth"] for node in self.network.readouts), default=0)
+
+    @property
+    def latency(self) -> int:
+        """Steps from the first input until the answer of a run to T stands."""
+        if self.schedule == "clock_driven":
+            return self.timesteps
+        return self.timesteps * (self.depth + 1)
+
+    @property
+    def offset(self) -> int:
+        """The stagger in force."""
+        if self.stagger is not None:
+            return self.stagger
+        graph = self.network.graph
+        binary = all(node["model"] == "binary" for node in graph.of("neuron"))
+        return automatic_stagger(self.timesteps, self.depth) if binary else 0
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The settings in force, for reports."""
+        return {"coding": self.coding, "seed": self.seed, "stagger": self.offset}
+
+    @property
+    def graph(self) -> Graph:
+        """The graph with the weights that the layer holds now."""
+        return self.network.current_graph()
+
+    def units(self, inputs: Any) -> list[Any]:
+        """Inputs divided by what one spike of each stands for."""
+        inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        names = [node.name for node in self.network.graph.of("input")]
+        return [self.network.layers[name](x) for name, x in zip(names, inputs, strict=True)]
+
+    def drive(self, scaled: Sequence[Any], time: Any) -> list[Any]:
+        """What the frontier carries at one step."""
+        return self.drive_of(
+            [_coding.encode(self.coding, x, time, self._draws) for x in scaled]
+        )
+
+    def drive_of(self, encoded: Sequence[Any]) -> list[Any]:
+        """What the frontier carries for encoded inputs."""
+        return as_list(self.network.drive(encoded if len(encoded) > 1 else encoded[0]))
+
+    def call(self, inputs: Any) -> Any:
+        """The outputs after T steps; see the class."""
+        scaled = self.units(inputs)
+        if self.schedule == "layer_synchronous":
+            means = self.counts(scaled, self.timesteps)[: len(self.network.readouts)]
+        else:
+            means = self._clock_driven(scaled)
+        outputs = self.network.decode(means)
+        return outputs if len(outputs) > 1 else outputs[0]
+
+    def _clock_driven(self, scaled: list[Any]) -> list[Any]:
+        batch = ops.shape(scaled[0])[0]
+        states = self.network.initial_states(batch)
+        sums = [ops.zeros((batch, *node.shape)) for node in self.network.readouts]
+        constant = self.drive(scaled, 0) if self.coding == "constant" else None
+
+        def body(time: Any, carried: Any) -> Any:
+            sums, states = list(carried[0]), list(carried[1])
+            time = ops.cast(time, "float32")
+            frontier = self.drive(scaled, time) if constant is None else constant
+            answer = as_list(self.network.step([*frontier, *states, self.clock(time)]))
+            values, states = answer[: len(sums)], answer[len(sums) : len(sums) + len(states)]
+            return self.add(sums, values, time), tuple(states)
+
+        carried = ops.fori_loop(0, self.timesteps, body, (tuple(sums), tuple(states)))
+        return self.means(carried[0], self.timesteps)
+
+    def clock(self, time: Any) -> Any:
+        """What a step needs to know of the time: (index of the step, stagger)."""
+        return ops.stack([ops.cast(time, "float32"), ops.cast(self.offset, "float32")])
+
+    def add(self, sums: Sequence[Any], values: Sequence[Any], time: Any) -> tuple[Any, ...]:
+        """The read-outs' sums after one more step; a read-out starts after its last layer."""
+        starts = [node["depth"] * self.offset for node in self.network.readouts]
+        return tuple(
+            total + value * ops.cast(time >= start, "float32")
+            for total, value, start in zip(sums, values, starts, strict=True)
+        )
+
+    def means(self, sums: Sequence[Any], steps: Any) -> list[Any]:
+        """The read-outs' means after so many steps since the first input."""
+        starts = [node["depth"] * self.offset for node in self.network.readouts]
+        return [
+            total / ops.maximum(ops.cast(steps, "float32") - start, 1.0)
+            for total, start in zip(sums, starts, strict=True)
+        ]
+
+    def counts(self, scaled: Sequence[Any], window: Any) -> list[Any]:
+        """Means of the read-outs and spikes per step of all neurons, in closed form.
+
+        Args:
+            scaled: Inputs in units of their scale.
+            window: T of the layer-synchronous network.
+        """
+        length = ops.reshape(ops.cast(window, "float32"), (1,))
+        return as_list(self._counts([*self.mean_drive(scaled, window), length]))
+
+    def mean_drive(self, scaled: Sequence[Any], window: Any) -> list[Any]:
+        """What the frontier carries on average over a window."""
+        if self.coding == "constant":
+            return self.drive(scaled, 0)
+        # The drive is affine: its mean is the drive of the mean spikes.
+        if self.coding == "regular":
+            mean = [_coding.regular_count(x, window) / window for x in scaled]
+        else:
+            mean = [self._mean_spikes(x, window) for x in scaled]
+        return self.drive_of(mean)
+
+    def _mean_spikes(self, x: Any, window: Any) -> Any:
+        def body(time: Any, total: Any) -> Any:
+            return total + _coding.encode(self.coding, x, time, self._draws)
+
+        steps = ops.cast(window, "int32")
+        return ops.fori_loop(0, steps, body, ops.zeros_like(x)) / ops.cast(window, "float32")
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shapes of the outputs."""
+        first = input_shape[0] if isinstance(input_shape[0], (list, tuple)) else input_shape
+        graph = self.network.graph
+        shapes = [(first[0], *graph[name].shape) for name in graph.outputs]
+        return shapes if len(shapes) > 1 else shapes[0]
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments."""
+        own = {name: getattr(self, name) for name in _SETTINGS}
+        return {**super().get_config(), "structure": json.loads(self._structure), **own}
+
+
+
+def automatic_stagger(timesteps: int, depth: int) -> int:
+    """The stagger for a network of binary neurons: a share of T for the way through it.
+
+    A deep layer that starts at once fires on its bias before evidence has come, and the error
+    of that transient fades as 1 / T only. Starting late costs the steps that are left.
+    """
+    return int(STAGGER_SHARE * timesteps / max(depth, 1))
+
+
+def loop_of(snn: keras.Model) -> SpikeLoop:
+    """The spike loop of a converted model.
+
+    Raises:
+        SpkerasError: the model has none; it is no converted network.
+    """
+    loops = [layer for layer in snn.layers if isinstance(layer, SpikeLoop)]
+    if len(loops) != 1:
+        raise SpkerasError(
+            f"{snn.name}: holds {len(loops)} spike loops, a converted network holds one; "
+            "convert the CNN first (spkeras.convert, or `spkeras convert`)"
+        )
+    return loops[0]
+
+
+def configure(snn: keras.Model, **settings: Any) -> keras.Model:
+    """Change `timesteps`, `schedule`, `stagger`, `coding` or `seed` of a converted model.
+
+    Nothing is converted again; the model given is changed and returned.
+
+    Raises:
+        OptionError: unknown setting, or a value out of its range; nothing is changed then.
+    """
+    loop = loop_of(snn)
+    _apply(loop, settings)
+    # Compiled with the former settings.
+    snn.predict_function = snn.test_function = None
+    return snn
+
+
+@contextmanager
+def configured(loop: SpikeLoop, settings: Mapping[str, Any]) -> Iterator[SpikeLoop]:
+    """The loop with other settings, for the time of a `with` block."""
+    before = _apply(loop, settings)
+    try:
+        yield loop
+    finally:
+        _apply(loop, before)
+
+
+def _apply(loop: SpikeLoop, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Set the settings, all or none; returns the former ones."""
+    unknown = set(settings) - set(_SETTINGS)
+    if unknown:
+        raise OptionError(f"unknown settings {sorted(unknown)}; allowed: {_SETTINGS}")
+    before = {name: getattr(loop, name) for name in settings}
+    try:
+        for name, value in settings.items():
+            setattr(loop, name, value)
+        loop.check()
+    except OptionError:
+        for name, value in before.items():
+            setattr(loop, name, value)
+        raise
+    return before
+
+
+def build(graph: Graph, **options: Any) -> keras.Model:
+    """An ordinary Keras model around the spike loop of a graph with neurons.
+
+    Args:
+        graph: A graph whose activations are neurons.
+        options: `timesteps`, `schedule`, `stagger`, `coding`, `seed` of `SpikeLoop`.
+    """
+    loop = SpikeLoop(structure(graph), name="spike_loop", **options)
+    loop.network.load(graph)
+    inputs = [
+        keras.Input(node.shape, name=keras_name(name), dtype=node["dtype"])
+        for node, name in zip(graph.of("input"), loop.network.inputs(), strict=True)
+    ]
+    outputs = loop(inputs if len(inputs) > 1 else inputs[0])
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name=f"{graph.name}_snn")

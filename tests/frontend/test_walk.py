@@ -1,0 +1,461 @@
+"""From Keras models to graphs: topologies, names, refusals, verdicts."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers as L
+from keras import ops
+
+from spkeras.errors import UnsupportedLayerError
+from spkeras.frontend.verdict import inspect_layers
+from spkeras.frontend.walk import read_graph
+from tests.oracle_layers import difference, randomize
+
+TOLERANCE = 1e-5
+
+
+def check(model):
+    graph = read_graph(randomize(model))
+    assert difference(graph, model) < TOLERANCE
+    return graph
+
+
+def names(graph):
+    return [node.name for node in graph.nodes]
+
+
+def conv_bn_relu(x, filters, **options):
+    x = L.Conv2D(filters, 3, padding="same", use_bias=False, **options)(x)
+    return L.ReLU()(L.BatchNormalization()(x))
+
+
+# --- topologies -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("relu", ["after", "before", "none"])
+def test_residual_block(relu):
+    inputs = keras.Input((6, 6, 3))
+    x = conv_bn_relu(inputs, 4)
+    y = L.BatchNormalization()(L.Conv2D(4, 3, padding="same")(x))
+    if relu == "before":
+        y = L.ReLU()(y)
+    z = L.Add()([x, y])
+    if relu == "after":
+        z = L.ReLU()(z)
+    check(keras.Model(inputs, L.Dense(3)(L.GlobalAveragePooling2D()(z))))
+
+
+def test_linear_add_of_two_convolutions():
+    inputs = keras.Input((6, 6, 3))
+    branches = [L.Conv2D(4, k, padding="same")(inputs) for k in (1, 3)]
+    check(keras.Model(inputs, L.ReLU()(L.Add()(branches))))
+
+
+def test_projection_shortcut_with_padded_channels():
+    inputs = keras.Input((6, 6, 3))
+    short = ops.pad(inputs[:, ::2, ::2], [[0, 0], [0, 0], [0, 0], [1, 2]])
+    check(keras.Model(inputs, L.ReLU()(short + conv_bn_relu(inputs, 6, strides=2))))
+
+
+def test_inception_block():
+    inputs = keras.Input((6, 6, 3))
+    branches = [
+        L.Conv2D(2, 1, activation="relu")(inputs),
+        L.Conv2D(2, 5, padding="same", activation="relu")(L.Conv2D(2, 1)(inputs)),
+        L.Conv2D(2, 1)(L.MaxPooling2D(3, 1, padding="same")(inputs)),
+        L.AveragePooling2D(3, 1, padding="same")(inputs),
+    ]
+    check(keras.Model(inputs, L.Concatenate()(branches)))
+
+
+def test_dense_block():
+    x = inputs = keras.Input((5, 5, 2))
+    for _ in range(3):
+        y = L.Conv2D(2, 3, padding="same")(L.ReLU()(L.BatchNormalization()(x)))
+        x = L.Concatenate()([x, y])
+    check(keras.Model(inputs, L.GlobalAveragePooling2D()(L.ReLU()(x))))
+
+
+def test_mobilenet_v2_block():
+    inputs = keras.Input((6, 6, 4))
+    x = L.ReLU(6.0)(L.BatchNormalization()(L.Conv2D(12, 1, use_bias=False)(inputs)))
+    x = L.DepthwiseConv2D(3, padding="same", use_bias=False)(x)
+    x = L.ReLU(6.0)(L.BatchNormalization()(x))
+    x = L.BatchNormalization()(L.Conv2D(4, 1, use_bias=False)(x))
+    check(keras.Model(inputs, L.Add()([inputs, x])))
+
+
+def test_u_net_block():
+    inputs = keras.Input((8, 8, 2))
+    down = conv_bn_relu(inputs, 3)
+    middle = conv_bn_relu(L.MaxPooling2D()(down), 4)
+    up = L.Concatenate()([L.UpSampling2D()(middle), down])
+    other = L.Conv2DTranspose(3, 2, strides=2)(middle)
+    x = L.Concatenate()([conv_bn_relu(up, 3), L.Cropping2D(1)(L.ZeroPadding2D(1)(other))])
+    check(keras.Model(inputs, L.Conv2D(1, 1, activation="sigmoid")(x)))
+
+
+def test_squeeze_and_excite_is_read():
+    inputs = keras.Input((4, 4, 6))
+    gate = L.Dense(6, activation="sigmoid")(L.GlobalAveragePooling2D(keepdims=True)(inputs))
+    check(keras.Model(inputs, L.Multiply()([inputs, gate])))
+
+
+def test_several_inputs_and_outputs():
+    a, b = keras.Input((4, 3), name="a"), keras.Input((4, 2), name="b")
+    x = L.Concatenate()([b, a])
+    first, second = L.Dense(3, name="first")(x), L.Dense(2, activation="relu", name="second")(x)
+    graph = check(keras.Model([a, b], [second, first, second]))
+    assert [node.name for node in graph.of("input")] == ["a", "b"]
+    assert graph.outputs == ("second", "first", "second")
+
+
+def test_input_without_readers_is_kept():
+    a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
+    assert names(read_graph(keras.Model([a, b], L.Dense(3)(b)))) [:2] == ["a", "b"]
+
+
+def test_output_that_is_an_input():
+    inputs = keras.Input((4,), name="image")
+    assert read_graph(keras.Model(inputs, [inputs, L.Dense(2)(inputs)])).outputs[0] == "image"
+
+
+def test_dictionary_of_inputs_and_outputs():
+    a, b = keras.Input((3,), name="a"), keras.Input((3,), name="b")
+    outputs = {"sum": L.Add()([a, b]), "difference": L.Subtract()([a, b])}
+    graph = read_graph(keras.Model({"b": b, "a": a}, outputs))
+    assert [node.name for node in graph.of("input")] == ["a", "b"]
+    assert [graph[name].op for name in graph.outputs] == ["subtract", "add"]
+
+
+def test_shared_layer():
+    inputs = keras.Input((6, 4), name="image")
+    dense = L.Dense(4, activation="relu", name="shared")
+    graph = check(keras.Model(inputs, dense(dense(dense(inputs)))))
+    assert names(graph) == [
+        "image", "shared:linear", "shared", "shared@1:linear", "shared@1", "shared@2:linear",
+        "shared@2",
+    ]  # fmt: skip
+    assert {node.source for node in graph.nodes[1:]} == {"shared"}
+    kernels = [node.arrays["kernel"] for node in graph.of("dense")]
+    assert all(np.array_equal(kernel, kernels[0]) for kernel in kernels)
+
+
+def test_very_deep_model():
+    x = inputs = keras.Input((3,))
+    for _ in range(400):
+        x = L.Identity()(L.Add()([x, inputs]))
+    assert len(read_graph(keras.Model(inputs, x)).of("add")) == 400
+
+
+# --- models inside models ---------------------------------------------------------------
+
+
+def inner_model(kind, shape=(6, 6, 3), name="inner"):
+    layers = [L.Conv2D(3, 3, padding="same", name="conv"), L.ReLU(name="act")]
+    if kind == "sequential":
+        return keras.Sequential([keras.Input(shape), *layers], name=name)
+    x = inputs = keras.Input(shape)
+    for layer in layers:
+        x = layer(x)
+    return keras.Model(inputs, x, name=name)
+
+
+@pytest.mark.parametrize("kind", ["sequential", "functional"])
+def test_nested_model(kind):
+    inputs = keras.Input((6, 6, 3), name="image")
+    graph = check(keras.Model(inputs, L.Flatten(name="flat")(inner_model(kind)(inputs))))
+    assert names(graph) == ["image", "inner/conv", "inner/act", "flat"]
+    assert graph["inner/conv"].source == "inner/conv"
+
+
+def test_nested_model_called_twice_and_deeper():
+    inner = inner_model("functional")
+    x = middle_in = keras.Input((6, 6, 3))
+    middle = keras.Model(middle_in, inner(inner(x)), name="middle")
+    inputs = keras.Input((6, 6, 3), name="image")
+    graph = check(keras.Model(inputs, L.Add(name="sum")([middle(inputs), inner(inputs)])))
+    assert "middle/inner/conv" in names(graph)
+    assert "middle/inner@1/conv" in names(graph)
+    assert "inner/conv" in names(graph)
+    assert graph["middle/inner@1/conv"].source == "middle/inner/conv"
+
+
+def test_sequential_of_models():
+    parts = [inner_model("sequential", name="one"), inner_model("functional", name="two")]
+    model = keras.Sequential([*parts, L.Flatten()])
+    model.build((None, 6, 6, 3))
+    check(model)
+
+
+def test_nested_model_with_open_sizes_takes_those_it_is_called_with():
+    inner = inner_model("functional", (None, None, 3))
+    inputs = keras.Input((6, 4, 3))
+    graph = check(keras.Model(inputs, L.GlobalAveragePooling2D()(inner(inputs))))
+    assert graph["inner/act"].shape == (6, 4, 3)
+
+
+def test_nested_model_of_several_inputs_and_outputs():
+    a, b = keras.Input((4,)), keras.Input((4,))
+    inner = keras.Model([a, b], [L.Subtract()([a, b]), L.Dense(2)(a)], name="inner")
+    inputs = keras.Input((4,))
+    left, right = inner([L.Dense(4)(inputs), inputs])
+    check(keras.Model(inputs, L.Concatenate()([right, left])))
+
+
+def test_sequential_model_names():
+    model = keras.Sequential(
+        [keras.Input((8,), name="image"), L.Dense(4, name="hidden"), L.BatchNormalization(name="bn"),
+         L.ReLU(name="relu"), L.Dropout(0.5), L.Dense(3, activation="softmax", name="out")]
+    )  # fmt: skip
+    graph = check(model)
+    assert names(graph) == ["image", "hidden", "bn", "relu", "out:linear", "out"]
+    assert graph.outputs == ("out",)
+
+
+def test_sequential_built_later():
+    model = keras.Sequential([L.Dense(3), L.Dense(2)])
+    model.build((None, 5))
+    check(model)
+
+
+def test_an_operator_and_a_layer_of_one_name():
+    inputs = keras.Input((4,))
+    x = L.Dense(4, name="add")(inputs)
+    graph = check(keras.Model(inputs, ops.add(x, inputs) + x))
+    assert len(set(names(graph))) == len(graph.nodes)
+
+
+# --- refusals ---------------------------------------------------------------------------
+
+
+class Doubled(L.Layer):
+    def call(self, x):
+        return 2 * x
+
+
+class Dense(L.Dense):
+    """Has the name of a Keras layer, and is none."""
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__(name="mine")
+        self.dense = L.Dense(2)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+class OwnCall(keras.Model):
+    def call(self, x, training=None):
+        return super().call(x) * 2
+
+
+def refused(model):
+    with pytest.raises(UnsupportedLayerError) as caught:
+        read_graph(model)
+    return caught.value.problems
+
+
+def test_all_problems_at_once():
+    x = inputs = keras.Input((6, 4))
+    x = L.LayerNormalization(name="norm")(x)
+    x = L.LSTM(3, return_sequences=True, name="lstm")(x)
+    x = L.Dense(3, name="fine")(x)
+    x = Doubled(name="twice")(x)
+    x = L.MultiHeadAttention(1, 2, name="attention")(x, x)
+    x = L.EinsumDense("abc,cd->abd", (6, 2), name="einsum")(x)
+    problems = refused(keras.Model(inputs, Dense(2, name="own")(x)))
+    assert [problem.split(" ")[0] for problem in problems] == [
+        "norm", "lstm", "twice", "attention", "einsum", "own",
+    ]  # fmt: skip
+    for problem, kind in zip(
+        problems,
+        ["LayerNormalization", "LSTM", "Doubled", "MultiHeadAttention", "EinsumDense", "Dense"],
+        strict=True,
+    ):
+        assert f"({kind})" in problem and ";" in problem
+    assert "graded code" in problems[0] and "graded code" in problems[3]
+    assert "graded" not in problems[1]
+
+
+SMALL = {
+    "dropout": ((4,), lambda x: L.Dropout(0.5, name="it")(x, training=True), "training=True"),
+    "noise": ((4,), lambda x: L.GaussianNoise(0.5, name="it")(x, training=True), "training=True"),
+    "batch norm": ((4,), lambda x: L.BatchNormalization(name="it")(x, training=True), "training"),
+    "lambda": ((4,), lambda x: L.Lambda(lambda v: v + 1, name="it")(x), "Python code"),
+    "embedding": ((4,), lambda x: L.Embedding(9, 2, name="it")(x), "integers"),
+    "resizing": ((4, 4, 1), lambda x: L.Resizing(8, 8, name="it")(x), "resize"),
+    "center crop": ((4, 4, 1), lambda x: L.CenterCrop(8, 2, name="it")(x), "resize"),
+    "random crop": ((8, 8, 1), lambda x: L.RandomCrop(4, 4, name="it")(x), "crop"),
+    "gru": ((4, 2), lambda x: L.GRU(3, name="it")(x), "Conv1D"),
+    "bidirectional": ((4, 2), lambda x: L.Bidirectional(L.LSTM(3), name="it")(x), "Conv1D"),
+    "masking": ((4, 2), lambda x: L.Masking(name="it")(x), "sequences"),
+    "discretization": ((4,), lambda x: L.Discretization([0.0], name="it")(x), "before"),
+    "group norm": ((4, 4), lambda x: L.GroupNormalization(2, name="it")(x), "graded code"),
+    "dot": ((4,), lambda x: L.Dot(1, name="it")([x, x]), "graded code"),
+    "time": ((3, 4, 4, 1), lambda x: L.TimeDistributed(L.Conv2D(2, 3), name="it")(x), "Conv2D"),
+    "spectral": ((4,), lambda x: L.SpectralNormalization(L.Dense(2), name="it")(x), "wraps"),
+    "own function": ((4,), lambda x: L.Dense(2, activation=lambda v: v, name="it")(x), "<lambda>"),
+    "glu argument": ((4,), lambda x: L.Activation("glu", name="it")(x), "glu"),
+    "adaptive": ((5, 5, 1), lambda x: L.AdaptiveAveragePooling2D(2, name="it")(x), "divides"),
+    "softmax axes": ((4, 4), lambda x: L.Softmax(axis=[1, 2], name="it")(x), "one axis"),
+    "concatenate batch": ((4,), lambda x: L.Concatenate(axis=0, name="it")([x, x]), "batch axis"),
+}
+
+
+@pytest.mark.parametrize("case", SMALL)
+def test_refusal_names_the_layer_and_says_what_to_do(case):
+    shape, call, word = SMALL[case]
+    inputs = keras.Input(shape, dtype="float32")
+    (problem,) = refused(keras.Model(inputs, call(inputs)))
+    assert problem.startswith("it (") and word in problem and "; " in problem
+
+
+OPERATORS = {
+    "matmul": lambda x: ops.matmul(x, np.ones((4, 2), "float32")),
+    "divide": lambda x: x / (x + 1),
+    "number divide": lambda x: 1 / x,
+    "power": lambda x: x**2,
+    "mean of channels": lambda x: ops.mean(ops.expand_dims(x, 1), axis=-1),
+    "max of all": lambda x: ops.max(x),
+    "pad reflect": lambda x: ops.pad(x, [[0, 0], [1, 1], [0, 0]], mode="reflect"),
+    "pad value": lambda x: ops.pad(x, [[0, 0], [1, 1], [0, 0]], constant_values=1.0),
+    "negative threshold": lambda x: keras.activations.relu(x, threshold=-1.0),
+    "integer cast": lambda x: ops.cast(x, "int32"),
+    "threshold": lambda x: keras.activations.threshold(x, 1.0, 0.0),
+    "squareplus": lambda x: ops.squareplus(x, 2),
+    "widening constant": lambda x: x * np.ones((5, 1, 4), "float32"),
+    "batch constant": lambda x: x + np.ones((7, 3, 4), "float32"),
+    "batch index": lambda x: x[0],
+    "backwards": lambda x: x[:, ::-1],
+    "every second channel": lambda x: x[..., ::2],
+    "batch reshape": lambda x: ops.reshape(x, (-1, 4)),
+    "batch transpose": lambda x: ops.transpose(x, (1, 0, 2)),
+    "repeat channels": lambda x: ops.repeat(x, 2, axis=-1),
+    "clip backwards": lambda x: ops.clip(x, 1.0, 1.0),
+}
+
+
+@pytest.mark.parametrize("case", OPERATORS)
+def test_refused_operator(case):
+    inputs = keras.Input((3, 4))
+    problems = refused(keras.Model(inputs, OPERATORS[case](inputs)))
+    assert len(problems) == 1
+
+
+def test_shared_layer_is_refused_once():
+    inputs = keras.Input((4, 4))
+    norm = L.LayerNormalization(name="norm")
+    assert len(refused(keras.Model(inputs, norm(norm(inputs))))) == 1
+
+
+def test_refusal_inside_a_model_has_its_path():
+    inner = keras.Sequential([keras.Input((4, 2)), L.SimpleRNN(3, name="rnn")], name="inner")
+    inputs = keras.Input((4, 2))
+    (problem,) = refused(keras.Model(inputs, inner(inputs)))
+    assert problem.startswith("inner/rnn (SimpleRNN)")
+
+
+def test_nested_model_called_for_training():
+    inputs = keras.Input((6, 6, 3))
+    (problem,) = refused(keras.Model(inputs, inner_model("functional")(inputs, training=True)))
+    assert problem.startswith("inner (Functional)") and "training=True" in problem
+
+
+@pytest.mark.parametrize("model", [
+    lambda: "model.keras", Subclassed, lambda: keras.Sequential([L.Dense(2)]),
+    lambda: keras.Sequential(), lambda: keras.Sequential([keras.Input((None, None, 3)), L.ReLU()]),
+])  # fmt: skip
+def test_model_that_cannot_be_read_at_all(model):
+    (problem,) = refused(model())
+    assert any(word in problem for word in ("rebuild", "build one", "model.build"))
+    (verdict,) = inspect_layers(model())
+    assert verdict.verdict == "refused" and verdict.reason
+
+
+def test_functional_model_with_its_own_call_is_subclassed():
+    inputs = keras.Input((4,))
+    (problem,) = refused(OwnCall(inputs, L.Dense(2)(inputs), name="mine"))
+    assert "mine (OwnCall)" in problem and "rebuild" in problem
+
+
+def test_subclassed_model_inside_a_model():
+    inputs = keras.Input((4,))
+    problems = refused(keras.Model(inputs, L.LayerNormalization()(Subclassed()(inputs))))
+    assert len(problems) == 2 and problems[0].startswith("mine (Subclassed)")
+
+
+def test_quantized_weights():
+    model = keras.Sequential([keras.Input((4,)), L.Dense(3, name="it")])
+    model.quantize("int8")
+    (problem,) = refused(model)
+    assert "it (Dense)" in problem and "int8" in problem
+
+
+# --- verdicts ---------------------------------------------------------------------------
+
+
+def verdicts(model):
+    return {v.name: v for v in inspect_layers(model)}
+
+
+def test_verdicts_of_a_network():
+    x = inputs = keras.Input((8, 8, 3), name="image")
+    x = L.Conv2D(4, 3, name="conv")(x)
+    x = L.BatchNormalization(name="bn")(x)
+    x = L.ReLU(6.0, threshold=0.1, name="relu")(x)
+    x = L.MaxPooling2D(name="max")(x)
+    x = L.Conv2D(4, 3, activation="leaky_relu", name="leaky")(x)
+    x = L.Dropout(0.5, name="drop")(x)
+    x = L.Multiply(name="gate")([x, L.Softmax(name="inside")(x)])
+    x = L.LayerNormalization(name="norm")(x)
+    x = L.Flatten(name="flat")(x)
+    found = verdicts(keras.Model(inputs, L.Dense(5, activation="softmax", name="out")(x)))
+    assert {name: v.verdict for name, v in found.items()} == {
+        "image": "exact", "conv": "exact", "bn": "exact", "relu": "exact", "max": "exact",
+        "leaky": "approximate", "drop": "exact", "inside": "refused", "gate": "refused",
+        "norm": "refused", "flat": "exact", "out": "exact",
+    }  # fmt: skip
+    assert "folded or live scale" in found["bn"].reason
+    assert "integrate-and-fire" in found["relu"].reason
+    assert "accumulated inputs" in found["max"].reason
+    assert "half a level" in found["leaky"].reason
+    assert "graded code" in found["inside"].reason and "graded code" in found["norm"].reason
+    assert "logits" in found["out"].reason
+    conv = found["conv"]
+    assert (conv.kind, conv.shape, conv.parameters) == ("Conv2D", (6, 6, 4), 3 * 3 * 3 * 4 + 4)
+    assert conv.macs == 6 * 6 * 3 * 3 * 3 * 4
+    assert found["bn"].parameters == 4 * 4
+
+
+@pytest.mark.parametrize("function", ["relu", "sigmoid", "tanh", "elu"])
+def test_activation_at_the_output_is_read_out(function):
+    x = inputs = keras.Input((4,))
+    x = L.Reshape((3, 1))(L.Dense(3, activation=function, name="out")(x))
+    found = verdicts(keras.Model(inputs, x))["out"]
+    assert found.verdict == "exact" and "read-out" in found.reason
+
+
+def test_output_that_is_also_read_inside_is_a_neuron():
+    inputs = keras.Input((4,))
+    x = L.Dense(3, activation="tanh", name="both")(inputs)
+    found = verdicts(keras.Model(inputs, [x, L.Dense(2)(x)]))["both"]
+    assert found.verdict == "approximate"
+
+
+def test_verdict_of_each_call_of_a_shared_layer():
+    inputs = keras.Input((4,))
+    dense = L.Dense(4, name="shared")
+    found = verdicts(keras.Model(inputs, dense(dense(inputs))))
+    assert {"shared", "shared@1"} <= set(found)
+    assert found["shared@1"].macs == 4 * 4
+
+
+def test_verdict_of_operators():
+    inputs = keras.Input((4,), name="image")
+    x = ops.relu(inputs * 2.0)
+    x = ops.tanh(x)
+    found = [v.verdict for v in inspect_layers(keras.Model(inputs, L.Dense(2)(x / x)))]
+    assert found == ["exact", "exact", "exact", "approximate", "refused", "exact"]
