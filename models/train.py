@@ -208,7 +208,11 @@ def main(name, data, output, epochs, seed, float32):
         "seed": seed,
         "epochs": epochs,
         "precision": "float32" if float32 else "mixed_bfloat16",
-        "versions": {"keras": keras.__version__, "backend": keras.backend.backend(), "python": platform.python_version()},
+        "versions": {
+            "keras": keras.__version__,
+            "backend": keras.backend.backend(),
+            "python": platform.python_version(),
+        },
     }
     manifest = output.with_name("manifest.json")
     entries = json.loads(manifest.read_text()) if manifest.exists() else {}

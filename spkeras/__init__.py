@@ -15,9 +15,9 @@ from spkeras import registration
 __version__ = "0.1.0"
 
 _HOMES = {
-    "convert": "spkeras.convert",
-    "evaluate": "spkeras.convert",
-    "verify": "spkeras.verify",
+    "convert": "spkeras.facade",
+    "evaluate": "spkeras.facade",
+    "verify": "spkeras.facade",
     "inspect": "spkeras.frontend.verdict",
     "load_model": "spkeras.frontend.files",
     "read_model": "spkeras.frontend.files",

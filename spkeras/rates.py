@@ -24,12 +24,8 @@ class Stages:
     def __init__(self, loop: SpikeLoop) -> None:
         self.loop, self.network = loop, loop.network
         variables = list(loop.variables)
-        self._models = {
-            mode: self.network.rates(mode) for mode in ("analogue", "clipped", "count")
-        }
-        self._modes = {
-            mode: compiled(self._call(mode), variables) for mode in self._models
-        }
+        self._models = {mode: self.network.rates(mode) for mode in ("analogue", "clipped", "count")}
+        self._modes = {mode: compiled(self._call(mode), variables) for mode in self._models}
         self._step = compiled(self._advance, variables)
 
     def _call(self, mode: str) -> Any:

@@ -142,15 +142,16 @@ def _response(node):
     numbers = {key: value for key, value in a.items() if key not in skip}
 
     def respond(total, steps):
-        pooled = _pool(a["pool"], total) / steps
+        pooled = _pool(a["pool"], total)
         if function == "linear":
-            value = pooled
-        elif function == "prelu":
-            slope = np.asarray(node.arrays["slope"], "float64")
+            return pooled
+        if function == "prelu":
+            return np.where(pooled > 0, pooled, np.asarray(node.arrays["slope"], float) * pooled)
+        if function in ("relu", "leaky_relu") and not numbers.get("threshold"):
+            slope, bound = numbers["negative_slope"], numbers.get("max_value")
             value = np.where(pooled > 0, pooled, slope * pooled)
-        else:
-            value = FUNCTIONS[function](pooled, **numbers)
-        return value * steps
+            return value if bound is None else np.minimum(value, steps * bound)
+        return steps * FUNCTIONS[function](pooled / steps, **numbers)
 
     return respond
 
@@ -221,25 +222,28 @@ def clock_driven(graph, inputs, steps, stagger=0, coding="constant", table=None)
 
 def layer_synchronous(graph, inputs, steps, coding="constant", table=None):
     """Each layer first receives its whole window, then fires for `steps` steps."""
-    means, spikes, answers = {}, {}, {}
-    given = iter(train(coding, x, steps, table).sum(0) / steps for x in units(graph, inputs))
+    sums, spikes, answers = {}, {}, {}
+    given = iter(train(coding, x, steps, table).sum(0) for x in units(graph, inputs))
     for node in graph.nodes:
-        before = [means[name] for name in node.inputs if name in means]
+        before = [sums[name] for name in node.inputs if name in sums]
         if any(name in answers for name in node.inputs):
             continue
         if node.op == "input":
-            means[node.name] = next(given)
+            sums[node.name] = next(given)
         elif node.op == "neuron":
             a = node.attributes
-            total = _response(node)(before[0] * steps, steps)
+            total = _response(node)(before[0], steps)
             threshold = np.asarray(node.arrays["threshold"], "float64")
             low = -a["limit"] if "signed" in a["model"] else 0
             spikes[node.name] = fire_after(total, steps, threshold, a["alpha"], low, a["limit"])
-            means[node.name] = spikes[node.name] / steps
+            sums[node.name] = spikes[node.name]
         elif node.op == "readout":
-            answers[node.name] = before[0]
+            answers[node.name] = before[0] / steps
         else:
-            means[node.name] = OPERATIONS[node.op](node, *before)
+            # Affine: the sum over the window is the answer to the sum, and the bias T times.
+            apply = OPERATIONS[node.op]
+            bias = apply(node, *(np.zeros_like(x) for x in before))
+            sums[node.name] = apply(node, *before) + (steps - 1) * bias
     return Run(spikes, _head(graph, answers))
 
 
@@ -256,3 +260,28 @@ def _head(graph, answers):
         elif node.inputs and all(name in values for name in node.inputs):
             values[node.name] = OPERATIONS[node.op](node, *(values[n] for n in node.inputs))
     return [values[name] for name in graph.outputs]
+
+
+def analogue(graph, inputs):
+    """What a graph with neurons computes on real values, without time: (rates, outputs).
+
+    A neuron's rate is f(z) / V, bounded by its ceiling, neither cut nor rounded.
+    """
+    values, rates, answers = {}, {}, {}
+    given = iter(units(graph, inputs))
+    for node in graph.nodes:
+        before = [values[name] for name in node.inputs if name in values]
+        if any(name in answers for name in node.inputs):
+            continue
+        if node.op == "input":
+            values[node.name] = next(given)
+        elif node.op == "neuron":
+            value = _response(node)(before[0], 1)
+            if "ceiling" in node.arrays:
+                value = np.minimum(value, np.asarray(node.arrays["ceiling"], "float64"))
+            rates[node.name] = values[node.name] = value / node.arrays["threshold"]
+        elif node.op == "readout":
+            answers[node.name] = before[0]
+        else:
+            values[node.name] = OPERATIONS[node.op](node, *before)
+    return rates, _head(graph, answers)

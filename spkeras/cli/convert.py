@@ -16,8 +16,12 @@ SUFFIXES = (".keras", ".h5", ".hdf5")
 
 @click.command()
 @click.argument("model", type=options.MODEL)
-@click.option("-o", "--output", type=click.Path(path_type=Path),
-              help="The spiking network, .keras or .h5.  [default: MODEL_snn.keras here]")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The spiking network, .keras or .h5.  [default: MODEL_snn.keras here]",
+)
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @options.data_options("train", 1000)
 @options.conversion_options

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spkeras.cli.quiet import load_keras
 from spkeras.errors import OptionError
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ def read_cnn(path: Path, architecture: Path | None, replace: Any) -> "LoadedMode
     Raises:
         OptionError: the file holds a spiking network.
     """
+    load_keras()
     from spkeras.frontend.files import read_model
 
     loaded = read_model(path, architecture=architecture, replace=dict(replace))
@@ -36,6 +38,7 @@ def read_snn(path: Path) -> Any:
     Raises:
         OptionError: the file holds another model.
     """
+    load_keras()
     from spkeras.frontend.files import read_model
 
     model = read_model(path).model

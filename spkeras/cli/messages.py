@@ -31,7 +31,7 @@ def show(tables: Iterable["Table"]) -> None:
 
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else _PIPE
-    click.echo(to_text(tables, width, terminal))
+    click.echo(to_text(tables, width, terminal, sys.stdout.encoding or "utf-8"))
 
 
 def show_json(record: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from spkeras.cli.messages import note
+from spkeras.ops.names import NEURONS
 
 if TYPE_CHECKING:
     from spkeras.data import Data
@@ -18,7 +19,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 # The library's own values, written out since importing it takes seconds; a test compares them.
 RECIPES = ("ecc",)
-NEURONS = ("binary", "signed", "burst", "signed_burst")
 RESETS = ("subtract", "zero")
 READOUTS = ("membrane", "spikes")
 CODINGS = ("constant", "regular", "bernoulli")
@@ -185,7 +185,7 @@ def simulation_options(command: Command) -> Command:
         click.option(
             "--stagger",
             type=click.IntRange(min=0),
-            help="Steps by which each layer starts after the one before it.",
+            help="Steps by which each layer starts after the one before it.  [default: chosen]",
         ),
         click.option(
             "--schedule",
@@ -206,20 +206,25 @@ def conversion_options(command: Command) -> Command:
 
 def _conversion_options() -> list[Callable[[Any], Any]]:
     share = click.FloatRange(0, 100, min_open=True)
-    at_least_1 = click.IntRange(min=1)
+    one, part = click.IntRange(min=1), click.FloatRange(0, 1)
     return [
-        click.option("--timesteps", type=at_least_1, default=64, show_default=True, help="T."),
-        click.option("--recipe", type=click.Choice(RECIPES), default="ecc", show_default=True),
-        click.option("--percentile", type=share, help="Share of activations below a scale, in %."),
-        click.option("--per-channel/--per-layer", default=None, help="One scale per channel."),
-        click.option("--neuron", type=click.Choice(NEURONS), default="binary", show_default=True),
-        click.option("--limit", type=at_least_1, help="Most spikes a step, for burst neurons."),
-        click.option("--reset", type=click.Choice(RESETS), help="What a spike takes away."),
-        click.option("--alpha", type=click.FloatRange(0, 1), help="Share of a level in advance."),
-        click.option("--readout", type=click.Choice(READOUTS), help="Where the answer is read."),
-        click.option("--weight-bits", type=at_least_1, help="Round weights to so many bits."),
-        click.option("--seed", type=int, help="Of random input spikes."),
+        _option("--timesteps", one, "T, counted from the first input.", 64),
+        _option("--recipe", click.Choice(RECIPES), "ecc: explicit current control.", "ecc"),
+        _option("--percentile", share, "Activations below a layer's scale, in %.  [default: 99.9]"),
+        _option("--per-channel/--per-layer", bool, "What has a scale.  [default: per channel]"),
+        _option("--neuron", click.Choice(NEURONS), "Which spikes a neuron can send.", "binary"),
+        _option("--limit", one, "Most spikes in one step, for burst neurons.", 4),
+        _option("--reset", click.Choice(RESETS), "What a spike takes from it.", "subtract"),
+        _option("--alpha", part, "Share of a level given in advance; 0.5 rounds.", 0.5),
+        _option("--readout", click.Choice(READOUTS), "Where the answer is read.", "membrane"),
+        _option("--weight-bits", click.IntRange(2, 16), "Bits of a weight.  [default: float32]"),
+        _option("--seed", int, "Of Bernoulli input spikes.", 0),
     ]
+
+
+def _option(name: str, kind: Any, text: str, default: object = None) -> Callable[[Any], Any]:
+    shown = default is not None
+    return click.option(name, type=kind, default=default, show_default=shown, help=text)
 
 
 json_option = click.option("as_json", "--json", is_flag=True, help="Print JSON and nothing else.")

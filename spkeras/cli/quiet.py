@@ -1,15 +1,47 @@
-"""Silence what Keras and TensorFlow say on their own, before they are imported."""
+"""Silence what Keras and TensorFlow say on their own."""
 
 import logging
 import os
+import sys
+import tempfile
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 
 def quieten() -> None:
-    """Leave stderr to our own messages; a level set in the environment wins."""
+    """Leave stderr to our own messages, before Keras is there; the environment's level wins."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     logging.getLogger("absl").setLevel(logging.ERROR)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
-    if "PYTHONWARNINGS" not in os.environ:
+    if not sys.warnoptions:
         warnings.filterwarnings("ignore", module="keras|tensorflow")
+
+
+def load_keras() -> None:
+    """Import Keras without the lines that its backend writes below Python, at no level."""
+    if "keras" in sys.modules:
+        return
+    with _hushed():
+        import keras  # noqa: F401
+
+
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """Holds back what is written to the process's stderr; shows it if the block fails."""
+    try:
+        real = os.dup(2)
+    except OSError:  # stderr is closed: nothing to hold back
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(real, held.read())
+            raise
+        finally:
+            os.dup2(real, 2)
+            os.close(real)

@@ -37,9 +37,9 @@ def command(
             source.model,
             network,
             samples.inputs,
-            timesteps=timesteps,
             batch_size=batch_size,
             progress=told,
+            **options.given(timesteps=timesteps),
         )
     if as_json:
         show_json({"data": data.spec, **result.to_dict()})

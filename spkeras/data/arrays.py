@@ -13,9 +13,10 @@ from spkeras.errors import DataError
 
 def read_npz(path: Path, part: str, samples: int | None) -> Data:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise DataError(f"{path}: is a single array (.npy); save x and y with np.savez")
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise DataError(f"{path}: is a single array (.npy); save x and y with np.savez")
+        with file:
             return _from_arrays(path, file, part, samples)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file. {ALLOWED}") from error
@@ -37,7 +38,7 @@ def _from_arrays(path: Path, file: Any, part: str, samples: int | None) -> Data:
         if any(not a.ndim for a in (*x, *y)):
             raise DataError(f"{path}: holds single numbers; give arrays of samples")
         # Lengths are compared before the choice, which would hide what is too long.
-        y = checked(Data(tuple(x), tuple(y), str(path))).y
+        checked(Data(tuple(x), tuple(y), str(path)))
         chosen = spread(len(x[0]), samples)
         labels = tuple(a[chosen] for a in y) or None
         return Data(
@@ -56,7 +57,7 @@ def _stored(file: Any, name: str) -> list[np.ndarray]:
     """One array, or several numbered from 0."""
     if name in file.files:
         return [file[name]]
-    found = []
+    found: list[np.ndarray] = []
     while f"{name}_{len(found)}" in file.files:
         found.append(file[f"{name}_{len(found)}"])
     return found

@@ -39,8 +39,11 @@ def _inputs(count: int) -> str:
 
 
 def _raw_pixels(data: Data, model: Any) -> Iterator[str]:
-    """A note where pixels in 0..255 meet a network that does not scale them itself."""
-    scales = {"Rescaling", "Normalization", "BatchNormalization"}
+    """A note where pixels in 0..255 meet a network that does not scale them itself.
+
+    A converted network knows the range of its calibration, and says so when it is left.
+    """
+    scales = {"Rescaling", "Normalization", "BatchNormalization", "SpikeLoop"}
     first = {type(layer).__name__ for layer in model.layers[:3]}
     integer = any(np.issubdtype(a.dtype, np.integer) and a.max() > 16 for a in data.x)
     if integer and not first & scales:

@@ -36,8 +36,8 @@ _BY_OPERATION = {
     "scale": _SCALE,
     "max_pool": _ACCUMULATED,
     "global_max_pool": _ACCUMULATED,
-    "maximum": _ACCUMULATED,
-    "minimum": _ACCUMULATED,
+    "maximum": _GRADED,
+    "minimum": _GRADED,
     "multiply": _GRADED,
 }
 

@@ -138,6 +138,7 @@ class _Walker:
             keras.tree.map_structure(port, arguments.kwargs),
             _shapes(step, values),
             self.nodes,
+            tuple(tensor.dtype for tensor in (*step.input_tensors, *step.outputs[:1])),
         )
 
     def final(self, port: Port) -> str:
@@ -176,12 +177,14 @@ class _Walker:
             raise UnsupportedLayerError([fault])
         if call.kwargs.get("training"):
             raise call.refuse("called with training=True", "call it without training=True")
-        ports = [
-            port
-            if len(port.shape) == len(tensor.shape) - 1
-            else call.add("reshape", [call.keras_order(port)], _ranked(port, tensor))
-            for port, tensor in zip(call.inputs, model.inputs, strict=True)
-        ]
+        ports = _by_name(call)
+        for dtype, port, tensor in zip(call.dtypes, ports, model.inputs, strict=False):
+            if len(port.shape) != len(tensor.shape) - 1 or _cuts(dtype, tensor.dtype):
+                raise call.refuse(
+                    f"{dtype} values of shape {port.keras_shape} for the input {tensor.name!r} "
+                    f"of shape {tuple(tensor.shape[1:])} and dtype {tensor.dtype}",
+                    "call it with the dtype and number of axes it was built for",
+                )
         return self.run(model, ports, f"{call.name}/", f"{call.source}/")
 
     def _renamed(self, call: Call, result: Port) -> Port:
@@ -259,7 +262,24 @@ def _steps(model: keras.Model) -> list[Any]:
     return order
 
 
-def _shapes(step: Any, values: Mapping[int, Port]) -> tuple[tuple[int | None, ...], ...]:
+def layer_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
+    """Output tensor of each layer of a model that is called once and gives one tensor.
+
+    Args:
+        model: A built functional or Sequential model. Layers inside nested models are left
+            out: they have no tensor of their own in the outer one.
+
+    Returns:
+        Symbolic tensors by layer name; they depend on `model.inputs`.
+    """
+    found: dict[str, list[Any]] = {}
+    for step in _steps(model):
+        if isinstance(step.operation, keras.layers.Layer):
+            found.setdefault(step.operation.name, []).extend(step.outputs)
+    return {name: outputs[0] for name, outputs in found.items() if len(outputs) == 1}
+
+
+def _shapes(step: Any, values: Mapping[int, Port]) -> tuple[tuple[int, ...], ...]:
     """Output shapes of a call, for the shapes that its inputs really have.
 
     A model inside another may have been built for other sizes than it is called with.
@@ -278,7 +298,15 @@ def _shapes(step: Any, values: Mapping[int, Port]) -> tuple[tuple[int | None, ..
     return tuple(tuple(tensor.shape[1:]) for tensor in keras.tree.flatten(outputs))
 
 
-def _ranked(port: Port, tensor: keras.KerasTensor) -> tuple[int, ...]:
-    """A shape with the rank that a model expects: Keras adds or drops a last axis of one."""
-    shape = port.keras_shape
-    return (*shape, 1) if len(shape) < len(tensor.shape) - 1 else shape[:-1]
+def _by_name(call: Call) -> tuple[Port, ...]:
+    """The inputs of a nested call in the model's order; a dictionary goes by their names."""
+    given = call.args[0] if call.args else None
+    names = [tensor.name for tensor in call.operation.inputs]
+    if isinstance(given, dict) and set(names) <= set(given):
+        return tuple(given[name] for name in names)
+    return call.inputs
+
+
+def _cuts(dtype: str, wanted: str) -> bool:
+    """Whether a model inside another turns its input into integers."""
+    return "int" in wanted and dtype != wanted

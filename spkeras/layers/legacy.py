@@ -12,23 +12,11 @@ from typing import Any
 import keras
 from keras import ops
 
+from spkeras.ops import activation
 
-@keras.saving.register_keras_serializable(package="spkeras", name="hard_sigmoid_keras2")
-def hard_sigmoid_keras2(x: Any) -> Any:
-    """Computes the hard sigmoid of Keras 1 and 2, clip(0.2 x + 0.5, 0, 1).
-
-    Keras 3 uses clip(x / 6 + 0.5, 0, 1) under the same name.
-
-    Args:
-        x: Tensor of any shape.
-
-    Returns:
-        Tensor of the same shape, in [0, 1].
-
-    Reference:
-        Keras 2.4, ``keras/backend.py::hard_sigmoid``.
-    """
-    return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
+hard_sigmoid_keras2 = keras.saving.register_keras_serializable(
+    package="spkeras", name="hard_sigmoid_keras2"
+)(activation.hard_sigmoid_keras2)
 
 
 @keras.saving.register_keras_serializable(package="spkeras")

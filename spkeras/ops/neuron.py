@@ -142,7 +142,7 @@ def step(current: Any, state: State, elapsed: Any, constants: Constants) -> tupl
     started = elapsed >= 1
     gate = ops.cast(started, current.dtype)
     if constants.is_plain:
-        return _integrate_fire(gate * current, state, constants)
+        return _integrate_fire(gate * current, state, gate, constants)
     received, sent = state
     received = received + gate * current
     missing = constants.target(received, elapsed) + constants.alpha - sent
@@ -150,9 +150,12 @@ def step(current: Any, state: State, elapsed: Any, constants: Constants) -> tupl
     return spikes, (received, sent + spikes)
 
 
-def _integrate_fire(current: Any, state: State, constants: Constants) -> tuple[Any, State]:
+def _integrate_fire(
+    current: Any, state: State, gate: Any, constants: Constants
+) -> tuple[Any, State]:
     potential = state[0] + current
-    spikes = ops.cast(potential >= constants.threshold, current.dtype)
+    # alpha = 1 fills the potential up to the threshold: the start still has to come.
+    spikes = gate * ops.cast(potential >= constants.threshold, current.dtype)
     if constants.reset == "zero":
         return spikes, (potential * (1 - spikes),)
     return spikes, (potential - spikes * constants.threshold,)

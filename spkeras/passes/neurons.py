@@ -172,6 +172,8 @@ def _may_fall(node: Node) -> bool:
     """Whether sums of non-negative inputs may fall in it, so that counts behind it may, too."""
     if node.op == "neuron":
         return False
+    if node.op == "upsample" and node["interpolation"] not in ("nearest", "bilinear"):
+        return True  # these weigh some neighbours negatively
     if node.op == "scale":
         return bool(np.any(node.arrays["scale"] < 0) or np.any(node.arrays.get("offset", 0) < 0))
     return node.op not in ("add", "concatenate", "reshape", "permute") and not (

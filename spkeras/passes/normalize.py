@@ -69,8 +69,8 @@ class _Normalizer:
         elif node.op == "readout":
             self.head.add(node.name)
             unit = self.unit[node.inputs[0]]
-            scale = None if (unit == 1).all() else unit.astype(np.float32)
-            self.nodes.append(node.with_arrays(scale=scale))
+            plain = (unit == 1).all()
+            self.nodes.append(node.with_arrays(scale=None if plain else unit.astype(np.float32)))
         elif node.op in WEIGHTED:
             self._weighted(node)
         elif node.op == "scale":
@@ -115,6 +115,9 @@ class _Normalizer:
 
     def _sum_unit(self, node: Node) -> Array:
         """The unit of a sum: that of a branch which carries spikes, else what its reader wants."""
+        if any(self.graph[name].shape[-1:] != node.shape[-1:] for name in node.inputs):
+            # One channel is added to many: it has no unit per channel to give or to take.
+            return _ONE
         for name in node.inputs:
             unit = self._spike_unit(name)
             if unit is not None:

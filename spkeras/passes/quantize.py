@@ -1,6 +1,5 @@
 """Weights of n bits, with the thresholds rescaled to match."""
 
-
 import numpy as np
 
 from spkeras.errors import OptionError

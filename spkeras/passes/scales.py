@@ -53,7 +53,8 @@ def _statistic(stats: ActivationStats, percentile: float) -> np.ndarray:
         return stats.maximum
     quantile = stats.quantile(percentile / 100)
     # Where fewer values than the percentile leaves out are not zero, all it says is "zero".
-    return np.where(quantile > 0, quantile, stats.maximum)
+    # (The lowest bin, which holds the zeros, reaches up into the subnormal numbers.)
+    return np.where(quantile > np.finfo(np.float32).tiny, quantile, stats.maximum)
 
 
 def _positive(scale: np.ndarray) -> np.ndarray:

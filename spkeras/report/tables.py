@@ -123,7 +123,15 @@ def layer_table(evaluation: Evaluation) -> Table:
     return Table(
         f"Spikes and operations per sample in T = {evaluation.timesteps} steps, "
         f"{schedule(evaluation)}",
-        ("layer", "neurons", "spikes", "per neuron", "and step", "silent", "synaptic operations"),
+        (
+            "layer",
+            "neurons",
+            "spikes",
+            "per neuron",
+            "firing rate",
+            "silent",
+            "synaptic operations",
+        ),
         rows,
         ("all", "", count(activity.spikes), per_neuron, "", "", total),
     )
@@ -185,11 +193,12 @@ def _stage_table(verification: Verification) -> Table:
 
 def findings(verification: Verification) -> tuple[str, ...]:
     """What the tables of a verification come to."""
-    faithful = (
-        "The folded graph equals the CNN in every layer (relative error below 1e-5)."
-        if verification.faithful
-        else "The folded graph differs from the CNN: see the relative errors above 1e-5."
-    )
+    if not verification.layers:
+        faithful = "No layer of the CNN stands in the folded graph as it is: none was compared."
+    elif verification.faithful:
+        faithful = "The folded graph equals the CNN in every layer (relative error below 1e-5)."
+    else:
+        faithful = "The folded graph differs from the CNN: see the relative errors above 1e-5."
     first = verification.departs_first
     departs = (
         f"The first layer whose rates depart by more than its levels explain: {first}."

@@ -11,27 +11,30 @@ from rich.text import Text
 from spkeras.report.tables import Table
 
 
-def to_text(tables: Iterable[Table], width: int = 160, colour: bool = False) -> str:
+def to_text(
+    tables: Iterable[Table], width: int = 160, colour: bool = False, encoding: str = "utf-8"
+) -> str:
     """All tables below each other.
 
     Args:
         tables: Tables of text.
         width: Most characters in a line.
         colour: Whether to mark titles and sums for a terminal.
+        encoding: Of where the text goes; lines are drawn in what it has.
     """
-    stream = io.StringIO()
+    stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace", newline="\n")
     console = Console(file=stream, width=width, force_terminal=colour, highlight=False)
     for table in tables:
+        # Not rich's own title, which is folded to the width of its table.
+        console.print(Text(table.title, style="bold"))
         console.print(_rich(table))
-    lines = (line.rstrip() for line in stream.getvalue().splitlines())
+    stream.seek(0)
+    lines = (line.rstrip() for line in stream.read().splitlines())
     return "\n".join(lines).strip("\n")
 
 
 def _rich(table: Table) -> RichTable:
     rich = RichTable(
-        title=Text(table.title),
-        title_justify="left",
-        title_style="bold",
         box=box.SIMPLE_HEAD,
         show_footer=False,
         pad_edge=False,

@@ -5,16 +5,15 @@ constant input current it is the same at every step; the *body* holds the neuron
 whatever depends on them; the *head* follows a read-out and runs once, at the end.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
 import keras
 
 from spkeras.graph import Graph, Node
-from spkeras.layers import FiringRate, IntegrateFire
-from spkeras.ops import activation
 from spkeras.graph.vocabulary import ACTIVATIONS
+from spkeras.layers import FiringRate, IntegrateFire
 from spkeras.snn.synapse import keras_name, load_arrays, read_arrays, synapse
 
 Tensors = dict[str, Any]

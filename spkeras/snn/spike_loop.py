@@ -127,9 +127,7 @@ class SpikeLoop(keras.layers.Layer):
 
     def drive(self, scaled: Sequence[Any], time: Any) -> list[Any]:
         """What the frontier carries at one step."""
-        return self.drive_of(
-            [_coding.encode(self.coding, x, time, self._draws) for x in scaled]
-        )
+        return self.drive_of([_coding.encode(self.coding, x, time, self._draws) for x in scaled])
 
     def drive_of(self, encoded: Sequence[Any]) -> list[Any]:
         """What the frontier carries for encoded inputs."""
@@ -221,7 +219,6 @@ class SpikeLoop(keras.layers.Layer):
         """The constructor's arguments."""
         own = {name: getattr(self, name) for name in _SETTINGS}
         return {**super().get_config(), "structure": json.loads(self._structure), **own}
-
 
 
 def automatic_stagger(timesteps: int, depth: int) -> int:

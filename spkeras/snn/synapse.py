@@ -251,7 +251,7 @@ def load_arrays(layer: layers.Layer, node: Node) -> None:
 def read_arrays(layer: layers.Layer, node: Node) -> dict[str, Any]:
     """The node's arrays as the layer's weights have them now."""
     return {
-        name: ops.convert_to_numpy(_variable(layer, name)).reshape(array.shape)
+        name: ops.convert_to_numpy(_variable(layer, name).value).reshape(array.shape)
         for name, array in node.arrays.items()
     }
 

@@ -294,7 +294,7 @@ def test_integer_input():
 SHAPING = [
     ((6, 2), lambda: L.ZeroPadding1D((1, 3))),
     ((4, 3, 2), lambda: L.ZeroPadding2D(((0, 1), (2, 3)))),
-    ((2, 3, 2, 2), lambda: L.ZeroPadding3D((1, 0, 2))),
+    ((2, 3, 2, 2), lambda: L.ZeroPadding3D(((1, 0), (0, 2), (2, 1)))),
     ((6, 2), lambda: L.Cropping1D((1, 3))),
     ((6, 7, 2), lambda: L.Cropping2D(((0, 1), (2, 3)))),
     ((4, 5, 6, 2), lambda: L.Cropping3D(((1, 0), (0, 2), (1, 1)))),
@@ -481,7 +481,7 @@ OPERATORS = {
     "average pool": lambda x: ops.average_pool(x, (2, 3), (2, 3), padding="same"),
     "slice": lambda x: x[:, 1:, :-2],
     "slice steps": lambda x: x[:, ::2, 1::3],
-    "slice channel": lambda x: x[..., 1],
+    "slice channel": lambda x: x[..., 0],
     "slice channels": lambda x: x[..., 1:],
     "index": lambda x: x[:, -1],
     "new axis": lambda x: x[:, None, 0],
@@ -500,7 +500,8 @@ def test_operator(name):
 
 @pytest.mark.parametrize("kind", ["Add", "Average", "Maximum", "Minimum", "Multiply"])
 @pytest.mark.parametrize("shapes", [
-    [(4, 3), (4, 3)], [(4, 3), (4, 3), (4, 3)], [(4, 3), (1, 3)], [(2, 4, 3), (4, 3)], [(3,), (4, 3)],
+    [(4, 3), (4, 3)], [(4, 3), (4, 3), (4, 3)], [(4, 3), (1, 3)], [(2, 4, 3), (4, 3)],
+    [(3,), (4, 3)],
 ], ids=str)  # fmt: skip
 def test_merging(kind, shapes):
     inputs = [keras.Input(shape) for shape in shapes]
@@ -555,3 +556,19 @@ def test_layers_of_migrated_models():
     check(chain((5, 4, 3), legacy.Slice(spec), legacy.Clip(-0.5, 1.0)))
     for reduction in ("mean", "max", "min", "sum"):
         check(chain((5, 4, 3), legacy.Reduce(reduction, [1, 2], keepdims=True)))
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("shape", [(3, 4, 2), (1, 5, 2)])
+def test_bilinear_upsampling_of_tensorflow_1(shape, data_format):
+    legacy = pytest.importorskip("spkeras.layers.legacy")
+    shape = first(shape) if data_format == "channels_first" else shape
+    check(chain(shape, legacy.BilinearUpSampling((2, 3), data_format), L.Flatten()))
+
+
+def test_integer_input_that_is_moved_and_cast():
+    inputs = keras.Input((4, 6), dtype="uint8")
+    x = ops.cast(ops.transpose(inputs[:, :, 1:], (0, 2, 1)), "float32") / 255 - 0.5
+    model = keras.Model(inputs, x)
+    pixels = np.random.default_rng(0).integers(0, 256, (2, 4, 6), "uint8")
+    check(model, [pixels])

@@ -112,7 +112,7 @@ def test_several_inputs_and_outputs():
 
 def test_input_without_readers_is_kept():
     a, b = keras.Input((4,), name="a"), keras.Input((4,), name="b")
-    assert names(read_graph(keras.Model([a, b], L.Dense(3)(b)))) [:2] == ["a", "b"]
+    assert names(read_graph(keras.Model([a, b], L.Dense(3)(b))))[:2] == ["a", "b"]
 
 
 def test_output_that_is_an_input():
@@ -203,10 +203,28 @@ def test_nested_model_of_several_inputs_and_outputs():
     check(keras.Model(inputs, L.Concatenate()([right, left])))
 
 
+@pytest.mark.parametrize("as_dict", [False, True])
+def test_nested_model_called_with_a_dictionary(as_dict):
+    z, a = keras.Input((4,), name="z"), keras.Input((4,), name="a")
+    inner = keras.Model({"z": z, "a": a} if as_dict else [z, a], L.Subtract()([z, a]), name="inner")
+    left, right = keras.Input((4,)), keras.Input((4,))
+    check(keras.Model([left, right], inner({"a": left, "z": right})))
+
+
+@pytest.mark.parametrize("built_for", [{"shape": (4, 1)}, {"shape": (4,), "dtype": "int32"}])
+def test_nested_model_built_for_other_values(built_for):
+    narrow = keras.Input(**built_for, name="narrow")
+    inner = keras.Model(narrow, L.ReLU()(narrow), name="inner")
+    inputs = keras.Input((4,))
+    (problem,) = refused(keras.Model(inputs, inner(inputs)))
+    assert problem.startswith("inner (Functional)") and "'narrow'" in problem
+
+
 def test_sequential_model_names():
     model = keras.Sequential(
-        [keras.Input((8,), name="image"), L.Dense(4, name="hidden"), L.BatchNormalization(name="bn"),
-         L.ReLU(name="relu"), L.Dropout(0.5), L.Dense(3, activation="softmax", name="out")]
+        [keras.Input((8,), name="image"), L.Dense(4, name="hidden"),
+         L.BatchNormalization(name="bn"), L.ReLU(name="relu"), L.Dropout(0.5),
+         L.Dense(3, activation="softmax", name="out")]
     )  # fmt: skip
     graph = check(model)
     assert names(graph) == ["image", "hidden", "bn", "relu", "out:linear", "out"]
@@ -343,6 +361,15 @@ def test_refused_operator(case):
     inputs = keras.Input((3, 4))
     problems = refused(keras.Model(inputs, OPERATORS[case](inputs)))
     assert len(problems) == 1
+
+
+@pytest.mark.parametrize("call", [
+    lambda x: x + 1, lambda x: L.Add()([x, x]), lambda x: x - ops.relu(x),
+])  # fmt: skip
+def test_arithmetic_in_integers(call):
+    inputs = keras.Input((4,), dtype="uint8")
+    problems = refused(keras.Model(inputs, call(inputs)))
+    assert "cast to float32" in problems[0]
 
 
 def test_shared_layer_is_refused_once():

@@ -153,9 +153,11 @@ def _set(node: LayerNode, layer: Any, arrays: list[np.ndarray], context: Context
     expected = [tuple(variable.shape) for variable in targets]
     stored = [tuple(array.shape) for array in arrays]
     arrays = [
-        array.reshape(shape)
-        if array.size == np.prod(shape) and _same_up_to_ones(array, shape)
-        else array
+        (
+            array.reshape(shape)
+            if array.size == np.prod(shape) and _same_up_to_ones(array, shape)
+            else array
+        )
         for array, shape in zip(arrays, expected, strict=False)
     ] + arrays[len(expected) :]
     if [tuple(array.shape) for array in arrays] != expected:

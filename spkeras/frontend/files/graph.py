@@ -187,9 +187,11 @@ def map_references(value: Any, change: Callable[[Reference], Reference]) -> Any:
         return [*change((value[0], value[1], value[2])), *rest]
     if isinstance(value, dict):
         return {
-            key: list(change(tuple(part)))
-            if key == "keras_history"
-            else map_references(part, change)
+            key: (
+                list(change(tuple(part)))
+                if key == "keras_history"
+                else map_references(part, change)
+            )
             for key, part in value.items()
         }
     if isinstance(value, list | tuple):

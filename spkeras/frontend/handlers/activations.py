@@ -11,9 +11,13 @@ from spkeras.frontend.handlers.call import Call, Handler, Port, weight
 from spkeras.graph.vocabulary import ACTIVATIONS
 
 # Functions whose numbers the vocabulary does not keep: they must have Keras's defaults.
-_FIXED = {"squareplus": {"b": 4}, "soft_shrink": {"threshold": 0.5},
-          "hard_shrink": {"threshold": 0.5}, "sparsemax": {"axis": -1},
-          "glu": {"axis": -1}}  # fmt: skip
+_FIXED: dict[str, dict[str, Any]] = {
+    "glu": {"axis": -1},
+    "hard_shrink": {"threshold": 0.5},
+    "soft_shrink": {"threshold": 0.5},
+    "sparsemax": {"axis": -1},
+    "squareplus": {"b": 4},
+}
 
 # Functions of a backend that mean the same as Keras's of that name.
 _BACKEND = frozenset({"relu", "relu6", "sigmoid", "tanh", "softmax", "softplus", "selu"})

@@ -51,6 +51,7 @@ class Call:
         kwargs: Its keyword arguments, likewise.
         shapes: Shapes of its outputs as Keras has them, without the batch axis.
         known: All nodes of the graph so far, by name.
+        dtypes: Keras's dtypes of the inputs, and of the first output behind them.
         added: The nodes added for this call.
     """
 
@@ -62,6 +63,7 @@ class Call:
     kwargs: Mapping[str, Any]
     shapes: tuple[tuple[int, ...], ...]
     known: dict[str, Node]
+    dtypes: tuple[str, ...] = ()
     added: list[str] = field(default_factory=list)
 
     @property
@@ -84,6 +86,17 @@ class Call:
     def refuse(self, received: str, remedy: str) -> UnsupportedLayerError:
         """The error that says what was received and what to do; for the handler to raise."""
         return UnsupportedLayerError([f"{self.source} ({self.kind}): {received}; {remedy}"])
+
+    def need_floats(self, *, inputs: bool = False) -> None:
+        """Refuse arithmetic that Keras does in integers, which cut off and wrap around.
+
+        Args:
+            inputs: Whether one of the inputs must hold floats, too.
+        """
+        groups = [self.dtypes[-1:], self.dtypes[:-1] if inputs else ()]
+        for dtypes in filter(None, groups):
+            if not any("float" in dtype for dtype in dtypes):
+                raise self.refuse(f"arithmetic in {dtypes[0]}", "cast to float32 before")
 
     def of(self, operation: Any) -> "Call":
         """This call with another layer in the place of the one called (a wrapped one)."""
@@ -113,9 +126,8 @@ class Call:
         """
         name = _unused(f"{self.name}:{piece or op}", self.known)
         given = {key: array for key, array in (arrays or {}).items() if array is not None}
-        self.known[name] = Node(
-            name, op, tuple(i.name for i in inputs), shape, attributes or {}, given, self.source
-        )
+        reads = tuple(port.name for port in inputs)
+        self.known[name] = Node(name, op, reads, tuple(shape), attributes or {}, given, self.source)
         self.added.append(name)
         return Port(name, tuple(shape), first)
 
@@ -167,6 +179,7 @@ class Call:
 
     def affine(self, port: Port, scale: Any, offset: Any = None, *, piece: str = "scale") -> Port:
         """Add x * scale + offset; constants as Keras broadcasts them against the tensor."""
+        self.need_floats()
         arrays = {"scale": self.array(port, scale)}
         if offset is not None and np.any(np.asarray(offset)):
             arrays["offset"] = self.array(port, offset)
@@ -185,11 +198,14 @@ class Call:
 Handler = Callable[[Call], "Port | list[Port]"]
 
 
-def weight(variable: Any) -> np.ndarray | None:
-    """A weight as a float32 array; None for a weight that the layer does not have."""
-    if variable is None:
-        return None
+def weight(variable: Any) -> np.ndarray:
+    """A weight as a float32 array."""
     return np.asarray(variable).astype("float32")
+
+
+def optional(variable: Any) -> np.ndarray | None:
+    """A weight as a float32 array; None for a weight that the layer does not have."""
+    return None if variable is None else weight(variable)
 
 
 def _unused(name: str, known: Mapping[str, Node]) -> str:

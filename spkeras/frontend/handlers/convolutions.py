@@ -1,7 +1,7 @@
 """Convolutions and Dense: the layers that multiply by a learned kernel."""
 
 from spkeras.frontend.handlers.activations import activate
-from spkeras.frontend.handlers.call import FIRST, Call, Handler, Port, weight
+from spkeras.frontend.handlers.call import FIRST, Call, Handler, Port, optional, weight
 
 
 def _check(call: Call) -> None:
@@ -30,7 +30,7 @@ def _convolution(call: Call) -> Port:
         "dilation": tuple(layer.dilation_rate),
         "groups": int(layer.groups),
     }
-    arrays = {"kernel": weight(layer.kernel), "bias": weight(layer.bias)}
+    arrays = {"kernel": weight(layer.kernel), "bias": optional(layer.bias)}
     port = call.channels_last(call.input, layer.data_format)
     port = call.add("conv", [port], _result_shape(call), attributes, arrays, piece="linear")
     return _finish(call, port, layer.data_format == FIRST)
@@ -44,7 +44,7 @@ def _depthwise(call: Call) -> Port:
         "padding": layer.padding,
         "dilation": tuple(layer.dilation_rate),
     }
-    arrays = {"kernel": weight(layer.kernel), "bias": weight(layer.bias)}
+    arrays = {"kernel": weight(layer.kernel), "bias": optional(layer.bias)}
     port = call.channels_last(call.input, layer.data_format)
     shape = _result_shape(call)
     port = call.add("depthwise_conv", [port], shape, attributes, arrays, piece="linear")
@@ -68,7 +68,7 @@ def _separable(call: Call) -> Port:
     )  # fmt: skip
     ones = (1,) * layer.rank
     attributes = {"strides": ones, "padding": "valid", "dilation": ones, "groups": 1}
-    arrays = {"kernel": pointwise, "bias": weight(layer.bias)}
+    arrays = {"kernel": pointwise, "bias": optional(layer.bias)}
     port = call.add("conv", [port], shape, attributes, arrays, piece="linear")
     return _finish(call, port, layer.data_format == FIRST)
 
@@ -83,7 +83,7 @@ def _transposed(call: Call) -> Port:
         "dilation": tuple(layer.dilation_rate),
         "output_padding": None if extra is None else tuple(extra),
     }
-    arrays = {"kernel": weight(layer.kernel), "bias": weight(layer.bias)}
+    arrays = {"kernel": weight(layer.kernel), "bias": optional(layer.bias)}
     port = call.channels_last(call.input, layer.data_format)
     shape = _result_shape(call)
     port = call.add("conv_transpose", [port], shape, attributes, arrays, piece="linear")
@@ -93,7 +93,7 @@ def _transposed(call: Call) -> Port:
 def _dense(call: Call) -> Port:
     _check(call)
     layer = call.operation
-    arrays = {"kernel": weight(layer.kernel), "bias": weight(layer.bias)}
+    arrays = {"kernel": weight(layer.kernel), "bias": optional(layer.bias)}
     port = call.keras_order(call.input)
     port = call.add("dense", [port], call.shape, arrays=arrays, piece="linear")
     return activate(call, layer.activation, port)

@@ -1,6 +1,8 @@
 """Layers of spkeras that stand for what models of Keras 2 hold."""
 
-from spkeras.frontend.handlers.call import Call, Handler, Port
+import numpy as np
+
+from spkeras.frontend.handlers.call import FIRST, Call, Handler, Port
 from spkeras.frontend.handlers.operators import clip, reduce
 from spkeras.frontend.handlers.slices import take
 
@@ -17,7 +19,45 @@ def _reduce(call: Call) -> Port:
     return reduce(call, layer.reduction, layer.axis, layer.keepdims)
 
 
+def _bilinear_upsampling(call: Call) -> Port:
+    layer = call.operation
+    port = call.channels_last(call.input, layer.data_format)
+    for axis, factor in enumerate(layer.size):
+        port = _stretched(call, port, axis, factor)
+    return Port(port.name, port.shape, layer.data_format == FIRST)
+
+
+def _stretched(call: Call, port: Port, axis: int, factor: int) -> Port:
+    """One axis enlarged: row i * factor + r is (1 - r / factor) of row i, the rest of the next.
+
+    The row behind the last one is the last one again.
+    """
+    size, shape = port.shape[axis], list(port.shape)
+    shape[axis] *= factor
+    up = {"size": tuple(factor if a == axis else 1 for a in (0, 1)), "interpolation": "nearest"}
+    wide = tuple(-1 if a == axis else 1 for a in range(3))
+    part = (np.arange(shape[axis]) % factor / factor).reshape(wide)
+    near = call.add("upsample", [port], shape, up, piece="near")
+    following = _following(call, port, axis, size)
+    far = call.add("upsample", [following], shape, up, piece="far")
+    both = [call.affine(near, 1.0 - part), call.affine(far, part)]
+    return call.add("add", both, shape)
+
+
+def _following(call: Call, port: Port, axis: int, size: int) -> Port:
+    """Each row replaced by the next one, the last one by itself."""
+    if size == 1:
+        return port
+    parts = []
+    for begin in (1, size - 1):
+        amounts = tuple((begin, 0) if a == axis else (0, 0) for a in (0, 1))
+        shape = [n - begin if a == axis else n for a, n in enumerate(port.shape)]
+        parts.append(call.add("crop", [port], shape, {"amounts": amounts}))
+    return call.add("concatenate", parts, port.shape, {"axis": axis + 1})
+
+
 LAYERS: dict[str, Handler] = {
+    "BilinearUpSampling": _bilinear_upsampling,
     "Clip": lambda call: clip(call, call.operation.minimum, call.operation.maximum),
     "Reduce": _reduce,
     "Slice": _slice,

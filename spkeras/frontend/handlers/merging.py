@@ -25,6 +25,7 @@ def merge(call: Call, op: str, ports: tuple[Port, ...]) -> Port:
     """Add an elementwise operation of these tensors, which may broadcast."""
     if len(ports) == 1:
         return ports[0]
+    call.need_floats(inputs=True)
     same = aligned(call, ports)
     shape = np.broadcast_shapes(*(port.shape for port in same))
     return call.add(op, same, shape, first=same[0].first)

@@ -6,9 +6,9 @@ import numpy as np
 from spkeras.frontend.handlers.call import Call, Handler, Port, weight
 
 
-def _double(variable: object) -> np.ndarray | None:
-    array = weight(variable)
-    return None if array is None else array.astype("float64")
+def _double(variable: object, default: float = 0.0) -> np.ndarray:
+    """A weight in float64; the default where the layer does not have it."""
+    return np.asarray(default) if variable is None else weight(variable).astype("float64")
 
 
 def _batch_normalization(call: Call) -> Port:
@@ -21,9 +21,8 @@ def _batch_normalization(call: Call) -> Port:
     if call.kwargs.get("mask") is not None:
         raise call.refuse("a mask", "call it without a mask")
     mean, variance = _double(layer.moving_mean), _double(layer.moving_variance)
-    gamma, beta = _double(layer.gamma), _double(layer.beta)
-    scale = (1.0 if gamma is None else gamma) / np.sqrt(variance + layer.epsilon)
-    offset = (0.0 if beta is None else beta) - mean * scale
+    scale = _double(layer.gamma, 1.0) / np.sqrt(variance + layer.epsilon)
+    offset = _double(layer.beta) - mean * scale
     rank = len(port.shape)
     axis = layer.axis if layer.axis > 0 else layer.axis + rank + 1
     wide = (1,) * (axis - 1) + (-1,) + (1,) * (rank - axis)

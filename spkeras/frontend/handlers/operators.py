@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,42 +18,50 @@ def _constant(value: Any) -> np.ndarray:
     return np.asarray(value).astype("float64")
 
 
-def _operands(call: Call) -> list[Port | np.ndarray]:
-    """Both operands: a port for a tensor, an array for a constant."""
+class _Operands(NamedTuple):
+    """Two operands: two tensors, or a tensor and a constant in either order."""
+
+    ports: tuple[Port, ...]
+    constant: np.ndarray | None
+    constant_first: bool
+
+
+def _operands(call: Call) -> _Operands:
     values = [*call.args, *call.kwargs.values()][:2]
-    return [v if isinstance(v, Port) else _constant(v) for v in values]
+    ports = tuple(value for value in values if isinstance(value, Port))
+    constants = [_constant(value) for value in values if not isinstance(value, Port)]
+    constant = constants[0] if constants else None
+    return _Operands(ports, constant, not isinstance(values[0], Port))
 
 
 def _add(call: Call) -> Port:
-    left, right = _operands(call)
-    if isinstance(left, Port) and isinstance(right, Port):
-        return merge(call, "add", (left, right))
-    port, constant = (left, right) if isinstance(left, Port) else (right, left)
-    return call.affine(port, 1.0, constant)
+    ports, constant, _ = _operands(call)
+    if constant is None:
+        return merge(call, "add", ports)
+    return call.affine(ports[0], 1.0, constant)
 
 
 def _subtract(call: Call) -> Port:
-    left, right = _operands(call)
-    if isinstance(left, Port) and isinstance(right, Port):
-        return merge(call, "subtract", (left, right))
-    if isinstance(left, Port):
-        return call.affine(left, 1.0, -right)
-    return call.affine(right, -1.0, left)
+    ports, constant, constant_first = _operands(call)
+    if constant is None:
+        return merge(call, "subtract", ports)
+    if constant_first:
+        return call.affine(ports[0], -1.0, constant)
+    return call.affine(ports[0], 1.0, -constant)
 
 
 def _multiply(call: Call) -> Port:
-    left, right = _operands(call)
-    if isinstance(left, Port) and isinstance(right, Port):
-        return merge(call, "multiply", (left, right))
-    port, constant = (left, right) if isinstance(left, Port) else (right, left)
-    return call.affine(port, constant)
+    ports, constant, _ = _operands(call)
+    if constant is None:
+        return merge(call, "multiply", ports)
+    return call.affine(ports[0], constant)
 
 
 def _divide(call: Call) -> Port:
-    left, right = _operands(call)
-    if isinstance(right, Port):
+    ports, constant, constant_first = _operands(call)
+    if constant is None or constant_first or not np.all(constant):
         raise call.refuse(GRADED, "divide by a constant only")
-    return call.affine(left, 1.0 / right)
+    return call.affine(ports[0], 1.0 / constant)
 
 
 def _extreme(op: str) -> Handler:
@@ -61,13 +69,12 @@ def _extreme(op: str) -> Handler:
     sign = 1.0 if op == "maximum" else -1.0
 
     def handler(call: Call) -> Port:
-        left, right = _operands(call)
-        if isinstance(left, Port) and isinstance(right, Port):
-            return merge(call, op, (left, right))
-        port, constant = (left, right) if isinstance(left, Port) else (right, left)
+        ports, constant, _ = _operands(call)
+        if constant is None:
+            return merge(call, op, ports)
         if sign > 0 and not np.any(constant):
-            return apply(call, "relu", RELU, port)
-        shifted = call.affine(port, sign, -sign * constant, piece="shifted")
+            return apply(call, "relu", RELU, ports[0])
+        shifted = call.affine(ports[0], sign, -sign * constant, piece="shifted")
         return call.affine(apply(call, "relu", RELU, shifted), sign, constant)
 
     return handler

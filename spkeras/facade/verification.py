@@ -1,14 +1,14 @@
 """Hold a converted network against its CNN: is it the same, and where does it lose?"""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
-from spkeras.convert import as_samples
 from spkeras.errors import DataError
-from spkeras.frontend.walk import read_graph
+from spkeras.facade.samples import as_samples
+from spkeras.frontend.walk import layer_outputs, read_graph
 from spkeras.graph import Graph
 from spkeras.metrics import LayerCheck, Verification
 from spkeras.metrics.comparison import RateComparison
@@ -97,11 +97,10 @@ class _Folded:
 
     def __init__(self, cnn: keras.Model) -> None:
         graph = prepare(read_graph(cnn), Options())
-        pairs = dict(_pairs(cnn, graph))
-        self.names = list(pairs)
-        outputs = [cnn.get_layer(name).output for name in pairs]
-        self.reference = keras.Model(cnn.inputs, [*outputs, *cnn.outputs])
-        self.model = analogue(graph, [*pairs.values(), *graph.outputs])
+        pairs = list(_pairs(layer_outputs(cnn), graph))
+        self.names = [layer for _, layer, _ in pairs]
+        self.reference = keras.Model(cnn.inputs, [*(t for t, _, _ in pairs), *cnn.outputs])
+        self.model = analogue(graph, [*(node for _, _, node in pairs), *graph.outputs])
         self.errors, self.sizes = np.zeros(len(pairs)), np.zeros(len(pairs))
 
     def add(self, batch: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -122,21 +121,17 @@ class _Folded:
         return tuple(LayerCheck(name, float(e), float(r)) for name, e, r in rows)
 
 
-def _pairs(cnn: keras.Model, graph: Graph) -> Iterator[tuple[str, str]]:
-    """(layer, node) for each layer of the CNN whose output is a node's value.
-
-    Layers inside nested models have no output of their own in the outer model.
-    """
-    own = {layer.name: layer for layer in cnn.layers}
+def _pairs(
+    tensors: Mapping[str, keras.KerasTensor], graph: Graph
+) -> Iterator[tuple[keras.KerasTensor, str, str]]:
+    """(tensor, layer, node) for each layer of the CNN whose output is a node's value."""
     for node in graph.nodes:
-        layer = own.get(node.source)
+        tensor = tensors.get(node.source)
         # Pieces of a layer are named after it with a colon; only the last is its output.
-        if layer is None or node.op in ("input", "readout") or ":" in node.name:
+        if tensor is None or node.op in ("input", "readout") or ":" in node.name:
             continue
-        if len(layer._inbound_nodes) != 1 or isinstance(layer.output, (list, tuple)):
-            continue
-        if tuple(layer.output.shape[1:]) == node.shape:
-            yield node.source, node.name
+        if tuple(tensor.shape[1:]) == node.shape:
+            yield tensor, node.source, node.name
 
 
 class _Outputs:

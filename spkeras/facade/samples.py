@@ -1,0 +1,42 @@
+"""Samples as a network takes them, checked before any work is done."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from spkeras.errors import DataError
+from spkeras.graph import Graph
+from spkeras.simulate import equal_slices
+
+
+def as_samples(graph: Graph, data: Any) -> list[np.ndarray]:
+    """Data as one array per input of the graph.
+
+    Raises:
+        DataError: another number of inputs, another shape, no sample, NaN or infinity.
+    """
+    inputs = graph.of("input")
+    several = isinstance(data, (list, tuple)) and len(inputs) > 1
+    arrays = [np.asarray(array) for array in (data if several else [data])]
+    if len(arrays) != len(inputs):
+        raise DataError(f"data: received {len(arrays)} inputs, the network has {len(inputs)}")
+    for node, array in zip(inputs, arrays, strict=True):
+        if array.shape[1:] != node.shape or array.ndim == 0:
+            raise DataError(
+                f"data for {node.name}: received shape {array.shape}, allowed: "
+                f"(samples, {', '.join(map(str, node.shape))})"
+            )
+        if not np.issubdtype(array.dtype, np.number) and array.dtype != bool:
+            raise DataError(f"data for {node.name}: received {array.dtype}, allowed: numbers")
+        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
+            raise DataError(f"data for {node.name}: holds NaN or infinity; clean it first")
+    lengths = {len(array) for array in arrays}
+    if len(lengths) != 1 or lengths == {0}:
+        raise DataError(f"data: {sorted(lengths)} samples; allowed: one number, at least 1")
+    return arrays
+
+
+def batches(samples: list[np.ndarray], batch_size: int) -> Iterator[list[np.ndarray]]:
+    for rows in equal_slices(len(samples[0]), batch_size):
+        yield [array[rows].astype("float32") for array in samples]

@@ -1,0 +1,167 @@
+"""`spkeras convert`: what it writes, and what it refuses."""
+
+import shlex
+
+import keras
+import numpy as np
+import pytest
+
+import spkeras
+from spkeras.snn.spike_loop import loop_of
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def refused(run, cnn, here):
+    """Runs a conversion that must fail, and leave nothing behind."""
+
+    def convert(*args, model=cnn, code=1):
+        before = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+        result = run("convert", model, *args)
+        assert result.exit_code == code and not result.stdout
+        after = {path: path.read_bytes() for path in here.rglob("*") if path.is_file()}
+        assert after == before
+        return result.stderr
+
+    return convert
+
+
+def npz(here, x, **arrays):
+    np.savez(here / "d.npz", x=x, **arrays)
+    return here / "d.npz"
+
+
+def test_default_output_and_next_command(run, cnn, data, here):
+    result = run("convert", cnn, "--data", data, "--timesteps", 4, "--scale", 2)
+    assert result.exit_code == 0 and not result.stderr
+    assert [path.name for path in here.iterdir()] == ["tiny_snn.keras"]
+    assert "softmax left out" in result.stdout
+    assert "20 samples" in result.stdout
+    next_one = result.stdout.splitlines()[-1].removeprefix("next: spkeras ")
+    assert "--scale 2" in next_one
+    evaluated = run(*shlex.split(next_one))
+    assert evaluated.exit_code == 0 and "T = 4" in evaluated.stdout
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5", ".hdf5"])
+def test_written_network_is_the_converted_one(run, cnn, data, here, suffix):
+    output = here / f"out{suffix}"
+    assert run("convert", cnn, "-o", output, "--data", data, "--timesteps", 4).exit_code == 0
+    x = np.load(data)["x_train"][..., None]
+    direct = spkeras.convert(keras.models.load_model(cnn), x, timesteps=4)
+    stored = keras.models.load_model(output, compile=False)
+    np.testing.assert_array_equal(stored.predict(x, verbose=0), direct.predict(x, verbose=0))
+
+
+def test_options_reach_the_facade(run, cnn, data, here, monkeypatch):
+    seen = {}
+    real = spkeras.convert
+
+    def convert(model, x, **given):
+        seen.update(given, samples=len(x))
+        return real(model, x, **given)
+
+    monkeypatch.setattr(spkeras, "convert", convert)
+    chosen = {
+        "timesteps": 5, "percentile": 99.0, "neuron": "burst", "limit": 2, "reset": "subtract",
+        "alpha": 0.25, "readout": "spikes", "weight_bits": 6, "seed": 3, "stagger": 1,
+        "coding": "regular", "schedule": "clock_driven", "batch_size": 7, "recipe": "ecc",
+    }  # fmt: skip
+    words = [w for key, value in chosen.items() for w in (f"--{key.replace('_', '-')}", value)]
+    assert run("convert", cnn, "--data", data, "--per-layer", "--samples", 9, *words).exit_code == 0
+    seen.pop("progress")
+    assert seen == {**chosen, "per_channel": False, "samples": 9}
+
+
+def test_what_is_not_given_is_left_to_the_recipe(run, cnn, data, here, monkeypatch):
+    seen = {}
+    real = spkeras.convert
+    monkeypatch.setattr(spkeras, "convert", lambda m, x, **o: seen.update(o) or real(m, x, **o))
+    assert run("convert", cnn, "--data", data).exit_code == 0
+    assert not {"percentile", "per_channel", "stagger", "schedule", "coding"} & set(seen)
+
+
+def test_existing_output_needs_force(run, cnn, data, here, refused):
+    (here / "tiny_snn.keras").write_text("precious")
+    assert "--force" in refused("--data", data)
+    assert run("convert", cnn, "--data", data, "--timesteps", 4, "--force").exit_code == 0
+    assert loop_of(keras.models.load_model(here / "tiny_snn.keras")).timesteps == 4
+
+
+def test_failed_write_leaves_nothing(data, refused, monkeypatch):
+    def save(self, path, *args, **kwargs):
+        path.write_text("half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(keras.Model, "save", save)
+    assert "No space left" in refused("--data", data)
+
+
+@pytest.mark.parametrize("output", ["out.txt", "out", "out.npz"])
+def test_other_suffixes_are_usage_errors(data, refused, output):
+    assert ".hdf5" in refused("--data", data, "-o", output, code=2)
+
+
+def test_missing_folder_is_told_before_any_work(data, refused, monkeypatch):
+    monkeypatch.setattr("spkeras.cli.convert.read_cnn", None)
+    assert "no folder" in refused("--data", data, "-o", "missing/out.keras")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--timesteps", 0), ("--percentile", 0), ("--neuron", "lif"), ("--weight-bits", 1),
+     ("--mean", "a,b"), ("--replace", "lambda"), ("--samples", 0), ("--scale", 0)],
+)  # fmt: skip
+def test_values_out_of_range_are_usage_errors(data, refused, option):
+    assert str(option[0]) in refused("--data", data, *option, code=2)
+
+
+def test_nan(here, refused):
+    x = np.zeros((3, 6, 6))
+    x[1, 0, 0] = np.nan
+    assert "NaN or infinity in 1 of 3 samples" in refused("--data", npz(here, x))
+
+
+def test_wrong_shape(here, refused):
+    message = refused("--data", npz(here, np.zeros((3, 5, 6))))
+    assert "(5, 6)" in message and "(6, 6, 1)" in message
+
+
+def test_unreadable_data(here, refused):
+    (here / "d.npz").write_bytes(b"PK\x03\x04 and no more")
+    assert "cannot be read as .npz" in refused("--data", here / "d.npz")
+    assert "no such data" in refused("--data", "nowhere")
+
+
+def test_unsupported_layer_is_named(data, refused, unsupported):
+    assert "in_the_way" in refused("--data", data, model=unsupported)
+
+
+def test_files_that_are_no_cnn(data, refused, here, cnn, snn):
+    (here / "text.h5").write_text("no model")
+    assert "neither HDF5 nor zip" in refused("--data", data, model=here / "text.h5")
+    keras.models.load_model(cnn).save_weights(here / "only.weights.h5")
+    assert "weights only" in refused("--data", data, model=here / "only.weights.h5")
+    message = refused("--data", data, model=snn)
+    assert "is a spiking network already" in message and "spkeras evaluate" in message
+
+
+def test_raw_pixels_are_noted(run, cnn, here):
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 6, 6), dtype=np.uint8)
+    result = run("convert", cnn, "--data", npz(here, pixels), "--timesteps", 2)
+    assert result.exit_code == 0 and "--scale 255" in result.stderr
+    scaled = run("convert", cnn, "--data", here / "d.npz", "--scale", 255, "--force")
+    assert scaled.exit_code == 0 and not scaled.stderr
+
+
+def test_architecture_for_a_weights_file(run, cnn, data, here):
+    model = keras.models.load_model(cnn)
+    model.save_weights(here / "w.weights.h5")
+    (here / "plan.json").write_text(model.to_json())
+    words = ("--architecture", here / "plan.json", "--data", data)
+    assert run("convert", here / "w.weights.h5", *words).exit_code == 0

@@ -1,0 +1,86 @@
+"""`spkeras evaluate`: the figures of the library, as text, JSON, plot and page."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import spkeras
+from spkeras.report.numbers import percent
+
+
+@pytest.fixture(scope="module")
+def expected(snn, data):
+    arrays = np.load(data)
+    model = keras.models.load_model(snn)
+    return spkeras.evaluate(model, arrays["x_test"][..., None], arrays["y_test"])
+
+
+def test_text(run, snn, data, expected):
+    result = run("evaluate", snn, "--data", data)
+    assert result.exit_code == 0 and not result.stderr
+    rows = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
+    for step, accuracy in zip((1, 2, 4), expected.accuracy[[0, 1, 3]], strict=True):
+        assert percent(accuracy) in rows[str(step)]
+    assert "3" not in rows
+    assert percent(expected.cnn_accuracy) in rows["CNN"]
+    assert rows["conv2d"].split()[1] == "64"
+    assert "clock-driven" in result.stdout and "T = 4" in result.stdout
+    assert "multiply-accumulates" in rows["Operations"]
+
+
+def test_json_alone_on_stdout(run, snn, data, expected):
+    result = run("evaluate", snn, "--data", data, "--json")
+    found, wanted = json.loads(result.stdout), expected.to_dict()
+    assert result.exit_code == 0 and found.pop("data") == str(data)
+    assert found.pop("seconds") > 0 and wanted.pop("seconds") > 0
+    assert found == wanted
+
+
+def test_settings_of_the_run(run, snn, data):
+    words = ("--timesteps", 6, "--schedule", "layer_synchronous", "--samples", 7)
+    found = json.loads(run("evaluate", snn, "--data", data, "--json", *words).stdout)
+    assert (found["timesteps"], found["schedule"], found["samples"]) == (6, "layer_synchronous", 7)
+    words = ("--stagger", 1, "--coding", "regular")
+    found = json.loads(run("evaluate", snn, "--data", data, "--json", *words).stdout)
+    assert (found["settings"]["stagger"], found["settings"]["coding"]) == (1, "regular")
+
+
+def test_warnings_go_to_stderr(run, snn, data):
+    result = run("evaluate", snn, "--data", data, "--scale", 0.1, "--json")
+    assert "warning: the data reach" in result.stderr
+    assert json.loads(result.stdout)["warnings"]
+
+
+def test_without_labels(run, snn, data, tmp_path):
+    np.savez(tmp_path / "x.npz", x=np.load(data)["x_test"])
+    result = run("evaluate", snn, "--data", tmp_path / "x.npz")
+    assert result.exit_code == 0 and "same decision as CNN" in result.stdout
+    assert "accuracy" not in result.stdout
+
+
+def test_plot_and_report(run, snn, data, tmp_path):
+    words = ("--plot", tmp_path / "p.svg", "--report", tmp_path / "r.html")
+    assert run("evaluate", snn, "--data", data, *words).exit_code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["p.svg", "r.html"]
+    assert "<svg" in (tmp_path / "p.svg").read_text()
+    assert "<table>" in (tmp_path / "r.html").read_text()
+
+
+@pytest.mark.parametrize(("option", "name"), [("--plot", "p.exe"), ("--report", "r.pdf")])
+def test_other_suffixes_are_usage_errors(run, snn, data, tmp_path, option, name):
+    result = run("evaluate", snn, "--data", data, option, tmp_path / name)
+    assert result.exit_code == 2 and option in result.stderr and not list(tmp_path.iterdir())
+
+
+def test_cnn_is_told_apart(run, cnn, data):
+    result = run("evaluate", cnn, "--data", data)
+    assert result.exit_code == 1 and not result.stdout
+    assert "is a CNN" in result.stderr and "spkeras convert" in result.stderr
+
+
+def test_labels_that_do_not_fit(run, snn, data, tmp_path):
+    np.savez(tmp_path / "d.npz", x=np.load(data)["x_test"], y=np.full(20, 9))
+    result = run("evaluate", snn, "--data", tmp_path / "d.npz")
+    assert result.exit_code == 1 and "9 to 9" in result.stderr

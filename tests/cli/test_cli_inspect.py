@@ -1,0 +1,30 @@
+"""`spkeras inspect`: verdicts, and an exit code for scripts."""
+
+import json
+
+
+def test_convertible(run, cnn):
+    result = run("inspect", cnn)
+    assert result.exit_code == 0 and not result.stderr
+    for name in ("conv2d", "flatten", "dense", "Conv2D"):
+        assert name in result.stdout
+    # kernel and bias of the convolution and of the dense layer
+    parameters = (9 * 4 + 4) + (64 * 3 + 3)
+    macs = 16 * 4 * 9 + 64 * 3
+    assert f"{parameters} parameters, {macs} multiply-accumulates" in result.stdout
+
+
+def test_refused(run, unsupported):
+    result = run("inspect", unsupported)
+    assert result.exit_code == 1
+    (line,) = (line for line in result.stdout.splitlines() if " in_the_way " in line)
+    assert "refused" in line
+
+
+def test_json(run, cnn, unsupported):
+    found = json.loads(run("inspect", cnn, "--json").stdout)
+    assert found["convertible"] and found["changes"] == []
+    assert [layer["kind"] for layer in found["layers"]][-1] == "Dense"
+    assert sum(layer["macs"] for layer in found["layers"]) == found["macs"]
+    result = run("inspect", unsupported, "--json")
+    assert result.exit_code == 1 and not json.loads(result.stdout)["convertible"]

@@ -1,0 +1,125 @@
+"""The group: help without Keras, exit codes, and choices that equal the library's."""
+
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+
+import pytest
+
+import spkeras
+from spkeras.cli import options
+from spkeras.cli.group import COMMANDS
+from spkeras.cli.progress import progress
+from spkeras.cli.quiet import _hushed
+
+HELP = """
+import json, sys
+from spkeras.cli import main
+try:
+    main({words}, prog_name="spkeras")
+except SystemExit as stop:
+    heavy = [name for name in ("keras", "tensorflow", "numpy", "rich", "matplotlib", "h5py")
+             if name in sys.modules]
+    sys.stderr.write(json.dumps([stop.code, heavy]))
+"""
+
+
+def cpu_seconds():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
+
+
+@pytest.mark.parametrize("words", [["--help"], ["convert", "--help"], ["--version"]])
+def test_help_loads_nothing_heavy_and_is_quick(words):
+    before = cpu_seconds()
+    done = subprocess.run(
+        [sys.executable, "-c", HELP.format(words=words)], capture_output=True, text=True
+    )
+    assert json.loads(done.stderr) == [0, []]
+    assert "spkeras" in done.stdout
+    # CPU time: what else the machine does is no fault of ours.
+    assert cpu_seconds() - before < 0.3
+
+
+def test_version(run):
+    assert run("--version").stdout == f"spkeras, version {spkeras.__version__}\n"
+
+
+def test_every_command_has_a_line_of_help(run):
+    text = run("--help").stdout
+    for name in COMMANDS:
+        assert f"\n  {name} " in text
+
+
+def test_unknown_command_is_a_usage_error(run):
+    result = run("explode")
+    assert result.exit_code == 2 and "explode" in result.stderr and not result.stdout
+
+
+@pytest.mark.parametrize("name", list(COMMANDS))
+def test_missing_file_is_a_usage_error(run, name, tmp_path):
+    extra = [tmp_path / "b.keras"] if name == "verify" else []
+    options = [] if name == "inspect" else ["--data", "digits"]
+    result = run(name, tmp_path / "a.keras", *extra, *options)
+    assert result.exit_code == 2 and "a.keras" in result.stderr and not result.stdout
+
+
+def test_choices_equal_the_library(run):
+    from spkeras.ops.coding import CODINGS
+    from spkeras.passes.recipes import RECIPES, Options
+    from spkeras.snn.spike_loop import SCHEDULES
+
+    assert options.RECIPES == RECIPES
+    assert options.CODINGS == CODINGS
+    assert options.SCHEDULES == SCHEDULES
+    for readout in options.READOUTS:
+        Options(readout=readout)
+    for reset in options.RESETS:
+        Options(reset=reset)
+
+
+def test_library_errors_are_one_message(run, tmp_path):
+    empty = tmp_path / "empty.keras"
+    empty.touch()
+    result = run("inspect", empty)
+    assert result.exit_code == 1 and not result.stdout
+    assert result.stderr.startswith(f"Error: {empty}: is empty")
+    assert result.stderr.count("\n") == 1
+
+
+def test_nothing_but_our_words_on_stderr(cnn):
+    words = [sys.executable, "-m", "spkeras", "inspect", cnn]
+    plain = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}
+    done = subprocess.run(words, capture_output=True, text=True, env=plain)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_what_was_held_back_is_shown_on_failure(capfd):
+    with _hushed():
+        os.write(2, b"noise")
+    assert capfd.readouterr().err == ""
+    with pytest.raises(KeyError), _hushed():
+        os.write(2, b"cause")
+        raise KeyError
+    assert capfd.readouterr().err == "cause"
+
+
+def test_progress_in_a_terminal_only_and_only_when_it_takes_long(monkeypatch):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    def shown(stream, seconds):
+        monkeypatch.setattr("sys.stderr", stream)
+        monkeypatch.setattr("spkeras.cli.progress._SECONDS", seconds)
+        with progress("working") as told:
+            told(1, 2)
+        return "working" in stream.getvalue()
+
+    monkeypatch.setenv("TERM", "xterm")
+    assert shown(Terminal(), 0)
+    assert not shown(Terminal(), 60)
+    assert not shown(io.StringIO(), 0)

@@ -1,0 +1,49 @@
+"""What all tests share: settings, data, and small networks whose arithmetic is exact."""
+
+import os
+import warnings
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+ROOT = Path(__file__).resolve().parents[1]
+
+settings.register_profile(
+    "spkeras",
+    derandomize=True,
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("spkeras")
+
+
+@pytest.fixture(scope="session")
+def data_root():
+    """The folder of data sets; tests that need it are skipped, visibly, where it is not."""
+    folder = Path(os.environ.get("SPKERAS_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no data sets at {folder}; set SPKERAS_DATA")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _our_warnings_are_errors():
+    """A warning raised in the library's own code fails the test that caused it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", module=r"spkeras(\.|$)")
+        warnings.filterwarnings("error", category=RuntimeWarning)
+        yield
+
+
+@pytest.fixture(params=["chain", "residual", "pools", "depthwise", "concat", "several"])
+def dyadic(request):
+    """Each of the small networks in turn: (Keras model, samples for it)."""
+    from tests import networks
+
+    model = getattr(networks, request.param)()
+    return model, networks.samples(model)

@@ -1,0 +1,198 @@
+"""The layer around the neuron: its contract as a Keras layer, and the step it delegates to."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+import spkeras
+from spkeras.errors import OptionError, SpkerasError
+from spkeras.layers import FiringRate, IntegrateFire
+from tests import oracle
+
+CLOCK = np.zeros(2, "float32")
+POOL = {"pool_size": (2, 2), "strides": (2, 2), "padding": "valid"}
+OPTIONS = {
+    "defaults": {},
+    "zero": {"reset": "zero", "alpha": 0.25, "current_shape": (3, 2)},
+    "bursts": {"model": "signed_burst", "limit": 4, "depth": 2, "threshold_shape": (5,),
+               "current_shape": (2, 5)},
+    "pooling": {"pool": POOL, "current_shape": (4, 6, 3), "threshold_shape": (3,)},
+    "global": {"pool": {"keepdims": False}, "current_shape": (4, 4, 3)},
+    "bounded": {"parameters": {"max_value": 1.5, "negative_slope": 0.0, "threshold": 0.0},
+                "ceiling_shape": (3,), "current_shape": (3,)},
+    "prelu": {"model": "signed", "function": "prelu", "slope_shape": (3,), "current_shape": (3,)},
+}  # fmt: skip
+SHAPES = {
+    "defaults": [(1,), (1,)],
+    "zero": [(3, 2), (3, 2)],
+    "bursts": [(2, 5), (2, 5), (2, 5)],
+    "pooling": [(2, 3, 3), (4, 6, 3), (2, 3, 3)],
+    "global": [(3,), (4, 4, 3), (3,)],
+    "bounded": [(3,), (3,)],
+    "prelu": [(3,), (3,), (3,)],
+}
+
+
+def filled(layer, seed=0):
+    """Dyadic values for all its constants."""
+    rng = np.random.default_rng(seed)
+    for variable in layer.weights:
+        variable.assign(rng.integers(16, 65, variable.shape) / 64)
+    return layer
+
+
+def run(layer, currents, clock=lambda t: (t, 0)):
+    """Spikes (T, batch, ...) by calling the layer T times."""
+    state, spikes = layer.get_initial_state(currents.shape[1]), []
+    for t, current in enumerate(currents.astype("float32")):
+        now, *state = layer([current, *state, np.float32(clock(t))])
+        spikes.append(np.asarray(now))
+    return np.array(spikes)
+
+
+def random_currents(layer, steps=6, batch=2):
+    rng = np.random.default_rng(4)
+    return rng.integers(-60, 100, (steps, batch, *layer.current_shape)) / 64
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_config_survives_json(case):
+    layer = IntegrateFire(**OPTIONS[case], name="neurons")
+    config = json.loads(json.dumps(layer.get_config()))
+    again = IntegrateFire.from_config(config)
+    assert json.loads(json.dumps(again.get_config())) == config
+    assert [w.shape for w in again.weights] == [w.shape for w in layer.weights]
+    again.set_weights(filled(layer).get_weights())
+    currents = random_currents(layer)
+    np.testing.assert_array_equal(run(again, currents), run(layer, currents))
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_every_argument_is_in_the_config(case):
+    config = IntegrateFire(**OPTIONS[case]).get_config()
+    for name, value in OPTIONS[case].items():
+        assert config[name] == value
+
+
+def test_keras_serializes_it_under_its_registered_name():
+    layer = IntegrateFire(**OPTIONS["bursts"])
+    record = keras.saving.serialize_keras_object(layer)
+    assert record["registered_name"] == "spkeras>IntegrateFire"
+    again = keras.saving.deserialize_keras_object(record)
+    assert type(again) is IntegrateFire and again.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("case", OPTIONS)
+def test_shapes_of_spikes_and_states(case):
+    layer = IntegrateFire(**OPTIONS[case])
+    spikes, *states = SHAPES[case]
+    assert layer.spikes_shape == spikes
+    assert layer.state_shapes == states
+    assert layer.compute_output_shape([(7, *layer.current_shape)]) == [
+        (7, *shape) for shape in SHAPES[case]
+    ]
+    made = layer.get_initial_state(7)
+    assert [tuple(s.shape) for s in made] == [(7, *shape) for shape in states]
+    now = layer([np.zeros((7, *layer.current_shape), "float32"), *made, CLOCK])
+    assert [tuple(t.shape) for t in now] == [(7, *shape) for shape in SHAPES[case]]
+
+
+def test_the_first_potential_is_alpha_times_the_threshold():
+    layer = IntegrateFire(alpha=0.25, current_shape=(2,), threshold_shape=(2,))
+    layer.threshold.assign([2.0, 4.0])
+    (potential,) = layer.get_initial_state(3)
+    assert np.asarray(potential).tolist() == [[0.5, 1.0]] * 3
+    received, sent = IntegrateFire(model="signed").get_initial_state(2)
+    assert not np.any(received) and not np.any(sent)
+
+
+def test_it_is_the_loop():
+    layer = filled(IntegrateFire(current_shape=(3, 4), threshold_shape=(4,)))
+    currents = random_currents(layer, 12)
+    wanted, _ = oracle.integrate_fire(currents, np.asarray(layer.threshold))
+    assert wanted.any()
+    np.testing.assert_array_equal(run(layer, currents), wanted)
+
+
+def test_it_keeps_no_state_of_its_own():
+    layer = IntegrateFire(current_shape=(4,))
+    currents = random_currents(layer)
+    first = run(layer, currents)
+    np.testing.assert_array_equal(run(layer, currents), first)
+    assert not layer.trainable_weights
+    assert [w.name for w in layer.weights] == ["threshold"]
+
+
+def test_it_starts_depth_times_stagger_steps_late():
+    layer = IntegrateFire(current_shape=(5,), depth=2)
+    currents = random_currents(layer, 16) + 0.25
+    spikes = run(layer, currents, lambda t: (t, 3))
+    assert not spikes[:6].any()
+    wanted, _ = oracle.integrate_fire(currents[6:])
+    np.testing.assert_array_equal(spikes[6:], wanted)
+
+
+def test_in_a_functional_model():
+    """One time step as a Keras model, stepped by the caller."""
+    layer = filled(IntegrateFire(current_shape=(2,), threshold_shape=(2,)))
+    image, state = keras.Input((3,)), keras.Input((2,))
+    clock = keras.Input(batch_shape=(2,))
+    dense = keras.layers.Dense(2)
+    model = keras.Model([image, state, clock], layer([dense(image), state, clock]))
+    dense.set_weights([np.array([[16, 32], [8, -8], [24, 40]]) / 64, np.zeros(2)])
+    x = ops.convert_to_tensor(np.arange(6, dtype="float32").reshape(2, 3) / 4)
+    state, spikes = layer.get_initial_state(2)[0], []
+    for _ in range(5):
+        now, state = model([x, state, ops.convert_to_tensor(CLOCK)])
+        spikes.append(np.asarray(now))
+    currents = np.repeat((np.asarray(x) @ np.asarray(dense.kernel))[None], 5, 0)
+    wanted, potential = oracle.integrate_fire(currents, np.asarray(layer.threshold))
+    np.testing.assert_array_equal(spikes, wanted)
+    np.testing.assert_array_equal(state, potential)
+
+
+def test_the_example_of_its_docstring():
+    layer = IntegrateFire(current_shape=(1,))
+    z, state = np.full((1, 1), 0.5, "float32"), layer.get_initial_state(1)
+    spikes, *state = layer([z, *state, CLOCK])
+    assert (float(spikes[0, 0]), float(state[0][0, 0])) == (1.0, 0.0)
+    assert spkeras.IntegrateFire is IntegrateFire
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"model": "ternary"}, ("model='ternary'", "signed_burst")),
+        ({"reset": "none"}, ("reset='none'", "subtract")),
+        ({"alpha": 1.5}, ("alpha=1.5", "0 to 1")),
+        ({"alpha": -0.1}, ("alpha=-0.1", "0 to 1")),
+        ({"limit": 0}, ("limit=0", "allowed")),
+        ({"limit": 2}, ("limit=2", "binary")),
+        ({"model": "signed", "limit": 2}, ("limit=2", "signed")),
+        ({"model": "signed", "reset": "zero"}, ("reset='zero'", "signed")),
+        ({"reset": "zero", "pool": POOL, "current_shape": (4, 4, 1)}, ("reset='zero'", "pool")),
+        ({"reset": "zero", "function": "linear"}, ("reset='zero'", "linear")),
+        ({"reset": "zero", "parameters": {"negative_slope": 0.1}}, ("reset='zero'",)),
+    ],
+)
+def test_refusals_name_what_was_received_and_what_is_allowed(options, words):
+    with pytest.raises(OptionError) as caught:
+        IntegrateFire(**options)
+    assert isinstance(caught.value, SpkerasError)
+    assert all(word in str(caught.value) for word in words)
+
+
+@pytest.mark.parametrize("mode", ["analogue", "clipped", "count"])
+def test_firing_rates_for_a_mean_current(mode):
+    layer = IntegrateFire(current_shape=(4,), threshold_shape=(4,))
+    layer.threshold.assign([0.5, 0.5, 1.0, 2.0])
+    current = np.array([[-1.0, 0.6, 0.3, 9.0]], "float32")
+    rates = np.asarray(FiringRate(layer, mode)([current, np.array([8.0], "float32")]))
+    analogue = np.array([0.0, 1.2, 0.3, 4.5])
+    counts = oracle.closed_form(current[0], 8, np.array([0.5, 0.5, 1.0, 2.0]))
+    assert counts.tolist() == [0, 8, 2, 8]
+    wanted = {"analogue": analogue, "clipped": np.clip(analogue, 0, 1), "count": counts / 8}
+    np.testing.assert_allclose(rates[0], wanted[mode], rtol=1e-6)

@@ -1,0 +1,192 @@
+"""One neuron over time: the library's step against an explicit loop over potentials."""
+
+import numpy as np
+import pytest
+from keras import ops
+
+from spkeras.layers.pooling import max_pooling
+from spkeras.ops import neuron
+from spkeras.ops.names import NEURONS
+from tests import oracle
+
+RNG = np.random.default_rng(3)
+RELU = {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}
+
+
+def dyadic(*shape, low=-40, high=80):
+    return RNG.integers(low, high, shape) / 64
+
+
+def run(currents, asleep=0, **options):
+    """Spikes (T, ...) and last state for currents (T, batch, ...), all by the library."""
+    constants = neuron.Constants(options.pop("threshold", 1.0), **options)
+    shape = currents.shape[1:]
+    pooled = shape if constants.pool is None else constants.pool(np.zeros(shape)).shape
+    state = neuron.initial_state(lambda spikes: ops.zeros(pooled if spikes else shape), constants)
+    trains = []
+    for t, current in enumerate(currents.astype("float32")):
+        elapsed = np.float32(t - asleep + 1)
+        spikes, state = neuron.step(ops.convert_to_tensor(current), state, elapsed, constants)
+        trains.append(np.asarray(spikes))
+    return np.array(trains), [np.asarray(s) for s in state]
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 0.75])
+@pytest.mark.parametrize("reset", ["subtract", "zero"])
+@pytest.mark.parametrize("threshold", [1.0, 0.375])
+def test_plain_neuron_is_the_loop(alpha, reset, threshold):
+    currents = dyadic(20, 2, 30)
+    spikes, (potential,) = run(currents, threshold=threshold, alpha=alpha, reset=reset)
+    wanted, left = oracle.integrate_fire(currents, threshold, alpha, reset)
+    assert 0.1 < wanted.mean() < 0.9
+    np.testing.assert_array_equal(spikes, wanted)
+    np.testing.assert_array_equal(potential, left)
+
+
+def test_one_neuron_by_hand():
+    """V = 1, alpha = 1/2, z = 3/8: v = 7/8, 10/8 -> 2/8, 5/8, 8/8 -> 0, 3/8, 6/8."""
+    spikes, (potential,) = run(np.full((6, 1), 0.375))
+    assert spikes[:, 0].tolist() == [0, 1, 0, 1, 0, 0]
+    assert potential.tolist() == [0.75]
+
+
+def test_thresholds_per_channel():
+    currents, threshold = dyadic(12, 2, 3, 4), np.array([0.25, 0.5, 1.0, 2.0], "float32")
+    spikes, _ = run(currents, threshold=threshold)
+    np.testing.assert_array_equal(spikes, oracle.integrate_fire(currents, threshold)[0])
+
+
+@pytest.mark.parametrize("model", [m for m in NEURONS if m != "binary"])
+@pytest.mark.parametrize("alpha", [0.0, 0.5])
+def test_models_follow_their_count(model, alpha):
+    currents = dyadic(24, 2, 30, low=-160, high=200)
+    limit = 3 if "burst" in model else 1
+    spikes, _ = run(currents, model=model, alpha=alpha, limit=limit, numbers=RELU)
+    low = -limit if "signed" in model else 0
+    np.testing.assert_array_equal(
+        spikes, oracle.tracking(currents, alpha=alpha, low=low, high=limit)
+    )
+    assert (spikes.min(), spikes.max()) == (low, limit)
+
+
+def test_a_model_has_the_signs_it_says():
+    assert {name: (m.signed, m.burst) for name, m in neuron.MODELS.items()} == {
+        "binary": (False, False),
+        "signed": (True, False),
+        "burst": (False, True),
+        "signed_burst": (True, True),
+    }
+    assert tuple(neuron.MODELS) == NEURONS
+
+
+@pytest.mark.parametrize("model", NEURONS)
+@pytest.mark.parametrize("window", ["overlapping", "global"])
+def test_max_pooling_pools_what_was_received(model, window):
+    """The maximum of the sums so far is followed, not the sum of the maxima."""
+    currents = dyadic(16, 2, 5, 5, 3, low=-60, high=80)
+    pool = {"pool_size": (3, 3), "strides": (2, 2), "padding": "same"}
+    pool = pool if window == "overlapping" else {"keepdims": False}
+    limit = 2 if "burst" in model else 1
+    spikes, _ = run(currents, model=model, limit=limit, pool=max_pooling(pool), numbers=RELU)
+    low = -limit if "signed" in model else 0
+
+    def respond(total, steps):
+        return np.maximum(oracle._pool(pool, total), 0)
+
+    wanted = oracle.tracking(currents, low=low, high=limit, respond=respond)
+    assert wanted.any()
+    np.testing.assert_array_equal(spikes, wanted)
+
+
+@pytest.mark.parametrize(
+    ("function", "numbers", "respond"),
+    [
+        ("linear", {}, lambda u, t: u),
+        ("leaky_relu", {"negative_slope": 0.25}, lambda u, t: np.where(u > 0, u, u / 4)),
+        ("prelu", {"slope": np.float32(0.5)}, lambda u, t: np.where(u > 0, u, u / 2)),
+        ("relu", {**RELU, "max_value": 0.5}, lambda u, t: np.clip(u, 0, t / 2)),
+        ("relu", {**RELU, "threshold": 0.25}, lambda u, t: np.where(u > t / 4, u, 0)),
+    ],
+)
+def test_other_functions_by_signed_spikes(function, numbers, respond):
+    currents = dyadic(16, 1, 40)
+    spikes, _ = run(currents, model="signed", function=function, numbers=numbers)
+    wanted = oracle.tracking(currents, low=-1, respond=respond)
+    # Functions that are not homogeneous see the mean, which rounds: only every fourth step of
+    # a dyadic sum divides without loss.
+    steps = [1, 2, 4, 8, 16] if function == "relu" else range(1, 17)
+    counts, expected = spikes.cumsum(0), wanted.cumsum(0)
+    for t in steps:
+        assert np.abs(counts[t - 1] - expected[t - 1]).max() <= (function == "relu")
+    assert (spikes < 0).any()
+    assert (spikes != wanted).mean() < (0.02 if function == "relu" else 1e-9)
+
+
+def test_sigmoid_is_followed_to_half_a_level():
+    current = np.linspace(-3, 3, 50)[None].repeat(64, 0)
+    spikes, _ = run(current, model="signed", function="sigmoid")
+    rate = spikes.sum(0) / 64
+    assert np.abs(rate - 1 / (1 + np.exp(-current[0]))).max() <= 0.5 / 64 + 1e-6
+
+
+@pytest.mark.parametrize("model", NEURONS)
+@pytest.mark.parametrize("alpha", [0.5, 1.0])
+def test_before_its_start_a_neuron_neither_integrates_nor_fires(model, alpha):
+    currents = np.concatenate([np.full((5, 1, 20), 3.0), dyadic(10, 1, 20)])
+    spikes, _ = run(currents, asleep=5, model=model, alpha=alpha, numbers=RELU)
+    assert not spikes[:5].any()
+    np.testing.assert_array_equal(spikes[5:], run(currents[5:], model=model, alpha=alpha)[0])
+    assert spikes[5:].any()
+
+
+@pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
+def test_count_is_the_closed_form(alpha):
+    current = np.arange(-64, 128) / 64
+    constants = neuron.Constants(np.float32(0.75), alpha=alpha, numbers=RELU)
+    for steps in (1, 2, 7, 64):
+        count = np.asarray(neuron.count(current.astype("float32"), steps, constants))
+        wanted = [min(max(int(np.floor(max(c, 0) * steps / 0.75 + alpha)), 0), steps)
+                  for c in current]  # fmt: skip
+        np.testing.assert_array_equal(count, wanted)
+
+
+def test_count_of_signed_and_burst_neurons_has_their_range():
+    current = np.array([-9.0, -1.0, 0.26, 9.0], "float32")
+    linear = {"function": "linear", "alpha": 0.5}
+    counts = {
+        model: np.asarray(
+            neuron.count(current, 4, neuron.Constants(1.0, model, limit=limit, **linear))
+        ).tolist()
+        for model, limit in {"binary": 1, "signed": 1, "burst": 3, "signed_burst": 3}.items()
+    }
+    assert counts == {
+        "binary": [0, 0, 1, 4],
+        "signed": [-4, -4, 1, 4],
+        "burst": [0, 0, 1, 12],
+        "signed_burst": [-12, -4, 1, 12],
+    }
+
+
+def test_rate_is_neither_cut_nor_rounded_but_bounded():
+    current = np.array([-1.0, 0.3, 5.0], "float32")
+    free = neuron.Constants(np.float32(0.5))
+    bounded = neuron.Constants(np.float32(0.5), ceiling=np.float32(2.0))
+    np.testing.assert_allclose(neuron.rate(current, free), [0, 0.6, 10], rtol=1e-6)
+    np.testing.assert_allclose(neuron.rate(current, bounded), [0, 0.6, 4], rtol=1e-6)
+    np.testing.assert_allclose(neuron.clipped_rate(current, free), [0, 0.6, 1], rtol=1e-6)
+
+
+def test_plain_neurons_have_one_state_and_others_two():
+    plain = {
+        "relu": neuron.Constants(1.0),
+        "bounded": neuron.Constants(1.0, numbers={"max_value": 1.0}),
+    }
+    others = {
+        "signed": neuron.Constants(1.0, "signed"),
+        "leaky": neuron.Constants(1.0, numbers={"negative_slope": 0.1}),
+        "shifted": neuron.Constants(1.0, numbers={"threshold": 0.1}),
+        "linear": neuron.Constants(1.0, function="linear"),
+        "pooling": neuron.Constants(1.0, pool=max_pooling({"keepdims": True})),
+    }
+    assert {name: c.states for name, c in plain.items()} == dict.fromkeys(plain, 1)
+    assert {name: c.states for name, c in others.items()} == dict.fromkeys(others, 2)

@@ -1,0 +1,193 @@
+"""Folding: the scale is gone where that is exact, and stays where it is not."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from spkeras.frontend.walk import read_graph
+from spkeras.passes.fold import fold_scales, scale_inputs, scale_outputs
+from tests import networks, oracle, oracle_layers
+
+
+def model_of(*parts, shape=(6, 6, 4)):
+    return oracle_layers.randomize(keras.Sequential([keras.Input(shape), *parts]))
+
+
+def folded(model, tolerance=1e-6):
+    """The folded graph, after all that must hold for every model has been checked."""
+    graph = read_graph(model)
+    before = networks.fingerprint(graph)
+    changed = fold_scales(graph)
+    assert networks.fingerprint(graph) == before, "the pass has changed its input"
+    assert oracle_layers.difference(graph, model) < 1e-6
+    assert oracle_layers.difference(changed, model) < tolerance
+    again = fold_scales(changed)
+    same = changed.with_nodes(changed.nodes, notes=again.notes[len(changed.notes) :])
+    assert networks.fingerprint(again) == networks.fingerprint(same), "not idempotent"
+    return changed
+
+
+WEIGHTED = {
+    "conv": lambda **k: layers.Conv2D(5, 3, padding="same", **k),
+    "strided": lambda **k: layers.Conv2D(5, 3, strides=2, **k),
+    "grouped": lambda **k: layers.Conv2D(6, 3, groups=2, padding="same", **k),
+    "depthwise": lambda **k: layers.DepthwiseConv2D(3, depth_multiplier=2, **k),
+    "transposed": lambda **k: layers.Conv2DTranspose(3, 3, strides=2, padding="same", **k),
+    "separable": lambda **k: layers.SeparableConv2D(5, 3, depth_multiplier=2, **k),
+    "dense": lambda **k: layers.Dense(7, **k),
+}
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("kind", WEIGHTED)
+def test_batch_norm_behind_a_weighted_layer(kind, bias):
+    norm = layers.BatchNormalization(name="norm", epsilon=0.03)
+    graph = folded(model_of(WEIGHTED[kind](use_bias=bias, name="w"), norm))
+    assert not graph.of("scale")
+    assert not graph.notes
+    # The value that had the layer's name is what the layer's last node gives now.
+    assert graph[graph.outputs[0]].source == "norm"
+
+
+@pytest.mark.parametrize("center", [True, False])
+@pytest.mark.parametrize("scale", [True, False])
+@pytest.mark.parametrize("epsilon", [1e-5, 1e-3, 0.5])
+def test_batch_norm_by_its_formula(epsilon, scale, center):
+    """W gamma / sqrt(variance + epsilon), with the epsilon of this very layer."""
+    norm = layers.BatchNormalization(epsilon=epsilon, scale=scale, center=center)
+    conv = layers.Conv2D(3, 3, name="w")
+    graph = folded(model_of(conv, norm))
+    kernel, bias = (w.astype("float64") for w in conv.get_weights())
+    gamma = np.asarray(norm.gamma, "float64") if scale else 1.0
+    beta = np.asarray(norm.beta, "float64") if center else 0.0
+    mean, variance = (np.asarray(v, "float64") for v in (norm.moving_mean, norm.moving_variance))
+    wanted = oracle.fold_batch_norm(kernel, bias, gamma, beta, mean, variance, epsilon)
+    node = graph[graph.outputs[0]]
+    np.testing.assert_allclose(node.arrays["kernel"], wanted[0], rtol=2e-7)
+    np.testing.assert_allclose(node.arrays["bias"], wanted[1], rtol=2e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("rank", [1, 3])
+def test_other_ranks(rank):
+    shape, conv = (4,) * rank + (3,), getattr(layers, f"Conv{rank}D")
+    graph = folded(model_of(conv(4, 2), layers.BatchNormalization(), shape=shape))
+    assert not graph.of("scale")
+
+
+@pytest.mark.parametrize("kind", ["strided", "grouped", "depthwise", "dense", "separable"])
+def test_batch_norm_before_a_layer_without_padding(kind):
+    """Also with groups: each output channel reads the inputs of its own group."""
+    weighted = {"grouped": layers.Conv2D(6, 3, groups=2)}.get(kind) or WEIGHTED[kind]()
+    graph = folded(model_of(layers.BatchNormalization(), weighted))
+    assert not graph.of("scale")
+
+
+@pytest.mark.parametrize("kind", ["conv", "grouped", "transposed"])
+def test_an_offset_before_zero_padding_stays_live(kind):
+    """The padding is zero behind the scale: no bias can say what it is not before it."""
+    graph = folded(model_of(layers.BatchNormalization(name="norm"), WEIGHTED[kind]()))
+    assert len(graph.of("scale")) == 1
+    assert [note for note in graph.notes if "norm" in note]
+
+
+@pytest.mark.parametrize("kind", ["conv", "grouped", "depthwise", "transposed"])
+def test_a_scale_alone_passes_zero_padding(kind):
+    graph = folded(model_of(layers.Rescaling(0.3), WEIGHTED[kind]()))
+    assert not graph.of("scale")
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        layers.AveragePooling2D(2),
+        layers.AveragePooling2D(3, padding="same", strides=2),
+        layers.GlobalAveragePooling2D(),
+        layers.Cropping2D(1),
+        layers.UpSampling2D(2),
+        layers.UpSampling2D(2, interpolation="bilinear"),
+    ],
+)
+def test_batch_norm_behind_what_averages(between):
+    graph = folded(model_of(layers.Conv2D(3, 3), between, layers.BatchNormalization()))
+    assert not graph.of("scale")
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        layers.MaxPooling2D(2),
+        layers.ReLU(),
+        layers.ZeroPadding2D(1),
+        layers.UpSampling2D(2, interpolation="bicubic"),
+    ],
+)
+def test_batch_norm_behind_what_does_not_commute_stays_live(between):
+    graph = folded(model_of(layers.Conv2D(3, 3), between, layers.BatchNormalization()))
+    assert len(graph.of("scale")) == 1 and len(graph.notes) == 1
+
+
+def test_scales_in_a_row_become_one():
+    graph = folded(model_of(layers.ReLU(), layers.BatchNormalization(), layers.Rescaling(2.0, 1.0),
+                            layers.BatchNormalization(), layers.ReLU()))  # fmt: skip
+    assert len(graph.of("scale")) == 1
+
+
+def test_batch_norms_on_both_sides():
+    graph = folded(model_of(layers.BatchNormalization(), layers.Conv2D(3, 3),
+                            layers.BatchNormalization(), layers.ReLU(),
+                            layers.BatchNormalization(), layers.Dense(2)))  # fmt: skip
+    assert not graph.of("scale")
+
+
+def test_one_scale_per_position_stays_live():
+    graph = folded(model_of(layers.Conv2D(3, 3), layers.BatchNormalization(axis=1)))
+    assert len(graph.of("scale")) == 1
+
+
+def test_a_convolution_that_others_read_keeps_its_weights():
+    x = keras.Input((5, 5, 2))
+    y = layers.Conv2D(3, 3, name="shared")(x)
+    z = layers.BatchNormalization()(y)
+    model = oracle_layers.randomize(keras.Model(x, layers.Add()([layers.ReLU()(y), z])))
+    graph = folded(model)
+    np.testing.assert_array_equal(
+        graph["shared"].arrays["kernel"], model.get_layer("shared").kernel
+    )
+    assert len(graph.of("scale")) == 1
+
+
+def test_a_convolution_that_is_an_output_keeps_its_weights():
+    x = keras.Input((5, 5, 2))
+    y = layers.Conv2D(3, 3)(x)
+    model = oracle_layers.randomize(keras.Model(x, [y, layers.BatchNormalization()(y)]))
+    assert len(folded(model).of("scale")) == 1
+
+
+def test_a_pooling_that_others_read_keeps_the_scale():
+    x = keras.Input((6, 6, 2))
+    y = layers.AveragePooling2D(2)(layers.Conv2D(3, 3)(x))
+    z = layers.BatchNormalization()(y)
+    model = oracle_layers.randomize(keras.Model(x, layers.Concatenate()([y, z])))
+    assert len(folded(model).of("scale")) == 1
+
+
+def test_a_scale_that_two_read_stays_live():
+    x = keras.Input((5, 5, 2))
+    y = layers.BatchNormalization()(layers.ReLU()(x))
+    outputs = [layers.Conv2D(3, 3)(y), layers.Conv2D(2, 3)(y)]
+    assert len(folded(oracle_layers.randomize(keras.Model(x, outputs))).of("scale")) == 1
+
+
+def test_scaling_outputs_and_inputs_by_hand():
+    model = model_of(layers.Conv2D(4, 2, groups=2, name="w"))
+    node = read_graph(model)["w"]
+    x = np.random.default_rng(0).normal(size=(2, 6, 6, 4))
+    factors = np.array([0.5, 2.0, -1.0, 3.0])
+    plain = oracle_layers.conv(node, x)
+    np.testing.assert_allclose(
+        oracle_layers.conv(scale_outputs(node, factors, 0.25), x), plain * factors + 0.25,
+        rtol=1e-5, atol=1e-5)  # fmt: skip
+    np.testing.assert_allclose(
+        oracle_layers.conv(scale_inputs(node, factors, 0.25), x),
+        oracle_layers.conv(node, x * factors + 0.25), rtol=1e-5, atol=1e-5)  # fmt: skip

@@ -1,0 +1,170 @@
+"""Activations and max pooling become neurons; what cannot is refused, all at once."""
+
+import keras
+import pytest
+from keras import layers
+
+from spkeras.errors import UnsupportedLayerError
+from spkeras.frontend.walk import read_graph
+from spkeras.passes.neurons import place_neurons
+from spkeras.passes.readout import attach_readouts
+from tests import networks
+
+
+def placed(model, *arguments, **options):
+    graph = attach_readouts(read_graph(model))
+    before = networks.fingerprint(graph)
+    changed = place_neurons(graph, *arguments, **options)
+    assert networks.fingerprint(graph) == before
+    inside = [n for n in changed.nodes if n.op in ("activation", "max_pool", "global_max_pool")]
+    assert all(_behind_readout(changed, node) for node in inside)
+    return changed
+
+
+def _behind_readout(graph, node):
+    return any(graph[n].op == "readout" or _behind_readout(graph, graph[n]) for n in node.inputs)
+
+
+def net(*parts, shape=(6, 6, 2)):
+    return keras.Sequential(
+        [keras.Input(shape), *parts, layers.Flatten(), layers.Dense(2, name="end")]
+    )
+
+
+def kinds(graph):
+    return {node.name: node["model"] for node in graph.of("neuron")}
+
+
+@pytest.mark.parametrize("model", ["binary", "signed", "burst", "signed_burst"])
+def test_every_activation_becomes_a_neuron_with_these_options(model):
+    graph = placed(networks.residual(), model, alpha=0.25, limit=3)
+    assert list(kinds(graph).values()) == [model] * 5
+    for node in graph.of("neuron"):
+        assert (node["alpha"], node["reset"]) == (0.25, "subtract")
+        assert node["limit"] == (3 if "burst" in model else 1)
+        assert node.arrays["threshold"].tolist() == 1.0
+    assert not graph.notes
+
+
+def test_depth_is_the_longest_way_from_the_input():
+    graph = placed(networks.residual())
+    assert {node.name: node["depth"] for node in graph.of("neuron")} == {
+        "stem": 0, "a1": 1, "a_out": 2, "b1": 3, "b_out": 4}  # fmt: skip
+    assert [node["depth"] for node in graph.of("readout")] == [5]
+    graph = placed(networks.several())
+    assert [node["depth"] for node in graph.of("readout")] == [1, 2]
+
+
+def test_a_relu_beside_a_max_pooling_takes_it_in_either_way_round():
+    graph = placed(networks.pools())
+    pools = {node.name: node["pool"] for node in graph.of("neuron")}
+    window = {"pool_size": (2, 2), "strides": (2, 2), "padding": "valid"}
+    whole = {"keepdims": False}
+    assert pools == {
+        "after": window, "relu2": window, "conv3": None, "alone": whole, "top": whole
+    }  # fmt: skip
+    assert graph["after"].shape == (4, 4, 3) and graph["relu2"].shape == (2, 2, 4)
+    assert graph["after"]["function"] == graph["relu2"]["function"] == "relu"
+    assert graph["after"].inputs == ("conv1",) and graph["relu2"].inputs == ("conv2",)
+
+
+def test_a_max_pooling_on_its_own_counts():
+    """`top` reads spikes, which only rise; `alone` reads a convolution, which may fall."""
+    graph = placed(networks.pools())
+    assert graph["top"]["function"] == graph["alone"]["function"] == "linear"
+    assert kinds(graph) == {"after": "binary", "relu2": "binary", "conv3": "binary",
+                            "alone": "signed", "top": "binary"}  # fmt: skip
+    assert [note.split(":")[0] for note in graph.notes] == ["alone"]
+
+
+def test_an_activation_that_others_read_is_not_merged():
+    x = keras.Input((4, 4, 2))
+    y = layers.ReLU(name="relu")(layers.Conv2D(2, 3, padding="same")(x))
+    z = layers.Flatten()(layers.MaxPooling2D(2, name="pool")(y))
+    model = keras.Model(x, layers.Dense(2)(layers.Concatenate()([z, layers.Flatten()(y)])))
+    graph = placed(model)
+    assert {n.name: n["pool"] is None for n in graph.of("neuron")} == {
+        "relu": True, "pool": False}  # fmt: skip
+
+
+def test_two_poolings_in_a_row():
+    graph = placed(net(layers.Conv2D(2, 1), layers.ReLU(name="relu"),
+                       layers.MaxPooling2D(2, name="p1"), layers.MaxPooling2D(3, name="p2")))  # fmt: skip
+    assert [(n.name, n["function"]) for n in graph.of("neuron")] == [
+        ("p1", "relu"), ("p2", "linear")]  # fmt: skip
+    assert graph["p2"].inputs == ("p1",)
+
+
+@pytest.mark.parametrize(
+    ("layer", "wanted"),
+    [
+        (layers.ReLU(), "binary"),
+        (layers.ReLU(6.0), "binary"),
+        (layers.Activation("relu6"), "binary"),
+        (layers.ReLU(negative_slope=0.1), "signed"),
+        (layers.ReLU(threshold=0.1), "signed"),
+        (layers.LeakyReLU(0.1), "signed"),
+        (layers.PReLU(), "signed"),
+        (layers.ELU(), "signed"),
+        (layers.Activation("sigmoid"), "signed"),
+        (layers.Activation("silu"), "signed"),
+    ],
+)
+def test_functions_whose_count_may_fall_take_signed_spikes(layer, wanted):
+    model = net(layers.Conv2D(2, 3), layer)
+    graph = placed(model)
+    assert list(kinds(graph).values()) == [wanted]
+    assert len(graph.notes) == (wanted == "signed")
+    assert list(kinds(placed(model, "burst")).values()) == [
+        "burst" if wanted == "binary" else "signed_burst"]  # fmt: skip
+    assert list(kinds(placed(model, "signed_burst")).values()) == ["signed_burst"]
+
+
+def test_relu6_is_a_relu_with_a_bound():
+    (node,) = placed(net(layers.Conv2D(2, 3), layers.Activation("relu6"))).of("neuron")
+    assert (node["function"], node["max_value"]) == ("relu", 6.0)
+
+
+def test_a_max_pooling_behind_signed_spikes_is_signed():
+    graph = placed(net(layers.Conv2D(2, 1), layers.LeakyReLU(0.1, name="leaky"),
+                       layers.Dropout(0.1), layers.MaxPooling2D(2, name="p1"),
+                       layers.AveragePooling2D(1), layers.MaxPooling2D(2, name="p2")))  # fmt: skip
+    assert set(kinds(graph).values()) == {"signed"}
+
+
+def test_a_max_pooling_of_the_input_is_signed():
+    graph = placed(net(layers.MaxPooling2D(2, name="pool")))
+    assert kinds(graph) == {"pool": "signed"}
+
+
+def test_refusals_come_all_at_once_with_names_and_advice():
+    x = keras.Input((4,))
+    y = layers.Dense(4, activation="relu", name="fine")(x)
+    a = layers.Multiply(name="product")([y, layers.Dense(4, name="gate")(y)])
+    b = layers.Maximum(name="larger")([y, a])
+    c = layers.Softmax(name="attention")(b)
+    model = keras.Model(x, layers.Dense(2)(c))
+    with pytest.raises(UnsupportedLayerError) as caught:
+        placed(model)
+    problems = caught.value.problems
+    assert [problem.split(":")[0] for problem in problems] == ["product", "larger", "attention"]
+    assert "3 layers cannot be converted" in str(caught.value)
+    assert all("replace it" in problem for problem in problems)
+
+
+def test_behind_a_read_out_nothing_is_refused():
+    graph = placed(net(layers.Conv2D(2, 3, activation="relu")))
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(4), layers.Softmax(),
+                              layers.Activation("tanh")])  # fmt: skip
+    assert len(graph.of("neuron")) == 1
+    assert not placed(model).of("neuron")
+
+
+def test_reset_to_zero_is_refused_where_it_is_not_defined():
+    model = net(layers.Conv2D(2, 3, name="c1"), layers.LeakyReLU(0.1, name="leaky"),
+                layers.Conv2D(2, 1, activation="relu", name="c2"),
+                layers.MaxPooling2D(2, name="pool"))  # fmt: skip
+    with pytest.raises(UnsupportedLayerError) as caught:
+        placed(model, reset="zero")
+    assert [problem.split(":")[0] for problem in caught.value.problems] == ["leaky", "pool"]
+    assert {n["reset"] for n in placed(networks.residual(), reset="zero").of("neuron")} == {"zero"}

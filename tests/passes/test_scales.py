@@ -1,0 +1,137 @@
+"""What one spike stands for, from hand-made statistics."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from spkeras.errors import OptionError
+from spkeras.frontend.walk import read_graph
+from spkeras.graph.stats import BINS, ActivationStats, bins
+from spkeras.passes.recipes import Options, neurons_of, prepare
+from spkeras.passes.scales import choose_scales, join_scales
+from tests import networks
+
+
+def stats_of(values):
+    """Statistics of values (n, channels), as calibration would give them."""
+    values = np.asarray(values, "float32")
+    channels = values.shape[1]
+    histogram = np.zeros((channels, BINS), "int64")
+    for channel in range(channels):
+        np.add.at(histogram[channel], bins(np.abs(values[:, channel])), 1)
+    return ActivationStats(np.abs(values).max(0), values.min(0), histogram, len(values))
+
+
+def graph_of(model):
+    options = Options()
+    return neurons_of(prepare(read_graph(model), options), options)
+
+
+def dense_net(channels=3, activation="relu"):
+    return graph_of(
+        keras.Sequential(
+            [
+                keras.Input((2,), name="x"),
+                layers.Dense(channels, name="hidden"),
+                layers.Activation(activation, name="act"),
+                layers.Dense(2, name="end"),
+            ]
+        )
+    )
+
+
+X = stats_of([[-3.0, 1.0]])
+
+
+def test_the_maximum_of_the_layer_or_of_each_channel():
+    stats = {"x": X, "act": stats_of([[0.5, 2.0, 1.0], [0.75, 0.0, 1.0]])}
+    graph = dense_net()
+    scales = choose_scales(graph, stats)
+    assert {name: scale.tolist() for name, scale in scales.items()} == {"x": 3.0, "act": 2.0}
+    per_channel = choose_scales(graph, stats, per_channel=True)
+    assert per_channel["act"].tolist() == [0.75, 2.0, 1.0]
+    assert per_channel["x"].tolist() == 3.0, "inputs have one scale"
+    assert all(scale.dtype == np.float32 for scale in per_channel.values())
+
+
+def test_a_percentile_leaves_outliers_out():
+    rng = np.random.default_rng(0)
+    values = rng.uniform(0, 1, (4000, 3)) * [1, 2, 4]
+    values[0] = 100
+    stats = {"x": X, "act": stats_of(values)}
+    found = choose_scales(dense_net(), stats, 99.0, per_channel=True)["act"]
+    np.testing.assert_allclose(found, np.percentile(values, 99, axis=0), rtol=1 / 32)
+    whole = choose_scales(dense_net(), stats, 99.0)["act"]
+    np.testing.assert_allclose(whole, np.percentile(values, 99), rtol=1 / 32)
+    assert choose_scales(dense_net(), stats, 100.0)["act"] == 100
+    assert choose_scales(dense_net(), stats, 99.0)["x"] == 3, "inputs keep their maximum"
+
+
+def test_a_channel_that_was_silent_takes_the_layers_largest_and_a_silent_layer_one():
+    stats = {"x": stats_of([[0.0, 0.0]]), "act": stats_of([[0.5, 0.0, 2.0]])}
+    scales = choose_scales(dense_net(), stats, per_channel=True)
+    assert scales["act"].tolist() == [0.5, 2.0, 2.0]
+    assert scales["x"].tolist() == 1.0
+    stats["act"] = stats_of([[0.0, 0.0, 0.0]])
+    assert choose_scales(dense_net(), stats, per_channel=True)["act"].tolist() == [1, 1, 1]
+    assert choose_scales(dense_net(), stats)["act"].tolist() == 1
+
+
+def test_a_channel_that_is_rarely_active_keeps_its_maximum():
+    """5 of 10,000 values are positive: the 99.9th percentile is 0 and says nothing."""
+    values = np.zeros((10000, 3))
+    values[:5] = 7.0
+    scales = choose_scales(dense_net(), {"x": X, "act": stats_of(values)}, 99.9, True)
+    assert scales["act"].tolist() == [7, 7, 7]
+
+
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_a_bounded_relu_never_exceeds_its_bound(per_channel):
+    stats = {"x": X, "act": stats_of([[4.0, 40.0, 6.5]])}
+    found = choose_scales(dense_net(activation="relu6"), stats, per_channel=per_channel)["act"]
+    assert found.tolist() == ([4, 6, 6] if per_channel else 6)
+
+
+@pytest.mark.parametrize("percentile", [0, -1, 100.1])
+def test_percentiles_out_of_range(percentile):
+    with pytest.raises(OptionError, match="percentile"):
+        choose_scales(dense_net(), {"x": X, "act": X}, percentile)
+
+
+def test_neurons_that_meet_in_an_addition_share_the_largest_scale():
+    """The stem reaches `a_add` by the identity; `a2` has weights of its own to take a unit."""
+    graph = graph_of(networks.residual())
+    own = {node.name: np.float32(i + 1) for i, node in enumerate(graph.of("neuron"))}
+    own["image"] = np.float32(9)
+    assert join_scales(graph, own) == own, "no two spike trains meet"
+    x = keras.Input((4, 4, 2), name="image")
+    y = layers.Conv2D(4, 1, activation="relu", name="first")(x)
+    a = layers.Conv2D(4, 1, activation="relu", name="left")(y)
+    b = layers.AveragePooling2D(1, name="pool")(layers.Conv2D(4, 1, activation="relu", name="right")(y))
+    c = layers.Add(name="two")([a, b])
+    d = layers.Conv2D(4, 1, activation="relu", name="third")(c)
+    e = layers.Add(name="three")([c, d])
+    graph = graph_of(keras.Model(x, layers.GlobalAveragePooling2D()(e)))
+    scales = {"image": 9.0, "first": 8.0, "left": 1.0, "right": 4.0, "third": 2.0}
+    scales = {name: np.float32(value) for name, value in scales.items()}
+    assert {n: float(s) for n, s in join_scales(graph, scales).items()} == {
+        "image": 9, "first": 8, "left": 4, "right": 4, "third": 4}  # fmt: skip
+
+
+def test_joined_scales_per_channel_and_mixed():
+    x = keras.Input((4,), name="x")
+    a = layers.Dense(3, activation="relu", name="a")(x)
+    b = layers.Dense(3, activation="relu", name="b")(x)
+    graph = graph_of(keras.Model(x, layers.Dense(2)(layers.Add()([a, b]))))
+    scales = {"x": np.float32(1), "a": np.float32([1, 5, 2]), "b": np.float32([4, 3, 2])}
+    joined = join_scales(graph, scales)
+    assert joined["a"].tolist() == joined["b"].tolist() == [4, 5, 2]
+    joined = join_scales(graph, {**scales, "b": np.float32(3)})
+    assert joined["a"].tolist() == [3, 5, 3]
+
+
+def test_a_concatenation_joins_nothing():
+    graph = graph_of(networks.concat())
+    scales = {n.name: np.float32(i + 1) for i, n in enumerate(graph.of("input", "neuron"))}
+    assert join_scales(graph, scales) == scales

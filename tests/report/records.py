@@ -1,0 +1,85 @@
+"""Records written by hand, with numbers that a reader can find again."""
+
+import numpy as np
+
+from spkeras.metrics import (
+    Activity,
+    Evaluation,
+    LayerActivity,
+    LayerCheck,
+    NeuronCheck,
+    OutputScore,
+    Verification,
+)
+
+STEPS = np.arange(1, 7)
+
+
+def classification(**changed):
+    values = {
+        "name": "probabilities",
+        "task": "classification",
+        "accuracy": np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6]),
+        "cnn_accuracy": 0.6125,
+        "agreement": np.array([0.15, 0.25, 0.35, 0.45, 0.55, 0.65]),
+        "error": None,
+        "cnn_error": None,
+        "deviation": np.array([6.0, 5.0, 4.0, 3.0, 2.0, 1.0]),
+        "cnn_spread": 2.5,
+    }
+    return OutputScore(**{**values, **changed})
+
+
+def regression():
+    return classification(
+        name="angle",
+        task="regression",
+        accuracy=None,
+        cnn_accuracy=None,
+        agreement=None,
+        error=np.array([0.6, 0.5, 0.4, 0.3, 0.2, 0.125]),
+        cnn_error=0.0625,
+    )
+
+
+def evaluation(*scores, **changed):
+    layers = (
+        LayerActivity("first[/bold]", 200, 1234.0, 6.17, 1.0283, 0.25, 56_789.0),
+        LayerActivity("<second>", 10, 20.0, 2.0, 0.3333, 0.0, 200.0),
+    )
+    values = {
+        "model": "net_snn",
+        "schedule": "clock_driven",
+        "timesteps": 6,
+        "latency": 6,
+        "settings": {"recipe": "ecc", "neuron": "binary", "weight_bits": None, "stagger": 2},
+        "samples": 40,
+        "steps": STEPS,
+        "scores": scores or (classification(),),
+        "activity": Activity(layers, 1254.0, 5.97, 56_989.0, 4_096, 2_500_000),
+        "layer_spikes": {
+            "first[/bold]": np.array([0, 200, 400, 800, 1000, 1234.0]),
+            "<second>": np.array([0, 0, 5, 10, 15, 20.0]),
+        },
+        "warnings": ("mind the <gap>",),
+        "seconds": 1.25,
+    }
+    return Evaluation(**{**values, **changed})
+
+
+def verification(**changed):
+    values = {
+        "model": "net_snn",
+        "schedule": "layer_synchronous",
+        "timesteps": 8,
+        "samples": 40,
+        "layers": (LayerCheck("conv", 1.5e-7, 3e-8),),
+        "neurons": (
+            NeuronCheck("relu", 0.98765, -0.00321, 0.04, 0.01, 0.03, 0.02, 0.75, 0.125, 0.5),
+        ),
+        "departs_first": None,
+        "faithful": True,
+        "decisions": {"folded": 1.0, "simulated": 0.925},
+        "output_error": {"folded": 2.5e-7, "simulated": 0.375},
+    }
+    return Verification(**{**values, **changed})

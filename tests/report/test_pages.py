@@ -1,0 +1,52 @@
+"""The plot draws the record; the page holds everything and needs nothing."""
+
+import base64
+import re
+
+import numpy as np
+
+from spkeras.report.html import page
+from spkeras.report.plot import accuracy_over_time
+from tests.report import records
+
+
+def test_plot_of_a_classification():
+    above, below = accuracy_over_time(records.evaluation()).axes
+    snn, cnn = above.get_lines()
+    np.testing.assert_array_equal(snn.get_xdata(), records.STEPS)
+    np.testing.assert_allclose(snn.get_ydata(), [10, 20, 30, 40, 50, 60])
+    np.testing.assert_allclose(cnn.get_ydata(), 61.25)
+    assert cnn.get_linestyle() == "--"
+    first, second = below.get_lines()
+    np.testing.assert_allclose(first.get_ydata(), [0, 1, 2, 4, 5, 6.17])
+    np.testing.assert_allclose(second.get_ydata(), [0, 0, 0.5, 1, 1.5, 2])
+    assert "clock-driven" in below.get_xlabel() and below.get_xscale() == "log"
+
+
+def test_plot_of_what_there_is():
+    cases = {
+        "accuracy [%]": records.classification(),
+        "same decision as the CNN [%]": records.classification(accuracy=None, cnn_accuracy=None),
+        "rms error": records.regression(),
+    }
+    for label, score in cases.items():
+        above, _ = accuracy_over_time(records.evaluation(score)).axes
+        assert above.get_ylabel() == label
+    above, _ = accuracy_over_time(records.evaluation(cases["rms error"])).axes
+    np.testing.assert_array_equal(above.get_lines()[0].get_ydata(), cases["rms error"].error)
+
+
+def test_page_holds_everything():
+    text = page(records.evaluation(records.classification(), records.regression()))
+    for cell in ("61.25 %", "40.00 %", "0.0625", "57.0 k", "2.50 M", "clock-driven", "T = 6"):
+        assert cell in text
+    assert text.count("<table>") == text.count("</table>") == 4
+    (picture,) = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
+    assert base64.b64decode(picture).startswith(b"\x89PNG")
+    assert "http" not in text and "<script" not in text
+
+
+def test_page_shows_names_as_they_are():
+    text = page(records.evaluation())
+    assert "&lt;second&gt;" in text and "<second>" not in text
+    assert "mind the &lt;gap&gt;" in text

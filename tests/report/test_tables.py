@@ -1,0 +1,120 @@
+"""Records become text that holds their numbers."""
+
+import numpy as np
+import pytest
+
+from spkeras.report import (
+    accuracy_tables,
+    findings,
+    layer_table,
+    operations,
+    summary,
+    to_text,
+    verification_tables,
+)
+from spkeras.report.numbers import count, percent, small
+from tests.report import records
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(0, "0"), (7, "7"), (999, "999"), (0.5, "0.50"), (12.34, "12.3"), (1000, "1.00 k"),
+     (12_345, "12.3 k"), (999_999, "1.00 M"), (2.5e9, "2.50 G"), (-1500, "-1.50 k"), (None, "")],
+)  # fmt: skip
+def test_count(number, text):
+    assert count(number) == text
+
+
+def test_percent_and_small():
+    assert (percent(0.98765), percent(None)) == ("98.77 %", "")
+    assert (small(1.23456e-7), small(None)) == ("1.23e-07", "")
+
+
+def test_accuracy_at_powers_of_two_and_at_the_end():
+    (table,) = accuracy_tables(records.evaluation())
+    assert [row[0] for row in table.rows] == ["1", "2", "4", "6"]
+    assert [row[1] for row in table.rows] == ["10.00 %", "20.00 %", "40.00 %", "60.00 %"]
+    assert [row[2] for row in table.rows] == ["15.00 %", "25.00 %", "45.00 %", "65.00 %"]
+    assert [row[3] for row in table.rows] == ["6", "5", "3", "1"]
+    assert [row[4] for row in table.rows] == ["0", "200", "810", "1.25 k"]
+    assert table.footer == ("CNN", "61.25 %", "100.00 %", "0", "")
+
+
+def test_one_table_per_output_and_errors_for_regression():
+    result = records.evaluation(records.classification(), records.regression())
+    first, second = accuracy_tables(result)
+    assert first.title.startswith("probabilities") and second.title.startswith("angle")
+    assert second.header[1] == "rms error" and "accuracy" not in second.header
+    assert second.rows[-1][1] == "0.125" and second.footer[1] == "0.0625"
+
+
+def test_without_labels_or_neurons():
+    score = records.classification(accuracy=None, cnn_accuracy=None)
+    (table,) = accuracy_tables(records.evaluation(score, layer_spikes={}))
+    assert table.header[1] == "same decision as CNN"
+    assert [row[-1] for row in table.rows] == ["0"] * 4
+
+
+def test_layers_and_operations():
+    table = layer_table(records.evaluation())
+    assert table.rows[0] == (
+        "first[/bold]", "200", "1.23 k", "6.17", "1.03", "25.00 %", "56.8 k"
+    )  # fmt: skip
+    assert table.footer[2] == "1.25 k" and table.footer[-1] == "57.0 k"
+    text = operations(records.evaluation())
+    assert "57.0 k synaptic" in text and "4.10 k multiply" in text and "2.50 M multiply" in text
+
+
+@pytest.mark.parametrize("schedule", ["clock_driven", "layer_synchronous"])
+def test_the_schedule_is_always_named(schedule):
+    words = schedule.replace("_", "-")
+    result = records.evaluation(schedule=schedule, latency=18)
+    texts = [summary(result), *(t.title for t in accuracy_tables(result))]
+    texts += [layer_table(result).title, verification_tables(records.verification())[1].title]
+    texts[-1] = texts[-1].replace("layer-synchronous", words)
+    assert all(words in text for text in texts)
+    assert "latency 18 steps" in texts[0]
+
+
+def test_summary_tells_settings_that_are_set():
+    text = summary(records.evaluation())
+    assert "40 samples" in text and "T = 6" in text and "stagger 2" in text
+    assert "weight_bits" not in text and "latency" not in text
+
+
+def test_verification():
+    layers, neurons, stages = verification_tables(records.verification())
+    assert layers.rows == (("conv", "1.5e-07", "3e-08"),)
+    assert neurons.rows[0][:4] == ("relu", "0.9877", "-0.0032", "0.0400")
+    assert neurons.rows[0][-3:] == ("75.00 %", "12.50 %", "50.00 %")
+    assert stages.rows[1] == ("simulated", "92.50 %", "0.375")
+
+
+def test_findings():
+    assert "equals the CNN" in findings(records.verification())[0]
+    assert "differs" in findings(records.verification(faithful=False))[0]
+    assert "none was compared" in findings(records.verification(layers=()))[0]
+    assert findings(records.verification(departs_first="relu"))[1].endswith(": relu.")
+
+
+def test_text_keeps_names_as_they_are_and_every_number():
+    result = records.evaluation()
+    tables = [*accuracy_tables(result), layer_table(result)]
+    text = to_text(tables)
+    for table in tables:
+        assert table.title in text
+        for cell in np.ravel(table.rows):
+            assert cell in text
+    assert "\x1b" not in text and "\x1b" in to_text(tables, colour=True)
+    assert all(line == line.rstrip() for line in text.splitlines())
+
+
+def test_text_fits_its_width():
+    text = to_text([layer_table(records.evaluation())], width=60)
+    assert max(map(len, text.splitlines())) <= 60
+
+
+def test_text_keeps_to_its_encoding():
+    text = to_text([layer_table(records.evaluation())], encoding="cp1252")
+    text.encode("cp1252")
+    assert "56.8 k" in text and "---" in text and "?" not in text

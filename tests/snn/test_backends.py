@@ -1,0 +1,100 @@
+"""The same spikes on every backend of Keras, for weights that float32 holds exactly."""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from tests import networks, oracle
+from tests.processes import python
+
+BACKENDS = ("tensorflow", "jax", "torch")
+STEPS = 8
+CASES = {
+    "residual": {"neuron": "binary"},
+    "pools": {"neuron": "signed_burst"},
+    "depthwise": {"neuron": "binary"},
+    "several": {"neuron": "binary", "coding": "bernoulli"},
+    "chain": {"neuron": "burst", "coding": "regular", "stagger": 2},
+}
+SCRIPT = """
+import sys
+import numpy as np
+import keras
+from spkeras.simulate import Simulation, Stream
+from spkeras.snn.spike_loop import build, configure, loop_of
+from tests import networks
+from tests.snn.test_backends import CASES, STEPS
+assert keras.backend.backend() == sys.argv[2]
+found = {}
+for net, options in CASES.items():
+    options = dict(options)
+    model = getattr(networks, net)()
+    graph = networks.spiking(model, neuron=options.pop("neuron"))
+    snn = build(graph, **{"timesteps": STEPS, "stagger": 0, **options})
+    x = networks.as_list(networks.samples(model, 5))
+    def keep(key, outputs):
+        for i, output in enumerate(networks.as_list(outputs)):
+            found[f"{net} {key} {i}"] = output
+    trace = Simulation(loop_of(snn)).run(
+        x, 3, lambda rows, index, outputs: keep(f"{rows.start} {index}", outputs)
+    )
+    for name, spikes in trace.spikes.items():
+        found[f"{net} spikes {name}"] = spikes
+    keep("predict", snn.predict(x if len(x) > 1 else x[0], batch_size=2, verbose=0))
+    configure(snn, schedule="layer_synchronous")
+    keep("synchronous", snn.predict(x if len(x) > 1 else x[0], batch_size=2, verbose=0))
+np.savez(sys.argv[1], **found)
+"""
+
+_RUNS = {}
+
+
+def run(backend, folder):
+    """What the script found on a backend, run once; skips where it is not installed."""
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    if backend not in _RUNS:
+        path = folder.mktemp("backends") / f"{backend}.npz"
+        python(SCRIPT, path, backend, KERAS_BACKEND=backend)
+        _RUNS[backend] = dict(np.load(path))
+    return _RUNS[backend]
+
+
+@pytest.fixture(scope="module")
+def wanted():
+    """Spikes summed over samples and steps, and outputs, by the oracle."""
+    found = {}
+    for net, options in CASES.items():
+        model = getattr(networks, net)()
+        graph = networks.spiking(model, neuron=options["neuron"])
+        x = networks.as_list(networks.samples(model, 5))
+        coding = options.get("coding", "constant")
+        table = np.random.default_rng(0).random(65536, dtype=np.float32)
+        clocked = oracle.clock_driven(graph, x, STEPS, options.get("stagger", 0), coding, table)
+        waiting = oracle.layer_synchronous(graph, x, STEPS, coding, table)
+        for name, train in clocked.spikes.items():
+            found[f"{net} spikes {name}"] = abs(train).sum((0, 1))
+        for i, output in enumerate(clocked.outputs[-1]):
+            found[f"{net} predict {i}"] = output
+            found[f"{net} synchronous {i}"] = waiting.outputs[i]
+    return found
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_spikes_and_answers_are_the_oracles(backend, wanted, tmp_path_factory):
+    found = run(backend, tmp_path_factory)
+    assert sum(value.sum() for key, value in wanted.items() if "spikes" in key) > 1000
+    for key, value in wanted.items():
+        np.testing.assert_array_equal(
+            found[key], value.astype(found[key].dtype), err_msg=f"{backend}: {key}"
+        )
+
+
+@pytest.mark.parametrize("backend", BACKENDS[1:])
+def test_every_step_is_that_of_the_first_backend(backend, tmp_path_factory):
+    first, other = (run(name, tmp_path_factory) for name in (BACKENDS[0], backend))
+    assert list(first) == list(other) and len(first) > 100
+    for key, value in first.items():
+        # Means over 3, 5, 6 or 7 steps are divided in float32.
+        np.testing.assert_allclose(other[key], value, rtol=3e-7, err_msg=f"{backend}: {key}")

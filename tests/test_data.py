@@ -1,0 +1,276 @@
+"""Data from files, folders and names; shapes and ranges; what is refused."""
+
+import sys
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from spkeras.data import Data, fit_inputs, read_data
+from spkeras.errors import DataError
+
+X, Y = np.arange(24.0).reshape(6, 4), np.arange(6)
+
+
+def save(folder, **arrays):
+    np.savez(folder / "d.npz", **arrays)
+    return str(folder / "d.npz")
+
+
+def model(*shapes, layers=(), dtype="float32"):
+    """What `fit_inputs` looks at in a Keras model."""
+    inputs = [
+        SimpleNamespace(shape=(None, *shape), dtype=dtype, name=f"in{i}")
+        for i, shape in enumerate(shapes)
+    ]
+    return SimpleNamespace(inputs=inputs, layers=[type(name, (), {})() for name in layers])
+
+
+# --- npz --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_npz_of_two_parts(tmp_path, part):
+    spec = save(tmp_path, x_train=X, y_train=Y, x_test=X[:2] + 1, y_test=Y[:2] + 1)
+    data = read_data(spec, part=part)
+    x, y = (X, Y) if part == "train" else (X[:2] + 1, Y[:2] + 1)
+    np.testing.assert_array_equal(data.x[0], x)
+    np.testing.assert_array_equal(data.y, y)
+    assert (data.name, data.notes, data.samples) == (spec, (), len(x))
+
+
+def test_npz_of_one_part(tmp_path):
+    assert read_data(save(tmp_path, x=X, y=Y), part="test").notes == ()
+    data = read_data(save(tmp_path, x_train=X, y_train=Y), part="test")
+    assert "no test part, the train part is used" in data.notes[0]
+    np.testing.assert_array_equal(data.y, Y)
+
+
+def test_npz_of_several_inputs_and_outputs(tmp_path):
+    data = read_data(save(tmp_path, x_0=X, x_1=X + 1, y_0=Y, y_1=Y + 1), part="test")
+    assert len(data.inputs) == len(data.x) == len(data.y) == 2
+    np.testing.assert_array_equal(data.x[1], X + 1)
+    assert read_data(save(tmp_path, x=X), part="test").y is None
+
+
+def test_samples_are_spread_evenly(tmp_path):
+    spec = save(tmp_path, x=X, y=Y)
+    assert read_data(spec, part="test", samples=3).y.tolist() == [0, 2, 4]
+    assert read_data(spec, part="test", samples=4).y.tolist() == [0, 1, 3, 4]
+    assert read_data(spec, part="test", samples=99).y.tolist() == list(range(6))
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": X, "y": Y[:5]}, "as many labels"),
+        ({"a": X}, "holds a; allowed: x_test"),
+        ({"x": X[:0]}, "holds no sample"),
+        ({"x": np.array(["a", "b"])}, "allowed: numbers"),
+        ({"x": np.float64(3)}, "single numbers"),
+        ({"x": np.array([None, {}], dtype=object)}, "cannot be read as .npz"),
+        ({"x_0": X, "x_1": X[:2]}, "as many labels and inputs"),
+        ({"x": X, "y": np.full(6, np.nan)}, "y holds NaN or infinity in 6 of 6"),
+        ({"x": np.where(X == 9, np.inf, X)}, r"in 1 of 6 samples \(first: sample 2\)"),
+    ],
+)
+def test_npz_refused(tmp_path, arrays, message):
+    with pytest.raises(DataError, match=message):
+        read_data(save(tmp_path, **arrays), part="test", samples=3)
+
+
+def test_files_that_are_no_npz(tmp_path):
+    np.save(tmp_path / "a.npy", X)
+    (tmp_path / "a.npy").rename(tmp_path / "array.npz")
+    (tmp_path / "text.npz").write_text("x = 1")
+    (tmp_path / "empty.npz").touch()
+    (tmp_path / "table.csv").write_text("1,2")
+    messages = {
+        "array.npz": "single array",
+        "text.npz": "cannot be read",
+        "empty.npz": "cannot be read",
+        "table.csv": "cannot read this kind",
+        "gone.npz": "no such file",
+    }
+    for name, message in messages.items():
+        with pytest.raises(DataError, match=message):
+            read_data(str(tmp_path / name), part="test")
+
+
+# --- names ------------------------------------------------------------------------------
+
+
+def test_digits_are_split_as_in_training():
+    from sklearn.datasets import load_digits
+
+    x, y = load_digits(return_X_y=True)
+    order = np.random.default_rng(0).permutation(len(y))
+    train, test = read_data("digits", part="train"), read_data("digits", part="test")
+    assert (train.samples, test.samples, test.x[0].shape) == (1297, 500, (500, 8, 8))
+    np.testing.assert_array_equal(train.y, y[order][:1297])
+    np.testing.assert_array_equal(test.x[0].reshape(500, 64), (x[order][1297:] / 16))
+    assert train.x[0].dtype == np.float32 and train.x[0].max() == 1
+
+
+def test_digits_without_scikit_learn(monkeypatch):
+    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
+    with pytest.raises(DataError, match="pip install scikit-learn"):
+        read_data("digits", part="test")
+
+
+def test_keras_set(monkeypatch):
+    import keras
+
+    parts = ((X, Y), (X[:2], Y[:2]))
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", lambda: parts)
+    assert read_data("mnist", part="train").samples == 6
+    assert read_data("mnist", part="test").samples == 2
+
+
+def test_keras_set_offline(monkeypatch):
+    import keras
+
+    def load_data():
+        raise Exception("URL fetch failure")  # as Keras does
+
+    monkeypatch.setattr(keras.datasets.mnist, "load_data", load_data)
+    with pytest.raises(DataError, match="could not fetch.*URL fetch failure.*Give an .npz"):
+        read_data("mnist", part="test")
+
+
+def test_unknown_name():
+    with pytest.raises(DataError, match="Did you mean 'cifar10'.*digits.*keras.datasets"):
+        read_data("cifar1O", part="test")
+
+
+# --- folders ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Four grey levels in two class folders: cat 10, 20; dog 30, 40."""
+    from PIL import Image
+
+    for index, name in enumerate(("cat/a.png", "cat/deep/b.png", "dog/a.PNG", "dog/b.png")):
+        path = tmp_path / "set" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (4, 2), (10 * (index + 1),) * 3).save(path)
+    (tmp_path / "set" / "dog" / "notes.txt").write_text("no image")
+    return tmp_path / "set"
+
+
+def test_folder_of_class_folders(images):
+    data = read_data(str(images), part="test", image_size=(2, 4, 3))
+    assert data.x[0].shape == (4, 2, 4, 3)
+    assert data.x[0][:, 0, 0, 0].tolist() == [10, 20, 30, 40]
+    assert data.y.tolist() == [0, 0, 1, 1]
+    grey = read_data(str(images), part="test", image_size=(3, 5, 1), samples=2)
+    assert grey.x[0].shape == (2, 3, 5, 1) and grey.y.tolist() == [0, 1]
+    np.testing.assert_allclose(grey.x[0][1], 30)
+
+
+def test_folder_of_parts(images, tmp_path):
+    (tmp_path / "both").mkdir()
+    images.rename(tmp_path / "both" / "train")
+    data = read_data(str(tmp_path / "both"), part="test", image_size=(2, 4))
+    assert data.samples == 4 and "no test part" in data.notes[0]
+    assert not read_data(str(tmp_path / "both"), part="train", image_size=(2, 4)).notes
+
+
+def test_resizing_is_that_of_keras(tmp_path):
+    import keras
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+    (tmp_path / "a").mkdir()
+    Image.fromarray(pixels).save(tmp_path / "a" / "a.png")
+    found = read_data(str(tmp_path), part="test", image_size=(4, 5)).x[0]
+    batches = keras.utils.image_dataset_from_directory(
+        tmp_path, image_size=(4, 5), shuffle=False, verbose=False
+    )
+    np.testing.assert_allclose(found, np.asarray(next(iter(batches))[0]), atol=1e-3)
+
+
+def test_folders_refused(images, tmp_path):
+    with pytest.raises(DataError, match="image_size=None"):
+        read_data(str(images), part="test")
+    with pytest.raises(DataError, match="wants 2"):
+        read_data(str(images), part="test", image_size=(2, 4, 2))
+    (images / "cat" / "a.png").write_text("no image")
+    with pytest.raises(DataError, match="a.png: cannot be read as an image"):
+        read_data(str(images), part="test", image_size=(2, 4))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match="no images in class folders"):
+        read_data(str(tmp_path / "empty"), part="test", image_size=(2, 4))
+
+
+# --- ranges -----------------------------------------------------------------------------
+
+
+def test_scale_mean_and_std(tmp_path):
+    spec = save(tmp_path, x=X.astype(np.uint8))
+    mean, std = [0.5, 1, 2, 3], [2, 2, 4, 4]
+    data = read_data(spec, part="test", scale=2, mean=mean, std=std)
+    np.testing.assert_allclose(data.x[0], (X / 2 - mean) / std)
+    np.testing.assert_allclose(read_data(spec, part="test", mean=[3]).x[0], X - 3)
+    assert read_data(spec, part="test").x[0].dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    "options", [{"scale": 0}, {"mean": [1, 2]}, {"std": [1, 1, 0, 1]}, {"mean": [np.nan]}]
+)
+def test_ranges_refused(tmp_path, options):
+    with pytest.raises(DataError, match=next(iter(options))):
+        read_data(save(tmp_path, x=X), part="test", **options)
+
+
+# --- fitting ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("have", "want"),
+    [
+        ((28, 28), (28, 28, 1)),
+        ((28, 28), (1, 28, 28)),
+        ((28, 28, 1), (28, 28)),
+        ((28, 28), (None, None, 1)),
+        ((4, 3, 2), (24,)),
+        ((5,), (5,)),
+    ],
+)
+def test_shapes_that_fit(have, want):
+    x = np.random.default_rng(0).random((3, *have))
+    (found,) = fit_inputs(Data((x,), None, "d"), model(want)).x
+    sizes = have if want == (None, None, 1) else want
+    assert found.shape[:3] == (3, *sizes)[:3] and found.size == x.size
+    np.testing.assert_array_equal(found.ravel(), x.ravel().astype("float32"))
+    assert found.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("have", "want", "hint"),
+    [
+        ((3, 8, 8), (8, 8, 3), r"channels first: x.transpose\(0, 2, 3, 1\)"),
+        ((8, 8, 3), (3, 8, 8), r"channels first: x.transpose\(0, 3, 1, 2\)"),
+        ((3072,), (32, 32, 3), "give samples of that shape"),
+        ((8, 9), (9, 8, 1), r"\(8, 9\).*'in0' wants \(9, 8, 1\)"),
+    ],
+)
+def test_shapes_that_do_not(have, want, hint):
+    with pytest.raises(DataError, match=hint):
+        fit_inputs(Data((np.zeros((2, *have)),), None, "d"), model(want))
+
+
+def test_number_of_inputs():
+    with pytest.raises(DataError, match="received 1 input, the model has 2 inputs"):
+        fit_inputs(Data((X,), None, "d"), model((4,), (4,)))
+
+
+def test_raw_pixels_are_noted_where_nothing_scales_them():
+    pixels = Data((np.full((2, 4), 200, np.uint8),), None, "d")
+    (note,) = fit_inputs(pixels, model((4,), layers=["InputLayer", "Conv2D"])).notes
+    assert "up to 200" in note and "--scale 255" in note
+    for layer in ("Rescaling", "SpikeLoop"):
+        assert not fit_inputs(pixels, model((4,), layers=["InputLayer", layer])).notes
+    small = Data((np.ones((2, 4), np.uint8),), None, "d")
+    assert not fit_inputs(small, model((4,), layers=["Conv2D"])).notes
