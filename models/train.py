@@ -106,7 +106,7 @@ def apply(chain, x):
 NETS = {
     "digits_cnn": (digits_cnn, 60, 64, 0.05, 1, False),
     "mnist_cnn": (mnist_cnn, 12, 128, 0.05, 2, False),
-    "cifar10_vgg16": (cifar10_vgg16, 40, 128, 0.1, 4, True),
+    "cifar10_vgg16": (cifar10_vgg16, 30, 128, 0.1, 4, True),
     "cifar10_resnet20": (cifar10_resnet20, 28, 128, 0.1, 4, True),
 }
 
@@ -114,11 +114,11 @@ NETS = {
 class Augmented(keras.utils.PyDataset):
     """Batches in a new order each epoch, shifted and (where it keeps the class) flipped."""
 
-    def __init__(self, x, y, batch_size, shift, flip, seed):
+    def __init__(self, x, y, batch_size, shift, flip, seed, cutout=0):
         super().__init__()
         padding = ((0, 0), (shift, shift), (shift, shift), (0, 0))
         self.padded, self.y, self.size = np.pad(x, padding), y, x.shape[1]
-        self.batch_size, self.shift, self.flip = batch_size, shift, flip
+        self.batch_size, self.shift, self.flip, self.cutout = batch_size, shift, flip, cutout
         self.rng = np.random.default_rng(seed)
         self.on_epoch_end()
 
@@ -140,6 +140,13 @@ class Augmented(keras.utils.PyDataset):
         if self.flip:
             mirrored = self.rng.random(len(chosen)) < 0.5
             x[mirrored] = x[mirrored, :, ::-1]
+        if self.cutout:
+            # A square of zeros anywhere in each image (DeVries & Taylor 2017).
+            for image, (top, left) in zip(
+                x, self.rng.integers(0, self.size, (len(chosen), 2)), strict=True
+            ):
+                half = self.cutout // 2
+                image[max(top - half, 0) : top + half, max(left - half, 0) : left + half] = 0
         return x.astype("float32"), self.y[chosen]
 
 
@@ -170,17 +177,22 @@ def prepare(x):
 @click.option("--data", required=True, help="Data set (see above).")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
 @click.option("--epochs", type=int, help="Instead of the net's own number.")
+@click.option("--rate", type=float, help="Peak learning rate, instead of the net's own.")
+@click.option("--start", type=click.Path(exists=True, path_type=Path), help="Go on from this net.")
+@click.option("--cutout", default=0, help="Side of a square that is blanked in each image.")
 @click.option("--seed", default=1, show_default=True)
 @click.option("--float32", is_flag=True, help="Instead of mixed bfloat16 (twice as slow).")
-def main(name, data, output, epochs, seed, float32):
+def main(name, data, output, epochs, rate, start, cutout, seed, float32):
     keras.utils.set_random_seed(seed)
-    build, own_epochs, batch_size, rate, shift, flip = NETS[name]
-    epochs = epochs or own_epochs
+    build, own_epochs, batch_size, own_rate, shift, flip = NETS[name]
+    epochs, rate = epochs or own_epochs, rate or own_rate
     (x, y), test = read(data)
-    batches = Augmented(x, y, batch_size, shift, flip, seed)
+    batches = Augmented(x, y, batch_size, shift, flip, seed, cutout)
     keras.mixed_precision.set_global_policy("float32" if float32 else "mixed_bfloat16")
     model = build()
     keras.mixed_precision.set_global_policy("float32")
+    if start:
+        model.set_weights(keras.models.load_model(start).get_weights())
     warmup, steps = 2 * len(batches), epochs * len(batches)
     schedule = keras.optimizers.schedules.CosineDecay(
         rate / 10, steps - warmup, warmup_target=rate, warmup_steps=warmup
@@ -196,6 +208,7 @@ def main(name, data, output, epochs, seed, float32):
     decisions = stored.predict(test[0], batch_size=500, verbose=0).argmax(-1)
     accuracy = (decisions == test[1]).mean()
     stored.save(output)
+    flags = {"epochs": epochs, "rate": rate, "cutout": cutout, "seed": seed}
     record = {
         "file": output.name,
         "data": Path(data).stem,
@@ -204,9 +217,9 @@ def main(name, data, output, epochs, seed, float32):
         "test_samples": len(test[1]),
         "parameters": stored.count_params(),
         "sha256": hashlib.sha256(output.read_bytes()).hexdigest(),
-        "command": f"python models/train.py {name} --data {Path(data).stem}",
-        "seed": seed,
-        "epochs": epochs,
+        "command": f"python models/train.py {name} --data {Path(data).stem} "
+        + " ".join(f"--{flag} {value}" for flag, value in flags.items() if value)
+        + (f" --start {start.name}" if start else ""),
         "precision": "float32" if float32 else "mixed_bfloat16",
         "versions": {
             "keras": keras.__version__,

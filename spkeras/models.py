@@ -20,7 +20,7 @@ import numpy as np
 
 from spkeras.errors import OptionError, SpkerasError
 from spkeras.facade import convert
-from spkeras.facade.samples import as_samples
+from spkeras.facade.samples import as_samples, batches
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph, Node
 from spkeras.passes.fold import WEIGHTED
@@ -29,7 +29,6 @@ from spkeras.passes.quantize import quantize_weights
 from spkeras.passes.recipes import Options, neurons_of, prepare
 from spkeras.passes.scales import join_scales
 from spkeras.rates import Rates, Stages
-from spkeras.simulate import equal_slices
 from spkeras.snn.spike_loop import build, loop_of
 
 # Arguments without effect: the original's default, and what stands in their place.
@@ -152,7 +151,7 @@ class cnn_to_snn:
             counts = counts if noneloss else [np.round(count) for count in counts]
             parts.append([_tally(c) for c in [*counts, *map(np.zeros_like, outputs)]])
             samples += len(outputs[0])
-        layers = [list(zip(*batches, strict=True)) for batches in zip(*parts, strict=True)]
+        layers = [list(zip(*layer, strict=True)) for layer in zip(*parts, strict=True)]
         largest = [max(maxima) for maxima, _, _ in layers]
         if mode:
             columns = (zip_longest(*found, fillvalue=0) for _, _, found in layers)
@@ -220,8 +219,7 @@ class cnn_to_snn:
     def _runs(self, x: Any, batch_size: int) -> Iterator[Rates]:
         loop = loop_of(self.model)
         samples, stages = as_samples(self._converted, x), Stages(loop)
-        for rows in equal_slices(len(samples[0]), batch_size):
-            batch = [array[rows] for array in samples]
+        for batch in batches(samples, batch_size):
             yield stages.rates("analogue" if self.noneloss else "count", batch)
 
 

@@ -58,11 +58,11 @@ def test_every_step_is_the_prediction_with_that_many_steps(net, settings):
     _, snn, x = case(net, **settings)
     outputs, _ = run(snn, x)
     assert list(outputs) == list(range(1, STEPS + 1))
-    for step in (1, 2, 3, 4, 7, STEPS):
+    for step in (1, 3, STEPS):
         spkeras.configure(snn, timesteps=step)
         for one, other in zip(outputs[step], predict(snn, x), strict=True):
-            # Powers of two divide without loss; means over 3 or 7 steps in float32.
-            np.testing.assert_allclose(one, other, rtol=0 if step in (1, 2, 4, 8) else 3e-7)
+            # The mean over 3 steps, say, is divided in float32.
+            np.testing.assert_allclose(one, other, rtol=3e-7)
     assert (outputs[2][0] != outputs[STEPS][0]).any()
 
 
@@ -165,7 +165,7 @@ def test_evaluate_scores_every_step_and_leaves_the_settings():
     assert result.timesteps == 16 and list(result.steps) == list(range(1, 17))
     assert loop_of(snn).timesteps == STEPS
     again = spkeras.evaluate(snn, x, labels)
-    accuracy = np.asarray(again.outputs[0].curve)
+    accuracy = again.scores[0].accuracy
     assert len(accuracy) == STEPS and accuracy[-1] == 1.0
     outputs, _ = run(snn, x)
     for step, value in enumerate(accuracy, 1):

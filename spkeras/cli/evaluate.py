@@ -17,6 +17,7 @@ from spkeras.errors import OptionError
 @options.data_options("test", None)
 @click.option("--timesteps", type=click.IntRange(min=1), help="T, instead of the network's own.")
 @options.simulation_options
+@click.option("--any-range", is_flag=True, help="Accept data far outside the calibrated range.")
 @options.json_option
 @click.option("--plot", type=click.Path(path_type=Path), help="Plot accuracy over T: .png, .svg.")
 @click.option("--report", type=click.Path(path_type=Path), help="One HTML page of it all.")
@@ -24,6 +25,7 @@ def command(
     snn: Path,
     data: options.DataChoice,
     batch_size: int,
+    any_range: bool,
     as_json: bool,
     plot: Path | None,
     report: Path | None,
@@ -41,6 +43,7 @@ def command(
             samples.inputs,
             samples.y,
             batch_size=batch_size,
+            any_range=any_range,
             progress=told,
             **options.given(**settings),
         )

@@ -50,7 +50,7 @@ def convert(
             of arrays for several inputs. 500 to 1,000 training samples do; all are used.
         recipe: "ecc", explicit current control (Wu et al. 2022).
         timesteps: T, counted from the first input. Changes later: `spkeras.configure`.
-        percentile: Share of a layer's activations below its scale, in %; default 99.9, the
+        percentile: Share of a layer's activations below its scale, in %; default 99.97, the
             paper's is 100 (the maximum).
         per_channel: One scale per channel (default) or per layer (the paper's).
         neuron: "binary", "signed", "burst" or "signed_burst"; see `spkeras.ops.neuron`.

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.facade.samples import as_samples
+from spkeras.facade.samples import as_samples, check_range
 from spkeras.graph import Graph
 from spkeras.metrics import Evaluation, Score, activity
 from spkeras.simulate import Simulation
@@ -27,6 +27,7 @@ def evaluate(
     y: Any = None,
     *,
     batch_size: int = 100,
+    any_range: bool = False,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Evaluation:
@@ -38,6 +39,7 @@ def evaluate(
         y: Labels (whole numbers or one-hot), real targets, or None; a list for several
             outputs.
         batch_size: Most samples at once; memory depends on it, not on T or the data.
+        any_range: Accept samples far outside the calibrated range, too.
         progress: Told (sample steps done, sample steps in all).
         settings: `timesteps`, `schedule`, `stagger`, `coding`, `seed` for this run instead of
             the network's own.
@@ -46,12 +48,15 @@ def evaluate(
         Accuracy (or error), agreement with the CNN, spikes and operations.
 
     Raises:
-        DataError: samples or targets do not fit.
+        DataError: samples or targets do not fit, or samples reach beyond twice the range the
+            network was calibrated on.
         OptionError: a setting out of its range.
     """
     loop = loop_of(snn)
     graph = loop.graph
     samples = as_samples(graph, x)
+    if not any_range:
+        check_range(graph, samples)
     with configured(loop, settings):
         simulation = Simulation(loop)
         steps = simulation.steps()

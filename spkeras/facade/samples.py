@@ -40,3 +40,25 @@ def as_samples(graph: Graph, data: Any) -> list[np.ndarray]:
 def batches(samples: list[np.ndarray], batch_size: int) -> Iterator[list[np.ndarray]]:
     for rows in equal_slices(len(samples[0]), batch_size):
         yield [array[rows].astype("float32") for array in samples]
+
+
+# How far samples may reach beyond the calibrated range before a run is refused: twice is no
+# matter of chance but of another scaling (0..255 for 0..1).
+RANGE_LIMIT = 2.0
+
+
+def check_range(graph: Graph, samples: list[np.ndarray]) -> None:
+    """Refuse samples that lie far outside the range a network was calibrated on.
+
+    Raises:
+        DataError: an input's largest magnitude exceeds twice the calibrated one.
+    """
+    for node, array in zip(graph.of("input"), samples, strict=True):
+        unit = float(node.arrays["unit"])
+        largest = float(np.abs(array).max()) if array.size else 0.0
+        if largest > RANGE_LIMIT * unit:
+            raise DataError(
+                f"data for {node.name}: reach {largest:.4g}, the network was calibrated on up to "
+                f"{unit:.4g}; scale them as in calibration (on the command line --scale "
+                f"{largest / unit:.4g}), or allow it with any_range=True (--any-range)"
+            )

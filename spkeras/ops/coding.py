@@ -49,7 +49,9 @@ def bernoulli(x: Any, time: Any, table: Any) -> Any:
     """
     shape = x.shape[1:]
     elements = (np.arange(np.prod(shape), dtype="int64") * _ELEMENT_STRIDE % _DRAWS).astype("int32")
-    index = (elements + ops.cast(time, "int32") % _DRAWS * _STEP_STRIDE) % _DRAWS
+    offset = ops.cast(time, "int32") % _DRAWS * _STEP_STRIDE
+    # PyTorch adds no NumPy array to a tensor.
+    index = (ops.convert_to_tensor(elements) + offset) % _DRAWS
     uniform = ops.reshape(ops.take(table, index), (1, *shape))
     return ops.sign(x) * ops.cast(uniform < ops.abs(x), x.dtype)
 

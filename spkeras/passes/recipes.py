@@ -34,7 +34,7 @@ class Options:
     """
 
     recipe: str = "ecc"
-    percentile: float = 99.9
+    percentile: float = 99.97
     per_channel: bool = True
     neuron: str = "binary"
     limit: int = 4

@@ -21,7 +21,7 @@ SCRIPT = """
 import sys
 import numpy as np
 import keras
-from spkeras.simulate import Simulation, Stream
+from spkeras.simulate import Simulation
 from spkeras.snn.spike_loop import build, configure, loop_of
 from tests import networks
 from tests.snn.test_backends import CASES, STEPS
@@ -35,15 +35,15 @@ for net, options in CASES.items():
     x = networks.as_list(networks.samples(model, 5))
     def keep(key, outputs):
         for i, output in enumerate(networks.as_list(outputs)):
-            found[f"{net} {key} {i}"] = output
+            found[f"{net} {key} {i}"] = keras.ops.convert_to_numpy(output)
     trace = Simulation(loop_of(snn)).run(
-        x, 3, lambda rows, index, outputs: keep(f"{rows.start} {index}", outputs)
+        x, 5, lambda rows, index, outputs: keep(f"step {index}", outputs)
     )
     for name, spikes in trace.spikes.items():
         found[f"{net} spikes {name}"] = spikes
-    keep("predict", snn.predict(x if len(x) > 1 else x[0], batch_size=2, verbose=0))
+    keep("predict", snn.predict(x if len(x) > 1 else x[0], verbose=0))
     configure(snn, schedule="layer_synchronous")
-    keep("synchronous", snn.predict(x if len(x) > 1 else x[0], batch_size=2, verbose=0))
+    keep("synchronous", snn(x if len(x) > 1 else x[0]))
 np.savez(sys.argv[1], **found)
 """
 
@@ -94,7 +94,7 @@ def test_spikes_and_answers_are_the_oracles(backend, wanted, tmp_path_factory):
 @pytest.mark.parametrize("backend", BACKENDS[1:])
 def test_every_step_is_that_of_the_first_backend(backend, tmp_path_factory):
     first, other = (run(name, tmp_path_factory) for name in (BACKENDS[0], backend))
-    assert list(first) == list(other) and len(first) > 100
+    assert list(first) == list(other) and len(first) > 60
     for key, value in first.items():
         # Means over 3, 5, 6 or 7 steps are divided in float32.
         np.testing.assert_allclose(other[key], value, rtol=3e-7, err_msg=f"{backend}: {key}")

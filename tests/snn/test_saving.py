@@ -28,10 +28,11 @@ for path in sys.argv[3:]:
     snn = keras.models.load_model(path)
     x = [given[k] for k in sorted(given) if k.startswith(net)]
     x = x if len(x) > 1 else x[0]
-    for batch in (7, 2):
-        found = snn.predict(x, batch_size=batch, verbose=0)
-        for i, answer in enumerate(found if isinstance(found, list) else [found]):
-            answers[f"{{path}} {{batch}} {{i}}"] = answer
+    found = snn.predict(x, batch_size=2, verbose=0)
+    for i, answer in enumerate(found if isinstance(found, list) else [found]):
+        answers[f"{{path}} {{i}}"] = answer
+    if len(sys.argv) == 4:
+        continue
     spkeras.configure(snn, timesteps=4)
     found = snn.predict(x, verbose=0)
     for i, answer in enumerate(found if isinstance(found, list) else [found]):
@@ -67,11 +68,12 @@ def test_reloaded_in_a_fresh_process(saved, imports):
     folder, made = saved
     files = [folder / f"{net}.{ending}" for net in CASES for ending in ("h5", "keras")]
     if imports.startswith("import keras"):
-        files = files[:2]
+        files = files[:1]
     found = folder / "found.npz"
     python(LOAD.format(imports=imports), folder / "inputs.npz", found, *files)
     answers = np.load(found)
-    assert len(answers) == 3 * sum(len(made[f.stem][0].outputs) for f in files)
+    times = 2 if len(files) > 1 else 1
+    assert len(answers) == times * sum(len(made[f.stem][0].outputs) for f in files)
     for path in files:
         snn, x = made[path.stem]
         wanted = networks.as_list(snn.predict(x, verbose=0))
@@ -79,10 +81,10 @@ def test_reloaded_in_a_fresh_process(saved, imports):
         shorter = networks.as_list(snn.predict(x, verbose=0))
         spkeras.configure(snn, timesteps=CASES[path.stem]["timesteps"])
         for i, answer in enumerate(wanted):
-            np.testing.assert_array_equal(answers[f"{path} 7 {i}"], answer)
-            np.testing.assert_array_equal(answers[f"{path} 2 {i}"], answer)
-            np.testing.assert_array_equal(answers[f"{path} T4 {i}"], shorter[i])
+            np.testing.assert_array_equal(answers[f"{path} {i}"], answer)
             assert (answer != shorter[i]).any()
+            if times == 2:
+                np.testing.assert_array_equal(answers[f"{path} T4 {i}"], shorter[i])
 
 
 @pytest.mark.parametrize("ending", ["h5", "keras"])

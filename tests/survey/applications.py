@@ -92,12 +92,13 @@ def survey(name: str) -> Record:
         refused = bool(record["obstacles"])
         return {**record, **({"converts": False} if refused else {"skipped": limit})}
     images = np.random.default_rng(SEED).uniform(0, 1, (IMAGES, SIZE, SIZE, 3)).astype("float32")
-    settle(model, images)
-    start = time.perf_counter()
     try:
-        graph = prepare(read_graph(model), Options())
+        read_graph(model)
     except SpkerasError:
         return {**record, "converts": False}
+    settle(model, images)
+    start = time.perf_counter()
+    graph = prepare(read_graph(model), Options())
     record["seconds"] = time.perf_counter() - start
     record["error"], record["rounding"] = errors(name, model, graph, images[:COMPARED])
     try:
