@@ -200,7 +200,7 @@ class cnn_to_snn:
 
     def _neuron(self, node: Node) -> Node:
         threshold = np.asarray(node.arrays["threshold"] * self.scaling_factor, np.float32)
-        node = node.with_arrays(threshold=threshold).with_attributes(alpha=self.thresholding)
+        node = node.with_arrays(threshold=threshold).with_attributes(rounding=self.thresholding)
         if not self.spike_ext:
             return node
         # Only the upper clip moves, to T + ext spikes: currents flow for T steps alone.

@@ -138,7 +138,7 @@ def _response(node):
     """(sum, steps) to the sum it stands for, of one neuron node."""
     a = dict(node.attributes)
     function = a["function"]
-    skip = ("model", "reset", "alpha", "limit", "depth", "pool", "function")
+    skip = ("model", "reset", "rounding", "limit", "depth", "pool", "function")
     numbers = {key: value for key, value in a.items() if key not in skip}
 
     def respond(total, steps):
@@ -162,9 +162,9 @@ def _spike(node, currents):
     a = node.attributes
     simple = a["model"] == "binary" and a["pool"] is None and a["function"] == "relu"
     if simple and a["max_value"] is None and not (a["negative_slope"] or a["threshold"]):
-        return integrate_fire(currents, threshold, a["alpha"], a["reset"])[0]
+        return integrate_fire(currents, threshold, a["rounding"], a["reset"])[0]
     low = -a["limit"] if "signed" in a["model"] else 0
-    return tracking(currents, threshold, a["alpha"], low, a["limit"], _response(node))
+    return tracking(currents, threshold, a["rounding"], low, a["limit"], _response(node))
 
 
 def units(graph, inputs):
@@ -235,7 +235,7 @@ def layer_synchronous(graph, inputs, steps, coding="constant", table=None):
             total = _response(node)(before[0], steps)
             threshold = np.asarray(node.arrays["threshold"], "float64")
             low = -a["limit"] if "signed" in a["model"] else 0
-            spikes[node.name] = fire_after(total, steps, threshold, a["alpha"], low, a["limit"])
+            spikes[node.name] = fire_after(total, steps, threshold, a["rounding"], low, a["limit"])
             sums[node.name] = spikes[node.name]
         elif node.op == "readout":
             answers[node.name] = before[0] / steps

@@ -149,7 +149,7 @@ def test_the_scales_of_a_converted_network_are_its_maxima():
     kernels = [layer for layer in model.layers if layer.name in ("relu1", "conv2")]
     watched = keras.Model(model.inputs[0], [layer.output for layer in kernels])
     maxima += [np.asarray(output).max() for output in watched(x)]
-    (conv1, conv2) = (graph[name].arrays["bias"] for name in ("conv1", "conv2:linear"))
+    conv1, conv2 = (graph[name].arrays["bias"] for name in ("conv1", "conv2:linear"))
     own = [layer.get_weights()[1] for layer in (model.layers[0], model.get_layer("conv2"))]
     assert graph.of("input")[0].arrays["unit"] == maxima[0]
     np.testing.assert_allclose(conv1 * maxima[1], own[0], rtol=1e-6)

@@ -14,9 +14,7 @@ HEAVY = ("keras", "tensorflow", "jax", "torch", "h5py", "numpy", "rich", "click"
 
 
 def test_importing_loads_nothing_heavy():
-    loaded = json.loads(
-        python("import sys, json, spkeras; print(json.dumps(sorted(sys.modules)))")
-    )
+    loaded = json.loads(python("import sys, json, spkeras; print(json.dumps(sorted(sys.modules)))"))
     assert "spkeras" in loaded
     assert not [name for name in HEAVY if name in loaded]
 
@@ -51,7 +49,7 @@ def test_no_public_name_is_a_module_too():
 
 def test_unknown_names_are_refused_as_usual():
     with pytest.raises(AttributeError, match="spkeras.*no_such_name"):
-        spkeras.no_such_name
+        spkeras.no_such_name  # noqa: B018
 
 
 def test_inspect_gives_a_verdict_per_layer():

@@ -7,9 +7,7 @@ from keras import layers as L
 
 import spkeras
 from spkeras.errors import OptionError, SpkerasError
-from spkeras.metrics import activity
 from spkeras.models import cnn_to_snn
-from spkeras.simulate import Simulation
 from spkeras.snn.spike_loop import loop_of
 
 QUIET = {"verbose": 0}
@@ -78,6 +76,12 @@ def snn(chain, x):
     return cnn_to_snn()(chain, x)
 
 
+def converted(cnn, x, **options):
+    """The package's own network with the original's choices."""
+    original = {"schedule": "layer_synchronous", "percentile": 100, "per_channel": False}
+    return spkeras.convert(cnn, x, **original, **options)
+
+
 def one_hot(cnn, x):
     """What the CNN says, wrong for every third sample."""
     labels = cnn.predict(x, verbose=0).argmax(1)
@@ -87,10 +91,9 @@ def one_hot(cnn, x):
 
 def spikes_by_loop(snn, x, timesteps):
     """Spikes per sample of each layer, from the package's own simulation."""
-    loop = loop_of(snn)
-    trace = Simulation(loop).run([x], 50, lambda *told: None)
-    assert trace.timesteps == timesteps
-    return [layer.spikes for layer in activity(loop.graph, trace).layers]
+    result = spkeras.evaluate(snn, x)
+    assert result.timesteps == timesteps
+    return [layer.spikes for layer in result.activity.layers]
 
 
 def test_readme_example(cnn, x):
@@ -114,24 +117,18 @@ def test_it_is_the_layer_synchronous_network(cnn, x, timesteps):
     y = one_hot(cnn, x)
     facade = cnn_to_snn()(cnn, x)
     _, accuracy = facade.evaluate(x, y, timesteps=timesteps, **QUIET)
-    plain = spkeras.convert(cnn, x, percentile=100, per_channel=False)
-    settings = {"schedule": "layer_synchronous", "timesteps": timesteps}
-    result = spkeras.evaluate(plain, x, y, **settings)
+    plain = converted(cnn, x, timesteps=timesteps)
+    result = spkeras.evaluate(plain, x, y)
     assert accuracy == pytest.approx(result.accuracy[-1], abs=1e-6)
     _, spikes = facade.SpikeCounter(x, timesteps=timesteps)
     wanted = [np.ceil(layer.spikes) for layer in result.activity.layers]
     assert spikes == [*wanted, 0.0]
-    spkeras.configure(plain, **settings)
-    same = np.array_equal(facade.model.predict(x, verbose=0), plain.predict(x, verbose=0))
-    assert same
+    assert np.array_equal(facade.model.predict(x, **QUIET), plain.predict(x, **QUIET))
 
 
 def test_thresholding_is_alpha(chain, snn, x):
     snn.evaluate(x, one_hot(chain, x), timesteps=8, thresholding=0.0, **QUIET)
-    plain = spkeras.convert(
-        chain, x, timesteps=8, schedule="layer_synchronous", percentile=100, per_channel=False,
-        alpha=0.0,
-    )  # fmt: skip
+    plain = converted(chain, x, timesteps=8, alpha=0.0)
     given, wanted = (model.predict(x, verbose=0) for model in (snn.model, plain))
     assert np.array_equal(given, wanted)
     rounded = cnn_to_snn(timesteps=8)(chain, x).model.predict(x, verbose=0)
@@ -143,10 +140,7 @@ def test_signed_bit_is_weight_bits(chain, x):
     exact = cnn_to_snn()(chain, x).SpikeCounter(x, timesteps=64)[1]
     coarse = cnn_to_snn(signed_bit=9)(chain, x)
     assert coarse.SpikeCounter(x, timesteps=64)[1][:-1] == pytest.approx(exact[:-1], rel=0.03)
-    plain = spkeras.convert(
-        chain, x, timesteps=64, schedule="layer_synchronous", percentile=100, per_channel=False,
-        weight_bits=9,
-    )  # fmt: skip
+    plain = converted(chain, x, timesteps=64, weight_bits=9)
     given, wanted = (model.predict(x, verbose=0) for model in (coarse.model, plain))
     assert np.array_equal(given, wanted)
 
@@ -180,6 +174,7 @@ def test_counts_and_numbers_are_aligned(snn, x):
     largest, histograms = snn.SpikeCounter(x, timesteps=16, mode=1)
     _, spikes = snn.SpikeCounter(x, timesteps=16)
     by_loop = spikes_by_loop(snn.model, x, 16)
+    assert len(histograms) == len(spikes) == len(largest) == len(neurons)
     for index, histogram in enumerate(histograms):
         assert sum(histogram) == neurons[index] * len(x)
         assert len(histogram) == largest[index] + 1 and histogram[-1] > 0
@@ -192,11 +187,9 @@ def test_samples_beyond_the_last_hundred_count(chain, x):
     """The original dropped what did not fill a batch of 100."""
     last = x.copy()
     last[-1] *= 3
-    scales = [
-        [layer.arrays["unit"] for layer in loop_of(cnn_to_snn()(chain, data).model).graph.of("input")]
-        for data in (x, last)
-    ]  # fmt: skip
-    assert scales[1][0] > 2.5 * scales[0][0]
+    graphs = [loop_of(cnn_to_snn()(chain, data).model).graph for data in (x, last)]
+    scales = [graph.of("input")[0].arrays["unit"] for graph in graphs]
+    assert scales[1] > 2.5 * scales[0]
     few = cnn_to_snn()(chain, x[:20])
     assert few.SpikeCounter(x[:20], timesteps=16)[1][0] > 0
 
@@ -260,10 +253,8 @@ def test_spike_ext_moves_the_upper_clip_alone(chain, x):
 
 
 def test_scaling_factor_scales_thresholds(snn, x):
-    once, twice = (
-        snn.SpikeCounter(x, timesteps=512, scaling_factor=factor)[1] for factor in (1, 2)
-    )
-    assert twice[0] == pytest.approx(once[0] / 2, rel=0.02)
+    counts = [snn.SpikeCounter(x, timesteps=512, scaling_factor=factor)[1] for factor in (1, 2)]
+    assert counts[1][0] == pytest.approx(counts[0][0] / 2, rel=0.02)
 
 
 def test_fix_is_the_number_of_input_spikes(snn, chain, x):

@@ -152,8 +152,10 @@ def test_inputs_beyond_the_calibrated_range_are_measured_and_told():
     loud = run(snn, np.concatenate([0.5 + 0 * x, 2.0 + 0 * x]))[1]
     assert (loud.range_exceeded, loud.inputs_beyond) == (0.5, 2)
     assert not spkeras.evaluate(snn, x).warnings
-    (warning,) = spkeras.evaluate(snn, 255 * x).warnings
-    assert "times the range" in warning and "scaled" in warning
+    with pytest.raises(DataError, match="reach 255.*calibrated on up to 1"):
+        spkeras.evaluate(snn, 255 * x)
+    (warning,) = spkeras.evaluate(snn, 255 * x, any_range=True).warnings
+    assert "255 times the range" in warning and "scaled" in warning
     (warning,) = spkeras.evaluate(snn, x / 255).warnings
     assert "reach only" in warning
 

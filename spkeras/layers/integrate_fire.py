@@ -57,9 +57,10 @@ class IntegrateFire(keras.layers.Layer):
 
     Example:
         >>> layer = IntegrateFire(current_shape=(1,))
-        >>> z, v = np.full((1, 1), 0.5, "float32"), layer.get_initial_state(1)
-        >>> [float(s[0, 0]) for s, *v in [layer([z, *v, np.zeros(2, "float32")])]]
-        [1.0]
+        >>> z, clock = ops.full((1, 1), 0.5), ops.zeros(2)
+        >>> spikes, v = layer([z, *layer.get_initial_state(1), clock])
+        >>> float(spikes[0, 0]), float(v[0, 0])
+        (1.0, 0.0)
     """
 
     def __init__(

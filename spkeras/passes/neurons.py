@@ -146,7 +146,7 @@ def _as_neuron(node: Node, pool: Mapping[str, Any] | None, inputs: tuple[str, ..
     if function == "relu6":
         function, numbers = "relu", {"max_value": 6.0, "negative_slope": 0.0, "threshold": 0.0}
     attributes = {
-        "model": "binary", "reset": "subtract", "alpha": 0.5, "limit": 1, "depth": 0,
+        "model": "binary", "reset": "subtract", "rounding": 0.5, "limit": 1, "depth": 0,
         "pool": pool, "function": function, **numbers,
     }  # fmt: skip
     arrays = {"threshold": np.ones((), np.float32), **node.arrays}
@@ -185,4 +185,4 @@ def _neuron(node: Node, model: str, reset: str, alpha: float, limit: int, depth:
     if node.op != "neuron":
         pool = _window(node) if node.op in _POOLS else None
         node = _as_neuron(node, pool, node.inputs)
-    return node.with_attributes(model=model, reset=reset, alpha=alpha, limit=limit, depth=depth)
+    return node.with_attributes(model=model, reset=reset, rounding=alpha, limit=limit, depth=depth)

@@ -60,7 +60,7 @@ class Network:
         return IntegrateFire(
             node["model"],
             node["reset"],
-            node["alpha"],
+            node["rounding"],
             node["limit"],
             node["depth"],
             node["function"],

@@ -152,7 +152,7 @@ def _global_pool(reduce: Callable[..., Any]) -> Callable[[Node], layers.Layer]:
 
 
 def _function(node: Node, function: Callable[..., Any]) -> layers.Layer:
-    return _Function(function, node.shape, node.name)
+    return _Function(function, node.shape, keras_name(node.name))
 
 
 def _resize(stem: str) -> Callable[[Node], layers.Layer]:
@@ -251,7 +251,7 @@ def load_arrays(layer: layers.Layer, node: Node) -> None:
 def read_arrays(layer: layers.Layer, node: Node) -> dict[str, Any]:
     """The node's arrays as the layer's weights have them now."""
     return {
-        name: ops.convert_to_numpy(_variable(layer, name).value).reshape(array.shape)
+        name: ops.convert_to_numpy(_variable(layer, name)).reshape(array.shape)
         for name, array in node.arrays.items()
     }
 

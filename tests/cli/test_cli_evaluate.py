@@ -48,8 +48,11 @@ def test_settings_of_the_run(run, snn, data):
 
 
 def test_warnings_go_to_stderr(run, snn, data):
-    result = run("evaluate", snn, "--data", data, "--scale", 0.1, "--json")
-    assert "warning: the data reach" in result.stderr
+    words = ("--data", data, "--scale", 0.1, "--json")
+    refused = run("evaluate", snn, *words)
+    assert refused.exit_code == 1 and not refused.stdout and "--scale 10" in refused.stderr
+    result = run("evaluate", snn, *words, "--any-range")
+    assert result.exit_code == 0 and "warning: the data reach" in result.stderr
     assert json.loads(result.stdout)["warnings"]
 
 

@@ -122,4 +122,5 @@ def test_progress_in_a_terminal_only_and_only_when_it_takes_long(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     assert shown(Terminal(), 0)
     assert not shown(Terminal(), 60)
+    monkeypatch.setenv("FORCE_COLOR", "1")  # makes rich draw bars anywhere
     assert not shown(io.StringIO(), 0)

@@ -40,7 +40,7 @@ def test_every_activation_becomes_a_neuron_with_these_options(model):
     graph = placed(networks.residual(), model, alpha=0.25, limit=3)
     assert list(kinds(graph).values()) == [model] * 5
     for node in graph.of("neuron"):
-        assert (node["alpha"], node["reset"]) == (0.25, "subtract")
+        assert (node["rounding"], node["reset"]) == (0.25, "subtract")
         assert node["limit"] == (3 if "burst" in model else 1)
         assert node.arrays["threshold"].tolist() == 1.0
     assert not graph.notes
@@ -168,3 +168,12 @@ def test_reset_to_zero_is_refused_where_it_is_not_defined():
         placed(model, reset="zero")
     assert [problem.split(":")[0] for problem in caught.value.problems] == ["leaky", "pool"]
     assert {n["reset"] for n in placed(networks.residual(), reset="zero").of("neuron")} == {"zero"}
+
+
+def test_an_activation_keeps_its_own_alpha():
+    """ELU's alpha and the share given in advance are different numbers of one node."""
+    x = inputs = keras.Input((4, 4, 1))
+    x = keras.layers.ELU(alpha=0.7)(keras.layers.Conv2D(2, 3)(x))
+    model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
+    (node,) = placed(model, "signed", alpha=0.25).of("neuron")
+    assert (node["alpha"], node["rounding"]) == (pytest.approx(0.7), 0.25)

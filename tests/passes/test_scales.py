@@ -108,7 +108,9 @@ def test_neurons_that_meet_in_an_addition_share_the_largest_scale():
     x = keras.Input((4, 4, 2), name="image")
     y = layers.Conv2D(4, 1, activation="relu", name="first")(x)
     a = layers.Conv2D(4, 1, activation="relu", name="left")(y)
-    b = layers.AveragePooling2D(1, name="pool")(layers.Conv2D(4, 1, activation="relu", name="right")(y))
+    b = layers.AveragePooling2D(1, name="pool")(
+        layers.Conv2D(4, 1, activation="relu", name="right")(y)
+    )
     c = layers.Add(name="two")([a, b])
     d = layers.Conv2D(4, 1, activation="relu", name="third")(c)
     e = layers.Add(name="three")([c, d])

@@ -59,6 +59,7 @@ def saved(tmp_path_factory):
     return folder, made
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "imports", ["import spkeras, keras", "import keras, spkeras"], ids=["spkeras", "keras"]
 )

@@ -1,0 +1,40 @@
+"""Real models of other people's: the folded graph is the CNN, and the spiking network follows."""
+
+import numpy as np
+import pytest
+
+import spkeras
+
+MODELS = {
+    "mlperftiny_resnet8_cifar10.h5": {},
+    "mlperftiny_vww96_mobilenet.h5": {},
+    "mlperftiny_str_ww.h5": {},
+    "sairajgupta_cifar10.keras": {},
+    "marabou_cnn_max_mnist2.h5": {},
+    "moonflower_mnist_keras.keras": {},
+    "oarriaga_fer2013_miniXception.hdf5": {},
+    "naokishibuya_steering_keras1.h5": {"replace": {"lambda_1": "rescaling:127.5,-1"}},
+    "dl4j_cnn_tf_keras1.h5": {},
+    "pplonski_keras1_mnist_weights.h5": {"architecture": "pplonski_keras1_mnist_weights.arch.json"},
+    "dl4j_wgan_disc.h5": {},
+    "stm32_yamnet256_nested.h5": {},
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_folded_graph_is_the_cnn_and_counts_follow_it(name, data_root):
+    folder = data_root.parent / "foreign_models"
+    if not folder.is_dir():
+        pytest.skip(f"no {folder}")
+    options = dict(MODELS[name])
+    if "architecture" in options:
+        options["architecture"] = folder / options["architecture"]
+    cnn = spkeras.load_model(folder / name, **options)
+    with np.load(folder / f"{name.rsplit('.', 1)[0]}.ref.npz") as file:
+        x = file["x"]
+    snn = spkeras.convert(cnn, x, percentile=100, schedule="layer_synchronous", timesteps=16)
+    coarse = spkeras.verify(cnn, snn, x)
+    fine = spkeras.verify(cnn, snn, x, timesteps=4096)
+    assert coarse.layers and max(layer.relative for layer in coarse.layers) < 1e-5
+    assert coarse.output_error["folded"] <= 1e-5 * np.abs(cnn.predict(x, verbose=0)).max() + 1e-4
+    assert fine.output_error["quantized"] < 0.1 * coarse.output_error["quantized"]
