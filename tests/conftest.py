@@ -1,4 +1,4 @@
-"""What all tests share: settings, data, and small networks whose arithmetic is exact."""
+"""What all tests share: settings and data. Small exact networks are in `tests.networks`."""
 
 import os
 import warnings
@@ -38,12 +38,3 @@ def _our_warnings_are_errors():
         warnings.filterwarnings("error", module=r"spkeras(\.|$)")
         warnings.filterwarnings("error", category=RuntimeWarning)
         yield
-
-
-@pytest.fixture(params=["chain", "residual", "pools", "depthwise", "concat", "several"])
-def dyadic(request):
-    """Each of the small networks in turn: (Keras model, samples for it)."""
-    from tests import networks
-
-    model = getattr(networks, request.param)()
-    return model, networks.samples(model)

@@ -17,7 +17,7 @@ def _documents():
             yield pytest.param(path, id=path.name)
 
 
-@pytest.mark.parametrize("path", _documents())
+@pytest.mark.parametrize("path", list(_documents()))
 def test_examples_print_what_they_say(path, monkeypatch):
     pytest.importorskip("sklearn", reason="the examples use scikit-learn's digits")
     monkeypatch.chdir(ROOT)

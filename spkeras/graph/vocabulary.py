@@ -90,7 +90,8 @@ OPERATIONS: dict[str, Operation] = {
     # A spiking neuron: made by the passes, never by the frontend (see spkeras.ops.neuron).
     # pool: None, or the window of a max pooling on what it has received, as attributes of
     # "max_pool" or "global_max_pool". rounding: share of a level given in advance (alpha in the
-    # papers; some activations have an alpha of their own). depth: neurons before it on the longest way. ceiling:
+    # papers; some activations have an alpha of their own). depth: neurons before it on the longest
+    # way. ceiling:
     # a bounded ReLU's bound in the current's unit (what it can send is cut below it anyway).
     "neuron": Operation(
         ("model", "reset", "rounding", "limit", "depth", "pool", "function"),
