@@ -24,32 +24,36 @@ class Stages:
     def __init__(self, loop: SpikeLoop) -> None:
         self.loop, self.network = loop, loop.network
         variables = list(loop.variables)
-        self._models = {mode: self.network.rates(mode) for mode in ("analogue", "clipped", "count")}
+        self._models = {mode: self.network.rates(mode) for mode in ("analogue", "clipped")}
         self._modes = {mode: compiled(self._call(mode), variables) for mode in self._models}
+        self._modes["count"] = compiled(self._counts, variables)
         self._step = compiled(self._advance, variables)
 
     def _call(self, mode: str) -> Any:
-        def call(frontier: Any, window: Any) -> Any:
-            answer = as_list(self._models[mode]([*frontier, ops.reshape(window, (1,))]))
-            count = len(self.network.readouts)
-            return self.network.decode(answer[:count]), answer[count:]
+        def call(scaled: Any, window: Any) -> Any:
+            loop, exact = self.loop, mode == "analogue"
+            frontier = loop.drive_of(scaled) if exact else loop.mean_drive(scaled, window)
+            return self._decoded(as_list(self._models[mode](list(frontier))))
 
         return call
 
+    def _counts(self, scaled: Any, window: Any) -> Any:
+        return self._decoded(self.loop.counts(scaled, window))
+
+    def _decoded(self, answer: list[Any]) -> Any:
+        cut = len(self.network.readouts)
+        return self.network.decode(answer[:cut]), answer[cut:]
+
     def rates(self, mode: str, batch: Sequence[np.ndarray]) -> Rates:
-        """Mean currents through the whole network, without a loop.
+        """Spikes per step of the whole network, without a loop.
 
         Args:
-            mode: "analogue", "clipped" or "count", as `spkeras.layers.FiringRate`.
+            mode: "analogue" or "clipped", as `spkeras.layers.FiringRate`, or "count": the
+                closed form of the layer-synchronous network.
             batch: One array per input.
         """
         scaled = self.loop.units([np.asarray(array, "float32") for array in batch])
-        exact = mode == "analogue"
-        frontier = (
-            self.loop.drive_of(scaled) if exact
-            else self.loop.mean_drive(scaled, self.loop.timesteps)
-        )  # fmt: skip
-        outputs, rates = self._modes[mode](frontier, np.float32(self.loop.timesteps))
+        outputs, rates = self._modes[mode](scaled, np.float32(self.loop.timesteps))
         return _arrays(outputs), _arrays(rates)
 
     def simulated(self, batch: Sequence[np.ndarray]) -> Rates:

@@ -40,6 +40,24 @@ class _AfterKeras(MetaPathFinder, Loader):
             spec.loader = self.loader
         module.__loader__ = self.loader
         self.loader.exec_module(module)
+        # Keras may be imported by a room that the registering module needs itself: then the
+        # layers' room calls `complete` when it is done.
+        if not _under_way("spkeras.layers", "spkeras.ops", "spkeras.snn"):
+            importlib.import_module(_REGISTERING)
+
+
+def _under_way(*rooms: str) -> bool:
+    """Whether a module of these rooms is being imported right now."""
+    return any(
+        getattr(module.__spec__, "_initializing", False)
+        for name, module in list(sys.modules.items())
+        if name.startswith(rooms)
+    )
+
+
+def complete() -> None:
+    """Register what Keras's own import could not, once the layers' room is there."""
+    if not _under_way("spkeras.ops", "spkeras.snn"):
         importlib.import_module(_REGISTERING)
 
 

@@ -68,3 +68,21 @@ def test_all_errors_are_one_family_of_value_errors():
     message = str(errors.UnsupportedLayerError(["first: reason", "second: reason"]))
     assert message.splitlines() == [
         "2 layers cannot be converted:", "  - first: reason", "  - second: reason"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "from spkeras.layers import IntegrateFire",
+        "from spkeras.snn.spike_loop import SpikeLoop",
+        "from spkeras.facade import convert",
+        "from spkeras.models import cnn_to_snn",
+        "from spkeras.frontend.files import load_model",
+        "from spkeras.ops import neuron; import spkeras.layers",
+        "import keras, spkeras",
+        "import spkeras, keras",
+    ],
+)
+def test_the_spike_loop_is_registered_whatever_comes_first(first):
+    found = "import keras; print(keras.saving.get_registered_object('spkeras>SpikeLoop').__name__)"
+    assert python(f"{first}\n{found}").strip() == "SpikeLoop"

@@ -183,30 +183,53 @@ class FiringRate(keras.layers.Layer):
 
     Args:
         neurons: The `IntegrateFire` layer whose thresholds it shares.
-        mode: "analogue": f(z) / V; "clipped": cut to what a step can send; "count": the
-            closed form of the layer-synchronous network, a whole number of spikes over T.
+        mode: "analogue": f(z) / V; "clipped": cut to what a step can send.
 
     Input shape:
-        `[current, timesteps]`: mean current (batch, ...) and T as a tensor (1,).
+        Mean current per step, (batch, ...).
 
     Output shape:
         As the spikes: spikes per step.
     """
 
-    def __init__(self, neurons: IntegrateFire, mode: str = "count", **kwargs: Any) -> None:
+    def __init__(self, neurons: IntegrateFire, mode: str = "analogue", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.neurons, self.mode = neurons, mode
         self.built = True
 
-    def call(self, inputs: Sequence[Any]) -> Any:
+    def call(self, current: Any) -> Any:
         """The rates; see the class."""
-        current, timesteps = inputs
-        constants = self.neurons.constants
-        if self.mode == "analogue":
-            return neuron.rate(current, constants)
-        if self.mode == "clipped":
-            return neuron.clipped_rate(current, constants)
-        return neuron.count(current, timesteps, constants) / timesteps
+        of_current = neuron.rate if self.mode == "analogue" else neuron.clipped_rate
+        return of_current(current, self.neurons.constants)
+
+    def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
+        """Shape of the spikes."""
+        return (input_shape[0], *self.neurons.spikes_shape)
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class SpikeCount(keras.layers.Layer):
+    """Spikes that a layer of neurons sends in a window it has received: the closed form.
+
+    Args:
+        neurons: The `IntegrateFire` layer whose thresholds it shares.
+
+    Input shape:
+        `[received, timesteps]`: sum of the currents over the window (batch, ...), T as (1,).
+
+    Output shape:
+        As the spikes: whole numbers.
+    """
+
+    def __init__(self, neurons: IntegrateFire, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.neurons = neurons
+        self.built = True
+
+    def call(self, inputs: Sequence[Any]) -> Any:
+        """The counts; see the class."""
+        received, timesteps = inputs
+        return neuron.count(received, timesteps, self.neurons.constants)
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
         """Shape of the spikes."""

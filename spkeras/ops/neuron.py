@@ -174,13 +174,14 @@ def clipped_rate(current: Any, constants: Constants) -> Any:
     return ops.clip(rate(current, constants), constants.low, constants.limit)
 
 
-def count(current: Any, timesteps: Any, constants: Constants) -> Any:
+def count(received: Any, timesteps: Any, constants: Constants) -> Any:
     """Spikes in a window of T steps once all of it has been received (closed form).
 
     Args:
-        current: Mean current per step over the window.
+        received: Sum of the currents over the window; sums and not means, since n / T rounds
+            in floating point and a count may lie on a tie.
         timesteps: T.
         constants: The layer's constants.
     """
-    levels = ops.floor(timesteps * rate(current, constants) + constants.alpha)
+    levels = ops.floor(constants.target(received, timesteps) + constants.alpha)
     return ops.clip(levels, constants.low * timesteps, constants.limit * timesteps)

@@ -13,8 +13,8 @@ import keras
 
 from spkeras.graph import Graph, Node
 from spkeras.graph.vocabulary import ACTIVATIONS
-from spkeras.layers import FiringRate, IntegrateFire
-from spkeras.snn.synapse import keras_name, load_arrays, read_arrays, synapse
+from spkeras.layers import FiringRate, IntegrateFire, SpikeCount
+from spkeras.snn.synapse import WindowSum, keras_name, load_arrays, read_arrays, synapse
 
 Tensors = dict[str, Any]
 
@@ -148,23 +148,41 @@ class Network:
         return [state for layer in layers for state in layer.get_initial_state(batch_size)]
 
     def rates(self, mode: str) -> keras.Model:
-        """The same network on mean currents: [*frontier, timesteps] to [*read-outs, *rates].
+        """The same network on mean currents: frontier to [*read-outs, *rates].
 
         Args:
             mode: As `spkeras.layers.FiringRate`.
         """
-        tensors = frontier = self._frontier_inputs()
-        timesteps = keras.Input(batch_shape=(1,), name="timesteps")
+        frontier = self._frontier_inputs()
         tensors = dict(frontier)
         for node in self.body_nodes:
             if node.op == "neuron":
                 layer = FiringRate(self.layers[node.name], mode)
-                tensors[node.name] = layer([tensors[node.inputs[0]], timesteps])
+                tensors[node.name] = layer(tensors[node.inputs[0]])
             else:
                 self._apply([node], tensors)
+        return keras.Model(list(frontier.values()), self._ends(tensors), name=mode)
+
+    def _ends(self, tensors: Tensors) -> list[Any]:
         outputs = [tensors[node.inputs[0]] for node in self.readouts]
-        rates = [tensors[node.name] for node in self.neurons]
-        return keras.Model([*frontier.values(), timesteps], [*outputs, *rates], name=mode)
+        return [*outputs, *(tensors[node.name] for node in self.neurons)]
+
+    @cached_property
+    def window(self) -> keras.Model:
+        """The layer-synchronous network in closed form.
+
+        [*inputs, timesteps] to [*read-outs, *counts], all of them sums over the window.
+        """
+        inputs = self.inputs()
+        timesteps = keras.Input(batch_shape=(1,), name="timesteps")
+        tensors = dict(inputs)
+        for node in (*self.drive_nodes, *self.body_nodes):
+            if node.name in tensors:
+                continue
+            layer = self.layers[node.name]
+            summing = SpikeCount(layer) if node.op == "neuron" else WindowSum(layer)
+            tensors[node.name] = summing([*(tensors[name] for name in node.inputs), timesteps])
+        return keras.Model([*inputs.values(), timesteps], self._ends(tensors), name="window")
 
     def segment(self, node: Node) -> tuple[keras.Model, list[str]]:
         """From the spikes of earlier neurons (and the frontier) to one node's value.

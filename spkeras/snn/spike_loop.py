@@ -73,7 +73,7 @@ class SpikeLoop(keras.layers.Layer):
         self.synapses = list(self.network.layers.values())
         # Built here, not at the first call: models made inside a traced call hold its tensors.
         self._models = [self.network.drive, self.network.step, self.network.head]
-        self._counts = self.network.rates("count")
+        self._window = self.network.window
         self.built = True
 
     def check(self) -> None:
@@ -188,25 +188,26 @@ class SpikeLoop(keras.layers.Layer):
             window: T of the layer-synchronous network.
         """
         length = ops.reshape(ops.cast(window, "float32"), (1,))
-        return as_list(self._counts([*self.mean_drive(scaled, window), length]))
+        sums = [self._window_sum(x, window) for x in scaled]
+        return [total / length for total in as_list(self._window([*sums, length]))]
 
     def mean_drive(self, scaled: Sequence[Any], window: Any) -> list[Any]:
         """What the frontier carries on average over a window."""
         if self.coding == "constant":
-            return self.drive(scaled, 0)
-        # The drive is affine: its mean is the drive of the mean spikes.
-        if self.coding == "regular":
-            mean = [_coding.regular_count(x, window) / window for x in scaled]
-        else:
-            mean = [self._mean_spikes(x, window) for x in scaled]
-        return self.drive_of(mean)
+            return self.drive_of(scaled)
+        return self.drive_of([self._window_sum(x, window) / window for x in scaled])
 
-    def _mean_spikes(self, x: Any, window: Any) -> Any:
+    def _window_sum(self, x: Any, window: Any) -> Any:
+        """What an input sends in a window, summed."""
+        if self.coding == "constant":
+            return x * ops.cast(window, x.dtype)
+        if self.coding == "regular":
+            return _coding.regular_count(x, window)
+
         def body(time: Any, total: Any) -> Any:
             return total + _coding.encode(self.coding, x, time, self._draws)
 
-        steps = ops.cast(window, "int32")
-        return ops.fori_loop(0, steps, body, ops.zeros_like(x)) / ops.cast(window, "float32")
+        return ops.fori_loop(0, ops.cast(window, "int32"), body, ops.zeros_like(x))
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         """Shapes of the outputs."""

@@ -79,6 +79,31 @@ class _Function(layers.Layer):
         return (first[0], *self.shape)
 
 
+class WindowSum(layers.Layer):
+    """A linear layer on sums over a window of T steps: its constant counts once a step.
+
+    Input shape:
+        `[*inputs, timesteps]`, the last one (1,).
+    """
+
+    def __init__(self, layer: layers.Layer, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.layer = layer
+        self.built = True
+
+    def call(self, inputs: list[Any]) -> Any:
+        """The layer's sum over the window."""
+        *summed, timesteps = inputs
+        result = self.layer(summed if len(summed) > 1 else summed[0])
+        constant = getattr(self.layer, "offset" if isinstance(self.layer, Affine) else "bias", None)
+        return result if constant is None else result + (timesteps - 1) * constant
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """As the layer's."""
+        shapes = input_shape[:-1]
+        return self.layer.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
+
+
 def _ranked(stem: str, rank: int, suffix: str = "") -> Any:
     return getattr(layers, f"{stem}{rank}D{suffix}")
 

@@ -25,7 +25,7 @@ def test_text(run, snn, data, expected):
         assert percent(accuracy) in rows[str(step)]
     assert "3" not in rows
     assert percent(expected.cnn_accuracy) in rows["CNN"]
-    assert rows["conv2d"].split()[1] == "64"
+    assert rows[expected.activity.layers[0].name].split()[1] == "64"
     assert "clock-driven" in result.stdout and "T = 4" in result.stdout
     assert "multiply-accumulates" in rows["Operations"]
 

@@ -9,7 +9,7 @@ from keras import ops
 
 import spkeras
 from spkeras.errors import OptionError, SpkerasError
-from spkeras.layers import FiringRate, IntegrateFire
+from spkeras.layers import FiringRate, IntegrateFire, SpikeCount
 from tests import oracle
 
 CLOCK = np.zeros(2, "float32")
@@ -185,14 +185,22 @@ def test_refusals_name_what_was_received_and_what_is_allowed(options, words):
     assert all(word in str(caught.value) for word in words)
 
 
-@pytest.mark.parametrize("mode", ["analogue", "clipped", "count"])
+@pytest.mark.parametrize("mode", ["analogue", "clipped"])
 def test_firing_rates_for_a_mean_current(mode):
     layer = IntegrateFire(current_shape=(4,), threshold_shape=(4,))
     layer.threshold.assign([0.5, 0.5, 1.0, 2.0])
     current = np.array([[-1.0, 0.6, 0.3, 9.0]], "float32")
-    rates = np.asarray(FiringRate(layer, mode)([current, np.array([8.0], "float32")]))
+    rates = np.asarray(FiringRate(layer, mode)(current))
     analogue = np.array([0.0, 1.2, 0.3, 4.5])
-    counts = oracle.closed_form(current[0], 8, np.array([0.5, 0.5, 1.0, 2.0]))
-    assert counts.tolist() == [0, 8, 2, 8]
-    wanted = {"analogue": analogue, "clipped": np.clip(analogue, 0, 1), "count": counts / 8}
+    wanted = {"analogue": analogue, "clipped": np.clip(analogue, 0, 1)}
     np.testing.assert_allclose(rates[0], wanted[mode], rtol=1e-6)
+
+
+def test_spike_counts_for_what_was_received():
+    layer = IntegrateFire(current_shape=(4,), threshold_shape=(4,))
+    layer.threshold.assign([0.5, 0.5, 1.0, 2.0])
+    current = np.array([[-1.0, 0.6, 0.3, 9.0]], "float32")
+    counts = np.asarray(SpikeCount(layer)([8 * current, np.array([8.0], "float32")]))
+    wanted = oracle.closed_form(current[0], 8, np.array([0.5, 0.5, 1.0, 2.0]))
+    assert wanted.tolist() == [0, 8, 2, 8]
+    assert counts[0].tolist() == wanted.tolist()

@@ -143,7 +143,7 @@ def test_count_is_the_closed_form(alpha):
     current = np.arange(-64, 128) / 64
     constants = neuron.Constants(np.float32(0.75), alpha=alpha, numbers=RELU)
     for steps in (1, 2, 7, 64):
-        count = np.asarray(neuron.count(current.astype("float32"), steps, constants))
+        count = np.asarray(neuron.count(steps * current.astype("float32"), steps, constants))
         wanted = [min(max(int(np.floor(max(c, 0) * steps / 0.75 + alpha)), 0), steps)
                   for c in current]  # fmt: skip
         np.testing.assert_array_equal(count, wanted)
@@ -154,7 +154,7 @@ def test_count_of_signed_and_burst_neurons_has_their_range():
     linear = {"function": "linear", "alpha": 0.5}
     counts = {
         model: np.asarray(
-            neuron.count(current, 4, neuron.Constants(1.0, model, limit=limit, **linear))
+            neuron.count(4 * current, 4, neuron.Constants(1.0, model, limit=limit, **linear))
         ).tolist()
         for model, limit in {"binary": 1, "signed": 1, "burst": 3, "signed_burst": 3}.items()
     }

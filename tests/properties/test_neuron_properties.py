@@ -68,7 +68,9 @@ def test_constant_current_gives_the_closed_form_at_every_step(levels, threshold,
     wanted = np.floor(t * np.maximum(current, 0) / threshold + alpha)
     np.testing.assert_array_equal(spikes.cumsum(0), wanted)
     constants = neuron.Constants(np.float32(threshold), alpha=alpha)
-    closed = neuron.count(current.astype("float32"), np.float32(steps), constants)
+    closed = neuron.count(
+        np.float32(steps) * current.astype("float32"), np.float32(steps), constants
+    )
     # The closed form multiplies and divides in float32: exact where V is a power of two.
     if np.log2(threshold) % 1 == 0:
         np.testing.assert_array_equal(closed, wanted[-1])
