@@ -211,7 +211,9 @@ def _conversion_options() -> list[Callable[[Any], Any]]:
         _option("--timesteps", one, "T, counted from the first input.", 64),
         _option("--recipe", click.Choice(RECIPES), "ecc: explicit current control.", "ecc"),
         _option(
-            "--percentile", share, "Activations below a layer's scale, in %.  [default: 99.97]"
+            "--percentile",
+            share,
+            "Activations below a layer's scale, in %.  [default: from T, 99.97 at 64]",
         ),
         _option("--per-channel/--per-layer", bool, "What has a scale.  [default: per channel]"),
         _option("--neuron", click.Choice(NEURONS), "Which spikes a neuron can send.", "binary"),

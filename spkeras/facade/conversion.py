@@ -10,8 +10,9 @@ from spkeras.calibrate import calibrate
 from spkeras.facade.samples import as_samples, batches
 from spkeras.frontend.walk import read_graph
 from spkeras.passes.recipes import Options, finish, neurons_of, prepare
+from spkeras.passes.scales import automatic_percentile
 from spkeras.snn.network import analogue
-from spkeras.snn.spike_loop import build
+from spkeras.snn.spike_loop import build, check_settings
 
 Progress = Callable[[int, int], None]
 
@@ -49,9 +50,10 @@ def convert(
         data: Calibration samples, as the model wants them: an array (samples, ...), or a list
             of arrays for several inputs. 500 to 1,000 training samples do; all are used.
         recipe: "ecc", explicit current control (Wu et al. 2022).
-        timesteps: T, counted from the first input. Changes later: `spkeras.configure`.
-        percentile: Share of a layer's activations below its scale, in %; default 99.97, the
-            paper's is 100 (the maximum).
+        timesteps: T, counted from the first input. Changes later: `spkeras.configure`, then
+            with the scales chosen for this one.
+        percentile: Share of a layer's activations below its scale, in %; the paper's is 100
+            (the maximum); None chooses from T, 99.97 for 64.
         per_channel: One scale per channel (default) or per layer (the paper's).
         neuron: "binary", "signed", "burst" or "signed_burst"; see `spkeras.ops.neuron`.
         limit: Most spikes in one step, for the burst neurons.
@@ -82,8 +84,10 @@ def convert(
     """
     chosen = Options(recipe, neuron=neuron, limit=limit, reset=reset, alpha=alpha,
                      readout=readout, weight_bits=weight_bits)  # fmt: skip
-    if percentile is not None:
-        chosen = replace(chosen, percentile=percentile)
+    check_settings(timesteps, schedule, stagger, coding)
+    if percentile is None:
+        percentile = automatic_percentile(timesteps)
+    chosen = replace(chosen, percentile=percentile)
     if per_channel is not None:
         chosen = replace(chosen, per_channel=per_channel)
     simulation = {"timesteps": timesteps, "schedule": schedule, "stagger": stagger,

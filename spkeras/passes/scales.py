@@ -12,6 +12,16 @@ from spkeras.graph.vocabulary import OPERATIONS
 Scales = dict[str, np.ndarray]
 
 
+def automatic_percentile(timesteps: int) -> float:
+    """The percentile for a network that is to run T steps: 99.97 at T = 64.
+
+    A lower scale cuts large activations, a higher one makes each spike worth more. The error
+    of whole spikes falls with T, that of cutting does not, so the share that is cut has to
+    fall: here with T to the power of 3/2, down from 0.5 % (docs/accuracy.md).
+    """
+    return max(99.5, 100 - 0.03 * (64 / timesteps) ** 1.5)
+
+
 def choose_scales(
     graph: Graph,
     stats: Mapping[str, ActivationStats],

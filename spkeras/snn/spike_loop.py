@@ -78,14 +78,7 @@ class SpikeLoop(keras.layers.Layer):
 
     def check(self) -> None:
         """Refuse options out of their range."""
-        allowed = {"schedule": SCHEDULES, "coding": _coding.CODINGS}
-        for option, values in allowed.items():
-            if getattr(self, option) not in values:
-                raise OptionError(f"{option}={getattr(self, option)!r}; allowed: {values}")
-        if int(self.timesteps) != self.timesteps or self.timesteps < 1:
-            raise OptionError(f"timesteps={self.timesteps!r}; allowed: whole numbers from 1")
-        if self.stagger is not None and (int(self.stagger) != self.stagger or self.stagger < 0):
-            raise OptionError(f"stagger={self.stagger!r}; allowed: whole numbers from 0, or None")
+        check_settings(self.timesteps, self.schedule, self.stagger, self.coding)
         self._draws = _coding.draws(self.seed) if self.coding == "bernoulli" else None
 
     @property
@@ -220,6 +213,22 @@ class SpikeLoop(keras.layers.Layer):
         """The constructor's arguments."""
         own = {name: getattr(self, name) for name in _SETTINGS}
         return {**super().get_config(), "structure": json.loads(self._structure), **own}
+
+
+def check_settings(timesteps: int, schedule: str, stagger: int | None, coding: str) -> None:
+    """Refuse settings out of their range.
+
+    Raises:
+        OptionError: names the setting, what was received and what is allowed.
+    """
+    if schedule not in SCHEDULES:
+        raise OptionError(f"schedule={schedule!r}; allowed: {SCHEDULES}")
+    if coding not in _coding.CODINGS:
+        raise OptionError(f"coding={coding!r}; allowed: {_coding.CODINGS}")
+    if int(timesteps) != timesteps or timesteps < 1:
+        raise OptionError(f"timesteps={timesteps!r}; allowed: whole numbers from 1")
+    if stagger is not None and (int(stagger) != stagger or stagger < 0):
+        raise OptionError(f"stagger={stagger!r}; allowed: whole numbers from 0, or None")
 
 
 def automatic_stagger(timesteps: int, depth: int) -> int:

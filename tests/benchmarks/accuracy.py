@@ -45,13 +45,13 @@ def rows(model: Any, train: Any, x: Any, y: Any, quick: bool) -> list[dict[str, 
             )
             click.echo(json.dumps(found[-1]), err=True)
 
-    snn = spkeras.convert(model, train)
-    add("ecc", snn, (16, 32, 64, 256), schedule="layer_synchronous")
     for timesteps in (16, 64) if quick else CLOCK:
+        snn = spkeras.convert(model, train, timesteps=timesteps)
+        add("ecc", snn, (timesteps,), schedule="layer_synchronous")
         add("ecc", snn, (timesteps,))
-    add("ecc, stagger 0", snn, (16, 32, 64), stagger=0)
-    signed = spkeras.convert(model, train, neuron="signed")
-    add("ecc, signed", signed, (8, 16, 32))
+    for timesteps in (16, 32):
+        signed = spkeras.convert(model, train, timesteps=timesteps, neuron="signed")
+        add("ecc, signed", signed, (timesteps,))
     return found
 
 

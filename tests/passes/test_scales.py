@@ -9,7 +9,7 @@ from spkeras.errors import OptionError
 from spkeras.frontend.walk import read_graph
 from spkeras.graph.stats import BINS, ActivationStats, bins
 from spkeras.passes.recipes import Options, neurons_of, prepare
-from spkeras.passes.scales import choose_scales, join_scales
+from spkeras.passes.scales import automatic_percentile, choose_scales, join_scales
 from tests import networks
 
 
@@ -137,3 +137,10 @@ def test_a_concatenation_joins_nothing():
     graph = graph_of(networks.concat())
     scales = {n.name: np.float32(i + 1) for i, n in enumerate(graph.of("input", "neuron"))}
     assert join_scales(graph, scales) == scales
+
+
+def test_the_automatic_percentile_cuts_less_the_longer_a_network_runs():
+    chosen = [automatic_percentile(t) for t in (1, 16, 64, 256, 4096)]
+    assert chosen == sorted(chosen) and chosen[0] == 99.5
+    assert chosen[2] == pytest.approx(99.97)
+    assert 100 - chosen[3] == pytest.approx((100 - chosen[2]) / 8)

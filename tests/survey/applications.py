@@ -29,7 +29,7 @@ Record = dict[str, Any]
 
 
 def model_names() -> list[str]:
-    """The model functions of keras.applications, by family as Keras lists them."""
+    """The model functions of keras.applications."""
     import keras
 
     return [name for name in dir(keras.applications) if name[0].isupper()]
