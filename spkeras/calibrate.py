@@ -12,6 +12,8 @@ from spkeras.graph.stats import BINS, ActivationStats, bins
 
 # Positions of a map whose values enter the histogram; maxima are taken over all of them.
 POSITIONS = 64
+# Values that wait before they are counted: a histogram costs its size each time.
+_PENDING = 1 << 20
 
 
 def _positions(shape: Sequence[int]) -> np.ndarray:
@@ -48,19 +50,32 @@ class _Collector:
         self.maximum = np.zeros(channels, np.float32)
         self.lowest = np.full(channels, np.inf, np.float32)
         self.histogram = np.zeros((channels, BINS), np.int64)
-        self.samples = 0
+        self.seen = self.samples = self.pending = 0
+        self.codes: list[np.ndarray] = []
 
     def add(self, largest: np.ndarray, lowest: np.ndarray, magnitude: np.ndarray) -> None:
         self.maximum = np.maximum(self.maximum, largest.max(0))
         self.lowest = np.minimum(self.lowest, lowest.min(0))
         channels = len(self.maximum)
-        index = bins(magnitude.reshape(-1, channels)) + np.arange(channels, dtype=np.uint32) * BINS
-        self.histogram += np.bincount(index.reshape(-1), minlength=channels * BINS).reshape(
-            channels, BINS
-        )
+        values = magnitude.reshape(-1, channels)
+        codes = bins(values) + np.arange(channels, dtype=np.uint32) * np.uint32(BINS)
+        self.codes.append(codes[values > 0])
+        self.seen += len(values)
         self.samples += len(largest)
+        self.pending += len(self.codes[-1])
+        if self.pending > _PENDING:
+            self._count()
+
+    def _count(self) -> None:
+        if self.codes:
+            counted = np.bincount(np.concatenate(self.codes), minlength=self.histogram.size)
+            self.histogram += counted.reshape(self.histogram.shape)
+        self.codes, self.pending = [], 0
 
     def stats(self) -> ActivationStats:
+        self._count()
+        # Zeros, most of what a ReLU gives, were left out until here.
+        self.histogram[:, 0] += self.seen - self.histogram.sum(1)
         return ActivationStats(self.maximum, self.lowest, self.histogram, self.samples)
 
 
