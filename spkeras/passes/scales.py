@@ -19,7 +19,7 @@ def automatic_percentile(timesteps: int) -> float:
     of whole spikes falls with T, that of cutting does not, so the share that is cut has to
     fall: here with T to the power of 3/2, down from 0.5 % (docs/accuracy.md).
     """
-    return max(99.5, 100 - 0.03 * (64 / timesteps) ** 1.5)
+    return max(99.5, round(100 - 0.03 * (64 / timesteps) ** 1.5, 4))
 
 
 def choose_scales(
