@@ -11,7 +11,7 @@ from spkeras.errors import DataError
 from spkeras.graph.stats import BINS, ActivationStats, bins
 
 # Positions of a map whose values enter the histogram; maxima are taken over all of them.
-POSITIONS = 64
+POSITIONS = 32
 # Values that wait before they are counted: a histogram costs its size each time.
 _PENDING = 1 << 20
 
