@@ -87,6 +87,51 @@ def cifar10_resnet20(width=16, classes=10):
     return keras.Model(inputs, outputs, name="cifar10_resnet20")
 
 
+def cifar100_vgg16():
+    """The same pattern for 100 classes."""
+    model = cifar10_vgg16(classes=100)
+    return keras.Model(model.inputs, model.outputs, name="cifar100_vgg16")
+
+
+def cifar10_efficientnet():
+    """EfficientNetV2's pattern (Tan & Le 2021) for 32x32: swish and squeeze-and-excite.
+
+    Early blocks expand with one 3x3 convolution, late ones with a depthwise one and gates.
+    """
+    x = inputs = keras.Input((32, 32, 3))
+    x = apply(conv_bn_swish(16), x)
+    for width, strides, fused in ((24, 2, True), (48, 2, True), (48, 1, False), (64, 1, False)):
+        x = inverted_residual(x, width, strides, fused)
+        x = inverted_residual(x, width, 1, fused)
+    x = apply(conv_bn_swish(192, kernel=1), x)
+    x = layers.GlobalAveragePooling2D()(x)
+    x = layers.Dropout(0.2)(x)
+    outputs = layers.Dense(10, activation="softmax", dtype="float32")(x)
+    return keras.Model(inputs, outputs, name="cifar10_efficientnet")
+
+
+def inverted_residual(x, width, strides, fused, expansion=4):
+    """Expand, filter each channel, weigh the channels, project; linear ends are added."""
+    start, expanded = x, expansion * x.shape[-1]
+    if fused:
+        x = apply(conv_bn_swish(expanded, strides), x)
+    else:
+        x = apply(conv_bn_swish(expanded, kernel=1), x)
+        x = layers.DepthwiseConv2D(3, strides, padding="same", use_bias=False)(x)
+        x = layers.Activation("swish")(layers.BatchNormalization()(x))
+        x = squeeze_and_excite(x, start.shape[-1] // 4)
+    x = apply(conv_bn(width, kernel=1), x)
+    return layers.Add()([start, x]) if start.shape == x.shape else x
+
+
+def squeeze_and_excite(x, width):
+    """Hu et al. 2018: the mean over positions decides how much each channel counts."""
+    gate = layers.GlobalAveragePooling2D(keepdims=True)(x)
+    gate = layers.Conv2D(width, 1, activation="swish")(gate)
+    gate = layers.Conv2D(x.shape[-1], 1, activation="sigmoid")(gate)
+    return layers.Multiply()([x, gate])
+
+
 def conv_bn(width, strides=1, kernel=3):
     convolution = layers.Conv2D(width, kernel, strides, padding="same", use_bias=False)
     return [convolution, layers.BatchNormalization()]
@@ -94,6 +139,10 @@ def conv_bn(width, strides=1, kernel=3):
 
 def conv_bn_relu(width, strides=1):
     return [*conv_bn(width, strides), layers.ReLU()]
+
+
+def conv_bn_swish(width, strides=1, kernel=3):
+    return [*conv_bn(width, strides, kernel), layers.Activation("swish")]
 
 
 def apply(chain, x):
@@ -108,6 +157,8 @@ NETS = {
     "mnist_cnn": (mnist_cnn, 12, 128, 0.05, 2, False),
     "cifar10_vgg16": (cifar10_vgg16, 30, 128, 0.1, 4, True),
     "cifar10_resnet20": (cifar10_resnet20, 28, 128, 0.1, 4, True),
+    "cifar10_efficientnet": (cifar10_efficientnet, 30, 128, 0.1, 4, True),
+    "cifar100_vgg16": (cifar100_vgg16, 40, 128, 0.1, 4, True),
 }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from spkeras.ops.code import keeps_values, weigh
 from spkeras.ops.compiled import compiled
 from spkeras.snn.network import as_list
 from spkeras.snn.spike_loop import SpikeLoop
@@ -33,7 +34,8 @@ class Stages:
         def call(scaled: Any, window: Any) -> Any:
             loop, exact = self.loop, mode == "analogue"
             frontier = loop.drive_of(scaled) if exact else loop.mean_drive(scaled, window)
-            return self._decoded(as_list(self._models[mode](list(frontier))))
+            length = ops.reshape(ops.cast(window, "float32"), (1,))
+            return self._decoded(as_list(self._models[mode]([*frontier, length])))
 
         return call
 
@@ -66,21 +68,25 @@ class Stages:
         states = network.initial_states(size)
         sums = [ops.zeros((size, *node.shape)) for node in network.readouts]
         counts = [ops.zeros((size, *node.shape)) for node in network.neurons]
+        constant = loop.drive(scaled, np.float32(0)) if loop.coding == "constant" else None
         for index in range(loop.timesteps):
             time = np.float32(index)
-            frontier = loop.drive(scaled, time)
-            sums, states, counts = self._step(frontier, sums, states, counts, time)
+            sums, states, counts = self._step(scaled, constant, sums, states, counts, time)
         outputs = network.decode(loop.means(sums, loop.timesteps))
+        if keeps_values(loop.code):
+            return _arrays(outputs), _arrays(counts)
         spans = [max(loop.timesteps - node["depth"] * loop.offset, 1) for node in network.neurons]
         return _arrays(outputs), [c / s for c, s in zip(_arrays(counts), spans, strict=True)]
 
-    def _advance(self, frontier: Any, sums: Any, states: Any, counts: Any, time: Any) -> Any:
-        answer = as_list(self.network.step([*frontier, *states, self.loop.clock(time)]))
-        values, rest = answer[: len(sums)], answer[len(sums) :]
-        sums = list(self.loop.add(sums, values, time))
-        spikes = rest[len(states) :]
-        counts = [count + spike for count, spike in zip(counts, spikes, strict=True)]
-        return sums, rest[: len(states)], counts
+    def _advance(
+        self, scaled: Any, constant: Any, sums: Any, states: Any, counts: Any, time: Any
+    ) -> Any:
+        loop = self.loop
+        frontier = loop.frontier(scaled, constant, time)
+        sums, states, spikes = loop.advance(frontier, sums, states, time)
+        pairs = zip(counts, spikes, strict=True)
+        counts = [count + weigh(loop.code, spike, time + 1) for count, spike in pairs]
+        return sums, states, counts
 
     def layer_synchronous_loop(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Spike counts of the layer-synchronous network by an explicit loop, for proof.

@@ -1,7 +1,7 @@
 """What a simulation leaves behind: a plain record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -21,6 +21,12 @@ class Trace:
         input_spikes: Spikes of each input element, by input; empty for a constant current.
         range_exceeded: Share of input values beyond the calibrated range, over all inputs.
         inputs_beyond: Largest magnitude of an input in units of its calibrated maximum.
+        exponents: Graded spikes by exponent k = 0, 1, ... over all samples and steps, by layer;
+            layers of one-bit or counting neurons are left out.
+        unit_spikes: Of the graded spikes of each neuron those of size 1, by layer.
+        bits: Bits that are set in the graded spikes of each neuron: the additions of a synapse.
+        settled: Last step at which each sample sent a spike, (samples,); under the delta code
+            nothing changes any more behind it. None under the others.
     """
 
     schedule: str
@@ -32,3 +38,7 @@ class Trace:
     input_spikes: Mapping[str, np.ndarray]
     range_exceeded: float
     inputs_beyond: float
+    exponents: Mapping[str, np.ndarray] = field(default_factory=dict)
+    unit_spikes: Mapping[str, np.ndarray] = field(default_factory=dict)
+    bits: Mapping[str, np.ndarray] = field(default_factory=dict)
+    settled: np.ndarray | None = None

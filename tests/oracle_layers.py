@@ -11,6 +11,8 @@ import math
 
 import numpy as np
 
+from tests import oracle_functions
+
 
 def evaluate(graph, inputs):
     """Values of all nodes.
@@ -264,6 +266,7 @@ FUNCTIONS = {
     "squareplus": lambda x: (x + np.sqrt(x**2 + 4)) / 2,
     "tanh": np.tanh,
     "tanh_shrink": lambda x: x - np.tanh(x),
+    "threshold": lambda x, threshold, default_value: np.where(x > threshold, x, default_value),
 }
 
 
@@ -276,6 +279,12 @@ def activation(node, x):
     if parameters.get("axis", -1) == 0:
         raise ValueError("axis 0 is the batch")
     return FUNCTIONS[function](x, **parameters)
+
+
+def function(node, *xs):
+    parameters = dict(node.attributes)
+    compute = oracle_functions.FUNCTIONS[parameters.pop("function")]
+    return compute(*xs, **parameters, **node.arrays)
 
 
 def _fold(function):
@@ -298,6 +307,7 @@ OPERATIONS = {
     "crop": crop,
     "dense": lambda node, x: x @ _kernel(node) + _bias(node),
     "depthwise_conv": depthwise_conv,
+    "function": function,
     "global_average_pool": _global(np.mean),
     "global_max_pool": _global(np.max),
     "max_pool": max_pool,

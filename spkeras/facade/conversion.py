@@ -9,10 +9,13 @@ import keras
 from spkeras.calibrate import calibrate
 from spkeras.facade.samples import as_samples, batches
 from spkeras.frontend.walk import read_graph
+from spkeras.ops.code import keeps_values
+from spkeras.passes.offsets import lift_biases
 from spkeras.passes.recipes import Options, finish, neurons_of, prepare
 from spkeras.passes.scales import automatic_percentile
-from spkeras.snn.network import analogue
-from spkeras.snn.spike_loop import build, check_settings
+from spkeras.snn.network import analogue, resting_currents
+from spkeras.snn.settings import check_settings
+from spkeras.snn.spike_loop import build
 
 Progress = Callable[[int, int], None]
 
@@ -29,7 +32,10 @@ def convert(
     timesteps: int = 64,
     percentile: float | None = None,
     per_channel: bool | None = None,
-    neuron: str = "binary",
+    neuron: str | None = None,
+    code: str | None = None,
+    levels: int = 8,
+    mantissa_bits: int | None = None,
     limit: int = 4,
     reset: str = "subtract",
     alpha: float = 0.5,
@@ -49,13 +55,20 @@ def convert(
             convertible.
         data: Calibration samples, as the model wants them: an array (samples, ...), or a list
             of arrays for several inputs. 500 to 1,000 training samples do; all are used.
-        recipe: "ecc", explicit current control (Wu et al. 2022).
+        recipe: "ecc", explicit current control (Wu et al. 2022), or "sigma_delta", graded
+            spikes that carry changes, for any feed-forward network.
         timesteps: T, counted from the first input. Changes later: `spkeras.configure`, then
             with the scales chosen for this one.
         percentile: Share of a layer's activations below its scale, in %; the paper's is 100
             (the maximum); None chooses from T, 99.97 for 64.
         per_channel: One scale per channel (default) or per layer (the paper's).
-        neuron: "binary", "signed", "burst" or "signed_burst"; see `spkeras.ops.neuron`.
+        neuron: "binary" (default of ecc), "signed", "burst", "signed_burst",
+            "multi_threshold" or "sigma_delta"; see `spkeras.ops.neuron`.
+        code: What spikes mean: "rate", "differential" or, for sigma_delta alone, "delta"; see
+            `spkeras.ops.code`.
+        levels: Exponents of a graded spike, which carries a sign, log2(levels) bits and
+        mantissa_bits: Bits behind the leading one: 1 for sigma_delta, 0 (powers of two) for
+            multi_threshold, unless said otherwise.
         limit: Most spikes in one step, for the burst neurons.
         reset: "subtract" (soft) or "zero".
         alpha: Thresholding for residual elimination: share of a level given in advance.
@@ -82,9 +95,10 @@ def convert(
     Reference:
         Wu, Yi, Huang 2022, "A little energy goes a long way", Front. Neurosci. 15:759900.
     """
-    chosen = Options(recipe, neuron=neuron, limit=limit, reset=reset, alpha=alpha,
+    chosen = Options(recipe, neuron=neuron, code=code, levels=levels,
+                     mantissa_bits=mantissa_bits, limit=limit, reset=reset, alpha=alpha,
                      readout=readout, weight_bits=weight_bits)  # fmt: skip
-    check_settings(timesteps, schedule, stagger, coding)
+    check_settings(timesteps, schedule, stagger, coding, str(chosen.code))
     if percentile is None:
         percentile = automatic_percentile(timesteps)
     chosen = replace(chosen, percentile=percentile)
@@ -103,4 +117,7 @@ def convert(
         batches(samples, batch_size),
         lambda done: told(done, total),
     )
-    return build(finish(neurons, stats, chosen), **simulation)
+    graph = finish(neurons, stats, chosen)
+    if keeps_values(str(chosen.code)):
+        graph = lift_biases(graph, resting_currents(graph))
+    return build(graph, **simulation)

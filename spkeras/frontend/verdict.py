@@ -1,4 +1,4 @@
-"""What becomes of each layer in a rate-coded spiking network, before anything is converted."""
+"""What becomes of each layer in a spiking network, before anything is converted."""
 
 import math
 from dataclasses import dataclass
@@ -6,11 +6,12 @@ from typing import Any
 
 import keras
 
-from spkeras.errors import UnsupportedLayerError
-from spkeras.frontend.handlers.refusals import GRADED
+from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.frontend.walk import Visit, walk
 from spkeras.graph import Graph, Node
 from spkeras.graph.macs import macs
+from spkeras.ops.names import CODES
+from spkeras.ops.properties import VALUES_REMEDY, jumps, needs_values
 
 EXACT, APPROXIMATE, REFUSED = "exact", "approximate", "refused"
 
@@ -19,30 +20,30 @@ _RANK = {EXACT: 0, APPROXIMATE: 1, REFUSED: 2}
 
 _LINEAR = (EXACT, "linear: spikes pass through it as their sum")
 _CURRENT = (EXACT, "the input is a constant current")
+_ONCE = (EXACT, "the input is given once, then its changes")
 _IDLE = (EXACT, "nothing to do at inference")
 _SCALE = (EXACT, "folded or live scale")
 _NEURON = (EXACT, "integrate-and-fire neuron")
 _LOGITS = (EXACT, "dropped, the SNN returns logits")
 _READOUT = (EXACT, "read-out function, applied once to the decoded output")
 _ACCUMULATED = (EXACT, "neuron on accumulated inputs")
+_VALUES = (
+    EXACT,
+    "neuron on accumulated values: follows the function to the resolution of its spikes",
+)
+_JUMPS = (
+    APPROXIMATE,
+    "neuron on accumulated values; next to a jump of the function the resolution of its inputs "
+    "decides",
+)
 _SIGNED = (
     APPROXIMATE,
-    "needs signed spikes; the count follows the function to within half a level",
+    "needs signed spikes; the count follows the function to within half a level (the value "
+    f"itself: {VALUES_REMEDY})",
 )
-_GRADED = (REFUSED, GRADED)
 
-_BY_OPERATION = {
-    "input": _CURRENT,
-    "scale": _SCALE,
-    "max_pool": _ACCUMULATED,
-    "global_max_pool": _ACCUMULATED,
-    "maximum": _GRADED,
-    "minimum": _GRADED,
-    "multiply": _GRADED,
-}
-
-# Functions whose value depends on several inputs: no neuron of one input computes them.
-_JOINT = frozenset({"softmax", "log_softmax", "sparsemax", "glu"})
+_POOLS = ("max_pool", "global_max_pool")
+_AT_THE_END = ("activation", "function", "reshape", "permute")
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class LayerVerdict:
         name: The layer's name; with the names of the models around it, and @1, @2, ... for
             its second, third, ... call.
         kind: Keras class.
-        verdict: "exact", "approximate" or "refused", for rate coding.
+        verdict: "exact", "approximate" or "refused", for the code asked for.
         reason: Why, in one sentence.
         shape: Output shape as Keras has it, without the batch axis.
         parameters: Number of weights of the layer.
@@ -69,13 +70,20 @@ class LayerVerdict:
     macs: int
 
 
-def inspect_layers(model: keras.Model) -> tuple[LayerVerdict, ...]:
+def inspect_layers(model: keras.Model, code: str = "rate") -> tuple[LayerVerdict, ...]:
     """One verdict per layer call, in the order of computation; never raises for a layer.
 
     Args:
         model: The Keras model. One that cannot be read at all (subclassed, not built, open
             input shape) gives one refused verdict under its own name.
+        code: What spikes mean: "rate" (recipe "ecc"), or "delta" (recipe "sigma_delta") or
+            "differential", under which neurons know values. See `spkeras.ops.code`.
+
+    Raises:
+        OptionError: another code.
     """
+    if code not in CODES:
+        raise OptionError(f"code={code!r}; allowed: {', '.join(CODES)}")
     try:
         walked = walk(model)
     except UnsupportedLayerError as error:
@@ -84,11 +92,11 @@ def inspect_layers(model: keras.Model) -> tuple[LayerVerdict, ...]:
             LayerVerdict(name, kind, REFUSED, problem, (), 0, 0) for problem in error.problems
         )
     counts = macs(walked.graph)
-    return tuple(_verdict(visit, walked.graph, counts) for visit in walked.visits)
+    return tuple(_verdict(visit, walked.graph, counts, code) for visit in walked.visits)
 
 
-def _verdict(visit: Visit, graph: Graph, counts: dict[str, int]) -> LayerVerdict:
-    verdict, reason = _judge(visit, graph)
+def _verdict(visit: Visit, graph: Graph, counts: dict[str, int], code: str) -> LayerVerdict:
+    verdict, reason = _judge(visit, graph, code)
     total = sum(counts[name] for name in visit.nodes)
     kind = type(visit.operation).__name__
     parameters = _parameters(visit.operation)
@@ -100,35 +108,49 @@ def _parameters(operation: Any) -> int:
     return sum(math.prod(weight.shape) for weight in getattr(operation, "weights", ()))
 
 
-def _judge(visit: Visit, graph: Graph) -> tuple[str, str]:
+def _judge(visit: Visit, graph: Graph, code: str) -> tuple[str, str]:
     if visit.problem:
         return REFUSED, visit.problem
-    found = [_judge_node(graph[name], graph) for name in visit.nodes] or [_IDLE]
+    found = [_judge_node(graph[name], graph, code) for name in visit.nodes] or [_IDLE]
     telling = [pair for pair in found if pair is not _LINEAR] or found
     return max(telling, key=lambda pair: _RANK[pair[0]])
 
 
-def _judge_node(node: Node, graph: Graph) -> tuple[str, str]:
-    if node.op == "activation":
-        return _judge_function(node, graph)
-    return _BY_OPERATION.get(node.op, _LINEAR)
+def _judge_node(node: Node, graph: Graph, code: str) -> tuple[str, str]:
+    if node.op == "input":
+        return _CURRENT if code == "rate" else _ONCE
+    if node.op == "scale":
+        return _SCALE
+    if node.linear:
+        return _LINEAR
+    function = node.attributes.get("function", "")
+    if node.op in ("activation", "function") and len(node.inputs) == 1:
+        behind = _functions_behind(node.name, graph)
+        if behind is not None:
+            dropped = function in ("softmax", "log_softmax") and not behind
+            return _LOGITS if dropped else _READOUT
+    return _judge_rate(node, function) if code == "rate" else _judge_values(node, function)
 
 
-def _judge_function(node: Node, graph: Graph) -> tuple[str, str]:
-    function = node["function"]
-    behind = _functions_behind(node.name, graph)
-    if behind is not None:
-        dropped = function in ("softmax", "log_softmax") and not behind
-        return _LOGITS if dropped else _READOUT
-    if function in _JOINT:
-        return _GRADED
+def _judge_rate(node: Node, function: str) -> tuple[str, str]:
+    """A function inside the network, of running means of spikes."""
+    what = needs_values(node.op, function)
+    if what:
+        return REFUSED, f"{what}, which needs values and not rates; {VALUES_REMEDY}"
+    if node.op in _POOLS:
+        return _ACCUMULATED
     if function == "relu6" or (function == "relu" and not node["negative_slope"]):
         return _NEURON
     return _SIGNED
 
 
+def _judge_values(node: Node, function: str) -> tuple[str, str]:
+    """A function inside the network, of values that its inputs' spikes add up to."""
+    return _JUMPS if jumps(function, node.attributes) else _VALUES
+
+
 def _functions_behind(name: str, graph: Graph) -> int | None:
-    """Number of activations between a node and the output it alone leads to; else None."""
+    """Number of functions between a node and the output it alone leads to; else None."""
     count = 0
     while True:
         readers = graph.consumers[name]
@@ -137,7 +159,7 @@ def _functions_behind(name: str, graph: Graph) -> int | None:
         if not readers:
             return count
         (reader,) = readers
-        if reader.op not in ("activation", "reshape", "permute"):
+        if reader.op not in _AT_THE_END or len(reader.inputs) != 1:
             return None
-        count += reader.op == "activation"
+        count += reader.op in ("activation", "function")
         name = reader.name

@@ -15,8 +15,8 @@ from spkeras.graph.node import Node
 
 # A spike that reaches one of these has arrived: they hold a state, or need the sum first.
 _STOPS = frozenset(
-    {"activation", "neuron", "max_pool", "global_max_pool", "maximum", "minimum", "multiply",
-     "readout"}
+    {"activation", "function", "neuron", "max_pool", "global_max_pool", "maximum", "minimum",
+     "multiply", "readout"}
 )  # fmt: skip
 
 # Half the width of each interpolation's kernel, in input positions.
@@ -27,8 +27,10 @@ def macs(graph: Graph) -> dict[str, int]:
     """Multiply-accumulates of each node for one sample.
 
     A convolution counts the taps that lie inside the image (zero padding is not counted), so
-    the result is the real fan-in summed over all outputs. `scale` counts one per element.
-    Everything else counts 0: additions, pools, upsampling, activations; biases count 0 too.
+    the result is the real fan-in summed over all outputs. `scale` counts one per element,
+    attention and products of two tensors what their matrix products take (of positions that
+    may see each other). Everything else counts 0: additions, pools, upsampling, activations,
+    normalisations; biases count 0 too.
 
     Args:
         graph: Any graph.
@@ -44,11 +46,31 @@ def _node_macs(node: Node, graph: Graph) -> int:
         return math.prod(node.shape)
     if node.op == "dense":
         return math.prod(node.shape) * node.arrays["kernel"].shape[0]
+    if node.op == "function":
+        return _function_macs(node, [graph[name].shape for name in node.inputs])
     if node.op not in ("conv", "depthwise_conv", "conv_transpose"):
         return 0
     kernel = node.arrays["kernel"]
     taps = math.prod(int(m.sum()) for m in _reach(node, graph[node.inputs[0]].shape))
     return taps * kernel.shape[-1] * kernel.shape[-2]
+
+
+def _function_macs(node: Node, shapes: Sequence[tuple[int, ...]]) -> int:
+    """Multiply-accumulates of a function of values, from the shapes of what it reads."""
+    function = node["function"]
+    if function == "matmul":
+        return math.prod(node.shape) * shapes[0][-1]
+    if function == "dot":
+        return math.prod(node.shape) * shapes[0][node["axes"][0] - 1]
+    if function not in ("attention", "additive_attention"):
+        return 0
+    queries, keys = np.arange(shapes[0][-2])[:, None], np.arange(shapes[1][-2])
+    window = node.attributes.get("window")
+    seen = (keys <= queries) | (not node["causal"])
+    seen &= abs(keys - queries) < (math.inf if window is None else window)
+    # A pair costs its score (sums alone where nothing weighs them) and its share of the answer.
+    scored = shapes[0][-1] if function == "attention" or "weight" in node.arrays else 0
+    return math.prod(node.shape[:-2]) * int(seen.sum()) * (scored + node.shape[-1])
 
 
 def fan_out(graph: Graph, name: str) -> np.ndarray:

@@ -8,13 +8,18 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import GraphError
-from spkeras.graph.vocabulary import ACTIVATIONS, OPERATIONS
+from spkeras.graph.vocabulary import ACTIVATIONS, FUNCTIONS, OPERATIONS
 
 
 def _frozen(array: Any) -> np.ndarray:
     array = np.array(array)
     array.setflags(write=False)
     return array
+
+
+def parameters_of(function: str) -> tuple[str, ...]:
+    """Names of the parameters that a function of the vocabulary takes."""
+    return ACTIVATIONS.get(function, FUNCTIONS.get(function, ()))
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +60,8 @@ class Node:
             raise GraphError(f"node {self.name!r}: unknown operation {self.op!r}")
         rule = OPERATIONS[self.op]
         wanted = set(rule.attributes)
-        if self.op in ("activation", "neuron"):
-            wanted |= set(ACTIVATIONS.get(self.attributes.get("function", ""), ()))
+        if self.op in ("activation", "function", "neuron"):
+            wanted |= set(parameters_of(self.attributes.get("function", "")))
         missing = wanted - set(self.attributes)
         missing |= set(rule.arrays) - set(rule.optional) - set(self.arrays)
         unknown = set(self.arrays) - set(rule.arrays)
@@ -66,7 +71,8 @@ class Node:
                 f"unknown {sorted(unknown)}"
             )
         count = len(self.inputs)
-        if count != rule.inputs and not (rule.inputs == -1 and count >= 2):
+        least = {-1: 2, -2: 1}.get(rule.inputs, rule.inputs)
+        if count < least or (rule.inputs >= 0 and count > least):
             raise GraphError(f"node {self.name!r} ({self.op}): {count} inputs")
 
     def __getitem__(self, attribute: str) -> Any:

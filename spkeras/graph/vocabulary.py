@@ -8,7 +8,7 @@ in lower case. An operation is
 * ``channelwise`` when each channel of its output depends on the same channel of its
   input(s) alone, by a non-negative map without offset: a scale per channel passes it.
 
-The remaining ones (activations, maxima, products) need a neuron.
+The remaining ones (activations, maxima, products, normalisations, attention) need a neuron.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Operation:
     Attributes:
         attributes: Names of the plain values a node of this kind has, all of them.
         arrays: Names of the arrays it may have; those in `optional` may be missing.
-        inputs: Number of inputs; -1 for two or more.
+        inputs: Number of inputs; -1 for two or more, -2 for one or more.
         linear: Linear or affine in its inputs.
         channelwise: A positive scale per channel commutes with it.
     """
@@ -33,6 +33,9 @@ class Operation:
     linear: bool = False
     channelwise: bool = False
 
+
+# What a neuron has received on each of its inputs before the first step.
+OFFSETS = tuple(f"offset{index}" for index in range(8))
 
 _WINDOW = ("pool_size", "strides", "padding")
 
@@ -87,20 +90,32 @@ OPERATIONS: dict[str, Operation] = {
     # function: see ACTIVATIONS; its parameters are attributes of the same node.
     # "linear" is no activation at all; slope: array for PReLU, broadcast against the shape.
     "activation": Operation(("function",), ("slope",), ("slope",)),
+    # function: see FUNCTIONS; its parameters are attributes of the same node. Arrays: "weight"
+    # for the functions that have one.
+    "function": Operation(("function",), ("weight",), ("weight",), inputs=-2),
     # A spiking neuron: made by the passes, never by the frontend (see spkeras.ops.neuron).
-    # pool: None, or the window of a max pooling on what it has received, as attributes of
-    # "max_pool" or "global_max_pool". rounding: share of a level given in advance (alpha in the
-    # papers; some activations have an alpha of their own). depth: neurons before it on the longest
-    # way. ceiling:
-    # a bounded ReLU's bound in the current's unit (what it can send is cut below it anyway).
+    # function: of ACTIVATIONS, of FUNCTIONS, or the name of a merging operation; one input for
+    # each of its arguments. pool: None, or the window of a max pooling on what it has received,
+    # as attributes of "max_pool" or "global_max_pool". rounding: share of a level given in
+    # advance (alpha in the papers; some activations have an alpha of their own). depth: neurons
+    # before it on the longest way. code: what its spikes mean, see spkeras.ops.code. levels and
+    # mantissa_bits: exponents and mantissa of a graded spike, see spkeras.ops.quantizer.
+    # ceiling: a bounded ReLU's bound in the current's unit (what it can send is cut below it
+    # anyway). offset0, ...: what it has received on each input before the first step; the
+    # biases on the way to it, where the code wants them once and not at each step.
     "neuron": Operation(
-        ("model", "reset", "rounding", "limit", "depth", "pool", "function"),
-        ("threshold", "ceiling", "slope"),
-        ("ceiling", "slope"),
+        (
+            "model", "reset", "rounding", "limit", "depth", "pool", "function", "code", "levels",
+            "mantissa_bits",
+        ),  # fmt: skip
+        ("threshold", "ceiling", "slope", "weight", *OFFSETS),
+        ("ceiling", "slope", "weight", *OFFSETS),
+        inputs=-2,
     ),
     # Where the network's answer is decoded; everything behind it runs once, on real values.
-    # depth as for a neuron; scale: what a value of 1 stands for.
-    "readout": Operation(("depth",), ("scale",), ("scale",), linear=True),
+    # depth and code as for a neuron; scale: what a value of 1 stands for; offset: what is added
+    # to the scaled value.
+    "readout": Operation(("depth", "code"), ("scale", "offset"), ("scale", "offset"), linear=True),
 }
 
 # Activation functions and the parameters each takes (as further attributes of the node).
@@ -117,13 +132,62 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
     "celu": ("alpha",),
     "leaky_relu": ("negative_slope",),
     "gelu": ("approximate",),
+    "threshold": ("threshold", "default_value"),
     **{
         name: ()
         for name in (
             "exponential", "glu", "hard_shrink", "hard_sigmoid", "hard_sigmoid_keras2",
             "hard_silu", "hard_tanh", "log_sigmoid", "mish", "relu6", "selu", "sigmoid",
             "silu", "soft_shrink", "softplus", "softsign", "sparse_plus",
-            "sparse_sigmoid", "sparsemax", "squareplus", "tanh", "tanh_shrink", "threshold",
+            "sparse_sigmoid", "sparsemax", "squareplus", "tanh", "tanh_shrink",
         )
     },
 }  # fmt: skip
+
+# Functions of several inputs, or of more than one element of an input, and the parameters each
+# takes. Axes count from 1 for the first axis after the batch. None of them has weights of its
+# own, but for the array "weight" where it is named: gains and biases are nodes behind them.
+FUNCTIONS: dict[str, tuple[str, ...]] = {
+    # (x - mean) / sqrt(variance + epsilon) over the axes.
+    "layer_normalization": ("axes", "epsilon"),
+    # x / sqrt(variance + epsilon): the mean stays (Keras's deprecated rms_scaling).
+    "variance_normalization": ("axes", "epsilon"),
+    # x / sqrt(mean of squares + epsilon) over the axes.
+    "rms_normalization": ("axes", "epsilon"),
+    # As layer_normalization, over all axes but the batch, for each of so many equal groups of
+    # neighbouring channels (last axis).
+    "group_normalization": ("groups", "epsilon"),
+    # x / max(length, epsilon), with the Euclidean length over the axes.
+    "unit_normalization": ("axes", "epsilon"),
+    # query (..., Tq, D), key (..., Tk, D), value (..., Tk, E) to (..., Tq, E), leading axes alike
+    # or broadcast: softmax(scale query key^T) value. causal: a position sees itself and those
+    # before it. window: it sees those less than so many positions away; None for all.
+    "attention": ("scale", "causal", "window"),
+    # As attention, with scores sum(weight * tanh(query + key)); weight: array (D,) or none.
+    "additive_attention": ("causal",),
+    # Matrix product of the last two axes, leading ones alike or broadcast.
+    "matmul": (),
+    # Sum of products over one axis of each (as keras.layers.Dot), of unit length first where
+    # normalize is a number: the least length that they are divided by. None: as they are.
+    "dot": ("axes", "normalize"),
+    # First input over second, elementwise, broadcast.
+    "divide": (),
+    # Elementwise functions of keras.ops by their name there: see ELEMENTWISE and PAIRWISE.
+    "elementwise": ("name",),
+    # x to the power of a constant number.
+    "power": ("exponent",),
+}
+
+# Names for "elementwise", of one input.
+ELEMENTWISE = (
+    "abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "cbrt", "ceil", "cos",
+    "cosh", "erf", "erfc", "erfinv", "exp2", "expm1", "floor", "log", "log10", "log1p", "log2",
+    "reciprocal", "round", "rsqrt", "sign", "sin", "sinc", "sinh", "sqrt", "square", "tan",
+    "trunc",
+)  # fmt: skip
+
+# Names for "elementwise", of two inputs, broadcast.
+PAIRWISE = ("arctan2", "divide_no_nan", "hypot", "logaddexp", "logaddexp2", "power")
+
+# Operations of several inputs that a neuron may compute, under their own names.
+MERGING = ("multiply", "maximum", "minimum")

@@ -9,7 +9,10 @@ from keras import ops
 from spkeras.errors import OptionError
 from spkeras.layers.pooling import max_pooling
 from spkeras.ops import neuron
+from spkeras.ops.names import MOST_LEVELS, MOST_MANTISSA_BITS
 from spkeras.ops.properties import is_rectifier
+
+Shape = Sequence[int]
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
@@ -21,28 +24,37 @@ class IntegrateFire(keras.layers.Layer):
         v <- v + z;   s = 1 if v >= V else 0;   v <- v - s V;   v(0) = alpha V
 
     z: input current, in the unit of the threshold. v: membrane potential. V: threshold.
-    The general form, for signed and burst spikes, other activations and max pooling, is in
-    `spkeras.ops.neuron`. The layer holds no state of its own: the caller carries it, as with
-    the cell of a recurrent layer.
+    The general form, for other spikes, codes and functions, is in `spkeras.ops.neuron`. The
+    layer holds no state of its own: the caller carries it, as with the cell of a recurrent
+    layer.
 
     Args:
-        model: "binary" (0, 1), "signed" (-1, 0, 1), "burst" or "signed_burst".
+        model: "binary" (0, 1), "signed" (-1, 0, 1), "burst", "signed_burst", or graded:
+            "multi_threshold", "sigma_delta" (0 and +-2^-k).
         reset: "subtract" (soft) or "zero"; zero only for plain binary neurons.
         alpha: Share of the threshold given in advance, in [0, 1].
         limit: Largest number of spikes in one step, for the burst models.
         depth: Neurons before it on the longest way from the input; with a staggered start it
             begins `depth * stagger` steps after the input.
-        function: Activation the count follows, by name, or "linear".
-        parameters: The activation's numbers.
+        function: What the spikes follow, by name: an activation, "linear", or a function of
+            several inputs.
+        parameters: The function's numbers.
         pool: Max pooling of what was received: None, or a mapping with `pool_size`,
             `strides`, `padding` (or `keepdims`, for global pooling).
-        current_shape: Shape of the current without the batch.
+        code: What the spikes mean: "rate", "differential" or "delta" (`spkeras.ops.code`).
+        levels: Number of exponents of a graded spike: k = 0 .. levels - 1.
+        mantissa_bits: Bits behind the leading one of a graded spike.
+        current_shapes: Shape of the current on each input, without the batch.
         threshold_shape: Shape of the thresholds, broadcast against the spikes' shape.
         slope_shape: Shape of PReLU's slopes, or None.
+        weight_shape: Shape of the function's own weight, or None.
         ceiling_shape: Shape of the bound of a bounded ReLU's analogue rate, or None.
+        offset_shapes: Shape of what each input has received before the first step, or None.
+        spikes_shape: Shape of the spikes without the batch; default that of the first current
+            after pooling.
 
     Input shape:
-        A list `[current, *state, clock]`: current (batch, *current_shape), each state as
+        A list `[*currents, *state, clock]`: currents (batch, *shape), each state as
         `get_initial_state` gives it, clock (2,) with the step's index from 0 and the stagger.
 
     Output shape:
@@ -56,7 +68,7 @@ class IntegrateFire(keras.layers.Layer):
         elimination: alpha = 1/2); Rueckauer et al. 2017 (reset by subtraction).
 
     Example:
-        >>> layer = IntegrateFire(current_shape=(1,))
+        >>> layer = IntegrateFire(current_shapes=[(1,)])
         >>> z, clock = ops.full((1, 1), 0.5), ops.zeros(2)
         >>> spikes, v = layer([z, *layer.get_initial_state(1), clock])
         >>> float(spikes[0, 0]), float(v[0, 0])
@@ -73,50 +85,78 @@ class IntegrateFire(keras.layers.Layer):
         function: str = "relu",
         parameters: Mapping[str, Any] | None = None,
         pool: Mapping[str, Any] | None = None,
-        current_shape: Sequence[int] = (1,),
-        threshold_shape: Sequence[int] = (),
-        slope_shape: Sequence[int] | None = None,
-        ceiling_shape: Sequence[int] | None = None,
+        code: str = "rate",
+        levels: int = 8,
+        mantissa_bits: int = 0,
+        current_shapes: Sequence[Shape] = ((1,),),
+        threshold_shape: Shape = (),
+        slope_shape: Shape | None = None,
+        weight_shape: Shape | None = None,
+        ceiling_shape: Shape | None = None,
+        offset_shapes: Sequence[Shape | None] | None = None,
+        spikes_shape: Shape | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.model, self.reset, self.alpha, self.limit = model, reset, alpha, limit
         self.depth, self.function, self.pool = depth, function, pool
+        self.code, self.levels, self.mantissa_bits = code, levels, mantissa_bits
         self.parameters = dict(parameters or {})
-        self.current_shape = tuple(current_shape)
-        self.threshold_shape = tuple(threshold_shape)
-        self.slope_shape = None if slope_shape is None else tuple(slope_shape)
+        self.current_shapes = [tuple(shape) for shape in current_shapes]
+        self.offset_shapes = list(offset_shapes or [None] * len(self.current_shapes))
+        self.threshold_shape, self.slope_shape = threshold_shape, slope_shape
+        self.weight_shape, self.ceiling_shape = weight_shape, ceiling_shape
         self._check()
         self._pooling: Callable[[Any], Any] | None = max_pooling(pool) if pool else None
-        self.spikes_shape = self.current_shape
-        if self._pooling is not None:
-            pooled = self._pooling(keras.KerasTensor((1, *self.current_shape)))
-            self.spikes_shape = tuple(pooled.shape[1:])
-        self.ceiling_shape = None if ceiling_shape is None else tuple(ceiling_shape)
         self.threshold = self._constant("threshold", self.threshold_shape)
         self.slope = self._constant("slope", self.slope_shape)
+        self.weight = self._constant("weight", self.weight_shape)
         self.ceiling = self._constant("ceiling", self.ceiling_shape)
+        for index, shape in enumerate(self.offset_shapes):
+            setattr(self, f"offset{index}", self._constant(f"offset{index}", shape))
+        self.spikes_shape = tuple(spikes_shape or self._pooled_shape())
         self.built = True
 
-    def _constant(self, name: str, shape: tuple[int, ...] | None) -> keras.Variable | None:
+    def _constant(self, name: str, shape: Shape | None) -> keras.Variable | None:
         if shape is None:
             return None
-        return self.add_weight(shape=shape, initializer="ones", trainable=False, name=name)
+        zero = name.startswith("offset")
+        return self.add_weight(
+            shape=tuple(shape),
+            initializer="zeros" if zero else "ones",
+            trainable=False,
+            name=name,
+        )
+
+    def _pooled_shape(self) -> tuple[int, ...]:
+        shape = self.current_shapes[0]
+        if self._pooling is None:
+            return shape
+        return tuple(self._pooling(keras.KerasTensor((1, *shape))).shape[1:])
 
     def _check(self) -> None:
-        allowed = {"model": tuple(neuron.MODELS), "reset": ("subtract", "zero")}
+        allowed = {
+            "model": tuple(neuron.MODELS),
+            "reset": ("subtract", "zero"),
+            "code": ("delta",) if self.model == "sigma_delta" else ("rate", "differential"),
+        }
         for option, values in allowed.items():
             if getattr(self, option) not in values:
                 raise OptionError(f"{option}={getattr(self, option)!r}; allowed: {values}")
         if not 0 <= self.alpha <= 1:
             raise OptionError(f"alpha={self.alpha!r}; allowed: 0 to 1")
+        if not 1 <= self.levels <= MOST_LEVELS:
+            raise OptionError(f"levels={self.levels!r}; allowed: 1 to {MOST_LEVELS}")
+        if not 0 <= self.mantissa_bits <= MOST_MANTISSA_BITS:
+            most = MOST_MANTISSA_BITS
+            raise OptionError(f"mantissa_bits={self.mantissa_bits!r}; allowed: 0 to {most}")
         bursting = neuron.MODELS[self.model].burst
         if self.limit < 1 or (self.limit > 1 and not bursting):
             raise OptionError(
                 f"limit={self.limit!r} with model={self.model!r}; allowed: 1, or more for bursts"
             )
         plain = is_rectifier(self.function, self.parameters) and self.model == "binary"
-        if self.reset == "zero" and (self.pool or not plain):
+        if self.reset == "zero" and (self.pool or not plain or self.code != "rate"):
             raise OptionError(
                 "reset='zero' is defined for binary ReLU neurons without max pooling alone; "
                 f"received model={self.model!r}, function={self.function!r}, pool={self.pool!r}"
@@ -126,8 +166,9 @@ class IntegrateFire(keras.layers.Layer):
     def constants(self) -> neuron.Constants:
         """The neuron's constants, as `spkeras.ops.neuron` takes them."""
         numbers = dict(self.parameters)
-        if self.slope is not None:
-            numbers["slope"] = ops.convert_to_tensor(self.slope)
+        for name in ("slope", "weight"):
+            if getattr(self, name) is not None:
+                numbers[name] = ops.convert_to_tensor(getattr(self, name))
         return neuron.Constants(
             ops.convert_to_tensor(self.threshold),
             self.model,
@@ -137,30 +178,40 @@ class IntegrateFire(keras.layers.Layer):
             self.function,
             numbers,
             self._pooling,
-            None if self.ceiling is None else ops.convert_to_tensor(self.ceiling),
+            _tensor(self.ceiling),
+            self.code,
+            self.levels,
+            self.mantissa_bits,
+            tuple(_tensor(offset) for offset in self.offsets),
         )
+
+    @property
+    def offsets(self) -> list[keras.Variable | None]:
+        """What each input has received before the first step; None for nothing."""
+        return [getattr(self, f"offset{index}") for index in range(len(self.current_shapes))]
 
     @property
     def state_shapes(self) -> list[tuple[int, ...]]:
         """Shapes of the state tensors without the batch."""
         if self.constants.is_plain:
             return [self.spikes_shape]
-        return [self.current_shape, self.spikes_shape]
+        return [*self.current_shapes, self.spikes_shape]
 
     def get_initial_state(self, batch_size: Any) -> list[Any]:
         """The state before the first step, for that many samples."""
 
-        def zeros(spikes: bool) -> Any:
-            shape = self.spikes_shape if spikes else self.current_shape
+        def zeros(index: int | None) -> Any:
+            shape = self.spikes_shape if index is None else self.current_shapes[index]
             return ops.zeros((batch_size, *shape), "float32")
 
         return list(neuron.initial_state(zeros, self.constants))
 
     def call(self, inputs: Sequence[Any]) -> list[Any]:
         """One time step; see the class."""
-        current, *state, clock = inputs
+        cut = len(self.current_shapes)
+        currents, state, clock = inputs[:cut], inputs[cut:-1], inputs[-1]
         elapsed = clock[0] - clock[1] * self.depth + 1
-        spikes, state_after = neuron.step(current, tuple(state), elapsed, self.constants)
+        spikes, state_after = neuron.step(currents, tuple(state), elapsed, self.constants)
         return [spikes, *state_after]
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> list[Any]:
@@ -171,25 +222,31 @@ class IntegrateFire(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         names = (
-            "model", "reset", "alpha", "limit", "depth", "function", "parameters", "pool",
-            "current_shape", "threshold_shape", "slope_shape", "ceiling_shape",
+            "model", "reset", "alpha", "limit", "depth", "function", "parameters", "pool", "code",
+            "levels", "mantissa_bits", "current_shapes", "threshold_shape", "slope_shape", "weight_shape",
+            "ceiling_shape", "offset_shapes", "spikes_shape",
         )  # fmt: skip
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 
+def _tensor(variable: keras.Variable | None) -> Any:
+    return None if variable is None else ops.convert_to_tensor(variable)
+
+
 @keras.saving.register_keras_serializable(package="spkeras")
 class FiringRate(keras.layers.Layer):
-    """The firing rate that a layer of neurons gives for a mean current, without a loop.
+    """What a layer of neurons stands for, without a loop: its rate, or its value.
 
     Args:
         neurons: The `IntegrateFire` layer whose thresholds it shares.
-        mode: "analogue": f(z) / V; "clipped": cut to what a step can send.
+        mode: "analogue": f(z) / V; "clipped": cut to what T steps can send.
 
     Input shape:
-        Mean current per step, (batch, ...).
+        `[*currents, timesteps]`: mean current per step, or the value, of each input
+        (batch, ...); T as (1,).
 
     Output shape:
-        As the spikes: spikes per step.
+        As the spikes: spikes per step, or what listeners hold.
     """
 
     def __init__(self, neurons: IntegrateFire, mode: str = "analogue", **kwargs: Any) -> None:
@@ -197,28 +254,33 @@ class FiringRate(keras.layers.Layer):
         self.neurons, self.mode = neurons, mode
         self.built = True
 
-    def call(self, current: Any) -> Any:
+    def call(self, inputs: Sequence[Any]) -> Any:
         """The rates; see the class."""
-        of_current = neuron.rate if self.mode == "analogue" else neuron.clipped_rate
-        return of_current(current, self.neurons.constants)
+        *currents, timesteps = inputs
+        if self.mode == "analogue":
+            return neuron.rate(currents, self.neurons.constants)
+        return neuron.clipped_rate(currents, timesteps, self.neurons.constants)
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
         """Shape of the spikes."""
-        return (input_shape[0], *self.neurons.spikes_shape)
+        return (input_shape[0][0], *self.neurons.spikes_shape)
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class SpikeCount(keras.layers.Layer):
-    """Spikes that a layer of neurons sends in a window it has received: the closed form.
+    """What a layer of neurons sends in a window once it has received all of it.
+
+    For whole spikes under the rate code this is their number in closed form.
 
     Args:
         neurons: The `IntegrateFire` layer whose thresholds it shares.
 
     Input shape:
-        `[received, timesteps]`: sum of the currents over the window (batch, ...), T as (1,).
+        `[*received, timesteps]`: of each input the sum of the currents over the window, or the
+        value (batch, ...); T as (1,).
 
     Output shape:
-        As the spikes: whole numbers.
+        As the spikes: whole numbers, or what listeners hold.
     """
 
     def __init__(self, neurons: IntegrateFire, **kwargs: Any) -> None:
@@ -228,8 +290,8 @@ class SpikeCount(keras.layers.Layer):
 
     def call(self, inputs: Sequence[Any]) -> Any:
         """The counts; see the class."""
-        received, timesteps = inputs
-        return neuron.count(received, timesteps, self.neurons.constants)
+        *received, timesteps = inputs
+        return neuron.count(received, ops.reshape(timesteps, ()), self.neurons.constants)
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
         """Shape of the spikes."""

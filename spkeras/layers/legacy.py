@@ -6,6 +6,7 @@ model can be saved and loaded again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -163,3 +164,114 @@ class BilinearUpSampling(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         own = {"size": self.size, "data_format": self.data_format}
         return {**super().get_config(), **own}
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class LocallyConnected(keras.layers.Layer):
+    """Convolves with a kernel of its own at every position, as Keras 1 and 2 could.
+
+    Args:
+        filters: int. Values per position of the output.
+        kernel_size: one or two int. Window; its length tells sequences from images.
+        strides: as many int. Step of the window.
+        data_format: str. "channels_last" or "channels_first".
+        activation: Function on the result; None for none.
+        use_bias: bool. Whether each output value has an offset.
+
+    Input shape:
+        (batch, length, channels) or (batch, height, width, channels), or channels second.
+
+    Output shape:
+        The same with the positions of the window and `filters` channels; no padding.
+
+    Reference:
+        Keras 2.3.1, ``layers/local.py``, implementation 1.
+    """
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: Sequence[int],
+        strides: Sequence[int] | None = None,
+        data_format: str = "channels_last",
+        activation: Any = None,
+        use_bias: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.filters = filters
+        self.kernel_size = list(kernel_size)
+        self.strides = list(strides) if strides is not None else [1] * len(self.kernel_size)
+        self.data_format = data_format
+        self.activation = keras.activations.get(activation)
+        self.use_bias = use_bias
+
+    def build(self, input_shape: Sequence[int | None]) -> None:
+        first = self.data_format == "channels_first"
+        sizes = input_shape[2:] if first else input_shape[1:-1]
+        if None in sizes:
+            raise ValueError(f"{self.name}: needs a fixed input size, received {input_shape}")
+        window = zip(sizes, self.kernel_size, self.strides, strict=True)
+        self.positions = [(n - k) // s + 1 for n, k, s in window]  # type: ignore[operator]
+        channels = input_shape[1 if first else -1]
+        shape = (math.prod(self.positions), math.prod(self.kernel_size) * channels, self.filters)
+        self.kernel = self.add_weight(name="kernel", shape=shape)
+        self.bias = None
+        if self.use_bias:
+            shape = (*self.positions, self.filters)
+            self.bias = self.add_weight(name="bias", shape=shape, initializer="zeros")
+
+    def call(self, x: Any) -> Any:
+        if self.data_format == "channels_first":
+            x = ops.moveaxis(x, 1, -1)
+        flat = len(self.kernel_size) == 1
+        x = ops.expand_dims(x, 2) if flat else x
+        size, strides = ([*pair, 1] if flat else pair for pair in (self.kernel_size, self.strides))
+        patches = ops.image.extract_patches(
+            x, tuple(size), tuple(strides), padding="valid", data_format="channels_last"
+        )
+        patches = ops.reshape(patches, (-1, *self.kernel.shape[:2]))
+        y = ops.einsum("bpk,pkf->bpf", patches, self.kernel)
+        y = ops.reshape(y, (-1, *self.positions, self.filters))
+        y = self.activation(y if self.bias is None else y + self.bias)
+        return ops.moveaxis(y, -1, 1) if self.data_format == "channels_first" else y
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"filters": self.filters, "kernel_size": self.kernel_size, "strides": self.strides}
+        own |= {"data_format": self.data_format, "use_bias": self.use_bias}
+        own["activation"] = keras.activations.serialize(self.activation)
+        return {**super().get_config(), **own}
+
+
+class _ChannelBias:
+    """Adds the bias of a convolution along the channels, with channels first.
+
+    On TensorFlow, Keras 3.15 adds it along the width where that is as large as the number of
+    channels: ``ops.add`` takes the vector for the bias of the last axis.
+    """
+
+    def call(self: Any, inputs: Any) -> Any:
+        activation, self.activation, self.use_bias = self.activation, None, False
+        try:
+            outputs = super().call(inputs)  # type: ignore[misc]
+        finally:
+            self.activation, self.use_bias = activation, True
+        bias = ops.reshape(self.bias, (1, -1) + (1,) * (len(outputs.shape) - 2))
+        outputs = ops.subtract(outputs, ops.negative(bias))
+        return outputs if activation is None else activation(outputs)
+
+
+# Convolutions with channels first and a bias, by the name of the Keras layer.
+CHANNEL_BIAS = {
+    name: keras.saving.register_keras_serializable(package="spkeras")(
+        type(
+            f"ChannelBias{name}",
+            (_ChannelBias, getattr(keras.layers, name)),
+            {"__doc__": f"{name} with channels first; see `_ChannelBias`.", "__module__": __name__},
+        )
+    )
+    for name in (
+        *("Conv1D", "Conv2D", "Conv3D", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"),
+        *("DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"),
+    )
+}

@@ -29,6 +29,14 @@ def hard_sigmoid_keras2(x: Any) -> Any:
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
+_OWN = ("linear", "relu", "prelu", "hard_sigmoid_keras2")
+
+
+def is_known(function: str) -> bool:
+    """Whether `apply` computes the function of that name."""
+    return function in _OWN or hasattr(keras.activations, function)
+
+
 def apply(function: str, x: Any, parameters: Mapping[str, Any]) -> Any:
     """The activation of that name (see `spkeras.graph.vocabulary.ACTIVATIONS`) of x.
 

@@ -1,3 +1,9 @@
 """Names that rooms without tensors need to know, too."""
 
-NEURONS = ("binary", "signed", "burst", "signed_burst")
+NEURONS = ("binary", "signed", "burst", "signed_burst", "multi_threshold", "sigma_delta")
+# Neurons whose spikes carry a sign and an exponent.
+GRADED = ("multi_threshold", "sigma_delta")
+CODES = ("rate", "differential", "delta")
+# float32 tells 2^-23 apart from nothing beside 1.
+MOST_LEVELS = 24
+MOST_MANTISSA_BITS = 3

@@ -1,4 +1,4 @@
-"""Properties of activation functions that need no tensors to be known."""
+"""Properties of functions that need no tensors to be known."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -21,3 +21,64 @@ def is_rectifier(function: str, parameters: Mapping[str, Any]) -> bool:
         and not parameters.get("negative_slope")
         and not parameters.get("threshold")
     )
+
+
+# Functions with a jump: close to it the least error of the input decides the output.
+_JUMPS = frozenset({"ceil", "floor", "hard_shrink", "round", "sign", "threshold", "trunc"})
+
+
+def jumps(function: str, parameters: Mapping[str, Any]) -> bool:
+    """Whether a function has a jump somewhere.
+
+    Args:
+        function: Of the vocabulary's activations or functions, or a merging operation.
+        parameters: Its parameters; an elementwise function's name is one of them.
+    """
+    if function == "relu":
+        return bool(parameters.get("threshold"))
+    return parameters.get("name", function) in _JUMPS
+
+
+# What to do about a function that a rate-coded network cannot compute, or not exactly.
+VALUES_REMEDY = 'use --recipe sigma_delta (in Python recipe="sigma_delta")'
+
+# Operations and functions that need the values of what they read, by what they are. A
+# rate-coded neuron has running means of its inputs only, and counts one function of one of them.
+_OF_VALUES: dict[str, str] = {
+    "multiply": "a product of two branches",
+    "maximum": "a maximum of two branches",
+    "minimum": "a minimum of two branches",
+    "softmax": "softmax inside the network",
+    "log_softmax": "log-softmax inside the network",
+    "glu": "a gated linear unit",
+    "sparsemax": "sparsemax",
+    "layer_normalization": "a normalisation by the values themselves",
+    "variance_normalization": "a normalisation by the values themselves",
+    "rms_normalization": "a normalisation by the values themselves",
+    "group_normalization": "a normalisation by the values themselves",
+    "unit_normalization": "a normalisation by the values themselves",
+    "attention": "attention",
+    "additive_attention": "attention",
+    "matmul": "a matrix product of two branches",
+    "dot": "a dot product of two branches",
+    "divide": "a quotient of two branches",
+    "elementwise": "an elementwise function that is no activation",
+    "power": "a power",
+}
+
+
+def needs_values(op: str, function: str = "") -> str | None:
+    """What keeps a rate-coded neuron from computing a node; None where nothing does.
+
+    Args:
+        op: The node's operation.
+        function: Its function, where the operation is "activation", "function" or "neuron".
+
+    Returns:
+        What the node is, to begin a sentence with: "a product of two branches".
+    """
+    if op in ("activation", "neuron"):
+        return _OF_VALUES.get(function)
+    if op == "function":
+        return _OF_VALUES.get(function, f"the function {function!r}")
+    return _OF_VALUES.get(op)

@@ -1,6 +1,5 @@
 """Turn activations and max pooling into spiking neurons."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -8,10 +7,13 @@ import numpy as np
 
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Graph, Node
-from spkeras.graph.vocabulary import ACTIVATIONS, OPERATIONS
+from spkeras.graph.node import parameters_of
+from spkeras.graph.vocabulary import MERGING, OPERATIONS
+from spkeras.ops.names import GRADED
 from spkeras.ops.properties import is_rectifier
 
 _POOLS = ("max_pool", "global_max_pool")
+_NEURONS = ("activation", "function", "neuron", *MERGING, *_POOLS)
 _REFUSED = {
     "multiply": "a product of two branches",
     "maximum": "a maximum of two branches",
@@ -29,6 +31,9 @@ def place_neurons(
     reset: str = "subtract",
     alpha: float = 0.5,
     limit: int = 1,
+    code: str = "rate",
+    levels: int = 8,
+    mantissa_bits: int = 0,
 ) -> Graph:
     """Put a layer of neurons wherever the network is not linear.
 
@@ -38,12 +43,14 @@ def place_neurons(
         own becomes a neuron that counts. Neurons whose count may have to fall again (other
         activations than ReLU) send signed spikes, whatever `model` says; a note tells.
         Thresholds are 1 until `normalize` sets them.
+        Under a code that keeps values any function of any number of inputs is a neuron.
     Raises:
         UnsupportedLayerError: an operation that no rate-coded neuron computes; all at once.
     """
     graph = _merge_pools(graph)
     inside = _inside(graph)
-    _refuse(graph, inside)
+    if code == "rate":
+        _refuse(graph, inside)
     nodes: list[Node] = []
     notes: list[str] = []
     signed: set[str] = set()
@@ -52,15 +59,18 @@ def place_neurons(
         before = max((depth[name] for name in node.inputs), default=0)
         falling = any(name in signed for name in node.inputs)
         depth[node.name] = before
-        if node.name in inside and node.op in ("activation", "neuron", *_POOLS):
+        if node.name in inside and node.op in _NEURONS:
             own = _own_model(node, model, falling)
-            node = _neuron(node, own, reset, alpha, limit if "burst" in own else 1, before)
+            node = _as_neuron(node).with_attributes(
+                model=own, reset=reset, rounding=alpha, limit=limit if "burst" in own else 1,
+                depth=before, code=code, levels=levels, mantissa_bits=mantissa_bits,
+            )  # fmt: skip
             depth[node.name] = before + 1
             if own != model:
                 notes.append(f"{node.name}: signed spikes, since its count may have to fall")
             falling = "signed" in own
         elif node.op == "readout":
-            node = node.with_attributes(depth=before)
+            node = node.with_attributes(depth=before, code=code)
         if falling or _may_fall(node):
             signed.add(node.name)
         nodes.append(node)
@@ -81,9 +91,10 @@ def _check_reset(nodes: list[Node], reset: str) -> None:
 
 def is_plain(node: Node) -> bool:
     """Whether a neuron is a binary integrate-and-fire neuron for ReLU."""
-    numbers = {name: node[name] for name in ACTIVATIONS[node["function"]]}
+    numbers = {name: node[name] for name in parameters_of(node["function"])}
     rectifies = is_rectifier(node["function"], numbers)
-    return node["model"] == "binary" and node["pool"] is None and rectifies
+    counts = node["model"] == "binary" and node["code"] == "rate"
+    return counts and node["pool"] is None and rectifies
 
 
 def _inside(graph: Graph) -> set[str]:
@@ -120,12 +131,12 @@ def _merge_pools(graph: Graph) -> Graph:
         before, after = graph[pool.inputs[0]], graph.sole_consumer(pool.name)
         if _mergeable(before) and graph.sole_consumer(before.name) is pool:
             # The neuron takes the pooling's place and name: its spikes are the pooled ones.
-            merged = _as_neuron(before, _window(pool), before.inputs)
+            merged = _as_neuron(before, pool)
             graph = graph.updated({pool.name: replace(merged, name=pool.name, shape=pool.shape,
                                                       source=pool.source)})  # fmt: skip
             graph = graph.with_nodes(n for n in graph.nodes if n.name != before.name)
         elif after is not None and _mergeable(after):
-            graph = graph.updated({after.name: _as_neuron(after, _window(pool), pool.inputs)})
+            graph = graph.updated({after.name: _as_neuron(after, pool, pool.inputs)})
             graph = graph.with_nodes(n for n in graph.nodes if n.name != pool.name)
     return graph
 
@@ -139,26 +150,35 @@ def _mergeable(node: Node) -> bool:
     return node["function"] in ("relu6", "sigmoid", "tanh", "elu", "hard_sigmoid", "softplus")
 
 
-def _as_neuron(node: Node, pool: Mapping[str, Any] | None, inputs: tuple[str, ...]) -> Node:
-    linear = node.op in _POOLS
-    function = "linear" if linear else node["function"]
-    numbers = {} if linear else {name: node[name] for name in ACTIVATIONS[function]}
+def _as_neuron(node: Node, pool: Node | None = None, inputs: tuple[str, ...] = ()) -> Node:
+    """The node as a neuron; its model, code and depth are still to be set."""
+    if node.op == "neuron":
+        return node
+    if node.op in _POOLS:
+        pool, function = node, "linear"
+    else:
+        function = node.op if node.op in MERGING else node["function"]
+    numbers = {name: node[name] for name in parameters_of(function)}
     if function == "relu6":
         function, numbers = "relu", {"max_value": 6.0, "negative_slope": 0.0, "threshold": 0.0}
     attributes = {
         "model": "binary", "reset": "subtract", "rounding": 0.5, "limit": 1, "depth": 0,
-        "pool": pool, "function": function, **numbers,
+        "code": "rate", "levels": 8, "mantissa_bits": 0, "function": function,
+        "pool": None if pool is None else _window(pool), **numbers,
     }  # fmt: skip
     arrays = {"threshold": np.ones((), np.float32), **node.arrays}
-    return Node(node.name, "neuron", inputs, node.shape, attributes, arrays, node.source)
+    reads = inputs or node.inputs
+    return Node(node.name, "neuron", reads, node.shape, attributes, arrays, node.source)
 
 
 def _own_model(node: Node, model: str, falling: bool) -> str:
-    if "signed" in model:
+    if "signed" in model or model in GRADED:
         return model
-    function = "linear" if node.op in _POOLS else node["function"]
+    function = "linear" if node.op in _POOLS else node.attributes.get("function")
     if function == "linear":
         may_fall = falling
+    elif node.op == "function" or node.op in MERGING:
+        may_fall = True
     elif function == "relu":
         may_fall = bool(node["negative_slope"] or node["threshold"])
     else:
@@ -179,10 +199,3 @@ def _may_fall(node: Node) -> bool:
     return node.op not in ("add", "concatenate", "reshape", "permute") and not (
         OPERATIONS[node.op].channelwise
     )
-
-
-def _neuron(node: Node, model: str, reset: str, alpha: float, limit: int, depth: int) -> Node:
-    if node.op != "neuron":
-        pool = _window(node) if node.op in _POOLS else None
-        node = _as_neuron(node, pool, node.inputs)
-    return node.with_attributes(model=model, reset=reset, rounding=alpha, limit=limit, depth=depth)

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from spkeras.graph import Graph, Node
-from spkeras.graph.vocabulary import ACTIVATIONS, OPERATIONS
+from spkeras.graph.node import parameters_of
+from spkeras.graph.vocabulary import OPERATIONS
 from spkeras.ops.properties import is_homogeneous
 from spkeras.passes.fold import WEIGHTED, channel_vector, scale_inputs, scale_outputs
 from spkeras.passes.neurons import is_plain
@@ -81,16 +82,16 @@ class _Normalizer:
             self._carry(node)
 
     def _neuron(self, node: Node) -> None:
-        before = node.inputs[0]
-        unit = self.unit[before]
         bound = None
         if is_plain(node) and node["limit"] == 1:
             # One spike a step cannot exceed the scale, and the scale not the bound: the
             # neuron itself needs no bound, only its analogue meaning does.
             bound, node = node["max_value"], node.with_attributes(max_value=None)
+        before = node.inputs[0]
+        unit = self.unit[before]
         if not self._may_scale(node) or channel_vector(unit, self.graph[before].shape[-1]) is None:
-            node = replace(node, inputs=(self._rescaled(before, _ONE, node),))
-            unit = _ONE
+            inputs = tuple(self._rescaled(name, _ONE, node) for name in node.inputs)
+            node, unit = replace(node, inputs=inputs), _ONE
         threshold = _compact(np.asarray(self.scales[node.name] / unit, np.float32))
         ceiling = None if bound is None else np.asarray(bound / unit, np.float32)
         node = node.with_arrays(threshold=threshold, ceiling=ceiling)
@@ -98,7 +99,7 @@ class _Normalizer:
 
     @staticmethod
     def _may_scale(node: Node) -> bool:
-        numbers = {name: node[name] for name in ACTIVATIONS[node["function"]]}
+        numbers = {name: node[name] for name in parameters_of(node["function"])}
         bounded = is_plain(node) and node["limit"] == 1
         return bounded or is_homogeneous(node["function"], numbers)
 

@@ -24,7 +24,8 @@ def attach_readouts(graph: Graph) -> Graph:
         tail = _tail(graph, output)
         start = tail[-1].inputs[0] if tail else output
         readout = f"{start}:readout"
-        added[readout] = Node(readout, "readout", (start,), graph[start].shape, {"depth": 0})
+        added[readout] = Node(readout, "readout", (start,), graph[start].shape,
+                              {"depth": 0, "code": "rate"})  # fmt: skip
         last = readout
         for node in reversed(tail):
             if node.op == "activation" and _ends_in_probabilities(tail, node):
@@ -47,19 +48,21 @@ def attach_readouts(graph: Graph) -> Graph:
 def _tail(graph: Graph, output: str) -> list[Node]:
     """The nodes from an output back to its earliest closing activation, last one first."""
     chain, name = [], output
-    while graph[name].op in ("activation", *_SHAPING):
+    while graph[name].op in ("activation", "function", *_SHAPING):
+        if len(graph[name].inputs) > 1:
+            break
         readers = graph.consumers[name]
         if len(readers) + graph.outputs.count(name) != 1:
             break
         chain.append(graph[name])
         name = graph[name].inputs[0]
-    while chain and chain[-1].op != "activation":
+    while chain and chain[-1].op in _SHAPING:
         chain.pop()
     return chain
 
 
 def _ends_in_probabilities(tail: list[Node], node: Node) -> bool:
-    last = next(other for other in tail if other.op == "activation")
+    last = next(other for other in tail if other.op not in _SHAPING)
     return node is last and node["function"] in _PROBABILITIES
 
 

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from spkeras.errors import OptionError
 from spkeras.graph import Graph
 from spkeras.graph.stats import ActivationStats
-from spkeras.ops.names import NEURONS
+from spkeras.ops.names import MOST_LEVELS, MOST_MANTISSA_BITS, NEURONS
 from spkeras.passes.fold import fold_scales
 from spkeras.passes.neurons import place_neurons
 from spkeras.passes.normalize import normalize
@@ -14,7 +14,7 @@ from spkeras.passes.quantize import quantize_weights
 from spkeras.passes.readout import attach_readouts, read_from_spikes
 from spkeras.passes.scales import choose_scales
 
-RECIPES = ("ecc",)
+RECIPES = ("ecc", "sigma_delta")
 
 
 @dataclass(frozen=True)
@@ -23,9 +23,14 @@ class Options:
 
     Attributes:
         recipe: One of `RECIPES`. "ecc": explicit current control (Wu et al. 2022).
+            "sigma_delta": graded spikes that carry changes; for any feed-forward network.
         percentile: Share of the activations below a layer's scale, in %; 100 is the maximum.
         per_channel: One scale per channel instead of one per layer.
-        neuron: "binary", "signed", "burst" or "signed_burst".
+        neuron: One of `spkeras.ops.names.NEURONS`; None for the recipe's own.
+        code: What spikes mean, one of `spkeras.ops.names.CODES`; None for the neuron's own.
+        levels: Exponents of a graded spike.
+        mantissa_bits: Bits behind its leading one; None for the neuron's own: 1 for
+            sigma_delta, 0 (powers of two, as published) for multi_threshold.
         limit: Largest number of spikes in one step, for the burst neurons.
         reset: "subtract" or "zero".
         alpha: Share of a level given in advance; 1/2 rounds.
@@ -36,7 +41,10 @@ class Options:
     recipe: str = "ecc"
     percentile: float = 99.97
     per_channel: bool = True
-    neuron: str = "binary"
+    neuron: str | None = None
+    code: str | None = None
+    levels: int = 8
+    mantissa_bits: int | None = None
     limit: int = 4
     reset: str = "subtract"
     alpha: float = 0.5
@@ -44,9 +52,18 @@ class Options:
     weight_bits: int | None = None
 
     def __post_init__(self) -> None:
+        if self.neuron is None:
+            own = "sigma_delta" if self.recipe == "sigma_delta" else "binary"
+            object.__setattr__(self, "neuron", own)
+        if self.code is None:
+            own = "delta" if self.neuron == "sigma_delta" else "rate"
+            object.__setattr__(self, "code", own)
+        if self.mantissa_bits is None:
+            object.__setattr__(self, "mantissa_bits", int(self.neuron == "sigma_delta"))
         allowed = {
             "recipe": RECIPES,
-            "neuron": NEURONS,
+            "neuron": ("sigma_delta",) if self.recipe == "sigma_delta" else NEURONS,
+            "code": ("delta",) if self.neuron == "sigma_delta" else ("rate", "differential"),
             "reset": ("subtract", "zero"),
             "readout": ("membrane", "spikes"),
         }
@@ -59,6 +76,11 @@ class Options:
             raise OptionError(f"percentile={self.percentile!r}; allowed: above 0, up to 100")
         if self.limit < 1:
             raise OptionError(f"limit={self.limit!r}; allowed: whole numbers from 1")
+        if not 1 <= self.levels <= MOST_LEVELS:
+            raise OptionError(f"levels={self.levels!r}; allowed: 1 to {MOST_LEVELS}")
+        if not 0 <= int(self.mantissa_bits or 0) <= MOST_MANTISSA_BITS:
+            most = MOST_MANTISSA_BITS
+            raise OptionError(f"mantissa_bits={self.mantissa_bits!r}; allowed: 0 to {most}")
         if self.weight_bits is not None and not 2 <= self.weight_bits <= 16:
             raise OptionError(f"weight_bits={self.weight_bits!r}; allowed: 2 to 16")
 
@@ -69,12 +91,21 @@ def prepare(graph: Graph, options: Options) -> Graph:
     After: linear nodes, activations, poolings and read-outs; computes what the CNN computes.
     """
     graph = fold_scales(attach_readouts(graph))
-    return read_from_spikes(graph, options.neuron) if options.readout == "spikes" else graph
+    return read_from_spikes(graph, str(options.neuron)) if options.readout == "spikes" else graph
 
 
 def neurons_of(graph: Graph, options: Options) -> Graph:
     """The prepared graph with neurons in it, thresholds not yet set."""
-    return place_neurons(graph, options.neuron, options.reset, options.alpha, options.limit)
+    return place_neurons(
+        graph,
+        str(options.neuron),
+        options.reset,
+        options.alpha,
+        options.limit,
+        str(options.code),
+        options.levels,
+        int(options.mantissa_bits or 0),
+    )
 
 
 def finish(graph: Graph, stats: Mapping[str, ActivationStats], options: Options) -> Graph:

@@ -10,10 +10,14 @@ from functools import cached_property
 from typing import Any
 
 import keras
+import numpy as np
+from keras import ops
 
 from spkeras.graph import Graph, Node
-from spkeras.graph.vocabulary import ACTIVATIONS
+from spkeras.graph.node import parameters_of
+from spkeras.graph.vocabulary import OFFSETS
 from spkeras.layers import FiringRate, IntegrateFire, SpikeCount
+from spkeras.passes.offsets import resting_points
 from spkeras.snn.synapse import WindowSum, keras_name, load_arrays, read_arrays, synapse
 
 Tensors = dict[str, Any]
@@ -41,6 +45,11 @@ class Network:
             if node.op != "input" or "unit" in node.arrays
         }
 
+    @property
+    def code(self) -> str:
+        """What spikes mean in it; see `spkeras.ops.code`."""
+        return self.readouts[0]["code"] if self.readouts else "rate"
+
     def _split(self) -> None:
         behind: dict[str, set[str]] = {}
         for node in self.graph.nodes:
@@ -64,12 +73,18 @@ class Network:
             node["limit"],
             node["depth"],
             node["function"],
-            {name: node[name] for name in ACTIVATIONS[node["function"]]},
+            {name: node[name] for name in parameters_of(node["function"])},
             node["pool"],
-            self.graph[node.inputs[0]].shape,
+            node["code"],
+            node["levels"],
+            node["mantissa_bits"],
+            [self.graph[name].shape for name in node.inputs],
             shapes["threshold"],
             shapes.get("slope"),
+            shapes.get("weight"),
             shapes.get("ceiling"),
+            [shapes.get(name) for name in OFFSETS[: len(node.inputs)]],
+            node.shape,
             name=keras_name(node.name),
         )
 
@@ -95,7 +110,8 @@ class Network:
             for node in self.graph.of("input")
         }
 
-    def _apply(self, nodes: Iterable[Node], tensors: Tensors) -> Tensors:
+    def apply(self, nodes: Iterable[Node], tensors: Tensors) -> Tensors:
+        """Add the values of these nodes to the tensors, by the nodes' names."""
         for node in nodes:
             if node.name not in tensors:
                 values = [tensors[name] for name in node.inputs]
@@ -108,7 +124,7 @@ class Network:
     def drive(self) -> keras.Model:
         """Inputs (in units of their scale) to the tensors at the frontier."""
         inputs = self.inputs()
-        tensors = self._apply(self.drive_nodes, dict(inputs))
+        tensors = self.apply(self.drive_nodes, dict(inputs))
         outputs = [tensors[node.name] for node in self.frontier]
         return keras.Model(_single(inputs), outputs, name="drive")
 
@@ -124,11 +140,11 @@ class Network:
         tensors, remaining, after = dict(frontier), list(states), []
         for node in self.body_nodes:
             if node.op != "neuron":
-                self._apply([node], tensors)
+                self.apply([node], tensors)
                 continue
             layer = self.layers[node.name]
             own = [remaining.pop(0) for _ in layer.state_shapes]
-            spikes, *new = layer([tensors[node.inputs[0]], *own, clock])
+            spikes, *new = layer([*(tensors[name] for name in node.inputs), *own, clock])
             tensors[node.name] = spikes
             after += new
         outputs = [tensors[node.inputs[0]] for node in self.readouts]
@@ -148,20 +164,25 @@ class Network:
         return [state for layer in layers for state in layer.get_initial_state(batch_size)]
 
     def rates(self, mode: str) -> keras.Model:
-        """The same network on mean currents: frontier to [*read-outs, *rates].
+        """The same network on mean currents, or values: to [*read-outs, *rates].
+
+        Its inputs are [*frontier, timesteps].
 
         Args:
             mode: As `spkeras.layers.FiringRate`.
         """
         frontier = self._frontier_inputs()
+        timesteps = keras.Input(batch_shape=(1,), name="timesteps")
         tensors = dict(frontier)
         for node in self.body_nodes:
             if node.op == "neuron":
                 layer = FiringRate(self.layers[node.name], mode)
-                tensors[node.name] = layer(tensors[node.inputs[0]])
+                currents = [tensors[name] for name in node.inputs]
+                tensors[node.name] = layer([*currents, timesteps])
             else:
-                self._apply([node], tensors)
-        return keras.Model(list(frontier.values()), self._ends(tensors), name=mode)
+                self.apply([node], tensors)
+        inputs = [*frontier.values(), timesteps]
+        return keras.Model(inputs, self._ends(tensors), name=mode)
 
     def _ends(self, tensors: Tensors) -> list[Any]:
         outputs = [tensors[node.inputs[0]] for node in self.readouts]
@@ -202,7 +223,7 @@ class Network:
         tensors = {name: keras.Input(self.graph[name].shape) for name in dict.fromkeys(sources)}
         inputs = list(tensors.values())
         names = list(tensors)
-        self._apply((n for n in self.body_nodes if n.name in needed), tensors)
+        self.apply((n for n in self.body_nodes if n.name in needed), tensors)
         return keras.Model(inputs, tensors[node.inputs[0]]), names
 
     @cached_property
@@ -212,7 +233,7 @@ class Network:
         tensors: Tensors = {}
         for node in self.readouts:
             tensors[node.name] = self.layers[node.name](means[node.name])
-        self._apply(self.head_nodes, tensors)
+        self.apply(self.head_nodes, tensors)
         outputs = [tensors[name] for name in self.graph.outputs]
         return keras.Model(_single(means), outputs, name="head")
 
@@ -241,8 +262,26 @@ def analogue(graph: Graph, names: Sequence[str] | None = None) -> keras.Model:
     """
     network = Network(graph)
     tensors = inputs = network.inputs()
-    tensors = network._apply(graph.nodes, dict(inputs))
+    tensors = network.apply(graph.nodes, dict(inputs))
     outputs = [tensors[name] for name in names or graph.outputs]
     model = keras.Model(_single(inputs), outputs, name=keras_name(graph.name))
     network.load()
     return model
+
+
+def resting_currents(graph: Graph) -> dict[str, np.ndarray]:
+    """What reaches each neuron and read-out while nobody sends anything: biases on the way.
+
+    Args:
+        graph: With neurons, normalised.
+
+    Returns:
+        Values without the batch, by the name of the node that is read.
+    """
+    cut = resting_points(graph)
+    silence = [np.zeros((1, *node.shape), np.float32) for node in cut.of("input")]
+    values = as_list(analogue(cut)(silence if len(silence) > 1 else silence[0]))
+    return {
+        name: ops.convert_to_numpy(value)[0]
+        for name, value in zip(cut.outputs, values, strict=True)
+    }

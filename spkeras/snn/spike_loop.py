@@ -11,14 +11,11 @@ from keras import ops
 
 from spkeras.errors import OptionError, SpkerasError
 from spkeras.graph import Graph, from_structure, structure
+from spkeras.ops import code as _code
 from spkeras.ops import coding as _coding
 from spkeras.snn.network import Network, as_list
+from spkeras.snn.settings import NAMES, automatic_stagger, check_settings
 from spkeras.snn.synapse import keras_name
-
-SCHEDULES = ("clock_driven", "layer_synchronous")
-_SETTINGS = ("timesteps", "schedule", "stagger", "coding", "seed")
-# Share of T that passes before the last layer starts; chosen by measuring (docs/accuracy.md).
-STAGGER_SHARE = 0.45
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
@@ -67,8 +64,8 @@ class SpikeLoop(keras.layers.Layer):
         self.timesteps, self.schedule, self.stagger = timesteps, schedule, stagger
         self.coding, self.seed = coding, seed
         self._draws: np.ndarray | None = None
-        self.check()
         self.network = Network(from_structure(json.loads(self._structure)))
+        self.check()
         # Keras tracks what is an attribute: one flat list of layers holds all the weights.
         self.synapses = list(self.network.layers.values())
         # Built here, not at the first call: models made inside a traced call hold its tensors.
@@ -78,8 +75,13 @@ class SpikeLoop(keras.layers.Layer):
 
     def check(self) -> None:
         """Refuse options out of their range."""
-        check_settings(self.timesteps, self.schedule, self.stagger, self.coding)
+        check_settings(self.timesteps, self.schedule, self.stagger, self.coding, self.code)
         self._draws = _coding.draws(self.seed) if self.coding == "bernoulli" else None
+
+    @property
+    def code(self) -> str:
+        """What spikes mean in this network; see `spkeras.ops.code`."""
+        return self.network.code
 
     @property
     def depth(self) -> int:
@@ -100,6 +102,7 @@ class SpikeLoop(keras.layers.Layer):
             return self.stagger
         graph = self.network.graph
         binary = all(node["model"] == "binary" for node in graph.of("neuron"))
+        binary = binary and self.code == "rate"
         return automatic_stagger(self.timesteps, self.depth) if binary else 0
 
     @property
@@ -142,16 +145,42 @@ class SpikeLoop(keras.layers.Layer):
         sums = [ops.zeros((batch, *node.shape)) for node in self.network.readouts]
         constant = self.drive(scaled, 0) if self.coding == "constant" else None
 
-        def body(time: Any, carried: Any) -> Any:
-            sums, states = list(carried[0]), list(carried[1])
-            time = ops.cast(time, "float32")
-            frontier = self.drive(scaled, time) if constant is None else constant
-            answer = as_list(self.network.step([*frontier, *states, self.clock(time)]))
-            values, states = answer[: len(sums)], answer[len(sums) : len(sums) + len(states)]
-            return self.add(sums, values, time), tuple(states)
+        def body(time: Any, sums: Any, states: Any, active: Any) -> Any:
+            frontier = self.frontier(scaled, constant, ops.cast(time, "float32"))
+            sums, states, spikes = self.advance(frontier, sums, states, time)
+            if self.code == "delta":
+                active = ops.any(ops.stack([ops.any(spike != 0) for spike in spikes]))
+            return time + 1, tuple(sums), tuple(states), active
 
-        carried = ops.fori_loop(0, self.timesteps, body, (tuple(sums), tuple(states)))
-        return self.means(carried[0], self.timesteps)
+        def goes_on(time: Any, sums: Any, states: Any, active: Any) -> Any:
+            return ops.logical_and(time < self.timesteps, active)
+
+        start = (ops.zeros((), "int32"), tuple(sums), tuple(states), ops.ones((), "bool"))
+        _, sums, *_ = ops.while_loop(goes_on, body, start)
+        return self.means(sums, self.timesteps)
+
+    def frontier(self, scaled: Sequence[Any], constant: Any, time: Any) -> list[Any]:
+        """What the frontier carries at one step.
+
+        Args:
+            scaled: Inputs in units of their scale.
+            constant: What a constant input drives, or None under another input coding.
+            time: Index of the step.
+        """
+        if constant is None:
+            return self.drive(scaled, time)
+        if not _code.keeps_values(self.code):
+            return constant
+        # It is kept by whoever receives it, and sent once.
+        first = ops.cast(ops.equal(time, 0), "float32")
+        return [first * value for value in constant]
+
+    def advance(self, frontier: Any, sums: Any, states: Any, time: Any) -> tuple[list[Any], ...]:
+        """One step: read-outs' sums, states, spikes of each layer of neurons."""
+        answer = as_list(self.network.step([*frontier, *states, self.clock(time)]))
+        values, rest = answer[: len(sums)], answer[len(sums) :]
+        sums = list(self.add(sums, values, ops.cast(time, "float32")))
+        return sums, rest[: len(states)], rest[len(states) :]
 
     def clock(self, time: Any) -> Any:
         """What a step needs to know of the time: (index of the step, stagger)."""
@@ -159,6 +188,9 @@ class SpikeLoop(keras.layers.Layer):
 
     def add(self, sums: Sequence[Any], values: Sequence[Any], time: Any) -> tuple[Any, ...]:
         """The read-outs' sums after one more step; a read-out starts after its last layer."""
+        if _code.keeps_values(self.code):
+            pairs = zip(sums, values, strict=True)
+            return tuple(total + _code.weigh(self.code, value, time + 1) for total, value in pairs)
         starts = [node["depth"] * self.offset for node in self.network.readouts]
         return tuple(
             total + value * ops.cast(time >= start, "float32")
@@ -166,7 +198,9 @@ class SpikeLoop(keras.layers.Layer):
         )
 
     def means(self, sums: Sequence[Any], steps: Any) -> list[Any]:
-        """The read-outs' means after so many steps since the first input."""
+        """What the read-outs hold after so many steps since the first input."""
+        if _code.keeps_values(self.code):
+            return list(sums)
         starts = [node["depth"] * self.offset for node in self.network.readouts]
         return [
             total / ops.maximum(ops.cast(steps, "float32") - start, 1.0)
@@ -174,13 +208,19 @@ class SpikeLoop(keras.layers.Layer):
         ]
 
     def counts(self, scaled: Sequence[Any], window: Any) -> list[Any]:
-        """Means of the read-outs and spikes per step of all neurons, in closed form.
+        """The network once each layer has waited for its inputs: read-outs, then all neurons.
 
         Args:
             scaled: Inputs in units of their scale.
-            window: T of the layer-synchronous network.
+            window: T, for each layer.
+
+        Returns:
+            Under the rate code means of the read-outs and spikes per step of all neurons, in
+            closed form; under the others the values that their listeners hold.
         """
         length = ops.reshape(ops.cast(window, "float32"), (1,))
+        if _code.keeps_values(self.code):
+            return as_list(self._window([*scaled, length]))
         sums = [self._window_sum(x, window) for x in scaled]
         return [total / length for total in as_list(self._window([*sums, length]))]
 
@@ -211,33 +251,8 @@ class SpikeLoop(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
-        own = {name: getattr(self, name) for name in _SETTINGS}
+        own = {name: getattr(self, name) for name in NAMES}
         return {**super().get_config(), "structure": json.loads(self._structure), **own}
-
-
-def check_settings(timesteps: int, schedule: str, stagger: int | None, coding: str) -> None:
-    """Refuse settings out of their range.
-
-    Raises:
-        OptionError: names the setting, what was received and what is allowed.
-    """
-    if schedule not in SCHEDULES:
-        raise OptionError(f"schedule={schedule!r}; allowed: {SCHEDULES}")
-    if coding not in _coding.CODINGS:
-        raise OptionError(f"coding={coding!r}; allowed: {_coding.CODINGS}")
-    if int(timesteps) != timesteps or timesteps < 1:
-        raise OptionError(f"timesteps={timesteps!r}; allowed: whole numbers from 1")
-    if stagger is not None and (int(stagger) != stagger or stagger < 0):
-        raise OptionError(f"stagger={stagger!r}; allowed: whole numbers from 0, or None")
-
-
-def automatic_stagger(timesteps: int, depth: int) -> int:
-    """The stagger for a network of binary neurons: a share of T for the way through it.
-
-    A deep layer that starts at once fires on its bias before evidence has come, and the error
-    of that transient fades as 1 / T only. Starting late costs the steps that are left.
-    """
-    return int(STAGGER_SHARE * timesteps / max(depth, 1))
 
 
 def loop_of(snn: keras.Model) -> SpikeLoop:
@@ -282,9 +297,9 @@ def configured(loop: SpikeLoop, settings: Mapping[str, Any]) -> Iterator[SpikeLo
 
 def _apply(loop: SpikeLoop, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Set the settings, all or none; returns the former ones."""
-    unknown = set(settings) - set(_SETTINGS)
+    unknown = set(settings) - set(NAMES)
     if unknown:
-        raise OptionError(f"unknown settings {sorted(unknown)}; allowed: {_SETTINGS}")
+        raise OptionError(f"unknown settings {sorted(unknown)}; allowed: {NAMES}")
     before = {name: getattr(loop, name) for name in settings}
     try:
         for name, value in settings.items():

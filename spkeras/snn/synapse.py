@@ -1,5 +1,6 @@
 """Each linear node of a graph as a Keras layer (and the few others a read-out may need)."""
 
+import functools
 import re
 from collections.abc import Callable
 from typing import Any
@@ -9,7 +10,7 @@ from keras import layers, ops
 
 from spkeras.errors import GraphError
 from spkeras.graph import Node
-from spkeras.ops import activation
+from spkeras.ops import activation, function
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
@@ -211,6 +212,16 @@ def _shared_axes(node: Node) -> list[int]:
     return [axis for axis, (own, full) in pairs if own == 1 and full != 1]
 
 
+def _function_of(node: Node) -> layers.Layer:
+    numbers = {key: value for key, value in node.attributes.items() if key != "function"}
+    compute = functools.partial(function.apply, node["function"], numbers=numbers)
+    layer = _function(node, lambda x: compute(x if isinstance(x, (list, tuple)) else [x]))
+    if "weight" in node.arrays:
+        shape = node.arrays["weight"].shape
+        layer.weight = numbers["weight"] = layer.add_weight(shape, trainable=False, name="weight")
+    return layer
+
+
 def _merge(layer: type[layers.Layer]) -> Callable[[Node], layers.Layer]:
     return lambda node: layer()
 
@@ -239,6 +250,7 @@ _MAKERS: dict[str, Callable[[Node], layers.Layer]] = {
     "minimum": _merge(layers.Minimum),
     "concatenate": lambda node: layers.Concatenate(node["axis"]),
     "activation": _activation,
+    "function": _function_of,
 }
 
 

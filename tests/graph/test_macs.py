@@ -11,7 +11,16 @@ from spkeras.graph import Graph, Node
 from spkeras.graph.macs import fan_out, macs
 from tests.oracle_layers import OPERATIONS
 
-STOPS = ("activation", "neuron", "max_pool", "global_max_pool", "multiply", "maximum", "readout")
+STOPS = (
+    "activation",
+    "function",
+    "neuron",
+    "max_pool",
+    "global_max_pool",
+    "multiply",
+    "maximum",
+    "readout",
+)
 WEIGHTED = ("conv", "depthwise_conv", "conv_transpose", "dense", "scale")
 
 
@@ -74,6 +83,12 @@ def spatial(sizes, window, padding, strides, dilation):
 def relu(of, name="r"):
     attributes = {"function": "relu", "max_value": None, "negative_slope": 0.0, "threshold": 0.0}
     return Node(name, "activation", (of.name,), of.shape, attributes)
+
+
+def function(kind, of, shape, weight=None, **parameters):
+    arrays = {} if weight is None else {"weight": weight}
+    reads = tuple(node.name for node in of)
+    return Node("f", "function", reads, shape, {"function": kind, **parameters}, arrays)
 
 
 def net(*nodes, outputs=()):
@@ -164,6 +179,41 @@ def test_what_has_no_macs():
     assert counts == {"x": 0, "s": 6 * 5 * 4, "a": 0, "p": 0, "r": 0}
 
 
+Q, K, V = source((2, 5, 3), "q"), source((2, 7, 3), "k"), source((2, 7, 4), "v")
+PRODUCTS = {
+    "attention": ((Q, K, V), (2, 5, 4), {"scale": 1.0, "causal": False, "window": None},
+                  2 * 5 * 7 * (3 + 4)),
+    "causal": ((Q, K, V), (2, 5, 4), {"scale": 1.0, "causal": True, "window": None},
+               2 * (1 + 2 + 3 + 4 + 5) * (3 + 4)),
+    "window": ((Q, K, V), (2, 5, 4), {"scale": 1.0, "causal": False, "window": 2},
+               2 * (2 + 3 + 3 + 3 + 3) * (3 + 4)),
+    "additive_attention": ((Q, K, V), (2, 5, 4), {"causal": False}, 2 * 5 * 7 * 4),
+    "weighed": ((Q, K, V), (2, 5, 4), {"causal": False, "weight": np.ones(3)},
+                2 * 5 * 7 * (3 + 4)),
+    "matmul": ((Q, source((2, 3, 6), "k")), (2, 5, 6), {}, 2 * 5 * 6 * 3),
+    "dot": ((Q, source((4, 5), "k")), (2, 3, 4), {"axes": (2, 2), "normalize": None},
+            2 * 3 * 4 * 5),
+    "divide": ((Q, source((2, 5, 3), "k")), (2, 5, 3), {}, 0),
+    "layer_normalization": ((Q,), (2, 5, 3), {"axes": (3,), "epsilon": 0.1}, 0),
+    "elementwise": ((Q,), (2, 5, 3), {"name": "sqrt"}, 0),
+}  # fmt: skip
+KINDS = {"causal": "attention", "window": "attention", "weighed": "additive_attention"}
+
+
+@pytest.mark.parametrize("case", PRODUCTS)
+def test_macs_of_functions_by_hand(case):
+    of, shape, parameters, wanted = PRODUCTS[case]
+    node = function(KINDS.get(case, case), of, shape, **parameters)
+    assert macs(net(*of, node))["f"] == wanted
+
+
+def test_a_value_read_twice_arrives_twice():
+    """Keys that are the values too are kept by the neuron as two inputs."""
+    numbers = {"scale": 1.0, "causal": False, "window": None}
+    graph = net(Q, V, function("attention", [Q, Q, Q], (2, 5, 3), **numbers))
+    np.testing.assert_array_equal(fan_out(graph, "q"), np.full(Q.shape, 3.0))
+
+
 def shaped(op, of, shape, **attributes):
     return Node(op, op, (of.name,), shape, attributes)
 
@@ -248,7 +298,8 @@ STOPPING = {
     "max_pool": lambda x: pool(x, "max_pool", 2, 2),
     "global_max_pool": lambda x: shaped("global_max_pool", x, (4,), keepdims=False),
     "multiply": lambda x: Node("m", "multiply", ("x", "other"), x.shape),
-    "readout": lambda x: Node("o", "readout", ("x",), x.shape, {"depth": 0, "source": "x"}),
+    "function": lambda x: function("layer_normalization", [x], x.shape, axes=(3,), epsilon=0.1),
+    "readout": lambda x: Node("o", "readout", ("x",), x.shape, {"depth": 0, "code": "rate"}),
 }
 
 

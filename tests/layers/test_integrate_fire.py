@@ -16,14 +16,14 @@ CLOCK = np.zeros(2, "float32")
 POOL = {"pool_size": (2, 2), "strides": (2, 2), "padding": "valid"}
 OPTIONS = {
     "defaults": {},
-    "zero": {"reset": "zero", "alpha": 0.25, "current_shape": (3, 2)},
+    "zero": {"reset": "zero", "alpha": 0.25, "current_shapes": [(3, 2)]},
     "bursts": {"model": "signed_burst", "limit": 4, "depth": 2, "threshold_shape": (5,),
-               "current_shape": (2, 5)},
-    "pooling": {"pool": POOL, "current_shape": (4, 6, 3), "threshold_shape": (3,)},
-    "global": {"pool": {"keepdims": False}, "current_shape": (4, 4, 3)},
+               "current_shapes": [(2, 5)]},
+    "pooling": {"pool": POOL, "current_shapes": [(4, 6, 3)], "threshold_shape": (3,)},
+    "global": {"pool": {"keepdims": False}, "current_shapes": [(4, 4, 3)]},
     "bounded": {"parameters": {"max_value": 1.5, "negative_slope": 0.0, "threshold": 0.0},
-                "ceiling_shape": (3,), "current_shape": (3,)},
-    "prelu": {"model": "signed", "function": "prelu", "slope_shape": (3,), "current_shape": (3,)},
+                "ceiling_shape": (3,), "current_shapes": [(3,)]},
+    "prelu": {"model": "signed", "function": "prelu", "slope_shape": (3,), "current_shapes": [(3,)]},
 }  # fmt: skip
 SHAPES = {
     "defaults": [(1,), (1,)],
@@ -55,7 +55,7 @@ def run(layer, currents, clock=lambda t: (t, 0)):
 
 def random_currents(layer, steps=6, batch=2):
     rng = np.random.default_rng(4)
-    return rng.integers(-60, 100, (steps, batch, *layer.current_shape)) / 64
+    return rng.integers(-60, 100, (steps, batch, *layer.current_shapes[0])) / 64
 
 
 @pytest.mark.parametrize("case", OPTIONS)
@@ -91,17 +91,17 @@ def test_shapes_of_spikes_and_states(case):
     spikes, *states = SHAPES[case]
     assert layer.spikes_shape == spikes
     assert layer.state_shapes == states
-    assert layer.compute_output_shape([(7, *layer.current_shape)]) == [
+    assert layer.compute_output_shape([(7, *layer.current_shapes[0])]) == [
         (7, *shape) for shape in SHAPES[case]
     ]
     made = layer.get_initial_state(7)
     assert [tuple(s.shape) for s in made] == [(7, *shape) for shape in states]
-    now = layer([np.zeros((7, *layer.current_shape), "float32"), *made, CLOCK])
+    now = layer([np.zeros((7, *layer.current_shapes[0]), "float32"), *made, CLOCK])
     assert [tuple(t.shape) for t in now] == [(7, *shape) for shape in SHAPES[case]]
 
 
 def test_the_first_potential_is_alpha_times_the_threshold():
-    layer = IntegrateFire(alpha=0.25, current_shape=(2,), threshold_shape=(2,))
+    layer = IntegrateFire(alpha=0.25, current_shapes=[(2,)], threshold_shape=(2,))
     layer.threshold.assign([2.0, 4.0])
     (potential,) = layer.get_initial_state(3)
     assert np.asarray(potential).tolist() == [[0.5, 1.0]] * 3
@@ -110,7 +110,7 @@ def test_the_first_potential_is_alpha_times_the_threshold():
 
 
 def test_it_is_the_loop():
-    layer = filled(IntegrateFire(current_shape=(3, 4), threshold_shape=(4,)))
+    layer = filled(IntegrateFire(current_shapes=[(3, 4)], threshold_shape=(4,)))
     currents = random_currents(layer, 12)
     wanted, _ = oracle.integrate_fire(currents, np.asarray(layer.threshold))
     assert wanted.any()
@@ -118,7 +118,7 @@ def test_it_is_the_loop():
 
 
 def test_it_keeps_no_state_of_its_own():
-    layer = IntegrateFire(current_shape=(4,))
+    layer = IntegrateFire(current_shapes=[(4,)])
     currents = random_currents(layer)
     first = run(layer, currents)
     np.testing.assert_array_equal(run(layer, currents), first)
@@ -127,7 +127,7 @@ def test_it_keeps_no_state_of_its_own():
 
 
 def test_it_starts_depth_times_stagger_steps_late():
-    layer = IntegrateFire(current_shape=(5,), depth=2)
+    layer = IntegrateFire(current_shapes=[(5,)], depth=2)
     currents = random_currents(layer, 16) + 0.25
     spikes = run(layer, currents, lambda t: (t, 3))
     assert not spikes[:6].any()
@@ -137,7 +137,7 @@ def test_it_starts_depth_times_stagger_steps_late():
 
 def test_in_a_functional_model():
     """One time step as a Keras model, stepped by the caller."""
-    layer = filled(IntegrateFire(current_shape=(2,), threshold_shape=(2,)))
+    layer = filled(IntegrateFire(current_shapes=[(2,)], threshold_shape=(2,)))
     image, state = keras.Input((3,)), keras.Input((2,))
     clock = keras.Input(batch_shape=(2,))
     dense = keras.layers.Dense(2)
@@ -155,7 +155,7 @@ def test_in_a_functional_model():
 
 
 def test_the_example_of_its_docstring():
-    layer = IntegrateFire(current_shape=(1,))
+    layer = IntegrateFire(current_shapes=[(1,)])
     z, state = np.full((1, 1), 0.5, "float32"), layer.get_initial_state(1)
     spikes, *state = layer([z, *state, CLOCK])
     assert (float(spikes[0, 0]), float(state[0][0, 0])) == (1.0, 0.0)
@@ -173,7 +173,7 @@ def test_the_example_of_its_docstring():
         ({"limit": 2}, ("limit=2", "binary")),
         ({"model": "signed", "limit": 2}, ("limit=2", "signed")),
         ({"model": "signed", "reset": "zero"}, ("reset='zero'", "signed")),
-        ({"reset": "zero", "pool": POOL, "current_shape": (4, 4, 1)}, ("reset='zero'", "pool")),
+        ({"reset": "zero", "pool": POOL, "current_shapes": [(4, 4, 1)]}, ("reset='zero'", "pool")),
         ({"reset": "zero", "function": "linear"}, ("reset='zero'", "linear")),
         ({"reset": "zero", "parameters": {"negative_slope": 0.1}}, ("reset='zero'",)),
     ],
@@ -187,17 +187,17 @@ def test_refusals_name_what_was_received_and_what_is_allowed(options, words):
 
 @pytest.mark.parametrize("mode", ["analogue", "clipped"])
 def test_firing_rates_for_a_mean_current(mode):
-    layer = IntegrateFire(current_shape=(4,), threshold_shape=(4,))
+    layer = IntegrateFire(current_shapes=[(4,)], threshold_shape=(4,))
     layer.threshold.assign([0.5, 0.5, 1.0, 2.0])
     current = np.array([[-1.0, 0.6, 0.3, 9.0]], "float32")
-    rates = np.asarray(FiringRate(layer, mode)(current))
+    rates = np.asarray(FiringRate(layer, mode)([current, np.array([8.0], "float32")]))
     analogue = np.array([0.0, 1.2, 0.3, 4.5])
     wanted = {"analogue": analogue, "clipped": np.clip(analogue, 0, 1)}
     np.testing.assert_allclose(rates[0], wanted[mode], rtol=1e-6)
 
 
 def test_spike_counts_for_what_was_received():
-    layer = IntegrateFire(current_shape=(4,), threshold_shape=(4,))
+    layer = IntegrateFire(current_shapes=[(4,)], threshold_shape=(4,))
     layer.threshold.assign([0.5, 0.5, 1.0, 2.0])
     current = np.array([[-1.0, 0.6, 0.3, 9.0]], "float32")
     counts = np.asarray(SpikeCount(layer)([8 * current, np.array([8.0], "float32")]))

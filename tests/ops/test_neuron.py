@@ -22,7 +22,7 @@ def run(currents, asleep=0, **options):
     constants = neuron.Constants(options.pop("threshold", 1.0), **options)
     shape = currents.shape[1:]
     pooled = shape if constants.pool is None else constants.pool(np.zeros(shape)).shape
-    state = neuron.initial_state(lambda spikes: ops.zeros(pooled if spikes else shape), constants)
+    state = neuron.initial_state(lambda index: ops.zeros(pooled if index is None else shape), constants)
     trains = []
     for t, current in enumerate(currents.astype("float32")):
         elapsed = np.float32(t - asleep + 1)

@@ -12,7 +12,7 @@ import numpy as np
 from spkeras.errors import ModelFileError
 from spkeras.frontend.files.context import Context
 from spkeras.frontend.files.graph import LayerNode
-from spkeras.frontend.files.kernels import modern_arrays
+from spkeras.frontend.files.kernels import local_arrays, modern_arrays
 from spkeras.frontend.files.stores import LayerWeights, Named, PathWeights, StoredWeights
 
 Pair = tuple[LayerNode, keras.layers.Layer]
@@ -146,6 +146,8 @@ def _set(node: LayerNode, layer: Any, arrays: list[np.ndarray], context: Context
     """Sets the weights of one layer after checking number and shapes."""
     arrays = modern_arrays(node, arrays, context)
     targets = layer.weights
+    if node.class_name == "LocallyConnected":
+        arrays = local_arrays(node, arrays, [tuple(target.shape) for target in targets])
     if node.class_name == "BatchNormalization" and len(arrays) > len(targets):
         arrays = arrays[: len(targets)]  # renormalization statistics follow
     if node.class_name == "Normalization":
@@ -224,6 +226,9 @@ def _load(node: LayerNode, layer: Any, weights: PathWeights, path: str) -> set[i
             done |= _load(node, inner, weights, _join(path, name))
     own = weights.own(path)
     mine = [variable for variable in layer.weights if id(variable) not in done]
+    if node.class_name == "LocallyConnected":
+        arrays = local_arrays(node, list(own.values()), [tuple(v.shape) for v in mine])
+        own = dict(zip(own, arrays, strict=True))
     if own:
         try:
             layer.load_own_variables(own)

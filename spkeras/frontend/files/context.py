@@ -23,6 +23,7 @@ class Context:
         backend: "tensorflow", "theano" or "" when unknown.
         replace: Replacement per layer name, as the user wrote it.
         shapes: Stored weight shapes of a layer name.
+        silent_format: Order of axes of layers that do not state it.
         problems: One sentence per layer that cannot be read.
     """
 
@@ -31,6 +32,7 @@ class Context:
     backend: str = ""
     replace: dict[str, str] = field(default_factory=dict)
     shapes: Callable[[str], list[tuple[int, ...]]] = lambda name: []
+    silent_format: str = "channels_last"
     problems: list[str] = field(default_factory=list)
     replaced: set[str] = field(default_factory=set)
     _refused: set[int] = field(default_factory=set)

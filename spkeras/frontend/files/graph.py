@@ -156,6 +156,18 @@ def is_own(node: LayerNode) -> bool:
     return (node.registered_name or node.class_name).startswith("spkeras>")
 
 
+def become_own(node: LayerNode, class_name: str) -> None:
+    """Makes a node one of spkeras's own layers for old files.
+
+    Args:
+        node: The node; keeps its arguments.
+        class_name: Class in ``spkeras.layers.legacy``.
+    """
+    node.class_name = class_name
+    node.module = "spkeras.layers.legacy"
+    node.registered_name = f"spkeras>{class_name}"
+
+
 def _normal_call(call: Any) -> Any:
     """Brings a call to a list of ``[name, node, tensor, kwargs]`` items."""
     if isinstance(call, dict):

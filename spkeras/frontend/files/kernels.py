@@ -10,7 +10,10 @@ from spkeras.frontend.files.context import KERAS_2, Context
 from spkeras.frontend.files.graph import LayerNode
 
 CONVOLUTIONS = frozenset(
-    {"Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "ConvLSTM2D"}
+    {
+        *("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "ConvLSTM2D"),
+        *("DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"),
+    }
 )
 # Where the gates of Keras 1 lie in the order of Keras 2: input, forget, cell, output.
 LSTM_GATES = (0, 2, 1, 3)
@@ -35,16 +38,23 @@ def modern_arrays(
     """
     found = list(arrays)
     inner = node.wrapped or node
+    name = class_of(inner)
     if node.class_name == "Bidirectional":
         half = len(found) // 2
         parts = (found[:half], found[half:])
         return [a for part in parts for a in modern_arrays(inner, part, context)]
     if context.version < KERAS_2:
         found = _from_keras1(inner, found)
-    if context.backend == "theano" and inner.class_name in CONVOLUTIONS and found:
-        found[0] = _rotated(found[0])
+    if context.backend == "theano" and name in CONVOLUTIONS and found:
+        spatial = 2 if name == "ConvLSTM2D" else 1
+        found[:spatial] = [_rotated(kernel) for kernel in found[:spatial]]
         context.changed("kernel of Theano rotated by 180 degrees", node)
     return found
+
+
+def class_of(node: LayerNode) -> str:
+    """Returns the Keras class whose weights a layer has."""
+    return node.class_name.removeprefix("ChannelBias")
 
 
 def _rotated(kernel: np.ndarray) -> np.ndarray:
@@ -55,15 +65,18 @@ def _rotated(kernel: np.ndarray) -> np.ndarray:
 
 def _from_keras1(node: LayerNode, found: list[np.ndarray]) -> list[np.ndarray]:
     """Reorders the axes of kernels and joins the gates of recurrent layers."""
-    name = node.class_name
+    name = class_of(node)
     if name == "LSTM" and len(found) == 12:
         return _joined_gates(found, LSTM_GATES)
     if name == "GRU" and len(found) == 9:
         return _joined_gates(found, GRU_GATES)
+    if name == "ConvLSTM2D" and len(found) == 12:
+        moved = [_kernel(node, array) if array.ndim > 1 else array for array in found]
+        return _joined_gates(moved, LSTM_GATES)
     if found and name == "Conv1D":
         found[0] = _kernel_1d(node, found[0])
-    elif found and name in CONVOLUTIONS:
-        found[0] = _kernel(node, found[0])
+    elif name in CONVOLUTIONS:
+        found = [_kernel(node, array) if array.ndim > 1 else array for array in found]
     return found
 
 
@@ -86,10 +99,68 @@ def _kernel_1d(node: LayerNode, kernel: np.ndarray) -> np.ndarray:
 
 
 def _kernel(node: LayerNode, kernel: np.ndarray) -> np.ndarray:
-    """Moves (out, in, ...) of dim_ordering "th" to (..., in, out)."""
+    """Moves (out, in, ...) of dim_ordering "th" to (..., in, out).
+
+    Kernels of transposed convolutions end in (out, in) today, in (in, out) with "tf" then.
+    """
     first = node.config.get("data_format") == "channels_first"
-    if node.class_name.endswith("Transpose"):
-        if first:
-            return np.moveaxis(kernel, (0, 1), (-1, -2))
-        return np.swapaxes(kernel, -1, -2)
+    if class_of(node).endswith("Transpose"):
+        return np.moveaxis(kernel, (0, 1), (-2, -1)) if first else np.swapaxes(kernel, -1, -2)
     return np.moveaxis(kernel, (0, 1), (-1, -2)) if first else kernel
+
+
+def local_arrays(
+    node: LayerNode, arrays: Sequence[np.ndarray], expected: Sequence[tuple[int, ...]]
+) -> list[np.ndarray]:
+    """Returns kernel and bias of a LocallyConnected layer, channels last.
+
+    Keras stored the kernel per position (implementation 1), as one matrix from all inputs to
+    all outputs (2) or as that matrix's entries (3). With channels first a window lists its
+    channels first, and the bias lies in the order of the outputs whatever its shape says.
+
+    Args:
+        node: The migrated layer.
+        arrays: Its arrays in the order of the file.
+        expected: Shapes of the weights of `spkeras.layers.legacy.LocallyConnected`.
+
+    Returns:
+        Kernel (positions, window values, filters) and bias, where there is one.
+    """
+    found = list(arrays)
+    first = node.config.get("data_format") == "channels_first"
+    positions, values, filters = expected[0]
+    if found and found[0].ndim == 1 and found[0].size == positions * values * filters:
+        found[0] = _entries(found[0], expected[0], first)
+    elif found and found[0].ndim > 3:
+        found[0] = _windows(node, found[0], first)
+    if first and found and found[0].shape == expected[0]:
+        window = tuple(node.config["kernel_size"])
+        kernel = found[0].reshape(positions, -1, *window, filters)
+        found[0] = np.moveaxis(kernel, 1, -2).reshape(expected[0])
+    if first and len(found) > 1 and found[1].size == np.prod(expected[1]):
+        found[1] = np.moveaxis(found[1].reshape(filters, *expected[1][:-1]), 0, -1)
+    return found
+
+
+def _entries(entries: np.ndarray, shape: tuple[int, ...], first: bool) -> np.ndarray:
+    """Sorts the entries of the sparse matrix, stored by output and then by input."""
+    positions, values, filters = shape
+    if first:
+        return entries.reshape(filters, positions, values).transpose(1, 2, 0)
+    return entries.reshape(positions, filters, values).transpose(0, 2, 1)
+
+
+def _windows(node: LayerNode, matrix: np.ndarray, first: bool) -> np.ndarray:
+    """Takes the window of each position out of the matrix from all inputs to all outputs."""
+    window, strides = node.config["kernel_size"], node.config["strides"]
+    rank = len(window)
+    if first:
+        matrix = np.moveaxis(np.moveaxis(matrix, rank + 1, -1), 0, rank)
+    places = matrix.shape[rank + 1 : -1]
+    rows = []
+    for place in np.ndindex(*places):
+        corner = [i * s for i, s in zip(place, strides, strict=True)]
+        part = tuple(slice(c, c + k) for c, k in zip(corner, window, strict=True))
+        row = matrix[part + (slice(None),) + place]
+        rows.append((np.moveaxis(row, rank, 0) if first else row).reshape(-1, matrix.shape[-1]))
+    return np.stack(rows)

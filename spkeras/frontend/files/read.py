@@ -14,12 +14,12 @@ import keras
 from spkeras.errors import ModelFileError, SpkerasError, UnsupportedLayerError
 from spkeras.frontend.files.assign import assign_weights
 from spkeras.frontend.files.container import StoredModel, open_model
-from spkeras.frontend.files.context import KERAS_3, Context, parse_version
+from spkeras.frontend.files.context import KERAS_2, KERAS_3, Context, parse_version
 from spkeras.frontend.files.emit import emit
 from spkeras.frontend.files.graph import LayerNode, parse_model
 from spkeras.frontend.files.lambdas import refuse_code
 from spkeras.frontend.files.migrations import migrate
-from spkeras.frontend.files.migrations.keras1 import is_keras1
+from spkeras.frontend.files.migrations.keras1 import is_keras1, stated_orders
 from spkeras.frontend.files.stores import LayerWeights
 from spkeras.layers import legacy  # noqa: F401  (registers the layers of old files)
 
@@ -157,9 +157,11 @@ def _context(stored: StoredModel, replace: Mapping[str, str]) -> Context:
         if "'batch_shape'" in str(stored.config):  # a keyword of Keras 3 alone
             version = KERAS_3
     context = Context(version, tag, stored.backend, dict(replace))
+    if version < KERAS_2 and stated_orders(stored.config) == {"th"}:
+        context.silent_format = "channels_first"
     if isinstance(stored.weights, LayerWeights):
         context.shapes = stored.weights.shapes
-        if version < (2,) and not stored.backend:
+        if version < KERAS_2 and not stored.backend:
             context.backend = _keras1_backend(stored.weights)
     return context
 
@@ -167,6 +169,8 @@ def _context(stored: StoredModel, replace: Mapping[str, str]) -> Context:
 def _keras1_backend(weights: LayerWeights) -> str:
     """Tells the backend of a Keras 1 file: only TensorFlow ends weight names in ":0"."""
     names = [name for arrays in weights.layers.values() for name, _ in arrays]
+    if not names:
+        return ""
     return "tensorflow" if any(name.endswith(":0") for name in names) else "theano"
 
 

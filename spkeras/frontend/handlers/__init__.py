@@ -6,13 +6,19 @@ import keras
 
 from spkeras.frontend.handlers import (
     activations,
+    applications,
+    attention,
     convolutions,
+    functions,
     legacy,
     merging,
+    moving,
     normalizing,
     operators,
     passing,
     pooling,
+    products,
+    reductions,
     shaping,
     slices,
 )
@@ -23,18 +29,26 @@ __all__ = ["LAYERS", "OPERATORS", "Call", "Handler", "Port", "expand"]
 
 LAYERS: dict[str, Handler] = {
     **activations.LAYERS,
+    **attention.LAYERS,
     **convolutions.LAYERS,
     **merging.LAYERS,
     **normalizing.LAYERS,
     **passing.LAYERS,
     **pooling.LAYERS,
+    **products.LAYERS,
     **shaping.LAYERS,
 }
 
 OPERATORS: dict[str, Handler] = {
     **activations.OPERATORS,
+    **attention.OPERATORS,
+    **functions.OPERATORS,
+    **moving.OPERATORS,
+    **normalizing.OPERATORS,
     **operators.OPERATORS,
     **pooling.OPERATORS,
+    **products.OPERATORS,
+    **reductions.OPERATORS,
     **slices.OPERATORS,
 }
 
@@ -45,8 +59,10 @@ def expand(call: Call) -> list[Port]:
     Raises:
         UnsupportedLayerError: the layer, or one of its options, cannot be converted.
     """
-    if call.kind == "TimeDistributed" and _is_keras_layer(call.operation):
-        call = call.of(passing.stepwise(call))
+    if () in call.shapes:
+        raise call.refuse("a result without any axis", "keep one, of size one: keepdims=True")
+    if _is_keras_layer(call.operation) and call.kind in passing.WRAPPERS:
+        call = call.of(passing.WRAPPERS[call.kind](call))
     found = handler_of(call.operation)
     if found is None:
         raise call.refuse(*reason(call.kind, type(call.operation).__module__))
@@ -63,10 +79,13 @@ def handler_of(operation: Any) -> Handler | None:
     if isinstance(operation, keras.layers.Layer):
         if module == "spkeras.layers.legacy":
             return legacy.LAYERS.get(kind)
-        return LAYERS.get(kind) if _is_keras_layer(operation) else None
+        if _is_keras_layer(operation):
+            return LAYERS.get(kind)
+        return applications.handler_of(operation)
     own = module.startswith("keras.")
     return OPERATORS.get(kind) if own else None
 
 
 def _is_keras_layer(layer: keras.layers.Layer) -> bool:
-    return getattr(keras.layers, type(layer).__name__, None) is type(layer)
+    # By identity: the name under which Keras exports a class need not be the class's own.
+    return any(value is type(layer) for value in vars(keras.layers).values())

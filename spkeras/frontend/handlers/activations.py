@@ -2,22 +2,34 @@
 
 import functools
 import inspect
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import keras
 
 from spkeras.frontend.handlers.call import Call, Handler, Port, weight
+from spkeras.frontend.handlers.layout import (
+    back_from_end,
+    flat_at_end,
+    inner_axes,
+    others,
+    permuted,
+    restored,
+)
 from spkeras.graph.vocabulary import ACTIVATIONS
 
-# Functions whose numbers the vocabulary does not keep: they must have Keras's defaults.
-_FIXED: dict[str, dict[str, Any]] = {
-    "glu": {"axis": -1},
-    "hard_shrink": {"threshold": 0.5},
-    "soft_shrink": {"threshold": 0.5},
-    "sparsemax": {"axis": -1},
-    "squareplus": {"b": 4},
+# Functions with a number that the vocabulary does not keep, its default, and the factor s by
+# which f(x) with this number is s f(x / s) with the default.
+_SCALED: dict[str, tuple[str, float, Callable[[float], float]]] = {
+    "hard_shrink": ("threshold", 0.5, lambda threshold: 2 * threshold),
+    "soft_shrink": ("threshold", 0.5, lambda threshold: 2 * threshold),
+    "squareplus": ("b", 4, lambda b: math.sqrt(max(b, 0)) / 2),
 }
+
+# Functions of a whole axis that the vocabulary knows for the last one.
+_LAST_AXIS = ("glu", "sparsemax")
 
 # Functions of a backend that mean the same as Keras's of that name.
 _BACKEND = frozenset({"relu", "relu6", "sigmoid", "tanh", "softmax", "softplus", "selu"})
@@ -43,38 +55,77 @@ def activate(call: Call, function: Any, port: Port) -> Port:
 def apply(call: Call, name: str, parameters: Mapping[str, Any], port: Port) -> Port:
     """Add an activation node of that function."""
     known = ACTIVATIONS.get(name)
-    if known is None or name in ("threshold", "prelu"):
+    if known is None or name == "prelu":
         raise call.refuse(f"activation {name!r}", _USE)
-    for key, value in parameters.items():
-        if key not in known and value != _FIXED.get(name, {}).get(key):
-            raise call.refuse(f"{name} with {key}={value!r}", f"leave {key} at its default")
+    if name in _SCALED:
+        return _scaled(call, name, parameters, port)
+    if name in _LAST_AXIS:
+        return _on_last_axis(call, name, parameters.get("axis", -1), port)
+    unknown = {key: value for key, value in parameters.items() if key not in known}
+    if unknown:
+        raise call.refuse(f"{name} with {unknown}", "leave these at their defaults")
     kept = {key: _plain(parameters[key]) for key in known}
     if name == "relu" and kept["threshold"] < 0:
         raise call.refuse(f"ReLU threshold {kept['threshold']}", "use a threshold >= 0")
     if "axis" in kept:
-        kept["axis"] = _softmax_axis(call, kept["axis"], port)
-    shape = port.shape
+        axes = inner_axes(call, port, _listed(kept["axis"], len(port.shape)))
+        if len(axes) > 1:
+            return _over_axes(call, name, axes, port)
+        kept["axis"] = -1 if axes[0] == len(port.shape) - 1 else axes[0] + 1
+    return _node(call, name, kept, port)
+
+
+def _node(call: Call, name: str, numbers: Mapping[str, Any], port: Port) -> Port:
+    attributes = {"function": name, **numbers}
+    return call.add("activation", [port], port.shape, attributes, piece="function",
+                    first=port.first)  # fmt: skip
+
+
+def _scaled(call: Call, name: str, parameters: Mapping[str, Any], port: Port) -> Port:
+    """A function with a number of its own, as the one with the default number, scaled."""
+    key, default, factor = _SCALED[name]
+    value = parameters.get(key, default)
+    if value == default:
+        return _node(call, name, {}, port)
+    scale = factor(float(value))
+    if scale <= 0:
+        raise call.refuse(f"{name} with {key}={value!r}", f"use a positive {key}")
+    port = call.affine(port, 1.0 / scale, piece="shrunk")
+    return call.affine(_node(call, name, {}, port), scale)
+
+
+def _on_last_axis(call: Call, name: str, axis: int, port: Port) -> Port:
+    """A function of a whole axis, which is the last one meanwhile."""
+    (index,) = inner_axes(call, port, [axis])
+    order = [*others(port, [index]), index]
+    turned = permuted(call, port, order)
+    shape = turned.shape
     if name == "glu":
-        if port.first or call.shape != (*shape[:-1], shape[-1] // 2):
-            raise call.refuse("glu on this axis", "use keras.ops.glu on the last axis")
-        shape = call.shape
-    attributes = {"function": name, **kept}
-    return call.add("activation", [port], shape, attributes, piece="function", first=port.first)
+        shape = (*shape[:-1], shape[-1] // 2)
+    turned = call.add("activation", [turned], shape, {"function": name}, piece="function")
+    result = replace(restored(call, turned, order), first=port.first)
+    if result.keras_shape != call.shape:
+        raise call.refuse(f"{name} as an activation argument", f"use keras.ops.{name} behind it")
+    return result
+
+
+def _over_axes(call: Call, name: str, axes: Sequence[int], port: Port) -> Port:
+    """Softmax over several axes: over one that joins them."""
+    flat = _node(call, name, {"axis": -1}, flat_at_end(call, port, axes))
+    return replace(back_from_end(call, flat, axes, port.shape), first=port.first)
+
+
+def _listed(axis: Any, rank: int) -> list[int]:
+    """An axis, several or None for all, as a list."""
+    if axis is None:
+        return list(range(rank + 1))
+    return [axis] if isinstance(axis, int) else list(axis)
 
 
 def _plain(value: Any) -> Any:
     if value is None or isinstance(value, (bool, int, str)):
         return value
     return [int(v) for v in value] if isinstance(value, (list, tuple)) else float(value)
-
-
-def _softmax_axis(call: Call, axis: Any, port: Port) -> int:
-    """The axis in the node's own order; -1 for the last one."""
-    axes = axis if isinstance(axis, list) else [axis]
-    if len(axes) != 1 or axes[0] in (0, -len(port.shape) - 1):
-        raise call.refuse(f"softmax over axis {axis}", "use one axis, not the batch axis")
-    index = port.axis(axes[0])
-    return -1 if index == len(port.shape) - 1 else index + 1
 
 
 def _layer_as_function(call: Call, layer: Any, port: Port) -> Port:
@@ -194,4 +245,5 @@ OPERATORS: dict[str, Handler] = {
     "Squareplus": _with("squareplus", "b"),
     "Tanh": _with("tanh"),
     "TanhShrink": _with("tanh_shrink"),
+    "Threshold": _with("threshold", "threshold", "default_value"),
 }

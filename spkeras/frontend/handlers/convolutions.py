@@ -4,7 +4,8 @@ from spkeras.frontend.handlers.activations import activate
 from spkeras.frontend.handlers.call import FIRST, Call, Handler, Port, optional, weight
 
 
-def _check(call: Call) -> None:
+def check_precision(call: Call) -> None:
+    """Refuse weights that Keras keeps as integers."""
     mode = getattr(call.operation, "quantization_mode", None)
     if mode:
         raise call.refuse(f"weights quantized to {mode}", "convert the model before quantizing it")
@@ -22,7 +23,7 @@ def _result_shape(call: Call) -> tuple[int, ...]:
 
 
 def _convolution(call: Call) -> Port:
-    _check(call)
+    check_precision(call)
     layer = call.operation
     attributes = {
         "strides": tuple(layer.strides),
@@ -37,7 +38,7 @@ def _convolution(call: Call) -> Port:
 
 
 def _depthwise(call: Call) -> Port:
-    _check(call)
+    check_precision(call)
     layer = call.operation
     attributes = {
         "strides": tuple(layer.strides),
@@ -52,7 +53,7 @@ def _depthwise(call: Call) -> Port:
 
 
 def _separable(call: Call) -> Port:
-    _check(call)
+    check_precision(call)
     layer = call.operation
     spatial = {
         "strides": tuple(layer.strides),
@@ -74,7 +75,7 @@ def _separable(call: Call) -> Port:
 
 
 def _transposed(call: Call) -> Port:
-    _check(call)
+    check_precision(call)
     layer = call.operation
     extra = layer.output_padding
     attributes = {
@@ -91,7 +92,7 @@ def _transposed(call: Call) -> Port:
 
 
 def _dense(call: Call) -> Port:
-    _check(call)
+    check_precision(call)
     layer = call.operation
     arrays = {"kernel": weight(layer.kernel), "bias": optional(layer.bias)}
     port = call.keras_order(call.input)

@@ -2,9 +2,11 @@
 
 import numpy as np
 
+from spkeras.frontend.handlers import convolutions
 from spkeras.frontend.handlers.call import FIRST, Call, Handler, Port
 from spkeras.frontend.handlers.operators import clip, reduce
 from spkeras.frontend.handlers.slices import take
+from spkeras.layers.legacy import CHANNEL_BIAS
 
 
 def _slice(call: Call) -> Port:
@@ -56,9 +58,17 @@ def _following(call: Call, port: Port, axis: int, size: int) -> Port:
     return call.add("concatenate", parts, port.shape, {"axis": axis + 1})
 
 
+def _locally_connected(call: Call) -> Port:
+    raise call.refuse(
+        "a kernel of its own at every position", "use a convolution, or Dense behind Flatten"
+    )
+
+
 LAYERS: dict[str, Handler] = {
+    **{f"ChannelBias{name}": convolutions.LAYERS[name] for name in CHANNEL_BIAS},
     "BilinearUpSampling": _bilinear_upsampling,
     "Clip": lambda call: clip(call, call.operation.minimum, call.operation.maximum),
+    "LocallyConnected": _locally_connected,
     "Reduce": _reduce,
     "Slice": _slice,
 }

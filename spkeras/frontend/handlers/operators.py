@@ -1,6 +1,5 @@
 """Operators of functional graphs: `x + y`, `2 * x`, and what `keras.ops` records."""
 
-import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -9,9 +8,10 @@ import numpy as np
 from spkeras.frontend.handlers.activations import RELU, apply
 from spkeras.frontend.handlers.call import Call, Handler, Port
 from spkeras.frontend.handlers.merging import concatenate, merge
-from spkeras.frontend.handlers.pooling import global_pool
-from spkeras.frontend.handlers.refusals import GRADED
+from spkeras.frontend.handlers.reductions import reduce
 from spkeras.frontend.handlers.shaping import permute, reshape
+
+__all__ = ["OPERATORS", "clip", "on_all_axes", "reduce"]
 
 
 def _constant(value: Any) -> np.ndarray:
@@ -57,13 +57,6 @@ def _multiply(call: Call) -> Port:
     return call.affine(ports[0], constant)
 
 
-def _divide(call: Call) -> Port:
-    ports, constant, constant_first = _operands(call)
-    if constant is None or constant_first or not np.all(constant):
-        raise call.refuse(GRADED, "divide by a constant only")
-    return call.affine(ports[0], 1.0 / constant)
-
-
 def _extreme(op: str) -> Handler:
     """max(x, c) = relu(x - c) + c, and min(x, c) = c - relu(c - x)."""
     sign = 1.0 if op == "maximum" else -1.0
@@ -90,55 +83,6 @@ def clip(call: Call, low: Any, high: Any) -> Port:
         port = call.affine(port, 1.0, -low, piece="shifted")
     port = apply(call, "relu", {**RELU, "max_value": float(high - low)}, port)
     return call.affine(port, 1.0, low) if low else port
-
-
-def reduce(call: Call, reduction: str, axis: Any, keepdims: bool) -> Port:
-    """Mean, sum, maximum or minimum over all axes but the batch and one more."""
-    port = call.input
-    rank = len(port.shape)
-    kept = _kept_axis(call, axis, rank)
-    count = math.prod(port.shape) // port.keras_shape[kept - 1]
-    if port.first and kept == 1:
-        port = Port(port.name, port.shape)
-    elif kept != rank:
-        port = _moved_last(call, port, kept)
-    else:
-        port = call.keras_order(port)
-    if reduction == "min":
-        port = call.affine(port, -1.0, piece="negative")
-    op = "global_max_pool" if reduction in ("max", "min") else "global_average_pool"
-    port = global_pool(call, op, port, keepdims=False)
-    if reduction in ("min", "sum"):
-        port = call.affine(port, -1.0 if reduction == "min" else float(count))
-    return call.add("reshape", [port], call.shape) if keepdims else port
-
-
-def _reduction(reduction: str) -> Handler:
-    def handler(call: Call) -> Port:
-        operation = call.operation
-        if getattr(operation, "initial", None) is not None:
-            raise call.refuse(f"initial={operation.initial!r}", "leave initial out")
-        return reduce(call, reduction, operation.axis, operation.keepdims)
-
-    return handler
-
-
-def _kept_axis(call: Call, axis: Any, rank: int) -> int:
-    axes = range(rank + 1) if axis is None else [axis] if isinstance(axis, int) else axis
-    reduced = {int(a) % (rank + 1) for a in axes}
-    kept = [a for a in range(1, rank + 1) if a not in reduced]
-    if 0 in reduced or len(kept) != 1 or rank == 1:
-        raise call.refuse(
-            f"axis={axis} of a tensor with {rank + 1} axes",
-            "reduce all axes but the batch and the channels",
-        )
-    return kept[0]
-
-
-def _moved_last(call: Call, port: Port, axis: int) -> Port:
-    turned = call.keras_order(port)
-    axes = (*(a for a in range(1, len(turned.shape) + 1) if a != axis), axis)
-    return call.add("permute", [turned], [turned.shape[a - 1] for a in axes], {"axes": axes})
 
 
 def on_all_axes(call: Call, op: str, port: Port, amounts: Sequence[tuple[int, int]]) -> Port:
@@ -203,20 +147,6 @@ def _permuted(call: Call, axes: Sequence[int]) -> Port:
     return permute(call, tuple(axes[1:]))
 
 
-def _repeat(call: Call) -> Port:
-    operation = call.operation
-    rank = len(call.input.shape)
-    axis, times = operation.axis, operation.repeats
-    axis = None if axis is None else axis % (rank + 1)
-    if axis in (None, 0, rank) or not isinstance(times, int):
-        raise call.refuse(
-            f"repeats={times} along axis {axis}", "repeat rows or columns a fixed number of times"
-        )
-    size = tuple(times if a == axis else 1 for a in range(1, rank))
-    attributes = {"size": size, "interpolation": "nearest"}
-    return call.add("upsample", [call.keras_order(call.input)], call.shape, attributes)
-
-
 def _cast(call: Call) -> Port:
     dtype = str(call.operation.dtype)
     if "float" not in dtype:
@@ -230,31 +160,24 @@ def _same(call: Call) -> Port:
 
 OPERATORS: dict[str, Handler] = {
     "Add": _add,
-    "Amax": _reduction("max"),
-    "Amin": _reduction("min"),
     "Cast": _cast,
     "Clip": lambda call: clip(call, call.operation.x_min, call.operation.x_max),
     "Concatenate": concatenate,
     "ConvertToTensor": _same,
     "Copy": _same,
-    "Divide": _divide,
     "ExpandDims": reshape,
-    "Max": _reduction("max"),
+    "Fmax": _extreme("maximum"),
+    "Fmin": _extreme("minimum"),
     "Maximum": _extreme("maximum"),
-    "Mean": _reduction("mean"),
-    "Min": _reduction("min"),
     "Minimum": _extreme("minimum"),
     "Moveaxis": _moveaxis,
     "Multiply": _multiply,
     "Negative": lambda call: call.affine(call.input, -1.0),
     "Pad": _pad,
-    "Repeat": _repeat,
     "Reshape": reshape,
     "Squeeze": reshape,
     "StopGradient": _same,
     "Subtract": _subtract,
-    "Sum": _reduction("sum"),
     "Swapaxes": _swapaxes,
     "Transpose": _transpose,
-    "TrueDivide": _divide,
 }

@@ -59,3 +59,15 @@ def stepwise(call: Call) -> keras.layers.Layer:
             f"wrap one of {', '.join(sorted(STEPWISE))}, or rebuild it without TimeDistributed",
         )
     return inner
+
+
+def normalized_kernel(call: Call) -> keras.layers.Layer:
+    """The layer in a SpectralNormalization: at inference its kernel is the normalized one."""
+    if call.kwargs.get("training"):
+        raise call.refuse(
+            "training=True, so it changes the kernel", "call it without training=True"
+        )
+    return call.operation.layer
+
+
+WRAPPERS = {"SpectralNormalization": normalized_kernel, "TimeDistributed": stepwise}

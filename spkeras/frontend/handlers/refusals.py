@@ -1,9 +1,5 @@
 """Why some Keras layers cannot be converted, and what to do instead: one sentence per kind."""
 
-GRADED = "needs accumulated values (a graded code); not available with rate coding"
-
-_NORM = (GRADED, "use BatchNormalization")
-_ATTENTION = (GRADED, "use a network without attention")
 _RECURRENT = (
     "keeps a state of its own from step to step",
     "use Conv1D layers over the whole sequence",
@@ -12,16 +8,6 @@ _OUTSIDE = ("turns raw data into numbers", "apply it to the data before the netw
 _AUGMENT = ("changes images, not weights", "apply it to the data before the network")
 
 REASONS: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(
-        ("LayerNormalization", "RMSNormalization", "GroupNormalization", "UnitNormalization"),
-        _NORM,
-    ),
-    **dict.fromkeys(
-        ("Attention", "AdditiveAttention", "MultiHeadAttention", "GroupedQueryAttention"),
-        _ATTENTION,
-    ),
-    "GroupQueryAttention": _ATTENTION,
-    "Dot": (GRADED, "use Dense or Add"),
     **dict.fromkeys(
         ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D",
          "ConvLSTM3D", "StackedRNNCells"),
@@ -33,20 +19,29 @@ REASONS: dict[str, tuple[str, str]] = {
         _OUTSIDE,
     ),
     **dict.fromkeys(
-        ("AutoContrast", "CLAHE", "Equalization", "MaxNumBoundingBoxes", "Solarization"),
+        ("AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization",
+         "MaxNumBoundingBoxes", "Pipeline", "Solarization"),
         _AUGMENT,
     ),
     "Embedding": ("looks rows up by integers", "feed the looked-up vectors to the network"),
-    "EinsumDense": ("multiplies along freely chosen axes", "use Dense, with Permute if needed"),
     "Lambda": ("holds Python code", "rebuild it from Keras layers or keras.ops"),
     "Masking": ("leaves out steps by their values", "use sequences of one length"),
-    "SpectralNormalization": (
-        "normalizes the kernel of the layer it wraps",
-        "use the wrapped layer with the normalized kernel",
+    **dict.fromkeys(
+        ("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
+        ("holds a model of another library", "rebuild it from Keras layers"),
     ),
-    "Matmul": ("multiplies matrices", "use a Dense layer"),
-    "Divide": (GRADED, "divide by a constant only"),
-    "TrueDivide": (GRADED, "divide by a constant only"),
+    "ReversibleEmbedding": (
+        "looks rows up by integers", "feed the looked-up vectors to the network"
+    ),
+    **dict.fromkeys(
+        ("Equal", "Greater", "GreaterEqual", "Less", "LessEqual", "LogicalAnd", "LogicalNot",
+         "LogicalOr", "NotEqual", "Where"),
+        ("decides by comparison", "use relu, maximum, minimum, sign or clip"),
+    ),
+    **dict.fromkeys(
+        ("Argmax", "Argmin", "Argsort", "Sort", "TopK"),
+        ("puts values in order", "do it to the network's outputs, or use max and min"),
+    ),
 }  # fmt: skip
 
 

@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import numpy as np
+
 from spkeras.frontend.handlers.call import Call, Handler, Port
+from spkeras.frontend.handlers.moving import taken
 from spkeras.frontend.handlers.operators import on_all_axes
 
 _WHOLE = slice(None)
@@ -17,15 +20,17 @@ def take(call: Call, key: Any) -> Port:
     port = call.keras_order(call.input)
     slices = _per_axis(call, key, port)
     spans = [s.indices(size) for s, size in zip(slices, port.shape, strict=True)]
-    if any(step < 1 or stop <= start for start, stop, step in spans):
-        raise call.refuse("a slice that is empty or runs backwards", "slice forwards")
+    if not all(len(range(*span)) for span in spans):
+        raise call.refuse("an empty slice", "take at least one value of each axis")
+    for axis, (start, stop, step) in enumerate(spans):
+        if step < 0 or (step > 1 and axis == len(spans) - 1):
+            port = taken(call, port, axis, np.arange(start, stop, step))
+            spans[axis] = (0, port.shape[axis], 1)
     ends = zip(spans, port.shape, strict=True)
     amounts = [(start, size - stop) for (start, stop, _), size in ends]
     if any(any(pair) for pair in amounts):
         port = on_all_axes(call, "crop", port, amounts)
     steps = tuple(step for _, _, step in spans)
-    if steps[-1] > 1:
-        raise call.refuse(f"every {steps[-1]}. channel", "take adjacent channels")
     if any(step > 1 for step in steps):
         port = _every(call, port, steps[:-1])
     return port if port.shape == call.shape else call.add("reshape", [port], call.shape)

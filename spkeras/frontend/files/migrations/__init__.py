@@ -21,17 +21,19 @@ from spkeras.frontend.files.migrations.keras1 import rename_arguments, rename_cl
 from spkeras.frontend.files.migrations.merge import merge_first, split_merge
 from spkeras.frontend.files.migrations.removed import (
     keep_gru_order,
+    keep_locally_connected,
     refuse_removed,
     replace_thresholded_relu,
     settle_batch_normalization,
 )
 from spkeras.frontend.files.migrations.tensor_ops import map_tensor_op
+from spkeras.frontend.files.migrations.theano import pad_like_theano
 from spkeras.frontend.files.migrations.training import drop_training_objects
 from spkeras.frontend.files.migrations.values import (
+    keep_channel_bias,
     name_data_format,
     plain_numbers,
     plain_policy,
-    warn_of_theano_padding,
 )
 from spkeras.frontend.files.migrations.wiring import (
     clean_names,
@@ -53,9 +55,10 @@ MIGRATIONS: tuple[Callable[[LayerNode, Context], None], ...] = (
     replace_thresholded_relu,
     settle_batch_normalization,
     keep_gru_order,
+    keep_locally_connected,
     plain_policy,
     name_data_format,
-    warn_of_theano_padding,
+    pad_like_theano,
     name_activations,
     keep_hard_sigmoid,
     keep_bilinear,
@@ -65,6 +68,7 @@ MIGRATIONS: tuple[Callable[[LayerNode, Context], None], ...] = (
     state_input_shape,
     clean_names,
     drop_unknown_arguments,
+    keep_channel_bias,
 )
 
 

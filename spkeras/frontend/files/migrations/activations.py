@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from spkeras.frontend.files.context import Context
-from spkeras.frontend.files.graph import LayerNode
+from spkeras.frontend.files.graph import LayerNode, become_own
 
 KEYS = ("activation", "recurrent_activation")
 RENAMED = {
@@ -104,7 +104,5 @@ def keep_bilinear(node: LayerNode, context: Context) -> None:
     if node.config.get("interpolation") == "bilinear":
         kept = ("size", "data_format", "batch_input_shape")
         node.config = {key: node.config[key] for key in kept if key in node.config}
-        node.class_name = "BilinearUpSampling"
-        node.module = "spkeras.layers.legacy"
-        node.registered_name = "spkeras>BilinearUpSampling"
+        become_own(node, "BilinearUpSampling")
         context.changed("bilinear upsampling keeps its TensorFlow 1 meaning", node)

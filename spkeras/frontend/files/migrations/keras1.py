@@ -80,6 +80,20 @@ def is_keras1(config: Any) -> bool:
     return bool(marks & config.keys()) or any(is_keras1(part) for part in config.values())
 
 
+def stated_orders(config: Any) -> set[str]:
+    """Collects every value of dim_ordering in a configuration of Keras 1.
+
+    Args:
+        config: Any part of the decoded configuration.
+    """
+    if isinstance(config, list):
+        return {order for part in config for order in stated_orders(part)}
+    if not isinstance(config, dict):
+        return set()
+    own = {str(config["dim_ordering"])} if "dim_ordering" in config else set()
+    return own | {order for part in config.values() for order in stated_orders(part)}
+
+
 def rename_class(node: LayerNode, context: Context) -> None:
     """Gives a layer the class name that Keras 3 knows."""
     modern = CLASSES.get(node.class_name)
@@ -102,7 +116,7 @@ def rename_arguments(node: LayerNode, context: Context) -> None:
                 config[new] = value
     if "output_dim" in config and node.class_name != "Embedding":
         config["units"] = config.pop("output_dim")
-    _special_arguments(node)
+    _special_arguments(node, context)
     _translate_values(node, context)
     if set(config) != before:
         context.changed("arguments of Keras 1 renamed to those of today", node)
@@ -115,7 +129,7 @@ def _join_kernel_size(config: dict[str, Any]) -> None:
             config["kernel_size"] = [config.pop(key) for key in keys]
 
 
-def _special_arguments(node: LayerNode) -> None:
+def _special_arguments(node: LayerNode, context: Context) -> None:
     """Renames what depends on the class."""
     config = node.config
     if node.class_name == "UpSampling1D" and "length" in config:
@@ -126,12 +140,48 @@ def _special_arguments(node: LayerNode) -> None:
             if f"kernel_{key}" in config:
                 config[f"{stem}_{key}"] = config.pop(f"kernel_{key}")
         config.pop("dropout", None)
-    if node.class_name == "Conv2DTranspose":
-        config.pop("output_shape", None)
-    if node.class_name == "ZeroPadding2D":
-        padding = config.get("padding")
-        if isinstance(padding, list) and len(padding) == 4:
-            config["padding"] = [padding[:2], padding[2:]]
+    if node.class_name == "PReLU" and "shared_axes" not in config:
+        _share_axes(node, context)
+    if node.class_name.startswith("ZeroPadding"):
+        config["padding"] = _sides(config.get("padding"), 1 if node.class_name[-2] == "1" else 2)
+
+
+def _share_axes(node: LayerNode, context: Context) -> None:
+    """Reads the shared axes from the stored slopes: Keras 1 did not write them down."""
+    shapes = context.shapes(node.stored_name)
+    shared = [axis for axis, size in enumerate(shapes[0], start=1) if size == 1] if shapes else []
+    if shared:
+        node.config["shared_axes"] = shared
+
+
+def _sides(padding: Any, rank: int) -> Any:
+    """Writes {"top_pad": 1, ...} and (top, bottom, left, right) as pairs."""
+    if isinstance(padding, dict):
+        names = ("top_pad", "bottom_pad", "left_pad", "right_pad")[-2 * rank :]
+        padding = [padding.get(name, 0) for name in names]
+    if isinstance(padding, list) and len(padding) == 4:
+        return [padding[:2], padding[2:]]
+    return padding
+
+
+def _pad_transposed(node: LayerNode, context: Context) -> None:
+    """Writes the output shape that Keras 1 stored as the output padding that gives it."""
+    config = node.config
+    shape = config.pop("output_shape", None)
+    if shape is None:
+        return
+    first = config.get("data_format") == "channels_first"
+    wanted = shape[2:] if first else shape[1:-1]
+    kernel, strides = config["kernel_size"], config.get("strides", [1, 1])
+    same = config.get("padding") == "same"
+    extra, usual = [], True
+    for size, k, s in zip(wanted, kernel, strides, strict=True):
+        length = -(-size // s) if same else -(-(size - k + 1) // s)
+        extra.append(size - ((length - 1) * s + k - (2 * (k // 2) if same else 0)))
+        usual &= size == (length * s if same else (length - 1) * s + max(k, s))
+    if not usual:
+        config["output_padding"] = extra
+        context.changed("output_shape written as output_padding", node)
 
 
 def _translate_values(node: LayerNode, context: Context) -> None:
@@ -144,5 +194,12 @@ def _translate_values(node: LayerNode, context: Context) -> None:
         config["padding"] = PADDINGS.get(padding, padding)
     if padding == "full":
         context.refuse(node, "border_mode 'full' of Theano has no equal in Keras 3.")
-    if node.class_name == "BatchNormalization" and config.pop("mode", 0) == 1:
+    if node.class_name == "Conv2DTranspose":
+        _pad_transposed(node, context)
+    mode = config.pop("mode", 0) if node.class_name == "BatchNormalization" else 0
+    if mode == 1:
         context.refuse(node, "mode=1 normalizes each sample, which Keras 3 does not.")
+    if mode == 2:
+        context.refuse(
+            node, "mode=2 normalizes by the statistics of each batch, which Keras 3 does not."
+        )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 from spkeras.frontend.files.context import Context
-from spkeras.frontend.files.graph import LayerNode, parse_model
+from spkeras.frontend.files.graph import LayerNode, parse_model, references
 
 MODES = {
     "sum": "Add",
@@ -52,8 +51,9 @@ def _dot_axes(axes: Any) -> Any:
 def merge_first(node: LayerNode, context: Context) -> None:
     """Makes a Sequential that begins with a Merge of branches a functional model.
 
-    Before: the first layer is a Merge whose config lists whole Sequential branches.
-    After: one input layer per branch, the branches, the merging layer, the rest in a chain.
+    Before: the first layer is a Merge whose config lists whole branches, which may begin with
+    a Merge themselves. After: input layers, the branches, the merging layer, the rest in a
+    chain.
     """
     if not node.is_sequential or not node.layers:
         return
@@ -61,14 +61,17 @@ def merge_first(node: LayerNode, context: Context) -> None:
     if merge.class_name != "Merge" or not merge.config.get("layers"):
         return
     branches = [parse_model(entry) for entry in merge.config.pop("layers")]
-    inputs = [_input_of(branch, index) for index, branch in enumerate(branches)]
-    if any(entry is None for entry in inputs):
-        context.refuse(merge, "a branch does not state its input shape.")
-        return
-    _name_branches(branches)
-    entries = [entry for entry in inputs if entry is not None]
-    for entry, branch in zip(entries, branches, strict=True):
-        branch.calls = [[[entry.name, 0, 0, {}]]]
+    entries: list[LayerNode] = []
+    for index, branch in enumerate(branches, start=1):
+        branch.name = branch.stored_name = f"branch_{index}"  # Keras 1 stored no name
+        merge_first(branch, context)
+        shapes = _input_shapes(branch)
+        if not shapes or None in shapes:
+            context.refuse(merge, "a branch does not state its input shape.")
+            return
+        names = [f"{branch.name}_input_{number}" for number in range(1, len(shapes) + 1)]
+        entries += [_input(name, shape) for name, shape in zip(names, shapes, strict=True)]
+        branch.calls = [[[name, 0, 0, {}] for name in names]]
     merge.calls = [[[branch.name, 0, 0, {}] for branch in branches]]
     rest = node.layers[1:]
     for before, after in zip([merge, *rest], rest, strict=False):
@@ -80,18 +83,20 @@ def merge_first(node: LayerNode, context: Context) -> None:
     context.changed("Sequential that begins with a Merge made functional", node)
 
 
-def _name_branches(branches: list[LayerNode]) -> None:
-    """Keras 1 gave Sequential branches no name in the file."""
-    for index, branch in enumerate(branches):
-        branch.name = branch.stored_name = f"branch_{index + 1}"
+def _input_shapes(branch: LayerNode) -> list[list[int | None] | None]:
+    """Lists the shape of each input of a branch, with the batch axis; None if not stated."""
+    layers = branch.layers or [branch]
+    if not branch.is_functional:
+        first = layers[0]
+        return _input_shapes(first) if first.layers else [_stated(first)]
+    named = {layer.name: layer for layer in layers}
+    return [_stated(named[name]) for name, _, _ in references(branch.inputs)]
 
 
-def _input_of(branch: LayerNode, index: int) -> LayerNode | None:
-    """Makes the input layer of a branch from the shape that its first layer states."""
-    first = branch.layers[0] if branch.layers else branch
-    shape = first.config.get("batch_input_shape")
-    if shape is None:
-        return None
-    name = f"branch_{index + 1}_input"
-    config = {"batch_shape": copy.copy(shape)}
-    return LayerNode("InputLayer", name, config, name, "InputLayer")
+def _stated(layer: LayerNode) -> list[int | None] | None:
+    shape = layer.config.get("batch_input_shape") or layer.config.get("batch_shape")
+    return None if shape is None else list(shape)
+
+
+def _input(name: str, shape: list[int | None] | None) -> LayerNode:
+    return LayerNode("InputLayer", name, {"batch_shape": shape}, name, "InputLayer")

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from spkeras.frontend.files.context import Context
-from spkeras.frontend.files.graph import LayerNode
+from spkeras.frontend.files.graph import LayerNode, become_own
 
 REMOVED = {
-    "LocallyConnected1D": "its weights differ per position, and Keras 3 has no such layer",
-    "LocallyConnected2D": "its weights differ per position, and Keras 3 has no such layer",
     "MaxoutDense": "is a layer of Keras 1 that Keras 2 removed",
     "Highway": "is a layer of Keras 1 that Keras 2 removed",
     "SReLU": "is a layer of Keras 1 that Keras 2 removed",
@@ -30,6 +28,24 @@ def refuse_removed(node: LayerNode, context: Context) -> None:
             f"{reason}. Rebuild the model without it, or name a replacement with "
             f"replace={{'{node.stored_name}': REPLACEMENT}}.",
         )
+
+
+def keep_locally_connected(node: LayerNode, context: Context) -> None:
+    """Keeps the layers whose weights differ per position; Keras 3 has none."""
+    if node.class_name not in {"LocallyConnected1D", "LocallyConnected2D"}:
+        return
+    if node.config.get("padding", "valid") != "valid":
+        context.refuse(node, "padding 'same' with weights per position is not supported.")
+        return
+    rank = 1 if node.class_name == "LocallyConnected1D" else 2
+    for key in ("kernel_size", "strides"):
+        value = node.config.get(key, 1)
+        node.config[key] = [value] * rank if isinstance(value, int) else list(value)
+    kept = ("filters", "kernel_size", "strides", "data_format", "activation", "use_bias")
+    kept += ("batch_input_shape", "dtype", "trainable")
+    node.config = {key: node.config[key] for key in kept if key in node.config}
+    become_own(node, "LocallyConnected")
+    context.changed("layer of Keras 2 kept, which Keras 3 lacks", node)
 
 
 def replace_thresholded_relu(node: LayerNode, context: Context) -> None:

@@ -11,10 +11,10 @@ import json
 from typing import Any
 
 from spkeras.frontend.files.context import Context
-from spkeras.frontend.files.graph import CONSTANT, LayerNode
+from spkeras.frontend.files.graph import CONSTANT, LayerNode, become_own
 from spkeras.frontend.files.migrations.tensor_layers import MAKERS, NotMappedError, Operation
 
-OWN = "spkeras.layers.legacy"
+OWN = frozenset({"Slice", "Reduce", "Clip"})
 # Names of graph nodes, with the keywords of their inputs after the first.
 GRAPH_OPS: dict[str, tuple[str, str]] = {
     "Add": ("math.add", "y"),
@@ -66,10 +66,10 @@ def map_tensor_op(node: LayerNode, context: Context) -> None:
 
 
 def _become(node: LayerNode, class_name: str, config: dict[str, Any]) -> None:
-    own = class_name in {"Slice", "Reduce", "Clip"}
     node.class_name, node.config = class_name, config
-    node.module = OWN if own else None
-    node.registered_name = f"spkeras>{class_name}" if own else None
+    node.module, node.registered_name = None, None
+    if class_name in OWN:
+        become_own(node, class_name)
 
 
 def _operation(call: Any) -> Operation:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from spkeras.frontend.files.context import Context
-from spkeras.frontend.files.graph import LayerNode
+from spkeras.frontend.files.graph import LayerNode, become_own
+from spkeras.layers.legacy import CHANNEL_BIAS
 
 
 def plain_numbers(node: LayerNode, context: Context) -> None:
@@ -44,28 +45,33 @@ SPATIAL = ("Conv", "Pool", "UpSampling", "ZeroPadding", "Cropping")
 
 
 def name_data_format(node: LayerNode, context: Context) -> None:
-    """Writes channels_last where the file is silent, so that no user setting decides.
+    """Writes the order of axes where the file is silent, so that no user setting decides.
 
-    Flatten of Keras 1 and 2.0 never moved the channels, which channels_last says today.
+    Padding, cropping and upsampling of Keras 1 did not store it; they took the user's setting,
+    which the other layers of the file tell. Flatten of Keras 1 and 2.0 never moved the
+    channels, which channels_last says today.
     """
     if not context.before_keras_3 or node.layers is not None:
         return
     spatial = any(word in node.class_name for word in SPATIAL) and "1D" not in node.class_name
-    if (spatial or node.class_name == "Flatten") and node.config.get("data_format") is None:
+    if node.config.get("data_format") is not None:
+        return
+    if spatial:
+        node.config["data_format"] = context.silent_format
+        if context.silent_format == "channels_first":
+            context.changed("channels_first, as the other layers of the file say", node)
+    elif node.class_name == "Flatten":
         node.config["data_format"] = "channels_last"
 
 
-def warn_of_theano_padding(node: LayerNode, context: Context) -> None:
-    """Reports padding "same" of Theano where TensorFlow pads otherwise.
+def keep_channel_bias(node: LayerNode, context: Context) -> None:
+    """Keeps the bias of convolutions with channels first on the channels.
 
-    Theano pads both sides evenly, TensorFlow the end first; with stride 1 and odd kernels
-    both are the same.
+    Keras 3.15 adds it along the width on TensorFlow where both have the same size, as in
+    ``Conv2D(32, 3, padding="same")`` on (3, 32, 32). Files of Keras 3 keep what Keras 3 does.
     """
-    strides = node.config.get("strides")
-    moved = strides not in (None, 1, [1], [1, 1], [1, 1, 1])
-    if context.backend == "theano" and node.config.get("padding") == "same" and moved:
-        context.changed(
-            "warning, not changed: with this stride Theano pads 'same' otherwise than "
-            "TensorFlow, so that outputs may differ from the original ones",
-            node,
-        )
+    if not context.before_keras_3 or node.class_name not in CHANNEL_BIAS or node.layers is not None:
+        return
+    if node.config.get("data_format") == "channels_first" and node.config.get("use_bias", True):
+        become_own(node, f"ChannelBias{node.class_name}")
+        context.changed("bias of channels_first kept on the channels", node)

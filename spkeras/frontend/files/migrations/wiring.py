@@ -44,6 +44,49 @@ def _rewire(node: LayerNode, change: Any) -> None:
     node.outputs = map_references(node.outputs, change)
 
 
+def insert_before(model: LayerNode, layer: LayerNode, new: LayerNode) -> None:
+    """Puts a layer of one input between a layer of a model and what it reads.
+
+    Args:
+        model: The model that holds the layer.
+        layer: A layer that is called with one tensor each time.
+        new: The layer to insert; gets a name of its own.
+    """
+    _place(model, new, _position(model, layer))
+    shape = layer.config.pop("batch_input_shape", None)
+    if shape is not None:
+        new.config["batch_input_shape"] = shape
+    new.calls = [[[*call[0][:3], {}]] for call in layer.calls]
+    layer.calls = [[[new.name, k, 0, call[0][3]]] for k, call in enumerate(layer.calls)]
+
+
+def insert_after(model: LayerNode, layer: LayerNode, new: LayerNode) -> None:
+    """Puts a layer of one input between a layer of a model and all that read it.
+
+    Args:
+        model: The model that holds the layer.
+        layer: A layer with one output.
+        new: The layer to insert; gets a name of its own.
+    """
+    _place(model, new, _position(model, layer) + 1)
+    if model.is_functional:
+        _rewire(model, lambda ref: (new.name, *ref[1:]) if ref[0] == layer.name else ref)
+    new.calls = [[[layer.name, k, 0, {}]] for k in range(len(layer.calls))]
+
+
+def _position(model: LayerNode, layer: LayerNode) -> int:
+    return next(k for k, child in enumerate(model.layers or ()) if child is layer)
+
+
+def _place(model: LayerNode, new: LayerNode, position: int) -> None:
+    """Adds a layer under a name that no other one has."""
+    assert model.layers is not None
+    taken = {child.name for child in model.layers}
+    while new.name in taken:
+        new.name = new.stored_name = f"{new.name}_"
+    model.layers.insert(position, new)
+
+
 def clean_names(node: LayerNode, context: Context) -> None:
     """Writes '_' for '/' in the names of layers, and keeps them unique."""
     if node.layers is None:

@@ -1,0 +1,41 @@
+"""Layers that models of `keras.applications` define for themselves."""
+
+import sys
+from typing import Any
+
+from spkeras.frontend.handlers.call import Call, Handler, Port, weight
+from spkeras.frontend.handlers.merging import merge
+
+
+def _layer_scale(call: Call) -> Port:
+    return call.affine(call.input, weight(call.operation.gamma))
+
+
+def _stochastic_depth(call: Call) -> Port:
+    if call.kwargs.get("training"):
+        raise call.refuse("training=True, so it drops samples", "call it without training=True")
+    return call.input
+
+
+def _scaled_sum(call: Call) -> Port:
+    """The first tensor and so many times the second."""
+    first, second = call.inputs
+    return merge(call, "add", (first, call.affine(second, call.operation.scale)))
+
+
+_CLASSES: dict[tuple[str, str], Handler] = {
+    ("keras.src.applications.convnext", "LayerScale"): _layer_scale,
+    ("keras.src.applications.convnext", "StochasticDepth"): _stochastic_depth,
+    ("keras.src.applications.inception_resnet_v2", "CustomScaleLayer"): _scaled_sum,
+}
+
+
+def handler_of(layer: Any) -> Handler | None:
+    """The handler of a layer that Keras itself defines in one of these modules; else None.
+
+    The class must be the one that the module holds: a name alone is nobody's.
+    """
+    module, kind = type(layer).__module__, type(layer).__name__
+    handler = _CLASSES.get((module, kind))
+    held = getattr(sys.modules.get(module), kind, None)
+    return handler if held is type(layer) else None

@@ -1,0 +1,160 @@
+"""Means, sums, extremes, variances and lengths over any axes but the batch."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from spkeras.frontend.handlers.activations import apply
+from spkeras.frontend.handlers.call import Call, Handler, Port
+from spkeras.frontend.handlers.functions import elementwise
+from spkeras.frontend.handlers.layout import (
+    flat_at_end,
+    inner_axes,
+    others,
+    permuted,
+    reshaped,
+)
+from spkeras.frontend.handlers.merging import merge
+from spkeras.frontend.handlers.pooling import global_pool
+
+
+def reduce(call: Call, reduction: str, axis: Any, keepdims: bool) -> Port:
+    """Mean, sum, maximum or minimum over any axes but the batch.
+
+    Args:
+        call: The call, of one tensor.
+        reduction: "mean", "sum", "max" or "min".
+        axis: Axes as Keras counts them; None for all.
+        keepdims: Whether they stay with size one.
+    """
+    port = call.input
+    axes = _axes(call, port, axis)
+    return _shaped(call, pooled(call, port, reduction, axes), port, axes, keepdims)
+
+
+def _axes(call: Call, port: Port, axis: Any) -> list[int]:
+    """The axes of the port's own shape that are reduced."""
+    if axis is None:
+        axis = range(len(port.shape) + 1)
+    return inner_axes(call, port, [axis] if isinstance(axis, int) else list(axis))
+
+
+def pooled(call: Call, port: Port, reduction: str, axes: Sequence[int]) -> Port:
+    """Reduce axes of the port's own shape; the others are joined into one."""
+    kept = others(port, axes)
+    count = math.prod(port.shape[axis] for axis in axes)
+    port = Port(port.name, port.shape)
+    if reduction == "min":
+        port = call.affine(port, -1.0, piece="negative")
+    if kept != [len(port.shape) - 1] or not axes:
+        # What is kept becomes the channels, what is reduced becomes a row of positions.
+        port = permuted(call, port, [*axes, *kept])
+        port = reshaped(call, port, (count, math.prod(port.shape) // count))
+    op = "global_max_pool" if reduction in ("max", "min") else "global_average_pool"
+    port = global_pool(call, op, port, keepdims=False)
+    if reduction in ("min", "sum"):
+        port = call.affine(port, -1.0 if reduction == "min" else float(count))
+    return port
+
+
+def _shaped(call: Call, port: Port, of: Port, axes: Sequence[int], keepdims: bool) -> Port:
+    """A reduced tensor in the shape that Keras gives it."""
+    shape = [1 if a in axes else size for a, size in enumerate(of.shape)]
+    if keepdims:
+        return replace(reshaped(call, port, shape), first=of.first)
+    kept = others(of, axes)
+    port = reshaped(call, port, [of.shape[axis] for axis in kept])
+    # The channels, if they stay and others with them, are still behind where Keras has them.
+    behind = of.first and len(kept) > 1 and kept[-1] == len(of.shape) - 1
+    return replace(port, first=behind)
+
+
+def _reduction(reduction: str) -> Handler:
+    def handler(call: Call) -> Port:
+        operation = call.operation
+        if getattr(operation, "initial", None) is not None:
+            raise call.refuse(f"initial={operation.initial!r}", "leave initial out")
+        return reduce(call, reduction, operation.axis, operation.keepdims)
+
+    return handler
+
+
+def _average(call: Call) -> Port:
+    if any(value is not None for value in [*call.args[1:], call.kwargs.get("weights")]):
+        raise call.refuse("weights", "multiply by them and use keras.ops.sum")
+    return reduce(call, "mean", call.operation.axis, False)
+
+
+def _variance(call: Call, port: Port, axes: Sequence[int]) -> Port:
+    """Mean square of the distance from the mean, the kept axes joined."""
+    call.need_floats()
+    shape = [1 if a in axes else size for a, size in enumerate(port.shape)]
+    port = Port(port.name, port.shape)
+    mean = reshaped(call, pooled(call, port, "mean", axes), shape)
+    distance = merge(call, "subtract", (port, mean))
+    return pooled(call, elementwise(call, "square", distance), "mean", axes)
+
+
+def _spread(root: bool) -> Handler:
+    """Variance, or its root."""
+
+    def handler(call: Call) -> Port:
+        port, operation = call.input, call.operation
+        axes = _axes(call, port, operation.axis)
+        result = _variance(call, port, axes)
+        if root:
+            result = elementwise(call, "sqrt", result)
+        return _shaped(call, result, port, axes, operation.keepdims)
+
+    return handler
+
+
+def _moments(call: Call) -> list[Port]:
+    port, operation = call.input, call.operation
+    axes = _axes(call, port, operation.axes)
+    results = (pooled(call, port, "mean", axes), _variance(call, port, axes))
+    return [_shaped(call, result, port, axes, operation.keepdims) for result in results]
+
+
+def _length(call: Call) -> Port:
+    """`keras.ops.norm`: Euclidean, or the sum or the maximum of the sizes along one axis."""
+    port, operation = call.input, call.operation
+    axes = _axes(call, port, operation.axis)
+    euclidean = operation.ord in (None, "fro") or (operation.ord == 2 and len(axes) == 1)
+    if not euclidean and (operation.ord not in (1, math.inf) or len(axes) != 1):
+        raise call.refuse(
+            f"ord={operation.ord} over {len(axes)} axes", "use the Euclidean norm, ord=None"
+        )
+    sizes = elementwise(call, "square" if euclidean else "abs", port)
+    result = pooled(call, sizes, "max" if operation.ord == math.inf else "sum", axes)
+    if euclidean:
+        result = elementwise(call, "sqrt", result)
+    return _shaped(call, result, port, axes, operation.keepdims)
+
+
+def _log_sum_exp(call: Call) -> Port:
+    """x minus its log-softmax is the same number, the logarithm asked for, at every place."""
+    port, operation = call.input, call.operation
+    axes = _axes(call, port, operation.axis)
+    flat = flat_at_end(call, Port(port.name, port.shape), axes)
+    logs = apply(call, "log_softmax", {"axis": -1}, flat)
+    same = merge(call, "subtract", (flat, logs))
+    result = pooled(call, same, "mean", [len(flat.shape) - 1])
+    return _shaped(call, result, port, axes, operation.keepdims)
+
+
+OPERATORS: dict[str, Handler] = {
+    "Amax": _reduction("max"),
+    "Amin": _reduction("min"),
+    "Average": _average,
+    "Logsumexp": _log_sum_exp,
+    "Max": _reduction("max"),
+    "Mean": _reduction("mean"),
+    "Min": _reduction("min"),
+    "Moments": _moments,
+    "Norm": _length,
+    "Std": _spread(root=True),
+    "Sum": _reduction("sum"),
+    "Var": _spread(root=False),
+}

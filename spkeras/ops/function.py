@@ -1,0 +1,135 @@
+"""Functions of several values by name, on `keras.ops`: normalisations, attention, products.
+
+What a neuron computes that holds values, as `spkeras.ops.activation` has those of one element
+alone. Every tensor has a batch axis; axes count from 1 for the first one behind it.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+Axes = Sequence[int]
+
+
+def is_known(function: str) -> bool:
+    """Whether it is a function of this module, not an activation."""
+    return function in _FUNCTIONS
+
+
+def apply(function: str, values: Sequence[Any], numbers: Mapping[str, Any]) -> Any:
+    """The function of that name of these values.
+
+    Args:
+        function: A key of `spkeras.graph.vocabulary.FUNCTIONS`, or one of its `MERGING`.
+        values: Tensors with a batch axis, in the order of the function's arguments.
+        numbers: The function's parameters, and its array "weight" where it has one.
+
+    Returns:
+        A tensor with a batch axis.
+    """
+    return _FUNCTIONS[function](*values, **numbers)
+
+
+def _centred(x: Any, axes: Axes) -> Any:
+    return x - ops.mean(x, tuple(axes), keepdims=True)
+
+
+def _over_root_mean_square(x: Any, of: Any, axes: Axes, epsilon: float) -> Any:
+    """x / sqrt(mean of `of` squared + epsilon)."""
+    return x * ops.rsqrt(ops.mean(ops.square(of), tuple(axes), keepdims=True) + epsilon)
+
+
+def _layer_normalization(x: Any, axes: Axes, epsilon: float) -> Any:
+    centred = _centred(x, axes)
+    return _over_root_mean_square(centred, centred, axes, epsilon)
+
+
+def _variance_normalization(x: Any, axes: Axes, epsilon: float) -> Any:
+    return _over_root_mean_square(x, _centred(x, axes), axes, epsilon)
+
+
+def _rms_normalization(x: Any, axes: Axes, epsilon: float) -> Any:
+    return _over_root_mean_square(x, x, axes, epsilon)
+
+
+def _group_normalization(x: Any, groups: int, epsilon: float) -> Any:
+    shape = tuple(x.shape[1:])
+    split = ops.reshape(x, (-1, *shape[:-1], groups, shape[-1] // groups))
+    axes = (*range(1, len(shape)), len(shape) + 1)
+    return ops.reshape(_layer_normalization(split, axes, epsilon), (-1, *shape))
+
+
+def _unit_normalization(x: Any, axes: Axes, epsilon: float) -> Any:
+    # The reciprocal is bounded, not the square: epsilon squared may be less than float32 holds.
+    inverse = ops.rsqrt(ops.sum(ops.square(x), tuple(axes), keepdims=True))
+    return x * ops.minimum(inverse, 1.0 / epsilon)
+
+
+def _visible(queries: int, keys: int, causal: bool, window: int | None) -> np.ndarray | None:
+    """Which keys (columns) each query (row) may see; None for all."""
+    if not causal and window is None:
+        return None
+    ahead = np.arange(keys) - np.arange(queries)[:, None]
+    seen = ahead <= 0 if causal else np.ones_like(ahead, bool)
+    return seen if window is None else seen & (abs(ahead) < window)
+
+
+def _attend(scores: Any, value: Any, causal: bool, window: int | None = None) -> Any:
+    """softmax(scores) value; scores (..., Tq, Tk)."""
+    seen = _visible(scores.shape[-2], scores.shape[-1], causal, window)
+    if seen is not None:
+        scores = ops.where(seen, scores, -math.inf)
+    return ops.matmul(ops.softmax(scores, axis=-1), value)
+
+
+def _attention(
+    query: Any, key: Any, value: Any, scale: float, causal: bool, window: int | None
+) -> Any:
+    return _attend(ops.matmul(query, ops.swapaxes(key, -1, -2)) * scale, value, causal, window)
+
+
+def _additive_attention(query: Any, key: Any, value: Any, causal: bool, weight: Any = None) -> Any:
+    sums = ops.tanh(ops.expand_dims(query, -2) + ops.expand_dims(key, -3))
+    return _attend(ops.sum(sums if weight is None else sums * weight, -1), value, causal)
+
+
+def _dot(x: Any, y: Any, axes: Axes, normalize: float | None) -> Any:
+    if normalize is not None:
+        x = _unit_normalization(x, axes[:1], normalize)
+        y = _unit_normalization(y, axes[1:], normalize)
+    x, y = ops.moveaxis(x, axes[0], -1), ops.moveaxis(y, axes[1], 1)
+    size, left, right = y.shape[1], tuple(x.shape[1:-1]), tuple(y.shape[2:])
+    x = ops.reshape(x, (-1, math.prod(left), size))
+    y = ops.reshape(y, (-1, size, math.prod(right)))
+    return ops.reshape(ops.matmul(x, y), (-1, *((left + right) or (1,))))
+
+
+def _elementwise(*values: Any, name: str) -> Any:
+    return getattr(ops, name)(*values)
+
+
+def _merge(operation: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+    return lambda *values: functools.reduce(operation, values)
+
+
+_FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "additive_attention": _additive_attention,
+    "attention": _attention,
+    "divide": ops.divide,
+    "dot": _dot,
+    "elementwise": _elementwise,
+    "group_normalization": _group_normalization,
+    "layer_normalization": _layer_normalization,
+    "matmul": ops.matmul,
+    "maximum": _merge(ops.maximum),
+    "minimum": _merge(ops.minimum),
+    "multiply": _merge(ops.multiply),
+    "power": lambda x, exponent: ops.power(x, exponent),
+    "rms_normalization": _rms_normalization,
+    "unit_normalization": _unit_normalization,
+    "variance_normalization": _variance_normalization,
+}

@@ -1,0 +1,122 @@
+"""What is kept of a run: sums over samples, growing step by step and batch by batch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from spkeras.graph import Node
+from spkeras.ops.names import GRADED
+from spkeras.snn.network import Network
+from spkeras.snn.spike_loop import SpikeLoop
+from spkeras.trace import Trace
+
+# Of the float32 of a graded spike: its exponent counts down from that of 1.
+_ONE, _MANTISSA = 127, 23
+
+
+def observe(neurons: Sequence[Node], spikes: Sequence[Any]) -> tuple[list[Any], list[Any], Any]:
+    """What is kept of one step's spikes (batch, ...) of each layer; to be compiled with it.
+
+    Returns:
+        Number of spikes of each neuron, summed over the batch; for each layer of graded neurons
+        the number of spikes of each exponent (levels,), the number of size 1 of each neuron,
+        and the number of bits set of each neuron; and which samples sent anything, (batch,).
+    """
+    numbers, graded, active = [], [], []
+    for node, spike in zip(neurons, spikes, strict=True):
+        sent = ops.cast(spike != 0, "float32")
+        active.append(ops.max(sent, axis=tuple(range(1, len(spike.shape)))))
+        if node["model"] in GRADED:
+            numbers.append(ops.sum(sent, axis=0))
+            graded += _grades(ops.abs(spike), node["levels"], node["mantissa_bits"])
+        else:
+            numbers.append(ops.sum(ops.abs(spike), axis=0))
+    anywhere = active[0] if active else ops.zeros((1,))
+    for other in active[1:]:
+        anywhere = ops.maximum(anywhere, other)
+    return numbers, graded, anywhere
+
+
+def _grades(size: Any, levels: int, mantissa_bits: int) -> list[Any]:
+    """Exponents (levels,), spikes of size 1 and bits set, the latter two of each neuron."""
+    bits = ops.view(size, "int32")
+    exponent = _ONE - ops.right_shift(bits, _MANTISSA)
+    by_exponent = [ops.sum(ops.cast(exponent == k, "float32")) for k in range(levels)]
+    ones = ops.cast(exponent == 0, "float32")
+    adds = ops.cast(size > 0, "float32")
+    for position in range(1, mantissa_bits + 1):
+        bit = ops.bitwise_and(ops.right_shift(bits, _MANTISSA - position), 1)
+        adds = adds + ops.cast(bit, "float32")
+    return [ops.stack(by_exponent), ops.sum(ones, axis=0), ops.sum(adds, axis=0)]
+
+
+class Recorder:
+    """Sums over all samples of a run.
+
+    Args:
+        network: Its neurons are counted.
+        loop: Its settings are those of the run.
+        steps: Numbers of steps at which the run is looked at.
+        samples: Number of samples.
+    """
+
+    def __init__(self, network: Network, loop: SpikeLoop, steps: np.ndarray, samples: int) -> None:
+        self.network, self.loop, self.steps, self.samples = network, loop, steps, samples
+        self.totals = {node.name: np.zeros(node.shape) for node in network.neurons}
+        self.layers = {node.name: np.zeros(len(steps)) for node in network.neurons}
+        graded = [node for node in network.neurons if node["model"] in GRADED]
+        self.exponents = {node.name: np.zeros(node["levels"]) for node in graded}
+        self.units = {node.name: np.zeros(node.shape) for node in graded}
+        self.adds = {node.name: np.zeros(node.shape) for node in graded}
+        self.active = np.zeros(samples, np.int64)
+        self.beyond, self.exceeded, self.elements = 0.0, 0, 0
+        self.rows, self.settled = slice(0, 0), False
+
+    def start(self, rows: slice) -> None:
+        """The next batch begins."""
+        self.rows, self.settled = rows, False
+
+    def inputs(self, scaled: Sequence[np.ndarray]) -> None:
+        """How far the inputs reach, in units of what was calibrated."""
+        for value in scaled:
+            magnitude = np.abs(value)
+            self.beyond = max(self.beyond, float(magnitude.max(initial=0)))
+            self.exceeded += int((magnitude > 1 + 1e-6).sum())
+            self.elements += magnitude.size
+
+    def step(self, index: int, seen: tuple[Sequence[Any], Sequence[Any], Any]) -> None:
+        """What `observe` saw in one step of the batch."""
+        numbers, graded, active = seen
+        self._count(index, [ops.convert_to_numpy(value) for value in numbers], True)
+        counted = iter(ops.convert_to_numpy(value) for value in graded)
+        for name in self.exponents:
+            for record in (self.exponents, self.units, self.adds):
+                record[name] += next(counted)
+        sending = ops.convert_to_numpy(active) > 0
+        self.active[self.rows][sending] = index + 1
+        self.settled = self.loop.code == "delta" and not sending.any()
+
+    def window(self, index: int, spikes: Sequence[np.ndarray]) -> None:
+        """Spikes of each neuron in one whole window, summed over the batch."""
+        self._count(index, spikes, index == len(self.steps) - 1)
+
+    def _count(self, index: int, spikes: Sequence[np.ndarray], counts: bool) -> None:
+        for name, counted in zip(self.totals, spikes, strict=True):
+            self.layers[name][index] += counted.sum()
+            if counts:
+                self.totals[name] += counted
+
+    def trace(self) -> Trace:
+        """The record of the run."""
+        running = self.loop.schedule == "clock_driven"
+        layers = {
+            name: (sums.cumsum() if running else sums) / max(self.samples, 1)
+            for name, sums in self.layers.items()
+        }
+        return Trace(
+            self.loop.schedule, self.loop.timesteps, self.steps, self.samples, self.totals,
+            layers, {}, self.exceeded / max(self.elements, 1), self.beyond, self.exponents,
+            self.units, self.adds, self.active if self.loop.code == "delta" else None,
+        )  # fmt: skip

@@ -1,0 +1,142 @@
+"""Run a converted network over samples, step by step, and keep what was seen.
+
+Memory depends on the batch size alone: of each step only sums over the batch are kept.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from spkeras.ops.compiled import compiled
+from spkeras.simulate.record import Recorder, observe
+from spkeras.snn.network import as_list
+from spkeras.snn.spike_loop import SpikeLoop
+from spkeras.trace import Trace
+
+# (rows of the samples, index into Trace.steps, outputs of the network at that step)
+Observer = Callable[[slice, int, list[np.ndarray]], None]
+
+
+class Simulation:
+    """A network's step, compiled once, with settings that replace those of its spike loop.
+
+    Args:
+        loop: The spike loop of a converted model; its settings count when a run starts.
+    """
+
+    def __init__(self, loop: SpikeLoop) -> None:
+        self.loop, self.network = loop, loop.network
+        self.neurons = [node.name for node in self.network.neurons]
+        variables = list(loop.variables)
+        self._scale = compiled(loop.units, variables)
+        self._drive = compiled(loop.drive, variables)
+        self._step = compiled(self._one_step, variables)
+        self._window = compiled(self._whole_window, variables)
+        self._analogue = compiled(self._real_values, variables)
+        self._twin = self.network.rates("analogue")
+
+    def steps(self) -> np.ndarray:
+        """The numbers of steps at which a run is looked at.
+
+        Every step when clock-driven. A layer-synchronous network gives no answer before its
+        window is over: each number stands for a window of its own, all up to 16, then about
+        eight per doubling.
+        """
+        last = self.loop.timesteps
+        if self.loop.schedule == "clock_driven":
+            return np.arange(1, last + 1)
+        grid = np.unique(np.round(2 ** np.arange(0, np.log2(last) + 1e-9, 1 / 8)).astype(int))
+        return np.unique([*range(1, min(last, 16) + 1), *grid, last])
+
+    def run(
+        self,
+        samples: Sequence[np.ndarray],
+        batch_size: int,
+        told: Observer,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> Trace:
+        """Run over all samples.
+
+        Args:
+            samples: One array per input of the network.
+            batch_size: Largest number of samples at once.
+            told: Told the outputs at each of `steps()` for each batch.
+            progress: Told the share of the work done so far, in sample steps.
+        """
+        steps, count = self.steps(), len(samples[0])
+        record = Recorder(self.network, self.loop, steps, len(samples[0]))
+        for rows in equal_slices(count, batch_size):
+            batch = [array[rows] for array in samples]
+            record.start(rows)
+            for index, outputs in enumerate(self._answers(batch, steps, record)):
+                told(rows, index, outputs)
+                progress(rows.start * len(steps) + (index + 1) * (rows.stop - rows.start))
+        return record.trace()
+
+    def analogue(self, batch: list[np.ndarray]) -> list[np.ndarray]:
+        """What the CNN itself answers: the same weights, real values in place of spikes."""
+        return [ops.convert_to_numpy(output) for output in self._analogue(batch)]
+
+    def _real_values(self, batch: Any) -> Any:
+        frontier = self.loop.drive_of(self.loop.units(batch))
+        steps = ops.convert_to_tensor(np.array([self.loop.timesteps], "float32"))
+        answer = as_list(self._twin([*frontier, steps]))
+        return self.network.decode(answer[: len(self.network.readouts)])
+
+    def _answers(
+        self, batch: list[np.ndarray], steps: np.ndarray, record: Recorder
+    ) -> Iterator[list[np.ndarray]]:
+        scaled = self._scale([np.asarray(x, "float32") for x in batch])
+        record.inputs([ops.convert_to_numpy(value) for value in scaled])
+        if self.loop.schedule == "clock_driven":
+            yield from self._clock_driven(scaled, record)
+        else:
+            yield from self._layer_synchronous(scaled, steps, record)
+
+    def _clock_driven(self, scaled: list[Any], record: Recorder) -> Iterator[list[np.ndarray]]:
+        loop, size = self.loop, len(scaled[0])
+        states = self.network.initial_states(size)
+        sums = [ops.zeros((size, *node.shape)) for node in self.network.readouts]
+        constant = self._drive(scaled, np.float32(0)) if loop.coding == "constant" else None
+        outputs: list[np.ndarray] = []
+        for index in range(loop.timesteps):
+            if not record.settled:
+                time = np.float32(index)
+                answers, sums, states, seen = self._step(scaled, constant, sums, states, time)
+                record.step(index, seen)
+                outputs = [ops.convert_to_numpy(output) for output in answers]
+            yield outputs
+
+    def _one_step(self, scaled: Any, constant: Any, sums: Any, states: Any, time: Any) -> Any:
+        frontier = self.loop.frontier(scaled, constant, time)
+        sums, states, spikes = self.loop.advance(frontier, sums, states, time)
+        outputs = self.network.decode(self.loop.means(sums, time + 1))
+        return outputs, sums, states, observe(self.network.neurons, spikes)
+
+    def _layer_synchronous(
+        self, scaled: list[Any], steps: np.ndarray, record: Recorder
+    ) -> Iterator[list[np.ndarray]]:
+        for index, window in enumerate(steps):
+            outputs, spikes = self._window(scaled, np.float32(window))
+            record.window(index, [ops.convert_to_numpy(value) for value in spikes])
+            yield [ops.convert_to_numpy(output) for output in outputs]
+
+    def _whole_window(self, scaled: Any, window: Any) -> Any:
+        answer = self.loop.counts(scaled, window)
+        outputs = self.network.decode(answer[: len(self.network.readouts)])
+        rates = answer[len(self.network.readouts) :]
+        spikes = [ops.sum(ops.abs(ops.round(rate * window)), axis=0) for rate in rates]
+        return outputs, spikes
+
+
+def equal_slices(count: int, largest: int) -> Iterator[slice]:
+    """Cut `count` samples into parts of at most two sizes, none above `largest`.
+
+    Compiled steps know their batch size: equal parts are compiled once.
+    """
+    parts = -(-count // largest)
+    edges = np.linspace(0, count, parts + 1).round().astype(int)
+    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        yield slice(int(start), int(stop))
