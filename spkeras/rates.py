@@ -1,6 +1,11 @@
-"""Firing rates of all layers for one batch, obtained in four ways that may be compared."""
+"""What the spikes of all layers come to for one batch, in four ways that may be compared.
+
+That is a firing rate (spikes per step) or, under a code that keeps values, the value that
+listeners hold; in units of the layer's scale.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,8 +16,28 @@ from spkeras.ops.compiled import compiled
 from spkeras.snn.network import as_list
 from spkeras.snn.spike_loop import SpikeLoop
 
-# (outputs of the network, spikes per step of each layer of neurons)
+# (outputs of the network, rates or values of each layer of neurons)
 Rates = tuple[list[np.ndarray], list[np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """The schedule in force over one batch.
+
+    Attributes:
+        outputs: Of the network.
+        rates: Rates, or values, of each layer of neurons.
+        silent: How many neurons (of all samples) sent nothing, by layer.
+        squares: Sum of the squared errors of each layer after each step, (layers, T); (layers,
+            0) for a layer-synchronous network.
+        last: Last step at which each layer sent a spike for each sample, (layers, batch).
+    """
+
+    outputs: list[np.ndarray]
+    rates: list[np.ndarray]
+    silent: np.ndarray
+    squares: np.ndarray
+    last: np.ndarray
 
 
 class Stages:
@@ -47,46 +72,78 @@ class Stages:
         return self.network.decode(answer[:cut]), answer[cut:]
 
     def rates(self, mode: str, batch: Sequence[np.ndarray]) -> Rates:
-        """Spikes per step of the whole network, without a loop.
+        """Rates, or values, of the whole network, without a loop.
 
         Args:
-            mode: "analogue" or "clipped", as `spkeras.layers.FiringRate`, or "count": the
-                closed form of the layer-synchronous network.
+            mode: "analogue" or "clipped", as `spkeras.layers.FiringRate`, or "count": each
+                layer coded once its inputs are final; under the rate code the closed form of
+                the layer-synchronous network.
             batch: One array per input.
         """
         scaled = self.loop.units([np.asarray(array, "float32") for array in batch])
         outputs, rates = self._modes[mode](scaled, np.float32(self.loop.timesteps))
         return _arrays(outputs), _arrays(rates)
 
-    def simulated(self, batch: Sequence[np.ndarray]) -> Rates:
-        """The schedule in force, step by step; rates count from each layer's own start."""
-        if self.loop.schedule == "layer_synchronous":
-            return self.rates("count", batch)
-        network, loop = self.network, self.loop
+    def simulated(self, batch: Sequence[np.ndarray], exact: Sequence[np.ndarray]) -> Run:
+        """The schedule in force, step by step; rates count from each layer's own start.
+
+        Args:
+            batch: One array per input.
+            exact: What `rates("analogue")` gives for each layer, to tell errors from.
+        """
+        network, loop, size = self.network, self.loop, len(batch[0])
+        if loop.schedule == "layer_synchronous":
+            outputs, rates = self.rates("count", batch)
+            silent, none = [(rate == 0).sum() for rate in rates], np.zeros((len(rates), 0))
+            return Run(outputs, rates, np.array(silent), none, np.zeros((len(rates), size)))
         scaled = loop.units([np.asarray(array, "float32") for array in batch])
-        size = len(batch[0])
         states = network.initial_states(size)
         sums = [ops.zeros((size, *node.shape)) for node in network.readouts]
-        counts = [ops.zeros((size, *node.shape)) for node in network.neurons]
+        zeros = [ops.zeros((size, *node.shape)) for node in network.neurons]
         constant = loop.drive(scaled, np.float32(0)) if loop.coding == "constant" else None
+        held, sent = zeros, zeros
+        squares, last = [], np.zeros((len(zeros), size))
         for index in range(loop.timesteps):
             time = np.float32(index)
-            sums, states, counts = self._step(scaled, constant, sums, states, counts, time)
+            sums, states, held, sent, errors, active = self._step(
+                scaled, constant, exact, sums, states, held, sent, time
+            )
+            squares.append(ops.convert_to_numpy(errors))
+            last[ops.convert_to_numpy(active) > 0] = index + 1
         outputs = network.decode(loop.means(sums, loop.timesteps))
-        if keeps_values(loop.code):
-            return _arrays(outputs), _arrays(counts)
-        spans = [max(loop.timesteps - node["depth"] * loop.offset, 1) for node in network.neurons]
-        return _arrays(outputs), [c / s for c, s in zip(_arrays(counts), spans, strict=True)]
+        rates = [count / self._span(index, loop.timesteps) for index, count in enumerate(held)]
+        silent = [(array == 0).sum() for array in _arrays(sent)]
+        return Run(_arrays(outputs), _arrays(rates), np.array(silent), np.array(squares).T, last)
+
+    def _span(self, index: int, steps: Any) -> Any:
+        """What the sum of a layer's spikes is divided by after so many steps."""
+        if keeps_values(self.loop.code):
+            return 1.0
+        start = self.network.neurons[index]["depth"] * self.loop.offset
+        return ops.maximum(ops.cast(steps, "float32") - start, 1.0)
 
     def _advance(
-        self, scaled: Any, constant: Any, sums: Any, states: Any, counts: Any, time: Any
+        self,
+        scaled: Any,
+        constant: Any,
+        exact: Any,
+        sums: Any,
+        states: Any,
+        held: Any,
+        sent: Any,
+        time: Any,
     ) -> Any:
-        loop = self.loop
+        loop, squares, active = self.loop, [], []
         frontier = loop.frontier(scaled, constant, time)
         sums, states, spikes = loop.advance(frontier, sums, states, time)
-        pairs = zip(counts, spikes, strict=True)
-        counts = [count + weigh(loop.code, spike, time + 1) for count, spike in pairs]
-        return sums, states, counts
+        pairs = zip(held, spikes, strict=True)
+        held = [total + weigh(loop.code, spike, time + 1) for total, spike in pairs]
+        some = [ops.cast(spike != 0, "float32") for spike in spikes]
+        sent = [ops.maximum(before, now) for before, now in zip(sent, some, strict=True)]
+        for index, (total, wanted, now) in enumerate(zip(held, exact, some, strict=True)):
+            squares.append(ops.sum(ops.square(total / self._span(index, time + 1) - wanted)))
+            active.append(ops.max(now, axis=tuple(range(1, len(now.shape)))))
+        return sums, states, held, sent, _stacked(squares), _stacked(active)
 
     def layer_synchronous_loop(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Spike counts of the layer-synchronous network by an explicit loop, for proof.
@@ -128,3 +185,7 @@ class Stages:
 
 def _arrays(values: Sequence[Any]) -> list[np.ndarray]:
     return [ops.convert_to_numpy(value) for value in values]
+
+
+def _stacked(values: Sequence[Any]) -> Any:
+    return ops.stack(values) if values else ops.zeros((0,))

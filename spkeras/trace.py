@@ -21,7 +21,8 @@ class Trace:
         input_spikes: Spikes of each input element, by input; empty for a constant current.
         range_exceeded: Share of input values beyond the calibrated range, over all inputs.
         inputs_beyond: Largest magnitude of an input in units of its calibrated maximum.
-        exponents: Graded spikes by exponent k = 0, 1, ... over all samples and steps, by layer;
+        exponents: Estimated from some samples of each batch (from all of batches of up to eight),
+            scaled to all, as are the next two: graded spikes by exponent k = 0, 1, ... over all samples and steps, by layer;
             layers of one-bit or counting neurons are left out.
         unit_spikes: Of the graded spikes of each neuron those of size 1, by layer.
         bits: Bits that are set in the graded spikes of each neuron: the additions of a synapse.

@@ -115,6 +115,53 @@ def several(seed=0):
     return dyadic(keras.Model([a, b], [near, far], name="several"), seed)
 
 
+def biased(seed=0):
+    """Biases before padding, pooling, a second convolution and a sum of two branches: what
+    reaches a neuron while nobody sends anything varies over positions. Batch norm: live too."""
+    x = keras.Input((5, 5, 2), name="image")
+    y = layers.Conv2D(3, 3, padding="same", activation="relu", name="stem")(x)
+    z = layers.ZeroPadding2D(1, name="pad")(layers.Conv2D(3, 2, name="a1")(y))
+    z = layers.Conv2D(4, 3, padding="same", name="a2")(z)
+    z = layers.AveragePooling2D(2, padding="same", name="pool")(z)
+    s = layers.Conv2D(4, 3, strides=2, padding="same", name="short")(y)
+    y = layers.ReLU(name="out")(layers.Add(name="sum")([z, s]))
+    # Kept live: it has an offset, and zeros are padded behind it. 1 / sqrt(1) is exact.
+    y = layers.BatchNormalization(epsilon=2.0**-10, name="norm")(y)
+    y = layers.DepthwiseConv2D(3, padding="same", name="deep")(y)
+    y = layers.ReLU(2.0, name="six")(layers.MaxPooling2D(2, name="most")(y))
+    y = layers.Dense(3, name="dense")(layers.Flatten(name="flatten")(y))
+    model = dyadic(keras.Model(x, y, name="biased"), seed, spread=12)
+    model.get_layer("norm").moving_variance.assign(np.full(4, 1 - 2.0**-10))
+    return model
+
+
+def products(seed=0):
+    """Squeeze and excite, a product of two convolutions, a maximum; all exact."""
+    x = keras.Input((4, 4, 2), name="image")
+    y = layers.Conv2D(3, 3, padding="same", activation="relu", name="stem")(x)
+    z = layers.GlobalAveragePooling2D(keepdims=True, name="squeeze")(y)
+    z = layers.Conv2D(3, 1, name="excite")(z)
+    y = layers.Multiply(name="scaled")([y, layers.ReLU(1.0, name="gate")(z)])
+    a, b = (layers.Conv2D(2, 2, name=name)(y) for name in ("left", "right"))
+    p, q = layers.Multiply(name="product")([a, b]), layers.Maximum(name="largest")([a, b])
+    y = layers.Flatten(name="flatten")(layers.Concatenate(name="cat")([p, q]))
+    y = layers.Dense(4, activation="relu", name="fc")(y)
+    return dyadic(keras.Model(x, layers.Dense(3, name="dense")(y), name="products"), seed, 16)
+
+
+def smooth(seed=0):
+    """Swish, softmax inside, layer normalisation, attention: nothing exact but the weights."""
+    x = keras.Input((3, 3, 2), name="image")
+    y = layers.Conv2D(4, 3, padding="same", activation="silu", name="swish")(x)
+    y = layers.Reshape((9, 4), name="tokens")(y)
+    y = layers.LayerNormalization(name="norm")(y)
+    q, k, v = (layers.Dense(4, name=name)(y) for name in ("query", "key", "value"))
+    y = layers.Add(name="add")([y, layers.Attention(name="attention")([q, v, k])])
+    y = layers.Dense(3, activation="softmax", name="inside")(y)
+    y = layers.Dense(2, activation="tanh", name="mix")(layers.Flatten(name="flatten")(y))
+    return dyadic(keras.Model(x, layers.Dense(3, name="dense")(y), name="smooth"), seed)
+
+
 def scales_of(graph, per_channel=True, seed=5):
     """Powers of two as scales: normalising with them loses nothing either."""
     rng = np.random.default_rng(seed)
@@ -125,15 +172,24 @@ def scales_of(graph, per_channel=True, seed=5):
     return scales
 
 
-def spiking(model, per_channel=True, readout="membrane", **neurons):
-    """The model's graph with neurons, normalised by powers of two; all arithmetic exact."""
+def spiking(model, per_channel=True, readout="membrane", lifted=True, **neurons):
+    """The model's graph with neurons, normalised by powers of two; all arithmetic exact.
+
+    Under a code that keeps values its biases are lifted out of the synapses, if `lifted`.
+    """
     from spkeras.frontend.walk import read_graph
+    from spkeras.ops.code import keeps_values
+    from spkeras.passes.offsets import lift_biases
     from spkeras.passes.normalize import normalize
     from spkeras.passes.recipes import Options, neurons_of, prepare
+    from spkeras.snn.network import resting_currents
 
-    options = Options(readout=readout, **{"limit": 3, **neurons})
+    options = Options(readout=readout, **{"limit": 3, "levels": 6, **neurons})
     graph = neurons_of(prepare(read_graph(model), options), options)
-    return normalize(graph, scales_of(graph, per_channel))
+    graph = normalize(graph, scales_of(graph, per_channel))
+    if not (lifted and keeps_values(options.code)):
+        return graph
+    return lift_biases(graph, resting_currents(graph))
 
 
 def fingerprint(graph):

@@ -1,78 +1,19 @@
 """An independent, slow, float64 simulation of spiking networks: explicit loops over time.
 
-It imports nothing from the library. Neurons are written as membrane potentials that are
-charged, compared and reset, sample by sample and step by step; nothing here uses a closed
-form but `closed_form` itself. Networks are records as in `tests.oracle_layers` (anything with
-`nodes` and `outputs`), whose linear operations are computed there.
+It imports nothing from the library. Single neurons are in `tests.oracle_neurons`. Networks are
+records as in `tests.oracle_layers` (anything with `nodes` and `outputs`), whose linear
+operations and functions are computed there.
 """
 
 import numpy as np
 
-from tests.oracle_layers import FUNCTIONS, OPERATIONS, _windows
+from tests.oracle_layers import OPERATIONS
+from tests.oracle_neurons import fire_after, send_value
+from tests.oracle_nodes import GRADED, offsets, response, sender, spike, threshold
 
 # The pseudo-random numbers of Bernoulli coding: element e at step t takes the draw at
 # (e * ELEMENT + t * STEP) modulo the number of draws.
 ELEMENT, STEP, DRAWS = 40503, 25173, 65536
-
-
-# --- one neuron over time --------------------------------------------------------------------
-
-
-def integrate_fire(currents, threshold=1.0, alpha=0.5, reset="subtract"):
-    """Spikes (T, ...) and last potential of the plain neuron, for currents (T, ...)."""
-    potential = np.full(np.shape(currents)[1:], float(alpha)) * threshold
-    spikes = []
-    for current in currents:
-        potential = potential + current
-        fired = potential >= threshold
-        spikes.append(fired.astype("float64"))
-        left = potential - threshold if reset == "subtract" else np.zeros_like(potential)
-        potential = np.where(fired, left, potential)
-    return np.array(spikes), potential
-
-
-def tracking(currents, threshold=1.0, alpha=0.5, low=0, high=1, respond=None):
-    """Spikes (T, ...) of a neuron whose count follows a function of the current so far.
-
-    Args:
-        currents: (T, ...).
-        threshold: What one spike stands for.
-        alpha: Share of a level given in advance.
-        low: Least number of spikes in one step, 0 or negative.
-        high: Largest number of spikes in one step.
-        respond: (sum of currents, steps so far) to the sum it stands for; default ReLU.
-    """
-    respond = respond or (lambda total, steps: np.where(total > 0, total, 0.0))
-    total, sent, spikes = 0.0, 0.0, []
-    for steps, current in enumerate(currents, 1):
-        total = total + current
-        level = respond(total, steps) / threshold + alpha
-        now = np.zeros(np.shape(level))
-        for _ in range(high):
-            now = np.where(level - sent - now >= 1, now + 1, now)
-        for _ in range(-low):
-            now = np.where(level - sent - now < 0, now - 1, now)
-        sent = sent + now
-        spikes.append(now)
-    return np.array(spikes)
-
-
-def fire_after(total, steps, threshold=1.0, alpha=0.5, low=0, high=1):
-    """Spikes of a layer that has received `total` and now fires for `steps` steps."""
-    potential = alpha * threshold + np.asarray(total, "float64")
-    count = np.zeros(np.shape(potential))
-    for _ in range(steps * high):
-        fired = potential >= threshold
-        potential, count = np.where(fired, potential - threshold, potential), count + fired
-    for _ in range(-steps * low):
-        fired = potential < 0
-        potential, count = np.where(fired, potential + threshold, potential), count - fired
-    return count
-
-
-def closed_form(current, steps, threshold=1.0, alpha=0.5):
-    """Count of the plain neuron for a constant current, or once a mean current is known."""
-    return np.clip(np.floor(steps * np.asarray(current) / threshold + alpha), 0, steps)
 
 
 # --- codes of the input ----------------------------------------------------------------------
@@ -124,49 +65,6 @@ def normalise(kernel, bias, before, own):
 # --- whole networks --------------------------------------------------------------------------
 
 
-def _pool(window, x):
-    if window is None:
-        return x
-    if "keepdims" in window:
-        return x.max(tuple(range(1, x.ndim - 1)), keepdims=window["keepdims"])
-    size, ones = window["pool_size"], (1,) * len(window["pool_size"])
-    patches, rank = _windows(x, size, window["strides"], ones, window["padding"], fill=-np.inf)
-    return patches.max(tuple(range(rank + 1, 2 * rank + 1)))
-
-
-def _response(node):
-    """(sum, steps) to the sum it stands for, of one neuron node."""
-    a = dict(node.attributes)
-    function = a["function"]
-    skip = ("model", "reset", "rounding", "limit", "depth", "pool", "function")
-    numbers = {key: value for key, value in a.items() if key not in skip}
-
-    def respond(total, steps):
-        pooled = _pool(a["pool"], total)
-        if function == "linear":
-            return pooled
-        if function == "prelu":
-            return np.where(pooled > 0, pooled, np.asarray(node.arrays["slope"], float) * pooled)
-        if function in ("relu", "leaky_relu") and not numbers.get("threshold"):
-            slope, bound = numbers["negative_slope"], numbers.get("max_value")
-            value = np.where(pooled > 0, pooled, slope * pooled)
-            return value if bound is None else np.minimum(value, steps * bound)
-        return steps * FUNCTIONS[function](pooled / steps, **numbers)
-
-    return respond
-
-
-def _spike(node, currents):
-    """Spikes (T, batch, ...) of one neuron node for currents (T, batch, ...)."""
-    threshold = np.asarray(node.arrays["threshold"], "float64")
-    a = node.attributes
-    simple = a["model"] == "binary" and a["pool"] is None and a["function"] == "relu"
-    if simple and a["max_value"] is None and not (a["negative_slope"] or a["threshold"]):
-        return integrate_fire(currents, threshold, a["rounding"], a["reset"])[0]
-    low = -a["limit"] if "signed" in a["model"] else 0
-    return tracking(currents, threshold, a["rounding"], low, a["limit"], _response(node))
-
-
 def units(graph, inputs):
     """Inputs divided by what a full current stands for."""
     nodes = [node for node in graph.nodes if node.op == "input"]
@@ -182,20 +80,47 @@ class Run:
     Attributes:
         spikes: (T, batch, ...) for each neuron (clock driven), or counts (batch, ...).
         outputs: Mean answer per output, (batch, ...); a list per step when clock driven.
+        closest: How close a neuron of a general kind came to sending something else.
     """
 
-    def __init__(self, spikes, outputs):
-        self.spikes, self.outputs = spikes, outputs
+    def __init__(self, spikes, outputs, closest=np.inf):
+        self.spikes, self.outputs, self.closest = spikes, outputs, closest
+
+    def settled(self):
+        """Last step, from 1, at which each sample sent a spike; 0 for none."""
+        sent = [(s != 0).reshape(*s.shape[:2], -1).any(2) for s in self.spikes.values()]
+        steps = np.arange(1, len(sent[0]) + 1)[:, None]
+        return (np.any(sent, 0) * steps).max(0)
+
+
+def code_of(graph):
+    """What spikes mean in a network."""
+    return next(n.attributes["code"] for n in graph.nodes if n.op == "readout")
+
+
+def _through(node, before, keeps):
+    """Trains (T, ...) behind a linear node. Where values are kept, whatever is constant in it
+    counts at the first step alone, and later steps bring changes."""
+    apply = OPERATIONS[node.op]
+    after = np.array([apply(node, *now) for now in zip(*before, strict=True)])
+    if keeps:
+        after[1:] -= apply(node, *(np.zeros_like(x[0]) for x in before))
+    return after
 
 
 def clock_driven(graph, inputs, steps, stagger=0, coding="constant", table=None):
     """Every layer at every step; a neuron or read-out wakes after `depth * stagger` steps.
 
     Without feedback each node's whole train depends on the trains before it alone, so the
-    network is run node by node over trains (T, batch, ...).
+    network is run node by node over trains (T, batch, ...). Where values are kept the input
+    comes once; biases may be in the linear nodes or, lifted, in the neurons and read-outs.
     """
-    trains, spikes, answers = {}, {}, {}
-    given = iter(train(coding, x, steps, table) for x in units(graph, inputs))
+    code = code_of(graph)
+    trains, spikes, answers, closest = {}, {}, {}, np.inf
+    given = [train(coding, x, steps, table) for x in units(graph, inputs)]
+    if code != "rate":
+        given = [np.concatenate([x[:1], np.zeros_like(x[1:])]) for x in given]
+    given = iter(given)
     for node in graph.nodes:
         before = [trains[name] for name in node.inputs if name in trains]
         if any(name in answers for name in node.inputs):
@@ -204,20 +129,26 @@ def clock_driven(graph, inputs, steps, stagger=0, coding="constant", table=None)
             trains[node.name] = next(given)
         elif node.op == "neuron":
             asleep = min(node.attributes["depth"] * stagger, steps)
-            fired = _spike(node, before[0][asleep:]) if asleep < steps else np.zeros((0,))
-            quiet = np.zeros((asleep, before[0].shape[1], *node.shape))
-            trains[node.name] = np.concatenate([quiet, fired]) if asleep < steps else quiet
-            spikes[node.name] = trains[node.name]
+            fired = np.zeros((asleep, before[0].shape[1], *node.shape))
+            if asleep < steps:
+                awake, near = spike(node, [x[asleep:] for x in before])
+                fired, closest = np.concatenate([fired, awake]), min(closest, near)
+            trains[node.name] = spikes[node.name] = fired
         elif node.op == "readout":
-            asleep = node.attributes["depth"] * stagger
-            answers[node.name] = [
-                before[0][asleep : t + 1].sum(0) / max(t + 1 - asleep, 1) for t in range(steps)
-            ]
+            answers[node.name] = _listen(before[0], code, node.attributes["depth"] * stagger)
         else:
-            trains[node.name] = np.array(
-                [OPERATIONS[node.op](node, *now) for now in zip(*before, strict=True)]
-            )
-    return Run(spikes, [_head(graph, _at(answers, t)) for t in range(steps)])
+            trains[node.name] = _through(node, before, code != "rate")
+    outputs = [_head(graph, _at(answers, t)) for t in range(steps)]
+    return Run(spikes, outputs, closest)
+
+
+def _listen(received, code, asleep):
+    """What a read-out holds after each step."""
+    steps = range(1, len(received) + 1)
+    if code == "rate":
+        return [received[asleep:t].sum(0) / max(t - asleep, 1) for t in steps]
+    weights = [1 / t if code == "differential" else 1.0 for t in steps]
+    return list(np.cumsum([w * x for w, x in zip(weights, received, strict=True)], 0))
 
 
 def layer_synchronous(graph, inputs, steps, coding="constant", table=None):
@@ -231,12 +162,13 @@ def layer_synchronous(graph, inputs, steps, coding="constant", table=None):
         if node.op == "input":
             sums[node.name] = next(given)
         elif node.op == "neuron":
-            a = node.attributes
-            total = _response(node)(before[0], steps)
-            threshold = np.asarray(node.arrays["threshold"], "float64")
-            low = -a["limit"] if "signed" in a["model"] else 0
-            spikes[node.name] = fire_after(total, steps, threshold, a["rounding"], low, a["limit"])
-            sums[node.name] = spikes[node.name]
+            a, total = node.attributes, response(node)(*before, steps)
+            if a["model"] in GRADED:
+                sent = send_value(total / threshold(node), steps, sender(node), "rate")
+            else:
+                low = -a["limit"] if "signed" in a["model"] else 0
+                sent = fire_after(total, steps, threshold(node), a["rounding"], low, a["limit"])
+            sums[node.name] = spikes[node.name] = sent
         elif node.op == "readout":
             answers[node.name] = before[0] / steps
         else:
@@ -245,6 +177,22 @@ def layer_synchronous(graph, inputs, steps, coding="constant", table=None):
             bias = apply(node, *(np.zeros_like(x) for x in before))
             sums[node.name] = apply(node, *before) + (steps - 1) * bias
     return Run(spikes, _head(graph, answers))
+
+
+def resting(graph):
+    """What reaches each neuron and read-out while nobody sends anything: {name: [arrays]}."""
+    values, found = {}, {}
+    for node in graph.nodes:
+        if not all(name in values for name in node.inputs):
+            continue
+        before = [values[name] for name in node.inputs]
+        if node.op in ("neuron", "readout"):
+            found[node.name] = [x[0] for x in before]
+        if node.op in ("neuron", "input"):
+            values[node.name] = np.zeros((1, *node.shape))
+        elif node.op != "readout":
+            values[node.name] = OPERATIONS[node.op](node, *before)
+    return found
 
 
 def _at(answers, t):
@@ -256,7 +204,10 @@ def _head(graph, answers):
     values = {}
     for node in graph.nodes:
         if node.name in answers:
-            values[node.name] = answers[node.name] * np.asarray(node.arrays.get("scale", 1.0))
+            scale, offset = (
+                node.arrays.get(key, d) for key, d in (("scale", 1.0), ("offset", 0.0))
+            )
+            values[node.name] = answers[node.name] * np.asarray(scale, "float64") + offset
         elif node.inputs and all(name in values for name in node.inputs):
             values[node.name] = OPERATIONS[node.op](node, *(values[n] for n in node.inputs))
     return [values[name] for name in graph.outputs]
@@ -276,10 +227,11 @@ def analogue(graph, inputs):
         if node.op == "input":
             values[node.name] = next(given)
         elif node.op == "neuron":
-            value = _response(node)(before[0], 1)
+            sums = [x + offset for x, offset in zip(before, offsets(node), strict=True)]
+            value = response(node)(*sums, 1)
             if "ceiling" in node.arrays:
                 value = np.minimum(value, np.asarray(node.arrays["ceiling"], "float64"))
-            rates[node.name] = values[node.name] = value / node.arrays["threshold"]
+            rates[node.name] = values[node.name] = value / threshold(node)
         elif node.op == "readout":
             answers[node.name] = before[0]
         else:

@@ -1,6 +1,7 @@
 """`spkeras convert`."""
 
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from spkeras.cli import options
 from spkeras.cli.files import check_output, read_cnn, write_whole
 from spkeras.cli.messages import note
 from spkeras.cli.progress import progress
+from spkeras.ops.names import GRADED
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -40,6 +42,13 @@ def command(
 
     The CNN runs once over training samples, which say how large its activations become;
     its thresholds and weights are set from that.
+
+    \b
+    Recipes:
+      ecc          one-bit spikes whose rate is the value (explicit current control)
+      sigma_delta  graded spikes (sign, exponent, mantissa) that carry changes of the
+                   value; for any feed-forward network, at few time steps
+      auto         what --spikes and --timesteps allow, chosen on the calibration data
     """
     output = output or Path(f"{model.stem}_snn.keras")
     check_output(output, SUFFIXES, "--output", force)
@@ -65,7 +74,23 @@ def _tell(model: Path, writer: str, samples: Any, snn: Any) -> None:
     click.echo(f"{model}: written by {writer}")
     click.echo(f"calibrated on {samples.samples} samples of {samples.name}")
     settings = {**loop.graph.settings, **loop.settings}
-    shown = ", ".join(f"{key} {value}" for key, value in settings.items() if value is not None)
-    click.echo(f"T = {loop.timesteps}, {loop.schedule}, {shown}")
+    shown = [f"{key} {value}" for key, value in settings.items() if _matters(key, settings)]
+    click.echo(
+        f"T = {loop.timesteps}, {loop.schedule}, latency {loop.latency} steps "
+        f"({loop.latency + loop.depth} pipelined), {', '.join(shown)}"
+    )
     for text in loop.graph.notes:
         click.echo(f"  - {text}")
+
+
+def _matters(key: str, settings: Mapping[str, Any]) -> bool:
+    """Whether a setting has any meaning for the neuron that was chosen."""
+    neuron = str(settings.get("neuron"))
+    kinds = {
+        "levels": neuron in GRADED,
+        "mantissa_bits": neuron in GRADED,
+        "limit": "burst" in neuron,
+        "alpha": neuron not in GRADED,
+        "reset": neuron not in GRADED,
+    }
+    return settings[key] is not None and kinds.get(key, True)

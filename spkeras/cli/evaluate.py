@@ -17,7 +17,7 @@ from spkeras.errors import OptionError
 @options.data_options("test", None)
 @click.option("--timesteps", type=click.IntRange(min=1), help="T, instead of the network's own.")
 @options.simulation_options
-@click.option("--any-range", is_flag=True, help="Accept data far outside the calibrated range.")
+@options.any_range_option
 @options.json_option
 @click.option("--plot", type=click.Path(path_type=Path), help="Plot accuracy over T: .png, .svg.")
 @click.option("--report", type=click.Path(path_type=Path), help="One HTML page of it all.")
@@ -71,11 +71,12 @@ def _check_outputs(plot: Path | None, report: Path | None) -> None:
 
 
 def _show(result: Any) -> None:
-    from spkeras.report import accuracy_tables, layer_table, operations, summary
+    from spkeras.report import accuracy_tables, activity_tables, latency, operations, summary
 
     click.echo(summary(result) + "\n")
-    show([*accuracy_tables(result), layer_table(result)])
+    show([*accuracy_tables(result), *activity_tables(result)])
     click.echo("\n" + operations(result))
+    click.echo(latency(result))
 
 
 def _write(result: Any, plot: Path | None, report: Path | None) -> None:

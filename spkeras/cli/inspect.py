@@ -11,15 +11,26 @@ from spkeras.cli import options
 from spkeras.cli.files import read_cnn
 from spkeras.cli.messages import show, show_json
 
+# What spikes mean under each recipe.
+CODES = {"ecc": "rate", "sigma_delta": "delta"}
+
 
 @click.command()
 @click.argument("model", type=options.MODEL)
+@click.option(
+    "--recipe",
+    type=click.Choice(tuple(CODES)),
+    default="ecc",
+    show_default=True,
+    help="For which recipe; sigma_delta takes layers that ecc refuses.",
+)
 @options.json_option
 @options.model_options
 @click.pass_context
 def command(
     ctx: click.Context,
     model: Path,
+    recipe: str,
     as_json: bool,
     architecture: Path | None,
     replace: tuple[tuple[str, str], ...],
@@ -28,10 +39,11 @@ def command(
     import spkeras
 
     loaded = read_cnn(model, architecture, replace)
-    layers = spkeras.inspect(loaded.model)
+    layers = spkeras.inspect(loaded.model, CODES[recipe])
     refused = any(layer.verdict == "refused" for layer in layers)
     record = {
         "model": loaded.model.name,
+        "recipe": recipe,
         "writer": loaded.writer,
         "changes": list(loaded.changes),
         "convertible": not refused,
@@ -56,6 +68,6 @@ def _show(path: Path, record: dict[str, Any], layers: Any) -> None:
     verdicts = Counter(layer.verdict for layer in layers)
     counted = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
     click.echo(
-        f"\n{len(layers)} layers: {counted}; {record['parameters']} parameters, "
+        f"\n{len(layers)} layers for recipe {record['recipe']}: {counted}; {record['parameters']} parameters, "
         f"{record['macs']} multiply-accumulates per sample"
     )

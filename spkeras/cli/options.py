@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from spkeras.cli.messages import note
-from spkeras.ops.names import NEURONS
+from spkeras.ops.names import CODES, MOST_LEVELS, MOST_MANTISSA_BITS, NEURONS
 
 if TYPE_CHECKING:
     from spkeras.data import Data
@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 # The library's own values, written out since importing it takes seconds; a test compares them.
-RECIPES = ("ecc",)
+RECIPES = ("ecc", "sigma_delta", "auto")
+SPIKES = ("binary", "signed", "graded")
+THRESHOLDS = ("percentile", "mse", "iteration")
 RESETS = ("subtract", "zero")
 READOUTS = ("membrane", "spikes")
+LEVELS, STEPS = 10, "64, or 4 where spikes carry values"
 CODINGS = ("constant", "regular", "bernoulli")
 SCHEDULES = ("clock_driven", "layer_synchronous")
 
@@ -207,30 +210,39 @@ def conversion_options(command: Command) -> Command:
 def _conversion_options() -> list[Callable[[Any], Any]]:
     share = click.FloatRange(0, 100, min_open=True)
     one, part = click.IntRange(min=1), click.FloatRange(0, 1)
+    levels, mantissa = click.IntRange(1, MOST_LEVELS), click.IntRange(0, MOST_MANTISSA_BITS)
+    choice = click.Choice
     return [
-        _option("--timesteps", one, "T, counted from the first input.", 64),
-        _option("--recipe", click.Choice(RECIPES), "ecc: explicit current control.", "ecc"),
+        _option("--recipe", choice(RECIPES), "What spikes carry: see above.", "ecc"),
+        _option("--timesteps", one, "T, counted from the first input.", STEPS),
+        _option("--spikes", choice(SPIKES), "What the hardware can send, for --recipe auto."),
+        _option("--neuron", choice(NEURONS), "Which spikes a neuron sends.", "binary or recipe's"),
+        _option("--code", choice(CODES), "What spikes mean.", "the neuron's own"),
+        _option("--levels", levels, "Exponents of a graded spike.", LEVELS),
+        _option("--mantissa-bits", mantissa, "Bits behind its leading one.", "the neuron's own"),
+        _option("--thresholds", choice(THRESHOLDS), "How they are chosen.", "percentile"),
         _option(
-            "--percentile",
-            share,
-            "Activations below a layer's scale, in %.  [default: from T, 99.97 at 64]",
+            "--percentile", share, "Activations below a layer's scale, in %.", "from T, 99.97 at 64"
         ),
-        _option("--per-channel/--per-layer", bool, "What has a scale.  [default: per channel]"),
-        _option("--neuron", click.Choice(NEURONS), "Which spikes a neuron can send.", "binary"),
+        _option("--per-channel/--per-layer", bool, "What has a scale.", "per channel"),
         _option("--limit", one, "Most spikes in one step, for burst neurons.", 4),
-        _option("--reset", click.Choice(RESETS), "What a spike takes from it.", "subtract"),
+        _option("--reset", choice(RESETS), "What a spike takes from it.", "subtract"),
         _option("--alpha", part, "Share of a level given in advance; 0.5 rounds.", 0.5),
-        _option("--readout", click.Choice(READOUTS), "Where the answer is read.", "membrane"),
-        _option("--weight-bits", click.IntRange(2, 16), "Bits of a weight.  [default: float32]"),
+        _option("--readout", choice(READOUTS), "Where the answer is read.", "membrane"),
+        _option("--weight-bits", click.IntRange(2, 16), "Bits of a weight.", "float32"),
         _option("--seed", int, "Of Bernoulli input spikes.", 0),
     ]
 
 
-def _option(name: str, kind: Any, text: str, default: object = None) -> Callable[[Any], Any]:
-    shown = default is not None
-    return click.option(name, type=kind, default=default, show_default=shown, help=text)
+def _option(name: str, kind: Any, text: str, shown: object = None) -> Callable[[Any], Any]:
+    """An option without a default of its own: what is not given is left to the library."""
+    text = text if shown is None else f"{text}  [default: {shown}]"
+    return click.option(name, type=kind, default=None, help=text)
 
 
+any_range_option = click.option(
+    "--any-range", is_flag=True, help="Accept data far outside the calibrated range."
+)
 json_option = click.option("as_json", "--json", is_flag=True, help="Print JSON and nothing else.")
 
 

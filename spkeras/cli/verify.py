@@ -15,6 +15,7 @@ from spkeras.cli.progress import progress
 @click.argument("snn", type=options.MODEL)
 @options.data_options("test", 200)
 @click.option("--timesteps", type=click.IntRange(min=1), help="T, instead of the network's own.")
+@options.any_range_option
 @options.json_option
 @options.model_options
 def command(
@@ -23,6 +24,7 @@ def command(
     data: options.DataChoice,
     batch_size: int,
     timesteps: int | None,
+    any_range: bool,
     as_json: bool,
     architecture: Path | None,
     replace: tuple[tuple[str, str], ...],
@@ -38,6 +40,7 @@ def command(
             network,
             samples.inputs,
             batch_size=batch_size,
+            any_range=any_range,
             progress=told,
             **options.given(timesteps=timesteps),
         )

@@ -10,7 +10,7 @@ import numpy as np
 from spkeras.errors import DataError
 from spkeras.facade.samples import as_samples, check_range
 from spkeras.graph import Graph
-from spkeras.metrics import Evaluation, Score, activity
+from spkeras.metrics import Evaluation, Score, activity, settling
 from spkeras.simulate import Simulation
 from spkeras.snn.spike_loop import configured, loop_of
 
@@ -45,7 +45,8 @@ def evaluate(
             the network's own.
 
     Returns:
-        Accuracy (or error), agreement with the CNN, spikes and operations.
+        Accuracy (or error), agreement with the CNN, spikes and operations, latency, and when
+        samples settled.
 
     Raises:
         DataError: samples or targets do not fit, or samples reach beyond twice the range the
@@ -87,6 +88,8 @@ def evaluate(
             trace.layer_spikes,
             _warnings(trace.inputs_beyond, trace.range_exceeded),
             seconds,
+            loop.depth,
+            settling(trace),
         )
 
 

@@ -1,22 +1,20 @@
 """Hold a converted network against its CNN: is it the same, and where does it lose?"""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.facade.samples import as_samples
-from spkeras.frontend.walk import layer_outputs, read_graph
+from spkeras.facade.folded import Folded
+from spkeras.facade.samples import as_samples, check_range
 from spkeras.graph import Graph
-from spkeras.metrics import LayerCheck, Verification
+from spkeras.metrics import NeuronCheck, Verification
 from spkeras.metrics.comparison import RateComparison
-from spkeras.passes.recipes import Options, prepare
 from spkeras.rates import Stages
 from spkeras.simulate import equal_slices
-from spkeras.snn.network import analogue, as_list
-from spkeras.snn.spike_loop import configured, loop_of
+from spkeras.snn.spike_loop import SpikeLoop, configured, loop_of
 
 STAGES = ("folded", "clipped", "quantized", "simulated")
 
@@ -27,6 +25,7 @@ def verify(
     x: Any,
     *,
     batch_size: int = 50,
+    any_range: bool = False,
     progress: Callable[[int, int], None] | None = None,
     **settings: Any,
 ) -> Verification:
@@ -37,49 +36,91 @@ def verify(
         snn: What `convert` made of it.
         x: Samples, as the CNN takes them; 100 to 500 do.
         batch_size: Samples at once; all layers of all of them are held in memory.
+        any_range: Accept samples far outside the calibrated range, too.
         progress: Told (samples done, samples in all).
         settings: `timesteps`, `schedule`, ... for this run instead of the network's own.
 
     Returns:
-        Float error of the folded graph per layer, rates against activations per layer of
-        neurons, and how much of the loss is clipping, quantisation and unevenness.
+        Float error of the folded graph per layer; rates, or values, against activations per
+        layer of neurons, at the end and after each step; how much of the loss is clipping,
+        resolution and when spikes arrive; and which layer settles last.
 
     Raises:
-        DataError: the samples do not fit, or the two models have different inputs or outputs.
+        DataError: the samples do not fit or reach beyond twice the calibrated range, or the
+            two models have different inputs or outputs.
     """
     loop = loop_of(snn)
     graph = loop.graph
     samples = as_samples(graph, x)
     _check_pair(cnn, graph)
-    folded = _Folded(cnn)
-    neurons = [RateComparison(node.name, node["limit"]) for node in graph.of("neuron")]
-    outputs = _Outputs(graph)
-    total = len(samples[0])
+    if not any_range:
+        check_range(graph, samples)
+    folded, outputs = Folded(cnn), _Outputs(graph)
     with configured(loop, settings):
-        stages = Stages(loop)
-        for rows in equal_slices(total, batch_size):
+        layers = _Layers(loop)
+        for rows in equal_slices(len(samples[0]), batch_size):
             batch = [array[rows].astype("float32") for array in samples]
-            cnn_outputs, exact_outputs = folded.add(batch)
-            runs = [stages.rates(mode, batch) for mode in ("analogue", "clipped", "count")]
-            runs.append(stages.simulated(batch))
-            for index, comparison in enumerate(neurons):
-                comparison.add(*(rates[index] for _, rates in runs))
-            outputs.add(cnn_outputs, exact_outputs, [answers for answers, _ in runs])
+            answers = layers.add(batch)
+            outputs.add(*folded.add(batch), answers)
             if progress is not None:
-                progress(rows.stop, total)
-        layers, checks = folded.result(), tuple(c.result() for c in neurons)
-        late = (check.name for check in checks if check.error > 2 / loop.timesteps)
+                progress(rows.stop, len(samples[0]))
+        checks = folded.result()
         return Verification(
             snn.name,
             loop.schedule,
             loop.timesteps,
-            total,
-            layers,
+            len(samples[0]),
             checks,
-            next(late, None),
-            all(layer.relative < 1e-5 for layer in layers),
+            layers.result(),
+            layers.departs_first(),
+            all(check.relative < 1e-5 for check in checks),
             *outputs.result(),
+            loop.code,
+            layers.steps,
+            layers.settles_last(),
         )
+
+
+class _Layers:
+    """All layers of neurons, compared in all stages.
+
+    Args:
+        loop: Its settings are those of the run.
+    """
+
+    def __init__(self, loop: SpikeLoop) -> None:
+        self.stages = Stages(loop)
+        running = loop.schedule == "clock_driven"
+        self.steps = tuple(range(1, loop.timesteps + 1)) if running else ()
+        self.comparisons = [
+            RateComparison(node, loop.timesteps, len(self.steps)) for node in loop.network.neurons
+        ]
+
+    def add(self, batch: list[np.ndarray]) -> list[list[np.ndarray]]:
+        """Compare one batch; returns the outputs of each of `STAGES`."""
+        ways = [self.stages.rates(mode, batch) for mode in ("analogue", "clipped", "count")]
+        run = self.stages.simulated(batch, ways[0][1])
+        ways.append((run.outputs, run.rates))
+        for index, comparison in enumerate(self.comparisons):
+            comparison.add(*(rates[index] for _, rates in ways))
+            comparison.follow(int(run.silent[index]), run.squares[index], run.last[index])
+        return [outputs for outputs, _ in ways]
+
+    def result(self) -> tuple[NeuronCheck, ...]:
+        """One entry per layer of neurons."""
+        return tuple(comparison.result() for comparison in self.comparisons)
+
+    def departs_first(self) -> str | None:
+        """The first layer that its own levels do not explain."""
+        pairs = zip(self.comparisons, self.result(), strict=True)
+        late = (check.name for own, check in pairs if check.error > 2 * own.explained)
+        return next(late, None)
+
+    def settles_last(self) -> str | None:
+        """The layer that sends longest; of several the deepest."""
+        found = [(check.settled, index) for index, check in enumerate(self.result())]
+        known = [(settled, index) for settled, index in found if settled is not None]
+        return self.comparisons[max(known)[1]].node.name if known else None
 
 
 def _check_pair(cnn: keras.Model, graph: Graph) -> None:
@@ -90,48 +131,6 @@ def _check_pair(cnn: keras.Model, graph: Graph) -> None:
             f"the CNN takes {wanted} and gives {len(cnn.outputs)} outputs, the converted "
             f"network takes {given} and gives {len(graph.outputs)}: they are no pair"
         )
-
-
-class _Folded:
-    """Largest differences between the CNN's layers and the folded graph."""
-
-    def __init__(self, cnn: keras.Model) -> None:
-        graph = prepare(read_graph(cnn), Options())
-        pairs = list(_pairs(layer_outputs(cnn), graph))
-        self.names = [layer for _, layer, _ in pairs]
-        self.reference = keras.Model(cnn.inputs, [*(t for t, _, _ in pairs), *cnn.outputs])
-        self.model = analogue(graph, [*(node for _, _, node in pairs), *graph.outputs])
-        self.errors, self.sizes = np.zeros(len(pairs)), np.zeros(len(pairs))
-
-    def add(self, batch: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Compare one batch; returns the CNN's outputs and the folded graph's (logits)."""
-        given = batch if len(batch) > 1 else batch[0]
-        cnn = as_list(self.reference.predict_on_batch(given))
-        found = as_list(self.model.predict_on_batch(given))
-        count = len(self.names)
-        for index, (own, other) in enumerate(zip(cnn[:count], found[:count], strict=True)):
-            self.errors[index] = max(self.errors[index], float(np.abs(own - other).max()))
-            self.sizes[index] = max(self.sizes[index], float(np.abs(own).max()))
-        return cnn[count:], found[count:]
-
-    def result(self) -> tuple[LayerCheck, ...]:
-        """One entry per layer of the CNN whose value the graph still holds."""
-        relative = self.errors / np.where(self.sizes > 0, self.sizes, 1)
-        rows = zip(self.names, self.errors, relative, strict=True)
-        return tuple(LayerCheck(name, float(e), float(r)) for name, e, r in rows)
-
-
-def _pairs(
-    tensors: Mapping[str, keras.KerasTensor], graph: Graph
-) -> Iterator[tuple[keras.KerasTensor, str, str]]:
-    """(tensor, layer, node) for each layer of the CNN whose output is a node's value."""
-    for node in graph.nodes:
-        tensor = tensors.get(node.source)
-        # Pieces of a layer are named after it with a colon; only the last is its output.
-        if tensor is None or node.op in ("input", "readout") or ":" in node.name:
-            continue
-        if tuple(tensor.shape[1:]) == node.shape:
-            yield tensor, node.source, node.name
 
 
 class _Outputs:

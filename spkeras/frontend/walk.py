@@ -8,6 +8,7 @@ import keras
 
 from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.handlers import Call, Port, expand
+from spkeras.frontend.steps import fault, maker, shapes, steps
 from spkeras.graph import Graph, Node
 
 
@@ -68,9 +69,9 @@ def walk(model: keras.Model) -> Walk:
         UnsupportedLayerError: the model as a whole cannot be read: not built, subclassed,
             or its inputs have no fixed shape.
     """
-    fault = _fault(model)
-    if fault:
-        raise UnsupportedLayerError([fault])
+    problem = fault(model)
+    if problem:
+        raise UnsupportedLayerError([problem])
     walker = _Walker()
     ports = walker.read_inputs(model)
     outputs = walker.run(model, ports, "", "")
@@ -91,7 +92,7 @@ class _Walker:
         """Add an input node for each input of the model."""
         faults, ports = [], []
         for tensor in model.inputs:
-            operation, _ = _maker(tensor)
+            operation, _ = maker(tensor)
             shape = tuple(tensor.shape[1:])
             if None in shape:
                 faults.append(
@@ -119,7 +120,7 @@ class _Walker:
             path: What the sources of its nodes start with.
         """
         values = {id(t): p for t, p in zip(model.inputs, ports, strict=True)}
-        for step in _steps(model):
+        for step in steps(model):
             call = self._call(step, values, prefix, path)
             values.update((id(t), p) for t, p in zip(step.outputs, self._visit(call), strict=True))
         return [values[id(tensor)] for tensor in model.outputs]
@@ -136,7 +137,7 @@ class _Walker:
             tuple(values[id(tensor)] for tensor in step.input_tensors),
             keras.tree.map_structure(port, arguments.args),
             keras.tree.map_structure(port, arguments.kwargs),
-            _shapes(step, values),
+            shapes(step, values),
             self.nodes,
             tuple(tensor.dtype for tensor in (*step.input_tensors, *step.outputs[:1])),
         )
@@ -172,9 +173,9 @@ class _Walker:
     def _nested(self, call: Call) -> list[Port]:
         """Walk a model inside the model; raises for one that cannot be read at all."""
         model = call.operation
-        fault = _fault(model)
-        if fault:
-            raise UnsupportedLayerError([fault])
+        problem = fault(model)
+        if problem:
+            raise UnsupportedLayerError([problem])
         if call.kwargs.get("training"):
             raise call.refuse("called with training=True", "call it without training=True")
         ports = _by_name(call)
@@ -207,61 +208,6 @@ class _Walker:
         return ports
 
 
-def _fault(model: Any) -> str:
-    """Why a model as a whole cannot be read; "" where it can."""
-    if not isinstance(model, keras.Model):
-        return f"received {type(model).__name__}, not a keras.Model; load or build one"
-    title = f"{model.name} ({type(model).__name__})"
-    own_call = not type(model).call.__module__.startswith("keras.")
-    if own_call or not isinstance(model, (keras.Sequential, keras.Function)):
-        return (
-            f"{title}: a subclassed model, whose call() is Python code; rebuild it as a "
-            "functional model, keras.Model(inputs, outputs), and copy the weights"
-        )
-    if isinstance(model, keras.Sequential) and not _has_tensors(model):
-        return (
-            f"{title}: no input shape yet; start the model with keras.Input(shape), or call "
-            "model.build((None, height, width, channels)) with your own sizes"
-        )
-    return ""
-
-
-def _has_tensors(model: keras.Sequential) -> bool:
-    try:
-        return bool(model.inputs and model.outputs)
-    except (AttributeError, ValueError):
-        return False
-
-
-def _maker(tensor: keras.KerasTensor) -> tuple[Any, Any]:
-    """The layer or operator that made a tensor, and the record of that call."""
-    history = tensor._keras_history
-    return history.operation, history.operation._inbound_nodes[history.node_index]
-
-
-def _steps(model: keras.Model) -> list[Any]:
-    """The records of all calls in a model, each behind those it depends on.
-
-    Walks back from the outputs with a stack of its own: deep models would exceed Python's.
-    """
-    given = {id(tensor) for tensor in model.inputs}
-    placed: set[int] = set()
-    order = []
-    stack = [_maker(t)[1] for t in reversed(model.outputs) if id(t) not in given]
-    while stack:
-        step = stack[-1]
-        before = [_maker(t)[1] for t in step.input_tensors if id(t) not in given]
-        waiting = [other for other in before if id(other) not in placed]
-        if waiting:
-            stack.extend(reversed(waiting))
-            continue
-        stack.pop()
-        if id(step) not in placed:
-            placed.add(id(step))
-            order.append(step)
-    return order
-
-
 def layer_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
     """Output tensor of each layer of a model that is called once and gives one tensor.
 
@@ -273,29 +219,10 @@ def layer_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
         Symbolic tensors by layer name; they depend on `model.inputs`.
     """
     found: dict[str, list[Any]] = {}
-    for step in _steps(model):
+    for step in steps(model):
         if isinstance(step.operation, keras.layers.Layer):
             found.setdefault(step.operation.name, []).extend(step.outputs)
     return {name: outputs[0] for name, outputs in found.items() if len(outputs) == 1}
-
-
-def _shapes(step: Any, values: Mapping[int, Port]) -> tuple[tuple[int, ...], ...]:
-    """Output shapes of a call, for the shapes that its inputs really have.
-
-    A model inside another may have been built for other sizes than it is called with.
-    """
-
-    def spec(value: Any) -> Any:
-        if not isinstance(value, keras.KerasTensor):
-            return value
-        return keras.KerasTensor((None, *values[id(value)].keras_shape), value.dtype)
-
-    tensors = step.input_tensors
-    outputs = step.outputs
-    if any(tuple(t.shape[1:]) != values[id(t)].keras_shape for t in tensors):
-        arguments = keras.tree.map_structure(spec, (step.arguments.args, step.arguments.kwargs))
-        outputs = step.operation.compute_output_spec(*arguments[0], **arguments[1])
-    return tuple(tuple(tensor.shape[1:]) for tensor in keras.tree.flatten(outputs))
 
 
 def _by_name(call: Call) -> tuple[Port, ...]:

@@ -46,7 +46,7 @@ def _node_macs(node: Node, graph: Graph) -> int:
         return math.prod(node.shape)
     if node.op == "dense":
         return math.prod(node.shape) * node.arrays["kernel"].shape[0]
-    if node.op == "function":
+    if node.op in ("function", "neuron"):
         return _function_macs(node, [graph[name].shape for name in node.inputs])
     if node.op not in ("conv", "depthwise_conv", "conv_transpose"):
         return 0

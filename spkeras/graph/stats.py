@@ -39,6 +39,12 @@ class ActivationStats:
         """
         return _quantile(self.histogram, share, self.maximum)
 
+    @staticmethod
+    def magnitudes() -> np.ndarray:
+        """The middle of each bin of the histogram, (BINS,); 0 for the bins beyond floats."""
+        edges = np.nan_to_num(_edges(), nan=0.0, posinf=0.0, neginf=0.0).astype(np.float64)
+        return np.where(edges[1:] > edges[:-1], (edges[:-1] + edges[1:]) / 2, 0)
+
     def merged(self) -> "ActivationStats":
         """The same with all channels taken together, as one channel."""
         return ActivationStats(
@@ -49,8 +55,12 @@ class ActivationStats:
         )
 
 
+def _edges() -> np.ndarray:
+    return (np.arange(BINS + 1, dtype=np.uint64) << _SHIFT).astype(np.uint32).view(np.float32)
+
+
 def _quantile(histogram: np.ndarray, share: float, maximum: np.ndarray) -> np.ndarray:
-    edges = (np.arange(BINS + 1, dtype=np.uint64) << _SHIFT).astype(np.uint32).view(np.float32)
+    edges = _edges()
     cumulated = histogram.cumsum(-1)
     rank = share * cumulated[:, -1:]
     index = np.minimum((cumulated < rank).sum(-1), BINS - 1)

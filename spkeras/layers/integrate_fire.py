@@ -1,6 +1,7 @@
 """The spiking layer: a Keras layer around the pure neuron step."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import keras
@@ -9,6 +10,7 @@ from keras import ops
 from spkeras.errors import OptionError
 from spkeras.layers.pooling import max_pooling
 from spkeras.ops import neuron
+from spkeras.ops.compiled import fused
 from spkeras.ops.names import MOST_LEVELS, MOST_MANTISSA_BITS
 from spkeras.ops.properties import is_rectifier
 
@@ -211,8 +213,15 @@ class IntegrateFire(keras.layers.Layer):
         cut = len(self.current_shapes)
         currents, state, clock = inputs[:cut], inputs[cut:-1], inputs[-1]
         elapsed = clock[0] - clock[1] * self.depth + 1
-        spikes, state_after = neuron.step(currents, tuple(state), elapsed, self.constants)
+        spikes, state_after = self._step(list(currents), tuple(state), elapsed)
         return [spikes, *state_after]
+
+    @cached_property
+    def _step(self) -> Callable[..., Any]:
+        return fused(self._one_step)
+
+    def _one_step(self, currents: list[Any], state: tuple[Any, ...], elapsed: Any) -> Any:
+        return neuron.step(currents, state, elapsed, self.constants)
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> list[Any]:
         """Shapes of the spikes and the states."""

@@ -3,6 +3,7 @@
 from spkeras.metrics.activity import Activity, LayerActivity, activity
 from spkeras.metrics.evaluation import Evaluation
 from spkeras.metrics.score import OutputScore, Score
+from spkeras.metrics.settling import Settling, settling
 from spkeras.metrics.verification import LayerCheck, NeuronCheck, Verification
 
 __all__ = [
@@ -13,6 +14,8 @@ __all__ = [
     "NeuronCheck",
     "OutputScore",
     "Score",
+    "Settling",
     "Verification",
     "activity",
+    "settling",
 ]

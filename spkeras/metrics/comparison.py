@@ -1,39 +1,71 @@
-"""Sums that hold firing rates against the activations they stand for, batch by batch."""
+"""Sums that hold what spikes stand for against the CNN's activations, batch by batch."""
 
 import numpy as np
 
+from spkeras.graph import Node
 from spkeras.metrics.verification import NeuronCheck
+from spkeras.ops.names import GRADED
 
 
 class RateComparison:
-    """One layer of neurons: exact, clipped, quantised and simulated rates.
+    """One layer of neurons: exact, clipped, quantised and simulated rates, or values.
 
     Args:
-        name: The layer's name.
-        limit: Most spikes in one step.
+        node: The layer's node.
+        timesteps: T.
+        steps: Number of steps after which `follow` tells an error; 0 for none.
     """
 
-    def __init__(self, name: str, limit: int) -> None:
-        self.name, self.limit = name, limit
+    def __init__(self, node: Node, timesteps: int, steps: int) -> None:
+        self.node, self.timesteps = node, timesteps
+        self.most = node["limit"] * _reach(node["code"], timesteps)
         self.elements = 0
         self.sums = np.zeros(5)  # of rate, activation, their squares, their product
         self.squares = np.zeros(4)  # of the whole error and its three parts
         self.shares = np.zeros(3)  # exact, saturated, silent
+        self.course = np.zeros(steps)  # squares of the error after each step
+        self.last: list[np.ndarray] = []
 
     def add(
         self, exact: np.ndarray, clipped: np.ndarray, counted: np.ndarray, simulated: np.ndarray
     ) -> None:
-        """Rates of one batch, spikes per step, in units of the layer's scale."""
+        """Rates (spikes per step) or values of one batch, in units of the layer's scale."""
         a, r = exact.astype(np.float64), simulated.astype(np.float64)
         self.elements += a.size
         self.sums += [r.sum(), a.sum(), (r * r).sum(), (a * a).sum(), (r * a).sum()]
         parts = (r - a, clipped - a, counted - clipped, r - counted)
         self.squares += [float((part**2).sum()) for part in parts]
-        self.shares += [
+        self.shares[:2] += [
             np.isclose(r, counted, rtol=0, atol=1e-6).sum(),
-            (r >= self.limit).sum(),
-            (r == 0).sum(),
+            (abs(r) >= self.most - 1e-6).sum(),
         ]
+
+    def follow(self, silent: int, squares: np.ndarray, last: np.ndarray) -> None:
+        """How the same batch went, step by step.
+
+        Args:
+            silent: How many neurons (of all samples) sent nothing.
+            squares: Sum of the squared errors after each step.
+            last: Last step at which any neuron of the layer sent a spike, by sample.
+        """
+        self.shares[2] += silent
+        self.course += squares
+        self.last.append(last)
+
+    @property
+    def explained(self) -> float:
+        """Largest error that the levels of the layer itself explain, in its scale.
+
+        Whole spikes, and all that have to be sent again at each step, follow a value to 1 / T.
+        A graded spike under the delta code leaves a share of what was missing (rounding to m
+        bits behind the leading one: at most half a bit of 1 and a half bit), until its last
+        exponent is reached.
+        """
+        node = self.node
+        if node["code"] != "delta" or node["model"] not in GRADED:
+            return 1 / self.timesteps
+        half = 2.0 ** -(node["mantissa_bits"] + 1)
+        return max(2.0 ** (1 - node["levels"]), (half / (1 + half)) ** self.timesteps)
 
     def result(self) -> NeuronCheck:
         """What the sums say."""
@@ -43,7 +75,19 @@ class RateComparison:
         correlation = (ra - r * a) / spread if spread > 0 else float(np.isclose(rr, aa))
         error, clipping, quantization, unevenness = np.sqrt(self.squares / n)
         exact, saturated, silent = self.shares / n
+        course = np.sqrt(self.course / (n * aa if aa > 0 else n))
+        settles = self.node["code"] == "delta" and bool(self.last)
         return NeuronCheck(
-            self.name, float(correlation), float(r - a), float(error), float(clipping),
+            self.node.name, float(correlation), float(r - a), float(error), float(clipping),
             float(quantization), float(unevenness), float(exact), float(saturated), float(silent),
+            tuple(course.tolist()), float(np.concatenate(self.last).mean()) if settles else None,
         )  # fmt: skip
+
+
+def _reach(code: str, timesteps: int) -> float:
+    """What the largest spike, sent at each of T steps, comes to."""
+    if code == "rate":
+        return 1.0
+    if code == "delta":
+        return float(timesteps)
+    return float((1 / np.arange(1, timesteps + 1)).sum())

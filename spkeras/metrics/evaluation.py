@@ -8,6 +8,7 @@ import numpy as np
 
 from spkeras.metrics.activity import Activity
 from spkeras.metrics.score import OutputScore
+from spkeras.metrics.settling import Settling
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,8 +19,9 @@ class Evaluation:
         model: Name of the converted model.
         schedule: "clock_driven" or "layer_synchronous"; holds for every figure here.
         timesteps: T, counted from the first input.
-        latency: Steps until the answer stands: T when clock-driven; T times the number of
-            layers of neurons in a row (plus one) when layer-synchronous.
+        latency: Steps until the answer stands where a spike passes all layers within its step:
+            T when clock-driven; T times the number of layers of neurons in a row (plus one)
+            when layer-synchronous.
         settings: Neuron, input coding, stagger and so on.
         samples: Number of samples.
         steps: Numbers of steps at which the scores were taken.
@@ -28,6 +30,8 @@ class Evaluation:
         layer_spikes: Mean spikes per sample of each layer up to each of `steps`.
         warnings: Sentences that a user should read.
         seconds: Wall-clock time of the run.
+        depth: Layers of neurons in a row, on the longest way from input to output.
+        settling: When the samples stopped by themselves; None where the code lets none.
     """
 
     model: str
@@ -42,6 +46,17 @@ class Evaluation:
     layer_spikes: Mapping[str, np.ndarray]
     warnings: tuple[str, ...]
     seconds: float
+    depth: int = 0
+    settling: Settling | None = None
+
+    @property
+    def pipelined_latency(self) -> int:
+        """Steps until the answer stands where a spike takes one step to each next layer.
+
+        Shortcuts wait as long as what they pass by, so that all spikes are the same. The
+        hardware takes one sample every T steps.
+        """
+        return self.latency + self.depth
 
     @property
     def accuracy(self) -> np.ndarray | None:
@@ -60,7 +75,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return plain(asdict(self))
+        return plain({**asdict(self), "pipelined_latency": self.pipelined_latency})
 
 
 def plain(value: Any) -> Any:

@@ -94,7 +94,8 @@ def _attention(
 
 def _additive_attention(query: Any, key: Any, value: Any, causal: bool, weight: Any = None) -> Any:
     sums = ops.tanh(ops.expand_dims(query, -2) + ops.expand_dims(key, -3))
-    return _attend(ops.sum(sums if weight is None else sums * weight, -1), value, causal)
+    weighed = sums if weight is None else ops.multiply(sums, weight)
+    return _attend(ops.sum(weighed, -1), value, causal)
 
 
 def _dot(x: Any, y: Any, axes: Axes, normalize: float | None) -> Any:

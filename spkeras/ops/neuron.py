@@ -237,8 +237,9 @@ def clipped_rate(currents: Any, timesteps: Any, constants: Constants) -> Any:
     if constants.code == "delta":
         reach = ops.cast(timesteps, "float32")
     elif constants.code == "differential":
-        # 1 + 1/2 + ... + 1/T, to within 1 / (2 T).
-        reach = ops.log(ops.cast(timesteps, "float32")) + 1.0
+        # 1 + 1/2 + ... + 1/T, to within 0.002 (Euler's constant; the next term of the series).
+        middle = ops.cast(timesteps, "float32") + 0.5
+        reach = ops.log(middle) + 0.5772157 + 1 / (24 * middle * middle)
     return ops.clip(rate(currents, constants), low * reach, high * reach)
 
 

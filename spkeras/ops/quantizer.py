@@ -15,7 +15,8 @@ def whole(x: Any, low: int, high: int) -> Any:
 def rounded_float(x: Any, levels: int, mantissa_bits: int = 0) -> Any:
     """One graded spike: a sign, an exponent and a few bits behind the leading one.
 
-    The nearest of 0 and +-2^-k (1 + m / 2^mantissa_bits), k = 0 .. levels - 1, cut at 1. Without
+    The nearest of +-2^-k (1 + m / 2^mantissa_bits), k = 0, 1, ..., cut at 1; nothing where that
+    is finer than 2^(1 - levels), so that the smallest level begins close below itself. Without
     mantissa bits these are powers of two, and each level reaches down to 3/4 of itself:
     sign(x) 2^floor(log2(|x| / 0.75)) (multi-threshold neuron, Huang et al., ICML 2025). A
     synapse shifts its weight and adds it once for each bit that is set.

@@ -10,19 +10,10 @@ from spkeras.graph import Graph, Node
 from spkeras.graph.node import parameters_of
 from spkeras.graph.vocabulary import MERGING, OPERATIONS
 from spkeras.ops.names import GRADED
-from spkeras.ops.properties import is_rectifier
+from spkeras.ops.properties import VALUES_REMEDY, is_rectifier, needs_values
 
 _POOLS = ("max_pool", "global_max_pool")
 _NEURONS = ("activation", "function", "neuron", *MERGING, *_POOLS)
-_REFUSED = {
-    "multiply": "a product of two branches",
-    "maximum": "a maximum of two branches",
-    "minimum": "a minimum of two branches",
-    "softmax": "softmax inside the network",
-    "log_softmax": "log-softmax inside the network",
-    "glu": "a gated linear unit",
-    "sparsemax": "sparsemax",
-}
 
 
 def place_neurons(
@@ -109,12 +100,12 @@ def _inside(graph: Graph) -> set[str]:
 def _refuse(graph: Graph, inside: set[str]) -> None:
     problems = []
     for node in graph.nodes:
-        kind = node["function"] if node.op == "activation" else node.op
-        if node.name in inside and kind in _REFUSED:
+        what = needs_values(node.op, node.attributes.get("function", ""))
+        if node.name in inside and what:
             problems.append(
-                f"{node.source or node.name}: {_REFUSED[kind]} needs the values of its inputs, "
-                "a rate-coded neuron has only their running means; replace it by a layer that "
-                "`spkeras inspect` calls exact"
+                f"{node.source or node.name}: {what} needs the values of its inputs, a rate-coded "
+                f"neuron has only their running means; {VALUES_REMEDY}, or replace it by a layer "
+                "that `spkeras inspect` calls exact"
             )
     if problems:
         raise UnsupportedLayerError(problems)

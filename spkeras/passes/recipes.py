@@ -3,16 +3,20 @@
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+import numpy as np
+
 from spkeras.errors import OptionError
-from spkeras.graph import Graph
+from spkeras.graph import Graph, Node
 from spkeras.graph.stats import ActivationStats
-from spkeras.ops.names import MOST_LEVELS, MOST_MANTISSA_BITS, NEURONS
+from spkeras.ops.names import GRADED, MOST_LEVELS, MOST_MANTISSA_BITS, NEURONS
+from spkeras.passes.coder import Coder
 from spkeras.passes.fold import fold_scales
 from spkeras.passes.neurons import place_neurons
 from spkeras.passes.normalize import normalize
 from spkeras.passes.quantize import quantize_weights
 from spkeras.passes.readout import attach_readouts, read_from_spikes
-from spkeras.passes.scales import choose_scales
+from spkeras.passes.scales import Fit, choose_scales
+from spkeras.passes.thresholds import METHODS, fit
 
 RECIPES = ("ecc", "sigma_delta")
 
@@ -24,8 +28,11 @@ class Options:
     Attributes:
         recipe: One of `RECIPES`. "ecc": explicit current control (Wu et al. 2022).
             "sigma_delta": graded spikes that carry changes; for any feed-forward network.
-        percentile: Share of the activations below a layer's scale, in %; 100 is the maximum.
+        percentile: Share of the activations below a layer's scale, in %; 100 is the maximum;
+            None to have it chosen for T.
         per_channel: One scale per channel instead of one per layer.
+        thresholds: One of `spkeras.passes.thresholds.METHODS`: the percentile itself, or a
+            search from there.
         neuron: One of `spkeras.ops.names.NEURONS`; None for the recipe's own.
         code: What spikes mean, one of `spkeras.ops.names.CODES`; None for the neuron's own.
         levels: Exponents of a graded spike.
@@ -39,11 +46,12 @@ class Options:
     """
 
     recipe: str = "ecc"
-    percentile: float = 99.97
+    percentile: float | None = None
     per_channel: bool = True
+    thresholds: str = "percentile"
     neuron: str | None = None
     code: str | None = None
-    levels: int = 8
+    levels: int = 10
     mantissa_bits: int | None = None
     limit: int = 4
     reset: str = "subtract"
@@ -60,11 +68,13 @@ class Options:
             object.__setattr__(self, "code", own)
         if self.mantissa_bits is None:
             object.__setattr__(self, "mantissa_bits", int(self.neuron == "sigma_delta"))
+        counts = (self.neuron, self.code) == ("binary", "rate")
         allowed = {
             "recipe": RECIPES,
             "neuron": ("sigma_delta",) if self.recipe == "sigma_delta" else NEURONS,
             "code": ("delta",) if self.neuron == "sigma_delta" else ("rate", "differential"),
-            "reset": ("subtract", "zero"),
+            "thresholds": METHODS,
+            "reset": ("subtract", "zero") if counts else ("subtract",),
             "readout": ("membrane", "spikes"),
         }
         for option, values in allowed.items():
@@ -72,7 +82,7 @@ class Options:
                 raise OptionError(f"{option}={getattr(self, option)!r}; allowed: {values}")
         if not 0 <= self.alpha <= 1:
             raise OptionError(f"alpha={self.alpha!r}; allowed: 0 to 1")
-        if not 0 < self.percentile <= 100:
+        if self.percentile is not None and not 0 < self.percentile <= 100:
             raise OptionError(f"percentile={self.percentile!r}; allowed: above 0, up to 100")
         if self.limit < 1:
             raise OptionError(f"limit={self.limit!r}; allowed: whole numbers from 1")
@@ -108,16 +118,39 @@ def neurons_of(graph: Graph, options: Options) -> Graph:
     )
 
 
-def finish(graph: Graph, stats: Mapping[str, ActivationStats], options: Options) -> Graph:
+def finish(
+    graph: Graph, stats: Mapping[str, ActivationStats], options: Options, timesteps: int = 64
+) -> Graph:
     """Scales, normalised currents, n-bit weights.
 
     Args:
         graph: From `neurons_of`.
         stats: Of its inputs and neurons.
         options: The user's choice; kept in the graph's settings.
+        timesteps: T for which thresholds are fitted, where they are.
     """
-    scales = choose_scales(graph, stats, options.percentile, options.per_channel)
+    search = None if options.thresholds == "percentile" else _fit(options, timesteps)
+    percentile = 100.0 if options.percentile is None else options.percentile
+    scales = choose_scales(graph, stats, percentile, options.per_channel, search)
     graph = normalize(graph, scales)
     if options.weight_bits is not None:
         graph = quantize_weights(graph, options.weight_bits)
     return graph.with_settings(**asdict(options))
+
+
+def _fit(options: Options, timesteps: int) -> Fit:
+    """Thresholds for what each neuron's own spikes can carry."""
+
+    def search(node: Node, stats: ActivationStats, start: np.ndarray) -> np.ndarray:
+        coder = Coder(
+            timesteps,
+            node["model"] in GRADED,
+            node["code"] == "rate",
+            options.alpha,
+            node["limit"],
+            node["levels"],
+            node["mantissa_bits"],
+        )
+        return fit(options.thresholds, stats, start, coder)
+
+    return search

@@ -1,6 +1,6 @@
 """Choose what one spike of each layer stands for, from calibration statistics."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -22,11 +22,18 @@ def automatic_percentile(timesteps: int) -> float:
     return max(99.5, round(100 - 0.03 * (64 / timesteps) ** 1.5, 4))
 
 
+# For codes whose spikes add up: what exceeds the scale takes another spike, no more.
+VALUES_PERCENTILE = 99.97
+
+Fit = Callable[[Node, ActivationStats, np.ndarray], np.ndarray]
+
+
 def choose_scales(
     graph: Graph,
     stats: Mapping[str, ActivationStats],
     percentile: float = 100.0,
     per_channel: bool = False,
+    fit: Fit | None = None,
 ) -> Scales:
     """Activation scale (lambda) of each neuron and input.
 
@@ -37,6 +44,7 @@ def choose_scales(
             2022), 99.9 leaves outliers out (Rueckauer et al. 2017). Inputs are always scaled
             by their maximum.
         per_channel: One scale per channel instead of one per layer.
+        fit: Improves a neuron's scales, given its statistics and the percentile's scales.
 
     Returns:
         Arrays of shape () or (channels,). A channel that was silent in calibration takes the
@@ -53,7 +61,8 @@ def choose_scales(
         scales[node.name] = _positive(stats[node.name].merged().maximum)[0]
     for node in graph.of("neuron"):
         own = stats[node.name] if per_channel else stats[node.name].merged()
-        scale = _bounded(node, _positive(_statistic(own, percentile)))
+        scale = _positive(_statistic(own, percentile))
+        scale = _bounded(node, scale if fit is None else fit(node, own, scale))
         scales[node.name] = scale if per_channel else scale[0]
     return join_scales(graph, scales)
 

@@ -1,21 +1,24 @@
 """Records as tables, plots and pages; no number is computed here."""
 
+from spkeras.report.checks import findings, verification_tables
 from spkeras.report.tables import (
     Table,
     accuracy_tables,
-    findings,
+    activity_tables,
+    latency,
     layer_table,
     operations,
     summary,
     verdict_table,
-    verification_tables,
 )
 from spkeras.report.terminal import to_text
 
 __all__ = [
     "Table",
     "accuracy_tables",
+    "activity_tables",
     "findings",
+    "latency",
     "layer_table",
     "operations",
     "summary",

@@ -7,7 +7,14 @@ from html import escape
 
 from spkeras.metrics import Evaluation
 from spkeras.report.plot import accuracy_over_time
-from spkeras.report.tables import Table, accuracy_tables, layer_table, operations, summary
+from spkeras.report.tables import (
+    Table,
+    accuracy_tables,
+    activity_tables,
+    latency,
+    operations,
+    summary,
+)
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; }
@@ -24,14 +31,15 @@ img { max-width: 100%; }
 def page(evaluation: Evaluation) -> str:
     """The page: what was run, warnings, plot, tables, settings."""
     title = f"{escape(evaluation.model)}: evaluation"
-    tables = (*accuracy_tables(evaluation), layer_table(evaluation))
+    tables = (*accuracy_tables(evaluation), *activity_tables(evaluation))
     warnings = (f'<p class="warning">{escape(text)}</p>' for text in evaluation.warnings)
     settings = ((str(key), str(value)) for key, value in evaluation.settings.items())
     body = [
         f"<h1>{title}</h1>",
         f"<p>{escape(summary(evaluation))}</p>",
+        f"<p>{escape(latency(evaluation))}</p>",
         *warnings,
-        f'<img alt="accuracy and spikes over time steps" src="{_picture(evaluation)}">',
+        f'<img alt="accuracy and spikes over time steps, spikes by exponent" src="{_picture(evaluation)}">',
         *(_table(table) for table in tables),
         f"<p>{escape(operations(evaluation))}</p>",
         _table(Table("Settings", ("setting", "value"), tuple(settings), words=frozenset({0, 1}))),

@@ -8,6 +8,9 @@ from matplotlib.ticker import FuncFormatter
 from spkeras.metrics import Evaluation, OutputScore
 from spkeras.report.tables import schedule
 
+# Most layers that a legend names.
+_NAMED = 8
+
 
 def accuracy_over_time(evaluation: Evaluation) -> Figure:
     """How good the answer is, and how many spikes it took, over the steps.
@@ -18,19 +21,27 @@ def accuracy_over_time(evaluation: Evaluation) -> Figure:
     Returns:
         A figure of two panels over a common axis of T (powers of two): accuracy (without
         labels the share of the CNN's decisions, for regression the rms error) with the CNN
-        dashed, and spikes per neuron of each layer.
+        dashed and, where samples stop by themselves, the share that has settled dotted (right
+        axis); and spikes per neuron of each layer. Where spikes are graded, a third panel: spikes by
+        exponent, layer upon layer.
     """
-    figure = Figure(figsize=(7, 6), layout="constrained")
-    above, below = figure.subplots(2, 1, sharex=True)
+    graded = evaluation.activity.graded
+    figure = Figure(figsize=(7, 9 if graded else 6), layout="constrained")
+    above, below, *more = figure.subplots(3 if graded else 2, 1)
+    below.sharex(above)
     for score in evaluation.scores:
         _draw_score(above, evaluation.steps, score, len(evaluation.scores) > 1)
+    _draw_settled(above, evaluation)
     _draw_spikes(below, evaluation)
     above.legend()
     for axes in (above, below):
         axes.set_xscale("log", base=2)
         axes.grid(alpha=0.3)
+    above.tick_params(labelbottom=False)
     below.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     below.set_xlabel(f"time steps T ({schedule(evaluation)})")
+    for axes in more:
+        _draw_exponents(axes, evaluation)
     figure.suptitle(f"{evaluation.model}, {evaluation.samples} samples")
     return figure
 
@@ -55,10 +66,34 @@ def _course(score: OutputScore) -> tuple[np.ndarray, float | None, str]:
     return score.deviation, None, "rms difference to the CNN"
 
 
+def _draw_settled(axes: Axes, evaluation: Evaluation) -> None:
+    if evaluation.settling is None:
+        return
+    # On a scale of its own, lest differences in accuracy vanish beside it.
+    settled = axes.twinx()
+    settled.plot(evaluation.steps, 100 * evaluation.settling.within, ":", color="grey")
+    settled.set_ylim(0, 105)
+    settled.set_ylabel("samples settled [%] (dotted)", color="grey")
+
+
+def _draw_exponents(axes: Axes, evaluation: Evaluation) -> None:
+    layers = [layer for layer in evaluation.activity.layers if layer.exponents]
+    floor = np.zeros(len(evaluation.activity.exponents))
+    for layer in layers:
+        spikes = np.zeros_like(floor)
+        spikes[: len(layer.exponents)] = layer.exponents
+        axes.bar(np.arange(len(floor)), spikes, bottom=floor, label=layer.name)
+        floor += spikes
+    if len(layers) <= _NAMED:
+        axes.legend(fontsize="small")
+    axes.set_xlabel("exponent k of a spike of size $2^{-k}$")
+    axes.set_ylabel("spikes per sample")
+
+
 def _draw_spikes(axes: Axes, evaluation: Evaluation) -> None:
     for layer in evaluation.activity.layers:
         spikes = evaluation.layer_spikes[layer.name] / layer.neurons
         axes.plot(evaluation.steps, spikes, linewidth=1, label=layer.name)
-    if 0 < len(evaluation.activity.layers) <= 8:
+    if 0 < len(evaluation.activity.layers) <= _NAMED:
         axes.legend(fontsize="small")
     axes.set_ylabel("spikes per neuron")

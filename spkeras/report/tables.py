@@ -6,8 +6,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from spkeras.metrics import Evaluation, OutputScore, Verification
+from spkeras.metrics import Evaluation, LayerActivity, OutputScore, Settling, Verification
+from spkeras.ops.names import GRADED
 from spkeras.report.numbers import count, percent, small
+
+# Title, values at each step, how to show one, and the CNN's.
+_Column = tuple[str, np.ndarray, Callable[[float | None], str], float | None]
 
 SCHEDULES = {"clock_driven": "clock-driven", "layer_synchronous": "layer-synchronous"}
 
@@ -46,13 +50,34 @@ class Verdict(Protocol):
 
 def summary(evaluation: Evaluation) -> str:
     """What was run and how, in one line; every figure of an evaluation holds under it."""
-    settings = _settings(evaluation.settings)
-    latency = "" if evaluation.latency == evaluation.timesteps else (
-        f", latency {evaluation.latency} steps"
-    )  # fmt: skip
     return (
         f"{evaluation.model}: {evaluation.samples} samples, T = {evaluation.timesteps}, "
-        f"{schedule(evaluation)}{latency}{settings}, {evaluation.seconds:.1f} s"
+        f"{schedule(evaluation)}, latency {evaluation.latency} steps "
+        f"({evaluation.pipelined_latency} pipelined){_settings(evaluation.settings)}, "
+        f"{evaluation.seconds:.1f} s"
+    )
+
+
+def latency(evaluation: Evaluation) -> str:
+    """When the answer stands, on both kinds of hardware, and when samples stop by themselves."""
+    steps, depth, last = evaluation.timesteps, evaluation.depth, evaluation.settling
+    text = (
+        f"Latency: {evaluation.latency} steps where a spike passes all layers within its step; "
+        f"{evaluation.pipelined_latency} on pipelined hardware, one more for each of {depth} "
+        f"layers of neurons in a row, with one sample every {steps} steps."
+    )
+    return text if last is None else f"{text} {_settled(last, steps)}"
+
+
+def _settled(settling: Settling, steps: int) -> str:
+    if settling.share == 0:
+        return f"No sample settles within T = {steps}."
+    mean = f"after {small(settling.mean)} steps on average, {settling.maximum} at most"
+    if settling.share == 1:
+        return f"All samples settle: {mean}."
+    return (
+        f"{percent(settling.share)} of the samples settle within T = {steps}: {mean}, counting "
+        f"those that still send as {steps}."
     )
 
 
@@ -62,25 +87,26 @@ def schedule(record: Evaluation | Verification) -> str:
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    shown = ("recipe", "neuron", "coding", "readout", "stagger", "weight_bits")
+    graded = ("levels", "mantissa_bits") if settings.get("neuron") in GRADED else ()
+    shown = ("recipe", "neuron", "code", *graded, "coding", "readout", "stagger", "weight_bits")
     given = [f"{name} {settings[name]}" for name in shown if settings.get(name) is not None]
     return "".join(f", {text}" for text in given)
 
 
 def accuracy_tables(evaluation: Evaluation) -> tuple[Table, ...]:
     """One table per output: how good it is after 1, 2, 4, ... T steps, and the CNN."""
-    rows = _doubling(evaluation.steps)
+    rows = doubling(evaluation.steps)
     return tuple(_score_table(evaluation, score, rows) for score in evaluation.scores)
 
 
-def _doubling(steps: np.ndarray) -> list[int]:
+def doubling(steps: Sequence[int] | np.ndarray) -> list[int]:
     """Indices of the steps that are powers of two, and of the last."""
     wanted = [i for i, step in enumerate(steps) if not int(step) & (int(step) - 1)]
     return sorted({*wanted, len(steps) - 1})
 
 
 def _score_table(evaluation: Evaluation, score: OutputScore, rows: Sequence[int]) -> Table:
-    columns: list[tuple[str, np.ndarray, Callable[[float | None], str], float | None]] = []
+    columns: list[_Column] = []
     if score.accuracy is not None:
         columns.append(("accuracy", score.accuracy, percent, score.cnn_accuracy))
     if score.agreement is not None:
@@ -88,9 +114,7 @@ def _score_table(evaluation: Evaluation, score: OutputScore, rows: Sequence[int]
     if score.error is not None:
         columns.append(("rms error", score.error, small, score.cnn_error))
     columns.append(("rms difference to CNN", score.deviation, small, 0.0))
-    spikes = np.sum(list(evaluation.layer_spikes.values()), axis=0, dtype=float)
-    columns.append(("spikes per sample", np.broadcast_to(spikes, len(evaluation.steps)), count,
-                    None))  # fmt: skip
+    columns += _course_columns(evaluation)
     body = tuple(
         (str(int(evaluation.steps[row])), *(show(values[row]) for _, values, show, _ in columns))
         for row in rows
@@ -103,23 +127,40 @@ def _score_table(evaluation: Evaluation, score: OutputScore, rows: Sequence[int]
     )
 
 
+def _course_columns(evaluation: Evaluation) -> list[_Column]:
+    """What it takes to run for so many steps."""
+    steps, settling = evaluation.steps, evaluation.settling
+    spikes = np.sum(list(evaluation.layer_spikes.values()), axis=0, dtype=float)
+    columns: list[_Column] = [("spikes per sample", np.broadcast_to(spikes, len(steps)), count,
+                               None)]  # fmt: skip
+    if settling is not None:
+        columns.append(("settled", settling.within, percent, None))
+    latencies = steps * (evaluation.latency // evaluation.timesteps)
+    if evaluation.latency != evaluation.timesteps:
+        columns.append(("latency", latencies, _whole, None))
+    columns.append(("pipelined latency", latencies + evaluation.depth, _whole, None))
+    return columns
+
+
+def _whole(number: float | None) -> str:
+    return "" if number is None else str(int(number))
+
+
+# Of a layer: what it is called, and where it stands; only where a network has any of it.
+_COSTS = (
+    ("accumulates", "accumulates"),
+    ("shift-adds", "shift_adds"),
+    ("payload bits", "payload_bits"),
+    ("function evaluations", "function_evaluations"),
+)
+
+
 def layer_table(evaluation: Evaluation) -> Table:
     """Spikes and operations of each layer of neurons, per sample, over the whole run."""
     activity = evaluation.activity
-    rows = tuple(
-        (
-            layer.name,
-            count(layer.neurons),
-            count(layer.spikes),
-            small(layer.spikes_per_neuron),
-            small(layer.firing_rate),
-            percent(layer.silent),
-            count(layer.synaptic_operations),
-        )
-        for layer in activity.layers
-    )
-    total = count(activity.synaptic_operations)
-    per_neuron = small(activity.spikes_per_neuron)
+    # Of one-bit spikes each synaptic operation is an accumulate.
+    costs = [pair for pair in _COSTS if getattr(activity, pair[1])]
+    costs = costs if activity.graded else [pair for pair in costs if pair[1] != "accumulates"]
     return Table(
         f"Spikes and operations per sample in T = {evaluation.timesteps} steps, "
         f"{schedule(evaluation)}",
@@ -131,81 +172,80 @@ def layer_table(evaluation: Evaluation) -> Table:
             "firing rate",
             "silent",
             "synaptic operations",
+            *(title for title, _ in costs),
         ),
-        rows,
-        ("all", "", count(activity.spikes), per_neuron, "", "", total),
+        tuple(
+            (*_layer_row(layer), *(count(getattr(layer, name)) for _, name in costs))
+            for layer in activity.layers
+        ),
+        (
+            "all",
+            "",
+            count(activity.spikes),
+            small(activity.spikes_per_neuron),
+            "",
+            "",
+            count(activity.synaptic_operations),
+            *(count(getattr(activity, name)) for _, name in costs),
+        ),
     )
+
+
+def _layer_row(layer: LayerActivity) -> tuple[str, ...]:
+    return (
+        layer.name,
+        count(layer.neurons),
+        count(layer.spikes),
+        small(layer.spikes_per_neuron),
+        small(layer.firing_rate),
+        percent(layer.silent),
+        count(layer.synaptic_operations),
+    )
+
+
+def activity_tables(evaluation: Evaluation) -> tuple[Table, ...]:
+    """Spikes and operations by layer and, where spikes are graded, spikes by exponent."""
+    layers = layer_table(evaluation)
+    return (layers, _exponent_table(evaluation)) if evaluation.activity.graded else (layers,)
+
+
+def _exponent_table(evaluation: Evaluation) -> Table:
+    activity = evaluation.activity
+    width = len(activity.exponents)
+
+    def cells(exponents: Sequence[float]) -> tuple[str, ...]:
+        return (*map(count, exponents), *[""] * (width - len(exponents)))
+
+    graded = (layer for layer in activity.layers if layer.exponents)
+    rows = tuple((layer.name, *cells(layer.exponents)) for layer in graded)
+    title = "Spikes per sample by exponent: of size 2^-k, in units of the layer's threshold"
+    header = ("layer", *(f"k = {k}" for k in range(width)))
+    return Table(title, header, rows, ("all", *cells(activity.exponents)))
 
 
 def operations(evaluation: Evaluation) -> str:
     """What the network adds and multiplies, beside what the CNN multiplies."""
     activity = evaluation.activity
-    return (
-        f"Operations per sample: {count(activity.synaptic_operations)} synaptic additions and "
-        f"{count(activity.input_macs)} multiply-accumulates at the input; the CNN: "
-        f"{count(activity.cnn_macs)} multiply-accumulates."
-    )
-
-
-def verification_tables(verification: Verification) -> tuple[Table, ...]:
-    """The folded graph against the CNN, rates against activations, and the stages between."""
-    return (
-        _check_table(verification),
-        _neuron_table(verification),
-        _stage_table(verification),
-    )
-
-
-def _check_table(verification: Verification) -> Table:
-    rows = tuple((c.name, small(c.error), small(c.relative)) for c in verification.layers)
-    header = ("layer", "largest error", "relative")
-    return Table("Folded graph against the CNN, floating point", header, rows)
-
-
-def _neuron_table(verification: Verification) -> Table:
-    parts = ("error", "clipping", "quantization", "unevenness")
-    rows = tuple(
-        (
-            check.name,
-            f"{check.correlation:.4f}",
-            f"{check.bias:+.4f}",
-            *(f"{getattr(check, part):.4f}" for part in parts),
-            *(percent(share) for share in (check.exact, check.saturated, check.silent)),
+    if activity.graded:
+        additions = (
+            f"{count(activity.accumulates)} accumulates and {count(activity.shift_adds)} "
+            f"shift-and-adds (one for each bit set in a spike) in "
+            f"{count(activity.synaptic_operations)} synaptic operations; "
+            f"{count(activity.payload_bits)} bits of payload;"
         )
-        for check in verification.neurons
-    )
-    return Table(
-        "Firing rates against activations (rms, in units of the layer's scale), "
-        f"T = {verification.timesteps}, {schedule(verification)}",
-        ("layer", "correlation", "bias", *parts, "exact", "saturated", "silent"),
-        rows,
-    )
-
-
-def _stage_table(verification: Verification) -> Table:
-    rows = tuple(
-        (stage, percent(verification.decisions.get(stage)), small(error))
-        for stage, error in verification.output_error.items()
-    )
-    header = ("stage", "same decision as CNN", "rms difference of outputs")
-    return Table("What each stage of the conversion costs", header, rows)
-
-
-def findings(verification: Verification) -> tuple[str, ...]:
-    """What the tables of a verification come to."""
-    if not verification.layers:
-        faithful = "No layer of the CNN stands in the folded graph as it is: none was compared."
-    elif verification.faithful:
-        faithful = "The folded graph equals the CNN in every layer (relative error below 1e-5)."
     else:
-        faithful = "The folded graph differs from the CNN: see the relative errors above 1e-5."
-    first = verification.departs_first
-    departs = (
-        f"The first layer whose rates depart by more than its levels explain: {first}."
-        if first
-        else "No layer's rates depart by more than its levels explain."
+        additions = f"{count(activity.synaptic_operations)} synaptic additions;"
+    functions = ""
+    if activity.function_evaluations:
+        functions = f" {count(activity.function_evaluations)} function evaluations in neurons"
+        if activity.function_macs:
+            functions += f" with {count(activity.function_macs)} multiply-accumulates"
+        functions += ";"
+    return (
+        f"Operations per sample: {additions}{functions} {count(activity.input_macs)} "
+        f"multiply-accumulates at the input; the CNN: {count(activity.cnn_macs)} "
+        "multiply-accumulates."
     )
-    return faithful, departs
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table:

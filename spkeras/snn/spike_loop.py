@@ -115,6 +115,12 @@ class SpikeLoop(keras.layers.Layer):
         """The graph with the weights that the layer holds now."""
         return self.network.current_graph()
 
+    def add_notes(self, notes: Sequence[str]) -> None:
+        """Add sentences to the notes of the network's graph."""
+        graph = self.network.graph
+        self.network.graph = graph.with_nodes(graph.nodes, notes=notes)
+        self._structure = json.dumps(structure(self.network.graph))
+
     def units(self, inputs: Any) -> list[Any]:
         """Inputs divided by what one spike of each stands for."""
         inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]

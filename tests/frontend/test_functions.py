@@ -1,6 +1,7 @@
 """Layers that need values (norms, attention, products): the graph computes what Keras computes."""
 
 import functools
+import importlib
 import itertools
 import math
 
@@ -10,6 +11,7 @@ import pytest
 from keras import layers as L
 from keras import ops
 
+from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.walk import read_graph
 from spkeras.snn.network import analogue, as_list
 from tests.oracle_layers import difference, randomize, samples
@@ -480,3 +482,45 @@ def test_moving_far_is_one_matrix():
 def test_blocks(size):
     check(chain((6, 12, 2), lambda x: ops.space_to_depth(x, size)))
     check(chain((2, 3, 2 * size**2), lambda x: ops.depth_to_space(x, size)))
+
+
+# --- layers that keras.applications defines for itself ------------------------------------
+
+
+def own_layer(module, kind):
+    return getattr(importlib.import_module(f"keras.src.applications.{module}"), kind)
+
+
+def test_layers_of_convnext():
+    scale, depth = own_layer("convnext", "LayerScale"), own_layer("convnext", "StochasticDepth")
+    graph = check(chain((4, 4, 3), scale(1e-6, 3), depth(0.5), L.Conv2D(2, 3)))
+    assert [node.op for node in graph.nodes] == ["input", "scale", "conv"]
+
+
+def test_layer_of_inception_resnet():
+    layer = own_layer("inception_resnet_v2", "CustomScaleLayer")(scale=0.17)
+    check(join([(4, 4, 3), (4, 4, 3)], layer))
+
+
+def test_stochastic_depth_in_training():
+    inputs = keras.Input((4,))
+    x = own_layer("convnext", "StochasticDepth")(0.5)(inputs, training=True)
+    with pytest.raises(UnsupportedLayerError, match="training=True"):
+        read_graph(keras.Model(inputs, x))
+
+
+def test_a_layer_of_the_same_name_and_module_is_another():
+    class LayerScale(L.Layer):
+        __module__ = "keras.src.applications.convnext"
+
+        def call(self, x):
+            return 3 * x
+
+    model = chain((4,), LayerScale(name="mine"))
+    with pytest.raises(UnsupportedLayerError, match=r"mine \(LayerScale\)"):
+        read_graph(model)
+
+
+def test_a_class_that_keras_exports_under_another_name():
+    assert L.GroupQueryAttention.__name__ != "GroupQueryAttention"
+    check(chain((6, 5), one_tensor(L.GroupQueryAttention(3, 4, 2))))

@@ -291,6 +291,7 @@ def test_all_problems_at_once():
 
 SMALL = {
     "dropout": ((4,), lambda x: L.Dropout(0.5, name="it")(x, training=True), "training=True"),
+    "dropout by position": ((4,), lambda x: L.Dropout(0.5, name="it")(x, True), "training=True"),
     "noise": ((4,), lambda x: L.GaussianNoise(0.5, name="it")(x, training=True), "training=True"),
     "batch norm": ((4,), lambda x: L.BatchNormalization(name="it")(x, training=True), "training"),
     "lambda": ((4,), lambda x: L.Lambda(lambda v: v + 1, name="it")(x), "Python code"),
@@ -347,6 +348,21 @@ SMALL = {
     "glu argument": ((4,), lambda x: L.Activation("glu", name="it")(x), "glu"),
     "adaptive": ((5, 5, 1), lambda x: L.AdaptiveAveragePooling2D(2, name="it")(x), "divides"),
     "softmax of the batch": ((4, 4), lambda x: L.Softmax(axis=[0, 1], name="it")(x), "batch axis"),
+    "softmax mask by position": (
+        (4,),
+        lambda x: L.Softmax(name="it")(x, np.ones((1, 4), bool)),
+        "without a mask",
+    ),
+    "batch norm by position": (
+        (4,),
+        lambda x: L.BatchNormalization(name="it")(x, True),
+        "training=True",
+    ),
+    "pooling mask by position": (
+        (3, 4),
+        lambda x: L.GlobalAveragePooling1D(name="it")(x, np.ones((1, 3), bool)),
+        "without a mask",
+    ),
     "softmax mask": (
         (4,),
         lambda x: L.Softmax(name="it")(x, mask=np.ones((1, 4), bool)),

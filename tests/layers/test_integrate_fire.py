@@ -10,7 +10,7 @@ from keras import ops
 import spkeras
 from spkeras.errors import OptionError, SpkerasError
 from spkeras.layers import FiringRate, IntegrateFire, SpikeCount
-from tests import oracle
+from tests import oracle_neurons
 
 CLOCK = np.zeros(2, "float32")
 POOL = {"pool_size": (2, 2), "strides": (2, 2), "padding": "valid"}
@@ -112,7 +112,7 @@ def test_the_first_potential_is_alpha_times_the_threshold():
 def test_it_is_the_loop():
     layer = filled(IntegrateFire(current_shapes=[(3, 4)], threshold_shape=(4,)))
     currents = random_currents(layer, 12)
-    wanted, _ = oracle.integrate_fire(currents, np.asarray(layer.threshold))
+    wanted, _ = oracle_neurons.integrate_fire(currents, np.asarray(layer.threshold))
     assert wanted.any()
     np.testing.assert_array_equal(run(layer, currents), wanted)
 
@@ -131,7 +131,7 @@ def test_it_starts_depth_times_stagger_steps_late():
     currents = random_currents(layer, 16) + 0.25
     spikes = run(layer, currents, lambda t: (t, 3))
     assert not spikes[:6].any()
-    wanted, _ = oracle.integrate_fire(currents[6:])
+    wanted, _ = oracle_neurons.integrate_fire(currents[6:])
     np.testing.assert_array_equal(spikes[6:], wanted)
 
 
@@ -149,7 +149,7 @@ def test_in_a_functional_model():
         now, state = model([x, state, ops.convert_to_tensor(CLOCK)])
         spikes.append(np.asarray(now))
     currents = np.repeat((np.asarray(x) @ np.asarray(dense.kernel))[None], 5, 0)
-    wanted, potential = oracle.integrate_fire(currents, np.asarray(layer.threshold))
+    wanted, potential = oracle_neurons.integrate_fire(currents, np.asarray(layer.threshold))
     np.testing.assert_array_equal(spikes, wanted)
     np.testing.assert_array_equal(state, potential)
 
@@ -201,6 +201,6 @@ def test_spike_counts_for_what_was_received():
     layer.threshold.assign([0.5, 0.5, 1.0, 2.0])
     current = np.array([[-1.0, 0.6, 0.3, 9.0]], "float32")
     counts = np.asarray(SpikeCount(layer)([8 * current, np.array([8.0], "float32")]))
-    wanted = oracle.closed_form(current[0], 8, np.array([0.5, 0.5, 1.0, 2.0]))
+    wanted = oracle_neurons.closed_form(current[0], 8, np.array([0.5, 0.5, 1.0, 2.0]))
     assert wanted.tolist() == [0, 8, 2, 8]
     assert counts[0].tolist() == wanted.tolist()

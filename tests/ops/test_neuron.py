@@ -6,9 +6,10 @@ from keras import ops
 
 from spkeras.layers.pooling import max_pooling
 from spkeras.ops import neuron
-from spkeras.ops.names import NEURONS
-from tests import oracle
+from spkeras.ops.names import GRADED, NEURONS
+from tests import oracle_neurons, oracle_nodes
 
+WHOLE = [model for model in NEURONS if model not in GRADED]
 RNG = np.random.default_rng(3)
 RELU = {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}
 
@@ -22,7 +23,9 @@ def run(currents, asleep=0, **options):
     constants = neuron.Constants(options.pop("threshold", 1.0), **options)
     shape = currents.shape[1:]
     pooled = shape if constants.pool is None else constants.pool(np.zeros(shape)).shape
-    state = neuron.initial_state(lambda index: ops.zeros(pooled if index is None else shape), constants)
+    state = neuron.initial_state(
+        lambda index: ops.zeros(pooled if index is None else shape), constants
+    )
     trains = []
     for t, current in enumerate(currents.astype("float32")):
         elapsed = np.float32(t - asleep + 1)
@@ -37,7 +40,7 @@ def run(currents, asleep=0, **options):
 def test_plain_neuron_is_the_loop(alpha, reset, threshold):
     currents = dyadic(20, 2, 30)
     spikes, (potential,) = run(currents, threshold=threshold, alpha=alpha, reset=reset)
-    wanted, left = oracle.integrate_fire(currents, threshold, alpha, reset)
+    wanted, left = oracle_neurons.integrate_fire(currents, threshold, alpha, reset)
     assert 0.1 < wanted.mean() < 0.9
     np.testing.assert_array_equal(spikes, wanted)
     np.testing.assert_array_equal(potential, left)
@@ -53,10 +56,10 @@ def test_one_neuron_by_hand():
 def test_thresholds_per_channel():
     currents, threshold = dyadic(12, 2, 3, 4), np.array([0.25, 0.5, 1.0, 2.0], "float32")
     spikes, _ = run(currents, threshold=threshold)
-    np.testing.assert_array_equal(spikes, oracle.integrate_fire(currents, threshold)[0])
+    np.testing.assert_array_equal(spikes, oracle_neurons.integrate_fire(currents, threshold)[0])
 
 
-@pytest.mark.parametrize("model", [m for m in NEURONS if m != "binary"])
+@pytest.mark.parametrize("model", [m for m in WHOLE if m != "binary"])
 @pytest.mark.parametrize("alpha", [0.0, 0.5])
 def test_models_follow_their_count(model, alpha):
     currents = dyadic(24, 2, 30, low=-160, high=200)
@@ -64,7 +67,7 @@ def test_models_follow_their_count(model, alpha):
     spikes, _ = run(currents, model=model, alpha=alpha, limit=limit, numbers=RELU)
     low = -limit if "signed" in model else 0
     np.testing.assert_array_equal(
-        spikes, oracle.tracking(currents, alpha=alpha, low=low, high=limit)
+        spikes, oracle_neurons.tracking(currents, alpha=alpha, low=low, high=limit)
     )
     assert (spikes.min(), spikes.max()) == (low, limit)
 
@@ -75,11 +78,14 @@ def test_a_model_has_the_signs_it_says():
         "signed": (True, False),
         "burst": (False, True),
         "signed_burst": (True, True),
+        "multi_threshold": (True, False),
+        "sigma_delta": (True, False),
     }
     assert tuple(neuron.MODELS) == NEURONS
+    assert tuple(name for name, model in neuron.MODELS.items() if model.graded) == GRADED
 
 
-@pytest.mark.parametrize("model", NEURONS)
+@pytest.mark.parametrize("model", WHOLE)
 @pytest.mark.parametrize("window", ["overlapping", "global"])
 def test_max_pooling_pools_what_was_received(model, window):
     """The maximum of the sums so far is followed, not the sum of the maxima."""
@@ -91,9 +97,9 @@ def test_max_pooling_pools_what_was_received(model, window):
     low = -limit if "signed" in model else 0
 
     def respond(total, steps):
-        return np.maximum(oracle._pool(pool, total), 0)
+        return np.maximum(oracle_nodes.pool(pool, total), 0)
 
-    wanted = oracle.tracking(currents, low=low, high=limit, respond=respond)
+    wanted = oracle_neurons.tracking(currents, low=low, high=limit, respond=respond)
     assert wanted.any()
     np.testing.assert_array_equal(spikes, wanted)
 
@@ -111,7 +117,7 @@ def test_max_pooling_pools_what_was_received(model, window):
 def test_other_functions_by_signed_spikes(function, numbers, respond):
     currents = dyadic(16, 1, 40)
     spikes, _ = run(currents, model="signed", function=function, numbers=numbers)
-    wanted = oracle.tracking(currents, low=-1, respond=respond)
+    wanted = oracle_neurons.tracking(currents, low=-1, respond=respond)
     assert (spikes < 0).any()
     if function != "relu":
         np.testing.assert_array_equal(spikes, wanted)
@@ -172,7 +178,47 @@ def test_rate_is_neither_cut_nor_rounded_but_bounded():
     bounded = neuron.Constants(np.float32(0.5), ceiling=np.float32(2.0))
     np.testing.assert_allclose(neuron.rate(current, free), [0, 0.6, 10], rtol=1e-6)
     np.testing.assert_allclose(neuron.rate(current, bounded), [0, 0.6, 4], rtol=1e-6)
-    np.testing.assert_allclose(neuron.clipped_rate(current, free), [0, 0.6, 1], rtol=1e-6)
+    np.testing.assert_allclose(neuron.clipped_rate(current, 8, free), [0, 0.6, 1], rtol=1e-6)
+
+
+def test_a_value_is_cut_to_what_its_spikes_can_add_up_to():
+    """T under the delta code, 1 + 1 / 2 + ... + 1 / T under the differential one."""
+    current = np.array([-1e3, -0.5, 1e3], "float32")
+    for steps in (1, 2, 4, 32):
+        harmonic = sum(1 / t for t in range(1, steps + 1))
+        for model, code, most in (
+            ("sigma_delta", "delta", steps),
+            ("multi_threshold", "differential", harmonic),
+            ("signed_burst", "differential", 3 * harmonic),
+        ):
+            limit = 3 if "burst" in model else 1
+            fixed = neuron.Constants(1.0, model, function="linear", code=code, limit=limit)
+            found = np.asarray(neuron.clipped_rate(current, steps, fixed))
+            np.testing.assert_allclose(found, [-most, -0.5, most], atol=0.006)
+
+
+@pytest.mark.parametrize(
+    ("model", "code"),
+    [("multi_threshold", "rate"), ("multi_threshold", "differential"), ("signed", "differential"),
+     ("burst", "differential"), ("sigma_delta", "delta")],
+)  # fmt: skip
+def test_what_is_sent_of_a_value_that_is_known_from_the_start(model, code):
+    """`count`: T steps of a sender that has received all it will."""
+    value, offset = np.linspace(-4, 4, 98).astype("float32"), np.float32(0.375)
+    limit = 3 if "burst" in model else 1
+    offsets = (None,) if code == "rate" else (offset,)
+    fixed = neuron.Constants(np.float32(0.5), model, limit=limit, numbers=RELU, code=code,
+                             levels=5, mantissa_bits=1, offsets=offsets)  # fmt: skip
+    for steps in (1, 2, 8):
+        total = steps * value if code == "rate" else value
+        found = np.asarray(neuron.count(total, np.float32(steps), fixed))
+        low = -limit if "signed" in model else 0
+        send = (oracle_neurons.Graded(5, 1) if model in GRADED
+                else oracle_neurons.Whole(0.5, low, limit))  # fmt: skip
+        target = np.maximum(total if code == "rate" else total + offset, 0) / 0.5
+        wanted = oracle_neurons.send_value(target, steps, send, code)
+        assert len(np.unique(wanted)) > 1
+        np.testing.assert_allclose(found, wanted, atol=1e-6 if code == "differential" else 0)
 
 
 def test_plain_neurons_have_one_state_and_others_two():
@@ -187,5 +233,7 @@ def test_plain_neurons_have_one_state_and_others_two():
         "linear": neuron.Constants(1.0, function="linear"),
         "pooling": neuron.Constants(1.0, pool=max_pooling({"keepdims": True})),
     }
+    product = neuron.Constants(1.0, function="multiply", code="delta", offsets=(None, 1.0))
+    assert (product.states, neuron.Constants(1.0, code="differential").states) == (3, 2)
     assert {name: c.states for name, c in plain.items()} == dict.fromkeys(plain, 1)
     assert {name: c.states for name, c in others.items()} == dict.fromkeys(others, 2)

@@ -6,7 +6,7 @@ import pytest
 from spkeras.layers import FiringRate
 from spkeras.snn.network import as_list
 from spkeras.snn.spike_loop import automatic_stagger, build, configure, loop_of
-from tests import networks, oracle
+from tests import networks, oracle, oracle_neurons
 
 NETS = ("chain", "residual", "pools", "depthwise", "concat", "several")
 NEURONS = ("binary", "signed", "burst", "signed_burst")
@@ -229,10 +229,10 @@ def test_by_hand_without_any_graph():
         ]).transpose(2, 0, 1, 3)  # fmt: skip
 
     first = conv(padded, *oracle.normalise(*weights["conv1"], 1, scales["relu1"]), 6)
-    trains, _ = oracle.integrate_fire(np.repeat(first[None], STEPS, 0))
+    trains, _ = oracle_neurons.integrate_fire(np.repeat(first[None], STEPS, 0))
     pooled = trains.reshape(STEPS, 3, 3, 2, 3, 2, 4).mean((3, 5))
     second = oracle.normalise(*weights["conv2"], scales["relu1"], scales["conv2"])
-    deep, _ = oracle.integrate_fire(np.array([conv(now, *second, 2) for now in pooled]))
+    deep, _ = oracle_neurons.integrate_fire(np.array([conv(now, *second, 2) for now in pooled]))
     kernel, bias = weights["dense"]
     answer = deep.mean(0).reshape(3, -1) @ (kernel * scales["conv2"]) + bias
     found = every_step(snn, [x])

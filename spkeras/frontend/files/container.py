@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from typing import Any
 import h5py
 
 from spkeras.errors import ModelFileError
+from spkeras.frontend.files.foreign import what_directory, what_file, what_json, what_zip
 from spkeras.frontend.files.stores import (
     NoWeights,
     StoredWeights,
@@ -26,6 +29,11 @@ from spkeras.frontend.files.stores import (
 ALLOWED = (
     "Allowed are whole models saved by Keras (.keras, .h5, .hdf5), or a weights file "
     "together with architecture=PATH, the JSON of model.to_json()."
+)
+# What the readers of HDF5, zip and JSON raise for damaged files.
+DAMAGE = (
+    *(OSError, KeyError, ValueError, TypeError, RuntimeError, EOFError),
+    *(zipfile.BadZipFile, zlib.error, struct.error),
 )
 
 
@@ -70,33 +78,21 @@ def open_model(path: str | Path) -> StoredModel:
         return _guarded(_open_zip, path)
     if head.startswith(b"\x89HDF"):
         raise ModelFileError(f"{path}: starts like HDF5 but is damaged or cut off. {ALLOWED}")
-    if head.lstrip()[:1] == b"{":
+    if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b'"'):
         return _guarded(_open_json, path)
-    what = "is empty" if not head else f"starts with {head[:8]!r}: neither HDF5 nor zip nor JSON"
-    raise ModelFileError(f"{path}: {what}. {ALLOWED}")
+    raise ModelFileError(f"{path}: {what_file(head)} {ALLOWED}")
 
 
 def _first_bytes(path: Path) -> bytes:
     if not path.exists():
         raise ModelFileError(f"{path}: no such file. {ALLOWED}")
     if path.is_dir():
-        raise ModelFileError(f"{path}: {_what_directory(path)} {ALLOWED}")
+        raise ModelFileError(f"{path}: {what_directory(path)} {ALLOWED}")
     try:
         with path.open("rb") as stream:
-            return stream.read(64)
+            return stream.read(512)
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be read ({error.strerror}).") from error
-
-
-def _what_directory(path: Path) -> str:
-    if (path / "saved_model.pb").exists():
-        return (
-            "is a TensorFlow SavedModel folder, which holds a computation and not Keras "
-            "layers. Load it in the TensorFlow that wrote it and save it as .h5 or .keras."
-        )
-    if (path / "config.json").exists():
-        return "is an unpacked .keras folder. Zip its contents to one .keras file."
-    return "is a directory, not a file."
 
 
 def _guarded(reader: Any, path: Path) -> StoredModel:
@@ -105,7 +101,7 @@ def _guarded(reader: Any, path: Path) -> StoredModel:
         return reader(path)
     except ModelFileError:
         raise
-    except (OSError, zipfile.BadZipFile, KeyError, ValueError, RuntimeError, EOFError) as error:
+    except DAMAGE as error:
         raise ModelFileError(
             f"{path}: is damaged or cut off ({type(error).__name__}: {error}). "
             "Fetch or save the file again."
@@ -134,8 +130,7 @@ def _open_zip(path: Path) -> StoredModel:
     with zipfile.ZipFile(path) as archive:
         members = _by_last_name(archive.namelist())
         if "config.json" not in members:
-            shown = ", ".join(archive.namelist()[:5])
-            raise ModelFileError(f"{path}: is a zip without config.json ({shown}). {ALLOWED}")
+            raise ModelFileError(f"{path}: {what_zip(archive.namelist())} {ALLOWED}")
         config = json.loads(archive.read(members["config.json"]))
         metadata: dict[str, Any] = {}
         if "metadata.json" in members:
@@ -163,9 +158,11 @@ def _zip_weights(archive: zipfile.ZipFile, members: dict[str, str], path: Path) 
 
 
 def _open_json(path: Path) -> StoredModel:
-    stored = json.loads(path.read_text(encoding="utf-8"))
+    stored = json.loads(path.read_text(encoding="utf-8-sig"))
+    if isinstance(stored, str):  # json.dump(model.to_json(), file) encodes twice
+        stored = json.loads(stored)
     if not isinstance(stored, dict) or "class_name" not in stored:
-        raise ModelFileError(f"{path}: is JSON but not the architecture of a Keras model.")
+        raise ModelFileError(f"{path}: {what_json(stored)}")
     return StoredModel(
         path=path,
         kind="JSON",

@@ -12,7 +12,7 @@ def _layer_scale(call: Call) -> Port:
 
 
 def _stochastic_depth(call: Call) -> Port:
-    if call.kwargs.get("training"):
+    if call.given().get("training"):
         raise call.refuse("training=True, so it drops samples", "call it without training=True")
     return call.input
 

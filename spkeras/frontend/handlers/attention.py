@@ -1,6 +1,5 @@
 """Attention layers: projections are dense, softmax(query key^T) value is one function."""
 
-import inspect
 import math
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,8 +16,7 @@ _MASKS = ("mask", "query_mask", "value_mask", "key_mask", "attention_mask", "bia
 
 def _arguments(call: Call) -> Mapping[str, Any]:
     """The call's arguments by name; those that change what is computed are refused."""
-    bound = inspect.signature(type(call.operation).call).bind(None, *call.args, **call.kwargs)
-    given = bound.arguments
+    given = call.given()
     for name in _MASKS:
         masks = given.get(name)
         if any(m is not None for m in (masks if isinstance(masks, (list, tuple)) else [masks])):

@@ -1,5 +1,6 @@
 """One call of one layer: what a handler reads, and how it adds nodes to the graph."""
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -86,6 +87,14 @@ class Call:
     def refuse(self, received: str, remedy: str) -> UnsupportedLayerError:
         """The error that says what was received and what to do; for the handler to raise."""
         return UnsupportedLayerError([f"{self.source} ({self.kind}): {received}; {remedy}"])
+
+    def given(self) -> Mapping[str, Any]:
+        """The arguments of the call by their names, those left out not among them."""
+        names = inspect.signature(type(self.operation).call)
+        try:
+            return names.bind(None, *self.args, **self.kwargs).arguments
+        except TypeError:
+            raise self.refuse("further arguments", "call it with its tensors alone") from None
 
     def need_floats(self, *, inputs: bool = False) -> None:
         """Refuse arithmetic that Keras does in integers, which cut off and wrap around.

@@ -67,7 +67,7 @@ def _roll(call: Call) -> Port:
 
 
 def _take(call: Call) -> Port:
-    places = call.args[1] if len(call.args) > 1 else call.kwargs["indices"]
+    places = call.given()["indices"]
     if isinstance(places, Port):
         raise call.refuse("places that are computed", "take fixed places")
     places = np.asarray(places)

@@ -18,12 +18,12 @@ def _double(variable: object, default: float = 0.0) -> np.ndarray:
 
 def _batch_normalization(call: Call) -> Port:
     layer, port = call.operation, call.input
-    if call.kwargs.get("training") and layer.trainable:
+    if call.given().get("training") and layer.trainable:
         raise call.refuse(
             "training=True, so it uses the statistics of each batch",
             "call it without training=True",
         )
-    if call.kwargs.get("mask") is not None:
+    if call.given().get("mask") is not None:
         raise call.refuse("a mask", "call it without a mask")
     mean, variance = _double(layer.moving_mean), _double(layer.moving_variance)
     scale = _double(layer.gamma, 1.0) / np.sqrt(variance + layer.epsilon)
@@ -132,7 +132,7 @@ def _epsilon(operation: Any) -> float:
 
 def _constants(call: Call, *names: str) -> list[Any]:
     """Arguments behind the tensor, by name; refused where one of them is a tensor, too."""
-    given = dict(zip(names, call.args[1:], strict=False)) | dict(call.kwargs)
+    given = call.given()
     found = [given.get(name) for name in names]
     if any(isinstance(value, Port) for value in found):
         raise call.refuse("a gain or offset that is computed", "multiply by it behind")

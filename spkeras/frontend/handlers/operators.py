@@ -102,7 +102,7 @@ def on_all_axes(call: Call, op: str, port: Port, amounts: Sequence[tuple[int, in
 def _pad(call: Call) -> Port:
     operation = call.operation
     port = call.keras_order(call.input)
-    value = call.kwargs.get("constant_values")
+    value = call.given().get("constant_values")
     widths = operation.pad_width
     widths = [(widths, widths)] if isinstance(widths, int) else [tuple(w) for w in widths]
     widths = widths * (len(port.shape) + 1) if len(widths) == 1 else widths

@@ -7,7 +7,7 @@ from spkeras.frontend.handlers.call import Call, Handler, Port
 
 def _idle(call: Call) -> Port:
     """A layer that acts in training only: its readers read its input."""
-    if call.kwargs.get("training") and getattr(call.operation, "rate", 1):
+    if call.given().get("training") and getattr(call.operation, "rate", 1):
         raise call.refuse(
             "training=True, so it is active at inference", "call it without training=True"
         )
@@ -63,7 +63,7 @@ def stepwise(call: Call) -> keras.layers.Layer:
 
 def normalized_kernel(call: Call) -> keras.layers.Layer:
     """The layer in a SpectralNormalization: at inference its kernel is the normalized one."""
-    if call.kwargs.get("training"):
+    if call.given().get("training"):
         raise call.refuse(
             "training=True, so it changes the kernel", "call it without training=True"
         )

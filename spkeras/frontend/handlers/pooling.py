@@ -27,7 +27,7 @@ def _window(op: str) -> Handler:
 def _global(op: str) -> Handler:
     def handler(call: Call) -> Port:
         layer = call.operation
-        if call.kwargs.get("mask") is not None:
+        if call.given().get("mask") is not None:
             raise call.refuse("a mask", "call it without a mask")
         port = call.channels_last(call.input, layer.data_format)
         keepdims = bool(layer.keepdims)

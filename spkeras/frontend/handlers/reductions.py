@@ -81,7 +81,7 @@ def _reduction(reduction: str) -> Handler:
 
 
 def _average(call: Call) -> Port:
-    if any(value is not None for value in [*call.args[1:], call.kwargs.get("weights")]):
+    if call.given().get("weights") is not None:
         raise call.refuse("weights", "multiply by them and use keras.ops.sum")
     return reduce(call, "mean", call.operation.axis, False)
 

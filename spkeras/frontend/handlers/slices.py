@@ -12,7 +12,7 @@ _WHOLE = slice(None)
 
 
 def _get_item(call: Call) -> Port:
-    return take(call, call.args[1] if len(call.args) > 1 else call.kwargs["key"])
+    return take(call, call.given()["key"])
 
 
 def take(call: Call, key: Any) -> Port:

@@ -32,11 +32,11 @@ def pad_like_theano(node: LayerNode, context: Context) -> None:
     for child in list(node.layers or ()):
         if not _differs(child):
             continue
-        if child.class_name in POOLINGS:
+        if child.class_name in POOLINGS or child.class_name == "ConvLSTM2D":
             context.refuse(
                 child,
-                "Theano pads 'same' of this pooling otherwise than TensorFlow, which Keras 3 "
-                "cannot say. Use padding 'valid', or a window of 3 with stride 1.",
+                "Theano pads 'same' of this layer otherwise than TensorFlow, which Keras 3 "
+                "cannot say. Use padding 'valid', or a pooling window of 3 with stride 1.",
             )
         elif child.class_name == "Conv2DTranspose":
             _crop_transposed(node, child, context)
@@ -69,7 +69,7 @@ def _differs(layer: LayerNode) -> bool:
         return False
     if layer.class_name == "Conv2DTranspose":
         return True
-    if layer.class_name not in CONVOLUTIONS | POOLINGS:
+    if layer.class_name not in CONVOLUTIONS | POOLINGS | {"ConvLSTM2D"}:
         return False
     window, strides = _geometry(layer)
     same = {1, 3} if layer.class_name in POOLINGS else range(1, max(window) + 1, 2)

@@ -1,0 +1,73 @@
+"""A CNN whose activations have been measured: ready to become any number of networks."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import keras
+
+from spkeras.calibrate import calibrate
+from spkeras.facade.samples import as_samples, batches
+from spkeras.frontend.walk import read_graph
+from spkeras.graph import Graph
+from spkeras.ops.code import keeps_values
+from spkeras.passes.offsets import lift_biases
+from spkeras.passes.recipes import Options, finish, neurons_of, prepare
+from spkeras.passes.scales import VALUES_PERCENTILE, automatic_percentile
+from spkeras.snn.network import analogue, resting_currents
+from spkeras.snn.spike_loop import build
+
+
+class Calibrated:
+    """The graph of a CNN and statistics of all its layers, from one pass over the data.
+
+    Args:
+        model: The CNN.
+        data: Calibration samples.
+        options: The first network's; those of later ones must not differ in what is measured
+            (`readout`).
+        batch_size: Samples at once.
+        progress: Told (samples done, samples in all).
+
+    Raises:
+        UnsupportedLayerError: layers that cannot be converted, all of them at once.
+        DataError: samples of another shape, none, or NaN.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        data: Any,
+        options: Options,
+        batch_size: int,
+        progress: Callable[[int, int], None],
+    ) -> None:
+        self.graph = prepare(read_graph(model), options)
+        neurons = neurons_of(self.graph, options)
+        samples = as_samples(neurons, data)
+        names = [node.name for node in neurons.of("input", "neuron")]
+        total = len(samples[0])
+        self.stats = calibrate(
+            analogue(self.graph, names),
+            names,
+            batches(samples, batch_size),
+            lambda done: progress(done, total),
+        )
+
+    def network(self, options: Options, timesteps: int, **simulation: Any) -> keras.Model:
+        """The spiking network for these options.
+
+        Args:
+            options: What is None or automatic in them is chosen here.
+            timesteps: T.
+            simulation: `schedule`, `stagger`, `coding`, `seed`.
+        """
+        values = keeps_values(str(options.code))
+        if options.percentile is None:
+            automatic = VALUES_PERCENTILE if values else automatic_percentile(timesteps)
+            options = replace(options, percentile=automatic)
+        graph: Graph = neurons_of(self.graph, options)
+        graph = finish(graph, self.stats, options, timesteps)
+        if values:
+            graph = lift_biases(graph, resting_currents(graph))
+        return build(graph, timesteps=timesteps, **simulation)

@@ -1,0 +1,81 @@
+"""The folded graph against the CNN, layer by layer, in floating point."""
+
+from collections.abc import Iterator, Mapping
+
+import keras
+import numpy as np
+
+from spkeras.frontend.steps import maker
+from spkeras.frontend.walk import layer_outputs, read_graph
+from spkeras.graph import Graph
+from spkeras.metrics import LayerCheck
+from spkeras.passes.recipes import Options, prepare
+from spkeras.snn.network import analogue, as_list
+
+Tensors = Mapping[str, keras.KerasTensor]
+
+
+class Folded:
+    """Largest differences between the CNN's layers and the folded graph.
+
+    Args:
+        cnn: The Keras model.
+    """
+
+    def __init__(self, cnn: keras.Model) -> None:
+        graph = prepare(read_graph(cnn), Options())
+        pairs = list(_pairs(_tensors(cnn), graph))
+        self.names = [layer for _, layer, _ in pairs]
+        self.reference = keras.Model(cnn.inputs, [*(t for t, _, _ in pairs), *cnn.outputs])
+        self.model = analogue(graph, [*(node for _, _, node in pairs), *graph.outputs])
+        self.errors, self.sizes = np.zeros(len(pairs)), np.zeros(len(pairs))
+
+    def add(self, batch: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Compare one batch; returns the CNN's outputs and the folded graph's (logits)."""
+        given = batch if len(batch) > 1 else batch[0]
+        cnn = as_list(self.reference.predict_on_batch(given))
+        found = as_list(self.model.predict_on_batch(given))
+        count = len(self.names)
+        for index, (own, other) in enumerate(zip(cnn[:count], found[:count], strict=True)):
+            self.errors[index] = max(self.errors[index], float(np.abs(own - other).max()))
+            self.sizes[index] = max(self.sizes[index], float(np.abs(own).max()))
+        return cnn[count:], found[count:]
+
+    def result(self) -> tuple[LayerCheck, ...]:
+        """One entry per layer of the CNN whose value the graph still holds."""
+        relative = self.errors / np.where(self.sizes > 0, self.sizes, 1)
+        rows = zip(self.names, self.errors, relative, strict=True)
+        return tuple(LayerCheck(name, float(e), float(r)) for name, e, r in rows)
+
+
+def _tensors(model: keras.Model) -> dict[str, keras.KerasTensor]:
+    """Output tensor of each layer, those of models inside the model too, as `Node.source`."""
+    found = {}
+    for name, tensor in layer_outputs(model).items():
+        found[name] = tensor
+        operation, call = maker(tensor)
+        if isinstance(operation, keras.Model) and _plainly_called(operation, call.input_tensors):
+            inner = _tensors(operation)
+            # Its layers have no tensor in the outer model until a model of them is called.
+            probe = keras.Model(operation.inputs, list(inner.values()))
+            given = list(call.input_tensors)
+            values = as_list(probe(given if len(given) > 1 else given[0]))
+            found.update({f"{name}/{key}": t for key, t in zip(inner, values, strict=True)})
+    return found
+
+
+def _plainly_called(model: keras.Model, given: list[keras.KerasTensor]) -> bool:
+    """Whether a model inside another is called with what it was built for, in that order."""
+    wanted = [tensor.shape for tensor in model.inputs]
+    return [tensor.shape for tensor in given] == wanted and len(set(wanted)) == len(wanted)
+
+
+def _pairs(tensors: Tensors, graph: Graph) -> Iterator[tuple[keras.KerasTensor, str, str]]:
+    """(tensor, layer, node) for each layer of the CNN whose output is a node's value."""
+    for node in graph.nodes:
+        tensor = tensors.get(node.source)
+        # Pieces of a layer are named after it with a colon; only the last is its output.
+        if tensor is None or node.op in ("input", "readout") or ":" in node.name:
+            continue
+        if tuple(tensor.shape[1:]) == node.shape:
+            yield tensor, node.source, node.name

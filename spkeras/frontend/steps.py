@@ -1,0 +1,96 @@
+"""The calls that a Keras model is made of, as Keras records them."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from spkeras.frontend.handlers import Port
+
+
+def fault(model: Any) -> str:
+    """Why a model as a whole cannot be read; "" where it can.
+
+    Args:
+        model: What the user gave, of any type.
+    """
+    if not isinstance(model, keras.Model):
+        return f"received {type(model).__name__}, not a keras.Model; load or build one"
+    title = f"{model.name} ({type(model).__name__})"
+    own_call = not type(model).call.__module__.startswith("keras.")
+    if own_call or not isinstance(model, (keras.Sequential, keras.Function)):
+        return (
+            f"{title}: a subclassed model, whose call() is Python code; rebuild it as a "
+            "functional model, keras.Model(inputs, outputs), and copy the weights"
+        )
+    if isinstance(model, keras.Sequential) and not _has_tensors(model):
+        return (
+            f"{title}: no input shape yet; start the model with keras.Input(shape), or call "
+            "model.build((None, height, width, channels)) with your own sizes"
+        )
+    return ""
+
+
+def _has_tensors(model: keras.Sequential) -> bool:
+    try:
+        return bool(model.inputs and model.outputs)
+    except (AttributeError, ValueError):
+        return False
+
+
+def maker(tensor: keras.KerasTensor) -> tuple[Any, Any]:
+    """The layer or operator that made a tensor, and the record of that call."""
+    history = tensor._keras_history
+    return history.operation, history.operation._inbound_nodes[history.node_index]
+
+
+def steps(model: keras.Model) -> list[Any]:
+    """The records of all calls in a model, each behind those it depends on.
+
+    Walks back from the outputs with a stack of its own: deep models would exceed Python's.
+
+    Args:
+        model: A built functional or Sequential model.
+    """
+    given = {id(tensor) for tensor in model.inputs}
+    placed: set[int] = set()
+    order = []
+    stack = [maker(t)[1] for t in reversed(model.outputs) if id(t) not in given]
+    while stack:
+        step = stack[-1]
+        before = [maker(t)[1] for t in step.input_tensors if id(t) not in given]
+        waiting = [other for other in before if id(other) not in placed]
+        if waiting:
+            stack.extend(reversed(waiting))
+            continue
+        stack.pop()
+        if id(step) not in placed:
+            placed.add(id(step))
+            order.append(step)
+    return order
+
+
+def shapes(step: Any, values: Mapping[int, Port]) -> tuple[tuple[int, ...], ...]:
+    """Output shapes of a call, for the shapes that its inputs really have.
+
+    A model inside another may have been built for other sizes than it is called with.
+
+    Args:
+        step: The record of the call.
+        values: Port of each Keras tensor so far, by the tensor's id.
+
+    Returns:
+        One shape per output, without the batch axis, as Keras has it.
+    """
+
+    def spec(value: Any) -> Any:
+        if not isinstance(value, keras.KerasTensor):
+            return value
+        return keras.KerasTensor((None, *values[id(value)].keras_shape), value.dtype)
+
+    tensors = step.input_tensors
+    outputs = step.outputs
+    if any(tuple(t.shape[1:]) != values[id(t)].keras_shape for t in tensors):
+        arguments = keras.tree.map_structure(spec, (step.arguments.args, step.arguments.kwargs))
+        outputs = step.operation.compute_output_spec(*arguments[0], **arguments[1])
+    return tuple(tuple(tensor.shape[1:]) for tensor in keras.tree.flatten(outputs))

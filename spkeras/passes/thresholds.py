@@ -1,0 +1,79 @@
+"""Thresholds that lose least, from the distribution of what has to be sent."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from spkeras.graph.stats import ActivationStats
+from spkeras.passes.coder import Coder
+
+METHODS = ("percentile", "mse", "iteration")
+
+# Candidates of the search, in parts of the maximum: eight to the octave, from above the maximum
+# (where a graded code may find better places for what is frequent) down to a hundredth of it.
+_CANDIDATES = 2.0 ** (-np.arange(-6, 54) / 8)
+_ROUNDS, _STILL = 100, 1e-4
+# Values that each candidate is tried on: a histogram has some hundred bins that are not empty.
+_MOST_VALUES = 512
+
+
+def fit(method: str, stats: ActivationStats, start: np.ndarray, coder: Coder) -> np.ndarray:
+    """The threshold of each channel.
+
+    Args:
+        method: "mse": of some candidates the one with the least mean square error of the coded
+            values. "iteration": from `start` on, threshold and code in turn, each the best for
+            the other, until they stay (as the threshold iteration of Huang et al., ICML 2025,
+            on the measured distribution instead of a normal one; Lloyd's algorithm on a scale).
+        stats: Of the layer's values, by channel.
+        start: First threshold of each channel, (channels,).
+        coder: What T spikes can carry.
+
+    Returns:
+        Thresholds (channels,); the start's where a channel was silent.
+    """
+    improve = _search if method == "mse" else _iterate
+    fitted = [
+        _fitted(improve, *_values(stats, channel), float(first), coder)
+        for channel, first in enumerate(start)
+    ]
+    return np.asarray(fitted, np.float32)
+
+
+_Improve = Callable[[np.ndarray, np.ndarray, float, Coder], float]
+
+
+def _fitted(
+    improve: _Improve, values: np.ndarray, weights: np.ndarray, start: float, coder: Coder
+) -> float:
+    return improve(values, weights, start, coder) if len(values) else start
+
+
+def _values(stats: ActivationStats, channel: int) -> tuple[np.ndarray, np.ndarray]:
+    """Magnitudes that occurred in a channel (not zero), and how often."""
+    counts = stats.histogram[channel]
+    magnitudes = stats.magnitudes()
+    found = np.flatnonzero((counts > 0) & (magnitudes > 0))
+    if len(found) > _MOST_VALUES:
+        found = found[np.argsort(counts[found])[-_MOST_VALUES:]]
+    return magnitudes[found], counts[found].astype(np.float64)
+
+
+def _search(values: np.ndarray, weights: np.ndarray, start: float, coder: Coder) -> float:
+    thresholds = values.max() * _CANDIDATES
+    scaled = values[None, :] / thresholds[:, None]
+    errors = (coder.carried(scaled) - scaled) * thresholds[:, None]
+    return float(thresholds[np.argmin((weights * errors**2).sum(1))])
+
+
+def _iterate(values: np.ndarray, weights: np.ndarray, start: float, coder: Coder) -> float:
+    threshold = start
+    for _ in range(_ROUNDS):
+        carried = coder.carried(values / threshold).astype(np.float64)
+        power = (weights * carried**2).sum()
+        if power == 0:
+            return start
+        before, threshold = threshold, float((weights * values * carried).sum() / power)
+        if abs(threshold - before) < _STILL * before:
+            break
+    return threshold

@@ -1,0 +1,116 @@
+"""A verification as tables and sentences."""
+
+from spkeras.metrics import NeuronCheck, Verification
+from spkeras.report.numbers import percent, small
+from spkeras.report.tables import Table, doubling, schedule
+
+# Most steps whose errors are all shown; of more those that double.
+_ALL_STEPS = 12
+
+
+def verification_tables(verification: Verification) -> tuple[Table, ...]:
+    """The folded graph, rates or values against activations, their course, the stages."""
+    course = (_course_table(verification),) if verification.steps else ()
+    return (
+        _check_table(verification),
+        _neuron_table(verification),
+        *course,
+        _stage_table(verification),
+    )
+
+
+def _keeps_values(verification: Verification) -> bool:
+    return verification.code != "rate"
+
+
+def _check_table(verification: Verification) -> Table:
+    rows = tuple((c.name, small(c.error), small(c.relative)) for c in verification.layers)
+    header = ("layer", "largest error", "relative")
+    return Table("Folded graph against the CNN, floating point", header, rows)
+
+
+def _neuron_table(verification: Verification) -> Table:
+    parts = ("error", "clipping", "quantization", "unevenness")
+    titles, what, exact = parts, "Firing rates", "exact"
+    if _keeps_values(verification):
+        titles = ("error", "clipping", "resolution", "arrival")
+        what, exact = "Values that listeners hold", "as coded at once"
+    rows = tuple(
+        (
+            check.name,
+            f"{check.correlation:.4f}",
+            f"{check.bias:+.4f}",
+            *(f"{getattr(check, part):.4f}" for part in parts),
+            *(percent(share) for share in (check.exact, check.saturated, check.silent)),
+        )
+        for check in verification.neurons
+    )
+    return Table(
+        f"{what} against activations (rms, in units of the layer's scale), "
+        f"T = {verification.timesteps}, {schedule(verification)}",
+        ("layer", "correlation", "bias", *titles, exact, "saturated", "silent"),
+        rows,
+    )
+
+
+def _course_table(verification: Verification) -> Table:
+    steps = verification.steps
+    places = list(range(len(steps))) if len(steps) <= _ALL_STEPS else doubling(steps)
+    settles = verification.settles_last is not None
+
+    def row(check: NeuronCheck) -> tuple[str, ...]:
+        last = (small(check.settled),) if settles else ()
+        return (check.name, *(small(check.course[place]) for place in places), *last)
+
+    return Table(
+        "Error of each layer against the CNN after t steps (rms, relative to the layer's own), "
+        f"{schedule(verification)}",
+        (
+            "layer",
+            *(f"t = {steps[place]}" for place in places),
+            *(("last spike at",) if settles else ()),
+        ),
+        tuple(row(check) for check in verification.neurons),
+    )
+
+
+def _stage_table(verification: Verification) -> Table:
+    rows = tuple(
+        (stage, percent(verification.decisions.get(stage)), small(error))
+        for stage, error in verification.output_error.items()
+    )
+    header = ("stage", "same decision as CNN", "rms difference of outputs")
+    return Table("What each stage of the conversion costs", header, rows)
+
+
+def findings(verification: Verification) -> tuple[str, ...]:
+    """What the tables of a verification come to."""
+    if not verification.layers:
+        faithful = "No layer of the CNN stands in the folded graph as it is: none was compared."
+    elif verification.faithful:
+        faithful = "The folded graph equals the CNN in every layer (relative error below 1e-5)."
+    else:
+        faithful = "The folded graph differs from the CNN: see the relative errors above 1e-5."
+    what, first = _word(verification), verification.departs_first
+    departs = (
+        f"The first layer whose {what} depart by more than its levels explain: {first}."
+        if first
+        else f"No layer's {what} depart by more than its levels explain."
+    )
+    return (faithful, departs, *_settles(verification))
+
+
+def _word(verification: Verification) -> str:
+    return "values" if _keeps_values(verification) else "rates"
+
+
+def _settles(verification: Verification) -> tuple[str, ...]:
+    last = verification.settles_last
+    found = {check.name: check.settled for check in verification.neurons}
+    settled = None if last is None else found[last]
+    if settled is None:
+        return ()
+    text = f"The layer that settles last: {last}, {small(settled)} steps on average"
+    if settled > verification.timesteps - 0.5:
+        text += f"; most samples still send at T = {verification.timesteps}"
+    return (f"{text}.",)

@@ -1,0 +1,135 @@
+"""Spikes and operations, counted by hand."""
+
+import numpy as np
+import pytest
+
+from spkeras.graph import Graph, Node
+from spkeras.metrics import activity
+from tests.metrics import graphs
+
+SPIKES = {"n1": [4, 2, 0], "n2": [1, 1]}
+
+
+def test_one_bit_spikes_are_accumulates():
+    found = activity(graphs.chain(), graphs.trace(SPIKES))
+    first, second = found.layers
+    # 6 spikes of two samples reach two synapses each; 2 spikes reach the read-out.
+    assert (first.spikes, first.synaptic_operations, first.accumulates) == (3, 6, 6)
+    assert (second.spikes, second.synaptic_operations, second.accumulates) == (1, 1, 1)
+    assert (found.accumulates, found.shift_adds, found.payload_bits) == (7, 0, 0)
+    assert found.exponents == first.exponents == () and not found.graded
+    assert (found.function_evaluations, found.steps) == (0, 4)
+    assert (found.input_macs, found.cnn_macs) == (12, 18)
+
+
+def test_the_payload_of_one_bit_spikes_is_their_sign():
+    signed = activity(graphs.chain(model="signed"), graphs.trace(SPIKES))
+    assert signed.payload_bits == signed.spikes == 4
+    burst = activity(graphs.chain(model="burst", limit=3), graphs.trace(SPIKES))
+    assert burst.payload_bits == 0
+
+
+def graded(**changed):
+    """Neuron 0 of n1: spikes of size 1, 3/4, 3/4, 1/2; neuron 1: 3/8 and 1/16."""
+    return graphs.trace(
+        SPIKES,
+        exponents={"n1": [1, 3, 1, 0, 1], "n2": [0, 0, 2, 0, 0]},
+        unit_spikes={"n1": [1, 0, 0], "n2": [0, 0]},
+        bits={"n1": [6, 3, 0], "n2": [1, 2]},
+        **changed,
+    )
+
+
+def test_graded_spikes_shift_and_add_once_for_each_bit():
+    found = activity(graphs.chain(**graphs.GRADED), graded())
+    first, second = found.layers
+    assert (first.synaptic_operations, second.synaptic_operations) == (6, 1)
+    # One of nine bits is a spike of size 1; each bit meets two weights; two samples.
+    assert (first.accumulates, first.shift_adds) == (1, 8)
+    assert (second.accumulates, second.shift_adds) == (0, 1.5)
+    assert (found.accumulates, found.shift_adds) == (1, 9.5)
+
+
+def test_graded_spikes_by_exponent_and_their_payload():
+    found = activity(graphs.chain(**graphs.GRADED), graded())
+    assert found.layers[0].exponents == (0.5, 1.5, 0.5, 0, 0.5)
+    assert found.exponents == (0.5, 1.5, 1.5, 0, 0.5)
+    # A sign, 3 bits for one of 5 exponents, 1 bit of mantissa.
+    assert found.layers[0].payload_bits == 3 * 5 and found.payload_bits == 4 * 5
+    assert found.graded
+
+
+def test_layers_may_have_different_numbers_of_levels():
+    trace = graphs.trace(
+        SPIKES, exponents={"n1": [6, 0], "n2": [0, 0, 2]},
+        unit_spikes={"n1": [4, 2, 0], "n2": [0, 0]}, bits={"n1": [4, 2, 0], "n2": [1, 1]},
+    )  # fmt: skip
+    found = activity(graphs.chain(**graphs.GRADED), trace)
+    assert found.exponents == (3, 0, 1)
+    assert (found.layers[0].accumulates, found.layers[0].shift_adds) == (6, 0)
+
+
+def test_borders_count_for_shifted_additions_too():
+    kernel = np.ones((3, 1, 2))
+    window = {"strides": (1,), "padding": "same", "dilation": (1,), "groups": 1}
+    nodes = (
+        Node("image", "input", (), (3, 1), {"dtype": "float32"}),
+        graphs.neuron("n1", "image", (3, 1), **graphs.GRADED),
+        Node("conv", "conv", ("n1",), (3, 2), window, {"kernel": kernel}),
+        graphs.readout("conv", (3, 2), "delta"),
+    )
+    trace = graphs.trace(
+        {"n1": [[1], [1], [1]]}, samples=1, exponents={"n1": [0, 3, 0, 0, 0]},
+        unit_spikes={"n1": [[0], [0], [0]]}, bits={"n1": [[2], [2], [1]]},
+    )  # fmt: skip
+    (layer,) = activity(Graph("borders", nodes, ("answer",)), trace).layers
+    # At the borders a spike meets two taps, inside three, each with two filters.
+    assert layer.synaptic_operations == 4 + 6 + 4
+    assert (layer.accumulates, layer.shift_adds) == (0, 8 + 12 + 4)
+
+
+@pytest.mark.parametrize("function", ["silu", "multiply"])
+def test_functions_are_evaluated_until_a_sample_settles(function):
+    # Last spikes at steps 1 and 3: two steps and four, of which the last is silent.
+    trace = graded(settled=[1, 3])
+    graph = graphs.chain(function, **graphs.GRADED)
+    found = activity(graph, trace)
+    assert found.steps == 3
+    assert [layer.function_evaluations for layer in found.layers] == [0, 2 * 3]
+    # A run that is cut at T has no silent step.
+    assert activity(graph, graded(settled=[4, 4])).steps == 4
+    assert found.function_macs == 0
+
+
+def test_differential_coding_weighs_at_every_step():
+    found = activity(graphs.chain(code="differential"), graphs.trace(SPIKES, timesteps=8))
+    assert [layer.function_evaluations for layer in found.layers] == [3 * 8, 2 * 8]
+
+
+def test_a_layer_that_waits_for_its_window_evaluates_once():
+    trace = graphs.trace(SPIKES, schedule="layer_synchronous")
+    assert activity(graphs.chain("silu"), trace).function_evaluations == 2
+
+
+def test_a_slope_is_a_product():
+    graph = graphs.chain()
+    sloped = graph["n1"].with_attributes(negative_slope=0.25)
+    found = activity(graph.updated({"n1": sloped}), graphs.trace(SPIKES))
+    assert [layer.function_evaluations for layer in found.layers] == [3 * 4, 0]
+
+
+def test_matrix_products_within_a_neuron_count_at_every_step():
+    nodes = (
+        Node("a", "input", (), (2, 3), {"dtype": "float32"}),
+        Node("b", "input", (), (3, 4), {"dtype": "float32"}),
+        graphs.neuron("product", ("a", "b"), (2, 4), "matmul", **graphs.GRADED),
+        graphs.readout("product", (2, 4), "delta"),
+    )
+    trace = graphs.trace(
+        {"product": np.ones((2, 4))}, samples=1, exponents={"product": [0, 8, 0, 0, 0]},
+        unit_spikes={"product": np.zeros((2, 4))}, bits={"product": np.ones((2, 4))}, settled=[1],
+    )  # fmt: skip
+    found = activity(Graph("products", nodes, ("answer",)), trace)
+    assert found.cnn_macs == 2 * 3 * 4
+    assert found.function_macs == 2 * found.cnn_macs
+    assert found.function_evaluations == 2 * 8

@@ -1,0 +1,99 @@
+"""Rates and values against activations, with numbers that can be checked by hand."""
+
+import numpy as np
+import pytest
+
+from spkeras.metrics.comparison import RateComparison
+from tests.metrics.graphs import GRADED, neuron
+
+
+def compare(exact, clipped, counted, simulated, *, timesteps=4, course=(), silent=0, last=(1,),
+            **changed):  # fmt: skip
+    comparison = RateComparison(neuron("n", "x", (2,), **changed), timesteps, len(course))
+    arrays = (exact, clipped, counted, simulated)
+    comparison.add(*(np.array([row], np.float32) for row in arrays))
+    comparison.follow(silent, np.array(course), np.array(last))
+    return comparison
+
+
+def test_parts_of_the_error():
+    check = compare([2.0, 0.5], [1.0, 0.5], [1.0, 0.25], [0.75, 0.25]).result()
+    assert check.clipping == pytest.approx(np.sqrt(1 / 2))
+    assert check.quantization == pytest.approx(np.sqrt(0.25**2 / 2))
+    assert check.unevenness == pytest.approx(np.sqrt(0.25**2 / 2))
+    assert check.error == pytest.approx(np.sqrt((1.25**2 + 0.25**2) / 2))
+    assert check.bias == -0.75 and check.exact == 0.5
+    assert check.course == () and check.settled is None
+
+
+def test_course_is_relative_to_the_activations():
+    check = compare([3.0, 4.0], [3, 4], [3, 4], [3, 4], course=[25.0, 1.0, 0.0], **GRADED).result()
+    assert check.course == pytest.approx((1, 0.2, 0))
+    silent = compare([0.0, 0.0], [0, 0], [0, 0], [0, 0], course=[2.0, 0.0]).result()
+    assert silent.course == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("changed", "most"),
+    [
+        ({}, 1),
+        ({"model": "signed"}, 1),
+        ({"model": "burst", "limit": 3}, 3),
+        ({"model": "multi_threshold"}, 1),
+        (GRADED, 4),
+        ({"model": "multi_threshold", "code": "differential"}, 1 + 1 / 2 + 1 / 3 + 1 / 4),
+    ],
+)
+def test_saturated_is_the_largest_spike_at_every_step(changed, most):
+    values = [most, most - 0.01]
+    assert compare(values, values, values, values, **changed).result().saturated == 0.5
+    values = [-most, 0.0]
+    assert compare(values, values, values, values, **changed).result().saturated == 0.5
+
+
+def test_silent_is_told_not_guessed():
+    """A value of 0 may be a spike sent and taken back."""
+    zeros = [0.0, 0.0]
+    assert compare(zeros, zeros, zeros, zeros, silent=1, **GRADED).result().silent == 0.5
+
+
+def test_settled_is_the_mean_over_all_batches():
+    comparison = compare([1.0, 1.0], [1, 1], [1, 1], [1, 1], last=[2, 4], **GRADED)
+    comparison.add(*(np.ones((1, 2), np.float32),) * 4)
+    comparison.follow(0, np.zeros(0), np.array([6, 0, 3]))
+    assert comparison.result().settled == 3
+    never = compare([1.0], [1], [1], [1], last=[2], code="differential", model="multi_threshold")
+    assert never.result().settled is None
+
+
+@pytest.mark.parametrize(
+    ("timesteps", "changed", "wanted"),
+    [
+        (8, {}, 1 / 8),
+        (8, {"model": "multi_threshold", "code": "differential"}, 1 / 8),
+        # One bit behind the leading one: of 5/4 a fifth may be missing, 5 exponents end at 1/16.
+        (1, GRADED, 1 / 5),
+        (2, GRADED, 1 / 16),
+        (9, {**GRADED, "levels": 11}, 2.0**-10),
+        # Powers of two: of 3/2 a third.
+        (2, {**GRADED, "mantissa_bits": 0}, 1 / 9),
+    ],
+)
+def test_what_levels_explain(timesteps, changed, wanted):
+    assert RateComparison(neuron("n", "x", (2,), **changed), timesteps, 0).explained == (
+        pytest.approx(wanted)
+    )
+
+
+def worst_share(mantissa_bits):
+    """Largest share of a value in [1, 2) that rounding to so many bits leaves."""
+    values = np.linspace(1, 2, 10_001)
+    unit = 2.0**-mantissa_bits
+    return (abs(values - np.floor(values / unit + 0.5) * unit) / values).max()
+
+
+@pytest.mark.parametrize("mantissa_bits", [0, 1, 2, 3])
+def test_the_share_that_one_rounding_leaves(mantissa_bits):
+    node = neuron("n", "x", (2,), **{**GRADED, "levels": 24, "mantissa_bits": mantissa_bits})
+    found = RateComparison(node, 1, 0).explained
+    assert found == pytest.approx(worst_share(mantissa_bits), rel=1e-3)
