@@ -27,6 +27,15 @@ def samples(model, count=3, seed=1, low=-4, high=16):
     return arrays if len(arrays) > 1 else arrays[0]
 
 
+def frayed(model, seed=2):
+    """The model with biases that are no dyadic numbers: no sum lies on a tie then."""
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:
+        if variable.path.endswith(("bias", "beta")):
+            variable.assign(rng.normal(0.1, 0.2, variable.shape))
+    return model
+
+
 def as_list(x):
     return x if isinstance(x, list) else [x]
 
@@ -130,7 +139,7 @@ def biased(seed=0):
     y = layers.DepthwiseConv2D(3, padding="same", name="deep")(y)
     y = layers.ReLU(2.0, name="six")(layers.MaxPooling2D(2, name="most")(y))
     y = layers.Dense(3, name="dense")(layers.Flatten(name="flatten")(y))
-    model = dyadic(keras.Model(x, y, name="biased"), seed, spread=12)
+    model = dyadic(keras.Model(x, y, name="biased"), seed)
     model.get_layer("norm").moving_variance.assign(np.full(4, 1 - 2.0**-10))
     return model
 
@@ -146,7 +155,7 @@ def products(seed=0):
     p, q = layers.Multiply(name="product")([a, b]), layers.Maximum(name="largest")([a, b])
     y = layers.Flatten(name="flatten")(layers.Concatenate(name="cat")([p, q]))
     y = layers.Dense(4, activation="relu", name="fc")(y)
-    return dyadic(keras.Model(x, layers.Dense(3, name="dense")(y), name="products"), seed, 16)
+    return dyadic(keras.Model(x, layers.Dense(3, name="dense")(y), name="products"), seed)
 
 
 def smooth(seed=0):

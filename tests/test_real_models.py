@@ -21,20 +21,39 @@ MODELS = {
 }
 
 
+@pytest.fixture
+def real(data_root):
+    """Loads one of `MODELS` by its name: the model, and inputs."""
+
+    def load(name):
+        folder = data_root.parent / "foreign_models"
+        if not folder.is_dir():
+            pytest.skip(f"no {folder}")
+        options = dict(MODELS[name])
+        if "architecture" in options:
+            options["architecture"] = folder / options["architecture"]
+        with np.load(folder / f"{name.rsplit('.', 1)[0]}.ref.npz") as file:
+            return spkeras.load_model(folder / name, **options), file["x"]
+
+    return load
+
+
 @pytest.mark.parametrize("name", MODELS)
-def test_folded_graph_is_the_cnn_and_counts_follow_it(name, data_root):
-    folder = data_root.parent / "foreign_models"
-    if not folder.is_dir():
-        pytest.skip(f"no {folder}")
-    options = dict(MODELS[name])
-    if "architecture" in options:
-        options["architecture"] = folder / options["architecture"]
-    cnn = spkeras.load_model(folder / name, **options)
-    with np.load(folder / f"{name.rsplit('.', 1)[0]}.ref.npz") as file:
-        x = file["x"]
+def test_folded_graph_is_the_cnn_and_counts_follow_it(name, real):
+    cnn, x = real(name)
     snn = spkeras.convert(cnn, x, percentile=100, schedule="layer_synchronous", timesteps=16)
     coarse = spkeras.verify(cnn, snn, x)
     fine = spkeras.verify(cnn, snn, x, timesteps=4096)
     assert coarse.layers and max(layer.relative for layer in coarse.layers) < 1e-5
     assert coarse.output_error["folded"] <= 1e-5 * np.abs(cnn.predict(x, verbose=0)).max() + 1e-4
     assert fine.output_error["quantized"] < 0.1 * coarse.output_error["quantized"]
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_graded_spikes_follow_it_to_the_precision_of_floats(name, real):
+    cnn, x = real(name)
+    snn = spkeras.convert(cnn, x, recipe="sigma_delta", timesteps=20, levels=24, mantissa_bits=3)
+    score = spkeras.evaluate(snn, x).scores[0]
+    error = score.deviation / score.cnn_spread
+    assert error[3] < 0.02 * max(error[0], 1e-3) + 1e-4
+    assert error[-1] < 1e-4

@@ -75,7 +75,7 @@ def _variants(spikes: str) -> list[tuple[str, dict[str, Any]]]:
     if spikes == "graded":
         kinds = [
             (f"sigma_delta, {levels} levels", {"recipe": "sigma_delta", "levels": levels})
-            for levels in (8, 10, 12)
+            for levels in (8, 16)
         ]
     else:
         kinds = [(f"{spikes}, rate", {"neuron": spikes})]

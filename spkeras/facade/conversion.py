@@ -35,6 +35,7 @@ def convert(
     neuron: str | None = None,
     code: str | None = None,
     levels: int | None = None,
+    headroom: int | None = None,
     mantissa_bits: int | None = None,
     limit: int | None = None,
     reset: str | None = None,
@@ -72,8 +73,11 @@ def convert(
             "multi_threshold" or "sigma_delta"; see `spkeras.ops.neuron`.
         code: What spikes mean: "rate", "differential" or, for sigma_delta alone, "delta"; see
             `spkeras.ops.code`.
-        levels: Exponents of a graded spike (10): it carries a sign, log2(levels) bits, and
-        mantissa_bits: bits behind the leading one: 1 for sigma_delta, 0 (powers of two) for
+        levels: Exponents of a graded spike (16 for sigma_delta, 8 for multi_threshold); its
+            payload is a sign, log2(levels) bits and the mantissa bits.
+        headroom: How many of them lie above a layer's scale, for the few values that do
+            (6 of 16).
+        mantissa_bits: Bits behind the leading one: 1 for sigma_delta, 0 (powers of two) for
             multi_threshold.
         limit: Most spikes in one step, for the burst neurons (4).
         reset: "subtract" (soft) or "zero".
@@ -103,7 +107,8 @@ def convert(
     """
     simulation = {"schedule": schedule, "stagger": stagger, "coding": coding, "seed": seed}
     options: dict[str, Any] = {"percentile": percentile, "per_channel": per_channel, "thresholds": thresholds,
-               "neuron": neuron, "code": code, "levels": levels, "mantissa_bits": mantissa_bits,
+               "neuron": neuron, "code": code, "levels": levels, "headroom": headroom,
+               "mantissa_bits": mantissa_bits,
                "limit": limit, "reset": reset, "alpha": alpha, "readout": readout,
                "weight_bits": weight_bits}  # fmt: skip
     given = {name: value for name, value in options.items() if value is not None}

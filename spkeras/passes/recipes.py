@@ -35,7 +35,10 @@ class Options:
             search from there.
         neuron: One of `spkeras.ops.names.NEURONS`; None for the recipe's own.
         code: What spikes mean, one of `spkeras.ops.names.CODES`; None for the neuron's own.
-        levels: Exponents of a graded spike.
+        levels: Exponents of a graded spike; None for the neuron's own: 16 (four bits) for
+            sigma_delta, 8 for multi_threshold.
+        headroom: How many of them lie above the layer's scale, for the few values that do;
+            None: 6 of 16, and none of the first ten.
         mantissa_bits: Bits behind its leading one; None for the neuron's own: 1 for
             sigma_delta, 0 (powers of two, as published) for multi_threshold.
         limit: Largest number of spikes in one step, for the burst neurons.
@@ -51,7 +54,8 @@ class Options:
     thresholds: str = "percentile"
     neuron: str | None = None
     code: str | None = None
-    levels: int = 10
+    levels: int | None = None
+    headroom: int | None = None
     mantissa_bits: int | None = None
     limit: int = 4
     reset: str = "subtract"
@@ -66,6 +70,12 @@ class Options:
         if self.code is None:
             own = "delta" if self.neuron == "sigma_delta" else "rate"
             object.__setattr__(self, "code", own)
+        if self.levels is None:
+            object.__setattr__(self, "levels", 16 if self.neuron == "sigma_delta" else 8)
+        if self.headroom is None:
+            delta = self.code == "delta"
+            spare = min(6, max(0, int(self.levels or 0) - 10))
+            object.__setattr__(self, "headroom", spare if delta else 0)
         if self.mantissa_bits is None:
             object.__setattr__(self, "mantissa_bits", int(self.neuron == "sigma_delta"))
         counts = (self.neuron, self.code) == ("binary", "rate")
@@ -86,8 +96,11 @@ class Options:
             raise OptionError(f"percentile={self.percentile!r}; allowed: above 0, up to 100")
         if self.limit < 1:
             raise OptionError(f"limit={self.limit!r}; allowed: whole numbers from 1")
-        if not 1 <= self.levels <= MOST_LEVELS:
+        levels = int(self.levels or 0)
+        if not 1 <= levels <= MOST_LEVELS:
             raise OptionError(f"levels={self.levels!r}; allowed: 1 to {MOST_LEVELS}")
+        if not 0 <= int(self.headroom or 0) < levels:
+            raise OptionError(f"headroom={self.headroom!r}; allowed: 0 to {levels - 1}")
         if not 0 <= int(self.mantissa_bits or 0) <= MOST_MANTISSA_BITS:
             most = MOST_MANTISSA_BITS
             raise OptionError(f"mantissa_bits={self.mantissa_bits!r}; allowed: 0 to {most}")
@@ -113,7 +126,7 @@ def neurons_of(graph: Graph, options: Options) -> Graph:
         options.alpha,
         options.limit,
         str(options.code),
-        options.levels,
+        int(options.levels or 0),
         int(options.mantissa_bits or 0),
     )
 
@@ -132,6 +145,9 @@ def finish(
     search = None if options.thresholds == "percentile" else _fit(options, timesteps)
     percentile = 100.0 if options.percentile is None else options.percentile
     scales = choose_scales(graph, stats, percentile, options.per_channel, search)
+    raised = 2.0 ** int(options.headroom or 0)
+    neurons = {node.name for node in graph.of("neuron")}
+    scales = {n: np.float32(raised) * s if n in neurons else s for n, s in scales.items()}
     graph = normalize(graph, scales)
     if options.weight_bits is not None:
         graph = quantize_weights(graph, options.weight_bits)
@@ -148,7 +164,7 @@ def _fit(options: Options, timesteps: int) -> Fit:
             node["code"] == "rate",
             options.alpha,
             node["limit"],
-            node["levels"],
+            node["levels"] - int(options.headroom or 0),
             node["mantissa_bits"],
         )
         return fit(options.thresholds, stats, start, coder)

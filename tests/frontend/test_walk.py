@@ -291,7 +291,6 @@ def test_all_problems_at_once():
 
 SMALL = {
     "dropout": ((4,), lambda x: L.Dropout(0.5, name="it")(x, training=True), "training=True"),
-    "dropout by position": ((4,), lambda x: L.Dropout(0.5, name="it")(x, True), "training=True"),
     "noise": ((4,), lambda x: L.GaussianNoise(0.5, name="it")(x, training=True), "training=True"),
     "batch norm": ((4,), lambda x: L.BatchNormalization(name="it")(x, training=True), "training"),
     "lambda": ((4,), lambda x: L.Lambda(lambda v: v + 1, name="it")(x), "Python code"),
@@ -352,11 +351,6 @@ SMALL = {
         (4,),
         lambda x: L.Softmax(name="it")(x, np.ones((1, 4), bool)),
         "without a mask",
-    ),
-    "batch norm by position": (
-        (4,),
-        lambda x: L.BatchNormalization(name="it")(x, True),
-        "training=True",
     ),
     "pooling mask by position": (
         (3, 4),

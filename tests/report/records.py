@@ -9,6 +9,7 @@ from spkeras.metrics import (
     LayerCheck,
     NeuronCheck,
     OutputScore,
+    Settling,
     Verification,
 )
 
@@ -63,8 +64,29 @@ def evaluation(*scores, **changed):
         },
         "warnings": ("mind the <gap>",),
         "seconds": 1.25,
+        "depth": 2,
     }
     return Evaluation(**{**values, **changed})
+
+
+def graded(**changed):
+    """As `evaluation`, with spikes of three sizes in the first layer and two in the second."""
+    layers = (
+        LayerActivity("first[/bold]", 200, 1234.0, 6.17, 1.0283, 0.25, 56_789.0,
+                      1_111.0, 77_777.0, (34.0, 1000.0, 200.0), 4_936.0),
+        LayerActivity("<second>", 10, 20.0, 2.0, 0.3333, 0.0, 200.0,
+                      20.0, 350.0, (5.0, 15.0), 60.0, 60.0, 720.0),
+    )  # fmt: skip
+    values = {
+        "settings": {"recipe": "sigma_delta", "neuron": "sigma_delta", "code": "delta",
+                     "levels": 3, "mantissa_bits": 1, "limit": 4},
+        "activity": Activity(
+            layers, 1254.0, 5.97, 56_989.0, 4_096, 2_500_000, 1_131.0, 78_127.0,
+            (39.0, 1015.0, 200.0), 4_996.0, 60.0, 720.0, 5.5,
+        ),
+        "settling": Settling(4.25, 6, 0.75, np.array([0.0, 0.1, 0.25, 0.5, 0.75, 0.75])),
+    }  # fmt: skip
+    return evaluation(**{**values, **changed})
 
 
 def verification(**changed):
@@ -83,3 +105,15 @@ def verification(**changed):
         "output_error": {"folded": 2.5e-7, "simulated": 0.375},
     }
     return Verification(**{**values, **changed})
+
+
+def values(**changed):
+    """A verification of a network whose spikes add up to values."""
+    numbers = (0.98765, -0.00321, 0.04, 0.01, 0.03, 0.02, 0.75, 0.125, 0.5)
+    layers = (
+        NeuronCheck("relu", *numbers, (0.5, 0.25, 0.125), 2.25),
+        NeuronCheck("gate", *numbers, (0.625, 0.375, 0.0625), 2.875),
+    )
+    kept = {"code": "delta", "steps": (1, 2, 3), "settles_last": "gate", "neurons": layers,
+            "schedule": "clock_driven", "timesteps": 3}  # fmt: skip
+    return verification(**{**kept, **changed})

@@ -23,6 +23,20 @@ def test_plot_of_a_classification():
     assert "clock-driven" in below.get_xlabel() and below.get_xscale() == "log"
 
 
+def test_plot_of_graded_spikes():
+    above, below, exponents, settled = accuracy_over_time(records.graded()).axes
+    assert len(above.get_lines()) == len(below.get_lines()) == 2
+    (line,) = settled.get_lines()
+    np.testing.assert_allclose(line.get_ydata(), [0, 10, 25, 50, 75, 75])
+    assert settled.get_ylabel().startswith("samples settled")
+    first, second = exponents.containers
+    assert [bar.get_height() for bar in first] == [34, 1000, 200]
+    assert [bar.get_height() for bar in second] == [5, 15, 0]
+    assert [bar.get_y() for bar in second] == [34, 1000, 200]
+    names = [text.get_text() for text in exponents.get_legend().get_texts()]
+    assert names == ["first[/bold]", "<second>"]
+
+
 def test_plot_of_what_there_is():
     cases = {
         "accuracy [%]": records.classification(),
@@ -44,6 +58,14 @@ def test_page_holds_everything():
     (picture,) = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
     assert base64.b64decode(picture).startswith(b"\x89PNG")
     assert "http" not in text and "<script" not in text
+
+
+def test_page_of_graded_spikes():
+    text = page(records.graded())
+    for cell in ("k = 2", "78.1 k", "75.00 %", "shift-and-adds", "8 on pipelined hardware",
+                 "pipelined latency", "4.25 steps"):  # fmt: skip
+        assert cell in text
+    assert text.count("<table>") == 4
 
 
 def test_page_shows_names_as_they_are():

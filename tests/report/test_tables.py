@@ -1,11 +1,16 @@
 """Records become text that holds their numbers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from spkeras.metrics import Settling
 from spkeras.report import (
     accuracy_tables,
+    activity_tables,
     findings,
+    latency,
     layer_table,
     operations,
     summary,
@@ -37,7 +42,17 @@ def test_accuracy_at_powers_of_two_and_at_the_end():
     assert [row[2] for row in table.rows] == ["15.00 %", "25.00 %", "45.00 %", "65.00 %"]
     assert [row[3] for row in table.rows] == ["6", "5", "3", "1"]
     assert [row[4] for row in table.rows] == ["0", "200", "810", "1.25 k"]
-    assert table.footer == ("CNN", "61.25 %", "100.00 %", "0", "")
+    assert table.header[4:] == ("spikes per sample", "pipelined latency")
+    assert [row[5] for row in table.rows] == ["3", "4", "6", "8"]
+    assert table.footer == ("CNN", "61.25 %", "100.00 %", "0", "", "")
+
+
+def test_latency_of_windows_and_settled_samples_at_every_step():
+    (table,) = accuracy_tables(records.graded(schedule="layer_synchronous", latency=18))
+    assert table.header[5:] == ("settled", "latency", "pipelined latency")
+    assert [row[5:] for row in table.rows] == [
+        ("0.00 %", "3", "5"), ("10.00 %", "6", "8"), ("50.00 %", "12", "14"), ("75.00 %", "18", "20")
+    ]  # fmt: skip
 
 
 def test_one_table_per_output_and_errors_for_regression():
@@ -52,7 +67,7 @@ def test_without_labels_or_neurons():
     score = records.classification(accuracy=None, cnn_accuracy=None)
     (table,) = accuracy_tables(records.evaluation(score, layer_spikes={}))
     assert table.header[1] == "same decision as CNN"
-    assert [row[-1] for row in table.rows] == ["0"] * 4
+    assert [row[-2] for row in table.rows] == ["0"] * 4
 
 
 def test_layers_and_operations():
@@ -61,8 +76,45 @@ def test_layers_and_operations():
         "first[/bold]", "200", "1.23 k", "6.17", "1.03", "25.00 %", "56.8 k"
     )  # fmt: skip
     assert table.footer[2] == "1.25 k" and table.footer[-1] == "57.0 k"
+    assert table.header[-1] == "synaptic operations"
+    assert activity_tables(records.evaluation()) == (table,)
     text = operations(records.evaluation())
+    assert "shift" not in text and "evaluations" not in text
     assert "57.0 k synaptic" in text and "4.10 k multiply" in text and "2.50 M multiply" in text
+
+
+def test_graded_spikes_have_costs_of_their_own():
+    layers, exponents = activity_tables(records.graded())
+    assert layers.header[7:] == (
+        "accumulates", "shift-adds", "payload bits", "function evaluations"
+    )  # fmt: skip
+    assert layers.rows[0][6:] == ("56.8 k", "1.11 k", "77.8 k", "4.94 k", "0")
+    assert layers.rows[1][6:] == ("200", "20", "350", "60", "60")
+    assert layers.footer[6:] == ("57.0 k", "1.13 k", "78.1 k", "5.00 k", "60")
+    assert exponents.header == ("layer", "k = 0", "k = 1", "k = 2")
+    assert exponents.rows == (
+        ("first[/bold]", "34", "1.00 k", "200"), ("<second>", "5", "15", "")
+    )  # fmt: skip
+    assert exponents.footer == ("all", "39", "1.01 k", "200")
+    text = operations(records.graded())
+    for part in ("1.13 k accumulates", "78.1 k shift-and-adds", "57.0 k synaptic operations",
+                 "5.00 k bits", "60 function evaluations in neurons with 720 multiply",
+                 "4.10 k multiply-accumulates at the input", "2.50 M multiply"):  # fmt: skip
+        assert part in text
+
+
+def test_latency_in_words():
+    text = latency(records.evaluation())
+    assert "6 steps where" in text and "8 on pipelined hardware" in text
+    assert "2 layers" in text and "every 6 steps" in text and "settle" not in text
+    text = latency(records.graded())
+    assert "75.00 % of the samples settle within T = 6: after 4.25 steps on average" in text
+    assert "6 at most" in text and "still send as 6" in text
+    rest = np.ones(6)
+    text = latency(records.graded(settling=Settling(3.5, 4, 1.0, rest)))
+    assert text.endswith("All samples settle: after 3.5 steps on average, 4 at most.")
+    text = latency(records.graded(settling=Settling(6, 6, 0.0, 0 * rest)))
+    assert text.endswith("No sample settles within T = 6.")
 
 
 @pytest.mark.parametrize("schedule", ["clock_driven", "layer_synchronous"])
@@ -73,13 +125,16 @@ def test_the_schedule_is_always_named(schedule):
     texts += [layer_table(result).title, verification_tables(records.verification())[1].title]
     texts[-1] = texts[-1].replace("layer-synchronous", words)
     assert all(words in text for text in texts)
-    assert "latency 18 steps" in texts[0]
+    assert "latency 18 steps (20 pipelined)" in texts[0]
 
 
 def test_summary_tells_settings_that_are_set():
     text = summary(records.evaluation())
     assert "40 samples" in text and "T = 6" in text and "stagger 2" in text
-    assert "weight_bits" not in text and "latency" not in text
+    assert "weight_bits" not in text and "latency 6 steps (8 pipelined)" in text
+    assert "levels" not in text
+    text = summary(records.graded())
+    assert "code delta, levels 3, mantissa_bits 1" in text and "limit" not in text
 
 
 def test_verification():
@@ -88,6 +143,31 @@ def test_verification():
     assert neurons.rows[0][:4] == ("relu", "0.9877", "-0.0032", "0.0400")
     assert neurons.rows[0][-3:] == ("75.00 %", "12.50 %", "50.00 %")
     assert stages.rows[1] == ("simulated", "92.50 %", "0.375")
+
+
+def test_verification_of_values():
+    _, neurons, course, stages = verification_tables(records.values())
+    assert neurons.title.startswith("Values") and "rates" not in neurons.title
+    assert neurons.header[3:8] == (
+        "error", "clipping", "resolution", "arrival", "as coded at once"
+    )  # fmt: skip
+    assert course.header == ("layer", "t = 1", "t = 2", "t = 3", "last spike at")
+    assert course.rows[1] == ("gate", "0.625", "0.375", "0.0625", "2.88")
+    faithful, departs, last = findings(records.values())
+    assert "values depart" in departs and "rates" not in departs
+    assert last.startswith("The layer that settles last: gate, 2.88 steps") and "T = 3" in last
+    early = findings(records.values(timesteps=9))[2]
+    assert early.endswith("2.88 steps on average.")
+
+
+def test_course_of_many_steps_at_powers_of_two():
+    check = records.verification().neurons[0]
+    check = replace(check, course=tuple(step / 100 for step in range(1, 21)))
+    kept = {"code": "rate", "steps": tuple(range(1, 21)), "neurons": (check,)}
+    course = verification_tables(records.verification(**kept))[2]
+    assert course.header == ("layer", "t = 1", "t = 2", "t = 4", "t = 8", "t = 16", "t = 20")
+    assert course.rows == (("relu", "0.01", "0.02", "0.04", "0.08", "0.16", "0.2"),)
+    assert len(findings(records.verification(**kept))) == 2
 
 
 def test_findings():

@@ -7,6 +7,7 @@ from spkeras.layers import FiringRate
 from spkeras.snn.network import as_list
 from spkeras.snn.spike_loop import automatic_stagger, build, configure, loop_of
 from tests import networks, oracle, oracle_neurons
+from tests.stepping import assert_same_outputs, assert_same_spikes, every_step
 
 NETS = ("chain", "residual", "pools", "depthwise", "concat", "several")
 NEURONS = ("binary", "signed", "burst", "signed_burst")
@@ -28,35 +29,6 @@ def case(net, per_channel=True, **neurons):
         _MADE[key] = graph, build(graph), networks.samples(model)
     configure(_MADE[key][1], **DEFAULTS)
     return _MADE[key]
-
-
-def every_step(snn, x):
-    """Spikes of every neuron at every step, {node: (T, batch, ...)}, by the step model."""
-    loop = loop_of(snn)
-    network, scaled = loop.network, loop.units(x)
-    states = network.initial_states(len(scaled[0]))
-    first, after = len(network.readouts), len(network.readouts) + len(states)
-    trains = {node.name: [] for node in network.neurons}
-    for t in range(loop.timesteps):
-        time = np.float32(t)
-        answer = as_list(network.step([*loop.drive(scaled, time), *states, loop.clock(time)]))
-        states = answer[first:after]
-        for name, spikes in zip(trains, answer[after:], strict=True):
-            trains[name].append(np.asarray(spikes))
-    return {name: np.array(train) for name, train in trains.items()}
-
-
-def assert_same_spikes(found, wanted):
-    assert list(found) == list(wanted)
-    for name, train in wanted.items():
-        wrong = (found[name] != train).sum()
-        assert wrong == 0, f"{name}: {wrong} of {train.size} spikes differ"
-
-
-def assert_same_outputs(found, wanted):
-    assert len(found) == len(wanted)
-    for one, other in zip(found, wanted, strict=True):
-        np.testing.assert_array_equal(np.asarray(one), other.astype("float32"))
 
 
 def check(graph, snn, x, *, min_spikes=10, **simulation):

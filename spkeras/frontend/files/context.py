@@ -24,6 +24,7 @@ class Context:
         replace: Replacement per layer name, as the user wrote it.
         shapes: Stored weight shapes of a layer name.
         silent_format: Order of axes of layers that do not state it.
+        open_sizes: Whether a model's input size had to be left open.
         problems: One sentence per layer that cannot be read.
     """
 
@@ -33,6 +34,7 @@ class Context:
     replace: dict[str, str] = field(default_factory=dict)
     shapes: Callable[[str], list[tuple[int, ...]]] = lambda name: []
     silent_format: str = "channels_last"
+    open_sizes: bool = False
     problems: list[str] = field(default_factory=list)
     replaced: set[str] = field(default_factory=set)
     _refused: set[int] = field(default_factory=set)

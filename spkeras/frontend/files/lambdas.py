@@ -30,6 +30,10 @@ FORMS = (
     "x - mean is rescaling:1,-MEAN; x/255 - 0.5 is rescaling:255,-0.5."
 )
 KERAS_ROOTS = frozenset({"keras", "tf_keras", "tensorflow", "builtins"})
+# Layers of Keras 3 that run what lies outside of Keras: pickles, graphs, functions.
+FOREIGN_CODE = frozenset({"TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"})
+# Where a layer's argument may find a function; others, such as keras.utils, do more than compute.
+FUNCTION_ROOMS = frozenset({"activations", "initializers", "regularizers", "constraints", "ops"})
 
 
 def replacement_layer(name: str, written: str) -> tuple[str, dict[str, Any]]:
@@ -98,6 +102,13 @@ def refuse_code(node: LayerNode, context: Context) -> None:
             "is code inside the file, which is never run. Name what it computes with "
             f"replace={{'{node.stored_name}': REPLACEMENT}}. Allowed: {GRAMMAR}. {FORMS}",
         )
+    elif node.class_name in FOREIGN_CODE:
+        context.refuse(
+            node,
+            "runs code of another library, which is never run from a file. Rebuild it from "
+            f"layers of Keras, or name a replacement: replace={{'{node.stored_name}': "
+            f"REPLACEMENT}}. Allowed: {GRAMMAR}.",
+        )
     elif is_custom(node):
         shown = node.registered_name or node.class_name
         context.refuse(
@@ -153,7 +164,10 @@ def _is_foreign(record: dict[str, Any]) -> bool:
     registered = record.get("registered_name") or ""
     if registered.startswith("spkeras>") or str(record.get("config")).startswith("spkeras>"):
         return False
-    root = (record.get("module") or "keras").split(".")[0]
+    module = str(record.get("module") or "keras")
+    root = module.split(".")[0]
+    if record["class_name"] == "function" and root in {"keras", "tf_keras"} and module != root:
+        return not FUNCTION_ROOMS & set(module.split("."))
     return (
         record["class_name"] in {"__lambda__", "Lambda"}
         or ">" in str(record["class_name"])

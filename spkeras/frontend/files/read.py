@@ -28,6 +28,11 @@ KERAS_FAILURES = (
     *(TypeError, ValueError, RuntimeError, LookupError),
     *(AttributeError, ImportError, AssertionError, OSError),
 )
+OPEN_SIZES = (
+    "states no input size, which Keras 2 left out of a Sequential that begins with an "
+    "InputLayer. Give architecture=PATH, the model's JSON with a batch_input_shape, such as "
+    "[null, 28, 28, 1], in the configuration of its first layer."
+)
 logger = logging.getLogger("spkeras")
 
 
@@ -211,17 +216,19 @@ def _migrated(stored: StoredModel, root: LayerNode, context: Context) -> keras.M
         )
     if context.problems:
         raise UnsupportedLayerError(context.problems)
-    model = _built(stored, root)
+    model = _built(stored, root, context)
     assign_weights(model, root, stored.weights, context)
     return model
 
 
-def _built(stored: StoredModel, root: LayerNode) -> keras.Model:
+def _built(stored: StoredModel, root: LayerNode, context: Context) -> keras.Model:
     """Makes the model; on failure names the layer that Keras cannot make."""
     try:
         model = keras.saving.deserialize_keras_object(emit(root), safe_mode=True)
     except KERAS_FAILURES as error:
         _name_culprit(root)
+        if context.open_sizes:
+            raise ModelFileError(f"{stored.path}: {OPEN_SIZES}") from error
         raise ModelFileError(
             f"{stored.path}: Keras {keras.__version__} cannot build the stored model: "
             f"{_cause(error)}"

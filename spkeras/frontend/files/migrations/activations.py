@@ -96,12 +96,18 @@ def keep_hard_sigmoid(node: LayerNode, context: Context) -> None:
 def keep_bilinear(node: LayerNode, context: Context) -> None:
     """Keeps the bilinear upsampling of TensorFlow 1, which read from the corner.
 
-    Only Keras before 2.3 outside TensorFlow is sure to have used it.
+    Keras outside TensorFlow did so up to 2.3, TensorFlow up to 1.14. TensorFlow 1.13 to 2.1
+    all called their Keras "2.2.4-tf", so that a doubt is left for these.
     """
-    old = context.version < (2, 3) and not context.tag
-    if not old or node.class_name != "UpSampling2D":
+    if node.class_name != "UpSampling2D" or node.config.get("interpolation") != "bilinear":
         return
-    if node.config.get("interpolation") == "bilinear":
+    if context.tag and context.version[:3] == (2, 2, 4):
+        context.changed(
+            "warning, not changed: bilinear upsampling read from the corner in TensorFlow 1.13 "
+            "and 1.14, from pixel centres in later ones; the file does not tell which wrote it",
+            node,
+        )
+    elif context.version < ((2, 2, 4) if context.tag else (2, 4)):
         kept = ("size", "data_format", "batch_input_shape")
         node.config = {key: node.config[key] for key in kept if key in node.config}
         become_own(node, "BilinearUpSampling")

@@ -64,7 +64,9 @@ def drop_unknown_arguments(node: LayerNode, context: Context) -> None:
         context.refuse(
             node,
             f"Keras {keras.__version__} has no layer '{node.class_name}'. It may be a "
-            "custom class or one that was removed; use a layer of Keras.",
+            "custom class or one that was removed; use a layer of Keras, or name a "
+            f"replacement: replace={{'{node.stored_name}': REPLACEMENT}}, 'identity' for a "
+            "layer that acts in training only.",
         )
         return
     for key in [key for key in node.config if key not in allowed and key != "name"]:

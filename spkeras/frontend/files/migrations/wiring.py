@@ -129,7 +129,10 @@ def state_input_shape(node: LayerNode, context: Context) -> None:
     elif node.is_sequential and node.layers:
         first = node.layers[0]
         if first.class_name != "InputLayer":
-            shape = _stated_shape(node) or _shape_from_weights(first, context)
+            shape = _stated_shape(node)
+            if shape is None:
+                shape = _shape_from_weights(first, context)
+                context.open_sizes = True
             if shape is not None:
                 _insert_input(node, shape, context)
 
