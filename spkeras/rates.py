@@ -1,7 +1,7 @@
 """What the spikes of all layers come to for one batch, in four ways that may be compared.
 
 That is a firing rate (spikes per step) or, under a code that keeps values, the value that
-listeners hold; in units of the layer's scale.
+listeners hold; in units of a spike of size 1.
 """
 
 from collections.abc import Sequence

@@ -77,25 +77,32 @@ class Graded:
     """Sends the level whose range the missing amount is in, with its sign.
 
     Attributes:
-        closest: The least distance of a missing amount from a tie, so far.
+        closest: The least distance of a missing amount from a tie so far, but for those on it.
+        tied: How many lay on one.
     """
 
     def __init__(self, levels, mantissa_bits=0):
-        self.ties, self.closest = ties(levels, mantissa_bits), np.inf
+        self.ties, self.closest, self.tied = ties(levels, mantissa_bits), np.inf, 0
 
     def __call__(self, missing):
         amount, sent = abs(missing), np.zeros(np.shape(missing))
         for size, least in reversed(self.ties):
             sent = np.where(amount >= least, size, sent)
-            self.closest = min(self.closest, abs(amount - least).min())
+            _note(self, abs(amount - least))
         return np.sign(missing) * sent
+
+
+def _note(sender, distances):
+    sender.tied += int((distances == 0).sum())
+    sender.closest = min(sender.closest, distances[distances > 0].min(initial=np.inf))
 
 
 class Whole:
     """Sends unit spikes one by one, from `low` to `high` a step; `alpha` is given in advance."""
 
     def __init__(self, alpha=0.5, low=0, high=1):
-        self.alpha, self.low, self.high, self.closest = alpha, low, high, np.inf
+        self.alpha, self.low, self.high = alpha, low, high
+        self.closest, self.tied = np.inf, 0
 
     def __call__(self, missing):
         level, sent = missing + self.alpha, np.zeros(np.shape(missing))
@@ -104,8 +111,7 @@ class Whole:
         for _ in range(-self.low):
             sent = np.where(level - sent < 0, sent - 1, sent)
         inside = level[(level > self.low - 0.5) & (level < self.high + 0.5)]
-        if inside.size:
-            self.closest = min(self.closest, abs(inside - np.rint(inside)).min())
+        _note(self, abs(inside - np.rint(inside)))
         return sent
 
 

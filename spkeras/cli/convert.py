@@ -88,6 +88,7 @@ def _matters(key: str, settings: Mapping[str, Any]) -> bool:
     neuron = str(settings.get("neuron"))
     kinds = {
         "levels": neuron in GRADED,
+        "headroom": neuron in GRADED,
         "mantissa_bits": neuron in GRADED,
         "limit": "burst" in neuron,
         "alpha": neuron not in GRADED,

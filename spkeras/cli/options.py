@@ -23,7 +23,7 @@ SPIKES = ("binary", "signed", "graded")
 THRESHOLDS = ("percentile", "mse", "iteration")
 RESETS = ("subtract", "zero")
 READOUTS = ("membrane", "spikes")
-LEVELS, STEPS = 10, "64, or 4 where spikes carry values"
+STEPS = {"binary": 64, "signed": 16, "graded": 4}
 CODINGS = ("constant", "regular", "bernoulli")
 SCHEDULES = ("clock_driven", "layer_synchronous")
 
@@ -210,15 +210,17 @@ def conversion_options(command: Command) -> Command:
 def _conversion_options() -> list[Callable[[Any], Any]]:
     share = click.FloatRange(0, 100, min_open=True)
     one, part = click.IntRange(min=1), click.FloatRange(0, 1)
-    levels, mantissa = click.IntRange(1, MOST_LEVELS), click.IntRange(0, MOST_MANTISSA_BITS)
+    levels, spare = click.IntRange(1, MOST_LEVELS), click.IntRange(0, MOST_LEVELS - 1)
+    mantissa = click.IntRange(0, MOST_MANTISSA_BITS)
     choice = click.Choice
     return [
         _option("--recipe", choice(RECIPES), "What spikes carry: see above.", "ecc"),
-        _option("--timesteps", one, "T, counted from the first input.", STEPS),
+        _option("--timesteps", one, "T, counted from the first input.", _steps()),
         _option("--spikes", choice(SPIKES), "What the hardware can send, for --recipe auto."),
         _option("--neuron", choice(NEURONS), "Which spikes a neuron sends.", "binary or recipe's"),
         _option("--code", choice(CODES), "What spikes mean.", "the neuron's own"),
-        _option("--levels", levels, "Exponents of a graded spike.", LEVELS),
+        _option("--levels", levels, "Exponents of a graded spike.", "the neuron's own"),
+        _option("--headroom", spare, "How many lie above a layer's scale.", "6 of 16"),
         _option("--mantissa-bits", mantissa, "Bits behind its leading one.", "the neuron's own"),
         _option("--thresholds", choice(THRESHOLDS), "How they are chosen.", "percentile"),
         _option(
@@ -232,6 +234,10 @@ def _conversion_options() -> list[Callable[[Any], Any]]:
         _option("--weight-bits", click.IntRange(2, 16), "Bits of a weight.", "float32"),
         _option("--seed", int, "Of Bernoulli input spikes.", 0),
     ]
+
+
+def _steps() -> str:
+    return f"{STEPS['binary']}; {STEPS['graded']} where spikes carry values"
 
 
 def _option(name: str, kind: Any, text: str, shown: object = None) -> Callable[[Any], Any]:

@@ -11,6 +11,7 @@ from spkeras.facade.samples import as_samples, batches
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
 from spkeras.ops.code import keeps_values
+from spkeras.ops.names import GRADED
 from spkeras.passes.offsets import lift_biases
 from spkeras.passes.recipes import Options, finish, neurons_of, prepare
 from spkeras.passes.scales import VALUES_PERCENTILE, automatic_percentile
@@ -64,7 +65,9 @@ class Calibrated:
         """
         values = keeps_values(str(options.code))
         if options.percentile is None:
-            automatic = VALUES_PERCENTILE if values else automatic_percentile(timesteps)
+            # A large value costs a graded spike no more than a small one.
+            wide = values or options.neuron in GRADED
+            automatic = VALUES_PERCENTILE if wide else automatic_percentile(timesteps)
             options = replace(options, percentile=automatic)
         graph: Graph = neurons_of(self.graph, options)
         graph = finish(graph, self.stats, options, timesteps)

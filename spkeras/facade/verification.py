@@ -92,8 +92,10 @@ class _Layers:
         self.stages = Stages(loop)
         running = loop.schedule == "clock_driven"
         self.steps = tuple(range(1, loop.timesteps + 1)) if running else ()
+        headroom = int(loop.graph.settings.get("headroom") or 0)
         self.comparisons = [
-            RateComparison(node, loop.timesteps, len(self.steps)) for node in loop.network.neurons
+            RateComparison(node, loop.timesteps, len(self.steps), headroom)
+            for node in loop.network.neurons
         ]
 
     def add(self, batch: list[np.ndarray]) -> list[list[np.ndarray]]:

@@ -21,6 +21,9 @@ _COMPARING = ("linear", "relu", "relu6", "maximum", "minimum")
 class LayerActivity:
     """What one layer of neurons did, on average over the samples.
 
+    What the size of graded spikes decides (accumulates, shift_adds, exponents) is estimated
+    where the trace has looked at the size in some of the samples only; their number is exact.
+
     Attributes:
         name: The layer's name.
         neurons: Number of neurons.
@@ -133,10 +136,7 @@ def _layer(
     samples = max(trace.samples, 1)
     spikes, reach = trace.spikes[node.name], fan_out(graph, node.name)
     total = float(spikes.sum()) / samples
-    # A spike of size 1 has one bit set: nothing is shifted.
-    plain = trace.unit_spikes.get(node.name, spikes)
-    shifted = trace.bits.get(node.name, plain) - plain
-    exponents = trace.exponents.get(node.name, np.zeros(0)) / samples
+    plain, shifted, exponents = _by_size(node.name, trace, spikes)
     times = evaluations if _takes_more_than_sums(node) else 0.0
     return LayerActivity(
         node.name,
@@ -148,11 +148,25 @@ def _layer(
         float((spikes * reach).sum()) / samples,
         float((plain * reach).sum()) / samples,
         float((shifted * reach).sum()) / samples,
-        tuple(exponents.tolist()),
+        tuple((exponents / samples).tolist()),
         total * _payload(node),
         times * spikes.size,
         times * products,
     )
+
+
+def _by_size(
+    name: str, trace: Trace, spikes: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Plain and shifted additions of each neuron at one synapse, and spikes by exponent."""
+    exponents = trace.exponents.get(name)
+    if exponents is None:
+        return spikes, np.zeros_like(spikes), np.zeros(0)
+    # To the number of spikes that there were, where only some were looked at.
+    share = float(spikes.sum()) / max(float(exponents.sum()), 1.0)
+    plain, bits = trace.unit_spikes[name], trace.bits[name]
+    # A spike of size 1 has one bit set: nothing is shifted.
+    return share * plain, share * (bits - plain), share * exponents
 
 
 def _payload(node: Node) -> int:

@@ -14,10 +14,12 @@ class RateComparison:
         node: The layer's node.
         timesteps: T.
         steps: Number of steps after which `follow` tells an error; 0 for none.
+        headroom: Exponents above the layer's scale: a spike of size 1 is 2^headroom scales.
     """
 
-    def __init__(self, node: Node, timesteps: int, steps: int) -> None:
-        self.node, self.timesteps = node, timesteps
+    def __init__(self, node: Node, timesteps: int, steps: int, headroom: int = 0) -> None:
+        self.node, self.timesteps, self.unit = node, timesteps, 2.0**headroom
+        self.finest = 2.0 ** (1 - node["levels"] - node["mantissa_bits"])
         self.most = node["limit"] * _reach(node["code"], timesteps)
         self.elements = 0
         self.sums = np.zeros(5)  # of rate, activation, their squares, their product
@@ -29,14 +31,14 @@ class RateComparison:
     def add(
         self, exact: np.ndarray, clipped: np.ndarray, counted: np.ndarray, simulated: np.ndarray
     ) -> None:
-        """Rates (spikes per step) or values of one batch, in units of the layer's scale."""
+        """Rates (spikes per step) or values of one batch, in units of a spike of size 1."""
         a, r = exact.astype(np.float64), simulated.astype(np.float64)
         self.elements += a.size
         self.sums += [r.sum(), a.sum(), (r * r).sum(), (a * a).sum(), (r * a).sum()]
         parts = (r - a, clipped - a, counted - clipped, r - counted)
         self.squares += [float((part**2).sum()) for part in parts]
         self.shares[:2] += [
-            np.isclose(r, counted, rtol=0, atol=1e-6).sum(),
+            np.isclose(r, counted, rtol=0, atol=min(1e-6, self.finest / 2)).sum(),
             (abs(r) >= self.most - 1e-6).sum(),
         ]
 
@@ -65,7 +67,8 @@ class RateComparison:
         if node["code"] != "delta" or node["model"] not in GRADED:
             return 1 / self.timesteps
         half = 2.0 ** -(node["mantissa_bits"] + 1)
-        return max(2.0 ** (1 - node["levels"]), (half / (1 + half)) ** self.timesteps)
+        last = self.unit * 2.0 ** (1 - node["levels"])
+        return max(last, (half / (1 + half)) ** self.timesteps)
 
     def result(self) -> NeuronCheck:
         """What the sums say."""
@@ -73,12 +76,12 @@ class RateComparison:
         r, a, rr, aa, ra = self.sums / n
         spread = np.sqrt(max(rr - r * r, 0) * max(aa - a * a, 0))
         correlation = (ra - r * a) / spread if spread > 0 else float(np.isclose(rr, aa))
-        error, clipping, quantization, unevenness = np.sqrt(self.squares / n)
+        error, clipping, quantization, unevenness = self.unit * np.sqrt(self.squares / n)
         exact, saturated, silent = self.shares / n
         course = np.sqrt(self.course / (n * aa if aa > 0 else n))
         settles = self.node["code"] == "delta" and bool(self.last)
         return NeuronCheck(
-            self.node.name, float(correlation), float(r - a), float(error), float(clipping),
+            self.node.name, float(correlation), float(self.unit * (r - a)), float(error), float(clipping),
             float(quantization), float(unevenness), float(exact), float(saturated), float(silent),
             tuple(course.tolist()), float(np.concatenate(self.last).mean()) if settles else None,
         )  # fmt: skip

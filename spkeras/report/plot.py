@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from spkeras.metrics import Evaluation, OutputScore
-from spkeras.report.tables import schedule
+from spkeras.report.tables import scale_at, schedule
 
 # Most layers that a legend names.
 _NAMED = 8
@@ -86,7 +86,7 @@ def _draw_exponents(axes: Axes, evaluation: Evaluation) -> None:
         floor += spikes
     if len(layers) <= _NAMED:
         axes.legend(fontsize="small")
-    axes.set_xlabel("exponent k of a spike of size $2^{-k}$")
+    axes.set_xlabel(f"exponent k of a spike{scale_at(evaluation)}")
     axes.set_ylabel("spikes per sample")
 
 

@@ -87,7 +87,7 @@ def schedule(record: Evaluation | Verification) -> str:
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    graded = ("levels", "mantissa_bits") if settings.get("neuron") in GRADED else ()
+    graded = ("levels", "headroom", "mantissa_bits") if settings.get("neuron") in GRADED else ()
     shown = ("recipe", "neuron", "code", *graded, "coding", "readout", "stagger", "weight_bits")
     given = [f"{name} {settings[name]}" for name in shown if settings.get(name) is not None]
     return "".join(f", {text}" for text in given)
@@ -218,9 +218,15 @@ def _exponent_table(evaluation: Evaluation) -> Table:
 
     graded = (layer for layer in activity.layers if layer.exponents)
     rows = tuple((layer.name, *cells(layer.exponents)) for layer in graded)
-    title = "Spikes per sample by exponent: of size 2^-k, in units of the layer's threshold"
+    title = f"Spikes per sample by exponent k{scale_at(evaluation)}"
     header = ("layer", *(f"k = {k}" for k in range(width)))
     return Table(title, header, rows, ("all", *cells(activity.exponents)))
+
+
+def scale_at(evaluation: Evaluation) -> str:
+    """Which spike is as large as its layer's scale, for titles."""
+    headroom = int(evaluation.settings.get("headroom") or 0)
+    return f"; the layer's scale is k = {headroom}, each further one half of it"
 
 
 def operations(evaluation: Evaluation) -> str:
@@ -229,7 +235,7 @@ def operations(evaluation: Evaluation) -> str:
     if activity.graded:
         additions = (
             f"{count(activity.accumulates)} accumulates and {count(activity.shift_adds)} "
-            f"shift-and-adds (one for each bit set in a spike) in "
+            "shift-and-adds (one for each bit set in a spike, counted in some samples) in "
             f"{count(activity.synaptic_operations)} synaptic operations; "
             f"{count(activity.payload_bits)} bits of payload;"
         )

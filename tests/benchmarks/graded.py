@@ -22,7 +22,9 @@ MODELS: dict[str, tuple[int, dict[str, Any]]] = {
     "sigma-delta, powers of two": (8, {"recipe": "sigma_delta", "mantissa_bits": 0}),
     "multi-threshold, differential": (8, {"neuron": "multi_threshold", "code": "differential"}),
     "multi-threshold, rate": (8, {"neuron": "multi_threshold"}),
-    "signed": (32, {"neuron": "signed", "thresholds": "mse"}),
+    "signed, for T = 8": (8, {"neuron": "signed", "thresholds": "mse"}),
+    "signed, for T = 16": (16, {"neuron": "signed", "thresholds": "mse"}),
+    "signed, for T = 32": (32, {"neuron": "signed", "thresholds": "mse"}),
     "burst": (64, {"neuron": "burst"}),
     "binary (default recipe)": (64, {}),
 }

@@ -63,6 +63,15 @@ def snn(folder, run, cnn, data):
 
 
 @pytest.fixture(scope="session")
+def graded(folder, run, cnn, data):
+    """The same CNN with graded spikes, all settings left to the recipe."""
+    path = folder / "tiny_graded.keras"
+    result = run("convert", cnn, "-o", path, "--data", data, "--recipe", "sigma_delta")
+    assert result.exit_code == 0, result.output
+    return path
+
+
+@pytest.fixture(scope="session")
 def unsupported(folder):
     """A CNN with a layer that no rate-coded network computes."""
     import keras

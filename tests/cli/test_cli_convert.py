@@ -58,20 +58,29 @@ def test_written_network_is_the_converted_one(run, cnn, data, here, suffix):
     np.testing.assert_array_equal(stored.predict(x, verbose=0), direct.predict(x, verbose=0))
 
 
-def test_options_reach_the_facade(run, cnn, data, here, monkeypatch):
+ECC = {
+    "timesteps": 5, "percentile": 99.0, "neuron": "burst", "limit": 2, "reset": "subtract",
+    "alpha": 0.25, "readout": "spikes", "weight_bits": 6, "seed": 3, "stagger": 1,
+    "coding": "regular", "schedule": "clock_driven", "batch_size": 7, "recipe": "ecc",
+}  # fmt: skip
+GRADED = {
+    "recipe": "ecc", "neuron": "multi_threshold", "code": "differential", "levels": 6,
+    "mantissa_bits": 1, "thresholds": "mse", "headroom": 0, "timesteps": 3, "batch_size": 7,
+}  # fmt: skip
+AUTO = {"recipe": "auto", "spikes": "graded", "timesteps": 2, "batch_size": 7}
+
+
+@pytest.mark.parametrize("chosen", [ECC, GRADED, AUTO], ids=["ecc", "graded", "auto"])
+def test_options_reach_the_facade(run, cnn, data, here, monkeypatch, chosen):
     seen = {}
     real = spkeras.convert
 
     def convert(model, x, **given):
         seen.update(given, samples=len(x))
-        return real(model, x, **given)
+        # Trying them all is for the tests of the library.
+        return real(model, x, **({} if given["recipe"] == "auto" else given))
 
     monkeypatch.setattr(spkeras, "convert", convert)
-    chosen = {
-        "timesteps": 5, "percentile": 99.0, "neuron": "burst", "limit": 2, "reset": "subtract",
-        "alpha": 0.25, "readout": "spikes", "weight_bits": 6, "seed": 3, "stagger": 1,
-        "coding": "regular", "schedule": "clock_driven", "batch_size": 7, "recipe": "ecc",
-    }  # fmt: skip
     words = [w for key, value in chosen.items() for w in (f"--{key.replace('_', '-')}", value)]
     assert run("convert", cnn, "--data", data, "--per-layer", "--samples", 9, *words).exit_code == 0
     seen.pop("progress")
@@ -83,7 +92,30 @@ def test_what_is_not_given_is_left_to_the_recipe(run, cnn, data, here, monkeypat
     real = spkeras.convert
     monkeypatch.setattr(spkeras, "convert", lambda m, x, **o: seen.update(o) or real(m, x, **o))
     assert run("convert", cnn, "--data", data).exit_code == 0
-    assert not {"percentile", "per_channel", "stagger", "schedule", "coding"} & set(seen)
+    assert set(seen) == {"batch_size", "progress"}
+    assert loop_of(keras.models.load_model(here / "tiny_snn.keras")).timesteps == 64
+
+
+def test_graded_spikes_by_their_recipe_alone(run, cnn, data, here):
+    result = run("convert", cnn, "--data", data, "--recipe", "sigma_delta")
+    assert result.exit_code == 0 and not result.stderr
+    # One layer of neurons: one step more where each layer takes one.
+    assert "T = 4, clock_driven, latency 4 steps (5 pipelined)" in result.stdout
+    assert "neuron sigma_delta, code delta, levels" in result.stdout
+    assert "limit" not in result.stdout and "alpha" not in result.stdout
+    loop = loop_of(keras.models.load_model(here / "tiny_snn.keras"))
+    assert (loop.timesteps, loop.code) == (4, "delta")
+
+
+def test_a_layer_that_needs_values_converts_with_graded_spikes(run, unsupported, data, here):
+    words = ("--data", data, "-o", here / "out.keras")
+    assert "in_the_way" in run("convert", unsupported, *words).stderr
+    assert run("convert", unsupported, *words, "--recipe", "sigma_delta").exit_code == 0
+
+
+def test_options_that_do_not_go_together(data, refused):
+    assert "code='rate'" in refused("--data", data, "--recipe", "sigma_delta", "--code", "rate")
+    assert "spikes='graded'" in refused("--data", data, "--spikes", "graded")
 
 
 def test_existing_output_needs_force(run, cnn, data, here, refused):
@@ -115,6 +147,8 @@ def test_missing_folder_is_told_before_any_work(data, refused, monkeypatch):
 @pytest.mark.parametrize(
     "option",
     [("--timesteps", 0), ("--percentile", 0), ("--neuron", "lif"), ("--weight-bits", 1),
+     ("--recipe", "magic"), ("--code", "morse"), ("--levels", 25), ("--mantissa-bits", 4),
+     ("--thresholds", "guess"), ("--spikes", "many"), ("--headroom", -1),
      ("--mean", "a,b"), ("--replace", "lambda"), ("--samples", 0), ("--scale", 0)],
 )  # fmt: skip
 def test_values_out_of_range_are_usage_errors(data, refused, option):

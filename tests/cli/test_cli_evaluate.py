@@ -38,6 +38,27 @@ def test_json_alone_on_stdout(run, snn, data, expected):
     assert found == wanted
 
 
+def test_graded_spikes(run, graded, data):
+    result = run("evaluate", graded, "--data", data)
+    assert result.exit_code == 0 and not result.stderr
+    for words in ("latency 4 steps (5 pipelined)", "by exponent", "shift-and-adds", "bits of payload",
+                  "5 on pipelined hardware", "pipelined latency", "settle"):  # fmt: skip
+        assert words in result.stdout
+    found = json.loads(run("evaluate", graded, "--data", data, "--json").stdout)
+    assert (found["timesteps"], found["latency"], found["pipelined_latency"]) == (4, 4, 5)
+    activity = found["activity"]
+    (layer,) = activity["layers"]
+    assert sum(layer["exponents"]) == pytest.approx(layer["spikes"])
+    assert layer["payload_bits"] == pytest.approx(6 * layer["spikes"])
+    # Each spike reaches three classes, with one or two bits.
+    additions = activity["accumulates"] + activity["shift_adds"]
+    assert 3 * layer["spikes"] < additions < 6 * layer["spikes"]
+    assert len(found["settling"]["within"]) == 4
+    long = json.loads(run("evaluate", graded, "--data", data, "--json", "--timesteps", 30).stdout)
+    assert long["settling"]["share"] == 1 and long["settling"]["maximum"] < 30
+    assert long["activity"]["steps"] == pytest.approx(long["settling"]["mean"] + 1)
+
+
 def test_settings_of_the_run(run, snn, data):
     words = ("--timesteps", 6, "--schedule", "layer_synchronous", "--samples", 7)
     found = json.loads(run("evaluate", snn, "--data", data, "--json", *words).stdout)

@@ -21,6 +21,17 @@ def test_refused(run, unsupported):
     assert "refused" in line
 
 
+def test_refused_by_one_recipe_alone(run, unsupported):
+    result = run("inspect", unsupported, "--recipe", "sigma_delta")
+    assert result.exit_code == 0 and "refused" not in result.stdout
+    (line,) = (line for line in result.stdout.splitlines() if " in_the_way " in line)
+    assert "exact" in line and "accumulated values" in line
+    assert "for recipe sigma_delta" in result.stdout
+    found = json.loads(run("inspect", unsupported, "--recipe", "sigma_delta", "--json").stdout)
+    assert found["convertible"] and found["recipe"] == "sigma_delta"
+    assert run("inspect", unsupported, "--recipe", "magic").exit_code == 2
+
+
 def test_json(run, cnn, unsupported):
     found = json.loads(run("inspect", cnn, "--json").stdout)
     assert found["convertible"] and found["changes"] == []

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -68,17 +69,43 @@ def test_missing_file_is_a_usage_error(run, name, tmp_path):
 
 
 def test_choices_equal_the_library(run):
+    from spkeras.facade.automatic import SPIKES
     from spkeras.ops.coding import CODINGS
     from spkeras.passes.recipes import RECIPES, Options
+    from spkeras.passes.thresholds import METHODS
     from spkeras.snn.spike_loop import SCHEDULES
 
-    assert options.RECIPES == RECIPES
+    assert options.RECIPES == (*RECIPES, "auto")
+    assert options.SPIKES == SPIKES
+    assert options.THRESHOLDS == METHODS
     assert options.CODINGS == CODINGS
     assert options.SCHEDULES == SCHEDULES
     for readout in options.READOUTS:
         Options(readout=readout)
     for reset in options.RESETS:
         Options(reset=reset)
+
+
+def test_defaults_that_are_shown_equal_the_library():
+    from inspect import signature
+
+    from spkeras.cli.convert import command
+    from spkeras.facade.conversion import STEPS, convert
+    from spkeras.passes.recipes import Options
+
+    assert options.STEPS == STEPS
+    found = {p.name: re.search(r"\[default: (.*)\]", getattr(p, "help", "") or "")
+             for p in command.params}  # fmt: skip
+    shown = {name: match[1] for name, match in found.items() if match}
+    own = Options()
+    for name in ("recipe", "limit", "reset", "alpha", "readout", "thresholds"):
+        assert shown[name] == str(getattr(own, name)), name
+    assert shown["seed"] == str(signature(convert).parameters["seed"].default)
+    assert shown["timesteps"] == f"{STEPS['binary']}; {STEPS['graded']} where spikes carry values"
+    graded = Options("sigma_delta")
+    assert shown["headroom"] == f"{graded.headroom} of {graded.levels}"
+    assert shown["neuron"] == f"{own.neuron} or recipe's" and shown["per_channel"] == "per channel"
+    assert own.per_channel and own.weight_bits is None and shown["weight_bits"] == "float32"
 
 
 def test_library_errors_are_one_message(run, tmp_path):

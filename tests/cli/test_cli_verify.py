@@ -17,6 +17,29 @@ def test_json(run, cnn, snn, data):
     assert list(found["output_error"]) == ["folded", "clipped", "quantized", "simulated"]
 
 
+def test_graded_spikes(run, cnn, graded, data):
+    result = run("verify", cnn, graded, "--data", data, "--samples", 8)
+    assert result.exit_code == 0 and not result.stderr
+    for words in ("Values that listeners hold", "resolution", "t = 3", "last spike at",
+                  "The layer that settles last: conv2d"):  # fmt: skip
+        assert words in result.stdout
+    found = json.loads(run("verify", cnn, graded, "--data", data, "--json").stdout)
+    assert (found["code"], found["steps"], found["settles_last"]) == (
+        "delta",
+        [1, 2, 3, 4],
+        "conv2d",
+    )
+    course = found["neurons"][0]["course"]
+    assert len(course) == 4 and course[3] < course[0] / 20
+
+
+def test_data_far_outside_the_range(run, cnn, snn, data):
+    words = ("verify", cnn, snn, "--data", data, "--scale", 0.1, "--samples", 4)
+    result = run(*words)
+    assert result.exit_code == 1 and not result.stdout and "--any-range" in result.stderr
+    assert run(*words, "--any-range").exit_code == 0
+
+
 def test_order_of_the_files(run, cnn, snn, data):
     result = run("verify", snn, cnn, "--data", data)
     assert result.exit_code == 1 and "is a spiking network already" in result.stderr

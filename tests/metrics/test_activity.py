@@ -69,6 +69,17 @@ def test_layers_may_have_different_numbers_of_levels():
     assert (found.layers[0].accumulates, found.layers[0].shift_adds) == (6, 0)
 
 
+def test_sizes_of_some_spikes_are_scaled_to_all():
+    half = graphs.trace(
+        SPIKES, exponents={"n1": [1, 2, 0, 0, 0], "n2": [0, 1, 0, 0, 0]},
+        unit_spikes={"n1": [1, 0, 0], "n2": [0, 0]}, bits={"n1": [3, 2, 0], "n2": [1, 0]},
+    )  # fmt: skip
+    first, second = activity(graphs.chain(**graphs.GRADED), half).layers
+    assert first.exponents == (1, 2, 0, 0, 0) and second.exponents == (0, 1, 0, 0, 0)
+    assert (first.accumulates, first.shift_adds, second.shift_adds) == (2, 8, 1)
+    assert (first.spikes, first.synaptic_operations, first.payload_bits) == (3, 6, 15)
+
+
 def test_borders_count_for_shifted_additions_too():
     kernel = np.ones((3, 1, 2))
     window = {"strides": (1,), "padding": "same", "dilation": (1,), "groups": 1}

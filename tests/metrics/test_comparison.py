@@ -85,6 +85,24 @@ def test_what_levels_explain(timesteps, changed, wanted):
     )
 
 
+def test_headroom_makes_a_spike_of_size_1_larger_than_the_scale():
+    """All errors are told in units of the scale."""
+    node = neuron("n", "x", (2,), **{**GRADED, "levels": 9})
+    comparison = RateComparison(node, 3, 0, 4)
+    exact, found = np.array([[0.25, 0.5]], np.float32), np.array([[0.125, 0.5]], np.float32)
+    comparison.add(exact, exact, found, found)
+    check = comparison.result()
+    assert check.bias == -16 / 16 and check.error == check.quantization == pytest.approx(np.sqrt(2))
+    assert comparison.explained == 2.0 ** (4 - 8)
+
+
+def test_equal_to_the_last_bit():
+    """A value that is off by one unit of the finest spike is another value."""
+    off = [0.5, 0.5 + 2.0**-23]
+    kept = {**GRADED, "levels": 24, "mantissa_bits": 0}
+    assert compare(off, off, [0.5, 0.5], off, **kept).result().exact == 0.5
+
+
 def worst_share(mantissa_bits):
     """Largest share of a value in [1, 2) that rounding to so many bits leaves."""
     values = np.linspace(1, 2, 10_001)

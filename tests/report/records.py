@@ -79,7 +79,7 @@ def graded(**changed):
     )  # fmt: skip
     values = {
         "settings": {"recipe": "sigma_delta", "neuron": "sigma_delta", "code": "delta",
-                     "levels": 3, "mantissa_bits": 1, "limit": 4},
+                     "levels": 3, "headroom": 1, "mantissa_bits": 1, "limit": 4},
         "activity": Activity(
             layers, 1254.0, 5.97, 56_989.0, 4_096, 2_500_000, 1_131.0, 78_127.0,
             (39.0, 1015.0, 200.0), 4_996.0, 60.0, 720.0, 5.5,

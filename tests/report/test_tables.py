@@ -91,6 +91,7 @@ def test_graded_spikes_have_costs_of_their_own():
     assert layers.rows[0][6:] == ("56.8 k", "1.11 k", "77.8 k", "4.94 k", "0")
     assert layers.rows[1][6:] == ("200", "20", "350", "60", "60")
     assert layers.footer[6:] == ("57.0 k", "1.13 k", "78.1 k", "5.00 k", "60")
+    assert exponents.title.endswith("the layer's scale is k = 1, each further one half of it")
     assert exponents.header == ("layer", "k = 0", "k = 1", "k = 2")
     assert exponents.rows == (
         ("first[/bold]", "34", "1.00 k", "200"), ("<second>", "5", "15", "")
@@ -134,7 +135,7 @@ def test_summary_tells_settings_that_are_set():
     assert "weight_bits" not in text and "latency 6 steps (8 pipelined)" in text
     assert "levels" not in text
     text = summary(records.graded())
-    assert "code delta, levels 3, mantissa_bits 1" in text and "limit" not in text
+    assert "code delta, levels 3, headroom 1, mantissa_bits 1" in text and "limit" not in text
 
 
 def test_verification():

@@ -25,7 +25,7 @@ SIZE, CLASSES, IMAGES, COMPARED = 96, 10, 8, 2
 # Steps at which the graded network is compared, and the finest spikes there are.
 STEPS, LEVELS = (1, 2, 4, 8, 16), 24
 # Parameters beyond which the model, its graph and the graph's model exceed small machines.
-LARGEST = 250e6
+LARGEST = 100e6
 SEED = 0
 
 Record = dict[str, Any]
@@ -228,6 +228,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("-o", "--output", type=Path, default=Path("applications.md"))
     parser.add_argument("--only", help="one model; prints its record as JSON")
+    parser.add_argument("--names", nargs="*", help="these models, in this order; default all")
     arguments = parser.parse_args()
     sys.path.insert(0, str(ROOT))
     if arguments.only:
@@ -236,11 +237,12 @@ def main() -> None:
     kept = arguments.output.with_suffix(".json")
     records = json.loads(kept.read_text()) if kept.exists() else []
     done = {record["model"] for record in records}
-    for name in model_names():
+    for name in arguments.names or model_names():
         if name not in done:
             records.append(survey_apart(name))
             print(row(records[-1]), flush=True)
             kept.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+    records.sort(key=lambda record: record["model"])
     arguments.output.write_text(page(records), encoding="utf-8")
 
 
