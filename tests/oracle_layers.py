@@ -340,6 +340,12 @@ def samples(model, batch=2, seed=1, spread=1.5):
     return [rng.normal(0, spread, (batch, *t.shape[1:])).astype(t.dtype) for t in model.inputs]
 
 
+def _array(tensor):
+    """A tensor of any backend in float64; those of PyTorch have to be cut from their graph."""
+    tensor = tensor.detach() if hasattr(tensor, "detach") else tensor
+    return np.asarray(tensor, "float64")
+
+
 def difference(graph, model, xs=None):
     """Largest difference between graph and model, relative to the model's largest value."""
     xs = samples(model) if xs is None else xs
@@ -348,7 +354,7 @@ def difference(graph, model, xs=None):
     found = outputs(graph, xs)
     assert len(found) == len(wanted)
     worst = 0.0
-    for ours, theirs in zip(found, (np.asarray(w, "float64") for w in wanted)):
+    for ours, theirs in zip(found, (_array(w) for w in wanted)):
         assert ours.shape == theirs.shape, (ours.shape, theirs.shape)
         assert np.isfinite(theirs).all()
         worst = max(worst, np.abs(ours - theirs).max() / max(np.abs(theirs).max(), 1e-3))

@@ -8,57 +8,16 @@ from keras import layers
 import spkeras
 from spkeras.errors import DataError
 from spkeras.snn.spike_loop import build
-from tests import networks
-
-STEPS, LEVELS = 5, 6
-
-
-def dense_chain():
-    """Two dense layers with ReLU, one without."""
-    net = keras.Sequential(
-        [
-            keras.Input((3,), name="x"),
-            layers.Dense(6, activation="relu", name="one"),
-            layers.Dense(5, activation="relu", name="two"),
-            layers.Dense(3, name="out"),
-        ],
-        name="dense_chain",
-    )
-    return networks.dyadic(net, 3)
+from tests import by_hand, networks
+from tests.by_hand import STEPS, at_once
 
 
 @pytest.fixture(scope="module")
 def graded():
     """(CNN, graph, its network of powers of two, samples)."""
-    cnn = dense_chain()
-    graph = networks.spiking(cnn, recipe="sigma_delta", levels=LEVELS, mantissa_bits=0)
+    cnn = by_hand.dense_chain()
+    graph = networks.spiking(cnn, recipe="sigma_delta", levels=by_hand.LEVELS, mantissa_bits=0)
     return cnn, graph, build(graph, timesteps=STEPS), networks.samples(cnn, 7, low=-16)
-
-
-def part(missing):
-    """The power of two that is sent of each missing amount; each reaches down to 3/4 of it."""
-    sent = np.zeros_like(missing)
-    for k in reversed(range(LEVELS)):
-        sent = np.where(abs(missing) >= 0.75 * 2.0**-k, np.sign(missing) * 2.0**-k, sent)
-    return sent
-
-
-def by_hand(cnn, graph, x):
-    """Spikes (layer: (T, batch, neurons)) and exact values, both in units of the scales."""
-    scales = networks.scales_of(graph)
-    weights = {layer.name: layer.get_weights() for layer in cnn.layers}
-    value, exact, before = x.astype(float), {}, {}
-    for name in ("one", "two"):
-        value = np.maximum(value @ weights[name][0] + weights[name][1], 0)
-        exact[name], before[name] = value / scales[name], np.zeros((STEPS, *value.shape))
-    spikes = before
-    for t in range(STEPS):
-        arrived = x.astype(float)
-        for name in ("one", "two"):
-            target = np.maximum(arrived @ weights[name][0] + weights[name][1], 0) / scales[name]
-            spikes[name][t] = part(target - spikes[name][:t].sum(0))
-            arrived = spikes[name][: t + 1].sum(0) * scales[name]
-    return spikes, exact
 
 
 def rms(x):
@@ -68,7 +27,7 @@ def rms(x):
 def test_every_figure_of_graded_neurons_by_hand(graded):
     cnn, graph, snn, x = graded
     result = spkeras.verify(cnn, snn, x, batch_size=3)
-    spikes, exact = by_hand(cnn, graph, x)
+    spikes, exact = by_hand.run(cnn, graph, x)
     assert (result.code, result.steps, result.timesteps) == ("delta", (1, 2, 3, 4, 5), STEPS)
     for check in result.neurons:
         train, wanted = spikes[check.name], exact[check.name]
@@ -85,18 +44,10 @@ def test_every_figure_of_graded_neurons_by_hand(graded):
     assert result.settles_last == max(settled, key=settled.get)
 
 
-def at_once(values, steps):
-    """What so many spikes come to that follow a value which does not change."""
-    sent = np.zeros_like(values)
-    for _ in range(steps):
-        sent = sent + part(values - sent)
-    return sent
-
-
 def test_layers_coded_at_once(graded):
     cnn, graph, snn, x = graded
     first, second = spkeras.verify(cnn, snn, x, timesteps=2).neurons
-    spikes, exact = by_hand(cnn, graph, x)
+    spikes, exact = by_hand.run(cnn, graph, x)
     assert first.exact == 1 and first.unevenness == 0 and first.clipping == 0
     assert first.quantization == first.error > 0
     # Behind it what changed on the way leaves a trace, which later spikes may take out.
@@ -161,7 +112,7 @@ def test_a_layer_synchronous_network_has_no_course(rated):
 @pytest.mark.parametrize("neuron", [("multi_threshold", "differential"), ("signed", "differential"),
                                     ("multi_threshold", "rate")])  # fmt: skip
 def test_other_codes_come_closer_with_time(neuron):
-    cnn = dense_chain()
+    cnn = by_hand.dense_chain()
     x = networks.samples(cnn, 20)
     snn = spkeras.convert(cnn, x, neuron=neuron[0], code=neuron[1], timesteps=64)
     result = spkeras.verify(cnn, snn, x)

@@ -106,11 +106,21 @@ def convert(
         Wu, Yi, Huang 2022, "A little energy goes a long way", Front. Neurosci. 15:759900.
     """
     simulation = {"schedule": schedule, "stagger": stagger, "coding": coding, "seed": seed}
-    options: dict[str, Any] = {"percentile": percentile, "per_channel": per_channel, "thresholds": thresholds,
-               "neuron": neuron, "code": code, "levels": levels, "headroom": headroom,
-               "mantissa_bits": mantissa_bits,
-               "limit": limit, "reset": reset, "alpha": alpha, "readout": readout,
-               "weight_bits": weight_bits}  # fmt: skip
+    options: dict[str, Any] = {
+        "percentile": percentile,
+        "per_channel": per_channel,
+        "thresholds": thresholds,
+        "neuron": neuron,
+        "code": code,
+        "levels": levels,
+        "headroom": headroom,
+        "mantissa_bits": mantissa_bits,
+        "limit": limit,
+        "reset": reset,
+        "alpha": alpha,
+        "readout": readout,
+        "weight_bits": weight_bits,
+    }
     given = {name: value for name, value in options.items() if value is not None}
     told = progress or _quiet
     if recipe == "auto":

@@ -39,6 +39,26 @@ def jumps(function: str, parameters: Mapping[str, Any]) -> bool:
     return parameters.get("name", function) in _JUMPS
 
 
+# Elementwise functions that have no value somewhere: a root below zero, 0 / 0.
+_PARTIAL = frozenset(
+    {"arccos", "arccosh", "arcsin", "arctanh", "erfinv", "log", "log10", "log1p", "log2", "power",
+     "rsqrt", "sqrt"}
+)  # fmt: skip
+
+
+def is_partial(function: str, parameters: Mapping[str, Any]) -> bool:
+    """Whether a function is undefined (NaN) for some finite inputs.
+
+    A neuron passes through values that the analogue network never has while its inputs add up;
+    where the function is undefined there, it must wait.
+
+    Args:
+        function: As for `jumps`.
+        parameters: As for `jumps`.
+    """
+    return function == "divide" or parameters.get("name", function) in _PARTIAL
+
+
 # What to do about a function that a rate-coded network cannot compute, or not exactly.
 VALUES_REMEDY = 'use --recipe sigma_delta (in Python recipe="sigma_delta")'
 

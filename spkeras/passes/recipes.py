@@ -64,48 +64,56 @@ class Options:
     weight_bits: int | None = None
 
     def __post_init__(self) -> None:
-        if self.neuron is None:
-            own = "sigma_delta" if self.recipe == "sigma_delta" else "binary"
-            object.__setattr__(self, "neuron", own)
-        if self.code is None:
-            own = "delta" if self.neuron == "sigma_delta" else "rate"
-            object.__setattr__(self, "code", own)
-        if self.levels is None:
-            object.__setattr__(self, "levels", 16 if self.neuron == "sigma_delta" else 8)
-        if self.headroom is None:
-            delta = self.code == "delta"
-            spare = min(6, max(0, int(self.levels or 0) - 10))
-            object.__setattr__(self, "headroom", spare if delta else 0)
-        if self.mantissa_bits is None:
-            object.__setattr__(self, "mantissa_bits", int(self.neuron == "sigma_delta"))
-        counts = (self.neuron, self.code) == ("binary", "rate")
+        for option, chosen in self._own().items():
+            if getattr(self, option) is None:
+                object.__setattr__(self, option, chosen)
         allowed = {
             "recipe": RECIPES,
             "neuron": ("sigma_delta",) if self.recipe == "sigma_delta" else NEURONS,
             "code": ("delta",) if self.neuron == "sigma_delta" else ("rate", "differential"),
             "thresholds": METHODS,
-            "reset": ("subtract", "zero") if counts else ("subtract",),
+            "reset": ("subtract", "zero") if self._counts else ("subtract",),
             "readout": ("membrane", "spikes"),
         }
         for option, values in allowed.items():
             if getattr(self, option) not in values:
                 raise OptionError(f"{option}={getattr(self, option)!r}; allowed: {values}")
-        if not 0 <= self.alpha <= 1:
-            raise OptionError(f"alpha={self.alpha!r}; allowed: 0 to 1")
+        levels = int(self.levels or 0)
+        ranges = {
+            "alpha": (0, 1),
+            "limit": (1, None),
+            "levels": (1, MOST_LEVELS),
+            "headroom": (0, levels - 1),
+            "mantissa_bits": (0, MOST_MANTISSA_BITS),
+            "weight_bits": (2, 16),
+        }
+        for option, (low, high) in ranges.items():
+            self._check_range(option, low, high)
         if self.percentile is not None and not 0 < self.percentile <= 100:
             raise OptionError(f"percentile={self.percentile!r}; allowed: above 0, up to 100")
-        if self.limit < 1:
-            raise OptionError(f"limit={self.limit!r}; allowed: whole numbers from 1")
-        levels = int(self.levels or 0)
-        if not 1 <= levels <= MOST_LEVELS:
-            raise OptionError(f"levels={self.levels!r}; allowed: 1 to {MOST_LEVELS}")
-        if not 0 <= int(self.headroom or 0) < levels:
-            raise OptionError(f"headroom={self.headroom!r}; allowed: 0 to {levels - 1}")
-        if not 0 <= int(self.mantissa_bits or 0) <= MOST_MANTISSA_BITS:
-            most = MOST_MANTISSA_BITS
-            raise OptionError(f"mantissa_bits={self.mantissa_bits!r}; allowed: 0 to {most}")
-        if self.weight_bits is not None and not 2 <= self.weight_bits <= 16:
-            raise OptionError(f"weight_bits={self.weight_bits!r}; allowed: 2 to 16")
+
+    @property
+    def _counts(self) -> bool:
+        return (self.neuron, self.code) == ("binary", "rate")
+
+    def _own(self) -> dict[str, str | int]:
+        """What the recipe, then the neuron and its code, choose where nothing is given."""
+        neuron = self.neuron or ("sigma_delta" if self.recipe == "sigma_delta" else "binary")
+        carries_changes = neuron == "sigma_delta"
+        levels = self.levels if self.levels is not None else 16 if carries_changes else 8
+        return {
+            "neuron": neuron,
+            "code": "delta" if carries_changes else "rate",
+            "levels": levels,
+            "headroom": min(6, max(0, levels - 10)) if carries_changes else 0,
+            "mantissa_bits": int(carries_changes),
+        }
+
+    def _check_range(self, option: str, low: int, high: int | None) -> None:
+        value = getattr(self, option)
+        if value is not None and not (low <= value and (high is None or value <= high)):
+            allowed = f"whole numbers from {low}" if high is None else f"{low} to {high}"
+            raise OptionError(f"{option}={value!r}; allowed: {allowed}")
 
 
 def prepare(graph: Graph, options: Options) -> Graph:

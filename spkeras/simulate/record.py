@@ -27,7 +27,7 @@ def observe(neurons: Sequence[Node], spikes: Sequence[Any]) -> tuple[list[Any], 
         Number of spikes of each neuron, summed over the batch; for each layer of graded neurons
         the number of spikes of each exponent (levels,), the number of size 1 of each neuron,
         and the number of bits set of each neuron, in `graded_rows` of the batch; and the
-        number of spikes of each sample, (batch, 1).
+        number of spikes of each sample, (batch, 1), or 0 where there are no neurons.
     """
     numbers, graded, anywhere = [], [], 0.0
     for node, spike in zip(neurons, spikes, strict=True):
@@ -108,7 +108,9 @@ class Recorder:
         for name in self.exponents:
             for record in (self.exponents, self.units, self.adds):
                 record[name] += next(counted)
-        sending = ops.convert_to_numpy(active)[:, 0] > 0
+        # A network without neurons has nobody to say so: one number for all samples.
+        size = self.rows.stop - self.rows.start
+        sending = np.broadcast_to(np.ravel(ops.convert_to_numpy(active)) > 0, size)
         self.active[self.rows][sending] = index + 1
         self.settled = self.loop.code == "delta" and not sending.any()
 

@@ -155,7 +155,8 @@ class SpikeLoop(keras.layers.Layer):
             frontier = self.frontier(scaled, constant, ops.cast(time, "float32"))
             sums, states, spikes = self.advance(frontier, sums, states, time)
             if self.code == "delta":
-                active = ops.any(ops.stack([ops.any(spike != 0) for spike in spikes]))
+                silence = ops.zeros((), "bool")
+                active = ops.any(ops.stack([silence, *(ops.any(spike != 0) for spike in spikes)]))
             return time + 1, tuple(sums), tuple(states), active
 
         def goes_on(time: Any, sums: Any, states: Any, active: Any) -> Any:

@@ -73,7 +73,7 @@ def test_choices_equal_the_library(run):
     from spkeras.ops.coding import CODINGS
     from spkeras.passes.recipes import RECIPES, Options
     from spkeras.passes.thresholds import METHODS
-    from spkeras.snn.spike_loop import SCHEDULES
+    from spkeras.snn.settings import SCHEDULES
 
     assert options.RECIPES == (*RECIPES, "auto")
     assert options.SPIKES == SPIKES

@@ -29,7 +29,7 @@ def check(model, tolerance=TOLERANCE):
     found = as_list(analogue(graph)(xs if len(xs) > 1 else xs[0]))
     wanted = as_list(model(xs if len(xs) > 1 else xs[0], training=False))
     for ours, theirs in zip(found, wanted, strict=True):
-        ours, theirs = np.asarray(ours), np.asarray(theirs)
+        ours, theirs = ops.convert_to_numpy(ours), ops.convert_to_numpy(theirs)
         assert np.abs(ours - theirs).max() <= tolerance * max(np.abs(theirs).max(), 1e-3)
     return graph
 

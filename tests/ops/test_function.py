@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spkeras.graph.vocabulary import ELEMENTWISE, FUNCTIONS, MERGING, PAIRWISE
-from spkeras.ops import function, properties
+from spkeras.ops import activation, function, properties
 from tests import oracle_functions
 
 TOLERANCE = 1e-5
@@ -155,3 +155,42 @@ def test_merging(name):
     wanted = {"multiply": np.multiply, "maximum": np.maximum, "minimum": np.minimum}[name]
     found = keras.ops.convert_to_numpy(function.apply(name, xs, {}))
     np.testing.assert_array_equal(found, wanted(wanted(xs[0], xs[1]), xs[2]))
+
+
+GRID = np.linspace(-2.2, 2.2, 40001).astype("float32")
+
+
+def on_the_grid(name):
+    """An elementwise function or an activation along a fine grid."""
+    if name in ELEMENTWISE:
+        found = function.apply("elementwise", [GRID[None]], {"name": name})
+    else:
+        numbers = {"threshold": 0.3, "default_value": -1.0} if name == "threshold" else {}
+        found = activation.apply(name, keras.ops.convert_to_tensor(GRID[None]), numbers)
+    return keras.ops.convert_to_numpy(found)[0]
+
+
+@pytest.mark.parametrize("name", [*ELEMENTWISE, "hard_shrink", "threshold", "tanh", "hard_tanh"])
+def test_where_functions_jump_or_end(name):
+    """What is said of them without tensors is what they do."""
+    found = on_the_grid(name)
+    kind, numbers = ("elementwise", {"name": name}) if name in ELEMENTWISE else (name, {})
+    assert properties.is_partial(kind, numbers) == bool(np.isnan(found).any())
+    # Poles are no jumps: the function is steep there, and far from its usual values.
+    near = np.where(np.isfinite(found) & (abs(found) < 20), found, np.nan)
+    step = np.nanmax(abs(np.diff(near)))
+    assert properties.jumps(kind, numbers) == (step > 0.25)
+
+
+def test_relu_jumps_at_its_threshold_alone():
+    assert properties.jumps("relu", {"threshold": 0.5})
+    assert not properties.jumps("relu", {"threshold": 0.0, "max_value": 1.0})
+
+
+def test_functions_that_need_no_values():
+    for function_name in ("relu", "tanh", "gelu", "linear"):
+        assert properties.needs_values("activation", function_name) is None
+    for op in ("dense", "conv", "add", "max_pool"):
+        assert properties.needs_values(op) is None
+    assert properties.needs_values("multiply") == "a product of two branches"
+    assert "softmax" in properties.needs_values("activation", "softmax")

@@ -9,11 +9,9 @@ import numpy as np
 from spkeras.frontend.files.context import KERAS_2, Context
 from spkeras.frontend.files.graph import LayerNode
 
-CONVOLUTIONS = frozenset(
-    {
-        *("Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "ConvLSTM2D"),
-        *("DepthwiseConv2D", "SeparableConv1D", "SeparableConv2D"),
-    }
+# Depthwise kernels are missing here: Keras had turned them for Theano itself.
+ROTATED = frozenset(
+    {"Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "ConvLSTM2D"}
 )
 # Where the gates of Keras 1 lie in the order of Keras 2: input, forget, cell, output.
 LSTM_GATES = (0, 2, 1, 3)
@@ -45,7 +43,7 @@ def modern_arrays(
         return [a for part in parts for a in modern_arrays(inner, part, context)]
     if context.version < KERAS_2:
         found = _from_keras1(inner, found)
-    if context.backend == "theano" and name in CONVOLUTIONS and found:
+    if context.backend == "theano" and name in ROTATED and found:
         spatial = 2 if name == "ConvLSTM2D" else 1
         found[:spatial] = [_rotated(kernel) for kernel in found[:spatial]]
         context.changed("kernel of Theano rotated by 180 degrees", node)
@@ -75,7 +73,7 @@ def _from_keras1(node: LayerNode, found: list[np.ndarray]) -> list[np.ndarray]:
         return _joined_gates(moved, LSTM_GATES)
     if found and name == "Conv1D":
         found[0] = _kernel_1d(node, found[0])
-    elif name in CONVOLUTIONS:
+    elif name in ROTATED or name == "SeparableConv2D":
         found = [_kernel(node, array) if array.ndim > 1 else array for array in found]
     return found
 

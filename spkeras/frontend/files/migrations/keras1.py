@@ -77,6 +77,7 @@ def is_keras1(config: Any) -> bool:
     if not isinstance(config, dict):
         return False
     marks = {"nb_filter", "border_mode", "dim_ordering", "W_regularizer", "init", "p"}
+    marks |= {"pool_length", "W_constraint", "inner_activation", "nb_feature"}
     return bool(marks & config.keys()) or any(is_keras1(part) for part in config.values())
 
 

@@ -52,8 +52,8 @@ def _sizes(value: Any, rank: int, default: int = 1) -> list[int]:
 
 def _geometry(layer: LayerNode) -> tuple[list[int], list[int]]:
     """Returns the window, holes included, and the strides."""
-    rank = int(layer.class_name.split("D")[0][-1]) if layer.class_name[-1] == "D" else 2
-    config = layer.config
+    config, digit = layer.config, layer.class_name[-2:-1]
+    rank = int(digit) if digit.isdigit() else 2
     window = _sizes(config.get("kernel_size") or config.get("pool_size"), rank, 2)
     strides = config.get("strides")
     if strides is None and layer.class_name in POOLINGS:

@@ -1,0 +1,113 @@
+"""What graded networks become in the limit: the CNN itself, to the precision of float32."""
+
+import numpy as np
+import pytest
+
+import spkeras
+from spkeras.simulate import Simulation
+from spkeras.snn.spike_loop import build, loop_of
+from tests import networks, oracle, oracle_layers
+from tests.stepping import every_step
+
+
+def frayed(net):
+    """(Keras model with biases that are no dyadic numbers, 5 samples, what it answers)."""
+    from spkeras.frontend.walk import read_graph
+
+    model = networks.frayed(getattr(networks, net)())
+    x = networks.samples(model, 5)
+    (answer,) = oracle_layers.outputs(read_graph(model), [x])
+    return model, x, answer
+
+
+def curve(snn, x, wanted):
+    """Error of the outputs after each step, relative to the largest output."""
+    errors = []
+
+    def told(rows, index, outputs):
+        errors.append(abs(outputs[0] - wanted).max() / abs(wanted).max())
+
+    Simulation(loop_of(snn)).run([x], len(x), told)
+    return np.array(errors)
+
+
+@pytest.mark.parametrize("net", ["residual", "smooth"])
+def test_with_levels_and_steps_it_becomes_the_cnn(net):
+    """Four more levels make the error an eighth or less, down to float32's own; the CNN is
+    computed in float64. Also swish, softmax, normalisation and attention inside."""
+    model, x, wanted = frayed(net)
+    last = []
+    for levels in (4, 8, 12, 16, 20):
+        snn = build(networks.spiking(model, recipe="sigma_delta", levels=levels), timesteps=24)
+        errors = curve(snn, x, wanted)
+        last.append(errors[-1])
+    assert last[0] > 1e-3 and last[-1] < 1e-5, last
+    for before, after in zip(last, last[1:]):
+        assert after < max(before / 8, 2e-6), last
+    # Of the last one, over time: it never gets worse by much, and keeps getting better.
+    assert errors[0] > 1e-2 and (errors[1:] < 1.1 * errors[:-1] + 1e-6).all(), errors
+    assert (errors[4::4] < np.maximum(errors[:-4:4] / 4, 2e-6)).all(), errors
+
+
+def test_a_converted_network_becomes_the_cnn():
+    """By `convert`, at the most levels, from nothing but the model and calibration data."""
+    model, x, wanted = frayed("biased")
+    snn = spkeras.convert(model, x, recipe="sigma_delta", levels=24, headroom=0, timesteps=40)
+    assert abs(snn.predict(x, verbose=0) - wanted).max() < 1e-5 * abs(wanted).max()
+    coarse = spkeras.convert(model, x, recipe="sigma_delta", timesteps=2)
+    error = abs(coarse.predict(x, verbose=0) - wanted).max() / abs(wanted).max()
+    assert 1e-5 < error < 0.1
+
+
+@pytest.mark.parametrize("mantissa_bits", [0, 1, 3])
+@pytest.mark.parametrize("levels", [3, 7])
+def test_what_was_sent_follows_within_the_smallest_level(levels, mantissa_bits):
+    """A settled neuron's spikes sum to f(u) / V, but for less than what it would send: the
+    smallest level, less an eighth or so."""
+    options = {"levels": levels, "mantissa_bits": mantissa_bits, "recipe": "sigma_delta"}
+    model = networks.frayed(networks.residual())
+    graph = networks.spiking(model, **options)
+    x = networks.samples(model, 4)
+    run = oracle.clock_driven(graph, [x], 40)
+    assert 1 < run.settled().max() < 40
+    sent = {name: train.sum(0) for name, train in run.spikes.items()}
+    received = _received(graph, x, sent)
+    resolution = 2.0 ** (1 - levels) * (1 - 2.0 ** -(mantissa_bits + 2))
+    for node in graph.of("neuron"):
+        value = np.maximum(received[node.name], 0) / node.arrays["threshold"]
+        missing = abs(value - sent[node.name]).max()
+        assert 0.3 * resolution < missing < resolution, node.name
+    found = every_step(build(graph, timesteps=run.settled().max()), [x])
+    for name, wanted in sent.items():
+        np.testing.assert_array_equal(found[name].sum(0), wanted)
+
+
+def _received(graph, x, sent):
+    """What each neuron of a settled network has received, from what all have sent."""
+    values = {}
+    received = {}
+    for node in graph.nodes:
+        if node.op == "input":
+            values[node.name] = x / node.arrays["unit"].astype("float64")
+        elif node.op == "neuron":
+            offset = node.arrays.get("offset0", np.float32(0)).astype("float64")
+            received[node.name] = values[node.inputs[0]] + offset
+            values[node.name] = sent[node.name]
+        elif node.op != "readout":
+            before = [values[name] for name in node.inputs]
+            values[node.name] = oracle_layers.OPERATIONS[node.op](node, *before)
+    return received
+
+
+def test_rate_and_value_of_a_network_agree():
+    """The same graded neurons under the rate and the differential code mean the same CNN: the
+    error of a mean falls as 1 / T, that of a kept value faster."""
+    model, x, wanted = frayed("residual")
+    errors = {}
+    for code in ("rate", "differential"):
+        graph = networks.spiking(model, neuron="multi_threshold", code=code, levels=10)
+        errors[code] = curve(build(graph, timesteps=64), x, wanted)
+    rate, value = errors["rate"], errors["differential"]
+    steps = np.arange(1, 65)
+    assert (rate[7:] * steps[7:] < 3 * rate[7] * 8).all() and rate[63] < rate[7] / 4
+    assert value[15] < rate[63] and value[63] < 2e-3
