@@ -32,7 +32,7 @@ from keras import ops
 from spkeras.ops import activation
 from spkeras.ops import code as coding
 from spkeras.ops import function as functions
-from spkeras.ops.properties import is_homogeneous, is_rectifier
+from spkeras.ops.properties import is_homogeneous, is_partial, is_rectifier
 from spkeras.ops.quantizer import rounded_float, whole
 
 State = tuple[Any, ...]
@@ -139,7 +139,9 @@ class Constants:
         return steps * self.response([x / steps for x in received]) / self.threshold
 
     def part(self, missing: Any) -> Any:
-        """What of a missing amount one step can send."""
+        """What of a missing amount one step can send; nothing where the function has no value."""
+        if is_partial(self.function, self.numbers):
+            missing = ops.where(ops.isfinite(missing), missing, 0.0)
         if self.is_graded:
             return rounded_float(missing, self.levels, self.mantissa_bits)
         return whole(missing + self.alpha, self.low, self.limit)

@@ -45,8 +45,8 @@ def regression():
 
 def evaluation(*scores, **changed):
     layers = (
-        LayerActivity("first[/bold]", 200, 1234.0, 6.17, 1.0283, 0.25, 56_789.0),
-        LayerActivity("<second>", 10, 20.0, 2.0, 0.3333, 0.0, 200.0),
+        LayerActivity("first[/bold]", 200, 1234.0, 6.17, 1.0283, 0.25, 56_789.0, 56_789.0),
+        LayerActivity("<second>", 10, 20.0, 2.0, 0.3333, 0.0, 200.0, 200.0),
     )
     values = {
         "model": "net_snn",
@@ -57,7 +57,7 @@ def evaluation(*scores, **changed):
         "samples": 40,
         "steps": STEPS,
         "scores": scores or (classification(),),
-        "activity": Activity(layers, 1254.0, 5.97, 56_989.0, 4_096, 2_500_000),
+        "activity": Activity(layers, 1254.0, 5.97, 56_989.0, 4_096, 2_500_000, 56_989.0),
         "layer_spikes": {
             "first[/bold]": np.array([0, 200, 400, 800, 1000, 1234.0]),
             "<second>": np.array([0, 0, 5, 10, 15, 20.0]),
