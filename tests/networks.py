@@ -188,8 +188,8 @@ def spiking(model, per_channel=True, readout="membrane", lifted=True, **neurons)
     """
     from spkeras.frontend.walk import read_graph
     from spkeras.ops.code import keeps_values
-    from spkeras.passes.offsets import lift_biases
     from spkeras.passes.normalize import normalize
+    from spkeras.passes.offsets import lift_biases
     from spkeras.passes.recipes import Options, neurons_of, prepare
     from spkeras.snn.network import resting_currents
 

@@ -127,6 +127,7 @@ ELEMENTWISE = {
     "exp2": lambda x: 2.0**x,
     "expm1": np.expm1,
     "floor": np.floor,
+    "i0": np.i0,
     "hypot": lambda x, y: np.sqrt(x**2 + y**2),
     "log": np.log,
     "log10": np.log10,

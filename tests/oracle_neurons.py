@@ -198,3 +198,16 @@ def send_value(value, steps, send, code):
         else:
             sent = sent + send(value - sent)
     return sent
+
+
+def grades(spikes, levels):
+    """Of graded spikes (T, batch, ...): how many have each exponent (levels,); of each neuron
+    how many are of size 1, and how many powers of two they are sums of."""
+    left, powers = abs(np.asarray(spikes, "float64")), 0.0
+    exponents = [((left >= 2.0**-k) & (left < 2.0 ** (1 - k))).sum() for k in range(levels)]
+    ones = (left == 1).sum((0, 1))
+    for k in range(levels + 4):
+        fits = left >= 2.0**-k
+        left, powers = np.where(fits, left - 2.0**-k, left), powers + fits
+    assert not left.any()
+    return np.array(exponents), ones, powers.sum((0, 1))

@@ -7,7 +7,7 @@ import spkeras
 from spkeras.errors import DataError
 from spkeras.simulate import Simulation
 from spkeras.snn.spike_loop import build, loop_of
-from tests import networks, oracle
+from tests import networks, oracle, oracle_neurons
 
 STEPS = 8
 _MADE = {}
@@ -100,6 +100,50 @@ def test_negative_spikes_count_as_spikes():
     assert (train < 0).any()
     _, trace = run(snn, x)
     np.testing.assert_array_equal(trace.spikes["conv2"], abs(train).sum((0, 1)))
+
+
+@pytest.mark.parametrize(
+    "neurons",
+    [{"recipe": "sigma_delta", "mantissa_bits": 2}, {"neuron": "multi_threshold"},
+     {"neuron": "multi_threshold", "code": "differential"}],
+)  # fmt: skip
+def test_graded_spikes_are_counted_by_what_they_carry(neurons):
+    """One spike is one, whatever its size; exponents, spikes of size 1 and bits apart."""
+    model = networks.residual()
+    graph = networks.spiking(model, **neurons)
+    delta = "recipe" in neurons
+    steps = 12 if delta else 2
+    snn, x = build(graph, timesteps=steps, stagger=0), networks.samples(model, 7)
+    _, trace = run(snn, x, 4)
+    oracles = oracle.clock_driven(graph, [x], steps)
+    for name, train in oracles.spikes.items():
+        np.testing.assert_array_equal(trace.spikes[name], (train != 0).sum((0, 1)))
+        running = (train != 0).reshape(steps, -1).sum(1).cumsum() / 7
+        np.testing.assert_allclose(trace.layer_spikes[name], running)
+        exponents, ones, bits = oracle_neurons.grades(train, 6)
+        np.testing.assert_array_equal(trace.exponents[name], exponents)
+        np.testing.assert_array_equal(trace.unit_spikes[name], ones)
+        np.testing.assert_array_equal(trace.bits[name], bits)
+        assert exponents.sum() == (train != 0).sum() <= bits.sum()
+    assert (trace.settled is not None) == delta
+    if delta:
+        np.testing.assert_array_equal(trace.settled, oracles.settled())
+        assert 1 < trace.settled.min() <= trace.settled.max() < steps
+
+
+def test_of_large_batches_every_so_manieth_sample_is_looked_at_closely():
+    """Numbers of spikes stay exact; exponents and bits are those of the share, scaled up."""
+    model = networks.chain()
+    graph = networks.spiking(model, recipe="sigma_delta")
+    snn, x = build(graph, timesteps=5), networks.samples(model, 31)
+    _, trace = run(snn, x, 17)  # batches of 16 and 15, of which every second one
+    spikes = oracle.clock_driven(graph, [x], 5).spikes["relu1"]
+    rows = [*range(0, 16, 2), *range(16, 31, 2)]
+    exponents, ones, bits = oracle_neurons.grades(spikes[:, rows], 6)
+    np.testing.assert_array_equal(trace.spikes["relu1"], (spikes != 0).sum((0, 1)))
+    for found, wanted in ((trace.exponents, exponents), (trace.unit_spikes, ones),
+                          (trace.bits, bits)):  # fmt: skip
+        np.testing.assert_allclose(found["relu1"], wanted * 31 / len(rows))
 
 
 def test_layer_synchronous_runs_are_windows_of_their_own():

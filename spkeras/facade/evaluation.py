@@ -12,7 +12,8 @@ from spkeras.facade.samples import as_samples, check_range
 from spkeras.graph import Graph
 from spkeras.metrics import Evaluation, Score, activity, settling
 from spkeras.simulate import Simulation
-from spkeras.snn.spike_loop import configured, loop_of
+from spkeras.snn.settings import configured
+from spkeras.snn.spike_loop import loop_of
 
 Progress = Callable[[int, int], None]
 

@@ -14,7 +14,8 @@ from spkeras.metrics import NeuronCheck, Verification
 from spkeras.metrics.comparison import RateComparison
 from spkeras.rates import Stages
 from spkeras.simulate import equal_slices
-from spkeras.snn.spike_loop import SpikeLoop, configured, loop_of
+from spkeras.snn.settings import configured
+from spkeras.snn.spike_loop import SpikeLoop, loop_of
 
 STAGES = ("folded", "clipped", "quantized", "simulated")
 

@@ -181,9 +181,9 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
 # Names for "elementwise", of one input.
 ELEMENTWISE = (
     "abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "cbrt", "ceil", "cos",
-    "cosh", "erf", "erfc", "erfinv", "exp2", "expm1", "floor", "log", "log10", "log1p", "log2",
-    "reciprocal", "round", "rsqrt", "sign", "sin", "sinc", "sinh", "sqrt", "square", "tan",
-    "trunc",
+    "cosh", "erf", "erfc", "erfinv", "exp2", "expm1", "floor", "i0", "log", "log10", "log1p",
+    "log2", "reciprocal", "round", "rsqrt", "sign", "sin", "sinc", "sinh", "sqrt", "square",
+    "tan", "trunc",
 )  # fmt: skip
 
 # Names for "elementwise", of two inputs, broadcast.

@@ -160,8 +160,9 @@ class IntegrateFire(keras.layers.Layer):
         plain = is_rectifier(self.function, self.parameters) and self.model == "binary"
         if self.reset == "zero" and (self.pool or not plain or self.code != "rate"):
             raise OptionError(
-                "reset='zero' is defined for binary ReLU neurons without max pooling alone; "
-                f"received model={self.model!r}, function={self.function!r}, pool={self.pool!r}"
+                "reset='zero' is defined for binary ReLU neurons without max pooling, under the rate "
+                f"code, alone; received model={self.model!r}, function={self.function!r}, "
+                f"pool={self.pool!r}, code={self.code!r}"
             )
 
     @property

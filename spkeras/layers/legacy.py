@@ -27,7 +27,7 @@ class Slice(keras.layers.Layer):
     Args:
         spec: list. One ``[start, stop, step]`` per axis from the batch axis on; None stands
             for the open end. An int stands for one index and removes its axis; "..." stands
-            for the axes between.
+            for the axes between, "newaxis" adds an axis of length 1.
 
     Input shape:
         Any with at least as many axes as `spec`.
@@ -47,7 +47,7 @@ class Slice(keras.layers.Layer):
     def _index(part: Any) -> Any:
         if isinstance(part, list):
             return slice(*part)
-        return Ellipsis if part == "..." else part
+        return {"...": Ellipsis, "newaxis": None}.get(part, part)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "spec": self.spec}
@@ -213,13 +213,13 @@ class LocallyConnected(keras.layers.Layer):
             raise ValueError(f"{self.name}: needs a fixed input size, received {input_shape}")
         window = zip(sizes, self.kernel_size, self.strides, strict=True)
         self.positions = [(n - k) // s + 1 for n, k, s in window]  # type: ignore[operator]
-        channels = input_shape[1 if first else -1]
+        channels = int(input_shape[1 if first else -1] or 0)
         shape = (math.prod(self.positions), math.prod(self.kernel_size) * channels, self.filters)
         self.kernel = self.add_weight(name="kernel", shape=shape)
         self.bias = None
         if self.use_bias:
-            shape = (*self.positions, self.filters)
-            self.bias = self.add_weight(name="bias", shape=shape, initializer="zeros")
+            own = (*self.positions, self.filters)
+            self.bias = self.add_weight(name="bias", shape=own, initializer="zeros")
 
     def call(self, x: Any) -> Any:
         if self.data_format == "channels_first":

@@ -1,75 +1,294 @@
-"""One time step at a time, with the state in the caller's hands."""
+"""Frame after frame of a video or a sensor: the state stays, so that only changes travel."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from spkeras.errors import DataError
+from spkeras.errors import DataError, OptionError
+from spkeras.ops.code import keeps_values
 from spkeras.ops.compiled import compiled
+from spkeras.ops.names import GRADED
+from spkeras.snn.network import Network, as_list
 from spkeras.snn.spike_loop import loop_of
+
+# Steps after which the float32 sums are made anew; their error is that of so many additions.
+REFRESH = 64
 
 
 class Stream:
-    """One time step at a time, with the state in the caller's hands.
+    """A converted network that keeps its state from step to step and from frame to frame.
+
+    Delta code (recipe "sigma_delta"): a frame sends the difference to the one before (the
+    first one all of itself), then steps run until a step sends nothing: the batch is settled.
+    *Guaranteed*: then each neuron's listeners hold f(what it received) / V to within
+    (1 - 2^-(mantissa_bits + 2)) of the smallest spike 2^(1 - levels), V its threshold and f
+    its function, however many frames came before. A fresh run that is settled fulfils just
+    the same; the two need not be equal, since what remains below the resolution depends on the
+    way there. They are equal, bit for bit, where every f(received) / V is a multiple of the
+    smallest spike and float32 holds all sums. *Measured*: how far the outputs of the two are
+    apart (docs/streams.md).
+
+    float32 sums of differences would drift. Every `REFRESH` steps what each neuron and
+    read-out has received is computed anew from what its sources have sent: the last input,
+    and sums of spikes, which float32 holds exactly up to 2^(25 - levels - mantissa_bits)
+    thresholds. Nothing is sent for that; it stands for the whole numbers that a chip adds up
+    without rounding.
+
+    Rate code: a running simulation. Potentials stay, the sums of the read-outs start anew with
+    each frame, and layers start one after the other (stagger) only after a reset. A neuron
+    whose input was negative for long needs as long to recover: the answer to a frame depends
+    on the frames before it.
+
+    Differential code: spikes weigh 1 / t, so that later frames could hardly be sent; an input
+    that changes before the next `reset` is refused.
 
     Args:
-        snn: A converted model; its coding, stagger and seed count, its T does not.
+        snn: A converted model; its coding, stagger and seed count, its schedule does not.
 
     Attributes:
         time: Steps taken since the last reset.
-        spikes: Spikes of the last step by layer of neurons, (batch, ...).
+        frames: Frames taken since the last reset.
+        frame_spikes: Number of spikes of the last frame by layer, (batch,), whole numbers.
+        frame_steps: Steps that the last frame took, that in which nothing was sent included.
 
     Example:
         stream = spkeras.Stream(snn)
-        for frame in frames:              # each (batch, height, width, channels)
-            logits = stream.step(frame)   # mean since the reset
+        for image in video:                    # each (batch, height, width, channels)
+            logits = stream.frame(image)
+            print(sum(stream.frame_spikes.values()), stream.frame_steps)
     """
 
     def __init__(self, snn: keras.Model) -> None:
         self.loop = loop_of(snn)
-        self._step = compiled(self._advance, list(self.loop.variables))
+        self._network = self.loop.network
+        self._names = [node.name for node in self._network.neurons]
+        self._keeps = keeps_values(self.loop.code)
+        variables = list(self.loop.variables)
+        self._drive = compiled(self._driven, variables)
+        self._step = compiled(self._one_step, variables)
+        # Made here: a model made inside a traced call holds its tensors.
+        self._held = _held(self._network) if self._keeps else None
+        self._refresh = compiled(self._refreshed, variables)
         self.reset()
 
     def reset(self) -> None:
-        """Forget all potentials and sums."""
-        self.time = 0
-        self.spikes: dict[str, np.ndarray] = {}
-        self._state: tuple[list[Any], list[Any]] | None = None
+        """Forget all frames: potentials, what was received and sent, and sums."""
+        self.time = self.frames = self.frame_steps = 0
+        self.frame_spikes: dict[str, np.ndarray] = {}
+        self._sent: Sequence[Any] = ()  # the last step's spikes, on the device
+        self._start = 0  # step at which the read-outs' sums began
+        self._last: list[np.ndarray] = []  # the last inputs
+        self._frontier: list[Any] = []  # what the last step brought in
+        self._sums: list[Any] = []  # of the read-outs
+        self._states: list[Any] = []
+
+    @property
+    def spikes(self) -> dict[str, np.ndarray]:
+        """Spikes of the last step by layer of neurons, (batch, ...); empty after a reset."""
+        pairs = zip(self._names, self._sent, strict=False)
+        return {name: ops.convert_to_numpy(spikes) for name, spikes in pairs}
+
+    @property
+    def settled(self) -> bool:
+        """Whether the last step sent nothing: under the delta code nothing is left to send."""
+        return self.time > 0 and not any(spikes.any() for spikes in self.spikes.values())
 
     def step(self, *inputs: Any) -> Any:
-        """Take one step with these inputs and return the outputs so far.
+        """Take one time step with these inputs.
 
         Args:
             inputs: One array (batch, ...) per input, in the CNN's units. They may change from
                 step to step; the batch size may not until the next reset.
 
-        Raises:
-            DataError: another number of inputs or another batch size than in the last step.
-        """
-        network = self.loop.network
-        wanted = len(network.graph.of("input"))
-        if len(inputs) != wanted:
-            raise DataError(f"step: received {len(inputs)} inputs, the network has {wanted}")
-        size = len(inputs[0])
-        if self._state is None:
-            sums = [ops.zeros((size, *node.shape)) for node in network.readouts]
-            self._state = sums, network.initial_states(size)
-        known = len(self._state[0][0])
-        if size != known:
-            raise DataError(f"step: received {size} samples, {known} are running; reset() first")
-        values = [np.asarray(array, "float32") for array in inputs]
-        outputs, sums, states, spikes = self._step(values, *self._state, np.float32(self.time))
-        self._state, self.time = (sums, states), self.time + 1
-        names = [node.name for node in network.neurons]
-        self.spikes = {n: ops.convert_to_numpy(s) for n, s in zip(names, spikes, strict=True)}
-        found = [ops.convert_to_numpy(output) for output in outputs]
-        return found if len(found) > 1 else found[0]
+        Returns:
+            The outputs: what the read-outs hold; under the rate code their mean over the
+            steps since the reset or the beginning of the last frame. A list where there are
+            several.
 
-    def _advance(self, inputs: Any, sums: Any, states: Any, time: Any) -> Any:
-        loop = self.loop
-        frontier = loop.drive(loop.units(inputs), time)
-        sums, states, spikes = loop.advance(frontier, sums, states, time)
-        outputs = loop.network.decode(loop.means(sums, time + 1))
-        return outputs, sums, states, spikes
+        Raises:
+            DataError: another number of inputs, another shape, another batch size than in the
+                last step, NaN or infinity. Nothing has been sent then.
+            OptionError: a changed input under the differential code.
+        """
+        outputs, _ = self._advance(self._checked("step", inputs))
+        return _shown(outputs)
+
+    def frame(self, *inputs: Any, steps: int | None = None) -> Any:
+        """Take the steps of one frame; see the class.
+
+        Args:
+            inputs: One array (batch, ...) per input, in the CNN's units.
+            steps: Under the delta code most steps; what is not sent by then is sent with the
+                next frame (`settled` tells). Otherwise the number of steps. Default: the
+                network's T.
+
+        Returns:
+            The outputs as of `step`; under the rate code their mean over this frame's steps
+            (zeros for a read-out that has not started, see stagger).
+
+        Raises:
+            DataError: as `step`.
+            OptionError: as `step`, or steps that are no whole number from 1.
+        """
+        most = self.loop.timesteps if steps is None else steps
+        if int(most) != most or most < 1:
+            raise OptionError(f"frame: steps={steps!r}; allowed: whole numbers from 1, or None")
+        values: list[np.ndarray] | None = self._checked("frame", inputs)
+        if not self._keeps:
+            self._start, self._sums = self.time, [ops.zeros_like(total) for total in self._sums]
+        counts = np.zeros((len(self._names), len(inputs[0])), np.int64)
+        for taken in range(1, int(most) + 1):
+            outputs, counted = self._advance(values)
+            values, sent = None, ops.convert_to_numpy(counted).astype(np.int64)
+            counts += sent
+            if self.loop.code == "delta" and not sent.any():
+                break
+        self.frames, self.frame_steps = self.frames + 1, taken
+        self.frame_spikes = dict(zip(self._names, counts, strict=True))
+        return _shown(outputs)
+
+    def _checked(self, where: str, inputs: Sequence[Any]) -> list[np.ndarray]:
+        """The inputs as float32, if they may come next; nothing is changed."""
+        nodes = self._network.graph.of("input")
+        if len(inputs) != len(nodes):
+            raise DataError(
+                f"{where}: received {len(inputs)} inputs, allowed: {len(nodes)} "
+                f"({', '.join(node.name for node in nodes)}); give one array for each"
+            )
+        values = [
+            _checked(f"{where}: {node.name}", np.asarray(array), node.shape)
+            for node, array in zip(nodes, inputs, strict=True)
+        ]
+        sizes = {len(value) for value in values}
+        running = {len(value) for value in self._last} or sizes
+        if len(sizes) != 1 or sizes != running:
+            raise DataError(
+                f"{where}: received {_or(sizes)} samples, {_or(running)} are running; allowed: "
+                "the same number for each input and in each step; reset() first to change it"
+            )
+        pairs = zip(values, self._last, strict=False)
+        if self.loop.code == "differential" and any((a != b).any() for a, b in pairs):
+            raise OptionError(
+                f"{where}: the input has changed, and differential spikes weigh 1 / t, t counted "
+                "from the first step, so that changes can hardly be sent; allowed: the same "
+                "input until reset(). For streams convert with recipe='sigma_delta'"
+            )
+        return values
+
+    def _advance(self, values: list[np.ndarray] | None) -> tuple[Any, Any]:
+        """One step: outputs, and the number of spikes (layers, batch).
+
+        Args:
+            values: The inputs; None: as in the step before.
+        """
+        if not self._last and values is not None:
+            size = len(values[0])
+            self._sums = [ops.zeros((size, *node.shape)) for node in self._network.readouts]
+            self._states = self._network.initial_states(size)
+            self._last = [np.zeros_like(value) for value in values] if self._keeps else values
+        elif self.loop.code == "delta" and self.time % REFRESH == 0:
+            self._sums, self._states = self._refresh(self._last, self._states)
+        time = np.float32(self.time)
+        if values is not None:
+            self._frontier = self._drive(values, self._last, time)
+            self._last = values
+        elif self._keeps:
+            self._frontier = [ops.zeros_like(current) for current in self._frontier]
+        elif self.loop.coding != "constant":
+            self._frontier = self._drive(self._last, self._last, time)
+        answer = self._step(self._frontier, self._sums, self._states, time, np.float32(self._start))
+        outputs, self._sums, self._states, self._sent, counts = answer
+        self.time += 1
+        return outputs, counts
+
+    # What is compiled: tensors in, tensors out.
+
+    def _driven(self, values: Sequence[Any], before: Sequence[Any], time: Any) -> list[Any]:
+        """What the inputs bring to the network: where values are kept, that of their change."""
+        scaled = self.loop.units(values)
+        if not self._keeps:
+            return self.loop.drive(scaled, time)
+        pairs = zip(scaled, self.loop.units(before), strict=True)
+        return self.loop.drive_of([x - y for x, y in pairs])
+
+    def _one_step(self, frontier: Any, sums: Any, states: Any, time: Any, start: Any) -> Any:
+        sums, states, spikes = self.loop.advance(frontier, sums, states, time)
+        counts = [
+            _number(spike, node["model"] in GRADED)
+            for node, spike in zip(self._network.neurons, spikes, strict=True)
+        ]
+        counted = ops.stack(counts) if counts else ops.zeros((0, 1))
+        outputs = self._network.decode(self._means(sums, time + 1, start))
+        return outputs, sums, states, spikes, counted
+
+    def _means(self, sums: Sequence[Any], steps: Any, start: Any) -> list[Any]:
+        """What the read-outs hold; under the rate code since `start` or their own beginning."""
+        if self._keeps:
+            return list(sums)
+        means = []
+        for node, total in zip(self._network.readouts, sums, strict=True):
+            first = ops.maximum(start, float(node["depth"] * self.loop.offset))
+            means.append(total / ops.maximum(steps - first, 1.0))
+        return means
+
+    def _refreshed(self, values: Sequence[Any], states: Sequence[Any]) -> tuple[Any, Any]:
+        """Sums of the read-outs and states, each sum from what its sources have sent."""
+        remaining, anew = list(states), []
+        own = [self._network.layers[node.name] for node in self._network.neurons]
+        sent = [[remaining.pop(0) for _ in layer.state_shapes][-1] for layer in own]
+        frontier = self.loop.drive_of(self.loop.units(values))
+        held = as_list(self._held([*frontier, *sent]))  # type: ignore[misc]
+        for layer, spikes in zip(own, sent, strict=True):
+            for offset in layer.offsets:
+                received = held.pop(0)
+                anew.append(received if offset is None else received + offset)
+            anew.append(spikes)
+        return held, anew
+
+
+def _held(network: Network) -> keras.Model:
+    """[*frontier, *what each neuron has sent] to what each neuron reads, then each read-out."""
+    ends = [*network.frontier, *network.neurons]
+    tensors = {node.name: keras.Input(node.shape) for node in ends}
+    inputs = list(tensors.values())
+    network.apply(network.body_nodes, tensors)
+    read = [name for node in (*network.neurons, *network.readouts) for name in node.inputs]
+    return keras.Model(inputs, [tensors[name] for name in read], name="held")
+
+
+def _number(spikes: Any, graded: bool) -> Any:
+    """Number of spikes of each sample, (batch,)."""
+    sent = ops.cast(spikes != 0, "float32") if graded else ops.abs(spikes)
+    return ops.sum(sent, axis=tuple(range(1, len(spikes.shape))))
+
+
+def _checked(where: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A batch of samples of that shape as float32; refuses anything else."""
+    if array.ndim == 0 or array.shape[1:] != tuple(shape) or not len(array):
+        raise DataError(
+            f"{where}: received shape {array.shape}, allowed: (samples, "
+            f"{', '.join(map(str, shape))}), at least one sample; give a single sample as x[None]"
+        )
+    if not np.issubdtype(array.dtype, np.number) and array.dtype != bool:
+        raise DataError(f"{where}: received {array.dtype}, allowed: numbers; convert it first")
+    with np.errstate(over="ignore"):
+        value = array.astype("float32")
+    if not np.isfinite(value).all():
+        raise DataError(
+            f"{where}: received NaN or infinity (in float32), allowed: finite numbers; clean it, "
+            "or give the last frame in its place"
+        )
+    return value
+
+
+def _shown(outputs: Sequence[Any]) -> Any:
+    """Outputs as arrays; one as itself."""
+    found = [ops.convert_to_numpy(output) for output in outputs]
+    return found if len(found) > 1 else found[0]
+
+
+def _or(sizes: set[int]) -> str:
+    return " or ".join(map(str, sorted(sizes)))

@@ -1,5 +1,9 @@
 """The settings of a simulation: which there are, which go together, and what is chosen."""
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, Protocol, TypeVar
+
 from spkeras.errors import OptionError
 from spkeras.ops.code import keeps_values
 from spkeras.ops.coding import CODINGS
@@ -54,3 +58,44 @@ def automatic_stagger(timesteps: int, depth: int) -> int:
     of that transient fades as 1 / T only. Starting late costs the steps that are left.
     """
     return int(STAGGER_SHARE * timesteps / max(depth, 1))
+
+
+class Configurable(Protocol):
+    """Has the settings of `NAMES` as attributes."""
+
+    def check(self) -> None:
+        """Refuse settings out of their range."""
+
+
+Loop = TypeVar("Loop", bound=Configurable)
+
+
+@contextmanager
+def configured(loop: Loop, settings: Mapping[str, Any]) -> Iterator[Loop]:
+    """A spike loop with other settings, for the time of a `with` block."""
+    before = apply(loop, settings)
+    try:
+        yield loop
+    finally:
+        apply(loop, before)
+
+
+def apply(loop: Configurable, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Set the settings, all or none; returns the former ones.
+
+    Raises:
+        OptionError: unknown setting, or a value out of its range; nothing is changed then.
+    """
+    unknown = set(settings) - set(NAMES)
+    if unknown:
+        raise OptionError(f"unknown settings {sorted(unknown)}; allowed: {NAMES}")
+    before = {name: getattr(loop, name) for name in settings}
+    try:
+        for name, value in settings.items():
+            setattr(loop, name, value)
+        loop.check()
+    except OptionError:
+        for name, value in before.items():
+            setattr(loop, name, value)
+        raise
+    return before

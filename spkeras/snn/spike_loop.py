@@ -1,20 +1,19 @@
 """The spike loop: a Keras layer that runs one time step T times."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from spkeras.errors import OptionError, SpkerasError
+from spkeras.errors import SpkerasError
 from spkeras.graph import Graph, from_structure, structure
 from spkeras.ops import code as _code
 from spkeras.ops import coding as _coding
 from spkeras.snn.network import Network, as_list
-from spkeras.snn.settings import NAMES, automatic_stagger, check_settings
+from spkeras.snn.settings import NAMES, apply, automatic_stagger, check_settings
 from spkeras.snn.synapse import keras_name
 
 
@@ -286,37 +285,10 @@ def configure(snn: keras.Model, **settings: Any) -> keras.Model:
         OptionError: unknown setting, or a value out of its range; nothing is changed then.
     """
     loop = loop_of(snn)
-    _apply(loop, settings)
+    apply(loop, settings)
     # Compiled with the former settings.
     snn.predict_function = snn.test_function = None
     return snn
-
-
-@contextmanager
-def configured(loop: SpikeLoop, settings: Mapping[str, Any]) -> Iterator[SpikeLoop]:
-    """The loop with other settings, for the time of a `with` block."""
-    before = _apply(loop, settings)
-    try:
-        yield loop
-    finally:
-        _apply(loop, before)
-
-
-def _apply(loop: SpikeLoop, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Set the settings, all or none; returns the former ones."""
-    unknown = set(settings) - set(NAMES)
-    if unknown:
-        raise OptionError(f"unknown settings {sorted(unknown)}; allowed: {NAMES}")
-    before = {name: getattr(loop, name) for name in settings}
-    try:
-        for name, value in settings.items():
-            setattr(loop, name, value)
-        loop.check()
-    except OptionError:
-        for name, value in before.items():
-            setattr(loop, name, value)
-        raise
-    return before
 
 
 def build(graph: Graph, **options: Any) -> keras.Model:

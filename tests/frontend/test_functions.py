@@ -318,7 +318,7 @@ def inside(x):
 ELEMENTWISE = [
     ops.abs, ops.arcsinh, ops.arctan, ops.cbrt, ops.ceil, ops.cos, ops.cosh, ops.erf, ops.exp2,
     ops.expm1, ops.floor, ops.sign, ops.sin, ops.sinh, ops.square, ops.trunc, ops.round,
-    ops.deg2rad, ops.rad2deg, ops.erfc, ops.sinc,
+    ops.deg2rad, ops.rad2deg, ops.erfc, ops.i0, ops.real, ops.conj, ops.sinc,
 ]  # fmt: skip
 BETWEEN = [
     ops.arccos, ops.arcsin, ops.arctanh, ops.erfinv, ops.log, ops.log10, ops.log1p, ops.log2,
@@ -422,6 +422,15 @@ def test_reduction_to_one_number(function):
     check(chain((6,), lambda x: function(x, axis=-1, keepdims=True)))
 
 
+def test_numbers_without_an_axis_may_be_put_together():
+    def both(x):
+        total = ops.sum(x, axis=(1, 2)) - x[:, 1, 2]
+        return ops.stack([total, ops.mean(x, axis=(1, 2)), x[:, 0, 0]], axis=-1)
+
+    check(chain((4, 5), both, L.Dense(2)))
+    check(chain((4, 5), lambda x: ops.max(x, axis=(1, 2))))
+
+
 @pytest.mark.parametrize("order", [1, 2, math.inf])
 def test_norm_along_an_axis(order):
     check(chain((4, 5, 3), lambda x: ops.norm(x, order, axis=2)))
@@ -435,6 +444,13 @@ def test_moments_and_average():
 def test_mean_over_positions_stays_a_pooling():
     graph = check(chain((4, 5, 3), lambda x: ops.mean(x, axis=(1, 2))))
     assert [node.op for node in graph.nodes] == ["input", "global_average_pool"]
+
+
+@pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
+def test_adaptive_average_pooling_of_any_size(data_format):
+    options = {"data_format": data_format}
+    check(chain((7, 5, 3), L.AdaptiveAveragePooling2D((3, 2), **options)))
+    check(chain((7, 4), L.AdaptiveAveragePooling1D(3, **options)))
 
 
 # --- moving -----------------------------------------------------------------------------

@@ -345,7 +345,7 @@ SMALL = {
     ),
     "own function": ((4,), lambda x: L.Dense(2, activation=lambda v: v, name="it")(x), "<lambda>"),
     "glu argument": ((4,), lambda x: L.Activation("glu", name="it")(x), "glu"),
-    "adaptive": ((5, 5, 1), lambda x: L.AdaptiveAveragePooling2D(2, name="it")(x), "divides"),
+    "adaptive": ((5, 5, 1), lambda x: L.AdaptiveMaxPooling2D(2, name="it")(x), "divides"),
     "softmax of the batch": ((4, 4), lambda x: L.Softmax(axis=[0, 1], name="it")(x), "batch axis"),
     "softmax mask by position": (
         (4,),
@@ -395,7 +395,8 @@ OPERATORS = {
     "round to tenths": lambda x: ops.round(x, 1),
     "norm of a matrix": lambda x: ops.norm(x, 1, axis=(1, 2)),
     "normalize by sizes": lambda x: ops.normalize(x, order=1),
-    "mean without an axis": lambda x: ops.mean(x, axis=(1, 2)),
+    "scale without an axis": lambda x: x[:, 0, 1] * 2.0,
+    "function without an axis": lambda x: ops.tanh(ops.mean(x, axis=(1, 2))),
     "max of all": lambda x: ops.max(x),
     "average with weights": lambda x: ops.average(x, axis=1, weights=np.ones(3, "float32")),
     "computed gain": lambda x: ops.layer_normalization(x, x[:, 0], axis=-1),

@@ -10,7 +10,7 @@ from keras import ops
 import spkeras
 from spkeras.errors import OptionError, SpkerasError
 from spkeras.layers import FiringRate, IntegrateFire, SpikeCount
-from tests import oracle_neurons
+from tests import oracle_neurons, oracle_nodes
 
 CLOCK = np.zeros(2, "float32")
 POOL = {"pool_size": (2, 2), "strides": (2, 2), "padding": "valid"}
@@ -24,6 +24,15 @@ OPTIONS = {
     "bounded": {"parameters": {"max_value": 1.5, "negative_slope": 0.0, "threshold": 0.0},
                 "ceiling_shape": (3,), "current_shapes": [(3,)]},
     "prelu": {"model": "signed", "function": "prelu", "slope_shape": (3,), "current_shapes": [(3,)]},
+    "graded": {"model": "multi_threshold", "levels": 5, "current_shapes": [(2, 3)]},
+    "mean": {"model": "signed", "code": "differential", "current_shapes": [(2, 3)],
+             "offset_shapes": [(2, 1)]},
+    "delta": {"model": "sigma_delta", "code": "delta", "levels": 6, "mantissa_bits": 2,
+              "current_shapes": [(4, 6, 3)], "pool": POOL, "threshold_shape": (3,),
+              "offset_shapes": [(1, 1, 3)]},
+    "product": {"model": "sigma_delta", "code": "delta", "function": "multiply",
+                "current_shapes": [(2, 3), (2, 1)], "offset_shapes": [None, (2, 1)],
+                "spikes_shape": (2, 3)},
 }  # fmt: skip
 SHAPES = {
     "defaults": [(1,), (1,)],
@@ -33,6 +42,10 @@ SHAPES = {
     "global": [(3,), (4, 4, 3), (3,)],
     "bounded": [(3,), (3,)],
     "prelu": [(3,), (3,), (3,)],
+    "graded": [(2, 3), (2, 3), (2, 3)],
+    "mean": [(2, 3), (2, 3), (2, 3)],
+    "delta": [(2, 3, 3), (4, 6, 3), (2, 3, 3)],
+    "product": [(2, 3), (2, 3), (2, 1), (2, 3)],
 }
 
 
@@ -45,17 +58,20 @@ def filled(layer, seed=0):
 
 
 def run(layer, currents, clock=lambda t: (t, 0)):
-    """Spikes (T, batch, ...) by calling the layer T times."""
-    state, spikes = layer.get_initial_state(currents.shape[1]), []
-    for t, current in enumerate(currents.astype("float32")):
-        now, *state = layer([current, *state, np.float32(clock(t))])
+    """Spikes (T, batch, ...) by calling the layer T times; a list of currents for several."""
+    inputs = currents if isinstance(currents, list) else [currents]
+    state, spikes = layer.get_initial_state(inputs[0].shape[1]), []
+    for t, now in enumerate(zip(*(x.astype("float32") for x in inputs), strict=True)):
+        now, *state = layer([*now, *state, np.float32(clock(t))])
         spikes.append(np.asarray(now))
     return np.array(spikes)
 
 
 def random_currents(layer, steps=6, batch=2):
+    """One array, or a list of them for a neuron of several inputs."""
     rng = np.random.default_rng(4)
-    return rng.integers(-60, 100, (steps, batch, *layer.current_shapes[0])) / 64
+    arrays = [rng.integers(-60, 100, (steps, batch, *shape)) / 64 for shape in layer.current_shapes]
+    return arrays if len(arrays) > 1 else arrays[0]
 
 
 @pytest.mark.parametrize("case", OPTIONS)
@@ -91,12 +107,13 @@ def test_shapes_of_spikes_and_states(case):
     spikes, *states = SHAPES[case]
     assert layer.spikes_shape == spikes
     assert layer.state_shapes == states
-    assert layer.compute_output_shape([(7, *layer.current_shapes[0])]) == [
+    currents = [np.zeros((7, *shape), "float32") for shape in layer.current_shapes]
+    assert layer.compute_output_shape([x.shape for x in currents]) == [
         (7, *shape) for shape in SHAPES[case]
     ]
     made = layer.get_initial_state(7)
     assert [tuple(s.shape) for s in made] == [(7, *shape) for shape in states]
-    now = layer([np.zeros((7, *layer.current_shapes[0]), "float32"), *made, CLOCK])
+    now = layer([*currents, *made, CLOCK])
     assert [tuple(t.shape) for t in now] == [(7, *shape) for shape in SHAPES[case]]
 
 
@@ -114,6 +131,42 @@ def test_it_is_the_loop():
     currents = random_currents(layer, 12)
     wanted, _ = oracle_neurons.integrate_fire(currents, np.asarray(layer.threshold))
     assert wanted.any()
+    np.testing.assert_array_equal(run(layer, currents), wanted)
+
+
+def test_what_it_has_received_before_the_first_step():
+    """An offset of any shape that broadcasts; what was sent starts at nothing."""
+    layer = filled(IntegrateFire(**OPTIONS["product"]))
+    left, right, sent = layer.get_initial_state(3)
+    assert not np.any(left) and not np.any(sent)
+    wanted = np.broadcast_to(np.asarray(layer.offset1), (3, 2, 1))
+    np.testing.assert_array_equal(right, wanted)
+    assert [w.name for w in layer.weights] == ["threshold", "offset1"]
+    assert np.all(IntegrateFire(**OPTIONS["delta"]).offset0 == 0)
+
+
+def test_a_product_of_two_inputs_is_the_loop():
+    layer = filled(IntegrateFire(**OPTIONS["product"]))
+    currents = random_currents(layer, 8)
+    send = oracle_neurons.Graded(layer.levels)
+    offsets = [0.0, np.asarray(layer.offset1, "float64")]
+    layer.threshold.assign(0.5)
+    wanted = oracle_neurons.delta(currents, send, lambda x, y: x * y, 0.5, offsets)
+    assert (wanted < 0).any() and (wanted > 0).any()
+    np.testing.assert_array_equal(run(layer, currents), wanted)
+
+
+def test_pooled_changes_are_the_loop():
+    layer = IntegrateFire(**OPTIONS["delta"])
+    layer.threshold.assign([0.5, 1.0, 2.0])
+    layer.offset0.assign([[[0.25, -0.5, 1.0]]])
+    currents = random_currents(layer, 8)
+    threshold, offset = (np.asarray(w, "float64") for w in (layer.threshold, layer.offset0))
+    wanted = oracle_neurons.delta(
+        [currents], oracle_neurons.Graded(6, 2),
+        lambda x: np.maximum(oracle_nodes.pool(POOL, x), 0), threshold, [offset],
+    )  # fmt: skip
+    assert (wanted < 0).any() and (wanted > 0).any()
     np.testing.assert_array_equal(run(layer, currents), wanted)
 
 
@@ -176,6 +229,16 @@ def test_the_example_of_its_docstring():
         ({"reset": "zero", "pool": POOL, "current_shapes": [(4, 4, 1)]}, ("reset='zero'", "pool")),
         ({"reset": "zero", "function": "linear"}, ("reset='zero'", "linear")),
         ({"reset": "zero", "parameters": {"negative_slope": 0.1}}, ("reset='zero'",)),
+        ({"reset": "zero", "code": "differential"}, ("reset='zero'", "rate")),
+        ({"model": "multi_threshold", "reset": "zero"}, ("reset='zero'", "multi_threshold")),
+        ({"model": "sigma_delta"}, ("code='rate'", "delta")),
+        ({"model": "sigma_delta", "code": "differential"}, ("code='differential'", "delta")),
+        ({"code": "delta"}, ("code='delta'", "rate", "differential")),
+        ({"model": "multi_threshold", "code": "delta"}, ("code='delta'", "differential")),
+        ({"model": "multi_threshold", "limit": 2}, ("limit=2", "multi_threshold")),
+        ({"levels": 0}, ("levels=0", "1 to 24")),
+        ({"levels": 25}, ("levels=25", "1 to 24")),
+        ({"mantissa_bits": 4}, ("mantissa_bits=4", "0 to 3")),
     ],
 )
 def test_refusals_name_what_was_received_and_what_is_allowed(options, words):

@@ -5,18 +5,34 @@ import importlib.util
 import numpy as np
 import pytest
 
-from tests import networks, oracle
+from tests import networks, oracle, oracle_neurons
 from tests.processes import python
 
 pytestmark = pytest.mark.slow
 BACKENDS = ("tensorflow", "jax", "torch")
 STEPS = 8
+# A network, its neurons, and how it runs.
 CASES = {
-    "residual": {"neuron": "binary"},
-    "pools": {"neuron": "signed_burst"},
-    "depthwise": {"neuron": "burst", "coding": "regular", "stagger": 1},
-    "several": {"neuron": "binary", "coding": "bernoulli"},
-}
+    "binary": ("residual", {"neuron": "binary"}, {}),
+    "signed_burst": ("pools", {"neuron": "signed_burst"}, {}),
+    "burst": ("depthwise", {"neuron": "burst"}, {"coding": "regular", "stagger": 1}),
+    "bernoulli": ("several", {"neuron": "binary"}, {"coding": "bernoulli"}),
+    "graded": ("residual", {"neuron": "multi_threshold"}, {}),
+    # 1 / 3 is not exact: two steps.
+    "differential": (
+        "pools", {"neuron": "multi_threshold", "code": "differential"}, {"timesteps": 2}
+    ),
+    "delta": ("biased", {"recipe": "sigma_delta"}, {}),
+    "products": ("products", {"recipe": "sigma_delta", "mantissa_bits": 0}, {}),
+}  # fmt: skip
+
+
+def waits(case):
+    """Whether the layer-synchronous schedule is run, too."""
+    _, neurons, options = CASES[case]
+    return options.get("coding") != "regular" and not {"code", "recipe"} & set(neurons)
+
+
 SCRIPT = """
 import sys
 import numpy as np
@@ -24,25 +40,28 @@ import keras
 from spkeras.simulate import Simulation
 from spkeras.snn.spike_loop import build, configure, loop_of
 from tests import networks
-from tests.snn.test_backends import CASES, STEPS
+from tests.snn.test_backends import CASES, STEPS, waits
 assert keras.backend.backend() == sys.argv[2]
 found = {}
-for net, options in CASES.items():
-    options = dict(options)
+for case, (net, neurons, options) in CASES.items():
     model = getattr(networks, net)()
-    graph = networks.spiking(model, neuron=options.pop("neuron"))
-    snn = build(graph, **{"timesteps": STEPS, "stagger": 0, **options})
+    snn = build(networks.spiking(model, **neurons), **{"timesteps": STEPS, "stagger": 0, **options})
     x = networks.as_list(networks.samples(model, 5))
     def keep(key, outputs):
         for i, output in enumerate(networks.as_list(outputs)):
-            found[f"{net} {key} {i}"] = keras.ops.convert_to_numpy(output)
+            found[f"{case} {key} {i}"] = keras.ops.convert_to_numpy(output)
     trace = Simulation(loop_of(snn)).run(
         x, 5, lambda rows, index, outputs: keep(f"step {index}", outputs)
     )
     for name, spikes in trace.spikes.items():
-        found[f"{net} spikes {name}"] = spikes
+        found[f"{case} spikes {name}"] = spikes
+    for name in trace.exponents:
+        found[f"{case} exponents {name}"] = trace.exponents[name]
+        found[f"{case} bits {name}"] = trace.bits[name]
+    if trace.settled is not None:
+        found[f"{case} settled"] = trace.settled
     keep("predict", snn.predict(x if len(x) > 1 else x[0], verbose=0))
-    if options.get("coding") != "regular":
+    if waits(case):
         configure(snn, schedule="layer_synchronous")
         keep("synchronous", snn.predict(x if len(x) > 1 else x[0], verbose=0))
 np.savez(sys.argv[1], **found)
@@ -66,20 +85,26 @@ def run(backend, folder):
 def wanted():
     """Spikes summed over samples and steps, and outputs, by the oracle."""
     found = {}
-    for net, options in CASES.items():
+    for case, (net, neurons, options) in CASES.items():
         model = getattr(networks, net)()
-        graph = networks.spiking(model, neuron=options["neuron"])
+        graph = networks.spiking(model, **neurons)
         x = networks.as_list(networks.samples(model, 5))
-        coding = options.get("coding", "constant")
+        steps, coding = options.get("timesteps", STEPS), options.get("coding", "constant")
         table = np.random.default_rng(0).random(65536, dtype=np.float32)
-        clocked = oracle.clock_driven(graph, x, STEPS, options.get("stagger", 0), coding, table)
-        waiting = oracle.layer_synchronous(graph, x, STEPS, coding, table)
+        clocked = oracle.clock_driven(graph, x, steps, options.get("stagger", 0), coding, table)
         for name, train in clocked.spikes.items():
-            found[f"{net} spikes {name}"] = abs(train).sum((0, 1))
+            graded = graph[name]["model"] in oracle.GRADED
+            found[f"{case} spikes {name}"] = (train != 0 if graded else abs(train)).sum((0, 1))
+            if graded:
+                exponents, _, bits = oracle_neurons.grades(train, graph[name]["levels"])
+                found.update({f"{case} exponents {name}": exponents, f"{case} bits {name}": bits})
+        if oracle.code_of(graph) == "delta":
+            found[f"{case} settled"] = clocked.settled()
         for i, output in enumerate(clocked.outputs[-1]):
-            found[f"{net} predict {i}"] = output
-            if coding != "regular":
-                found[f"{net} synchronous {i}"] = waiting.outputs[i]
+            found[f"{case} predict {i}"] = output
+        if waits(case):
+            waiting = oracle.layer_synchronous(graph, x, steps, coding, table)
+            found.update({f"{case} synchronous {i}": o for i, o in enumerate(waiting.outputs)})
     return found
 
 

@@ -33,20 +33,19 @@ def curve(snn, x, wanted):
 
 @pytest.mark.parametrize("net", ["residual", "smooth"])
 def test_with_levels_and_steps_it_becomes_the_cnn(net):
-    """Four more levels make the error an eighth or less, down to float32's own; the CNN is
+    """Six more levels make the error an eighth or less, down to float32's own; the CNN is
     computed in float64. Also swish, softmax, normalisation and attention inside."""
     model, x, wanted = frayed(net)
     last = []
-    for levels in (4, 8, 12, 16, 20):
-        snn = build(networks.spiking(model, recipe="sigma_delta", levels=levels), timesteps=24)
+    for levels in (6, 12, 18, 24):
+        snn = build(networks.spiking(model, recipe="sigma_delta", levels=levels), timesteps=16)
         errors = curve(snn, x, wanted)
         last.append(errors[-1])
-    assert last[0] > 1e-3 and last[-1] < 1e-5, last
-    for before, after in zip(last, last[1:]):
-        assert after < max(before / 8, 2e-6), last
-    # Of the last one, over time: it never gets worse by much, and keeps getting better.
-    assert errors[0] > 1e-2 and (errors[1:] < 1.1 * errors[:-1] + 1e-6).all(), errors
-    assert (errors[4::4] < np.maximum(errors[:-4:4] / 4, 2e-6)).all(), errors
+        if last[1:]:
+            assert last[-1] < last[-2] / 8, last
+    assert last[0] > 1e-2 and last[-1] < 1e-6, last
+    # With the most levels it falls from step to step until it is nothing but rounding.
+    assert errors[0] > 0.1 and (errors[1:] <= np.maximum(errors[:-1], 2e-7)).all(), errors
 
 
 def test_a_converted_network_becomes_the_cnn():
@@ -99,15 +98,13 @@ def _received(graph, x, sent):
     return received
 
 
-def test_rate_and_value_of_a_network_agree():
-    """The same graded neurons under the rate and the differential code mean the same CNN: the
-    error of a mean falls as 1 / T, that of a kept value faster."""
+def test_a_mean_gets_right_with_time_and_a_kept_value_sooner():
+    """The same graded neurons: the error of a mean falls as 1 / T, for it is bounded by T times
+    the mean; that of a value which is corrected rather than repeated faster."""
     model, x, wanted = frayed("residual")
-    errors = {}
-    for code in ("rate", "differential"):
-        graph = networks.spiking(model, neuron="multi_threshold", code=code, levels=10)
-        errors[code] = curve(build(graph, timesteps=64), x, wanted)
-    rate, value = errors["rate"], errors["differential"]
-    steps = np.arange(1, 65)
-    assert (rate[7:] * steps[7:] < 3 * rate[7] * 8).all() and rate[63] < rate[7] / 4
-    assert value[15] < rate[63] and value[63] < 2e-3
+    options = {"neuron": "multi_threshold", "levels": 10, "percentile": 100, "timesteps": 64}
+    rate, value = (curve(spkeras.convert(model, x, code=code, **options), x, wanted)
+                   for code in ("rate", "differential"))  # fmt: skip
+    scaled = rate * np.arange(1, 65)
+    assert scaled[8:].max() < 3 * scaled[:8].max() and rate[63] < rate[3] / 4
+    assert value[15] < rate[63] and value[15] < 1e-3

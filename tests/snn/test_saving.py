@@ -16,6 +16,13 @@ CASES = {
     "chain": {"timesteps": 9, "stagger": 1},
     "several": {"timesteps": 8, "coding": "bernoulli", "seed": 5},
     "pools": {"timesteps": 8, "schedule": "layer_synchronous"},
+    "biased": {"timesteps": 1},
+    "products": {"timesteps": 2},
+}
+# Offsets of several shapes, batch norm; neurons of several inputs.
+NEURONS = {
+    "biased": {"recipe": "sigma_delta", "levels": 5, "mantissa_bits": 2},
+    "products": {"neuron": "multi_threshold", "code": "differential"},
 }
 LOAD = """
 import json, sys
@@ -47,7 +54,7 @@ def saved(tmp_path_factory):
     folder, made = tmp_path_factory.mktemp("saved"), {}
     for net, settings in CASES.items():
         model = getattr(networks, net)()
-        snn = build(networks.spiking(model), **settings)
+        snn = build(networks.spiking(model, **NEURONS.get(net, {})), **settings)
         for ending in ("h5", "keras"):
             snn.save(folder / f"{net}.{ending}")
         made[net] = snn, networks.samples(model, 7)
@@ -97,6 +104,18 @@ def test_settings_and_weights_come_back(saved, net, ending):
     for name, value in CASES[net].items():
         assert getattr(loop_of(again), name) == value
     assert networks.fingerprint(loop_of(again).graph) == networks.fingerprint(loop_of(snn).graph)
+
+
+@pytest.mark.parametrize("ending", ["h5", "keras"])
+def test_functions_with_numbers_of_their_own_come_back(tmp_path, ending):
+    """Attention, normalisation, softmax, swish."""
+    model = networks.smooth()
+    options = {"neuron": "multi_threshold", "code": "differential", "levels": 7}
+    snn, x = build(networks.spiking(model, **options), timesteps=5), networks.samples(model, 4)
+    snn.save(tmp_path / f"smooth.{ending}")
+    again = keras.models.load_model(tmp_path / f"smooth.{ending}")
+    assert networks.fingerprint(loop_of(again).graph) == networks.fingerprint(loop_of(snn).graph)
+    np.testing.assert_array_equal(again.predict(x, verbose=0), snn.predict(x, verbose=0))
 
 
 def test_saving_is_deterministic_and_leaves_the_model_alone(saved, tmp_path):

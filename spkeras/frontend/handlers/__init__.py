@@ -59,8 +59,6 @@ def expand(call: Call) -> list[Port]:
     Raises:
         UnsupportedLayerError: the layer, or one of its options, cannot be converted.
     """
-    if () in call.shapes:
-        raise call.refuse("a result without any axis", "keep one, of size one: keepdims=True")
     if _is_keras_layer(call.operation) and call.kind in passing.WRAPPERS:
         call = call.of(passing.WRAPPERS[call.kind](call))
     found = handler_of(call.operation)

@@ -12,6 +12,9 @@ from spkeras.graph import Node
 
 FIRST = "channels_first"
 
+# What may give one number per sample without an axis; anything else needs channels.
+_WITHOUT_AXES = ("add", "reshape", "subtract")
+
 
 @dataclass(frozen=True)
 class Port:
@@ -133,12 +136,19 @@ class Call:
             piece: Name of this piece, where the operation's own name would not be unique.
             first: Whether Keras has the channels of this value in front.
         """
+        if not shape and op not in _WITHOUT_AXES:
+            raise self._without_axes()
         name = _unused(f"{self.name}:{piece or op}", self.known)
         given = {key: array for key, array in (arrays or {}).items() if array is not None}
         reads = tuple(port.name for port in inputs)
         self.known[name] = Node(name, op, reads, tuple(shape), attributes or {}, given, self.source)
         self.added.append(name)
         return Port(name, tuple(shape), first)
+
+    def _without_axes(self) -> UnsupportedLayerError:
+        return self.refuse(
+            "one number per sample, without an axis", "keep an axis of size one (keepdims=True)"
+        )
 
     def keras_order(self, port: Port) -> Port:
         """The tensor with its axes in Keras's order."""
@@ -174,6 +184,8 @@ class Call:
         """
         array = np.asarray(value, "float64")
         rank = len(port.shape)
+        if not rank:
+            raise self._without_axes()
         if array.ndim > rank + 1 or (array.ndim == rank + 1 and array.shape[0] != 1):
             raise self.refuse(
                 f"a constant of shape {array.shape} for values of shape {port.keras_shape}",

@@ -8,6 +8,7 @@ import numpy as np
 from spkeras.frontend.handlers.activations import apply
 from spkeras.frontend.handlers.call import Call, Handler, Port
 from spkeras.frontend.handlers.merging import aligned
+from spkeras.graph.vocabulary import ELEMENTWISE
 
 
 def elementwise(call: Call, name: str, *ports: Port) -> Port:
@@ -78,6 +79,10 @@ def _power(call: Call) -> Port:
     return apply(call, "exponential", {}, call.affine(y, np.log(x)))
 
 
+def _one(name: str) -> Handler:
+    return lambda call: elementwise(call, name, call.input)
+
+
 def _pair(name: str) -> Handler:
     def handler(call: Call) -> Port:
         x, y = _operands(call)
@@ -94,22 +99,12 @@ def _round(call: Call) -> Port:
     return elementwise(call, "round", call.input)
 
 
-_ONE = {
-    "Absolute": "abs", "Arccos": "arccos", "Arccosh": "arccosh", "Arcsin": "arcsin",
-    "Arcsinh": "arcsinh", "Arctan": "arctan", "Arctanh": "arctanh", "Cbrt": "cbrt",
-    "Ceil": "ceil", "Cos": "cos", "Cosh": "cosh", "Erf": "erf", "Erfc": "erfc",
-    "Erfinv": "erfinv", "Exp2": "exp2", "Expm1": "expm1", "Fabs": "abs", "Floor": "floor",
-    "Log": "log", "Log10": "log10", "Log1p": "log1p", "Log2": "log2",
-    "Reciprocal": "reciprocal", "Rsqrt": "rsqrt", "Sign": "sign", "Sin": "sin",
-    "Sinc": "sinc", "Sinh": "sinh", "Sqrt": "sqrt", "Square": "square", "Tan": "tan",
-    "Trunc": "trunc",
-}  # fmt: skip
+# Classes of operators by the names of their functions; rounding has an option.
+_ONE = {name.capitalize(): name for name in ELEMENTWISE if name != "round"}
+_ONE |= {"Absolute": "abs", "Fabs": "abs"}
 
 OPERATORS: dict[str, Handler] = {
-    **{
-        kind: (lambda name: lambda call: elementwise(call, name, call.input))(name)
-        for kind, name in _ONE.items()
-    },
+    **{kind: _one(name) for kind, name in _ONE.items()},
     "Arctan2": _pair("arctan2"),
     "Deg2rad": lambda call: call.affine(call.input, math.pi / 180),
     "Divide": _divide,

@@ -10,7 +10,7 @@ from spkeras.layers.legacy import CHANNEL_BIAS
 
 
 def _slice(call: Call) -> Port:
-    parts = {"...": Ellipsis}
+    parts = {"...": Ellipsis, "newaxis": None}
     spec = call.operation.spec
     key = (slice(*p) if isinstance(p, list) else parts.get(p, p) for p in spec)
     return take(call, tuple(key))

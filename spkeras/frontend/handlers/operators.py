@@ -158,9 +158,17 @@ def _same(call: Call) -> Port:
     return call.input
 
 
+def _real(call: Call) -> Port:
+    """Real numbers are their own real parts and conjugates."""
+    call.need_floats()
+    return call.input
+
+
 OPERATORS: dict[str, Handler] = {
     "Add": _add,
     "Cast": _cast,
+    "Conj": _real,
+    "Conjugate": _real,
     "Clip": lambda call: clip(call, call.operation.x_min, call.operation.x_max),
     "Concatenate": concatenate,
     "ConvertToTensor": _same,
@@ -174,6 +182,7 @@ OPERATORS: dict[str, Handler] = {
     "Multiply": _multiply,
     "Negative": lambda call: call.affine(call.input, -1.0),
     "Pad": _pad,
+    "Real": _real,
     "Reshape": reshape,
     "Squeeze": reshape,
     "StopGradient": _same,

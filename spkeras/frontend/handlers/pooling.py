@@ -1,6 +1,9 @@
 """Pooling layers and pooling operators."""
 
+import numpy as np
+
 from spkeras.frontend.handlers.call import FIRST, Call, Handler, Port
+from spkeras.frontend.handlers.layout import along
 
 
 def _tuple(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
@@ -44,7 +47,10 @@ def global_pool(call: Call, op: str, port: Port, keepdims: bool, first: bool = F
 
 
 def _adaptive(op: str) -> Handler:
-    """Adaptive pooling is plain pooling where the output size divides the input size."""
+    """Adaptive pooling is plain pooling where the output size divides the input size.
+
+    Elsewhere its windows overlap, and differ in size: means of them are a matrix for each axis.
+    """
 
     def handler(call: Call) -> Port:
         layer = call.operation
@@ -52,7 +58,12 @@ def _adaptive(op: str) -> Handler:
         port = call.channels_last(call.input, layer.data_format)
         wanted = (*call.shape[1:], call.shape[0]) if first else call.shape
         pairs = list(zip(port.shape[:-1], wanted[:-1], strict=True))
-        if any(size % out for size, out in pairs):
+        uneven = any(size % out for size, out in pairs)
+        if uneven and op == "average_pool":
+            for axis, (size, out) in enumerate(pairs):
+                port = along(call, port, axis, _adaptive_means(size, out), piece="means")
+            return Port(port.name, port.shape, first)
+        if uneven:
             raise call.refuse(
                 f"output size {wanted[:-1]} for an input of {port.shape[:-1]}",
                 "use an output size that divides the input size, or a plain pooling layer",
@@ -62,6 +73,15 @@ def _adaptive(op: str) -> Handler:
         return call.add(op, [port], wanted, attributes, first=first)
 
     return handler
+
+
+def _adaptive_means(size: int, out: int) -> np.ndarray:
+    """Matrix (size, out) of the mean over each window, as adaptive pooling places them."""
+    matrix = np.zeros((size, out))
+    for place in range(out):
+        start, stop = place * size // out, -((place + 1) * size // -out)
+        matrix[start:stop, place] = 1 / (stop - start)
+    return matrix
 
 
 LAYERS: dict[str, Handler] = {

@@ -41,8 +41,10 @@ def keep_locally_connected(node: LayerNode, context: Context) -> None:
     for key in ("kernel_size", "strides"):
         value = node.config.get(key, 1)
         node.config[key] = [value] * rank if isinstance(value, int) else list(value)
-    kept = ("filters", "kernel_size", "strides", "data_format", "activation", "use_bias")
-    kept += ("batch_input_shape", "dtype", "trainable")
+    kept = (
+        "filters", "kernel_size", "strides", "data_format", "activation", "use_bias",
+        "batch_input_shape", "dtype", "trainable",
+    )  # fmt: skip
     node.config = {key: node.config[key] for key in kept if key in node.config}
     become_own(node, "LocallyConnected")
     context.changed("layer of Keras 2 kept, which Keras 3 lacks", node)

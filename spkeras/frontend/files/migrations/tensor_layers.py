@@ -3,33 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from spkeras.frontend.files.graph import is_reference
-
-
-class NotMappedError(Exception):
-    """An operation, or one of its arguments, has no equal among the layers."""
-
-
-@dataclass
-class Operation:
-    """One stored call: its tensors in order, and all other arguments by name.
-
-    Attributes:
-        tensors: References of the tensors given by position.
-        values: Arguments by keyword; a tensor is a reference.
-        constant: The first argument where that is a number, else None.
-    """
-
-    tensors: list[Any]
-    values: dict[str, Any]
-    constant: Any = None
-
-
-Layer = tuple[str, dict[str, Any], list[Any]]
-Maker = Callable[[Operation], Layer]
+from spkeras.frontend.files.migrations.tensor_calls import Layer, Maker, NotMappedError, Operation
+from spkeras.frontend.files.migrations.tensor_shapes import SHAPERS
 
 
 def _operands(op: Operation) -> tuple[list[Any], Any, bool]:
@@ -179,53 +157,8 @@ def _reduce(reduction: str) -> Maker:
     return make
 
 
-def _pad(op: Operation) -> Layer:
-    rows = op.values["paddings"]
-    mode = str(op.values.get("mode", "CONSTANT")).upper()
-    plain = mode == "CONSTANT" and not op.values.get("constant_values")
-    if not plain or len(rows) != 4 or any(rows[0]):
-        raise NotMappedError(f"mode={mode}, paddings={rows}")
-    if not any(rows[3]):
-        return "ZeroPadding2D", {"padding": rows[1:3]}, op.tensors
-    if not any(rows[1]):
-        config = {"padding": rows[2:4], "data_format": "channels_first"}
-        return "ZeroPadding2D", config, op.tensors
-    raise NotMappedError(f"paddings={rows}")
-
-
-def _reshape(op: Operation) -> Layer:
-    shape = op.values["shape"]
-    if shape[0] not in (-1, None) or not all(isinstance(n, int) for n in shape[1:]):
-        raise NotMappedError(f"shape={shape}")
-    return "Reshape", {"target_shape": shape[1:]}, op.tensors
-
-
-def _transpose(op: Operation) -> Layer:
-    axes = op.values["perm"]
-    if axes[0] != 0:
-        raise NotMappedError(f"perm={axes}")
-    return "Permute", {"dims": axes[1:]}, op.tensors
-
-
-def _getitem(op: Operation) -> Layer:
-    parts = op.values["slice_spec"]
-    parts = parts if isinstance(parts, list) else [parts]
-    return "Slice", {"spec": [_slice_part(part) for part in parts]}, op.tensors
-
-
-def _slice_part(part: Any) -> Any:
-    if isinstance(part, dict) and "start" in part:
-        ends = [part["start"], part["stop"], part["step"]]
-        if all(end is None or isinstance(end, int) for end in ends):
-            return ends
-    if isinstance(part, dict) and part.get("class_name") == "__ellipsis__" or part == "...":
-        return "..."
-    if isinstance(part, int) and not isinstance(part, bool):
-        return part
-    raise NotMappedError(f"index {part!r:.40}")
-
-
 MAKERS: dict[str, Maker] = {
+    **SHAPERS,
     "__operators__.add": _add,
     "math.add": _add,
     "math.add_n": _add_n,
@@ -265,10 +198,4 @@ MAKERS: dict[str, Maker] = {
     "math.reduce_max": _reduce("max"),
     "math.reduce_min": _reduce("min"),
     "math.reduce_sum": _reduce("sum"),
-    "compat.v1.pad": _pad,
-    "pad": _pad,
-    "reshape": _reshape,
-    "compat.v1.transpose": _transpose,
-    "transpose": _transpose,
-    "__operators__.getitem": _getitem,
 }

@@ -7,46 +7,30 @@ common ones are layers of Keras, the rest of them small layers of spkeras.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from spkeras.frontend.files.context import Context
 from spkeras.frontend.files.graph import CONSTANT, LayerNode, become_own
-from spkeras.frontend.files.migrations.tensor_layers import MAKERS, NotMappedError, Operation
+from spkeras.frontend.files.migrations.graph_ops import graph_operation
+from spkeras.frontend.files.migrations.tensor_calls import NotMappedError, Operation
+from spkeras.frontend.files.migrations.tensor_layers import MAKERS
 
 OWN = frozenset({"Slice", "Reduce", "Clip"})
-# Names of graph nodes, with the keywords of their inputs after the first.
-GRAPH_OPS: dict[str, tuple[str, str]] = {
-    "Add": ("math.add", "y"),
-    "AddV2": ("math.add", "y"),
-    "BiasAdd": ("nn.bias_add", "bias"),
-    "Mul": ("math.multiply", "y"),
-    "Sub": ("math.subtract", "y"),
-    "RealDiv": ("math.truediv", "y"),
-    "Maximum": ("math.maximum", "y"),
-    "Minimum": ("math.minimum", "y"),
-    "Neg": ("math.negative", ""),
-    "Relu": ("nn.relu", ""),
-    "Relu6": ("nn.relu6", ""),
-    "Elu": ("nn.elu", ""),
-    "Selu": ("nn.selu", ""),
-    "Sigmoid": ("math.sigmoid", ""),
-    "Tanh": ("math.tanh", ""),
-    "Softmax": ("nn.softmax", ""),
-    "Identity": ("identity", ""),
-}
 
 
 def map_tensor_op(node: LayerNode, context: Context) -> None:
     """Puts a layer of the same meaning in the place of a raw operation."""
     if node.class_name not in {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"}:
         return
-    function = str(node.config.get("function") or node.stored_name.removeprefix("tf."))
+    function = str(
+        node.config.get("function")
+        or node.stored_name.removeprefix("tf.").removeprefix("tf_op_layer_")
+    )
     try:
         if len(node.calls) != 1:
             raise NotMappedError("called more than once")
         if node.class_name == "TensorFlowOpLayer":
-            function, operation = _graph_operation(node)
+            function, operation = graph_operation(node)
         else:
             operation = _operation(node.calls[0])
         if function not in MAKERS:
@@ -80,17 +64,3 @@ def _operation(call: Any) -> Operation:
     tensors = [item[:3] for item in call if item[0] != CONSTANT]
     constants = [item[2] for item in call if item[0] == CONSTANT]
     return Operation(tensors, values, constants[0] if constants else None)
-
-
-def _graph_operation(node: LayerNode) -> tuple[str, Operation]:
-    """Reads a graph node: its op, its tensors in order, constants by input position."""
-    stored = node.config["node_def"]
-    op = (json.loads(stored) if isinstance(stored, str) else stored)["op"]
-    if op not in GRAPH_OPS:
-        raise NotMappedError(f"graph operation {op}")
-    function, keyword = GRAPH_OPS[op]
-    tensors = [item[:3] for item in node.calls[0]]
-    constants = {int(place): value for place, value in (node.config["constants"] or {}).items()}
-    if 0 in constants:
-        return function, Operation([], {keyword: tensors[0]}, constants[0])
-    return function, Operation(tensors, {keyword: constants.get(1)} if constants else {})

@@ -1,0 +1,98 @@
+"""Biases lifted out of the synapses: they are where they arrive, and nothing else has changed."""
+
+import numpy as np
+import pytest
+
+from spkeras.passes.offsets import resting_points
+from spkeras.snn.network import resting_currents
+from tests import networks, oracle, oracle_layers
+
+DELTA = {"recipe": "sigma_delta"}
+NETS = ("chain", "residual", "pools", "depthwise", "concat", "several", "biased", "products")
+
+
+def both(net, **options):
+    """The graph with biases in its synapses, and with biases lifted."""
+    model, options = getattr(networks, net)(), {**DELTA, **options}
+    return (networks.spiking(model, lifted=False, **options), networks.spiking(model, **options))
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_an_offset_is_what_arrives_while_nobody_sends_anything(net):
+    """Of every input of every neuron, at every position, to the last bit."""
+    biased, lifted = both(net)
+    wanted = oracle.resting(biased)
+    assert sum(abs(array).sum() for arrays in wanted.values() for array in arrays) > 0
+    for node in lifted.of("neuron"):
+        for index, array in enumerate(wanted[node.name]):
+            offset = np.asarray(node.arrays.get(f"offset{index}", 0.0))
+            assert array.shape == lifted[node.inputs[index]].shape
+            np.testing.assert_array_equal(np.broadcast_to(offset, array.shape), array)
+            assert (f"offset{index}" in node.arrays) == array.any()
+    for node in lifted.of("readout"):
+        (array,) = wanted[node.name]
+        array = array * node.arrays.get("scale", 1.0)
+        offset = np.asarray(node.arrays.get("offset", 0.0))
+        np.testing.assert_array_equal(np.broadcast_to(offset, array.shape), array)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_what_is_left_in_front_of_the_neurons_is_linear(net):
+    """Nothing in, nothing out, for every node; and only biases and offsets have gone."""
+    biased, lifted = both(net)
+    for arrays in oracle.resting(lifted).values():
+        assert not any(array.any() for array in arrays)
+    assert [node.name for node in lifted.nodes] == [node.name for node in biased.nodes]
+    for before, after in zip(biased.nodes, lifted.nodes, strict=True):
+        assert (before.op, before.inputs, before.attributes) == (
+            after.op, after.inputs, after.attributes)  # fmt: skip
+        gone = set(before.arrays) - set(after.arrays)
+        assert gone <= {"bias", "offset"}
+        for name in set(before.arrays) - gone:
+            np.testing.assert_array_equal(after.arrays[name], before.arrays[name])
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_the_network_computes_what_it_did(net):
+    biased, lifted = both(net)
+    x = networks.as_list(networks.samples(getattr(networks, net)()))
+    for one, other in zip(oracle.analogue(biased, x), oracle.analogue(lifted, x), strict=True):
+        pairs = one.items() if isinstance(one, dict) else enumerate(one)
+        for key, value in pairs:
+            np.testing.assert_allclose(other[key], value, rtol=0, atol=1e-12)
+
+
+def test_offsets_vary_over_positions_where_a_bias_meets_a_border():
+    """Zeros padded around a biased map, the sum of two branches, batch norm before padding."""
+    _, lifted = both("biased")
+    shapes = {node.name: node.arrays["offset0"].shape for node in lifted.of("neuron")}
+    assert shapes == {"stem": (1, 1, 3), "out": (3, 3, 4), "six": (3, 3, 4)}
+    for name in ("out", "six"):
+        offset = lifted[name].arrays["offset0"]
+        assert (offset[0, 0] != offset[1, 1]).any() and (offset[0, 1] != offset[1, 1]).any()
+
+
+def test_an_axis_of_equal_values_has_size_one():
+    """And what is zero is not there at all."""
+    _, lifted = both("chain")
+    shapes = {node.name: node.arrays["offset0"].shape for node in lifted.of("neuron")}
+    assert shapes == {"relu1": (1, 1, 4), "conv2": (1, 1, 3)}
+    (readout,) = lifted.of("readout")
+    assert readout.arrays["offset"].shape == (5,)
+    _, pools = both("pools")
+    assert "offset0" not in pools["top"].arrays  # it reads spikes
+    _, products = both("products")
+    assert not {"offset0", "offset1"} & set(products["scaled"].arrays)
+    assert {"offset0", "offset1"} <= set(products["product"].arrays)
+
+
+def test_the_resting_graph_ends_at_what_neurons_read():
+    biased, _ = both("residual")
+    cut = resting_points(biased)
+    assert not cut.of("neuron") and not cut.of("readout")
+    ends = {name for n in biased.of("neuron", "readout") for name in n.inputs}
+    assert set(cut.outputs) == ends
+    silence = [np.zeros((1, *node.shape)) for node in cut.of("input")]
+    values = oracle_layers.evaluate(cut, silence)
+    for name, found in resting_currents(biased).items():
+        np.testing.assert_array_equal(found, values[name][0])
