@@ -155,6 +155,11 @@ def draw(path: Path, runs: dict[str, tuple[Any, Any]], neurons: int, title: str)
     figure.savefig(path)
 
 
+def logits(simulation: Any, images: np.ndarray) -> np.ndarray:
+    """What the CNN answers to frames (frames, batch, ...)."""
+    return np.stack([simulation.analogue([frame])[0] for frame in images])
+
+
 @click.command(help=__doc__)
 @click.argument("model", type=click.Path(exists=True, path_type=Path))
 @click.option("--data", required=True)
@@ -174,13 +179,15 @@ def main(
 ) -> None:  # fmt: skip
     import spkeras
     from spkeras.data import fit_inputs, read_data
+    from spkeras.simulate import Simulation
+    from spkeras.snn.spike_loop import loop_of
 
     cnn = spkeras.load_model(model)
     train = fit_inputs(read_data(data, part="train", samples=None, scale=scale), cnn)
     test = fit_inputs(read_data(data, part="test", samples=None, scale=scale), cnn)
     options = {} if levels is None else {"levels": levels}
     snn = spkeras.convert(cnn, train.x[0][:1000], recipe=recipe, timesteps=timesteps, **options)
-    logits = spkeras.analogue(snn)
+    simulation = Simulation(loop_of(snn))
     stream = spkeras.Stream(snn)
     neurons = sum(int(np.prod(node.shape)) for node in stream.loop.graph.of("neuron"))
     runs, records = {}, []
@@ -188,7 +195,7 @@ def main(
         if only and name not in only:
             continue
         found, fresh = (shown(stream, images, timesteps, keep) for keep in (True, False))
-        records.append(row(name, found, fresh, logits(images), neurons))
+        records.append(row(name, found, fresh, logits(simulation, images), neurons))
         show(records[-1])
         runs[name] = found, fresh
     if plot:
