@@ -6,7 +6,6 @@ import pytest
 from spkeras.metrics.comparison import RateComparison
 from tests.metrics.graphs import GRADED, neuron
 
-
 def compare(exact, clipped, counted, simulated, *, timesteps=4, course=(), silent=0, last=(1,),
             **changed):  # fmt: skip
     comparison = RateComparison(neuron("n", "x", (2,), **changed), timesteps, len(course))

@@ -200,7 +200,9 @@ def page(records: list[Record]) -> str:
         "on a busy two-core machine. *T = ...*: rms difference between the outputs of the graded "
         f"network ({LEVELS} levels, 3 mantissa bits, so that the steps and not the levels limit "
         "it) and of the CNN after so many steps, over the spread of the CNN's outputs. Random "
-        "weights are the hardest case: nothing in them makes up for an error.",
+        "weights are the hardest case: nothing in them makes up for an error, and where the graph error is "
+        "large (ResNet101, ResNet152, InceptionV3) they magnify the rounding of float32 itself, which "
+        "then limits the graded network, too.",
         "",
         f"| model | parameters | rate coding | graph error | seconds | {steps} |",
         "|---|---:|---|---:|---:|" + "---:|" * len(STEPS),
