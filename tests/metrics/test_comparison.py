@@ -6,8 +6,10 @@ import pytest
 from spkeras.metrics.comparison import RateComparison
 from tests.metrics.graphs import GRADED, neuron
 
-def compare(exact, clipped, counted, simulated, *, timesteps=4, course=(), silent=0, last=(1,),
-            **changed):  # fmt: skip
+
+def compare(
+    exact, clipped, counted, simulated, *, timesteps=4, course=(), silent=0, last=(1,), **changed
+):
     comparison = RateComparison(neuron("n", "x", (2,), **changed), timesteps, len(course))
     arrays = (exact, clipped, counted, simulated)
     comparison.add(*(np.array([row], np.float32) for row in arrays))

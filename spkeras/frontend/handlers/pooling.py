@@ -60,8 +60,8 @@ def _adaptive(op: str) -> Handler:
         pairs = list(zip(port.shape[:-1], wanted[:-1], strict=True))
         uneven = any(size % out for size, out in pairs)
         if uneven and op == "average_pool":
-            for axis, (size, out) in enumerate(pairs):
-                port = along(call, port, axis, _adaptive_means(size, out), piece="means")
+            for axis, (length, out) in enumerate(pairs):
+                port = along(call, port, axis, _adaptive_means(length, out), piece="means")
             return Port(port.name, port.shape, first)
         if uneven:
             raise call.refuse(
