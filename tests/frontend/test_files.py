@@ -30,10 +30,7 @@ FOREIGN_NAMES = [
 ]
 OPTIONS = {"naokishibuya_steering_keras1.h5": {"replace": {"lambda_1": "rescaling:127.5,-1"}}}
 # The only files refused, each by the name of the layer and its class.
-REFUSED = {
-    "lambda": "'lambda' (Lambda)",
-    "locally": "'locally_connected2d' (LocallyConnected2D)",
-}
+REFUSED = {"lambda": "'lambda' (Lambda)"}
 WRITERS = {"k224": 17, "tf210": 142, "tf215": 142, "tfk219": 142}
 
 

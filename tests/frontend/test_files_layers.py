@@ -66,18 +66,6 @@ def test_setting_of_the_user_does_not_turn_a_silent_layer(tmp_path):
     assert loaded.model.output_shape == (None, 2, 2, 2)
 
 
-def test_strided_same_padding_of_theano_is_reported(tmp_path):
-    config = {"filters": 1, "kernel_size": [3, 3], "strides": [2, 2], "padding": "same"}
-    record = {"class_name": "Conv2D", "config": {"name": "l", **config}}
-    record["config"]["batch_input_shape"] = [None, 4, 4, 1]
-    arrays = {"l": [("l/kernel", values(3, 3, 1, 1)), ("l/bias", np.zeros(1))]}
-    for backend, expected in (("theano", 1), ("tensorflow", 0)):
-        path = tmp_path / f"{backend}.h5"
-        write_h5(path, sequential(record), arrays, version="2.0.4", backend=backend)
-        found = [change for change in read_model(path).changes if "warning" in change]
-        assert len(found) == expected
-
-
 def test_call_arguments_that_say_nothing(tmp_path):
     call = [[["x", 0, 0, {"training": False, "mask": None}]]]
     model = functional(

@@ -94,8 +94,14 @@ class Call:
     def given(self) -> Mapping[str, Any]:
         """The arguments of the call by their names, those left out not among them."""
         names = inspect.signature(type(self.operation).call)
+        # A wrapper passes on what it was called with: None says nothing to a layer without it.
+        passed = {
+            name: value
+            for name, value in self.kwargs.items()
+            if value is not None or name in names.parameters
+        }
         try:
-            return names.bind(None, *self.args, **self.kwargs).arguments
+            return names.bind(None, *self.args, **passed).arguments
         except TypeError:
             raise self.refuse("further arguments", "call it with its tensors alone") from None
 
