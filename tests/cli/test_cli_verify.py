@@ -21,14 +21,11 @@ def test_graded_spikes(run, cnn, graded, data):
     result = run("verify", cnn, graded, "--data", data, "--samples", 8)
     assert result.exit_code == 0 and not result.stderr
     for words in ("Values that listeners hold", "resolution", "t = 3", "last spike at",
-                  "The layer that settles last: conv2d"):  # fmt: skip
+                  "The layer that settles last: "):  # fmt: skip
         assert words in result.stdout
     found = json.loads(run("verify", cnn, graded, "--data", data, "--json").stdout)
-    assert (found["code"], found["steps"], found["settles_last"]) == (
-        "delta",
-        [1, 2, 3, 4],
-        "conv2d",
-    )
+    assert (found["code"], found["steps"]) == ("delta", [1, 2, 3, 4])
+    assert found["settles_last"] in [check["name"] for check in found["neurons"]]
     course = found["neurons"][0]["course"]
     assert len(course) == 4 and course[3] < course[0] / 20
 
