@@ -124,13 +124,15 @@ def convert(
     given = {name: value for name, value in options.items() if value is not None}
     told = progress or _quiet
     if recipe == "auto":
-        steps = timesteps or STEPS[spikes or DEFAULT_SPIKES]
+        own = STEPS.get(spikes or DEFAULT_SPIKES, 1)
+        steps = own if timesteps is None else timesteps
         candidates = automatic.candidates(spikes or DEFAULT_SPIKES, steps, given, simulation)
         return automatic.choose(model, data, candidates, steps, batch_size, told)
     if spikes is not None:
         raise OptionError(f"spikes={spikes!r} with recipe={recipe!r}; allowed: recipe='auto'")
     chosen = Options(recipe, **given)
-    steps = timesteps or STEPS["graded" if keeps_values(str(chosen.code)) else "binary"]
+    own = STEPS["graded" if keeps_values(str(chosen.code)) else "binary"]
+    steps = own if timesteps is None else timesteps
     check_settings(steps, schedule, stagger, coding, str(chosen.code))
     calibrated = Calibrated(model, data, chosen, batch_size, told)
     return calibrated.network(chosen, steps, **simulation)
