@@ -69,6 +69,67 @@ def cifar10_vgg16(widths=(24, 48, 96, 176, 176), classes=10):
     return keras.Model(inputs, outputs, name="cifar10_vgg16")
 
 
+def cifar10_vgg_star(width=48, classes=10):
+    """VGG-* of Yan et al. 2021 (average pooling, a last convolution without padding), narrow."""
+    x = inputs = keras.Input((32, 32, 3))
+    for stage in range(3):
+        for _ in range(2):
+            x = apply(conv_bn_relu(width << stage), x)
+        x = layers.AveragePooling2D(2)(x)
+    x = layers.Conv2D(width << 3, 3, use_bias=False)(x)
+    x = layers.ReLU()(layers.BatchNormalization()(x))
+    x = layers.AveragePooling2D(2)(x)
+    x = layers.Dropout(0.15)(layers.Flatten()(x))
+    outputs = layers.Dense(classes, activation="softmax", dtype="float32")(x)
+    return keras.Model(inputs, outputs, name="cifar10_vgg_star")
+
+
+def cifar10_mobilenet_v1(width=24):
+    """MobileNet's pattern (Howard et al. 2017) for 32x32: depthwise, then pointwise."""
+    x = inputs = keras.Input((32, 32, 3))
+    x = apply(conv_bn_relu(width), x)
+    for multiple, strides in ((2, 1), (4, 2), (4, 1), (8, 2), (8, 1), (8, 1), (16, 2), (16, 1)):
+        x = layers.DepthwiseConv2D(3, strides, padding="same", use_bias=False)(x)
+        x = layers.ReLU()(layers.BatchNormalization()(x))
+        x = apply(conv_bn_relu(multiple * width, kernel=1), x)
+    x = layers.GlobalAveragePooling2D()(x)
+    outputs = layers.Dense(10, activation="softmax", dtype="float32")(x)
+    return keras.Model(inputs, outputs, name="cifar10_mobilenet_v1")
+
+
+def cifar10_mobilenet_v2():
+    """MobileNetV2's pattern (Sandler et al. 2018) for 32x32: ReLU6, linear ends that add up."""
+    x = inputs = keras.Input((32, 32, 3))
+    x = layers.ReLU(6.0)(apply(conv_bn(16), x))
+    for width, strides in ((24, 2), (24, 1), (48, 2), (48, 1), (48, 1), (96, 1), (96, 1)):
+        start, expanded = x, 4 * x.shape[-1]
+        x = layers.ReLU(6.0)(apply(conv_bn(expanded, kernel=1), x))
+        x = layers.DepthwiseConv2D(3, strides, padding="same", use_bias=False)(x)
+        x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
+        x = apply(conv_bn(width, kernel=1), x)
+        x = layers.Add()([start, x]) if start.shape == x.shape else x
+    x = layers.ReLU(6.0)(apply(conv_bn(256, kernel=1), x))
+    x = layers.GlobalAveragePooling2D()(x)
+    outputs = layers.Dense(10, activation="softmax", dtype="float32")(x)
+    return keras.Model(inputs, outputs, name="cifar10_mobilenet_v2")
+
+
+def cifar10_densenet(growth=16):
+    """DenseNet's pattern (Huang et al. 2017) with the activation last, as in Yan et al. 2023."""
+    x = inputs = keras.Input((32, 32, 3))
+    x = apply(conv_bn_relu(2 * growth), x)
+    for stage, depth in enumerate((4, 6, 8)):
+        if stage:
+            x = apply(conv_bn_relu(x.shape[-1] // 2, kernel=1), x)
+            x = layers.AveragePooling2D(2)(x)
+        for _ in range(depth):
+            x = layers.Concatenate()([x, apply(conv_bn_relu(growth), x)])
+    x = apply(conv_bn_relu(x.shape[-1], kernel=1), x)
+    x = layers.GlobalAveragePooling2D()(x)
+    outputs = layers.Dense(10, activation="softmax", dtype="float32")(x)
+    return keras.Model(inputs, outputs, name="cifar10_densenet")
+
+
 def cifar10_resnet20(width=16, classes=10):
     """ResNet20 of He et al. 2016, with projection shortcuts."""
     x = inputs = keras.Input((32, 32, 3))
@@ -137,8 +198,8 @@ def conv_bn(width, strides=1, kernel=3):
     return [convolution, layers.BatchNormalization()]
 
 
-def conv_bn_relu(width, strides=1):
-    return [*conv_bn(width, strides), layers.ReLU()]
+def conv_bn_relu(width, strides=1, kernel=3):
+    return [*conv_bn(width, strides, kernel), layers.ReLU()]
 
 
 def conv_bn_swish(width, strides=1, kernel=3):
@@ -156,6 +217,10 @@ NETS = {
     "digits_cnn": (digits_cnn, 60, 64, 0.05, 1, False),
     "mnist_cnn": (mnist_cnn, 12, 128, 0.05, 2, False),
     "cifar10_vgg16": (cifar10_vgg16, 30, 128, 0.1, 4, True),
+    "cifar10_vgg_star": (cifar10_vgg_star, 36, 128, 0.1, 4, True),
+    "cifar10_mobilenet_v1": (cifar10_mobilenet_v1, 24, 128, 0.1, 4, True),
+    "cifar10_mobilenet_v2": (cifar10_mobilenet_v2, 24, 128, 0.1, 4, True),
+    "cifar10_densenet": (cifar10_densenet, 24, 128, 0.1, 4, True),
     "cifar10_resnet20": (cifar10_resnet20, 28, 128, 0.1, 4, True),
     "cifar10_efficientnet": (cifar10_efficientnet, 30, 128, 0.1, 4, True),
     "cifar100_vgg16": (cifar100_vgg16, 40, 128, 0.1, 4, True),
