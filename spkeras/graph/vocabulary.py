@@ -123,6 +123,10 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
     # Keras's ReLU: 0 or negative_slope * (x - threshold) below threshold, x above, cut at
     # max_value (None: not at all).
     "relu": ("max_value", "negative_slope", "threshold"),
+    # floor(clip(x, 0, max_value) levels / max_value + rounding) max_value / levels: what `levels`
+    # steps of spikes carry. max_value None: the ReLU itself (as a neuron, which has its bound in
+    # its threshold, before the levels are counted).
+    "quantized_relu": ("max_value", "levels", "rounding"),
     "linear": (),
     "prelu": (),  # with the array "slope"
     "softmax": ("axis",),
@@ -133,6 +137,7 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
     "leaky_relu": ("negative_slope",),
     "gelu": ("approximate",),
     "threshold": ("threshold", "default_value"),
+    "ttfs": ("timesteps", "tau", "theta0"),  # see spkeras.ops.ttfs
     **{
         name: ()
         for name in (

@@ -6,6 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
+from spkeras.ops import ttfs
+
 
 def relu(
     x: Any,
@@ -24,12 +26,20 @@ def relu(
     return y if max_value is None else ops.minimum(y, max_value)
 
 
+def quantized_relu(x: Any, max_value: Any, levels: int, rounding: float) -> Any:
+    """ReLU cut at `max_value` in so many steps; `rounding` of a step is given in advance."""
+    if max_value is None:
+        return ops.relu(x)
+    level = max_value / levels
+    return ops.floor(ops.clip(x, 0.0, max_value) / level + rounding) * level
+
+
 def hard_sigmoid_keras2(x: Any) -> Any:
     """Hard sigmoid as Keras 1 and 2 had it: 0.2 x + 0.5, cut to [0, 1]."""
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-_OWN = ("linear", "relu", "prelu", "hard_sigmoid_keras2")
+_OWN = ("linear", "relu", "prelu", "hard_sigmoid_keras2", "ttfs")
 
 
 def is_known(function: str) -> bool:
@@ -53,4 +63,6 @@ def apply(function: str, x: Any, parameters: Mapping[str, Any]) -> Any:
         return ops.relu(x) - parameters["slope"] * ops.relu(-x)
     if function == "hard_sigmoid_keras2":
         return hard_sigmoid_keras2(x)
+    if function == "ttfs":
+        return ttfs.rounded_down(x, ttfs.kernel_table(**parameters))
     return keras.activations.get(function)(x, **parameters)

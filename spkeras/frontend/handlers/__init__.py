@@ -8,6 +8,7 @@ from spkeras.frontend.handlers import (
     activations,
     applications,
     attention,
+    coded,
     convolutions,
     functions,
     legacy,
@@ -75,8 +76,8 @@ def handler_of(operation: Any) -> Handler | None:
     """
     kind, module = type(operation).__name__, type(operation).__module__
     if isinstance(operation, keras.layers.Layer):
-        if module == "spkeras.layers.legacy":
-            return legacy.LAYERS.get(kind)
+        if module.startswith("spkeras.layers."):
+            return {**legacy.LAYERS, **coded.LAYERS}.get(kind)
         if _is_keras_layer(operation):
             return LAYERS.get(kind)
         return applications.handler_of(operation)

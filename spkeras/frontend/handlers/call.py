@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import keras
 import numpy as np
 
 from spkeras.errors import UnsupportedLayerError
@@ -227,7 +228,7 @@ Handler = Callable[[Call], "Port | list[Port]"]
 
 def weight(variable: Any) -> np.ndarray:
     """A weight as a float32 array."""
-    return np.asarray(variable).astype("float32")
+    return keras.ops.convert_to_numpy(variable).astype("float32")
 
 
 def optional(variable: Any) -> np.ndarray | None:

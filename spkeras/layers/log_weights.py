@@ -1,0 +1,92 @@
+"""Layers whose kernel is used in its logarithmic code, for training with few bits."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+
+from spkeras.ops.log_weights import LogFormat, straight_through
+
+
+class _LogKernel:
+    """A layer that computes with the values of its kernel's codes.
+
+    The stored kernel stays a plain float: steps of the optimizer that are smaller than a level
+    add up in it. Whoever asks for `kernel` (Keras's own call, the frontend) gets the codes'
+    values, with the gradient of the stored one.
+    """
+
+    def __init__(
+        self: Any,
+        *args: Any,
+        log_format: Mapping[str, Any] | None = None,
+        full_scale: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.log_format = LogFormat(**(log_format or {}))
+        self.full_scale = full_scale
+        super().__init__(*args, **kwargs)
+
+    @property
+    def kernel(self: Any) -> Any:
+        """The kernel's quantised values."""
+        stored = super().kernel  # type: ignore[misc]
+        value = stored.value if hasattr(stored, "value") else stored
+        return straight_through(value, self.log_format, self.full_scale)
+
+    def get_config(self: Any) -> dict[str, Any]:
+        own = {"log_format": self.log_format.to_dict(), "full_scale": self.full_scale}
+        return {**super().get_config(), **own}  # type: ignore[misc]
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class LogDense(_LogKernel, keras.layers.Dense):
+    """Dense whose kernel has a sign and a whole exponent (see `spkeras.ops.log_weights`).
+
+    Args:
+        log_format: dict. Arguments of `LogFormat` (bits, steps, zero, ...); None for 5 bits.
+        full_scale: int. Exponent of the full-scale range, in steps of 1 / z octave; None lets it
+            follow the largest weight.
+        args, kwargs: As for `keras.layers.Dense`.
+
+    Input shape:
+        As `keras.layers.Dense`.
+
+    Output shape:
+        As `keras.layers.Dense`.
+
+    Training:
+        The gradient of the quantised kernel goes to the stored one unchanged.
+
+    Raises:
+        OptionError: a format that is not allowed, or that cannot be trained.
+
+    Reference:
+        Miyashita, Lee & Murmann 2016, arXiv:1603.01025.
+    """
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class LogConv2D(_LogKernel, keras.layers.Conv2D):
+    """Conv2D whose kernel has a sign and a whole exponent (see `spkeras.ops.log_weights`).
+
+    Args:
+        log_format: dict. As for `LogDense`.
+        full_scale: int. As for `LogDense`.
+        args, kwargs: As for `keras.layers.Conv2D`.
+
+    Input shape:
+        As `keras.layers.Conv2D`.
+
+    Output shape:
+        As `keras.layers.Conv2D`.
+
+    Training:
+        The gradient of the quantised kernel goes to the stored one unchanged.
+
+    Raises:
+        OptionError: a format that is not allowed, or that cannot be trained.
+
+    Reference:
+        Miyashita, Lee & Murmann 2016, arXiv:1603.01025.
+    """

@@ -1,0 +1,217 @@
+"""Weights as a sign and a whole exponent: what a shifter multiplies with.
+
+    w = s FSR 2^(-q / z),  q = 0 ... q_max,  FSR = 2^(n / z)
+
+s: sign. z: steps per octave. n: whole exponent of the full-scale range, one per tensor. b bits
+hold the sign and 2^(b - 1) exponents, of which the last one stands for the weight 0 where the
+format has a zero code.
+
+Reference: Miyashita, Lee & Murmann 2016 (arXiv:1603.01025), weights in the logarithmic domain;
+Lew, Lee & Park 2022 (arXiv:2208.04494) use 5 bits. The base, the zero code, the rule for the
+full-scale range and the rounding of the latter are not known: they are options.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from spkeras.errors import OptionError
+
+ROUNDINGS = ("log", "linear")
+FULL_SCALES = ("ceil", "nearest", "mse")
+
+# What a float32 power may be off, in steps: an exponent on the grid stays where it is.
+_SLACK = 1e-4
+
+
+@dataclass(frozen=True)
+class LogFormat:
+    """How a weight is written down.
+
+    Attributes:
+        bits: Bits of a weight, sign included, 2 to 12.
+        steps: z, levels per octave; the base is 2^(1 / z). A power of two, so that exponents
+            add up in plain binary.
+        zero: Whether one exponent is given away for the weight 0. Without, the smallest level
+            stands for it.
+        rounding: "log": to the level whose logarithm is nearest; "linear": to the nearest level.
+        full_scale: "ceil": the least level that no weight exceeds; "nearest": the level nearest
+            to the largest weight; "mse": the one with the least squared error.
+
+    Raises:
+        OptionError: a value that is not allowed.
+    """
+
+    bits: int = 5
+    steps: int = 2
+    zero: bool = True
+    rounding: str = "log"
+    full_scale: str = "mse"
+
+    def __post_init__(self) -> None:
+        if self.bits not in range(2, 13):
+            raise OptionError(f"weight bits={self.bits!r}: allowed are 2 to 12")
+        if self.steps not in (1, 2, 4, 8):
+            raise OptionError(f"steps={self.steps!r} per octave: allowed are 1, 2, 4, 8")
+        if self.zero and self.bits == 2:
+            raise OptionError("bits=2 with a zero code leaves a single exponent; use 3 bits")
+        if self.rounding not in ROUNDINGS:
+            raise OptionError(f"rounding={self.rounding!r}; allowed: {', '.join(ROUNDINGS)}")
+        if self.full_scale not in FULL_SCALES:
+            raise OptionError(f"full_scale={self.full_scale!r}; allowed: {', '.join(FULL_SCALES)}")
+
+    @property
+    def largest(self) -> int:
+        """q_max, the exponent of the smallest magnitude."""
+        return 2 ** (self.bits - 1) - 1 - int(self.zero)
+
+    @property
+    def zero_exponent(self) -> int:
+        """The exponent that stands for 0 (one beyond the last that can be written, without)."""
+        return self.largest + 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by name."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, eq=False)
+class LogCodes:
+    """A tensor of weights as the hardware stores it.
+
+    Attributes:
+        negative: Whether the sign is minus, bool.
+        exponents: q, uint16 of the same shape; `format.zero_exponent` for 0.
+        full_scale: n, the exponent of the full-scale range in steps of 1 / z octave.
+        format: What these mean.
+    """
+
+    negative: np.ndarray
+    exponents: np.ndarray
+    full_scale: int
+    format: LogFormat
+
+    def values(self) -> np.ndarray:
+        """The weights, float64."""
+        steps, z = self.exponents.astype(np.float64), self.format.steps
+        sizes = np.exp2((self.full_scale - steps) / z)
+        sizes = np.where(self.exponents == self.format.zero_exponent, 0.0, sizes)
+        return np.where(self.negative, -sizes, sizes)
+
+
+def log_codes(weights: np.ndarray, form: LogFormat, full_scale: int | None = None) -> LogCodes:
+    """Write weights down in a logarithmic format.
+
+    Args:
+        weights: Any shape; finite.
+        form: The format.
+        full_scale: n, where it is given already; else by the format's rule.
+
+    Returns:
+        The codes; `.values()` are the weights they stand for.
+
+    Invariants:
+        Weights that are levels already keep their values; a code is never further from the
+        weight (in the format's domain) than any other code.
+
+    Raises:
+        OptionError: NaN or infinity among the weights.
+    """
+    weights = np.asarray(weights, np.float64)
+    if not np.isfinite(weights).all():
+        raise OptionError("weights hold NaN or infinity: a logarithmic code has neither")
+    n = full_scale_exponent(weights, form) if full_scale is None else full_scale
+    exponents = _exponents(np.abs(weights), n, form)
+    return LogCodes(weights < 0, exponents.astype(np.uint16), n, form)
+
+
+def log_quantize(weights: np.ndarray, form: LogFormat, full_scale: int | None = None) -> np.ndarray:
+    """Weights rounded to the values of their codes, in their own float dtype; see `log_codes`.
+
+    Example:
+        >>> log_quantize(np.array([1.0, -0.3, 0.001]), LogFormat(bits=4, steps=1))
+        array([ 1.  , -0.25,  0.  ])
+    """
+    weights = np.asarray(weights)
+    dtype = weights.dtype if weights.dtype.kind == "f" else np.dtype(np.float64)
+    return log_codes(weights, form, full_scale).values().astype(dtype)
+
+
+def full_scale_exponent(weights: np.ndarray, form: LogFormat) -> int:
+    """n of the full-scale range 2^(n / z), by the format's rule; 0 for weights that are all 0."""
+    sizes = np.abs(np.asarray(weights, np.float64))
+    largest = float(sizes.max(initial=0.0))
+    if largest == 0.0:
+        return 0
+    exact = form.steps * np.log2(largest)
+    if form.full_scale == "nearest":
+        return int(np.floor(exact + 0.5))
+    top = int(np.ceil(exact - _SLACK))
+    if form.full_scale == "ceil":
+        return top
+    # Few large weights may be cut so that many small ones are told apart: four octaves down.
+    return min(
+        range(top, top - 4 * form.steps - 1, -1),
+        key=lambda n: float(np.sum((_values(_exponents(sizes, n, form), n, form) - sizes) ** 2)),
+    )
+
+
+def _exponents(sizes: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
+    """q of magnitudes, zero codes included."""
+    with np.errstate(divide="ignore"):
+        down = np.minimum(n - form.steps * np.log2(sizes), form.zero_exponent + 1.0)
+    if form.rounding == "log":
+        q = np.floor(down + 0.5)
+    else:
+        # The linear middle of two levels lies above their geometric one.
+        upper = np.floor(down + _SLACK)
+        lower_is_nearer = sizes < _middle(upper, n, form)
+        q = upper + lower_is_nearer
+    q = np.clip(q, 0, form.zero_exponent)
+    return q if form.zero else np.minimum(q, form.largest)
+
+
+def _middle(q: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
+    """Linear middle of the level q and the next smaller one, which may be 0."""
+    return (np.exp2((n - q) / form.steps) + _values(q + 1, n, form)) / 2
+
+
+def _values(q: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
+    return np.where(q >= form.zero_exponent, 0.0, np.exp2((n - q) / form.steps))
+
+
+def straight_through(weights: Any, form: LogFormat, full_scale: int | None = None) -> Any:
+    """Quantised weights on `keras.ops`, with the gradient of the weights themselves.
+
+    Rounds in the logarithmic domain. Without `full_scale` the range follows the largest weight
+    of the tensor ("ceil", whatever the format's rule): the other rules need a search.
+
+    Args:
+        weights: Tensor of floats.
+        form: The format; its rounding must be "log".
+        full_scale: n of the full-scale range, fixed for the training.
+
+    Returns:
+        The same values as `log_quantize` (in float32), dtype as received.
+
+    Raises:
+        OptionError: linear rounding.
+    """
+    if form.rounding != "log":
+        raise OptionError(f"rounding={form.rounding!r} in training; allowed: log")
+    dtype = weights.dtype
+    weights = ops.cast(weights, "float32")
+    sizes = ops.maximum(ops.abs(weights), 1e-30)
+    octaves = form.steps / float(np.log(2.0))
+    top = ops.ceil(octaves * ops.log(ops.max(sizes)) - _SLACK) if full_scale is None else full_scale
+    top = ops.stop_gradient(ops.cast(top, "float32"))
+    q = ops.clip(ops.floor(top - octaves * ops.log(sizes) + 0.5), 0.0, float(form.zero_exponent))
+    levels = ops.power(2.0, (top - ops.minimum(q, float(form.largest))) / form.steps)
+    if form.zero:
+        levels = ops.where(q > form.largest, 0.0, levels)
+    quantized = ops.where(weights < 0, -levels, levels)
+    # The value exactly, plus an exact zero that has the gradient of the weights.
+    result = ops.stop_gradient(quantized) + (weights - ops.stop_gradient(weights))
+    return ops.cast(result, dtype)

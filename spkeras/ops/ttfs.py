@@ -1,0 +1,108 @@
+"""Time-to-first-spike coding with a base-2 kernel: one table for training and for running.
+
+    kappa(k) = theta0 2^(-k / tau),  k = 0 ... T - 1
+
+A value u fires at the first k with u >= kappa(k), and its spike stands for kappa(k); a value
+under the last threshold stays silent and stands for 0. Encoding compares with the table and
+decoding reads it, so that no logarithm is rounded anywhere and no two rooms can disagree.
+
+Reference: Lew, Lee & Park, DAC 2022 (arXiv:2208.04494), reconstructed from the abstract: the
+paper's own T, tau and theta0 are not known, so they are parameters here.
+"""
+
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from spkeras.errors import OptionError
+
+# A spike's time is one byte in files and messages; the last one of 256 stands for silence.
+MOST_TIMESTEPS = 255
+
+
+def check_kernel(timesteps: int, tau: float, theta0: float) -> None:
+    """Refuse a kernel that is no falling, positive table.
+
+    Raises:
+        OptionError: a parameter is out of range.
+    """
+    if not 1 <= int(timesteps) <= MOST_TIMESTEPS or int(timesteps) != timesteps:
+        raise OptionError(
+            f"timesteps={timesteps!r}: the window has 1 to {MOST_TIMESTEPS} whole steps"
+        )
+    if not 0 < tau < np.inf:
+        raise OptionError(f"tau={tau!r}: give the steps in which the threshold halves, above 0")
+    if not 0 < theta0 < np.inf:
+        raise OptionError(f"theta0={theta0!r}: give the largest value of a spike, above 0")
+
+
+def kernel_table(timesteps: int, tau: float, theta0: float = 1.0) -> np.ndarray:
+    """The thresholds of a window, which are also the values of its spikes.
+
+    Args:
+        timesteps: T, steps of the window, 1 to 255.
+        tau: Steps in which the threshold halves.
+        theta0: Threshold at the first step, in units of the potential.
+
+    Returns:
+        theta0 2^(-k / tau) for k = 0 ... T - 1, float64 (T,), falling.
+
+    Raises:
+        OptionError: a parameter is out of range.
+
+    Example:
+        >>> kernel_table(3, 1)
+        array([1.  , 0.5 , 0.25])
+    """
+    check_kernel(timesteps, tau, theta0)
+    return theta0 * np.exp2(-np.arange(timesteps) / tau)
+
+
+def encode(u: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """First-spike times of potentials; `len(table)` where a neuron stays silent.
+
+    Args:
+        u: Potentials, any shape.
+        table: Falling thresholds (T,), compared in the dtype of `u`.
+
+    Returns:
+        Times 0 ... T, int64, of the same shape.
+
+    Invariants:
+        encode(table, table) = 0 ... T - 1; never rises where u rises.
+    """
+    falling = np.asarray(table, u.dtype if u.dtype.kind == "f" else None)
+    # Thresholds above u, counted in a rising table: those it has not reached in its time.
+    return len(falling) - np.searchsorted(falling[::-1], u, side="right")
+
+
+def decode(times: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Values of first-spike times: table[k], and 0 for silence (k = T)."""
+    return np.append(table, table.dtype.type(0))[times]
+
+
+def spike_times(u: Any, table: np.ndarray) -> Any:
+    """`encode` on `keras.ops`: int32 times, T for silence, of the shape of `u`."""
+    times = ops.zeros_like(u, dtype="int32")
+    for threshold in table:
+        times = times + ops.cast(u < float(threshold), "int32")
+    return times
+
+
+def spike_values(times: Any, table: np.ndarray, dtype: str) -> Any:
+    """`decode` on `keras.ops`: values of `dtype`, of the shape of `times`."""
+    values = ops.convert_to_tensor(np.append(table, 0.0), dtype=dtype)
+    return ops.take(values, times, axis=0)
+
+
+def rounded_down(u: Any, table: np.ndarray) -> Any:
+    """decode(encode(u)) in one go, on `keras.ops`: the largest level that is not above u.
+
+    A chain of comparisons: compilers fuse it into one pass over the tensor, where a search or a
+    logarithm with corrections costs several.
+    """
+    value = ops.zeros_like(u)
+    for level in table[::-1]:
+        value = ops.where(u >= float(level), float(level), value)
+    return value
