@@ -18,9 +18,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from spkeras.data.batches import as_samples, batches
 from spkeras.errors import OptionError, SpkerasError
 from spkeras.facade import convert
-from spkeras.facade.samples import as_samples, batches
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph, Node
 from spkeras.passes.fold import WEIGHTED

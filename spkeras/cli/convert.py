@@ -48,6 +48,8 @@ def command(
       ecc          one-bit spikes whose rate is the value (explicit current control)
       sigma_delta  graded spikes (sign, exponent, mantissa) that carry changes of the
                    value; for any feed-forward network, at few time steps
+      cq, cq+, low_latency, qcfs
+                   for a CNN that `spkeras finetune` has trained for spikes
       auto         what --spikes and --timesteps allow, chosen on the calibration data
     """
     output = output or Path(f"{model.stem}_snn.keras")

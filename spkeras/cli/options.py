@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 # The library's own values, written out since importing it takes seconds; a test compares them.
-RECIPES = ("ecc", "sigma_delta", "auto")
+RECIPES = ("ecc", "sigma_delta", "cq", "cq+", "low_latency", "qcfs", "auto")
 SPIKES = ("binary", "signed", "graded")
-THRESHOLDS = ("percentile", "mse", "iteration")
+THRESHOLDS = ("percentile", "mse", "iteration", "learned", "trained")
 RESETS = ("subtract", "zero")
 READOUTS = ("membrane", "spikes")
 STEPS = {"binary": 64, "signed": 16, "graded": 4}

@@ -7,10 +7,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from spkeras.data.batches import as_samples
 from spkeras.errors import OptionError
 from spkeras.facade.calibrated import Calibrated
 from spkeras.facade.evaluation import evaluate
-from spkeras.facade.samples import as_samples
 from spkeras.frontend.walk import read_graph
 from spkeras.passes.readout import attach_readouts
 from spkeras.passes.recipes import Options

@@ -7,11 +7,11 @@ from typing import Any
 import keras
 
 from spkeras.calibrate import calibrate
-from spkeras.facade.samples import as_samples, batches
+from spkeras.data.batches import as_samples, batches
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
 from spkeras.ops.code import keeps_values
-from spkeras.ops.names import GRADED
+from spkeras.ops.names import GRADED, TRAINED
 from spkeras.passes.offsets import lift_biases
 from spkeras.passes.recipes import Options, finish, neurons_of, prepare
 from spkeras.passes.scales import VALUES_PERCENTILE, automatic_percentile
@@ -46,7 +46,9 @@ class Calibrated:
         self.graph = prepare(read_graph(model), options)
         neurons = neurons_of(self.graph, options)
         samples = as_samples(neurons, data)
-        names = [node.name for node in neurons.of("input", "neuron")]
+        # A network trained for spikes says itself what they stand for.
+        measured = ("input",) if options.recipe in TRAINED else ("input", "neuron")
+        names = [node.name for node in neurons.of(*measured)]
         total = len(samples[0])
         self.stats = calibrate(
             analogue(self.graph, names),
@@ -64,7 +66,7 @@ class Calibrated:
             simulation: `schedule`, `stagger`, `coding`, `seed`.
         """
         values = keeps_values(str(options.code))
-        if options.percentile is None:
+        if options.percentile is None and options.recipe not in TRAINED:
             # A large value costs a graded spike no more than a small one.
             wide = values or options.neuron in GRADED
             automatic = VALUES_PERCENTILE if wide else automatic_percentile(timesteps)

@@ -8,9 +8,13 @@ import keras
 from spkeras.errors import OptionError
 from spkeras.facade import automatic
 from spkeras.facade.calibrated import Calibrated
+from spkeras.frontend.walk import read_graph
 from spkeras.ops.code import keeps_values
+from spkeras.ops.names import TRAINED
+from spkeras.passes.learned import trained_steps
 from spkeras.passes.recipes import Options
 from spkeras.snn.settings import check_settings
+from spkeras.training.thresholds import train_thresholds
 
 Progress = Callable[[int, int], None]
 # T where nothing else is said, by what a spike can carry.
@@ -59,16 +63,19 @@ def convert(
         data: Calibration samples, as the model wants them: an array (samples, ...), or a list
             of arrays for several inputs. 500 to 1,000 training samples do; all are used.
         recipe: "ecc", explicit current control (Wu et al. 2022); "sigma_delta", graded spikes
-            that carry changes, for any feed-forward network; or "auto": the best by the
-            calibration samples of what the hardware's `spikes` allow.
+            that carry changes, for any feed-forward network; "cq", "cq+", "low_latency" or
+            "qcfs" for a CNN that was trained for spikes (`spkeras.training`); or "auto": the
+            best by the calibration samples of what the hardware's `spikes` allow.
         spikes: With "auto": "binary", "signed" (one bit and a sign) or "graded" (default).
-        timesteps: T, counted from the first input: 64, or 4 where spikes carry values. Changes
+        timesteps: T, counted from the first input: 64, 4 where spikes carry values, or what the
+            CNN was trained for. Changes
             later: `spkeras.configure`, then with the scales chosen for this one.
         percentile: Share of a layer's activations below its scale, in %; the paper's is 100
             (the maximum). Chosen from T: 99.97 for 64 and where spikes carry values.
         per_channel: One scale per channel (default) or per layer (the paper's).
         thresholds: "percentile" (default), or fitted to the distribution of each layer's values
-            for this T: "mse" or "iteration"; see `spkeras.passes.thresholds`.
+            for this T: "mse" or "iteration"; see `spkeras.passes.thresholds`. For a CNN trained
+            for spikes "learned" or "trained": per channel by the data, as cq+ does.
         neuron: "binary" (default of ecc), "signed", "burst", "signed_burst",
             "multi_threshold" or "sigma_delta"; see `spkeras.ops.neuron`.
         code: What spikes mean: "rate", "differential" or, for sigma_delta alone, "delta"; see
@@ -133,6 +140,15 @@ def convert(
     chosen = Options(recipe, **given)
     own = STEPS["graded" if keeps_values(str(chosen.code)) else "binary"]
     steps = own if timesteps is None else timesteps
+    if recipe in TRAINED and timesteps is None:
+        steps = trained_steps(read_graph(model)) or own
     check_settings(steps, schedule, stagger, coding, str(chosen.code))
-    calibrated = Calibrated(model, data, chosen, batch_size, told)
-    return calibrated.network(chosen, steps, **simulation)
+    trains = chosen.thresholds == "trained"
+    if trains and schedule != "clock_driven":
+        raise OptionError(
+            f"schedule={schedule!r} with thresholds='trained'; allowed: 'clock_driven', for "
+            "which they are trained: layer-synchronous counts are exact as they are"
+        )
+    calibrated = Calibrated(model, data, chosen, batch_size, _quiet if trains else told)
+    snn = calibrated.network(chosen, steps, **simulation)
+    return train_thresholds(snn, data, progress=told) if trains else snn

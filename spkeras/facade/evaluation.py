@@ -7,8 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from spkeras.data.batches import as_samples, check_range
 from spkeras.errors import DataError
-from spkeras.facade.samples import as_samples, check_range
 from spkeras.graph import Graph
 from spkeras.metrics import Evaluation, Score, activity, settling
 from spkeras.simulate import Simulation

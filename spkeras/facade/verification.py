@@ -6,9 +6,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from spkeras.data.batches import as_samples, check_range
 from spkeras.errors import DataError
 from spkeras.facade.folded import Folded
-from spkeras.facade.samples import as_samples, check_range
 from spkeras.graph import Graph
 from spkeras.metrics import NeuronCheck, Verification
 from spkeras.metrics.comparison import RateComparison

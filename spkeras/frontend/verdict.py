@@ -139,7 +139,7 @@ def _judge_rate(node: Node, function: str) -> tuple[str, str]:
         return REFUSED, f"{what}, which needs values and not rates; {VALUES_REMEDY}"
     if node.op in _POOLS:
         return _ACCUMULATED
-    if function == "relu6" or (function == "relu" and not node["negative_slope"]):
+    if function in ("relu6", "quantized_relu") or (function == "relu" and not node["negative_slope"]):
         return _NEURON
     return _SIGNED
 

@@ -123,10 +123,9 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
     # Keras's ReLU: 0 or negative_slope * (x - threshold) below threshold, x above, cut at
     # max_value (None: not at all).
     "relu": ("max_value", "negative_slope", "threshold"),
-    # floor(clip(x, 0, max_value) levels / max_value + rounding) max_value / levels: what `levels`
-    # steps of spikes carry. max_value None: the ReLU itself (as a neuron, which has its bound in
-    # its threshold, before the levels are counted).
-    "quantized_relu": ("max_value", "levels", "rounding"),
+    # floor(clip(x, 0, max_value) steps / max_value + shift) max_value / steps: what so many steps
+    # of spikes carry. max_value None (of a neuron, which has its bound in its threshold): ReLU.
+    "quantized_relu": ("max_value", "steps", "shift"),
     "linear": (),
     "prelu": (),  # with the array "slope"
     "softmax": ("axis",),

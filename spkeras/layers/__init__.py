@@ -1,19 +1,30 @@
 """Keras layers that a converted model is made of; importing them registers them."""
 
 from spkeras import registration
+from spkeras.layers.encoding import ChannelExpansion, InputQuantizer, TrainablePooling2D
 from spkeras.layers.integrate_fire import FiringRate, IntegrateFire, SpikeCount
 from spkeras.layers.log_weights import LogConv2D, LogDense
+from spkeras.layers.quantizing import QCFS, Clamp, ClampQuantize, ValueRange
+from spkeras.layers.staged import Staged
 from spkeras.layers.ttfs import BurstActivation, PhaseActivation, TTFSActivation
 
 __all__ = [
     "BurstActivation",
+    "ChannelExpansion",
+    "Clamp",
+    "ClampQuantize",
     "FiringRate",
+    "InputQuantizer",
     "IntegrateFire",
     "LogConv2D",
     "LogDense",
     "PhaseActivation",
+    "QCFS",
     "SpikeCount",
+    "Staged",
     "TTFSActivation",
+    "TrainablePooling2D",
+    "ValueRange",
 ]
 
 registration.complete()

@@ -14,7 +14,7 @@ from spkeras.ops.names import GRADED
 from spkeras.trace import Trace
 
 # What additions and comparisons compute.
-_COMPARING = ("linear", "relu", "relu6", "maximum", "minimum")
+_COMPARING = ("linear", "relu", "relu6", "quantized_relu", "maximum", "minimum")
 
 
 @dataclass(frozen=True)

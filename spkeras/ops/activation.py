@@ -26,12 +26,12 @@ def relu(
     return y if max_value is None else ops.minimum(y, max_value)
 
 
-def quantized_relu(x: Any, max_value: Any, levels: int, rounding: float) -> Any:
-    """ReLU cut at `max_value` in so many steps; `rounding` of a step is given in advance."""
+def quantized_relu(x: Any, max_value: Any, steps: int, shift: float) -> Any:
+    """ReLU cut at `max_value` in so many steps, `shift` of one given in advance."""
     if max_value is None:
         return ops.relu(x)
-    level = max_value / levels
-    return ops.floor(ops.clip(x, 0.0, max_value) / level + rounding) * level
+    level = max_value / steps
+    return ops.floor(ops.minimum(ops.relu(x), max_value) / level + shift) * level
 
 
 def hard_sigmoid_keras2(x: Any) -> Any:
@@ -39,7 +39,7 @@ def hard_sigmoid_keras2(x: Any) -> Any:
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-_OWN = ("linear", "relu", "prelu", "hard_sigmoid_keras2", "ttfs")
+_OWN = ("linear", "relu", "quantized_relu", "prelu", "hard_sigmoid_keras2", "ttfs")
 
 
 def is_known(function: str) -> bool:
@@ -59,6 +59,8 @@ def apply(function: str, x: Any, parameters: Mapping[str, Any]) -> Any:
         return x
     if function == "relu":
         return relu(x, **parameters)
+    if function == "quantized_relu":
+        return quantized_relu(x, **parameters)
     if function == "prelu":
         return ops.relu(x) - parameters["slope"] * ops.relu(-x)
     if function == "hard_sigmoid_keras2":

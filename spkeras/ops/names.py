@@ -7,3 +7,7 @@ CODES = ("rate", "differential", "delta")
 # float32 tells 2^-23 apart from nothing beside 1.
 MOST_LEVELS = 24
 MOST_MANTISSA_BITS = 3
+# Recipes for networks that were trained for spikes of a rate.
+TRAINED = ("cq", "cq+", "low_latency", "qcfs")
+# Where the thresholds of such a network come from.
+LEARNED = ("learned", "trained")

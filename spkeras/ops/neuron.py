@@ -229,6 +229,10 @@ def rate(currents: Any, constants: Constants) -> Any:
     value = constants.response([z if offset is None else z + offset for z, offset in pairs])
     if constants.ceiling is not None:
         value = ops.minimum(value, constants.ceiling)
+        if constants.function == "quantized_relu":
+            # The levels it was trained with; T steps have their own.
+            numbers = {**constants.numbers, "max_value": constants.ceiling}
+            value = activation.quantized_relu(value, **numbers)
     return value / constants.threshold
 
 

@@ -11,20 +11,22 @@ def is_homogeneous(function: str, parameters: Mapping[str, Any]) -> bool:
     """Whether scaling the input by c > 0 scales the output by c."""
     if function == "relu":
         return parameters.get("max_value") is None and not parameters.get("threshold")
+    if function == "quantized_relu":
+        return parameters.get("max_value") is None
     return function in HOMOGENEOUS
 
 
 def is_rectifier(function: str, parameters: Mapping[str, Any]) -> bool:
     """Whether a plain integrate-and-fire neuron computes it: ReLU, cut at a maximum or not."""
     return (
-        function in ("relu", "relu6")
+        function in ("relu", "relu6", "quantized_relu")
         and not parameters.get("negative_slope")
         and not parameters.get("threshold")
     )
 
 
 # Functions with a jump: close to it the least error of the input decides the output.
-_JUMPS = frozenset({"ceil", "floor", "hard_shrink", "round", "sign", "threshold", "trunc", "ttfs"})
+_JUMPS = frozenset({"ceil", "floor", "hard_shrink", "quantized_relu", "round", "sign", "threshold", "trunc", "ttfs"})
 
 
 def jumps(function: str, parameters: Mapping[str, Any]) -> bool:

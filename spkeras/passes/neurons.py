@@ -20,7 +20,7 @@ def place_neurons(
     graph: Graph,
     model: str = "binary",
     reset: str = "subtract",
-    alpha: float = 0.5,
+    alpha: float | None = 0.5,
     limit: int = 1,
     code: str = "rate",
     levels: int = 8,
@@ -53,7 +53,7 @@ def place_neurons(
         if node.name in inside and node.op in _NEURONS:
             own = _own_model(node, model, falling)
             node = _as_neuron(node).with_attributes(
-                model=own, reset=reset, rounding=alpha, limit=limit if "burst" in own else 1,
+                model=own, reset=reset, rounding=_rounding(node, alpha), limit=limit if "burst" in own else 1,
                 depth=before, code=code, levels=levels, mantissa_bits=mantissa_bits,
             )  # fmt: skip
             depth[node.name] = before + 1
@@ -67,6 +67,11 @@ def place_neurons(
         nodes.append(node)
     _check_reset(nodes, reset)
     return graph.with_nodes(nodes, notes=notes)
+
+
+def _rounding(node: Node, alpha: float | None) -> float:
+    """The share of a level given in advance: as asked for, else as the layer was trained."""
+    return float(node.attributes.get("shift", 0.5)) if alpha is None else alpha
 
 
 def _check_reset(nodes: list[Node], reset: str) -> None:
@@ -136,6 +141,8 @@ def _mergeable(node: Node) -> bool:
     """Whether it is an activation that never falls, so that it commutes with a maximum."""
     if node.op != "activation":
         return False
+    if node["function"] == "quantized_relu":
+        return True
     if node["function"] in ("relu", "leaky_relu"):
         return node["negative_slope"] >= 0
     return node["function"] in ("relu6", "sigmoid", "tanh", "elu", "hard_sigmoid", "softplus")
@@ -173,7 +180,7 @@ def _own_model(node: Node, model: str, falling: bool) -> str:
     elif function == "relu":
         may_fall = bool(node["negative_slope"] or node["threshold"])
     else:
-        may_fall = function != "relu6"
+        may_fall = function not in ("relu6", "quantized_relu")
     if not may_fall:
         return model
     return "signed_burst" if model == "burst" else "signed"

@@ -8,17 +8,20 @@ import numpy as np
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
 from spkeras.graph.stats import ActivationStats
-from spkeras.ops.names import GRADED, MOST_LEVELS, MOST_MANTISSA_BITS, NEURONS
+from spkeras.ops.names import GRADED, LEARNED, MOST_LEVELS, MOST_MANTISSA_BITS, NEURONS, TRAINED
 from spkeras.passes.coder import Coder
 from spkeras.passes.fold import fold_scales
+from spkeras.passes.learned import learned_scales
 from spkeras.passes.neurons import place_neurons
 from spkeras.passes.normalize import normalize
 from spkeras.passes.quantize import quantize_weights
 from spkeras.passes.readout import attach_readouts, read_from_spikes
-from spkeras.passes.scales import Fit, choose_scales
+from spkeras.passes.scales import Fit, Scales, choose_scales
 from spkeras.passes.thresholds import METHODS, fit
 
-RECIPES = ("ecc", "sigma_delta")
+RECIPES = ("ecc", "sigma_delta", *TRAINED)
+
+_THRESHOLDS = {**dict.fromkeys(TRAINED, "learned"), "cq+": "trained"}
 
 
 @dataclass(frozen=True)
@@ -28,11 +31,15 @@ class Options:
     Attributes:
         recipe: One of `RECIPES`. "ecc": explicit current control (Wu et al. 2022).
             "sigma_delta": graded spikes that carry changes; for any feed-forward network.
+            "cq", "cq+", "low_latency", "qcfs": of a network trained for it
+            (`spkeras.training`), whose activations say what a spike stands for.
         percentile: Share of the activations below a layer's scale, in %; 100 is the maximum;
             None to have it chosen for T.
         per_channel: One scale per channel instead of one per layer.
-        thresholds: One of `spkeras.passes.thresholds.METHODS`: the percentile itself, or a
-            search from there.
+        thresholds: One of `spkeras.passes.thresholds.METHODS`: the percentile itself (default),
+            or a search from there. For a network trained for spikes "learned", what a spike
+            stands for, or "trained": per channel, against the layer-synchronous network
+            (default of cq+; see `spkeras.training.train_thresholds`).
         neuron: One of `spkeras.ops.names.NEURONS`; None for the recipe's own.
         code: What spikes mean, one of `spkeras.ops.names.CODES`; None for the neuron's own.
         levels: Exponents of a graded spike; None for the neuron's own: 16 (four bits) for
@@ -43,7 +50,8 @@ class Options:
             sigma_delta, 0 (powers of two, as published) for multi_threshold.
         limit: Largest number of spikes in one step, for the burst neurons.
         reset: "subtract" or "zero".
-        alpha: Share of a level given in advance; 1/2 rounds.
+        alpha: Share of a level given in advance; 1/2 rounds. None: 1/2, or for a network
+            trained for spikes what it was trained with.
         readout: "membrane" or "spikes".
         weight_bits: n-bit weights, or None for float32.
     """
@@ -51,7 +59,7 @@ class Options:
     recipe: str = "ecc"
     percentile: float | None = None
     per_channel: bool = True
-    thresholds: str = "percentile"
+    thresholds: str | None = None
     neuron: str | None = None
     code: str | None = None
     levels: int | None = None
@@ -59,7 +67,7 @@ class Options:
     mantissa_bits: int | None = None
     limit: int = 4
     reset: str = "subtract"
-    alpha: float = 0.5
+    alpha: float | None = None
     readout: str = "membrane"
     weight_bits: int | None = None
 
@@ -71,7 +79,7 @@ class Options:
             "recipe": RECIPES,
             "neuron": ("sigma_delta",) if self.recipe == "sigma_delta" else NEURONS,
             "code": ("delta",) if self.neuron == "sigma_delta" else ("rate", "differential"),
-            "thresholds": METHODS,
+            "thresholds": LEARNED if self.recipe in TRAINED else METHODS,
             "reset": ("subtract", "zero") if self._counts else ("subtract",),
             "readout": ("membrane", "spikes"),
         }
@@ -96,7 +104,7 @@ class Options:
     def _counts(self) -> bool:
         return (self.neuron, self.code) == ("binary", "rate")
 
-    def _own(self) -> dict[str, str | int]:
+    def _own(self) -> dict[str, str | int | float]:
         """What the recipe, then the neuron and its code, choose where nothing is given."""
         neuron = self.neuron or ("sigma_delta" if self.recipe == "sigma_delta" else "binary")
         carries_changes = neuron == "sigma_delta"
@@ -107,6 +115,8 @@ class Options:
             "levels": levels,
             "headroom": min(6, max(0, levels - 10)) if carries_changes else 0,
             "mantissa_bits": int(carries_changes),
+            "thresholds": _THRESHOLDS.get(self.recipe, "percentile"),
+            **({} if self.recipe in TRAINED else {"alpha": 0.5}),
         }
 
     def _check_range(self, option: str, low: int, high: int | None) -> None:
@@ -150,9 +160,7 @@ def finish(
         options: The user's choice; kept in the graph's settings.
         timesteps: T for which thresholds are fitted, where they are.
     """
-    search = None if options.thresholds == "percentile" else _fit(options, timesteps)
-    percentile = 100.0 if options.percentile is None else options.percentile
-    scales = choose_scales(graph, stats, percentile, options.per_channel, search)
+    scales = _scales(graph, stats, options, timesteps)
     raised = 2.0 ** int(options.headroom or 0)
     neurons = {node.name for node in graph.of("neuron")}
     scales = {n: np.float32(raised) * s if n in neurons else s for n, s in scales.items()}
@@ -160,6 +168,17 @@ def finish(
     if options.weight_bits is not None:
         graph = quantize_weights(graph, options.weight_bits)
     return graph.with_settings(**asdict(options))
+
+
+def _scales(
+    graph: Graph, stats: Mapping[str, ActivationStats], options: Options, timesteps: int
+) -> Scales:
+    """What one spike of each input and neuron stands for."""
+    if options.recipe in TRAINED:
+        return learned_scales(graph, stats)
+    search = None if options.thresholds == "percentile" else _fit(options, timesteps)
+    percentile = 100.0 if options.percentile is None else options.percentile
+    return choose_scales(graph, stats, percentile, options.per_channel, search)
 
 
 def _fit(options: Options, timesteps: int) -> Fit:
@@ -170,11 +189,11 @@ def _fit(options: Options, timesteps: int) -> Fit:
             timesteps,
             node["model"] in GRADED,
             node["code"] == "rate",
-            options.alpha,
+            0.5 if options.alpha is None else options.alpha,
             node["limit"],
             node["levels"] - int(options.headroom or 0),
             node["mantissa_bits"],
         )
-        return fit(options.thresholds, stats, start, coder)
+        return fit(str(options.thresholds), stats, start, coder)
 
     return search

@@ -71,13 +71,14 @@ def test_missing_file_is_a_usage_error(run, name, tmp_path):
 def test_choices_equal_the_library(run):
     from spkeras.facade.automatic import SPIKES
     from spkeras.ops.coding import CODINGS
+    from spkeras.ops.names import LEARNED
     from spkeras.passes.recipes import RECIPES, Options
     from spkeras.passes.thresholds import METHODS
     from spkeras.snn.settings import SCHEDULES
 
     assert options.RECIPES == (*RECIPES, "auto")
     assert options.SPIKES == SPIKES
-    assert options.THRESHOLDS == METHODS
+    assert options.THRESHOLDS == (*METHODS, *LEARNED)
     assert options.CODINGS == CODINGS
     assert options.SCHEDULES == SCHEDULES
     for readout in options.READOUTS:

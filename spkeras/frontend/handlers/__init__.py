@@ -19,6 +19,7 @@ from spkeras.frontend.handlers import (
     passing,
     pooling,
     products,
+    quantizing,
     reductions,
     shaping,
     slices,
@@ -77,7 +78,7 @@ def handler_of(operation: Any) -> Handler | None:
     kind, module = type(operation).__name__, type(operation).__module__
     if isinstance(operation, keras.layers.Layer):
         if module.startswith("spkeras.layers."):
-            return {**legacy.LAYERS, **coded.LAYERS}.get(kind)
+            return {**legacy.LAYERS, **coded.LAYERS, **quantizing.LAYERS}.get(kind)
         if _is_keras_layer(operation):
             return LAYERS.get(kind)
         return applications.handler_of(operation)

@@ -1,0 +1,315 @@
+"""Turn a CNN into its trainable twin: activations that take the values which spikes carry."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import keras
+import numpy as np
+
+from spkeras.calibrate import calibrate
+from spkeras.data.batches import as_samples, batches
+from spkeras.errors import DataError, OptionError, UnsupportedLayerError
+from spkeras.frontend.steps import steps
+from spkeras.frontend.walk import read_graph
+from spkeras.graph import Graph, Node
+from spkeras.layers import Staged, TrainablePooling2D
+from spkeras.passes.readout import attach_readouts
+from spkeras.passes.scales import automatic_percentile, join_scales
+from spkeras.snn.network import analogue
+from spkeras.training.rebuild import all_layers, rebuild
+from spkeras.training.recipe import Recipe
+
+POOLINGS = ("keep", "average", "trainable")
+_RECTIFIERS = ("relu", "relu6", "quantized_relu", "ttfs")
+# Layers and operators that are an activation and nothing else.
+_ACTIVATIONS = ("Activation", "ReLU", "Relu", "Relu6", "Staged", "Clamp", "ClampQuantize",
+                "ValueRange", "QCFS", "TTFSActivation")  # fmt: skip
+_ENCODERS = ("InputQuantizer", "ChannelExpansion")
+
+Units = Mapping[str, float]
+
+
+def prepare(
+    model: keras.Model,
+    data: Any = None,
+    *,
+    recipe: str = "cq",
+    timesteps: int | None = None,
+    levels: float | None = None,
+    encoding: str | None = None,
+    input_threshold: float = 1.0,
+    pooling: str = "keep",
+    pooling_neurons: bool | None = None,
+    percentile: float | None = None,
+    tau: float = 4.0,
+    shift: float | None = None,
+    stage: str = "quantize",
+    policy: str | None = None,
+    batch_size: int = 100,
+    progress: Callable[[int, int], None] | None = None,
+) -> keras.Model:
+    """Turn a trained CNN into its trainable twin, an ordinary Keras model for `fit`.
+
+    Every ReLU, wherever it stands, becomes an activation that takes the values which T steps
+    of spikes carry. Weights and batch norm stay; nothing is trained here.
+
+    Args:
+        model: A functional or Sequential CNN with ReLU (or ReLU6) activations.
+        data: Some hundred training samples, by which each layer's range is chosen: then the
+            twin starts close to the CNN. None: every range is [0, 1], as in the papers.
+        recipe: "cq" or "cq+" (clamp and quantise, Yan et al. 2021, 2023), "low_latency" (value
+            range, Yan et al. 2022), "qcfs" (Bu et al. 2022) or "cat" (conversion-aware
+            training for time-to-first-spike, Lew et al. 2022).
+        timesteps: T: 64 for cq and cq+, 8 for low_latency and qcfs (L), 24 for cat.
+        levels: N, for low_latency: levels in a unit (5/4 T).
+        encoding: "spikes": the input is quantised, too; "expanded" (low_latency's own): it is
+            quantised on three scales; "real" (qcfs's own): it stays as it is.
+        input_threshold: theta of the input neurons (parameterised input encoding).
+        pooling: "keep"; "average": max pooling becomes average pooling; "trainable": poolings
+            become depthwise convolutions that start as averages.
+        pooling_neurons: Whether average poolings have an activation of their own (yes for cq,
+            cq+ and low_latency); global poolings never have.
+        percentile: Share of a layer's activations inside its range, in %; chosen from T.
+        tau: Steps in which the threshold halves, for cat.
+        shift: Share of a level given in advance (0, for qcfs 1/2).
+        stage: "relu", "clamp" or "quantize": where training begins.
+        policy: Keras dtype policy of the other layers, such as "mixed_bfloat16"; None keeps it.
+            Quantisers compute in float32 under any.
+        batch_size: Samples at once while ranges are chosen.
+        progress: Told (samples done, samples in all).
+
+    Returns:
+        A functional `keras.Model`, not compiled. `finished` makes its activations final.
+
+    Raises:
+        UnsupportedLayerError: an activation or pooling that no spikes stand for; all at once.
+        DataError: samples do not fit, or the input leaves [0, 1] where it is to be encoded.
+        OptionError: an option out of its range.
+
+    Reference:
+        Sources stand with the layers: `ClampQuantize`, `ValueRange`, `QCFS`, `TTFSActivation`.
+    """
+    chosen = Recipe(recipe, timesteps, levels, encoding, input_threshold, pooling_neurons, tau,
+                    shift)  # fmt: skip
+    if pooling not in POOLINGS:
+        raise OptionError(f"pooling={pooling!r}; allowed: {POOLINGS}")
+    base = rebuild(model, _poolings(pooling))
+    graph = attach_readouts(read_graph(base))
+    _refuse(graph, encoded=chosen.encoding != "real")
+    places = _places(graph, bool(chosen.pooling_neurons))
+    share = automatic_percentile(int(chosen.timesteps or 1)) if percentile is None else percentile
+    units = _units(graph, places, data, share, batch_size, progress or (lambda done, total: None))
+    _check_input(graph, data, chosen)
+    wide = first_layers(base) if chosen.encoding == "expanded" else set()
+    twins = _Twins(units, chosen, stage, wide)
+    twin = rebuild(base, twins.of, policy, lambda operation, name: _encoder(chosen, name))
+    for layer, weights in twins.adopted:
+        layer.set_weights(weights)
+    return _proved(twin)
+
+
+def finished(model: keras.Model) -> keras.Model:
+    """The trained twin with its activations as they are now, in float32, without stages."""
+
+    def final(operation: Any, path: str) -> list[Any] | None:
+        if not isinstance(operation, Staged):
+            return None
+        inner = operation.activation
+        layer = type(inner).from_config({**inner.get_config(), "name": operation.name})
+        if inner.weights:
+            layer.build(None)
+            layer.set_weights(inner.get_weights())
+        return [layer]
+
+    return rebuild(model, final, "float32")
+
+
+def _poolings(pooling: str) -> Callable[[Any, str], list[Any] | None]:
+    def replace(layer: Any, path: str) -> list[Any] | None:
+        kind = type(layer).__name__
+        if pooling == "keep" or not isinstance(layer, keras.layers.Layer):
+            return None
+        average = kind.replace("Max", "Average")
+        windowed = average == "AveragePooling2D" and layer.strides == layer.pool_size
+        if pooling == "trainable" and windowed and layer.data_format == "channels_last":
+            return [TrainablePooling2D(layer.pool_size, padding=layer.padding, name=layer.name)]
+        if average == kind or not kind.startswith(("MaxPooling", "GlobalMaxPooling")):
+            return None
+        return [getattr(keras.layers, average).from_config(layer.get_config())]
+
+    return replace
+
+
+def _refuse(graph: Graph, encoded: bool) -> None:
+    """Refuse activations inside the network that are no ReLU."""
+    problems = []
+    behind: set[str] = set()
+    for node in graph.nodes:
+        if node.op == "readout" or behind.intersection(node.inputs):
+            behind.add(node.name)
+        elif node.op in ("function", "multiply", "maximum", "minimum"):
+            problems.append(f"{node.source}: {node.op}; spikes of a rate do not carry it")
+        elif node.op == "activation" and (
+            node["function"] not in _RECTIFIERS
+            or node.attributes.get("negative_slope")
+            or node.attributes.get("threshold")
+        ):
+            problems.append(
+                f"{node.source}: activation {node['function']!r}; allowed: ReLU and ReLU6; train "
+                "the CNN with one of them"
+            )
+    if problems:
+        raise UnsupportedLayerError(list(dict.fromkeys(problems)))
+
+
+def _places(graph: Graph, pooling_neurons: bool) -> dict[str, Node]:
+    """The nodes that shall have the new activations, by name."""
+    behind: set[str] = set()
+    found = {}
+    for node in graph.nodes:
+        if node.op == "readout" or behind.intersection(node.inputs):
+            behind.add(node.name)
+        elif node.op == "activation" or (pooling_neurons and node.op == "average_pool"):
+            found[node.name] = node
+    return found
+
+
+def _units(
+    graph: Graph,
+    places: Mapping[str, Node],
+    data: Any,
+    percentile: float,
+    batch_size: int,
+    progress: Callable[[int, int], None],
+) -> Units:
+    """Range of each layer's activations, by the layer's path."""
+    bounds = {name: node.attributes.get("max_value") for name, node in places.items()}
+    if data is None or not places:
+        return {node.source: 1.0 for node in places.values()}
+    samples = as_samples(graph, data)
+    total, names = len(samples[0]), list(places)
+    stats = calibrate(
+        analogue(graph, names), names, batches(samples, batch_size), lambda n: progress(n, total)
+    )
+    scales = {}
+    for name in names:
+        merged = stats[name].merged()
+        reach = float(
+            merged.maximum[0] if percentile == 100 else merged.quantile(percentile / 100)[0]
+        )
+        reach = reach if reach > 0 else float(merged.maximum[0]) or 1.0
+        bound = bounds[name]
+        scales[name] = np.asarray(reach if bound is None else min(reach, bound), np.float32)
+    units: dict[str, float] = {}
+    for name, scale in join_scales(graph, scales).items():
+        # A layer that is called several times has one range.
+        source = places[name].source
+        units[source] = max(units.get(source, 0.0), float(scale))
+    return units
+
+
+def _check_input(graph: Graph, data: Any, recipe: Recipe) -> None:
+    if recipe.encoding == "real" or data is None:
+        return
+    for node, array in zip(graph.of("input"), as_samples(graph, data), strict=True):
+        low, high = float(array.min()), float(array.max())
+        if low < 0 or high > 1.001:
+            raise DataError(
+                f"data for {node.name}: reach from {low:.4g} to {high:.4g}, input spikes stand for "
+                "0 to 1; scale the data, or give encoding='real' (--encoding real)"
+            )
+
+
+def _encoder(recipe: Recipe, name: str) -> list[Any] | None:
+    layer = recipe.input_layer(f"{name}_encoding")
+    return None if layer is None else [layer]
+
+
+class _Twins:
+    """What takes the place of each layer, and the weights it takes over.
+
+    Args:
+        units: Range of each layer's activations, by the layer's path.
+        recipe: What is trained for.
+        stage: Where training begins.
+        wide: Layers whose input has become six times as wide, by identity.
+    """
+
+    def __init__(self, units: Units, recipe: Recipe, stage: str, wide: set[int]) -> None:
+        self.units, self.recipe, self.stage, self.wide = units, recipe, stage, wide
+        self.adopted: list[tuple[Any, list[np.ndarray]]] = []
+
+    def of(self, operation: Any, path: str) -> list[Any] | None:
+        """The layers that take this one's place; None for a plain copy."""
+        kind = type(operation).__name__
+        if kind in _ENCODERS:
+            return [keras.layers.Identity(name=operation.name)]
+        if isinstance(operation, keras.Model):
+            return None
+        active = path in self.units
+        if active and kind in _ACTIVATIONS:
+            return [self._activation(operation, path, operation.name)]
+        if active and kind.startswith("AveragePooling"):
+            copy = type(operation).from_config(operation.get_config())
+            return [copy, self._activation(operation, path, f"{operation.name}_neurons")]
+        within = active and getattr(operation, "activation", None) is not None
+        if not within and id(operation) not in self.wide:
+            return None
+        linear = {"activation": "linear"} if within else {}
+        layers = [type(operation).from_config({**operation.get_config(), **linear})]
+        self.adopted.append((layers[0], self._weights(operation)))
+        if within:
+            layers.append(self._activation(operation, path, f"{operation.name}_neurons"))
+        return layers
+
+    def _weights(self, operation: Any) -> list[np.ndarray]:
+        kernel, *others = operation.get_weights()
+        if id(operation) in self.wide:
+            kernel = np.concatenate([kernel / 6] * 6, axis=-2)
+        return [kernel, *others]
+
+    def _activation(self, operation: Any, path: str, name: str) -> Staged:
+        own = self.recipe.activation(self.units[path])
+        return Staged(own, self.stage, _bound(operation), name=name)
+
+
+def first_layers(model: keras.Model) -> set[int]:
+    """The layers that read the input, by identity; each of them can take a wider one.
+
+    Raises:
+        UnsupportedLayerError: one that is no convolution (of one group) or dense layer.
+    """
+    given = {id(tensor) for tensor in model.inputs}
+    first = [s.operation for s in steps(model) if any(id(t) in given for t in s.input_tensors)]
+    wrong = [
+        f"{layer.name} ({type(layer).__name__}): reads the input; allowed with encoding="
+        "'expanded': Conv2D or Conv1D of one group, Dense; give encoding='spikes' or 'real'"
+        for layer in first
+        if type(layer).__name__ not in ("Conv1D", "Conv2D", "Dense")
+        or getattr(layer, "groups", 1) != 1
+        or getattr(layer, "data_format", None) == "channels_first"
+    ]
+    if wrong:
+        raise UnsupportedLayerError(wrong)
+    return {id(layer) for layer in first}
+
+
+def _bound(operation: Any) -> float | None:
+    """Upper bound of the ReLU that is replaced."""
+    function = getattr(operation, "activation", operation)
+    name = getattr(function, "__name__", type(function).__name__).lower()
+    return 6.0 if name == "relu6" else getattr(operation, "max_value", None)
+
+
+def _proved(model: keras.Model) -> keras.Model:
+    """The twin, if no plain ReLU was left in it."""
+    staged = {layer.name for layer in all_layers(model) if isinstance(layer, Staged)}
+    graph = attach_readouts(read_graph(model))
+    left = [
+        f"{node.source}: its activation could not be replaced; put it into a layer of its own"
+        for node in _places(graph, False).values()
+        if node["function"] in ("relu", "relu6") and node.source.split("/")[-1] not in staged
+    ]
+    if left:
+        raise UnsupportedLayerError(left)
+    return model

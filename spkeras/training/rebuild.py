@@ -1,0 +1,125 @@
+"""The same network built again from its layers, with some of them replaced."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import keras
+
+from spkeras.errors import UnsupportedLayerError
+from spkeras.frontend.steps import fault, maker, steps
+
+# From an operation and its path to what takes its place: layers called one after the other.
+Replace = Callable[[Any, str], "list[Any] | None"]
+
+
+def rebuild(
+    model: keras.Model, replace: Replace, policy: str | None = None, inputs: Replace | None = None
+) -> keras.Model:
+    """A functional model of copies of the layers, with their weights.
+
+    Layers that are called several times stay one layer, models inside stay models, the order
+    of calls and the names stay.
+
+    Args:
+        model: A built Sequential or functional model.
+        replace: Given a layer or operator and its path (names joined by "/"): None to copy it,
+            or the layers that take its place. A replacement that shall have weights of the
+            layer it stands for has to take them itself.
+        policy: Keras dtype policy of the copies, but for layers that give the model's outputs;
+            None to leave theirs.
+        inputs: Given an input layer and its name: layers put behind it, or None.
+
+    Returns:
+        The new model; the one given is not changed.
+
+    Raises:
+        UnsupportedLayerError: the model cannot be read.
+    """
+    problem = fault(model)
+    if problem:
+        raise UnsupportedLayerError([problem])
+    return _Builder(replace, policy, inputs).whole(model)
+
+
+@dataclass
+class _Builder:
+    """Copies made so far, by the identity of what they are copies of."""
+
+    replace: Replace
+    policy: str | None
+    inputs: Replace | None
+    made: dict[int, list[Any]] = field(default_factory=dict)
+    pairs: list[tuple[Any, Any]] = field(default_factory=list)
+    last: set[int] = field(default_factory=set)
+
+    def whole(self, model: keras.Model) -> keras.Model:
+        self.last = {id(maker(tensor)[0]) for tensor in model.outputs}
+        new = self.model(model, "", self.inputs)
+        for old, copy in self.pairs:
+            if old.weights:
+                copy.set_weights(old.get_weights())
+        return new
+
+    def model(self, model: keras.Model, path: str, behind: Replace | None = None) -> keras.Model:
+        given = [_input_like(tensor) for tensor in model.inputs]
+        starts = list(given)
+        for index, tensor in enumerate(model.inputs):
+            operation = maker(tensor)[0]
+            for layer in (behind and behind(operation, operation.name)) or ():
+                starts[index] = layer(starts[index])
+        values = {id(t): start for t, start in zip(model.inputs, starts, strict=True)}
+        for step in steps(model):
+            results = keras.tree.flatten(self.call(step, values, path))
+            values.update({id(t): r for t, r in zip(step.outputs, results, strict=True)})
+        outputs = [values[id(tensor)] for tensor in model.outputs]
+        single = outputs[0] if len(outputs) == 1 else outputs
+        return keras.Model(given if len(given) > 1 else given[0], single, name=model.name)
+
+    def call(self, step: Any, values: dict[int, Any], path: str) -> Any:
+        def mapped(value: Any) -> Any:
+            return values[id(value)] if isinstance(value, keras.KerasTensor) else value
+
+        first, *others = self.copies(step.operation, path)
+        arguments = step.arguments
+        args = keras.tree.map_structure(mapped, arguments.args)
+        result = first(*args, **keras.tree.map_structure(mapped, arguments.kwargs))
+        for layer in others:
+            result = layer(result)
+        return result
+
+    def copies(self, operation: Any, path: str) -> list[Any]:
+        if id(operation) not in self.made:
+            own = path + operation.name
+            replaced = self.replace(operation, own)
+            if replaced is not None:
+                self.made[id(operation)] = replaced
+            elif isinstance(operation, keras.Model):
+                self.made[id(operation)] = [self.model(operation, f"{own}/")]
+            else:
+                self.made[id(operation)] = [self.copy(operation)]
+        return self.made[id(operation)]
+
+    def copy(self, operation: Any) -> Any:
+        if not isinstance(operation, keras.layers.Layer):
+            return operation
+        config = operation.get_config()
+        if self.policy is not None and id(operation) not in self.last:
+            config["dtype"] = self.policy
+        layer = type(operation).from_config(config)
+        self.pairs.append((operation, layer))
+        return layer
+
+
+def _input_like(tensor: keras.KerasTensor) -> keras.KerasTensor:
+    name = maker(tensor)[0].name
+    return keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=name)
+
+
+def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
+    """Every layer of a model and of the models inside it, each once."""
+    found: dict[int, keras.layers.Layer] = {}
+    for layer in model.layers:
+        inner = all_layers(layer) if isinstance(layer, keras.Model) else [layer]
+        found.update({id(one): one for one in inner})
+    return list(found.values())
