@@ -1,0 +1,1 @@
+"""Emulations of hardware that runs spiking networks, bit for bit."""

@@ -1,0 +1,78 @@
+"""A log-TTFS processor, emulated bit for bit: additions, shifts and small tables.
+
+    program = log_ttfs.compile(cat_trained_model)
+    result = log_ttfs.run(program, x_test, y_test)
+
+Everything from the input's whole numbers to the read-out is whole numbers; see
+`docs/hardware.md` for the arithmetic and where each of its parts comes from.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from spkeras.hardware.log_ttfs.compile import compile_plan
+from spkeras.hardware.log_ttfs.config import HardwareConfig
+from spkeras.hardware.log_ttfs.datapath import whole_inputs
+from spkeras.hardware.log_ttfs.file import load_program, save_program
+from spkeras.hardware.log_ttfs.golden import check_golden, random_inputs, with_golden
+from spkeras.hardware.log_ttfs.program import Program
+from spkeras.hardware.log_ttfs.run import RunResult, run_program
+
+__all__ = [
+    "HardwareConfig",
+    "Program",
+    "RunResult",
+    "check_golden",
+    "compile",
+    "load_program",
+    "run",
+    "save_program",
+]
+
+
+def compile(
+    model: Any, config: HardwareConfig | None = None, samples: np.ndarray | None = None
+) -> Program:
+    """A program from a model trained with TTFS activations (conversion-aware training).
+
+    Args:
+        model: A Keras model, or a graph that was read from one.
+        config: Widths and sizes; the defaults of `HardwareConfig` without.
+        samples: Inputs for the golden vectors, (samples, ...); random ones without.
+
+    Returns:
+        The program, with golden vectors.
+
+    Raises:
+        UnsupportedLayerError: not trained for it, or a layer that cannot be computed.
+        OptionError: widths that do not hold its sums.
+        DataError: samples that do not fit.
+    """
+    from spkeras.frontend.walk import read_graph
+    from spkeras.graph import Graph
+    from spkeras.ttfs.lower import lower
+
+    graph = model if isinstance(model, Graph) else read_graph(model)
+    program = compile_plan(lower(graph), config or HardwareConfig())
+    if samples is None:
+        return with_golden(program, random_inputs(program))
+    return with_golden(program, whole_inputs(program, samples))
+
+
+def run(
+    program: Program,
+    inputs: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    batch_size: int = 50,
+    costs: str = "horowitz-45nm",
+    reference: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> RunResult:
+    """Run a program over samples; see `spkeras.hardware.log_ttfs.run.run_program`."""
+    return run_program(
+        program, inputs, labels, batch_size=batch_size, costs=costs, reference=reference,
+        progress=progress,
+    )  # fmt: skip

@@ -1,0 +1,109 @@
+"""Whether a program holds together: what a file may say, and what the data path relies on."""
+
+import numpy as np
+
+from spkeras.errors import SpkerasError
+from spkeras.hardware.log_ttfs.arithmetic import mantissa_table
+from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer, bits_for
+from spkeras.hardware.log_ttfs.ranges import sum_range
+from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, READOUT
+
+
+def check_program(program: Program) -> None:
+    """Refuse a program whose parts contradict each other or leave their ranges.
+
+    Raises:
+        SpkerasError: says which part, and how.
+    """
+    config, grid = program.config, program.grid
+    if config.tau is None or config.timesteps is None:
+        _wrong("configuration", "T and tau are open")
+    steps = grid // int(config.tau or 1)
+    _equal("mantissa table", program.mantissa, mantissa_table(grid, config.table_bits))
+    _equal("spike-time table", program.times, np.arange(int(config.timesteps or 0)) * steps)
+    if grid != max(config.weight_steps, int(config.tau or 0)):
+        _wrong("mantissa table", f"{grid} entries")
+    if not program.layers or program.layers[0].kind != ENCODER:
+        _wrong("layers", "the first one must encode the input")
+    if program.layers[-1].kind != READOUT or int(np.prod(program.output)) != (
+        program.layers[-1].positions * program.layers[-1].channels
+    ):
+        _wrong("layers", "the last one must be the read-out, of the output's size")
+    known: dict[str, ProgramLayer] = {}
+    for number, layer in enumerate(program.layers):
+        if layer.name in known or (number and layer.kind == ENCODER):
+            _wrong(layer.name, "stands there twice, or encodes in the middle")
+        _check_layer(program, layer, known)
+        known[layer.name] = layer
+
+
+def _wrong(where: str, what: str) -> None:
+    raise SpkerasError(f"{where}: {what}")
+
+
+def _equal(where: str, found: np.ndarray, wanted: np.ndarray) -> None:
+    if found.dtype.kind != "i" or not np.array_equal(found, wanted):
+        _wrong(where, "is not that of the configuration")
+
+
+def _check_layer(program: Program, layer: ProgramLayer, known: dict[str, ProgramLayer]) -> None:
+    if layer.kind not in (ENCODER, NEURONS, EARLIEST, READOUT):
+        _wrong(layer.name, f"kind {layer.kind!r}")
+    if min(layer.shape, default=0) < 1 or len(layer.shape) < 2:
+        _wrong(layer.name, f"shape {layer.shape}")
+    if bool(layer.branches) == (layer.kind == ENCODER):
+        _wrong(layer.name, f"{len(layer.branches)} branches into {layer.kind}")
+    fires = layer.kind in (ENCODER, NEURONS)
+    thresholds = layer.thresholds
+    falls = thresholds.dtype.kind == "i" and not (np.diff(thresholds) > 0).any()
+    if thresholds.shape != (program.timesteps if fires else 0,) or not falls:
+        _wrong(layer.name, "thresholds do not fall step by step")
+    for branch in layer.branches:
+        if branch.source not in known or known[branch.source].kind == READOUT:
+            _wrong(layer.name, f"reads {branch.source!r}, which does not come before it")
+        _check_branch(program, layer, branch, known[branch.source])
+    if layer.kind in (NEURONS, READOUT):
+        _check_sums(program, layer)
+
+
+def _check_sums(program: Program, layer: ProgramLayer) -> None:
+    if layer.bias.shape != (layer.channels,) or layer.bias.dtype.kind != "i":
+        _wrong(layer.name, f"bias of shape {layer.bias.shape}")
+    if not (0 < layer.unit < np.inf and -64 < layer.fraction < 64):
+        _wrong(layer.name, f"unit {layer.unit}, fraction {layer.fraction}")
+    if sum_range(program, layer) != (layer.low, layer.high):
+        _wrong(layer.name, "range of sums is not that of its weights")
+    width = program.config.accumulator_bits
+    if bits_for(layer.low, layer.high) > width and not program.config.saturate:
+        _wrong(layer.name, f"sums may leave the accumulator of {width} bits")
+
+
+def _check_branch(
+    program: Program, layer: ProgramLayer, branch: ProgramBranch, source: ProgramLayer
+) -> None:
+    where = f"{layer.name} from {branch.source}"
+    index, cells, codes = branch.index, branch.cells, branch.exponents
+    if index.ndim != 2 or len(index) != layer.positions or index.dtype.kind != "i":
+        _wrong(where, f"addresses of shape {index.shape}")
+    reachable = source.positions
+    if cells is not None:
+        if cells.ndim != 2 or cells.dtype.kind != "i":
+            _wrong(where, f"cells of shape {cells.shape}")
+        _check_range(where, cells, source.positions)
+        reachable = len(cells)
+    _check_range(where, index, reachable)
+    if layer.kind == EARLIEST:
+        return
+    if codes.shape != (index.shape[1], source.channels, layer.channels):
+        _wrong(where, f"weight codes of shape {codes.shape}")
+    if codes.dtype.kind != "u" or branch.negative.shape != codes.shape:
+        _wrong(where, "signs and exponents do not fit each other")
+    if branch.negative.dtype.kind != "b" or branch.offset < 0 or branch.offset > 1 << 16:
+        _wrong(where, f"offset {branch.offset}")
+    if int(codes.max(initial=0)) > program.config.weight_format.zero_exponent:
+        _wrong(where, f"exponent {int(codes.max())} of {program.config.weight_bits}-bit weights")
+
+
+def _check_range(where: str, index: np.ndarray, size: int) -> None:
+    if index.size and (int(index.min()) < -1 or int(index.max()) >= size):
+        _wrong(where, f"addresses {int(index.min())} to {int(index.max())} of {size}")

@@ -1,0 +1,208 @@
+"""From a plan with real weights to a program of whole numbers; the last place with floats."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from spkeras.errors import OptionError, UnsupportedLayerError
+from spkeras.hardware.log_ttfs.arithmetic import ceiling_of_two, mantissa_table, split
+from spkeras.hardware.log_ttfs.config import MOST_ACCUMULATOR_BITS, HardwareConfig
+from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
+from spkeras.hardware.log_ttfs.ranges import sum_range
+from spkeras.ops.log_weights import log_codes
+from spkeras.ops.ttfs import kernel_table
+from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, Branch, Layer, Plan
+
+# Exponents that are off the grid by less are float rounding of ones that are on it.
+_ON_GRID = 1e-6
+
+
+def compile_plan(plan: Plan, config: HardwareConfig) -> Program:
+    """The program that computes a plan.
+
+    Args:
+        plan: From `spkeras.ttfs.lower`.
+        config: Widths and sizes; T and tau of the plan where it leaves them open.
+
+    Returns:
+        The program, without golden vectors.
+
+    Raises:
+        OptionError: the accumulator is too narrow, or tau is no power of two.
+        UnsupportedLayerError: branches of a layer do not share a grid of exponents.
+    """
+    config = _with_kernel(plan, config)
+    timesteps, tau = int(config.timesteps or 0), int(config.tau or 0)
+    grid = max(config.weight_steps, tau)
+    program = Program(
+        plan.name,
+        config,
+        mantissa_table(grid, config.table_bits),
+        np.arange(timesteps, dtype=np.int64) * (grid // tau),
+        (),
+        plan.output,
+        notes=(*plan.notes, *_notes(plan, config)),
+    )
+    layers = tuple(_Compiler(plan, program).layer(layer) for layer in plan.layers)
+    return replace(program, layers=layers)
+
+
+def _with_kernel(plan: Plan, config: HardwareConfig) -> HardwareConfig:
+    """The configuration with T and tau filled in from the plan."""
+    tau = plan.tau if config.tau is None else config.tau
+    if tau != int(tau):
+        raise OptionError(
+            f"tau={tau!r} of the model; allowed: 1, 2, 4, 8, 16 or 32, so that k / tau is a "
+            "shift; train with one of these"
+        )
+    return replace(config, tau=int(tau), timesteps=config.timesteps or plan.timesteps)
+
+
+def _notes(plan: Plan, config: HardwareConfig) -> list[str]:
+    if (config.timesteps, config.tau) == (plan.timesteps, plan.tau):
+        return []
+    return [
+        f"T = {config.timesteps}, tau = {config.tau}, but trained with T = {plan.timesteps}, "
+        f"tau = {plan.tau:g}: expect a loss"
+    ]
+
+
+class _Compiler:
+    """Turns layers into whole numbers; `program` holds the tables they share."""
+
+    def __init__(self, plan: Plan, program: Program) -> None:
+        self.plan, self.program = plan, program
+        self.config, self.grid = program.config, program.grid
+
+    def layer(self, layer: Layer) -> ProgramLayer:
+        """One layer."""
+        result = ProgramLayer(layer.name, layer.kind, layer.shape, layer.depth)
+        if layer.kind == ENCODER:
+            return replace(result, thresholds=self._input_thresholds(layer))
+        if layer.kind == EARLIEST:
+            (pool,) = layer.branches
+            ones = np.zeros((1, 1, 1), np.uint16)
+            branch = ProgramBranch(
+                pool.source, "", pool.index, None, ones.astype(bool), ones, 0, 0, False
+            )
+            return replace(result, branches=(branch,))
+        branches, largest = self._branches(layer)
+        result = replace(result, branches=branches)
+        return self._fitted(layer, result, largest)
+
+    def _input_thresholds(self, layer: Layer) -> np.ndarray:
+        table = kernel_table(len(self.program.times), float(self.config.tau or 1), layer.theta0)
+        return np.ceil(self.config.input_levels * table).astype(np.int64)
+
+    def _branches(self, layer: Layer) -> tuple[tuple[ProgramBranch, ...], float]:
+        """The branches' codes, and the exponent of the layer's largest product in 1 / G."""
+        coded = [self._coded(branch) for branch in layer.branches]
+        own = [
+            codes.full_scale * self.grid / self.config.weight_steps
+            + self.grid * math.log2(branch.scale * self.plan.by_name[branch.source].theta0)
+            for branch, codes in zip(layer.branches, coded, strict=True)
+        ]
+        largest = max(own)
+        if abs(largest - round(largest)) < _ON_GRID:
+            largest = float(round(largest))
+        result = []
+        for branch, codes, exponent in zip(layer.branches, coded, own, strict=True):
+            offset = round(largest - exponent)
+            if abs(largest - exponent - offset) > _ON_GRID:
+                raise UnsupportedLayerError([_off_grid(layer, self.grid)])
+            result.append(replace(codes, offset=offset))
+        return tuple(result), largest
+
+    def _coded(self, branch: Branch) -> ProgramBranch:
+        form = self.config.weight_format
+        if branch.weighted:
+            codes = log_codes(branch.kernel, form)
+            negative, exponents, n = codes.negative, codes.exponents, codes.full_scale
+        else:
+            # A connection of weight 1 = 2^0, or none.
+            exponents = np.where(branch.kernel != 0, 0, form.zero_exponent).astype(np.uint16)
+            negative, n = np.zeros(exponents.shape, bool), 0
+        return ProgramBranch(
+            branch.source, branch.name, branch.index, branch.cells, negative, exponents, n, 0,
+            branch.weighted,
+        )  # fmt: skip
+
+    def _fitted(self, layer: Layer, result: ProgramLayer, largest: float) -> ProgramLayer:
+        """The layer with as many fraction bits as the accumulator has room for."""
+        width, given = self.config.accumulator_bits, self.config.fraction_bits
+        fraction = self._exact_fraction(result) if given is None else given
+        result = self._at(layer, result, largest, fraction)
+        while given is None and result.needed_bits > width:
+            fraction -= result.needed_bits - width
+            result = self._at(layer, result, largest, fraction)
+        if result.needed_bits > width:
+            self._check_overflow(result)
+        if layer.kind == NEURONS and (np.diff(result.thresholds) >= 0).any():
+            raise OptionError(
+                f"{layer.name}: accumulator_bits={width} leaves {fraction} fraction bits, too few "
+                f"to tell the {len(result.thresholds)} thresholds apart; use a wider accumulator"
+            )
+        return result
+
+    def _check_overflow(self, result: ProgramLayer) -> None:
+        needed = result.needed_bits
+        if needed > MOST_ACCUMULATOR_BITS or not self.config.saturate:
+            raise OptionError(
+                f"{result.name}: sums need {needed} bits with fraction_bits="
+                f"{self.config.fraction_bits}, the accumulator has {self.config.accumulator_bits}; "
+                f"leave fraction_bits open, widen it, or accept clipping (saturate=True, "
+                f"--saturate)"
+            )
+
+    def _exact_fraction(self, layer: ProgramLayer) -> int:
+        """X with which no product loses a bit."""
+        form = self.config.weight_format
+        step = self.grid // form.steps
+        deepest = [
+            branch.offset + step * int(used.max(initial=0)) + int(self.program.times[-1])
+            for branch in layer.branches
+            for used in [branch.exponents[branch.exponents != form.zero_exponent]]
+        ]
+        return int(split(np.array(max(deepest)), self.grid)[0])
+
+    def _at(
+        self, layer: Layer, result: ProgramLayer, largest: float, fraction: int
+    ) -> ProgramLayer:
+        """The layer with X fraction bits: bias, thresholds and range in units of the last bit."""
+        below = self.config.table_bits - 1 + fraction
+        unit = 2.0 ** (largest / self.grid - below)
+        bias = np.broadcast_to(layer.bias, (layer.channels,)).astype(np.float64)
+        result = replace(
+            result,
+            bias=np.floor(bias / unit + 0.5).astype(np.int64),
+            thresholds=self._thresholds(layer, largest, below),
+            fraction=fraction,
+            unit=unit,
+        )
+        low, high = sum_range(self.program, result)
+        return replace(result, low=low, high=high)
+
+    def _thresholds(self, layer: Layer, largest: float, below: int) -> np.ndarray:
+        """Smallest whole sums that reach each threshold."""
+        if layer.kind != NEURONS:
+            return np.zeros(0, np.int64)
+        first = self.grid * math.log2(layer.theta0) - largest + below * self.grid
+        return np.array([self._reaching(first - int(k)) for k in self.program.times], np.int64)
+
+    def _reaching(self, exponent: float) -> int:
+        """ceil(2^(exponent / G)), exact where the exponent is whole."""
+        nearest = round(exponent)
+        if abs(exponent - nearest) < _ON_GRID:
+            return ceiling_of_two(nearest, self.grid)
+        return max(math.ceil(2.0 ** (exponent / self.grid)), 1)
+
+
+def _off_grid(layer: Layer, grid: int) -> str:
+    ranges: Sequence[str] = sorted({branch.source for branch in layer.branches})
+    return (
+        f"{layer.name}: adds up {', '.join(ranges)}, whose exponents are not whole multiples of "
+        f"1/{grid} octave apart; give their TTFSActivations a theta0 that is a power of 2, and "
+        "average over a power of two of values"
+    )

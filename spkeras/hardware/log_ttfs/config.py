@@ -1,0 +1,100 @@
+"""What a log-TTFS processor is made of, as one record."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from spkeras.errors import OptionError
+from spkeras.ops.log_weights import LogFormat
+
+# int64 and float64 hold every sum exactly below this.
+MOST_ACCUMULATOR_BITS = 53
+
+
+@dataclass(frozen=True)
+class HardwareConfig:
+    """Widths, tables and sizes of the processor. None of them is known of the published chip.
+
+    Defaults: 5-bit weights are the published choice; half octaves tell 15 magnitudes apart over
+    7 octaves, which is what trained kernels span; a table of 12 bits makes products exact to
+    2^-12, far below the step of 19 % between two spike times at tau = 4; 32-bit accumulators hold
+    every sum of a VGG16 without cutting a product. `docs/hardware.md` shows what each costs.
+
+    Attributes:
+        weight_bits: Bits of a weight code, sign included.
+        weight_steps: z, weight levels per octave: 1, 2, 4 or 8.
+        zero_code: Whether one exponent stands for the weight 0.
+        rounding: "log" or "linear": domain in which weights are rounded.
+        full_scale: "ceil", "nearest" or "mse": rule for the full-scale range.
+        timesteps: T; None for that of the trained model.
+        tau: Steps in which the threshold halves, a power of two; None for the model's.
+        table_bits: W, width of a mantissa table's entry.
+        accumulator_bits: Width of the accumulator, sign included.
+        fraction_bits: Bits of the accumulator below the table's last one for the largest
+            product; None for as many as the width allows, up to where nothing is cut off.
+        saturate: Whether sums that may leave the accumulator are accepted (they are clipped at
+            each addition, and counted).
+        input_bits: Bits of an input value; 2^bits - 1 stands for 1.
+        pe_count: Processing elements, each one synapse a cycle.
+        clock_hz: Cycles per second.
+        weight_kib: On-chip weight memory in KiB; decides what reading a word costs.
+        membrane_kib: On-chip memory of accumulators in KiB, likewise.
+
+    Raises:
+        OptionError: a value out of its range.
+    """
+
+    weight_bits: int = 5
+    weight_steps: int = 2
+    zero_code: bool = True
+    rounding: str = "log"
+    full_scale: str = "mse"
+    timesteps: int | None = None
+    tau: int | None = None
+    table_bits: int = 12
+    accumulator_bits: int = 32
+    fraction_bits: int | None = None
+    saturate: bool = False
+    input_bits: int = 8
+    pe_count: int = 128
+    clock_hz: float = 250e6
+    weight_kib: int = 1024
+    membrane_kib: int = 32
+
+    def __post_init__(self) -> None:
+        self.weight_format  # refuses what a weight code cannot be
+        ranges = {
+            "timesteps": (1, 255),
+            "table_bits": (2, 30),
+            "accumulator_bits": (4, MOST_ACCUMULATOR_BITS),
+            "fraction_bits": (-24, 48),
+            "input_bits": (1, 16),
+            "pe_count": (1, 1 << 20),
+            "clock_hz": (1, 1e12),
+            "weight_kib": (1, 1 << 30),
+            "membrane_kib": (1, 1 << 30),
+        }
+        for name, (low, high) in ranges.items():
+            value = getattr(self, name)
+            optional = name in ("timesteps", "fraction_bits")
+            if not (value is None and optional) and not low <= value <= high:
+                raise OptionError(f"{name}={value!r}; allowed: {low} to {high}")
+        if self.tau is not None and self.tau not in (1, 2, 4, 8, 16, 32):
+            raise OptionError(
+                f"tau={self.tau!r}; allowed: 1, 2, 4, 8, 16 or 32, so that k / tau is a shift"
+            )
+
+    @property
+    def weight_format(self) -> LogFormat:
+        """How weights are written down."""
+        return LogFormat(
+            self.weight_bits, self.weight_steps, self.zero_code, self.rounding, self.full_scale
+        )
+
+    @property
+    def input_levels(self) -> int:
+        """The largest input value; it stands for 1."""
+        return 2**self.input_bits - 1
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values by name."""
+        return asdict(self)

@@ -1,0 +1,124 @@
+"""One batch through the processor: encode, integrate, fire, read out. Whole numbers throughout."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from spkeras.errors import DataError
+from spkeras.hardware.log_ttfs import reference
+from spkeras.hardware.log_ttfs.engine import Engine
+from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
+from spkeras.ttfs.closed_form import earliest
+from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT
+
+# Neurons that are summed up one addition at a time, in one block.
+_SUSPECTS = 1 << 12
+
+Sums = Callable[[ProgramLayer, Mapping[str, np.ndarray]], np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Pass:
+    """What a batch leaves behind.
+
+    Attributes:
+        times: First-spike times by layer, uint8 (samples, positions, channels); T for silence.
+        outputs: Potentials of the read-out, int64 (samples, *output shape).
+        extremes: Least and largest final sum of each layer.
+        clipped: Additions that were clipped, by layer.
+    """
+
+    times: Mapping[str, np.ndarray]
+    outputs: np.ndarray
+    extremes: Mapping[str, tuple[int, int]]
+    clipped: Mapping[str, int]
+
+
+def whole_inputs(program: Program, inputs: np.ndarray) -> np.ndarray:
+    """Inputs as the processor's port takes them: whole numbers, 1 as the largest.
+
+    Args:
+        program: The program.
+        inputs: Floats from 0 to 1, or whole numbers from 0 to 2^input_bits - 1.
+
+    Raises:
+        DataError: another shape, or values outside that range.
+    """
+    levels, layer = program.config.input_levels, program.layers[0]
+    inputs = np.asarray(inputs)
+    if inputs.size != len(inputs) * layer.positions * layer.channels:
+        raise DataError(
+            f"inputs: received shape {inputs.shape[1:]} a sample, {program.name} takes {layer.shape}"
+        )
+    if inputs.dtype.kind == "f":
+        if not np.isfinite(inputs).all():
+            raise DataError("inputs: NaN or infinity among the values; an input port has neither")
+        low, high = float(inputs.min(initial=0)), float(inputs.max(initial=0))
+        if low < 0 or high > 1:
+            raise DataError(
+                f"inputs: values from {low:g} to {high:g}; floats go from 0 to 1 (--scale divides)"
+            )
+        inputs = np.floor(inputs * np.float64(levels) + 0.5)
+    whole = inputs.astype(np.int64)
+    if whole.min(initial=0) < 0 or whole.max(initial=0) > levels:
+        raise DataError(f"inputs: whole numbers outside 0 to {levels}; set input_bits")
+    return whole.reshape(len(inputs), layer.positions, layer.channels)
+
+
+def fire(sums: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """First-spike times: thresholds that a sum has not reached, uint8."""
+    rising = thresholds[::-1]
+    return (len(rising) - np.searchsorted(rising, sums, side="right")).astype(np.uint8)
+
+
+def run_batch(program: Program, inputs: np.ndarray, engine: Engine | None = None) -> Pass:
+    """A batch through all layers.
+
+    Args:
+        program: The program.
+        inputs: From `whole_inputs`.
+        engine: For whole data sets; None for the integer-only reference.
+    """
+    times: dict[str, np.ndarray] = {}
+    extremes: dict[str, tuple[int, int]] = {}
+    clipped: dict[str, int] = {}
+    outputs = np.zeros(0, np.int64)
+    for layer in program.layers:
+        if layer.kind == ENCODER:
+            times[layer.name] = fire(inputs, layer.thresholds)
+        elif layer.kind == EARLIEST:
+            (branch,) = layer.branches
+            times[layer.name] = earliest(times[branch.source], branch.geometry, program.timesteps)
+        else:
+            sums, clipped[layer.name] = _sums(program, layer, times, engine)
+            extremes[layer.name] = int(sums.min()), int(sums.max())
+            if layer.kind == READOUT:
+                outputs = sums.reshape(len(inputs), *program.output)
+            else:
+                times[layer.name] = fire(sums, layer.thresholds)
+    return Pass(times, outputs, extremes, clipped)
+
+
+def _sums(
+    program: Program, layer: ProgramLayer, times: Mapping[str, np.ndarray], engine: Engine | None
+) -> tuple[np.ndarray, int]:
+    """Final sums, and how many additions were clipped on the way."""
+    width = program.config.accumulator_bits
+    if engine is None:
+        sums = reference.layer_sums(program, layer, times)
+    else:
+        sums = engine.sums(layer, times)
+    if layer.needed_bits <= width:
+        return sums, 0
+    # Whose partial sums stay inside in any order has been clipped in none.
+    low, high = (engine or Engine(program)).extremes(layer, times)
+    limit = 1 << (width - 1)
+    suspects = np.nonzero((low < -limit) | (high >= limit))
+    events = 0
+    for start in range(0, len(suspects[0]), _SUSPECTS):
+        some = tuple(axis[start : start + _SUSPECTS] for axis in suspects)
+        _, _, products = reference.arrivals(program, layer, times, some)
+        sums[some], count = reference.clipped_sums(layer.bias[some[2]], products, width)
+        events += int(count.sum())
+    return sums, events

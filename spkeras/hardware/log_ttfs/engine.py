@@ -1,0 +1,144 @@
+"""The same sums by matrix products of whole numbers, for whole data sets.
+
+A spike's exponent is m octaves and one of G fractions. For spikes of one fraction r the product
+with a weight is A_r[q] 2^-m: a matrix of whole numbers times a power of two. The sum over all
+synapses is therefore G matrix products, of A_r with whole powers 2^(m_max - m), joined into one.
+
+Why floating-point hardware may do it without becoming floating-point arithmetic: every factor,
+every product and every partial sum, in any order, is a whole number of magnitude at most the sum
+over all synapses of |largest product|, which range analysis bounds below 2^53. Each is therefore
+exactly representable in float64, each multiplication and addition is exact, and the result equals
+that of integer adders bit for bit. `exact_in_float64` checks the bound for every layer, and
+tests compare with `reference`, which has no float at all.
+
+Where the accumulator cuts products off (fraction bits below the exact number), a product is no
+longer a matrix entry times a power of two; then each such step has a matrix product of its own.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+import numpy as np
+
+from spkeras.errors import OptionError
+from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
+from spkeras.ttfs.closed_form import BLOCK
+from spkeras.ttfs.windows import gathered
+
+Times = Mapping[str, np.ndarray]
+Part = Callable[[np.ndarray], np.ndarray]
+
+
+class Engine:
+    """Matrices of a program, made once for many batches.
+
+    Args:
+        program: The program.
+
+    Raises:
+        OptionError: sums of a layer need more bits than float64 adds up exactly.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        self._plans: dict[tuple[str, int], list[_Group]] = {}
+        for layer in program.layers:
+            if not exact_in_float64(layer):
+                raise OptionError(f"{layer.name}: sums need {layer.needed_bits} bits, at most 53")
+            for number, branch in enumerate(layer.branches):
+                if layer.bias.size:
+                    groups = list(_groups(program, layer, branch))
+                    self._plans[layer.name, number] = groups
+
+    def sums(self, layer: ProgramLayer, times: Times) -> np.ndarray:
+        """As `reference.layer_sums`."""
+        return self._added(layer, times, lambda matrix: matrix) + layer.bias
+
+    def extremes(self, layer: ProgramLayer, times: Times) -> tuple[np.ndarray, np.ndarray]:
+        """Least and largest partial sum that each neuron can have met, in any order."""
+        low = self._added(layer, times, lambda matrix: np.minimum(matrix, 0.0)) + layer.bias
+        high = self._added(layer, times, lambda matrix: np.maximum(matrix, 0.0)) + layer.bias
+        return low, high
+
+    def _added(self, layer: ProgramLayer, times: Times, part: Part) -> np.ndarray:
+        total: np.ndarray | int = 0
+        for number, branch in enumerate(layer.branches):
+            groups = self._plans[layer.name, number]
+            total = total + _received(branch, times[branch.source], groups, part)
+        return np.asarray(total)
+
+
+def exact_in_float64(layer: ProgramLayer) -> bool:
+    """Whether no partial sum of a layer can reach 2^53, so that float64 holds all of them."""
+    return max(abs(layer.low), abs(layer.high)) < 1 << 53
+
+
+class _Group:
+    """Spikes that one matrix serves.
+
+    Attributes:
+        powers: float64 (T + 1,), what a spike at each time counts: a power of two, or 0 for
+            spikes of other groups and for silence.
+        matrix: float64 (taps, channels in, channels out), whole numbers.
+    """
+
+    def __init__(self, powers: np.ndarray, matrix: np.ndarray) -> None:
+        self.powers, self.matrix = powers, matrix
+
+
+def _groups(program: Program, layer: ProgramLayer, branch: ProgramBranch) -> Iterator[_Group]:
+    """One group for each fraction of an octave, and one for each step that is cut off."""
+    table = program.table(layer, branch)
+    used = np.unique(branch.exponents)
+    silent = program.timesteps
+    for fraction in range(program.grid):
+        steps = np.flatnonzero(program.times % program.grid == fraction)
+        whole = _separable(table[used], steps, program)
+        if len(whole):
+            last = program.times[whole[-1]] // program.grid
+            powers = np.zeros(silent + 1)
+            powers[whole] = np.exp2(last - program.times[whole] // program.grid)
+            yield _Group(powers, _signed(branch, table[:, whole[-1]]))
+        for step in np.setdiff1d(steps, whole):
+            if table[used, step].any():
+                yield _Group(np.eye(silent + 1)[step], _signed(branch, table[:, step]))
+
+
+def _separable(rows: np.ndarray, steps: np.ndarray, program: Program) -> np.ndarray:
+    """The first steps whose products are those of the last of them times a power of two."""
+    whole = steps[:0]
+    for count in range(len(steps), 0, -1):
+        octaves = program.times[steps[:count]] // program.grid
+        expected = rows[:, steps[count - 1]][:, None] << (octaves[-1] - octaves)
+        if np.array_equal(expected, rows[:, steps[:count]]):
+            return steps[:count]
+    return whole
+
+
+def _signed(branch: ProgramBranch, products: np.ndarray) -> np.ndarray:
+    sizes = products[branch.exponents].astype(np.float64)
+    return np.where(branch.negative, -sizes, sizes)
+
+
+def _received(
+    branch: ProgramBranch, times: np.ndarray, groups: list[_Group], part: Part
+) -> np.ndarray:
+    """The sum over a branch's synapses, int64 (samples, positions out, channels out)."""
+    if not groups:
+        return np.zeros((len(times), len(branch.index), branch.exponents.shape[-1]), np.int64)
+    matrix = np.concatenate([part(group.matrix) for group in groups], axis=1)
+    powers = np.stack([group.powers for group in groups])
+    taps, width, out = matrix.shape
+    flat = matrix.reshape(-1, out)
+    block = max(BLOCK // (len(branch.index) * taps * width), 1)
+    parts = []
+    for start in range(0, len(times), block):
+        under = _counted(branch, times[start : start + block], powers)
+        rows = gathered(under, branch.index).reshape(-1, taps * width) @ flat
+        parts.append(rows.astype(np.int64).reshape(-1, len(branch.index), out))
+    return np.concatenate(parts)
+
+
+def _counted(branch: ProgramBranch, times: np.ndarray, powers: np.ndarray) -> np.ndarray:
+    """What the spikes of each cell count in each group, (samples, cells, groups * channels)."""
+    values = np.concatenate([row[times] for row in powers], axis=-1)
+    return values if branch.cells is None else gathered(values, branch.cells).sum(2)

@@ -1,0 +1,176 @@
+"""Program files: one .npz of plain arrays, checked on loading before anything is believed.
+
+A header (JSON in an array of bytes) holds the schema, the configuration and the layers; arrays
+stand beside it. The SHA-256 of everything else stands in `sha256`. Nothing in a file is code.
+"""
+
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from spkeras.errors import ModelFileError, SpkerasError
+from spkeras.hardware.log_ttfs.checks import check_program
+from spkeras.hardware.log_ttfs.config import HardwareConfig
+from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
+
+SCHEMA = 1
+_HEADER, _HASH = "header", "sha256"
+_AGAIN = "compile it again (`spkeras hardware compile`)"
+
+
+def save_program(program: Program, path: Path | str) -> None:
+    """Write a program whole, or not at all.
+
+    Args:
+        program: The program.
+        path: Ends in .npz.
+
+    Raises:
+        ModelFileError: another suffix, or the disk does not take it.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise ModelFileError(f"{path}: program files end in .npz")
+    arrays = _arrays(program)
+    arrays[_HEADER] = np.frombuffer(json.dumps(_header(program)).encode(), np.uint8)
+    arrays[_HASH] = np.frombuffer(_digest(arrays), np.uint8)
+    draft = path.with_name(f".{path.stem}.{os.getpid()}.npz")
+    try:
+        # NumPy's own argument names would be taken for arrays' names otherwise.
+        np.savez_compressed(draft, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        os.replace(draft, path)
+    except OSError as error:
+        raise ModelFileError(f"{path}: cannot be written ({error})") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def load_program(path: Path | str) -> Program:
+    """Read a program file and check it: hash, schema, shapes and ranges.
+
+    Raises:
+        ModelFileError: no program file, a damaged one, or one of another schema.
+    """
+    arrays = _read(Path(path))
+    stored = arrays.pop(_HASH, np.zeros(0, np.uint8))
+    if _HEADER not in arrays or not stored.size:
+        raise ModelFileError(f"{path}: is no program of a log-TTFS processor; {_AGAIN}")
+    if stored.tobytes() != _digest(arrays):
+        raise ModelFileError(f"{path}: its hash does not fit its contents, it is damaged; {_AGAIN}")
+    try:
+        header = json.loads(arrays.pop(_HEADER).tobytes().decode())
+    except ValueError as error:
+        raise ModelFileError(f"{path}: unreadable header ({error}); {_AGAIN}") from error
+    if not isinstance(header, dict) or header.get("schema") != SCHEMA:
+        raise ModelFileError(
+            f"{path}: written with another schema than {SCHEMA}, which this version reads; {_AGAIN}"
+        )
+    try:
+        program = _program(header, arrays)
+        check_program(program)
+    except (KeyError, TypeError, ValueError, IndexError) as error:
+        raise ModelFileError(f"{path}: does not hold together ({error}); {_AGAIN}") from error
+    return program
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except FileNotFoundError as error:
+        raise ModelFileError(f"{path}: there is no such file") from error
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, KeyError) as error:
+        raise ModelFileError(f"{path}: is no .npz file of plain arrays ({error})") from error
+
+
+def _digest(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """SHA-256 over names, types, shapes and bytes of all arrays but the hash itself."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(f"{name} {array.dtype.str} {array.shape} ".encode())
+        digest.update(array.tobytes())
+    return digest.digest()
+
+
+def _header(program: Program) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "name": program.name,
+        "config": program.config.to_dict(),
+        "output": list(program.output),
+        "notes": list(program.notes),
+        "golden": sorted(program.golden),
+        "layers": [_layer_header(layer) for layer in program.layers],
+    }
+
+
+_LAYER = ("name", "kind", "depth", "fraction", "unit", "low", "high")
+_BRANCH = ("source", "name", "full_scale", "offset", "weighted")
+_BRANCH_ARRAYS = ("index", "negative", "exponents")
+
+
+def _layer_header(layer: ProgramLayer) -> dict[str, Any]:
+    own: dict[str, Any] = {key: getattr(layer, key) for key in _LAYER}
+    own["shape"] = list(layer.shape)
+    own["branches"] = [
+        {**{key: getattr(b, key) for key in _BRANCH}, "cells": b.cells is not None}
+        for b in layer.branches
+    ]
+    return own
+
+
+def _arrays(program: Program) -> dict[str, np.ndarray]:
+    arrays = {"mantissa": program.mantissa, "times": program.times}
+    for number, layer in enumerate(program.layers):
+        arrays |= {f"{number}/bias": layer.bias, f"{number}/thresholds": layer.thresholds}
+        for place, branch in enumerate(layer.branches):
+            for key in _BRANCH_ARRAYS:
+                arrays[f"{number}/{place}/{key}"] = getattr(branch, key)
+            if branch.cells is not None:
+                arrays[f"{number}/{place}/cells"] = branch.cells
+    return arrays | {f"golden/{name}": array for name, array in program.golden.items()}
+
+
+def _program(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Program:
+    known = {field.name for field in fields(HardwareConfig)}
+    if set(header["config"]) != known:
+        raise SpkerasError(f"configuration with {sorted(set(header['config']) ^ known)}")
+    layers = tuple(
+        _layer(entry, str(number), arrays) for number, entry in enumerate(header["layers"])
+    )
+    return Program(
+        str(header["name"]),
+        HardwareConfig(**header["config"]),
+        arrays["mantissa"],
+        arrays["times"],
+        layers,
+        tuple(int(size) for size in header["output"]),
+        {name: arrays[f"golden/{name}"] for name in header["golden"]},
+        tuple(str(note) for note in header["notes"]),
+    )
+
+
+def _layer(entry: dict[str, Any], number: str, arrays: dict[str, np.ndarray]) -> ProgramLayer:
+    branches = tuple(
+        ProgramBranch(
+            cells=arrays[f"{number}/{place}/cells"] if own["cells"] else None,
+            **{key: own[key] for key in _BRANCH},
+            **{key: arrays[f"{number}/{place}/{key}"] for key in _BRANCH_ARRAYS},
+        )
+        for place, own in enumerate(entry["branches"])
+    )
+    return ProgramLayer(
+        shape=tuple(int(size) for size in entry["shape"]),
+        branches=branches,
+        bias=arrays[f"{number}/bias"],
+        thresholds=arrays[f"{number}/thresholds"],
+        **{key: entry[key] for key in _LAYER},
+    )

@@ -1,0 +1,159 @@
+"""What a run costs: operations, memory words and cycles, counted from who fired when."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from spkeras.hardware.log_ttfs.arithmetic import cut
+from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
+from spkeras.ttfs.plan import NEURONS, READOUT
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Counts for one sample, on average.
+
+    Attributes:
+        spikes: Spikes sent by the layer.
+        synaptic: Spikes times the weights other than 0 that each really reaches: as many
+            exponent additions, table reads, shifts and accumulations.
+        weight_words: Weights read (connections of weight 1 need none).
+        membrane_words: Accumulators read and written: at each accumulation once each, and read
+            once at each comparison.
+        comparisons: Thresholds compared: a neuron compares at each step until it fires.
+        cycles: Of the processing elements; see `docs/hardware.md`.
+        lost: Products other than 0 that fell below the accumulator's last bit altogether.
+        cut: Products that lost bits there.
+        clipped: Additions clipped at the accumulator's ends.
+    """
+
+    spikes: float = 0.0
+    synaptic: float = 0.0
+    weight_words: float = 0.0
+    membrane_words: float = 0.0
+    comparisons: float = 0.0
+    cycles: float = 0.0
+    lost: float = 0.0
+    cut: float = 0.0
+    clipped: float = 0.0
+
+    def __add__(self, other: "Operations") -> "Operations":
+        return Operations(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
+
+
+class Histogram:
+    """How often each neuron fired at each step: all that operations depend on.
+
+    Args:
+        program: The program.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program, self.samples = program, 0
+        self.fired = {
+            layer.name: np.zeros((program.timesteps + 1, layer.positions, layer.channels), np.int64)
+            for layer in program.layers
+            if layer.kind != READOUT
+        }
+
+    def add(self, times: Mapping[str, np.ndarray]) -> None:
+        """Count the spikes of a batch, by layer (samples, positions, channels)."""
+        for name, found in times.items():
+            flat = found.reshape(len(found), -1).astype(np.int64)
+            size = flat.shape[1]
+            codes = (flat * size + np.arange(size)).reshape(-1)
+            fired = self.fired[name]
+            fired += np.bincount(codes, minlength=fired.size).reshape(fired.shape)
+        self.samples += len(found)
+
+    def spikes(self, layer: str) -> int:
+        """Spikes of a layer in all samples."""
+        return int(self.fired[layer][:-1].sum())
+
+
+def count_operations(histogram: Histogram, clipped: Mapping[str, int]) -> dict[str, Operations]:
+    """Operations of each layer for one sample.
+
+    Args:
+        histogram: Of a run.
+        clipped: Clipped additions of that run, by layer.
+
+    Returns:
+        By layer; `synaptic` and what follows from it belong to the layer that receives.
+    """
+    program, samples = histogram.program, max(histogram.samples, 1)
+    result = {}
+    for layer in program.layers:
+        totals = _layer(histogram, layer)
+        totals["clipped"] = float(clipped.get(layer.name, 0))
+        result[layer.name] = Operations(**{key: total / samples for key, total in totals.items()})
+    return result
+
+
+def _layer(histogram: Histogram, layer: ProgramLayer) -> dict[str, float]:
+    program = histogram.program
+    totals = dict.fromkeys((f.name for f in fields(Operations)), 0.0)
+    if layer.name in histogram.fired:
+        totals["spikes"] = float(histogram.spikes(layer.name))
+    if layer.kind not in (NEURONS, READOUT):
+        return totals
+    for branch in layer.branches:
+        fired = histogram.fired[branch.source]
+        for key, count in _branch(program, layer, branch, fired).items():
+            totals[key] += count
+    elements = program.config.pe_count
+    if layer.kind == NEURONS:
+        totals["comparisons"] = _comparisons(histogram.fired[layer.name])
+        neurons = layer.positions * layer.channels
+        steps = program.timesteps * -(-neurons // elements)
+        totals["cycles"] += float(histogram.samples * steps)
+    totals["membrane_words"] = 2 * totals["synaptic"] + totals["comparisons"]
+    return totals
+
+
+def _branch(
+    program: Program, layer: ProgramLayer, branch: ProgramBranch, fired: np.ndarray
+) -> dict[str, float]:
+    """What the spikes of one branch cost; fired (T + 1, positions, channels)."""
+    reach = branch.geometry.reach(fired.shape[1])
+    by_step = fired[:-1].astype(np.float64)
+    spikes = by_step.sum(0)
+    zero = program.config.weight_format.zero_exponent
+    there = branch.exponents != zero
+    synaptic = _met(spikes, reach, there.sum(-1))
+    counts = {"synaptic": synaptic, "weight_words": synaptic if branch.weighted else 0.0}
+    groups = -(-branch.exponents.shape[-1] // program.config.pe_count)
+    counts["cycles"] = float((spikes.sum(1) * reach.sum(1)).sum()) * groups
+    return {**counts, **_underflow(program, layer, branch, reach, by_step)}
+
+
+def _underflow(
+    program: Program, layer: ProgramLayer, branch: ProgramBranch, reach: np.ndarray,
+    by_step: np.ndarray,
+) -> dict[str, float]:  # fmt: skip
+    """Products that lose bits, or all of them."""
+    zero = program.config.weight_format.zero_exponent
+    step = program.grid // program.config.weight_steps
+    q = np.arange(zero)[:, None] * step
+    distance = branch.offset + q + program.times[None]
+    losing = cut(distance, program.mantissa, layer.fraction)
+    gone = program.table(layer, branch)[:zero, :-1] == 0
+    counts = {"lost": 0.0, "cut": 0.0}
+    for number in np.flatnonzero(losing.any(0)):
+        for key, table in (("lost", gone), ("cut", losing)):
+            column = np.append(table[:, number], False)
+            counts[key] += _met(by_step[number], reach, column[branch.exponents].sum(-1))
+    return counts
+
+
+def _met(spikes: np.ndarray, reach: np.ndarray, synapses: np.ndarray) -> float:
+    """Synapses met by all spikes: (positions, channels) by (positions, taps) by (taps, channels)."""
+    return float((spikes * (reach @ synapses)).sum())
+
+
+def _comparisons(fired: np.ndarray) -> float:
+    """Comparisons until each neuron fires, all T where it does not."""
+    steps = len(fired) - 1
+    tried = np.minimum(np.arange(1, steps + 2), steps)
+    return float((fired.sum((1, 2)) * tried).sum())

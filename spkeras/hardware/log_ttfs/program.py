@@ -1,0 +1,155 @@
+"""The program of a log-TTFS processor: whole numbers, and where they belong."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from spkeras.hardware.log_ttfs.arithmetic import product_table
+from spkeras.hardware.log_ttfs.config import HardwareConfig
+from spkeras.ttfs.plan import READOUT, Branch
+
+
+@dataclass(frozen=True, eq=False)
+class ProgramBranch:
+    """Synapses from one layer to another.
+
+    Attributes:
+        source: Name of the layer that sends.
+        name: Name of the layer whose kernel it is.
+        index: int32 (positions, taps) into the cells; -1 where nothing arrives.
+        cells: int32 (cells, members) into the source's positions; None: each its own cell.
+        negative: bool (taps, channels in, channels out), sign of each weight.
+        exponents: uint16 of that shape, q of each weight.
+        full_scale: n of the full-scale range 2^(n / z).
+        offset: o, by how much the branch's largest product stays below the layer's, in 1 / G.
+        weighted: False for connections of weight 1 that need no weight memory.
+    """
+
+    source: str
+    name: str
+    index: np.ndarray
+    cells: np.ndarray | None
+    negative: np.ndarray
+    exponents: np.ndarray
+    full_scale: int
+    offset: int
+    weighted: bool
+
+    @cached_property
+    def geometry(self) -> Branch:
+        """The same synapses without their weights."""
+        empty = np.zeros((1, 1, 1), np.float32)
+        return Branch(self.source, self.index, empty, 1.0, self.cells, self.weighted, self.name)
+
+    @property
+    def members(self) -> int:
+        """Positions of the source in one cell."""
+        return 1 if self.cells is None else self.cells.shape[1]
+
+
+@dataclass(frozen=True, eq=False)
+class ProgramLayer:
+    """One layer.
+
+    Attributes:
+        name: Name of the Keras layer it comes from.
+        kind: As in `spkeras.ttfs.plan`.
+        shape: (spatial sizes ..., channels).
+        depth: Windows before its own.
+        branches: Its synapses.
+        bias: int64 (channels,), in units of the accumulator's last bit.
+        thresholds: int64 (T,), likewise; of an encoder in units of the input; else empty.
+        fraction: X, bits of the accumulator below the table's last one.
+        unit: What the accumulator's last bit stands for; to read potentials with, never in the
+            data path.
+        low, high: Least and largest sum that any input can lead to, in any order of additions.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    depth: int
+    branches: tuple[ProgramBranch, ...] = ()
+    bias: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    thresholds: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    fraction: int = 0
+    unit: float = 1.0
+    low: int = 0
+    high: int = 0
+
+    @property
+    def positions(self) -> int:
+        """Number of positions of its map."""
+        return int(np.prod(self.shape[:-1], dtype=np.int64))
+
+    @property
+    def channels(self) -> int:
+        """Number of channels."""
+        return self.shape[-1]
+
+    @property
+    def needed_bits(self) -> int:
+        """Smallest accumulator that no input can drive out of its range."""
+        return bits_for(self.low, self.high)
+
+
+def bits_for(low: int, high: int) -> int:
+    """Bits of the smallest two's complement number that holds both."""
+    return 1 + max(int(high).bit_length(), int(-low - 1).bit_length() if low < 0 else 0)
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """All that the processor is given.
+
+    Attributes:
+        name: The model's name.
+        config: Widths and sizes, with T and tau filled in.
+        mantissa: int64 (G,), the table of products.
+        times: int64 (T,), k G / tau for each step: a spike's exponent.
+        layers: In order; the first one encodes the input, the last one is read out.
+        output: Shape of the output.
+        golden: Inputs and what every layer makes of them; see `spkeras.hardware.log_ttfs.golden`.
+        notes: One sentence per thing that a user should know.
+    """
+
+    name: str
+    config: HardwareConfig
+    mantissa: np.ndarray
+    times: np.ndarray
+    layers: tuple[ProgramLayer, ...]
+    output: tuple[int, ...]
+    golden: Mapping[str, np.ndarray] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    @property
+    def timesteps(self) -> int:
+        """T; also the time that stands for silence."""
+        return len(self.times)
+
+    @property
+    def grid(self) -> int:
+        """G, exponents per octave."""
+        return len(self.mantissa)
+
+    @cached_property
+    def by_name(self) -> dict[str, ProgramLayer]:
+        """Layers by name."""
+        return {layer.name: layer for layer in self.layers}
+
+    @property
+    def readout(self) -> ProgramLayer:
+        """The last layer."""
+        layer = self.layers[-1]
+        assert layer.kind == READOUT
+        return layer
+
+    def table(self, layer: ProgramLayer, branch: ProgramBranch) -> np.ndarray:
+        """Products of a branch, int64 (exponents, T + 1): see `arithmetic.product_table`."""
+        form = self.config.weight_format
+        return product_table(
+            form.zero_exponent + 1, self.grid // form.steps, self.times, branch.offset,
+            self.mantissa, layer.fraction, form.zero_exponent,
+        )  # fmt: skip

@@ -1,0 +1,28 @@
+"""How large a sum can become, whatever arrives and in whatever order."""
+
+import numpy as np
+
+from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
+
+
+def channel_ranges(program: Program, layer: ProgramLayer) -> tuple[np.ndarray, np.ndarray]:
+    """Least and largest sum of each channel: all of one sign at the first step, none else.
+
+    The largest product of a weight is that with the earliest spike; a partial sum lies between
+    the bias plus all negative and the bias plus all positive products.
+
+    Returns:
+        Two int64 (channels,) in units of the accumulator's last bit.
+    """
+    low, high = layer.bias.copy(), layer.bias.copy()
+    for branch in layer.branches:
+        largest = program.table(layer, branch)[:, 0][branch.exponents] * branch.members
+        low -= np.where(branch.negative, largest, 0).sum((0, 1))
+        high += np.where(branch.negative, 0, largest).sum((0, 1))
+    return low, high
+
+
+def sum_range(program: Program, layer: ProgramLayer) -> tuple[int, int]:
+    """Least and largest sum of a layer."""
+    low, high = channel_ranges(program, layer)
+    return min(int(low.min()), 0), max(int(high.max()), 0)

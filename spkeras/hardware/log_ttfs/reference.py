@@ -1,0 +1,113 @@
+"""The data path as it is written: one table look-up, shift and addition for each synapse.
+
+Whole numbers only, in the order of the hardware. Slow, and what every other engine must equal.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
+from spkeras.ttfs.windows import composed
+
+Times = Mapping[str, np.ndarray]
+
+# Stands for a weight of 0, which has no exponent.
+ABSENT = -(1 << 31)
+
+
+def layer_sums(program: Program, layer: ProgramLayer, times: Times) -> np.ndarray:
+    """Potentials of a layer whose sums cannot leave the accumulator, in any order.
+
+    Args:
+        program: The program.
+        layer: A layer of neurons, or the read-out.
+        times: Spike times of the layers before it, (samples, positions, channels).
+
+    Returns:
+        int64 (samples, positions, channels).
+    """
+    samples = len(next(iter(times.values())))
+    total = np.broadcast_to(layer.bias, (samples, layer.positions, layer.channels)).copy()
+    for branch in layer.branches:
+        arrives = arriving(branch, times[branch.source], program.timesteps)
+        table = program.table(layer, branch)
+        _, _, taps, members, channels = arrives.shape
+        for tap in range(taps):
+            for channel in range(channels):
+                by_output = table[branch.exponents[tap, channel]]
+                by_output = np.where(branch.negative[tap, channel, :, None], -by_output, by_output)
+                for member in range(members):
+                    total += by_output.T[arrives[:, :, tap, member, channel]]
+    return total
+
+
+def arriving(branch: ProgramBranch, times: np.ndarray, silent: int) -> np.ndarray:
+    """Spike times at each synapse: (samples, positions out, taps, members, channels)."""
+    border = np.full_like(times[:, :1], silent)
+    index = _members(branch)
+    found = np.concatenate([times, border], 1)[:, index]
+    rows, taps = branch.index.shape
+    return found.reshape(len(times), rows, taps, branch.members, -1)
+
+
+def _members(branch: ProgramBranch) -> np.ndarray:
+    """Positions of the source at each tap, (positions out, taps * members)."""
+    return branch.index if branch.cells is None else composed(branch.cells, branch.index)
+
+
+def arrivals(
+    program: Program, layer: ProgramLayer, times: Times, neurons: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What some neurons receive, in the order in which it arrives.
+
+    Spikes come step by step; within a step by branch, tap, member and channel, as addresses run.
+
+    Args:
+        program: The program.
+        layer: Whose neurons.
+        times: Spike times of the layers before it, (samples, positions, channels).
+        neurons: Samples, positions and channels of the neurons, three int arrays (neurons,).
+
+    Returns:
+        Exponents d of the products (weight, branch offset and sign: -1 - d for minus), spike
+        times, and products, each int64 (neurons, synapses); -2^31 for a weight that is 0.
+    """
+    samples, positions, outputs = neurons
+    parts: list[list[np.ndarray]] = [[], [], []]
+    step = program.grid // program.config.weight_steps
+    for branch in layer.branches:
+        found = arriving(branch, times[branch.source], program.timesteps)[samples, positions]
+        exponents = np.moveaxis(branch.exponents, -1, 0)[outputs][:, :, None]
+        negative = np.moveaxis(branch.negative, -1, 0)[outputs][:, :, None]
+        exponents, negative = (np.broadcast_to(a, found.shape) for a in (exponents, negative))
+        product = program.table(layer, branch)[exponents, found]
+        code = branch.offset + exponents.astype(np.int64) * step
+        code = np.where(negative, -1 - code, code)
+        code = np.where(exponents == program.config.weight_format.zero_exponent, ABSENT, code)
+        signed = np.where(negative, -product, product)
+        for part, values in zip(parts, (code, found.astype(np.int64), signed), strict=True):
+            part.append(values.reshape(len(samples), -1))
+    codes, steps, values = (np.concatenate(part, axis=1) for part in parts)
+    order = np.argsort(steps, axis=1, kind="stable")
+    return tuple(np.take_along_axis(a, order, 1) for a in (codes, steps, values))  # type: ignore
+
+
+def clipped_sums(
+    bias: np.ndarray, products: np.ndarray, width: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Sums that are clipped at each addition, and how often each was.
+
+    Args:
+        bias: What the accumulators start with (neurons,); clipped, too.
+        products: In the order of arrival, (neurons, synapses).
+        width: Bits of the accumulator.
+    """
+    low, high = -(1 << (width - 1)), (1 << (width - 1)) - 1
+    total = np.clip(bias, low, high)
+    events = (total != bias).astype(np.int64)
+    for column in products.T:
+        exact = total + column
+        total = np.clip(exact, low, high)
+        events += exact != total
+    return total, events

@@ -1,0 +1,170 @@
+"""Running a program over a data set, and what is worth knowing about it."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from spkeras.errors import DataError
+from spkeras.hardware.log_ttfs.datapath import run_batch, whole_inputs
+from spkeras.hardware.log_ttfs.energy import Energy, cost_table, energy
+from spkeras.hardware.log_ttfs.engine import Engine
+from spkeras.hardware.log_ttfs.operations import Histogram, Operations, count_operations
+from spkeras.hardware.log_ttfs.program import Program, bits_for
+from spkeras.ttfs.timing import Timing
+
+
+@dataclass(frozen=True)
+class LayerRun:
+    """One layer over a run.
+
+    Attributes:
+        name: The layer's name.
+        neurons: Number of neurons.
+        operations: For one sample.
+        needed_bits: Smallest accumulator that no input can overflow (range analysis).
+        met_bits: Smallest that holds every final sum met in this run.
+        mean_time: Mean first-spike time of those that fired, in steps of the window.
+    """
+
+    name: str
+    neurons: int
+    operations: Operations
+    needed_bits: int
+    met_bits: int
+    mean_time: float
+
+
+@dataclass(frozen=True, eq=False)
+class RunResult:
+    """What a program made of a data set.
+
+    Attributes:
+        name: The model's name.
+        samples: How many.
+        accuracy: Share of right decisions; None without labels.
+        decisions: Class of each sample, int64.
+        outputs: Potentials of the read-out, int64 (samples, *output), and what 1 stands for.
+        unit: Value of the last bit of the outputs.
+        layers: Layer by layer.
+        total: Operations of all layers for one sample.
+        energy: uJ for one sample.
+        timing: Steps until the answer, and between two samples.
+        seconds: Cycles over clock, for one sample.
+    """
+
+    name: str
+    samples: int
+    accuracy: float | None
+    decisions: np.ndarray
+    outputs: np.ndarray
+    unit: float
+    layers: tuple[LayerRun, ...]
+    total: Operations
+    energy: Energy
+    timing: Timing
+    seconds: float
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, without the outputs."""
+        return {
+            "name": self.name,
+            "samples": self.samples,
+            "accuracy": self.accuracy,
+            "operations": asdict(self.total),
+            "energy_uj": {**asdict(self.energy), "total": self.energy.total},
+            "timing": {**asdict(self.timing), "latency": self.timing.latency},
+            "seconds": self.seconds,
+            "layers": [asdict(layer) for layer in self.layers],
+        }
+
+
+def run_program(
+    program: Program,
+    inputs: np.ndarray,
+    labels: np.ndarray | None = None,
+    *,
+    batch_size: int = 50,
+    costs: str = "horowitz-45nm",
+    reference: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> RunResult:
+    """Run a program bit for bit over samples.
+
+    Args:
+        program: The program.
+        inputs: (samples, ...) floats from 0 to 1, or whole numbers as the input port takes them.
+        labels: Whole-number classes (samples,), for the accuracy.
+        batch_size: Samples at once.
+        costs: Name of the table of energies.
+        reference: Use the integer-only reference instead of the engine.
+        progress: Told (samples done, samples).
+
+    Raises:
+        DataError: inputs or labels do not fit.
+        OptionError: unknown cost table.
+    """
+    table = cost_table(costs)
+    whole = whole_inputs(program, inputs)
+    if not len(whole):
+        raise DataError("inputs: no sample; give at least one")
+    truth = _labels(labels, whole)
+    engine = None if reference else Engine(program)
+    histogram = Histogram(program)
+    outputs, extremes, clipped = [], dict[str, tuple[int, int]](), dict[str, int]()
+    for start in range(0, len(whole), batch_size):
+        done = run_batch(program, whole[start : start + batch_size], engine)
+        histogram.add(done.times)
+        outputs.append(done.outputs)
+        for name, (low, high) in done.extremes.items():
+            known = extremes.get(name, (0, 0))
+            extremes[name] = min(known[0], low), max(known[1], high)
+            clipped[name] = clipped.get(name, 0) + done.clipped[name]
+        progress(min(start + batch_size, len(whole)), len(whole))
+    sums = np.concatenate(outputs)
+    decisions = sums.reshape(len(sums), -1).argmax(1)
+    operations = count_operations(histogram, clipped)
+    total = sum(operations.values(), Operations())
+    return RunResult(
+        program.name,
+        len(sums),
+        None if truth is None else float((decisions == truth).mean()),
+        decisions,
+        sums,
+        program.readout.unit,
+        tuple(_layer_run(program, histogram, extremes, name, operations[name])
+              for name in program.by_name),
+        total,
+        energy(total, program.config, table),
+        Timing(program.readout.depth, program.timesteps, program.timesteps),
+        total.cycles / program.config.clock_hz,
+    )  # fmt: skip
+
+
+def _labels(labels: np.ndarray | None, inputs: np.ndarray) -> np.ndarray | None:
+    if labels is None:
+        return None
+    truth = np.asarray(labels)
+    if truth.size != len(inputs) or truth.dtype.kind not in "iu":
+        raise DataError(
+            f"labels: received {truth.dtype} of shape {truth.shape} for {len(inputs)} samples; "
+            "give one whole-number class for each"
+        )
+    return truth.reshape(-1)
+
+
+def _layer_run(
+    program: Program,
+    histogram: Histogram,
+    extremes: dict[str, tuple[int, int]],
+    name: str,
+    operations: Operations,
+) -> LayerRun:
+    layer = program.by_name[name]
+    fired = histogram.fired.get(name, np.zeros((1, 1, 1)))[:-1].sum((1, 2))
+    spikes = float(fired.sum())
+    mean = float((fired * np.arange(len(fired))).sum()) / spikes if spikes else 0.0
+    met = bits_for(*extremes[name]) if name in extremes else 0
+    neurons = layer.positions * layer.channels
+    return LayerRun(name, neurons, operations, layer.needed_bits if met else 0, met, mean)

@@ -1,0 +1,1 @@
+"""Networks in which each neuron fires at most once, and when it fires is the value."""

@@ -1,0 +1,190 @@
+"""From a graph with TTFS activations to a plan of layers and synapses."""
+
+import math
+
+import numpy as np
+
+from spkeras.errors import UnsupportedLayerError
+from spkeras.graph import Graph, Node
+from spkeras.passes.fold import fold_scales
+from spkeras.passes.readout import attach_readouts
+from spkeras.ttfs.linear import LINEAR, Sum, Term, pool_window, refused
+from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, READOUT, Branch, Layer, Plan
+
+_POOLS = ("max_pool", "global_max_pool")
+_TRAIN = "fine-tune with conversion-aware training (`spkeras finetune MODEL --recipe cat`)"
+
+
+def lower(graph: Graph) -> Plan:
+    """The plan of a network that was trained with TTFS activations.
+
+    Args:
+        graph: As the frontend reads it from the Keras model.
+
+    Returns:
+        Layers with batch norm folded and the closing softmax left out.
+
+    Raises:
+        UnsupportedLayerError: the network is no TTFS network, or holds a layer that spikes that
+            come once cannot compute.
+    """
+    check_coded(graph)
+    prepared = attach_readouts(fold_scales(graph))
+    lowering = _Lowering(prepared)
+    for node in prepared.nodes:
+        lowering.visit(node)
+    (output,) = prepared.outputs
+    kernel = next(node for node in prepared.nodes if _is_ttfs(node))
+    return Plan(
+        graph.name,
+        tuple(lowering.layers.values()),
+        int(kernel["timesteps"]),
+        float(kernel["tau"]),
+        prepared[output].shape,
+        prepared.notes,
+    )
+
+
+def _is_ttfs(node: Node) -> bool:
+    return node.op == "activation" and node["function"] == "ttfs"
+
+
+def check_coded(graph: Graph) -> None:
+    """Refuse a network that was not trained with TTFS activations, one sentence per layer.
+
+    Raises:
+        UnsupportedLayerError: an activation of another kind, an input that is not coded, several
+            kernels, inputs or outputs.
+    """
+    problems = []
+    closing = _closing(graph)
+    for node in graph.nodes:
+        if node.op == "activation" and not _is_ttfs(node) and node.name not in closing:
+            problems.append(
+                f"{node.source or node.name}: activation {node['function']!r}, where spikes that "
+                f"come once carry levels of a TTFS code; converting it as it is would lose what "
+                f"rounding every activation down to a level costs (several points); {_TRAIN}"
+            )
+        if node.op == "input" and not all(map(_is_ttfs, graph.consumers[node.name])):
+            problems.append(
+                f"{node.name}: the input is read as it is, but the hardware receives spike times; "
+                f"put a TTFSActivation right behind it and {_TRAIN}"
+            )
+    for kind, names in (("inputs", graph.of("input")), ("outputs", graph.outputs)):
+        if len(names) != 1:
+            problems.append(f"{graph.name}: {len(names)} {kind}; one is supported")
+    kernels = {(n["timesteps"], n["tau"]) for n in graph.nodes if _is_ttfs(n)}
+    if len(kernels) > 1:
+        problems.append(
+            f"{graph.name}: TTFS activations with different (timesteps, tau): {sorted(kernels)}; "
+            "windows and tables are shared, train with one pair (theta0 may differ)"
+        )
+    if problems:
+        raise UnsupportedLayerError(problems)
+
+
+def _closing(graph: Graph) -> set[str]:
+    """The softmax at the end, which is left out."""
+    node = graph[graph.outputs[0]]
+    closing = node.op == "activation" and node["function"] in ("softmax", "log_softmax")
+    return {node.name} if closing else set()
+
+
+class _Lowering:
+    """The state of one lowering: layers so far, and each node's value as a sum of spikes."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.layers: dict[str, Layer] = {}
+        self.sums: dict[str, Sum] = {}
+
+    def visit(self, node: Node) -> None:
+        """Add what a node gives."""
+        if node.op == "input":
+            return
+        if _is_ttfs(node):
+            self._fires(node)
+        elif node.op in _POOLS:
+            self._pools(node)
+        elif node.op == "readout":
+            self._add(node, READOUT, self.sums[node.inputs[0]], 1.0)
+        elif node.op in LINEAR:
+            self.sums[node.name] = LINEAR[node.op](node, [self.sums[n] for n in node.inputs])
+        else:
+            raise refused(node, f"a {node.op} layer", "spikes that come once cannot compute it")
+
+    def _fires(self, node: Node) -> None:
+        before = self.graph[node.inputs[0]]
+        theta0 = float(node["theta0"])
+        if before.op == "readout":
+            raise refused(node, "spikes at the very end", "end with a Dense layer or a pooling")
+        if before.op == "input":
+            shape = before.shape if len(before.shape) > 1 else (1, *before.shape)
+            self.layers[node.name] = Layer(node.name, ENCODER, shape, 0, theta0)
+            self._sends(node.name, node.name, shape)
+        elif before.op in _POOLS and before.name not in self.sums:
+            # Rounding down never changes an order: the earliest spike of a window is the spike
+            # of its largest potential, so that neurons may fire first and be pooled then.
+            name = f"{node.name}:before_pooling"
+            self._add(node, NEURONS, self.sums[before.inputs[0]], theta0, name)
+            self._earliest(before, node.name, name)
+        else:
+            self._add(node, NEURONS, self.sums[node.inputs[0]], theta0)
+
+    def _pools(self, node: Node) -> None:
+        reader = self.graph.sole_consumer(node.name)
+        source = self._source(self.sums[node.inputs[0]])
+        if source is not None:
+            self._earliest(node, node.name, source)
+        elif reader is None or not _is_ttfs(reader):
+            raise refused(
+                node, "a maximum of potentials", "put the TTFSActivation right before or behind it"
+            )
+
+    def _source(self, value: Sum) -> str | None:
+        """The layer whose spikes a value is, unchanged; None where it is a sum."""
+        if len(value.terms) != 1 or value.terms[0].kernel is not None:
+            return None
+        (term,) = value.terms
+        own = np.arange(math.prod(value.shape[:-1]))[:, None]
+        plain = term.scale == 1.0 and np.array_equal(term.cells, own)
+        whole = term.channels == value.shape[-1]
+        return term.source if plain and whole and not value.bias.any() else None
+
+    def _earliest(self, node: Node, name: str, source: str) -> None:
+        before = self.layers[source]
+        shape, index = pool_window(node, before.shape)
+        branch = Branch(source, index, np.ones((1, 1, 1), np.float32), weighted=False)
+        layer = Layer(name, EARLIEST, shape, before.depth, before.theta0, (branch,))
+        self.layers[name] = layer
+        self._sends(name, name, shape)
+
+    def _add(self, node: Node, kind: str, value: Sum, theta0: float, name: str = "") -> None:
+        branches = tuple(_branch(term) for term in value.terms)
+        depth = 1 + max(self.layers[branch.source].depth for branch in branches)
+        bias = value.bias.astype(np.float32)
+        name = name or node.name
+        self.layers[name] = Layer(name, kind, value.shape, depth, theta0, branches, bias)
+        self._sends(name, name, value.shape)
+
+    def _sends(self, node: str, layer: str, shape: tuple[int, ...]) -> None:
+        cells = np.arange(math.prod(shape[:-1]), dtype=np.int32)[:, None]
+        term = Term(layer, cells, 1.0, 0, shape[-1])
+        self.sums[node] = Sum(shape, (term,), np.zeros(shape[-1]))
+
+
+def _branch(term: Term) -> Branch:
+    if term.kernel is not None and term.index is not None:
+        cells = term.cells
+        own = np.arange(len(cells))[:, None]
+        whole = cells.shape == own.shape and bool((cells == own).all())
+        kernel = term.kernel.astype(np.float32)
+        return Branch(term.source, term.index, kernel, term.scale,
+                      None if whole else cells, True, term.name)  # fmt: skip
+    # Connections of weight 1 (a shortcut): each channel to its place in the sum.
+    index = np.arange(len(term.cells), dtype=np.int32)[:, None]
+    kernel = np.eye(term.channels, dtype=np.float32)[None]
+    plain = term.cells.shape[1] == 1
+    if plain:
+        return Branch(term.source, term.cells, kernel, term.scale, None, False)
+    return Branch(term.source, index, kernel, term.scale, term.cells, False)

@@ -1,0 +1,93 @@
+"""Which input positions each output position of a window reads, as plain index arrays.
+
+Positions of a map are counted row by row; -1 stands for zero padding, where nothing arrives.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+NOWHERE = -1
+
+
+def window_index(
+    shape: Sequence[int],
+    out: Sequence[int],
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    padding: str,
+) -> np.ndarray:
+    """Positions under each tap of a sliding window.
+
+    Args:
+        shape: Spatial sizes of the input, channels left out.
+        out: Spatial sizes of the output.
+        window: Taps along each axis.
+        strides: Step along each axis.
+        dilation: Distance of taps along each axis.
+        padding: "valid", "same" or "causal", as Keras has them.
+
+    Returns:
+        int32 (positions out, taps), NOWHERE where a tap lies outside the input.
+    """
+    axes = [
+        _axis(*sizes, padding) for sizes in zip(shape, out, window, strides, dilation, strict=True)
+    ]
+    index = np.zeros((1, 1), np.int64)
+    outside = np.zeros((1, 1), bool)
+    for size, axis in zip(shape, axes, strict=True):
+        beyond = (axis < 0) | (axis >= size)
+        # Row by row: what has been counted so far is one axis further out.
+        index = index[:, None, :, None] * size + axis[None, :, None, :]
+        outside = outside[:, None, :, None] | beyond[None, :, None, :]
+        rows, taps = index.shape[0] * index.shape[1], index.shape[2] * index.shape[3]
+        index, outside = index.reshape(rows, taps), outside.reshape(rows, taps)
+    return np.where(outside, NOWHERE, index).astype(np.int32)
+
+
+def _axis(size: int, out: int, window: int, stride: int, dilation: int, padding: str) -> np.ndarray:
+    """Coordinates under each tap along one axis, (out, window)."""
+    span = dilation * (window - 1) + 1
+    before = 0
+    if padding == "same":
+        before = max((out - 1) * stride + span - size, 0) // 2
+    elif padding == "causal":
+        before = span - 1
+    return np.arange(out)[:, None] * stride + np.arange(window) * dilation - before
+
+
+def padded_index(shape: Sequence[int], amounts: Sequence[Sequence[int]]) -> np.ndarray:
+    """Positions of a padded map, int32 (positions,), NOWHERE in the border."""
+    own = np.arange(math.prod(shape), dtype=np.int32).reshape(tuple(shape))
+    return np.pad(own, [tuple(pair) for pair in amounts], constant_values=NOWHERE).reshape(-1)
+
+
+def cropped_index(shape: Sequence[int], amounts: Sequence[Sequence[int]]) -> np.ndarray:
+    """Positions of a map that a crop leaves, int32 (positions,)."""
+    own = np.arange(math.prod(shape), dtype=np.int32).reshape(tuple(shape))
+    kept = tuple(slice(a, size - b) for size, (a, b) in zip(shape, amounts, strict=True))
+    return own[kept].reshape(-1)
+
+
+def composed(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
+    """Positions under each tap of a window over windows.
+
+    Args:
+        inner: (cells, members) of the window below.
+        outer: (positions, taps) of the window above, into the cells.
+
+    Returns:
+        (positions, taps * members); NOWHERE stays NOWHERE.
+    """
+    reached = inner[np.maximum(outer, 0)]
+    reached = np.where(outer[..., None] == NOWHERE, NOWHERE, reached)
+    return reached.reshape(len(outer), -1)
+
+
+def gathered(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """Rows of a map under each tap: (samples, positions, channels) to (samples, out, taps, C)."""
+    border = np.zeros_like(values[:, :1])
+    # NOWHERE is -1: the row that is put behind the last one.
+    return np.concatenate([values, border], 1)[:, index]
