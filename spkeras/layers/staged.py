@@ -64,6 +64,9 @@ class Staged(_Bounded):
         own: float = getattr(self.activation, "ceiling", None) or self.activation.largest
         return own
 
+    def build(self, input_shape: Any) -> None:
+        """Nothing of its own; the activation is built where it is made."""
+
     def call(self, x: Any) -> Any:
         """The values of this stage."""
         if self.stage == "relu":

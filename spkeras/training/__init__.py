@@ -1,6 +1,27 @@
 """Training for conversion: twins of CNNs that take the values which spikes carry."""
 
+from spkeras.training.augment import Augmentation
+from spkeras.training.finetune import Plan, finetune
 from spkeras.training.prepare import finished, prepare
+from spkeras.training.schedule import (
+    ChooseTimesteps,
+    StageSchedule,
+    TimestepSchedule,
+    set_stage,
+    set_timesteps,
+)
 from spkeras.training.thresholds import train_thresholds
 
-__all__ = ["finished", "prepare", "train_thresholds"]
+__all__ = [
+    "Augmentation",
+    "ChooseTimesteps",
+    "Plan",
+    "StageSchedule",
+    "TimestepSchedule",
+    "finetune",
+    "finished",
+    "prepare",
+    "set_stage",
+    "set_timesteps",
+    "train_thresholds",
+]

@@ -1,0 +1,263 @@
+"""`spkeras finetune`."""
+
+import hashlib
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import replace as changed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spkeras.cli import options
+from spkeras.cli.files import check_output, read_cnn, write_whole
+from spkeras.cli.messages import note, show_json
+from spkeras.cli.progress import progress
+from spkeras.errors import DataError, OptionError
+
+if TYPE_CHECKING:
+    from spkeras.training import Plan
+
+RECIPES = ("cq", "cq+", "low_latency", "qcfs", "cat")
+ENCODINGS = ("spikes", "expanded", "real")
+POOLINGS = ("keep", "average", "trainable")
+# Options that say what the twin is, under the names that `spkeras.training.prepare` has for them.
+_TWIN = ("recipe", "timesteps", "levels", "encoding", "input_threshold", "pooling",
+         "pooling_neurons", "percentile", "tau", "shift", "policy")  # fmt: skip
+_PLAN = ("relu", "clamp", "quantize", "then", "rate", "optimizer", "loss", "seed")
+_REPORT_SAMPLES = 1000
+
+
+def _steps_and_epochs(ctx: Any, param: Any, value: str | None) -> tuple[int, int] | None:
+    """T:EPOCHS."""
+    if value is None:
+        return None
+    steps, _, epochs = value.partition(":")
+    try:
+        return int(steps), int(epochs or 1)
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not of the form T:EPOCHS") from None
+
+
+def _counts(ctx: Any, param: Any, value: str | None) -> list[int]:
+    """Whole numbers separated by commas."""
+    try:
+        return [int(part) for part in (value or "").split(",") if part]
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is not a list of whole numbers") from None
+
+
+def _twin_options() -> list[Any]:
+    one, choice, option = click.IntRange(min=1), click.Choice, click.option
+    positive = click.FloatRange(0, min_open=True)
+    return [
+        option("--recipe", type=choice(RECIPES), default="cq", show_default=True,
+               help="What is trained for: see above."),
+        option("--timesteps", type=one, help="T.  [default: 64; low_latency, qcfs 8; cat 24]"),
+        option("--levels", type=positive, help="N, for low_latency.  [default: 5/4 T]"),
+        option("--encoding", type=choice(ENCODINGS), help="What enters.  [default: spikes; "
+               "low_latency expanded, qcfs real]"),
+        option("--input-threshold", type=positive, help="theta of the input neurons."),
+        option("--pooling", type=choice(POOLINGS), help="What becomes of max pooling."),
+        option("--pooling-neurons/--no-pooling-neurons", default=None,
+               help="Neurons behind average poolings.  [default: for cq, cq+, low_latency]"),
+        option("--percentile", type=click.FloatRange(0, 100, min_open=True),
+               help="Activations inside a layer's range, in %.  [default: from T]"),
+        option("--tau", type=positive, help="Steps in which the threshold halves, for cat."),
+        option("--shift", type=click.FloatRange(0, 1, max_open=True),
+               help="Share of a level given in advance.  [default: 0; qcfs 0.5]"),
+        option("--policy", help="Keras dtype policy while training, such as mixed_bfloat16."),
+    ]  # fmt: skip
+
+
+def _plan_options() -> list[Any]:
+    none, one, option = click.IntRange(min=0), click.IntRange(min=1), click.option
+    return [
+        option("--relu", type=none, help="Epochs with ReLU.  [default: 0]"),
+        option("--clamp", type=none, help="Epochs with clamped activations.  [default: 1]"),
+        option("--quantize", type=none, help="Epochs with levels.  [default: 3]"),
+        option("--then", callback=_steps_and_epochs, metavar="T:EPOCHS", help="A further T."),
+        option("--choose-timesteps", callback=_counts, metavar="T,T,...",
+               help="Take the smallest of these within --max-drop, on held-out samples."),
+        option("--max-drop", default=1.0, show_default=True, help="For that, in points."),
+        option("--rate", type=float, help="Peak learning rate.  [default: 0.0005]"),
+        option("--optimizer", type=click.Choice(("adam", "sgd")), help="[default: adam]"),
+        option("--loss", type=click.Choice(("crossentropy", "mse")), help="[default: crossentropy]"),
+        option("--train-batch", type=one, default=128, show_default=True, help="Samples at once."),
+        option("--crop-shift", type=none, default=0, help="Most pixels images are moved by."),
+        option("--flip", is_flag=True, help="Mirror half of the images."),
+        option("--noise", type=float, default=0.0, help="Standard deviation of added noise."),
+        option("--held-out", type=none, default=200, show_default=True,
+               help="Training samples that are not trained on but looked at."),
+        option("--seed", type=int, help="Of order and augmentation.  [default: 1]"),
+    ]  # fmt: skip
+
+
+def _decorated(command: Any) -> Any:
+    for option in reversed([*_twin_options(), *_plan_options()]):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("model", type=options.MODEL)
+@click.option("-o", "--output", type=click.Path(path_type=Path),
+              help="The trained network.  [default: MODEL_RECIPE.keras here]")  # fmt: skip
+@click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@options.data_options("train", None)
+@_decorated
+@click.option("--start-over", is_flag=True, help="Forget the checkpoint of a stopped run.")
+@options.json_option
+@options.model_options
+def command(
+    model: Path,
+    output: Path | None,
+    force: bool,
+    data: options.DataChoice,
+    batch_size: int,
+    start_over: bool,
+    as_json: bool,
+    architecture: Path | None,
+    replace: tuple[tuple[str, str], ...],
+    **chosen: Any,
+) -> None:
+    """Train a CNN for few time steps, then convert it with the same recipe.
+
+    Its activations take the values that spikes carry, in stages: clamped, then quantised.
+    A run that was stopped goes on where it was when the same command is given again.
+
+    \b
+    Recipes:
+      cq, cq+      clamp and quantise; cq+ also trains thresholds when it is converted
+      low_latency  value range, expanded input channels: down to one step
+      qcfs         trainable ceilings, half a level given in advance
+      cat          time-to-first-spike with a base-2 kernel
+    """
+    output = output or Path(f"{model.stem}_{chosen['recipe'].replace('+', '_plus')}.keras")
+    check_output(output, (".keras",), "--output", force)
+    from spkeras.training import ChooseTimesteps, finetune
+
+    cnn = read_cnn(model, architecture, replace).model
+    samples = data.read(cnn)
+    x, y, held = _split(samples, chosen["held_out"])
+    twin = _twin(cnn, x, chosen, batch_size)
+    plan = _plan(chosen)
+    choice = []
+    if chosen["choose_timesteps"]:
+        if held is None:
+            raise OptionError("--choose-timesteps: needs --held-out 1 or more")
+        drop = chosen["max_drop"] / 100
+        choice = [ChooseTimesteps(held[0], held[1], chosen["choose_timesteps"], drop)]
+    backup = _backup(output, model, data, chosen, start_over)
+    with progress("training") as told:
+        trained, _ = finetune(
+            twin, x, y, plan, validation=held, backup=backup, callbacks=list(choice),
+            progress=told, told=None if as_json else lambda epoch, logs: _tell(epoch, plan, logs),
+        )  # fmt: skip
+    write_whole(output, trained.save)
+    record = {"output": str(output), "recipe": chosen["recipe"], "epochs": plan.epochs}
+    if choice:
+        record |= {"timesteps": choice[0].chosen, "held_out_accuracies": choice[0].accuracies}
+    record |= _report(cnn, trained, x[:1000], data, chosen["recipe"], batch_size)
+    if as_json:
+        show_json(record)
+        return
+    for key, value in record.items():
+        click.echo(f"{key}: {value}")
+    if chosen["recipe"] != "cat":
+        click.echo(
+            f"next: spkeras convert {shlex.quote(str(output))} {data.words()} "
+            f"--recipe {chosen['recipe']}"
+        )
+
+
+def _split(samples: Any, held_out: int) -> tuple[Any, Any, tuple[Any, Any] | None]:
+    """Samples to train on, their labels, and evenly spread ones that are held out."""
+    import numpy as np
+
+    if len(samples.x) != 1 or samples.y is None or isinstance(samples.y, tuple):
+        raise DataError(f"{samples.name}: allowed for training: one input, one set of labels")
+    x, y, count = samples.x[0], samples.y, samples.samples
+    if held_out >= count:
+        raise OptionError(f"--held-out {held_out}: there are {count} samples; hold out fewer")
+    kept = np.ones(count, bool)
+    kept[np.arange(held_out) * count // max(held_out, 1)] = False
+    held = None if held_out == 0 else (x[~kept].astype("float32"), y[~kept])
+    return x[kept], y[kept], held
+
+
+def _twin(cnn: Any, x: Any, chosen: Mapping[str, Any], batch_size: int) -> Any:
+    from spkeras.training import prepare
+
+    settings = options.given(**{name: chosen[name] for name in _TWIN})
+    with progress("choosing ranges") as told:
+        return prepare(cnn, x[:: max(1, len(x) // 1000)][:1000].astype("float32"),
+                       batch_size=batch_size, progress=told, **settings)  # fmt: skip
+
+
+def _plan(chosen: Mapping[str, Any]) -> "Plan":
+    from spkeras.training import Augmentation, Plan
+
+    plan = Plan(**options.given(**{name: chosen[name] for name in _PLAN}))
+    augmentation = Augmentation(chosen["crop_shift"], chosen["flip"], chosen["noise"])
+    return changed(plan, batch_size=chosen["train_batch"], augmentation=augmentation)
+
+
+def _backup(
+    output: Path, model: Path, data: Any, chosen: Mapping[str, Any], start_over: bool
+) -> Path:
+    """The folder of checkpoints; that of another command is refused, not gone on from."""
+    import shutil
+
+    folder = output.with_name(f"{output.stem}.checkpoint")
+    asked = {"model": hashlib.sha256(model.read_bytes()).hexdigest(), "data": data.words(),
+             "samples": data.samples, **chosen}  # fmt: skip
+    words = json.dumps(asked, sort_keys=True, default=list)
+    label = folder / "command.json"
+    if start_over and folder.is_dir() and label.is_file():
+        shutil.rmtree(folder)
+    if label.is_file() and label.read_text() != words:
+        raise OptionError(
+            f"{folder}: is the checkpoint of another command; give that one again, another "
+            "--output, or --start-over"
+        )
+    if label.is_file():
+        note(f"{folder}: going on from the last epoch there")
+    folder.mkdir(exist_ok=True)
+    write_whole(label, lambda path: path.write_text(words))
+    return folder
+
+
+def _tell(epoch: int, plan: "Plan", logs: Mapping[str, float]) -> None:
+    figures = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
+    click.echo(f"epoch {epoch + 1}/{plan.epochs}: {figures}", err=True)
+
+
+def _report(
+    cnn: Any, trained: Any, inputs: Any, data: Any, recipe: str, batch_size: int
+) -> dict[str, Any]:
+    """Accuracy on the test part: of the CNN, as trained, and spiking on some samples."""
+    import spkeras
+
+    test = changed(data, part="test", samples=None).read(cnn)
+    x, labels = test.x[0].astype("float32"), test.y.reshape(len(test.y), -1)
+    labels = labels.argmax(-1) if labels.shape[-1] > 1 else labels[:, 0]
+
+    def accuracy(model: Any) -> float:
+        return float((model.predict(x, batch_size=500, verbose=0).argmax(-1) == labels).mean())
+
+    found: dict[str, Any] = {"test_samples": len(x), "cnn": accuracy(cnn),
+                             "trained": accuracy(trained)}  # fmt: skip
+    if recipe == "cat":
+        return found
+    some, own = x[:_REPORT_SAMPLES], labels[:_REPORT_SAMPLES]
+    snn = spkeras.convert(trained, inputs, recipe=recipe, thresholds="learned")
+    found["spiking_samples"] = len(some)
+    with progress("spiking") as told:
+        for schedule in ("layer_synchronous", "clock_driven"):
+            result = spkeras.evaluate(snn, some, own, schedule=schedule, batch_size=batch_size,
+                                      progress=told)  # fmt: skip
+            accuracies = result.accuracy
+            found[schedule] = {"timesteps": result.timesteps, "accuracy": float(accuracies[-1])}
+    return found

@@ -1,0 +1,187 @@
+"""Train a twin in stages: one call, with checkpoints, that goes on where it was stopped."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from spkeras.errors import OptionError
+from spkeras.training.augment import Augmentation, Batches, EnterEpoch
+from spkeras.training.prepare import finished
+from spkeras.training.schedule import StageSchedule, TimestepSchedule, set_stage, set_timesteps
+
+OPTIMIZERS = ("adam", "sgd")
+LOSSES = ("crossentropy", "mse")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a twin is trained.
+
+    Attributes:
+        clamp: Epochs with activations cut to their range.
+        quantize: Epochs with the levels, too.
+        relu: Epochs before both, for a CNN that has not been trained yet.
+        then: T and epochs of a further T, or None.
+        rate: Peak learning rate; it falls to zero as a cosine, after a tenth of the first
+            epoch's length, in which it rises.
+        optimizer: "adam" or "sgd" (Nesterov momentum 0.9, decoupled decay 5e-4 / rate).
+        batch_size: Samples at once.
+        augmentation: What is done to the samples.
+        loss: "crossentropy", or "mse" against one-hot labels.
+        seed: Of order, augmentation and dropout.
+    """
+
+    clamp: int = 1
+    quantize: int = 3
+    relu: int = 0
+    then: tuple[int, int] | None = None
+    rate: float = 5e-4
+    optimizer: str = "adam"
+    batch_size: int = 128
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    loss: str = "crossentropy"
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        for option, values in (("optimizer", OPTIMIZERS), ("loss", LOSSES)):
+            if getattr(self, option) not in values:
+                raise OptionError(f"{option}={getattr(self, option)!r}; allowed: {values}")
+        if min(self.clamp, self.quantize, self.relu) < 0 or not self.epochs:
+            raise OptionError(
+                f"relu={self.relu}, clamp={self.clamp}, quantize={self.quantize}; allowed: 0 or "
+                "more epochs each, 1 or more in all"
+            )
+        if not 0 < self.rate < 10 or self.batch_size < 1:
+            raise OptionError(
+                f"rate={self.rate!r}, batch_size={self.batch_size!r}; allowed: a rate above 0 and "
+                "below 10, whole numbers from 1"
+            )
+
+    @property
+    def epochs(self) -> int:
+        """All epochs."""
+        return self.relu + self.clamp + self.quantize + (self.then[1] if self.then else 0)
+
+    def callbacks(self) -> list[keras.callbacks.Callback]:
+        """Stages and time steps by epoch."""
+        stages = {"relu": self.relu, "clamp": self.clamp, "quantize": self.quantize}
+        if self.then:
+            stages["quantize"] += self.then[1]
+        found: list[keras.callbacks.Callback] = [StageSchedule(stages)]
+        if self.then:
+            found.append(TimestepSchedule({self.epochs - self.then[1]: self.then[0]}))
+        return found
+
+
+def finetune(
+    twin: keras.Model,
+    x: np.ndarray,
+    y: np.ndarray,
+    plan: Plan | None = None,
+    *,
+    validation: tuple[np.ndarray, np.ndarray] | None = None,
+    backup: Path | None = None,
+    callbacks: list[keras.callbacks.Callback] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    told: Callable[[int, dict[str, float]], None] | None = None,
+) -> tuple[keras.Model, dict[str, list[float]]]:
+    """Train a twin by a plan.
+
+    Args:
+        twin: From `prepare`; it is trained in place.
+        x: Training samples, as the CNN takes them.
+        y: Their labels: whole numbers, or one-hot.
+        plan: What to do; by default one epoch of clamp and three of quantise.
+        validation: Samples and labels that are looked at after each epoch, and never trained on.
+        backup: Folder for a checkpoint after each epoch; what lies there is gone on from.
+        callbacks: Further Keras callbacks, such as `ChooseTimesteps`.
+        progress: Told (batches done, batches in all).
+        told: Told each epoch (from 0) and its figures.
+
+    Returns:
+        The network with its final activations (`finished`), and the figures of each epoch that
+        was run now.
+
+    Raises:
+        OptionError: the model has no stages.
+    """
+    plan = plan or Plan()
+    keras.utils.set_random_seed(plan.seed)
+    set_stage(twin, "quantize")
+    batches = Batches(x, np.asarray(y), plan.batch_size, plan.augmentation, plan.seed)
+    labels = _labels(np.asarray(y), twin, plan.loss)
+    batches.y = labels(batches.y)
+    steps = plan.epochs * len(batches)
+    twin.compile(_optimizer(plan, steps, len(batches)), _loss(twin, plan, batches.y), ["accuracy"])
+    tools = [*plan.callbacks(), EnterEpoch(batches), _Teller(progress, told, len(batches), plan)]
+    if backup is not None:
+        # First: it says in which epoch all others are.
+        tools.insert(0, keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False))
+    checked = None if validation is None else (validation[0], labels(np.asarray(validation[1])))
+    history = twin.fit(
+        batches, epochs=plan.epochs, validation_data=checked, verbose=0,
+        callbacks=[*tools, *(callbacks or [])],
+    )  # fmt: skip
+    set_stage(twin, "quantize")
+    if plan.then and not callbacks:
+        # Also where all epochs had been run before.
+        set_timesteps(twin, plan.then[0])
+    return finished(twin), history.history
+
+
+def _optimizer(plan: Plan, steps: int, epoch: int) -> keras.optimizers.Optimizer:
+    warm = max(1, epoch // 10)
+    rate = keras.optimizers.schedules.CosineDecay(
+        plan.rate / 10, max(1, steps - warm), warmup_target=plan.rate, warmup_steps=warm
+    )
+    if plan.optimizer == "adam":
+        return keras.optimizers.Adam(rate)
+    decay = 5e-4 / plan.rate
+    chosen = keras.optimizers.SGD(rate, 0.9, nesterov=True, weight_decay=min(decay, 5e-3))
+    chosen.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", "scale"])
+    return chosen
+
+
+def _labels(y: np.ndarray, model: keras.Model, loss: str) -> Callable[[np.ndarray], np.ndarray]:
+    """What the loss takes for labels."""
+    sparse = y.ndim == 1 or y.shape[-1] == 1
+    if loss == "mse" and sparse:
+        classes = model.outputs[0].shape[-1]
+        return lambda labels: np.eye(classes, dtype="float32")[labels.reshape(-1).astype(int)]
+    return (lambda labels: labels.reshape(-1)) if sparse else (lambda labels: labels)
+
+
+def _loss(model: keras.Model, plan: Plan, y: np.ndarray) -> Any:
+    if plan.loss == "mse":
+        return keras.losses.MeanSquaredError()
+    last = model.layers[-1]
+    function = getattr(getattr(last, "activation", None), "__name__", type(last).__name__)
+    logits = function.lower() != "softmax"
+    if y.ndim == 1:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+    return keras.losses.CategoricalCrossentropy(from_logits=logits)
+
+
+class _Teller(keras.callbacks.Callback):
+    """Passes on how far training is."""
+
+    def __init__(self, progress: Any, told: Any, batches: int, plan: Plan) -> None:
+        super().__init__()
+        self.progress, self.told = progress, told
+        self.batches, self.total = batches, batches * plan.epochs
+        self.before = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self.before = epoch * self.batches
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        if self.progress is not None:
+            self.progress(self.before + batch + 1, self.total)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if self.told is not None:
+            self.told(epoch, {key: float(value) for key, value in (logs or {}).items()})

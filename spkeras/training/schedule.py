@@ -1,0 +1,164 @@
+"""Stages and time steps during training, as Keras callbacks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from spkeras.errors import OptionError
+from spkeras.layers.staged import STAGES, Staged
+from spkeras.training.rebuild import all_layers
+
+
+def set_stage(model: keras.Model, stage: str) -> keras.Model:
+    """Bring all activations of a twin to a stage; the model given is changed and returned.
+
+    Args:
+        model: From `prepare`.
+        stage: "relu", "clamp" or "quantize".
+
+    Raises:
+        OptionError: unknown stage, or a model without stages.
+    """
+    layers = [layer for layer in all_layers(model) if isinstance(layer, Staged)]
+    if not layers:
+        raise OptionError(f"{model.name}: has no stages; prepare it first (training.prepare)")
+    for layer in layers:
+        layer.set_stage(stage)
+    return _forgetting(model)
+
+
+def set_timesteps(model: keras.Model, timesteps: int) -> keras.Model:
+    """Give all activations and input encodings of a twin another T, their ranges kept.
+
+    One to three further epochs are enough for the weights to follow (Yan et al. 2023).
+
+    Args:
+        model: From `prepare` or `finished`.
+        timesteps: T.
+
+    Raises:
+        OptionError: T is no whole number from 1, or the model has no activation with a T that
+            can be changed.
+    """
+    layers = [getattr(layer, "activation", layer) for layer in all_layers(model)]
+    counting = [layer for layer in layers if hasattr(layer, "set_timesteps")]
+    if not counting:
+        raise OptionError(f"{model.name}: no activation counts time steps; prepare it first")
+    for layer in counting:
+        layer.set_timesteps(timesteps)
+    return _forgetting(model)
+
+
+def timesteps_of(model: keras.Model) -> int | None:
+    """T of a twin; None where no activation has one."""
+    layers = [getattr(layer, "activation", layer) for layer in all_layers(model)]
+    found = [layer.timesteps for layer in layers if hasattr(layer, "timesteps")]
+    return max(found, default=None)
+
+
+def _forgetting(model: keras.Model) -> keras.Model:
+    """The model without the functions that were compiled with the former settings."""
+    model.train_function = model.test_function = model.predict_function = None
+    return model
+
+
+class _Between(keras.callbacks.Callback):
+    """Changes settings between two epochs, in the midst of `fit`."""
+
+    def _compiled_again(self) -> None:
+        # `fit` looks it up at each batch, but makes it only once.
+        self.model.make_train_function(force=True)
+
+
+class StageSchedule(_Between):
+    """ReLU, then the clamp, then clamp and quantise, each from the weights of the one before.
+
+    Args:
+        epochs: How many epochs each stage takes, by its name; stages without epochs are left
+            out. After the last one its stage stays.
+
+    Raises:
+        OptionError: unknown stage, or no epoch at all.
+
+    Reference:
+        Yan, Zhou, Wong 2021 (AAAI), workflow.
+    """
+
+    def __init__(self, epochs: Mapping[str, int]) -> None:
+        super().__init__()
+        unknown = set(epochs) - set(STAGES)
+        if unknown or any(count < 0 for count in epochs.values()) or not sum(epochs.values()):
+            raise OptionError(f"epochs={dict(epochs)!r}; allowed: 1 or more in all, of {STAGES}")
+        self.order = [stage for stage in STAGES for _ in range(epochs.get(stage, 0))]
+        self.stage: str | None = None
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Enter the stage of this epoch."""
+        stage = self.order[min(epoch, len(self.order) - 1)]
+        if stage != self.stage:
+            self.stage = stage
+            set_stage(self.model, stage)
+            self._compiled_again()
+
+
+class TimestepSchedule(_Between):
+    """Another T from an epoch on.
+
+    Args:
+        changes: T by the first epoch (from 0) that has it.
+    """
+
+    def __init__(self, changes: Mapping[int, int]) -> None:
+        super().__init__()
+        self.changes = dict(changes)
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Set the T of this epoch."""
+        due = [start for start in self.changes if start <= epoch]
+        wanted = self.changes[max(due)] if due else None
+        if wanted is not None and wanted != timesteps_of(self.model):
+            set_timesteps(self.model, wanted)
+            self._compiled_again()
+
+
+class ChooseTimesteps(keras.callbacks.Callback):
+    """Choose T at the end of training, on a small validation set.
+
+    Args:
+        x: Validation samples; the paper takes 200.
+        y: Their labels, whole numbers or one-hot.
+        candidates: T to choose from.
+        max_drop: Share of decisions that may be lost against the largest T, 0 to 1.
+
+    Attributes:
+        accuracies: Accuracy at each T that was tried, when training has ended.
+        chosen: The smallest T within the drop, which the model then has.
+
+    Raises:
+        OptionError: no candidate.
+
+    Reference:
+        Yan, Zhou, Wong 2023: T by a validation set of 200 samples.
+    """
+
+    def __init__(self, x: Any, y: Any, candidates: Sequence[int], max_drop: float = 0.01) -> None:
+        super().__init__()
+        if not candidates:
+            raise OptionError("candidates=(); allowed: one T or more")
+        self.x, self.y = x, np.asarray(y)
+        self.candidates, self.max_drop = sorted(candidates), max_drop
+        self.accuracies: dict[int, float] = {}
+        self.chosen: int | None = None
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Try all of them and take one."""
+        labels = self.y.argmax(-1) if self.y.ndim > 1 and self.y.shape[-1] > 1 else self.y
+        for steps in self.candidates:
+            set_timesteps(self.model, steps)
+            decisions = self.model.predict(self.x, verbose=0).argmax(-1)
+            self.accuracies[steps] = float((decisions == labels.reshape(-1)).mean())
+        least = self.accuracies[self.candidates[-1]] - self.max_drop
+        self.chosen = next(t for t in self.candidates if self.accuracies[t] >= least - 1e-9)
+        set_timesteps(self.model, self.chosen)
