@@ -13,6 +13,7 @@ from spkeras.errors import SpkerasError
 COMMANDS = {
     "convert": "spkeras.cli.convert",
     "evaluate": "spkeras.cli.evaluate",
+    "hardware": "spkeras.cli.hardware",
     "finetune": "spkeras.cli.finetune",
     "inspect": "spkeras.cli.inspect",
     "verify": "spkeras.cli.verify",

@@ -56,20 +56,7 @@ def check_coded(graph: Graph) -> None:
         UnsupportedLayerError: an activation of another kind, an input that is not coded, several
             kernels, inputs or outputs.
     """
-    problems = []
-    closing = _closing(graph)
-    for node in graph.nodes:
-        if node.op == "activation" and not _is_ttfs(node) and node.name not in closing:
-            problems.append(
-                f"{node.source or node.name}: activation {node['function']!r}, where spikes that "
-                f"come once carry levels of a TTFS code; converting it as it is would lose what "
-                f"rounding every activation down to a level costs (several points); {_TRAIN}"
-            )
-        if node.op == "input" and not all(map(_is_ttfs, graph.consumers[node.name])):
-            problems.append(
-                f"{node.name}: the input is read as it is, but the hardware receives spike times; "
-                f"put a TTFSActivation right behind it and {_TRAIN}"
-            )
+    problems = _uncoded(graph)
     for kind, names in (("inputs", graph.of("input")), ("outputs", graph.outputs)):
         if len(names) != 1:
             problems.append(f"{graph.name}: {len(names)} {kind}; one is supported")
@@ -81,6 +68,28 @@ def check_coded(graph: Graph) -> None:
         )
     if problems:
         raise UnsupportedLayerError(problems)
+
+
+def _uncoded(graph: Graph) -> list[str]:
+    """Activations and inputs that are no levels of a code."""
+    problems, closing = [], _closing(graph)
+    other: dict[str, list[str]] = {}
+    for node in graph.of("activation"):
+        if not _is_ttfs(node) and node.name not in closing:
+            other.setdefault(node["function"], []).append(node.source or node.name)
+    for function, names in other.items():
+        problems.append(
+            f"{', '.join(names)}: activation {function!r}, where a spike that comes once carries a "
+            "level of the TTFS code; rounding every activation down to a level as it is would "
+            f"cost several points of accuracy; {_TRAIN}"
+        )
+    for node in graph.of("input"):
+        if not all(map(_is_ttfs, graph.consumers[node.name])):
+            problems.append(
+                f"{node.name}: the input is read as it is, but the hardware receives spike times; "
+                f"put a TTFSActivation right behind it and {_TRAIN}"
+            )
+    return problems
 
 
 def _closing(graph: Graph) -> set[str]:

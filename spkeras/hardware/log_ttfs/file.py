@@ -44,7 +44,7 @@ def save_program(program: Program, path: Path | str) -> None:
     draft = path.with_name(f".{path.stem}.{os.getpid()}.npz")
     try:
         # NumPy's own argument names would be taken for arrays' names otherwise.
-        np.savez_compressed(draft, allow_pickle=False, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(draft, allow_pickle=False, **arrays)
         os.replace(draft, path)
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be written ({error})") from error
@@ -160,12 +160,7 @@ def _program(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Program:
 
 def _layer(entry: dict[str, Any], number: str, arrays: dict[str, np.ndarray]) -> ProgramLayer:
     branches = tuple(
-        ProgramBranch(
-            cells=arrays[f"{number}/{place}/cells"] if own["cells"] else None,
-            **{key: own[key] for key in _BRANCH},
-            **{key: arrays[f"{number}/{place}/{key}"] for key in _BRANCH_ARRAYS},
-        )
-        for place, own in enumerate(entry["branches"])
+        _branch(own, f"{number}/{place}/", arrays) for place, own in enumerate(entry["branches"])
     )
     return ProgramLayer(
         shape=tuple(int(size) for size in entry["shape"]),
@@ -174,3 +169,9 @@ def _layer(entry: dict[str, Any], number: str, arrays: dict[str, np.ndarray]) ->
         thresholds=arrays[f"{number}/thresholds"],
         **{key: entry[key] for key in _LAYER},
     )
+
+
+def _branch(entry: dict[str, Any], prefix: str, arrays: dict[str, np.ndarray]) -> ProgramBranch:
+    values: dict[str, Any] = {key: entry[key] for key in _BRANCH}
+    values |= {key: arrays[prefix + key] for key in _BRANCH_ARRAYS}
+    return ProgramBranch(cells=arrays[prefix + "cells"] if entry["cells"] else None, **values)

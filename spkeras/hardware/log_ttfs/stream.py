@@ -1,0 +1,108 @@
+"""Golden vectors of whole layers as commands for the Verilog test bench."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from spkeras.errors import OptionError
+from spkeras.hardware.log_ttfs.images import hex_words
+from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
+from spkeras.hardware.log_ttfs.reference import ABSENT, arrivals, clipped_sums
+from spkeras.ttfs.plan import NEURONS
+
+_SYNAPSE, _BIAS, _END = 1 << 62, 2 << 62, 3 << 62
+_BLOCK = 256
+
+
+@dataclass(frozen=True, eq=False)
+class Bench:
+    """What a simulator needs for one layer, and what must come out.
+
+    Attributes:
+        parameters: Of the module `log_ttfs_bench`.
+        files: Text by file name, for the folder in which the simulator runs.
+        sums: Expected potentials of the neurons, int64, in the order of the stream.
+        spikes: Expected first-spike times.
+    """
+
+    parameters: dict[str, int]
+    files: dict[str, str]
+    sums: np.ndarray
+    spikes: np.ndarray
+
+
+def layer_bench(program: Program, name: str, sample: int = 0) -> Bench:
+    """All neurons of one layer, for one of the golden samples.
+
+    Args:
+        program: With golden vectors.
+        name: A layer of neurons.
+        sample: Which golden sample.
+
+    Raises:
+        OptionError: no layer of neurons has that name.
+    """
+    layer = program.by_name.get(name)
+    if layer is None or layer.kind != NEURONS:
+        raise OptionError(f"{name!r} is no layer of neurons of {program.name}")
+    times = {
+        branch.source: program.golden[f"times/{branch.source}"][sample : sample + 1]
+        for branch in layer.branches
+    }
+    words: list[int] = []
+    sums = []
+    for neurons in _blocks(layer):
+        codes, steps, products = arrivals(program, layer, times, neurons)
+        biases = layer.bias[neurons[2]]
+        sums.append(clipped_sums(biases, products, program.config.accumulator_bits)[0])
+        for row, bias in enumerate(biases.tolist()):
+            words += [_BIAS + (bias & ((1 << 60) - 1))]
+            words += _synapses(program, codes[row], steps[row])
+            words += [_END]
+    expected = program.golden[f"times/{name}"][sample].reshape(-1)
+    texts = {
+        "stream.hex": hex_words([*words, 0], 64),
+        "mantissa.hex": hex_words(program.mantissa.tolist(), program.config.table_bits),
+        "thresholds.hex": hex_words(layer.thresholds.tolist(), 64),
+    }
+    return Bench(_parameters(program, layer), texts, np.concatenate(sums), expected)
+
+
+def _parameters(program: Program, layer: ProgramLayer) -> dict[str, int]:
+    config, grid = program.config, program.grid
+    return {
+        "GRID_LOG": grid.bit_length() - 1,
+        "WEIGHT_SHIFT": (grid // config.weight_steps).bit_length() - 1,
+        "TIME_SHIFT": (grid // int(config.tau or 1)).bit_length() - 1,
+        "ZERO_CODE": config.weight_format.zero_exponent,
+        "TABLE_BITS": config.table_bits,
+        "ACCUMULATOR_BITS": config.accumulator_bits,
+        "TIMESTEPS": program.timesteps,
+        "FRACTION": layer.fraction,
+    }
+
+
+def _blocks(layer: ProgramLayer) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Neurons in the order in which a layer's values lie, some at a time."""
+    total = layer.positions * layer.channels
+    for start in range(0, total, _BLOCK):
+        flat = np.arange(start, min(start + _BLOCK, total))
+        yield np.zeros_like(flat), flat // layer.channels, flat % layer.channels
+
+
+def _synapses(program: Program, codes: np.ndarray, steps: np.ndarray) -> list[int]:
+    """Commands of one neuron's synapses; those where nothing arrives are left out."""
+    config = program.config
+    step = program.grid // config.weight_steps
+    here = steps < program.timesteps
+    codes, steps = codes[here], steps[here]
+    absent, negative = codes == ABSENT, (codes < 0) & (codes != ABSENT)
+    # Weight and branch offset come as one exponent: the whole steps of it as q, the rest as o.
+    distance = np.where(negative, -1 - codes, codes)
+    exponent = np.minimum(distance // step, config.weight_format.largest)
+    offset = distance - exponent * step
+    exponent = np.where(absent, config.weight_format.zero_exponent, exponent)
+    offset = np.where(absent, 0, offset)
+    low = (exponent << 49) + (steps << 41) + (offset << 25) + (negative.astype(np.int64) << 61)
+    return [_SYNAPSE + word for word in low.tolist()]

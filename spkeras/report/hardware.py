@@ -1,0 +1,47 @@
+"""Runs of a log-TTFS processor as words and tables."""
+
+from spkeras.hardware.log_ttfs.energy import LITERATURE_UJ, cost_table
+from spkeras.hardware.log_ttfs.operations import Operations
+from spkeras.hardware.log_ttfs.run import LayerRun, RunResult
+from spkeras.report.numbers import count, percent
+from spkeras.report.tables import Table
+
+
+def hardware_summary(result: RunResult) -> str:
+    """What a run comes to, in a few lines."""
+    accuracy = "" if result.accuracy is None else f", accuracy {percent(result.accuracy)}"
+    table, energy = cost_table(result.energy.table), result.energy
+    literature = ", ".join(f"{data} {value:g}" for data, value in LITERATURE_UJ.items())
+    return "\n".join(
+        (
+            f"{result.name}: {result.samples} samples{accuracy}",
+            f"latency {result.timing.latency} steps ({result.timing.layers} windows), a sample "
+            f"every {result.timing.interval} steps in a pipeline; {result.seconds * 1e3:.3g} ms of "
+            "processing elements a sample",
+            f"energy, estimated with {table.name} ({table.node}): {energy.total:.4g} uJ a sample "
+            f"(arithmetic {energy.arithmetic:.3g}, weights {energy.weights:.3g}, accumulators "
+            f"{energy.membranes:.3g})",
+            f"literature, a 28 nm chip with VGG-16 (Lew, Lee & Park 2022), no result of this run: "
+            f"{literature} uJ",
+        )
+    )
+
+
+def hardware_table(result: RunResult) -> Table:
+    """Layers of a run, for one sample."""
+    header = ("layer", "neurons", "spikes", "synaptic", "words", "cycles", "cut", "lost",
+              "clipped", "bits met", "bits safe")  # fmt: skip
+    footer = ("all", "", *_counts(result.total), "", "")
+    return Table("for one sample", header, tuple(map(_row, result.layers)), footer)
+
+
+def _row(layer: LayerRun) -> tuple[str, ...]:
+    bits = (str(layer.met_bits), str(layer.needed_bits)) if layer.needed_bits else ("", "")
+    return (layer.name, count(layer.neurons), *_counts(layer.operations), *bits)
+
+
+def _counts(operations: Operations) -> tuple[str, ...]:
+    words = operations.weight_words + operations.membrane_words
+    numbers = (operations.spikes, operations.synaptic, words, operations.cycles, operations.cut,
+               operations.lost, operations.clipped)  # fmt: skip
+    return tuple(count(number) for number in numbers)
