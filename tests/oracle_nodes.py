@@ -38,6 +38,8 @@ def response(node):
         if function == "prelu":
             slope = np.asarray(node.arrays["slope"], float)
             return np.where(pooled[0] > 0, pooled[0], slope * pooled[0])
+        if function == "quantized_relu" and numbers["max_value"] is None:
+            return np.maximum(pooled[0], 0)  # its bound is its threshold
         if function in ("relu", "leaky_relu") and not numbers.get("threshold"):
             slope, bound = numbers["negative_slope"], numbers.get("max_value")
             value = np.where(pooled[0] > 0, pooled[0], slope * pooled[0])

@@ -1,0 +1,186 @@
+"""Trainable twins: what is replaced, what stays, what is refused."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from spkeras.errors import DataError, OptionError, UnsupportedLayerError
+from spkeras.layers import (
+    QCFS,
+    ChannelExpansion,
+    InputQuantizer,
+    Staged,
+    TrainablePooling2D,
+    TTFSActivation,
+)
+from spkeras.training import finished, prepare, set_stage, set_timesteps
+from spkeras.training.rebuild import all_layers
+from tests.training.nets import NETS
+
+
+def staged(model):
+    return {layer.name: layer for layer in all_layers(model) if isinstance(layer, Staged)}
+
+
+def data(model, count=40):
+    rng = np.random.default_rng(2)
+    return rng.random((count, *model.inputs[0].shape[1:])).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def normed():
+    """Batch norm, dropout, max pooling, a shared layer, a nested model, ReLU as an operator."""
+    keras.utils.set_random_seed(1)
+    shared = layers.Dense(6, activation="relu", name="shared")
+    part = keras.Input((6,))
+    inner = keras.Model(
+        part, layers.ReLU(name="inside")(layers.Dense(6, name="d")(part)), name="in"
+    )
+    x = inputs = keras.Input((8, 8, 1), name="image")
+    x = layers.Conv2D(4, 3, use_bias=False, name="conv")(x)
+    x = layers.ReLU(name="act")(layers.BatchNormalization(name="norm")(x))
+    x = layers.MaxPooling2D(2, name="pool")(x)
+    x = layers.Dropout(0.5, name="drop")(layers.Flatten(name="flat")(x))
+    x = keras.ops.relu(layers.Dense(6, name="plain")(x))
+    x = inner(shared(shared(x)))
+    model = keras.Model(inputs, layers.Dense(3, activation="softmax", name="out")(x), name="net")
+    norm = model.get_layer("norm")
+    norm.set_weights([w + np.linspace(0.1, 0.4, 4) for w in norm.get_weights()])
+    return model
+
+
+def test_without_levels_the_twin_is_the_cnn(normed):
+    twin = prepare(normed, recipe="cq", stage="relu", encoding="real", pooling_neurons=False)
+    x = data(normed)
+    np.testing.assert_allclose(twin.predict(x, verbose=0), normed.predict(x, verbose=0), rtol=1e-6)
+    assert len(staged(twin)) == 4 and {"act", "shared_neurons", "inside"} < set(staged(twin))
+    assert sum(w.size for w in twin.get_weights()) == sum(w.size for w in normed.get_weights())
+    assert [type(layer).__name__ for layer in twin.layers].count("Dropout") == 1
+
+
+@pytest.mark.parametrize("net", [*NETS, "normed"])
+def test_ranges_from_data_bring_the_twin_close_to_the_cnn(net, normed):
+    model = normed if net == "normed" else NETS[net]()
+    x = data(model)
+    twin = prepare(model, x, recipe="cq", timesteps=600, percentile=100, pooling_neurons=False)
+    wanted, found = model.predict(x, verbose=0), twin.predict(x, verbose=0)
+    assert abs(found - wanted).max() < 0.03 * abs(wanted).max()
+    blind = prepare(model, recipe="cq", timesteps=600, pooling_neurons=False)
+    assert {layer.ceiling for layer in staged(blind).values()} == {1.0}
+
+
+def test_relu6_bounds_its_range():
+    model = NETS["mobilenet_v2"]()
+    loud = prepare(model, 1.0 * (data(model) > 0), recipe="cq", percentile=100)
+    assert max(layer.ceiling for layer in staged(loud).values()) <= 6.0
+    assert staged(loud)["stem_relu"].max_value == 6.0
+
+
+def test_layers_that_meet_in_an_addition_share_their_range():
+    model = NETS["resnet"]()
+    twin = staged(prepare(model, data(model), recipe="cq"))
+    assert len({layer.ceiling for layer in twin.values()}) > 2
+
+    x = inputs = keras.Input((4,))
+    a = layers.Dense(3, activation="relu", name="a")(x)
+    b = layers.Dense(3, activation="relu", name="b")(layers.Dense(3)(x))
+    added = keras.Model(inputs, layers.Dense(2)(layers.Add()([a, b])))
+    found = staged(prepare(added, data(added), recipe="cq"))
+    assert found["a_neurons"].ceiling == found["b_neurons"].ceiling
+
+
+@pytest.mark.parametrize(("recipe", "activation", "encoder"), [
+    ("cq", "ClampQuantize", InputQuantizer), ("low_latency", "ValueRange", ChannelExpansion),
+    ("qcfs", "QCFS", None), ("cat", "TTFSActivation", TTFSActivation),
+])  # fmt: skip
+def test_what_each_recipe_puts_in(recipe, activation, encoder):
+    model = NETS["vgg"]()
+    twin = prepare(model, data(model), recipe=recipe)
+    kinds = [type(layer.activation).__name__ for layer in staged(twin).values()]
+    assert set(kinds) == {activation}
+    behind = [layer for layer in twin.layers if layer.name == "image_encoding"]
+    assert [type(layer) for layer in behind] == ([encoder] if encoder else [])
+    own_pools = recipe in ("cq", "low_latency")
+    assert ("pool1_neurons" in staged(twin)) == own_pools
+
+
+def test_a_wider_first_layer_starts_with_the_same_sums():
+    model = NETS["vgg"]()
+    x = (np.random.default_rng(0).integers(0, 9, (5, 8, 8, 2)) / 10).astype("float32")
+    twin = prepare(model, recipe="low_latency", timesteps=80, levels=100, stage="relu")
+    assert twin.get_layer("a1").kernel.shape[-2] == 12
+    wanted, found = model.predict(x, verbose=0), twin.predict(x, verbose=0)
+    assert abs(found - wanted).max() < 0.05 * abs(wanted).max()
+
+
+@pytest.mark.parametrize("pooling", ["average", "trainable"])
+def test_max_pooling_becomes_what_spikes_can_do(normed, pooling):
+    twin = prepare(normed, data(normed), recipe="cq", pooling=pooling)
+    kinds = [type(layer) for layer in twin.layers]
+    assert layers.MaxPooling2D not in kinds
+    assert (TrainablePooling2D if pooling == "trainable" else layers.AveragePooling2D) in kinds
+
+
+def test_a_prepared_net_is_prepared_again():
+    model = NETS["vgg"]()
+    x = data(model)
+    first = prepare(model, x, recipe="cq", encoding="spikes")
+    again = prepare(finished(first), x, recipe="qcfs")
+    assert {type(layer.activation) for layer in staged(again).values()} == {QCFS}
+    assert not [layer for layer in all_layers(again) if isinstance(layer, InputQuantizer)]
+
+
+def test_stages_and_time_steps_take_effect_after_a_prediction():
+    model = NETS["vgg"]()
+    x = data(model)
+    twin = prepare(model, x, recipe="cq", timesteps=2)
+    coarse = twin.predict(x, verbose=0)
+    np.testing.assert_array_equal(set_timesteps(twin, 2).predict(x, verbose=0), coarse)
+    fine = set_timesteps(twin, 4096).predict(x, verbose=0)
+    clamped = set_stage(twin, "clamp").predict(x, verbose=0)
+    # Only the input is still quantised, in 4096 levels.
+    assert abs(fine - clamped).max() < 0.01 * abs(clamped).max() < abs(coarse - clamped).max()
+
+
+def test_the_policy_reaches_all_but_quantisers_and_the_end(normed):
+    twin = prepare(normed, data(normed), recipe="cq", policy="mixed_bfloat16")
+    assert twin.get_layer("conv").compute_dtype == "bfloat16"
+    assert twin.get_layer("out").compute_dtype == "float32"
+    assert {layer.compute_dtype for layer in staged(twin).values()} == {"float32"}
+    assert finished(twin).get_layer("conv").compute_dtype == "float32"
+
+
+def test_activations_without_spikes_are_refused_all_at_once():
+    x = inputs = keras.Input((4,))
+    x = layers.Dense(4, activation="sigmoid", name="first")(x)
+    x = layers.LeakyReLU(name="second")(layers.Dense(4)(x))
+    model = keras.Model(inputs, layers.Dense(2)(x))
+    with pytest.raises(UnsupportedLayerError, match="first.*\n.*second"):
+        prepare(model)
+
+
+def test_a_grouped_first_layer_takes_no_expanded_input():
+    inputs = keras.Input((6, 6, 2))
+    x = layers.DepthwiseConv2D(3, name="deep")(inputs)
+    model = keras.Model(inputs, layers.Flatten()(layers.ReLU()(x)))
+    with pytest.raises(UnsupportedLayerError, match="deep .DepthwiseConv2D.*'real'"):
+        prepare(model, recipe="low_latency")
+
+
+@pytest.mark.parametrize(("settings", "words"), [
+    ({"recipe": "ecc"}, "recipe='ecc'"), ({"timesteps": 0}, "timesteps=0"),
+    ({"pooling": "max"}, "pooling='max'"), ({"encoding": "expanded"}, "low_latency"),
+    ({"encoding": "bits"}, "encoding='bits'"), ({"stage": "last"}, "stage='last'"),
+])  # fmt: skip
+def test_bad_options_are_refused(settings, words):
+    with pytest.raises(OptionError, match=words):
+        prepare(NETS["vgg"](), **settings)
+
+
+def test_an_input_that_no_spikes_stand_for_is_refused():
+    model = NETS["vgg"]()
+    with pytest.raises(DataError, match="encoding='real'"):
+        prepare(model, data(model) * 255)
+    with pytest.raises(DataError, match="shape"):
+        prepare(model, np.zeros((3, 4, 4, 2)))
