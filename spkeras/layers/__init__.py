@@ -2,6 +2,7 @@
 
 from spkeras import registration
 from spkeras.layers.encoding import ChannelExpansion, InputQuantizer, TrainablePooling2D
+from spkeras.layers.first_spike import EarliestSpike, FirstSpike, SpikeValue
 from spkeras.layers.integrate_fire import FiringRate, IntegrateFire, SpikeCount
 from spkeras.layers.log_weights import LogConv2D, LogDense
 from spkeras.layers.quantizing import QCFS, Clamp, ClampQuantize, ValueRange
@@ -13,7 +14,9 @@ __all__ = [
     "ChannelExpansion",
     "Clamp",
     "ClampQuantize",
+    "EarliestSpike",
     "FiringRate",
+    "FirstSpike",
     "InputQuantizer",
     "IntegrateFire",
     "LogConv2D",
@@ -21,6 +24,7 @@ __all__ = [
     "PhaseActivation",
     "QCFS",
     "SpikeCount",
+    "SpikeValue",
     "Staged",
     "TTFSActivation",
     "TrainablePooling2D",

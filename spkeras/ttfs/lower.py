@@ -1,6 +1,7 @@
 """From a graph with TTFS activations to a plan of layers and synapses."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -29,19 +30,50 @@ def lower(graph: Graph) -> Plan:
             come once cannot compute.
     """
     check_coded(graph)
+    kernel = next(node for node in graph.nodes if _is_ttfs(node))
+    return _lowered(graph, _is_ttfs, int(kernel["timesteps"]), float(kernel["tau"]))
+
+
+def lower_rectified(graph: Graph, timesteps: int = 1) -> Plan:
+    """The plan of a plain network of ReLUs, for codes that are put on it afterwards.
+
+    Args:
+        graph: As the frontend reads it.
+        timesteps: T, steps of a window.
+
+    Returns:
+        A plan whose layers have no kernels yet; theta0 and tau mean nothing.
+
+    Raises:
+        UnsupportedLayerError: activations other than ReLU, or what `lower` cannot lower either.
+    """
+    closing = _closing(graph)
+    other = [
+        f"{node.source or node.name}: activation {node['function']!r}; only unbounded ReLUs are "
+        "mapped, use another activation"
+        for node in graph.of("activation")
+        if not _is_relu(node) and node.name not in closing
+    ]
+    if other or len(graph.of("input")) != 1 or len(graph.outputs) != 1:
+        raise UnsupportedLayerError(other or [f"{graph.name}: one input and one output are mapped"])
+    return _lowered(graph, _is_relu, timesteps, 1.0)
+
+
+def _lowered(graph: Graph, fires: Callable[[Node], bool], timesteps: int, tau: float) -> Plan:
     prepared = attach_readouts(fold_scales(graph))
-    lowering = _Lowering(prepared)
+    lowering = _Lowering(prepared, fires)
     for node in prepared.nodes:
         lowering.visit(node)
     (output,) = prepared.outputs
-    kernel = next(node for node in prepared.nodes if _is_ttfs(node))
-    return Plan(
-        graph.name,
-        tuple(lowering.layers.values()),
-        int(kernel["timesteps"]),
-        float(kernel["tau"]),
-        prepared[output].shape,
-        prepared.notes,
+    layers = tuple(lowering.layers.values())
+    return Plan(graph.name, layers, timesteps, tau, prepared[output].shape, prepared.notes)
+
+
+def _is_relu(node: Node) -> bool:
+    return (
+        node.op == "activation"
+        and node["function"] == "relu"
+        and not any(node[name] for name in ("max_value", "negative_slope", "threshold"))
     )
 
 
@@ -102,16 +134,18 @@ def _closing(graph: Graph) -> set[str]:
 class _Lowering:
     """The state of one lowering: layers so far, and each node's value as a sum of spikes."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
+    def __init__(self, graph: Graph, fires: Callable[[Node], bool]) -> None:
+        self.graph, self.fires = graph, fires
         self.layers: dict[str, Layer] = {}
         self.sums: dict[str, Sum] = {}
 
     def visit(self, node: Node) -> None:
         """Add what a node gives."""
         if node.op == "input":
-            return
-        if _is_ttfs(node):
+            # A coded input begins with the activation behind it, another one with itself.
+            if not any(map(_is_ttfs, self.graph.consumers[node.name])):
+                self._encodes(node.name, node.shape, 1.0)
+        elif self.fires(node):
             self._fires(node)
         elif node.op in _POOLS:
             self._pools(node)
@@ -124,13 +158,11 @@ class _Lowering:
 
     def _fires(self, node: Node) -> None:
         before = self.graph[node.inputs[0]]
-        theta0 = float(node["theta0"])
+        theta0 = float(node.attributes.get("theta0", 1.0))
         if before.op == "readout":
             raise refused(node, "spikes at the very end", "end with a Dense layer or a pooling")
-        if before.op == "input":
-            shape = before.shape if len(before.shape) > 1 else (1, *before.shape)
-            self.layers[node.name] = Layer(node.name, ENCODER, shape, 0, theta0)
-            self._sends(node.name, node.name, shape)
+        if before.op == "input" and _is_ttfs(node):
+            self._encodes(node.name, before.shape, theta0)
         elif before.op in _POOLS and before.name not in self.sums:
             # Rounding down never changes an order: the earliest spike of a window is the spike
             # of its largest potential, so that neurons may fire first and be pooled then.
@@ -140,14 +172,19 @@ class _Lowering:
         else:
             self._add(node, NEURONS, self.sums[node.inputs[0]], theta0)
 
+    def _encodes(self, name: str, shape: tuple[int, ...], theta0: float) -> None:
+        shape = shape if len(shape) > 1 else (1, *shape)
+        self.layers[name] = Layer(name, ENCODER, shape, 0, theta0)
+        self._sends(name, name, shape)
+
     def _pools(self, node: Node) -> None:
         reader = self.graph.sole_consumer(node.name)
         source = self._source(self.sums[node.inputs[0]])
         if source is not None:
             self._earliest(node, node.name, source)
-        elif reader is None or not _is_ttfs(reader):
+        elif reader is None or not self.fires(reader):
             raise refused(
-                node, "a maximum of potentials", "put the TTFSActivation right before or behind it"
+                node, "a maximum of potentials", "put the activation right before or behind it"
             )
 
     def _source(self, value: Sum) -> str | None:

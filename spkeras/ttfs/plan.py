@@ -81,6 +81,8 @@ class Layer:
         theta0: Threshold and spike value at the first step of its window.
         branches: What reaches it; one without a kernel of its own for EARLIEST.
         bias: float32 (channels,), added once for each window.
+        kernel: A table of thresholds of the layer's own, float64 (T,), falling; None for the
+            base-2 kernel of the plan.
     """
 
     name: str
@@ -90,6 +92,7 @@ class Layer:
     theta0: float = 1.0
     branches: tuple[Branch, ...] = ()
     bias: np.ndarray = field(default_factory=lambda: np.zeros(1, np.float32))
+    kernel: np.ndarray | None = None
 
     @property
     def positions(self) -> int:
@@ -134,4 +137,6 @@ class Plan:
 
     def table(self, layer: Layer) -> np.ndarray:
         """Thresholds and spike values of a layer, float64 (T,)."""
+        if layer.kernel is not None:
+            return layer.kernel
         return kernel_table(self.timesteps, self.tau, layer.theta0)

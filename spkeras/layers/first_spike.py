@@ -1,0 +1,151 @@
+"""Layers of a network in which each neuron fires at most once; spikes travel as their times."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+from keras import ops
+
+from spkeras.layers.pooling import max_pooling
+from spkeras.ops.ttfs import check_kernel, kernel_table, spike_times, spike_values
+
+
+class _Kernel(keras.layers.Layer):
+    """What the layers share: the kernel, and how many stages of arrival are looked at."""
+
+    def __init__(
+        self, timesteps: int, tau: float, theta0: float = 1.0, stages: int = 1, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        check_kernel(timesteps, tau, theta0)
+        self.timesteps = timesteps
+        self.tau = tau
+        self.theta0 = theta0
+        self.stages = stages
+
+    @property
+    def table(self) -> Any:
+        """Thresholds and values of spikes, (T,)."""
+        return kernel_table(self.timesteps, self.tau, self.theta0)
+
+    def get_config(self) -> dict[str, Any]:
+        own = {"timesteps": self.timesteps, "tau": self.tau, "theta0": self.theta0}
+        return {**super().get_config(), **own, "stages": self.stages}
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class FirstSpike(_Kernel):
+    """Times at which potentials first reach a falling threshold theta0 2^(-k / tau).
+
+    With one stage the potential has been integrated to its end before the window opens. With M
+    stages the neuron fires early: stage m holds what has arrived by step m of its window, and
+    the last one all of it; at step k the potential of stage min(k, M - 1) is compared.
+
+    Args:
+        timesteps: int. T, steps of the window.
+        tau: float. Steps in which the threshold halves.
+        theta0: float. Threshold at the first step, in units of the potential.
+        stages: int. M, stages in the batch axis, one whole batch after the other.
+
+    Input shape:
+        (M * batch, ...) potentials.
+
+    Output shape:
+        (batch, ...) int32, 0 ... T - 1, or T for a neuron that stays silent.
+
+    Raises:
+        OptionError: a kernel that is no falling table.
+
+    Reference:
+        Lew, Lee & Park 2022, arXiv:2208.04494; early firing as in Park et al. 2020 (T2FSNN).
+
+    Example:
+        >>> FirstSpike(timesteps=3, tau=1)(ops.array([2.0, 0.5, 0.2])).numpy()
+        array([0, 1, 3], dtype=int32)
+    """
+
+    def call(self, potential: Any) -> Any:
+        if self.stages == 1:
+            return spike_times(potential, self.table)
+        stages = ops.reshape(potential, (self.stages, -1, *potential.shape[1:]))
+        times = ops.full_like(stages[0], self.timesteps, dtype="int32")
+        for step in reversed(range(self.timesteps)):
+            reached = stages[min(step, self.stages - 1)] >= float(self.table[step])
+            times = ops.where(reached, step, times)
+        return times
+
+    def compute_output_spec(self, potential: Any) -> Any:
+        return keras.KerasTensor(potential.shape, "int32")
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class SpikeValue(_Kernel):
+    """Values that spikes of these times stand for: theta0 2^(-k / tau), 0 for silence.
+
+    Args:
+        timesteps: int. T of the layer that sends.
+        tau: float. Its tau.
+        theta0: float. Its theta0.
+        stages: int. M: how many stages of arrival to give, one whole batch after the other.
+        arrived: int. Spikes of times up to arrived + m have come by stage m; with one stage all
+            have.
+
+    Input shape:
+        (batch, ...) int32 times.
+
+    Output shape:
+        (M * batch, ...) values.
+
+    Raises:
+        OptionError: a kernel that is no falling table.
+    """
+
+    def __init__(self, *args: Any, arrived: int = 0, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.arrived = arrived
+
+    def call(self, times: Any) -> Any:
+        values = spike_values(times, self.table, self.compute_dtype)
+        if self.stages == 1:
+            return values
+        stages = [
+            ops.where(times <= self.arrived + stage, values, ops.zeros_like(values))
+            for stage in range(self.stages - 1)
+        ]
+        return ops.concatenate([*stages, values], axis=0)
+
+    def compute_output_spec(self, times: Any) -> Any:
+        return keras.KerasTensor(times.shape, self.compute_dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "arrived": self.arrived}
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class EarliestSpike(keras.layers.Layer):
+    """The earliest time in each window: max pooling of the values that times stand for.
+
+    Args:
+        window: dict. `pool_size`, `strides`, `padding`; or `keepdims` alone for global pooling.
+        timesteps: int. T, which stands for silence.
+
+    Input shape:
+        (batch, height, width, channels) int32 times.
+
+    Output shape:
+        The pooled map, int32.
+    """
+
+    def __init__(self, window: Mapping[str, Any], timesteps: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.window = dict(window)
+        self.timesteps = timesteps
+
+    def call(self, times: Any) -> Any:
+        # Whole numbers up to 255, as floats: backends pool nothing else. Padding never wins.
+        left = ops.cast(self.timesteps - times, "float32")
+        pooled = max_pooling(self.window)(left)
+        return self.timesteps - ops.cast(pooled, "int32")
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "window": self.window, "timesteps": self.timesteps}

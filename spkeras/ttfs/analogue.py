@@ -1,0 +1,45 @@
+"""What the ReLU network behind a plan computes, in float64: the reference of other codes."""
+
+import numpy as np
+
+from spkeras.ttfs.closed_form import received
+from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, Branch, Layer, Plan
+from spkeras.ttfs.windows import gathered
+
+
+def rectified(plan: Plan, inputs: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """Values of all layers and the output of a network of ReLUs.
+
+    Args:
+        plan: From `spkeras.ttfs.lower.lower_rectified`.
+        inputs: (samples, ...).
+
+    Returns:
+        Values by layer, float64 (samples, positions, channels), and (samples, *output shape).
+    """
+    values: dict[str, np.ndarray] = {}
+    for layer in plan.layers:
+        if layer.kind == ENCODER:
+            flat = np.asarray(inputs, np.float64)
+            values[layer.name] = flat.reshape(len(flat), layer.positions, layer.channels)
+        elif layer.kind == EARLIEST:
+            (branch,) = layer.branches
+            values[layer.name] = largest(values[branch.source], branch)
+        else:
+            total = weighted_sum(layer, values)
+            values[layer.name] = np.maximum(total, 0.0) if layer.kind == NEURONS else total
+    logits = values.pop(plan.layers[-1].name)
+    return values, logits.reshape(len(logits), *plan.output)
+
+
+def weighted_sum(layer: Layer, values: dict[str, np.ndarray]) -> np.ndarray:
+    """What a layer receives from values that are not negative, and its bias."""
+    total: np.ndarray | float = layer.bias.astype(np.float64)
+    for branch in layer.branches:
+        total = total + received(branch, values[branch.source])
+    return np.asarray(total)
+
+
+def largest(values: np.ndarray, branch: Branch) -> np.ndarray:
+    """The largest value in each window; values are not negative, so that padding never wins."""
+    return gathered(values, branch.index).max(2)

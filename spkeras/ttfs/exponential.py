@@ -1,0 +1,134 @@
+"""T2FSNN: first spikes with a natural-exponential kernel that is fitted layer by layer.
+
+A neuron fires at the first step t of its window with u >= exp(-(t - t_d) / tau), and its spike
+stands for that value. tau and t_d are a layer's own; without labels, gradient descent makes the
+kernel precise where activations lie and wide enough for the smallest and largest of them.
+
+Reference: Park, Kim, Na & Yoon, T2FSNN, DAC 2020, and its reference code (lib_snn.py): kernel,
+losses, and the steps 10, 100 and 1 of the updates.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from spkeras.errors import OptionError
+from spkeras.ops.ttfs import decode, encode
+from spkeras.ttfs.analogue import rectified
+from spkeras.ttfs.plan import EARLIEST, READOUT, Branch, Layer, Plan
+
+# The threshold falls no further.
+LEAST = 1e-5
+# Share of each neuron's activations below its scale, and below the smallest value kept, in %.
+_LARGEST, _SMALLEST = 99.9, 2.0
+# Steps of the published updates, for the losses of precision, smallest and largest value.
+_PRECISION, _MIN, _MAX = 10.0, 100.0, 1.0
+
+
+@dataclass(frozen=True)
+class Exponential:
+    """The kernel of one layer.
+
+    Attributes:
+        tau: Steps in which the threshold falls to 1 / e.
+        delay: t_d, step at which it stands at 1.
+    """
+
+    tau: float
+    delay: float = 0.0
+
+    def table(self, timesteps: int) -> np.ndarray:
+        """Thresholds and values of spikes, float64 (T,)."""
+        falling = np.exp(-(np.arange(timesteps) - self.delay) / self.tau)
+        return np.maximum(falling, LEAST)
+
+
+def convert_exponential(
+    plan: Plan, inputs: np.ndarray, tau: float, steps: int = 0, batch: int = 50
+) -> tuple[Plan, dict[str, Exponential]]:
+    """A network of ReLUs as a T2FSNN.
+
+    Args:
+        plan: From `spkeras.ttfs.lower.lower_rectified`, with the T that is wanted.
+        inputs: Calibration samples from 0 to 1; more than a hundred.
+        tau: First tau of all layers (published: 20 for T = 80, 5 for T = 20).
+        steps: Updates of each kernel; 0 for none.
+        batch: Samples in an update.
+
+    Returns:
+        The plan with weights divided by the layers' scales and a kernel for each; the kernels.
+
+    Raises:
+        OptionError: tau or steps out of range.
+    """
+    if not 0 < tau < np.inf or steps < 0:
+        raise OptionError(f"tau={tau!r}, steps={steps!r}; allowed: tau above 0, steps from 0 on")
+    values, _ = rectified(plan, inputs)
+    scales = {name: _scale(found) for name, found in values.items()}
+    kernels = {}
+    for name, found in values.items():
+        kernel = Exponential(tau)
+        scaled = found / scales[name]
+        for step in range(steps):
+            start = step * batch % max(len(scaled) - batch + 1, 1)
+            kernel = updated(kernel, scaled[start : start + batch], plan.timesteps)
+        kernels[name] = kernel
+    for layer in plan.layers:
+        if layer.kind == EARLIEST:
+            # A pool passes on the spikes it receives.
+            source = layer.branches[0].source
+            kernels[layer.name], scales[layer.name] = kernels[source], scales[source]
+    layers = tuple(_coded(layer, plan, scales, kernels) for layer in plan.layers)
+    return replace(plan, layers=layers), kernels
+
+
+def _scale(values: np.ndarray) -> float:
+    """The largest of all neurons' 99.9th percentiles."""
+    by_neuron = np.percentile(values, _LARGEST, axis=0)
+    return float(by_neuron.max()) or 1.0
+
+
+def _coded(
+    layer: Layer, plan: Plan, scales: Mapping[str, float], kernels: Mapping[str, Exponential]
+) -> Layer:
+    own = 1.0 if layer.kind == READOUT else scales[layer.name]
+    kernel = None if layer.kind == READOUT else kernels[layer.name].table(plan.timesteps)
+    branches = tuple(_scaled(branch, scales[branch.source] / own) for branch in layer.branches)
+    if layer.kind == EARLIEST:
+        branches = layer.branches
+    return replace(layer, branches=branches, bias=layer.bias / np.float32(own), kernel=kernel)
+
+
+def _scaled(branch: Branch, factor: float) -> Branch:
+    return replace(branch, scale=branch.scale * factor)
+
+
+def updated(kernel: Exponential, values: np.ndarray, timesteps: int) -> Exponential:
+    """One step down the three losses.
+
+    precision (x - x')^2 / 2 on average over spikes; (x_min - exp(-(T - t_d) / tau))^2 / 2 with
+    the 2nd percentile; (x_max - exp(t_d / tau))^2 / 2 with the largest value.
+
+    Args:
+        kernel: So far.
+        values: Activations divided by the layer's scale.
+        timesteps: T.
+    """
+    tau, delay = kernel.tau, kernel.delay
+    table = kernel.table(timesteps)
+    positive = values[values > 0]
+    if not positive.size:
+        return kernel
+    times = encode(positive, table)
+    fired = times < timesteps
+    x, t = positive[fired], times[fired]
+    sent = decode(t, table)
+    slope = sent * (t - delay) / tau**2
+    precision = float(((x - sent) * slope).mean()) if x.size else 0.0
+    least, most = np.exp(-(timesteps - delay) / tau), np.exp(delay / tau)
+    smallest, largest = float(np.percentile(positive, _SMALLEST)), float(positive.max())
+    lower = (smallest - least) * least * (timesteps - delay) / tau**2
+    upper = (largest - most) * most / tau
+    tau = max(tau + _PRECISION * precision + _MIN * lower, 1e-3)
+    return Exponential(float(tau), float(delay + _MAX * upper))
