@@ -17,6 +17,7 @@ from spkeras.errors import OptionError
 @options.data_options("test", None)
 @click.option("--timesteps", type=click.IntRange(min=1), help="T, instead of the network's own.")
 @options.simulation_options
+@options.engine_option
 @options.any_range_option
 @options.json_option
 @click.option("--plot", type=click.Path(path_type=Path), help="Plot accuracy over T: .png, .svg.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from spkeras.cli.messages import note
-from spkeras.ops.names import CODES, MOST_LEVELS, MOST_MANTISSA_BITS, NEURONS
+from spkeras.ops.names import CODES, ENGINES, MOST_LEVELS, MOST_MANTISSA_BITS, NEURONS
 
 if TYPE_CHECKING:
     from spkeras.data import Data
@@ -245,6 +245,12 @@ def _option(name: str, kind: Any, text: str, shown: object = None) -> Callable[[
     text = text if shown is None else f"{text}  [default: {shown}]"
     return click.option(name, type=kind, default=None, help=text)
 
+
+engine_option = click.option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    help="A Keras pass a step, or spike by spike (needs numba).  [default: the faster one]",
+)
 
 any_range_option = click.option(
     "--any-range", is_flag=True, help="Accept data far outside the calibrated range."

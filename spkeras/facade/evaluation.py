@@ -29,6 +29,7 @@ def evaluate(
     *,
     batch_size: int = 100,
     any_range: bool = False,
+    engine: str = "auto",
     progress: Progress | None = None,
     **settings: Any,
 ) -> Evaluation:
@@ -41,6 +42,9 @@ def evaluate(
             outputs.
         batch_size: Most samples at once; memory depends on it, not on T or the data.
         any_range: Accept samples far outside the calibrated range, too.
+        engine: "dense" runs one Keras pass a step on any backend; "events" follows the spikes
+            (needs numba); "auto" takes events wherever they can run the network. Both compute
+            in float32; the result names the one that ran.
         progress: Told (sample steps done, sample steps in all).
         settings: `timesteps`, `schedule`, `stagger`, `coding`, `seed` for this run instead of
             the network's own.
@@ -52,7 +56,7 @@ def evaluate(
     Raises:
         DataError: samples or targets do not fit, or samples reach beyond twice the range the
             network was calibrated on.
-        OptionError: a setting out of its range.
+        OptionError: a setting out of its range, or an engine that cannot run the network.
     """
     loop = loop_of(snn)
     graph = loop.graph
@@ -60,7 +64,7 @@ def evaluate(
     if not any_range:
         check_range(graph, samples)
     with configured(loop, settings):
-        simulation = Simulation(loop)
+        simulation = Simulation(loop, engine)
         steps = simulation.steps()
         scores = _scores(graph, y, len(samples[0]), len(steps))
         told, total = progress or _quiet, len(samples[0]) * len(steps)
@@ -91,6 +95,7 @@ def evaluate(
             seconds,
             loop.depth,
             settling(trace),
+            simulation.engine,
         )
 
 

@@ -32,6 +32,8 @@ class Evaluation:
         seconds: Wall-clock time of the run.
         depth: Layers of neurons in a row, on the longest way from input to output.
         settling: When the samples stopped by themselves; None where the code lets none.
+        engine: What ran: "dense" (a Keras pass a step), "events" (spike by spike) or "closed
+            form".
     """
 
     model: str
@@ -48,6 +50,7 @@ class Evaluation:
     seconds: float
     depth: int = 0
     settling: Settling | None = None
+    engine: str = "dense"
 
     @property
     def pipelined_latency(self) -> int:

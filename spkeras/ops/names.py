@@ -11,3 +11,6 @@ MOST_MANTISSA_BITS = 3
 TRAINED = ("cq", "cq+", "low_latency", "qcfs")
 # Where the thresholds of such a network come from.
 LEARNED = ("learned", "trained")
+
+# What runs a clock-driven network: a dense pass a step, or spike by spike.
+ENGINES = ("auto", "dense", "events")

@@ -54,7 +54,7 @@ def summary(evaluation: Evaluation) -> str:
         f"{evaluation.model}: {evaluation.samples} samples, T = {evaluation.timesteps}, "
         f"{schedule(evaluation)}, latency {evaluation.latency} steps "
         f"({evaluation.pipelined_latency} pipelined){_settings(evaluation.settings)}, "
-        f"{evaluation.seconds:.1f} s"
+        f"{evaluation.seconds:.1f} s ({evaluation.engine})"
     )
 
 

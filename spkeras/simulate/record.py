@@ -1,11 +1,12 @@
 """What is kept of a run: sums over samples, growing step by step and batch by batch."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from keras import ops
 
+from spkeras.events.engine import Block
 from spkeras.graph import Node
 from spkeras.ops.names import GRADED
 from spkeras.snn.network import Network
@@ -113,6 +114,17 @@ class Recorder:
         sending = np.broadcast_to(np.ravel(ops.convert_to_numpy(active)) > 0, size)
         self.active[self.rows][sending] = index + 1
         self.settled = self.loop.code == "delta" and not sending.any()
+
+    def block(self, block: Block) -> None:
+        """Spikes of a block of steps, counted by events."""
+        for number, name in enumerate(self.layers):
+            steps = slice(block.first, block.first + len(block.layer_spikes))
+            self.layers[name][steps] += block.layer_spikes[:, number]
+
+    def neurons(self, counted: Mapping[str, np.ndarray]) -> None:
+        """Spikes of each neuron over all steps of the batch, counted by events."""
+        for name, spikes in counted.items():
+            self.totals[name] += spikes
 
     def window(self, index: int, spikes: Sequence[np.ndarray]) -> None:
         """Spikes of each neuron in one whole window, summed over the batch."""

@@ -10,6 +10,7 @@ import numpy as np
 from keras import ops
 
 from spkeras.ops.compiled import compiled
+from spkeras.simulate.engine import Events, choose
 from spkeras.simulate.record import Recorder, observe
 from spkeras.snn.network import as_list
 from spkeras.snn.spike_loop import SpikeLoop
@@ -24,10 +25,19 @@ class Simulation:
 
     Args:
         loop: The spike loop of a converted model; its settings count when a run starts.
+        engine: "dense", "events" or "auto"; see `spkeras.simulate.engine`.
+
+    Attributes:
+        engine: The engine in force: "dense", "events", or "closed form" for a layer-synchronous
+            network.
+
+    Raises:
+        OptionError: unknown engine, or "events" for a network or a machine that cannot run it.
     """
 
-    def __init__(self, loop: SpikeLoop) -> None:
+    def __init__(self, loop: SpikeLoop, engine: str = "auto") -> None:
         self.loop, self.network = loop, loop.network
+        self.engine = choose(loop, engine)
         self.neurons = [node.name for node in self.network.neurons]
         variables = list(loop.variables)
         self._scale = compiled(loop.units, variables)
@@ -35,7 +45,9 @@ class Simulation:
         self._step = compiled(self._one_step, variables)
         self._window = compiled(self._whole_window, variables)
         self._analogue = compiled(self._real_values, variables)
+        self._decode = compiled(self.network.decode, variables)
         self._twin = self.network.rates("analogue")
+        self._events = Events(loop) if self.engine == "events" else None
 
     def steps(self) -> np.ndarray:
         """The numbers of steps at which a run is looked at.
@@ -90,10 +102,30 @@ class Simulation:
     ) -> Iterator[list[np.ndarray]]:
         scaled = self._scale([np.asarray(x, "float32") for x in batch])
         record.inputs([ops.convert_to_numpy(value) for value in scaled])
-        if self.loop.schedule == "clock_driven":
+        if self._events is not None:
+            yield from self._by_events(self._events, scaled, record)
+        elif self.loop.schedule == "clock_driven":
             yield from self._clock_driven(scaled, record)
         else:
             yield from self._layer_synchronous(scaled, steps, record)
+
+    def _by_events(
+        self, events: Events, scaled: list[Any], record: Recorder
+    ) -> Iterator[list[np.ndarray]]:
+        batch = events.batch(self._drive(scaled, np.float32(0)), len(scaled[0]))
+        for block in batch.blocks(self.loop.timesteps):
+            record.block(block)
+            samples, steps, _ = block.outputs.shape
+            # Together, and steps first: what one step gives lies side by side.
+            means = events.readouts(block.outputs.swapaxes(0, 1))
+            for outputs in zip(*self._decoded(means, steps, samples), strict=True):
+                yield list(outputs)
+        record.neurons(batch.counted)
+
+    def _decoded(self, means: list[np.ndarray], steps: int, samples: int) -> list[np.ndarray]:
+        outputs = self._decode([np.reshape(x, (-1, *x.shape[2:])) for x in means])
+        values = [ops.convert_to_numpy(output) for output in outputs]
+        return [value.reshape(steps, samples, *value.shape[1:]) for value in values]
 
     def _clock_driven(self, scaled: list[Any], record: Recorder) -> Iterator[list[np.ndarray]]:
         loop, size = self.loop, len(scaled[0])

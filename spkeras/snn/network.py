@@ -18,7 +18,14 @@ from spkeras.graph.node import parameters_of
 from spkeras.graph.vocabulary import OFFSETS
 from spkeras.layers import FiringRate, IntegrateFire, SpikeCount
 from spkeras.passes.offsets import resting_points
-from spkeras.snn.synapse import WindowSum, keras_name, load_arrays, read_arrays, synapse
+from spkeras.snn.synapse import (
+    WindowSum,
+    keras_name,
+    load_arrays,
+    read_arrays,
+    silence,
+    synapse,
+)
 
 Tensors = dict[str, Any]
 
@@ -204,6 +211,20 @@ class Network:
             summing = SpikeCount(layer) if node.op == "neuron" else WindowSum(layer)
             tensors[node.name] = summing([*(tensors[name] for name in node.inputs), timesteps])
         return keras.Model([*inputs.values(), timesteps], self._ends(tensors), name="window")
+
+    def standing(self, names: Sequence[str]) -> keras.Model:
+        """From the frontier to the values of these nodes while no neuron sends anything."""
+        frontier = self._frontier_inputs()
+        tensors = dict(frontier)
+        first = next(iter(frontier.values()))
+        for node in self.body_nodes:
+            if node.op == "neuron":
+                tensors[node.name] = silence(node)(first)
+            else:
+                self.apply([node], tensors)
+        inputs = list(frontier.values())
+        outputs = [tensors[name] for name in names]
+        return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="standing")
 
     def segment(self, node: Node) -> tuple[keras.Model, list[str]]:
         """From the spikes of earlier neurons (and the frontier) to one node's value.

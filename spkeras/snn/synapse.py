@@ -181,6 +181,13 @@ def _function(node: Node, function: Callable[..., Any]) -> layers.Layer:
     return _Function(function, node.shape, keras_name(node.name))
 
 
+def silence(node: Node) -> layers.Layer:
+    """A layer that gives the node's value while it sends nothing, for the batch of any input."""
+    return _Function(
+        lambda x: ops.zeros((ops.shape(x)[0], *node.shape)), node.shape, keras_name(node.name)
+    )
+
+
 def _resize(stem: str) -> Callable[[Node], layers.Layer]:
     def make(node: Node) -> layers.Layer:
         amounts = node["amounts"]

@@ -1,0 +1,130 @@
+"""Runs a program over a batch of samples, a block of steps at a time."""
+
+import importlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from spkeras.events.program import Program, aligned
+
+# Values that a block may hold: outputs of all steps, for all samples (64 MB).
+_BLOCK = 1 << 24
+MOST_STEPS = 64
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """What happened in a block of steps.
+
+    Attributes:
+        first: Index of its first step.
+        outputs: The read-outs' means after each step, (samples, steps, values of all read-outs).
+        layer_spikes: Spikes of each layer in each step over all samples, (steps, layers).
+    """
+
+    first: int
+    outputs: np.ndarray
+    layer_spikes: np.ndarray
+
+
+class Batch:
+    """A batch of samples on its way through the steps.
+
+    Args:
+        program: The network.
+        own: Constant currents of each sample, (samples, program.own_size).
+        threads: Most threads; default the processors that this process may use.
+
+    Attributes:
+        counted: Spikes of each neuron so far, over all samples.
+    """
+
+    def __init__(self, program: Program, own: np.ndarray, threads: int | None = None) -> None:
+        self.program = program
+        self.own = np.ascontiguousarray(own, np.float32)
+        samples = len(own)
+        self.state = aligned((samples, program.state.size))
+        self.state[:] = program.state
+        self.threads = max(1, min(threads or available(), samples))
+        self._scratch = [_scratch(program) for _ in range(self.threads)]
+        self._counted = [np.zeros(program.neuron_count, np.int64) for _ in range(self.threads)]
+
+    @property
+    def counted(self) -> dict[str, np.ndarray]:
+        """Spikes of each neuron so far, over all samples, by layer."""
+        sizes = [int(np.prod(shape)) for _, shape in self.program.neurons]
+        parts = np.split(np.sum(self._counted, axis=0), np.cumsum(sizes)[:-1])
+        named = zip(self.program.neurons, parts, strict=True)
+        return {name: part.reshape(shape) for (name, shape), part in named}
+
+    def blocks(self, steps: int) -> Iterator[Block]:
+        """Run so many steps from the first one, and tell after each block."""
+        size = max(1, self.program.output_size * len(self.own))
+        length = max(1, min(MOST_STEPS, _BLOCK // size))
+        with ThreadPoolExecutor(self.threads) as pool:
+            for first in range(0, steps, length):
+                yield self._block(pool, first, min(first + length, steps))
+
+    def _block(self, pool: ThreadPoolExecutor, first: int, last: int) -> Block:
+        outputs = np.zeros((len(self.own), last - first, self.program.output_size), np.float32)
+        sums = np.zeros((self.threads, last - first, len(self.program.neurons)), np.int64)
+
+        def work(thread: int) -> None:
+            for sample in range(thread, len(self.own), self.threads):
+                self._sample(sample, thread, first, last, outputs[sample], sums[thread])
+
+        list(pool.map(work, range(self.threads)))
+        return Block(first, outputs, sums.sum(axis=0))
+
+    def _sample(
+        self,
+        sample: int,
+        thread: int,
+        first: int,
+        last: int,
+        outputs: np.ndarray,
+        sums: np.ndarray,
+    ) -> None:
+        from spkeras.events.kernels import run
+
+        program = self.program
+        run(
+            program.operations, program.tables, program.weights, program.regions,
+            self.own[sample], self.state[sample], first, last, self._scratch[thread], outputs,
+            self._counted[thread], sums,
+        )  # fmt: skip
+
+
+def _scratch(program: Program) -> tuple[np.ndarray, ...]:
+    """Room for the events of one sample in one step; see `spkeras.events.kernels.run`.
+
+    Sizes start as 1: neurons of one spike a step leave them so.
+    """
+    room, largest = int(program.regions[-1]), int(np.diff(program.regions).max(initial=8))
+    words = np.zeros(largest // 8 + 2, np.uint64)
+    return (
+        np.zeros(room + 8, np.int32),
+        np.ones(room + 8, np.float32),
+        np.zeros(len(program.regions), np.int64),
+        words.view(np.uint8),
+        words,
+    )
+
+
+def available() -> int:
+    """Processors that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def missing() -> str | None:
+    """What keeps the compiled kernels from running on this machine; None where nothing does."""
+    try:
+        importlib.import_module("spkeras.events.kernels")
+    except ImportError:
+        return "numba is not installed (pip install spkeras[events])"
+    except RuntimeError as error:  # numba finds no folder to keep compiled code in
+        return f"numba cannot compile here ({error}); NUMBA_CACHE_DIR names a folder it may use"
+    return None

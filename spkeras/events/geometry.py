@@ -1,0 +1,161 @@
+"""Where windows reach: one small table per axis, since all windows are rectangles.
+
+An event at position i of an axis reaches the output positions o with
+``o * stride + tap * dilation = i + before``. What lies outside the output is left out here, so
+that the inner loops have no borders to look after.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spkeras.graph import Node
+
+# (output position, tap, share of the axis) of all that an input position reaches.
+Reach = list[list[tuple[int, int, float]]]
+
+
+@dataclass(frozen=True)
+class Axis:
+    """One axis of a window: sizes before and behind it, and how it moves.
+
+    Attributes:
+        size: Positions before the window.
+        out: Positions behind it.
+        taps: Positions in the window.
+        stride: How far it moves.
+        dilation: How far its taps lie apart.
+        before: Padding before the first position.
+        backwards: A transposed convolution: each position spreads over a window of the output.
+    """
+
+    size: int
+    out: int
+    taps: int = 1
+    stride: int = 1
+    dilation: int = 1
+    before: int = 0
+    backwards: bool = False
+
+    def reach(self) -> Reach:
+        """What each input position reaches, by output position."""
+        if self.backwards:
+            return [
+                [
+                    (place * self.stride - self.before + tap * self.dilation, tap, 1.0)
+                    for tap in range(self.taps)
+                    if 0 <= place * self.stride - self.before + tap * self.dilation < self.out
+                ]
+                for place in range(self.size)
+            ]
+        found: Reach = []
+        for place in range(self.size):
+            entries = []
+            for tap in reversed(range(self.taps)):
+                output, rest = divmod(place + self.before - tap * self.dilation, self.stride)
+                if not rest and 0 <= output < self.out:
+                    entries.append((output, tap, 1.0))
+            found.append(entries)
+        return found
+
+    @property
+    def order(self) -> list[int]:
+        """Taps in the order in which an event meets neighbouring outputs."""
+        if self.backwards:
+            return list(range(self.taps))
+        return sorted(range(self.taps), key=lambda tap: (tap * self.dilation % self.stride, -tap))
+
+
+def averaged(reach: Reach, out: int) -> Reach:
+    """Shares of a mean: one over the number of inputs that each output takes."""
+    taken = np.zeros(out)
+    for entries in reach:
+        for output, _, _ in entries:
+            taken[output] += 1
+    return [[(o, tap, 1 / taken[o]) for o, tap, _ in entries] for entries in reach]
+
+
+def axes(node: Node, shape: Sequence[int]) -> list[Axis]:
+    """The two axes of a convolution or pool; a sequence has one row.
+
+    Args:
+        node: With `strides`, `padding` and a window.
+        shape: Of its input: (channels,) behind one or two axes.
+    """
+    kernel = node.arrays.get("kernel")
+    window = node["pool_size"] if kernel is None else kernel.shape[:-2]
+    dilation = (1,) * len(window) if kernel is None else node["dilation"]
+    backwards = node.op == "conv_transpose"
+
+    def before(size: int, out: int, taps: int, stride: int, spread: int) -> int:
+        ends = (out, size) if backwards else (size, out)
+        return _before(*ends, taps, stride, spread, node["padding"])
+
+    found = [
+        Axis(
+            size,
+            out,
+            taps,
+            stride,
+            spread,
+            before(size, out, taps, stride, spread),
+            backwards,
+        )
+        for size, out, taps, stride, spread in zip(
+            shape[:-1], node.shape[:-1], window, node["strides"], dilation, strict=True
+        )
+    ]
+    return [Axis(1, 1), *found] if len(found) == 1 else found
+
+
+def _before(size: int, out: int, taps: int, stride: int, dilation: int, padding: str) -> int:
+    span = dilation * (taps - 1) + 1
+    if padding == "causal":
+        return span - 1
+    return max((out - 1) * stride + span - size, 0) // 2 if padding == "same" else 0
+
+
+def runs(reach: Reach, order: Sequence[int]) -> list[list[tuple[int, int, int]]]:
+    """Neighbouring outputs met by neighbouring taps, as (first output, place of tap, length)."""
+    place = {tap: number for number, tap in enumerate(order)}
+    found = []
+    for entries in reach:
+        joined: list[tuple[int, int, int]] = []
+        for output, tap, _ in entries:
+            if joined:
+                start, lead, length = joined[-1]
+                if output == start + length and place[tap] == lead + length:
+                    joined[-1] = start, lead, length + 1
+                    continue
+            joined.append((output, place[tap], 1))
+        found.append(joined)
+    return found
+
+
+def pooled(node: Node, shape: Sequence[int]) -> list[np.ndarray]:
+    """The elements (of the flat input) in the pooling window of each element of a neuron layer.
+
+    Args:
+        node: A neuron with a pool.
+        shape: Of what it receives.
+    """
+    index = np.arange(int(np.prod(shape))).reshape(shape)
+    pool = node["pool"]
+    if "pool_size" not in pool:
+        flat = index.reshape(-1, shape[-1])
+        return [flat[:, channel] for channel in range(shape[-1])]
+    places = []
+    outs = node.shape[:-1]
+    sizes = zip(shape, outs, pool["pool_size"], pool["strides"], strict=False)
+    for size, out, taps, stride in sizes:
+        before = _before(size, out, taps, stride, 1, pool["padding"])
+        starts = np.arange(out) * stride - before
+        places.append([slice(max(start, 0), min(start + taps, size)) for start in starts])
+    return [
+        index[tuple(axis[o] for axis, o in zip(places, position, strict=True))][
+            ..., channel
+        ].ravel()
+        for position in np.ndindex(*outs)
+        for channel in range(shape[-1])
+    ]

@@ -1,0 +1,328 @@
+"""The inner loops, compiled by numba: one sample's network over a block of steps.
+
+The only module that needs numba. One compiled function interprets the operation table
+(`spkeras.events.table`) of any network, so that a new network compiles nothing, and the
+compiled code is kept on disk. A sample runs through a whole block of steps while its potentials
+lie in the processor's cache.
+"""
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from spkeras.events.table import Field, Kind
+from spkeras.events.vectors import LANES, adder, peek, put
+
+_AS_BITS = np.uint64(0x0102040810204080)
+_SET = np.array(
+    [[k for k in range(8) if bits >> k & 1] + [0] * (8 - bits.bit_count()) for bits in range(256)],
+    np.int32,
+)
+_HOW_MANY = np.array([bits.bit_count() for bits in range(256)], np.int64)
+
+HALF = LANES // 2
+_add, _add_half = adder(LANES, 4), adder(HALF, 4)
+
+# Contraction: multiply and add in one instruction. Sums are float32 in the order of the events.
+_compiled = njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, error_model="numpy")
+
+
+@_compiled
+def _contract(
+    op: Any, tables: Any, weights: Any, index: Any, value: Any, count: Any, state: Any
+) -> Any:
+    """Each event adds its rows of weights; four of one position in one trip.
+
+    Where a position has fewer, the first one stands in with size 0: cheaper than a branch that
+    the processor cannot foresee.
+    """
+    channels, width = peek(op, Field.CHANNELS), peek(op, Field.WIDTH)
+    inverse, shift = peek(op, Field.INVERSE), peek(op, Field.SHIFT)
+    across, across_shift = peek(op, Field.ACROSS), peek(op, Field.ACROSS_SHIFT)
+    base, stride = peek(op, Field.WEIGHTS), peek(op, Field.STRIDE)
+    target = peek(op, Field.TARGET)
+    grouped, none = peek(op, Field.GROUPED), np.float32(0)
+    event = 0
+    while event < count:
+        position = (peek(index, event) * inverse) >> shift
+        first = position * channels
+        channel = peek(index, event) - first
+        y = (position * across) >> across_shift
+        x = position - y * width
+        into = target
+        if grouped != channels:
+            into += (channel // grouped) * peek(op, Field.SPREAD)
+        # Behind the last event stand places that no position has.
+        second, third = peek(index, event + 1) - first, peek(index, event + 2) - first
+        fourth = peek(index, event + 3) - first
+        two = (second >= 0) & (second < channels) & (grouped == channels)
+        three = two & (third >= 0) & (third < channels)
+        four = three & (fourth >= 0) & (fourth < channels)
+        sizes = (
+            peek(value, event),
+            peek(value, event + 1) if two else none,
+            peek(value, event + 2) if three else none,
+            peek(value, event + 3) if four else none,
+        )
+        a = base + channel * stride
+        b = base + (second if two else channel) * stride
+        c = base + (third if three else channel) * stride
+        d = base + (fourth if four else channel) * stride
+        rows, columns = peek(op, Field.ROWS) + y, peek(op, Field.COLUMNS) + x
+        for row in range(peek(tables, rows), peek(tables, rows + 1), 3):
+            for column in range(peek(tables, columns), peek(tables, columns + 1), 3):
+                start = into + peek(tables, row) + peek(tables, column)
+                lead, left = peek(tables, row + 1) + peek(tables, column + 1), peek(
+                    tables, column + 2
+                )
+                while left >= LANES:
+                    _add(state, start, weights, (a + lead, b + lead, c + lead, d + lead), sizes)
+                    start, lead, left = start + LANES, lead + LANES, left - LANES
+                if left >= HALF:
+                    _add_half(
+                        state, start, weights, (a + lead, b + lead, c + lead, d + lead), sizes
+                    )
+                    start, lead, left = start + HALF, lead + HALF, left - HALF
+                for k in range(lead, lead + left):
+                    state[start] += (
+                        sizes[0] * weights[a + k]
+                        + sizes[1] * weights[b + k]
+                        + sizes[2] * weights[c + k]
+                        + sizes[3] * weights[d + k]
+                    )
+                    start += 1
+        event += np.int64(1) + two + three + four
+
+
+@_compiled
+def _pass(op: Any, weights: Any, index: Any, value: Any, count: Any, state: Any) -> Any:
+    """Each event adds itself where it stands."""
+    size = weights[op[Field.WEIGHTS]]
+    for event in range(count):
+        state[np.uint64(op[Field.TARGET] + index[event])] += size * value[event]
+
+
+@_compiled
+def _window(
+    op: Any, tables: Any, weights: Any, index: Any, value: Any, count: Any, state: Any
+) -> Any:
+    """Each event adds itself, weighed, wherever its window reaches on its own channel."""
+    channels, width = op[Field.CHANNELS], op[Field.WIDTH]
+    rows, columns = op[Field.ROWS], op[Field.COLUMNS]
+    stride, spread, factors = op[Field.STRIDE], op[Field.SPREAD], op[Field.NUMBERS]
+    for event in range(count):
+        position = index[event] // channels
+        channel = (index[event] - position * channels) * spread
+        y = position // width
+        x = position - y * width
+        for row in range(tables[rows + y], tables[rows + y + 1], 3):
+            share = value[event] * weights[factors + tables[row + 2]]
+            for column in range(tables[columns + x], tables[columns + x + 1], 3):
+                size = share * weights[factors + tables[column + 2]]
+                start = op[Field.TARGET] + tables[row] + tables[column] + channel
+                lead = tables[row + 1] + tables[column + 1] + channel * stride
+                for k in range(spread):
+                    state[start + k] += size * weights[op[Field.WEIGHTS] + lead + k * stride]
+
+
+@_compiled
+def _remap(
+    op: Any, tables: Any, index: Any, value: Any, count: Any, to: Any, to_value: Any, written: Any
+) -> Any:
+    """Events to other places; -1 drops them."""
+    for event in range(count):
+        place = tables[op[Field.ROWS] + index[event]]
+        if place >= 0:
+            to[written] = place
+            to_value[written] = value[event]
+            written += 1
+    return written
+
+
+@_compiled
+def _gather(op: Any, state: Any, to: Any, to_value: Any) -> Any:
+    """What is not zero becomes events, and is cleared."""
+    written = 0
+    sums = state[op[Field.TARGET] : op[Field.TARGET] + op[Field.SIZE]]
+    for k in range(sums.size):
+        if sums[k] != 0:
+            to[written] = k
+            to_value[written] = sums[k]
+            written += 1
+            sums[k] = 0
+    return written
+
+
+@_compiled
+def _fire(op: Any, weights: Any, own: Any, state: Any, flags: Any, words: Any, to: Any) -> Any:
+    """v <- v + z; spike where v >= V; v <- v - V there (or 0)."""
+    size, period, bias_period = op[Field.SIZE], op[Field.PERIOD], op[Field.BIAS_PERIOD]
+    currents = own if op[Field.OWN] else weights
+    thresholds = weights[op[Field.THRESHOLD] : op[Field.THRESHOLD] + period]
+    for start in range(0, size, period):
+        v = state[op[Field.TARGET] + start : op[Field.TARGET] + start + period]
+        bias = op[Field.BIAS] + start % bias_period
+        z = currents[bias : bias + period]
+        fired = flags[start : start + period]
+        if op[Field.ZERO]:
+            for k in range(period):
+                potential = v[k] + z[k]
+                fires = potential >= thresholds[k]
+                fired[k] = fires
+                v[k] = np.float32(0) if fires else potential
+        else:
+            for k in range(period):
+                potential = v[k] + z[k]
+                fires = potential >= thresholds[k]
+                fired[k] = fires
+                v[k] = potential - (thresholds[k] if fires else np.float32(0))
+    flags[size : size + 8] = 0
+    written = 0
+    for word in range((size + 7) // 8):
+        flagged = peek(words, word)
+        if flagged != 0:
+            # The eight flags as bits of one number, which tells the places that are set. All
+            # eight are written and the number counts: no branch to guess wrong.
+            bits = (flagged * _AS_BITS) >> np.uint64(56)
+            put(to, written, _SET, np.int64(bits), 8 * word)
+            written += peek(_HOW_MANY, bits)
+    return written
+
+
+@_compiled
+def _count(
+    op: Any, tables: Any, weights: Any, own: Any, state: Any, elapsed: Any, to: Any, to_value: Any
+) -> Any:
+    """u <- u + z; sends what the target misses: tau f(max u / tau) / V + alpha - n, cut."""
+    currents = own if op[Field.OWN] else weights
+    received = state[op[Field.TARGET] : op[Field.TARGET] + op[Field.RECEIVED]]
+    z = currents[op[Field.BIAS] : op[Field.BIAS] + op[Field.BIAS_PERIOD]]
+    for start in range(0, received.size, z.size):
+        part = received[start : start + z.size]
+        for k in range(z.size):
+            part[k] += z[k]
+    alpha, slope, bound = weights[op[Field.NUMBERS] : op[Field.NUMBERS] + 3]
+    sent = state[op[Field.SENT] : op[Field.SENT] + op[Field.SIZE]]
+    written = 0
+    for k in range(op[Field.SIZE]):
+        if op[Field.POOL] < 0:
+            u = received[k]
+        else:
+            u = np.float32(-np.inf)
+            windows = op[Field.POOL]
+            for entry in range(tables[windows + k], tables[windows + k + 1]):
+                u = max(u, received[tables[entry]])
+        target = u if u > 0 else slope * u
+        if bound < np.inf:
+            target = elapsed * min(target / elapsed, bound)
+        threshold = weights[op[Field.THRESHOLD] + k % op[Field.PERIOD]]
+        missing = np.floor(target / threshold - sent[k] + alpha)
+        spikes = np.float32(min(max(missing, op[Field.LOW]), op[Field.HIGH]))
+        if spikes != 0:
+            sent[k] += spikes
+            to[written] = k
+            to_value[written] = spikes
+            written += 1
+    return written
+
+
+@_compiled
+def _read(op: Any, weights: Any, own: Any, state: Any, elapsed: Any, answer: Any) -> Any:
+    """The mean since the read-out's start."""
+    currents = own if op[Field.OWN] else weights
+    for k in range(op[Field.SIZE]):
+        state[op[Field.TARGET] + k] += currents[op[Field.BIAS] + k]
+        answer[k] = state[op[Field.TARGET] + k] / elapsed
+
+
+@_compiled
+def _tally(counted: Any, places: Any, sizes: Any, count: Any) -> Any:
+    """Adds the spikes to those of each neuron, and returns their number."""
+    total = np.int64(0)
+    for event in range(count):
+        spikes = np.int64(abs(sizes[event]))
+        counted[places[event]] += spikes
+        total += spikes
+    return total
+
+
+@_compiled
+def _deliver(
+    kind: Any, op: Any, tables: Any, weights: Any, index: Any, value: Any, count: Any, state: Any
+) -> Any:
+    """What events do to the state."""
+    if kind == Kind.CONTRACT:
+        _contract(op, tables, weights, index, value, count, state)
+    elif kind == Kind.WINDOW:
+        _window(op, tables, weights, index, value, count, state)
+    else:
+        _pass(op, weights, index, value, count, state)
+
+
+@_compiled
+def run(
+    operations: Any,
+    tables: Any,
+    weights: Any,
+    regions: Any,
+    own: Any,
+    state: Any,
+    first: Any,
+    last: Any,
+    scratch: Any,
+    outputs: Any,
+    counted: Any,
+    sums: Any,
+) -> Any:
+    """Runs one sample from step `first` to before step `last`.
+
+    Args:
+        operations: The operation table, int64 (operations, fields).
+        tables: Integers that the operations point into, int32.
+        weights: Numbers that they point into, float32.
+        regions: Where the events of each slot start, int64.
+        own: The sample's own constant currents, float32.
+        state: The sample's potentials and sums, float32; changed.
+        first: Index of the first step.
+        last: Index behind the last step.
+        scratch: Events (places int32, sizes float32), numbers of events by slot (int64), flags
+            (uint8) and the same as 64-bit words.
+        outputs: (steps, outputs), float32; read-outs' means after each step.
+        counted: Spikes of each neuron, int64; added to.
+        sums: Spikes of each layer in each step, (steps, layers) int64; added to.
+    """
+    places, sizes, numbers, flags, words = scratch
+    for step in range(first, last):
+        for number in range(operations.shape[0]):
+            op = operations[number]
+            kind, slot = op[Field.KIND], op[Field.SLOT]
+            if step < op[Field.START]:
+                numbers[slot] = 0
+                continue
+            begin = regions[op[Field.SOURCE]]
+            index, value, count = places[begin:], sizes[begin:], numbers[op[Field.SOURCE]]
+            to, to_value = places[regions[slot] :], sizes[regions[slot] :]
+            written = 0
+            if kind == Kind.READ:
+                answer = outputs[step - first, op[Field.COUNTED] :]
+                _read(op, weights, own, state, np.float32(step + 1 - op[Field.START]), answer)
+            elif kind == Kind.GATHER:
+                written = _gather(op, state, to, to_value)
+            elif kind == Kind.REMAP:
+                written = 0 if op[Field.FRESH] else numbers[slot]
+                written = _remap(op, tables, index, value, count, to, to_value, written)
+            elif kind == Kind.FIRE or kind == Kind.COUNT:
+                if kind == Kind.FIRE:
+                    written = _fire(op, weights, own, state, flags, words, to)
+                else:
+                    elapsed = np.float32(step + 1 - op[Field.START])
+                    written = _count(op, tables, weights, own, state, elapsed, to, to_value)
+                spikes = _tally(counted[op[Field.COUNTED] :], to, to_value, written)
+                sums[step - first, op[Field.LAYER]] += spikes
+            else:
+                _deliver(kind, op, tables, weights, index, value, count, state)
+                continue
+            # Behind the last event: places that no position has.
+            to[written : written + 4] = -1
+            numbers[slot] = written

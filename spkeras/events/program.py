@@ -1,0 +1,156 @@
+"""A network of neurons as a table of operations on events, and how such a table is put together."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from spkeras.events.geometry import Reach
+from spkeras.events.table import FIELDS, Field, Kind
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What `spkeras.events.kernels.run` takes, and what its numbers mean.
+
+    Attributes:
+        operations: The operation table, int64 (operations, fields).
+        tables: Integers that operations point into, int32.
+        weights: Numbers that operations point into, float32.
+        state: The potentials of one sample before the first step, float32.
+        regions: Where the events of each slot start, int64; the last number is their end.
+        own: For each constant current that depends on the sample: the name of the node that it
+            comes from and its number of elements, in order.
+        neurons: Names and shapes of the layers of neurons, in order.
+        outputs: Names and shapes of the read-outs, in order.
+    """
+
+    operations: np.ndarray
+    tables: np.ndarray
+    weights: np.ndarray
+    state: np.ndarray
+    regions: np.ndarray
+    own: tuple[tuple[str, int], ...]
+    neurons: tuple[tuple[str, tuple[int, ...]], ...]
+    outputs: tuple[tuple[str, tuple[int, ...]], ...]
+
+    @property
+    def own_size(self) -> int:
+        """Constant currents of a sample."""
+        return sum(size for _, size in self.own)
+
+    @property
+    def output_size(self) -> int:
+        """Values of all read-outs."""
+        return sum(int(np.prod(shape)) for _, shape in self.outputs)
+
+    @property
+    def neuron_count(self) -> int:
+        """Neurons of all layers."""
+        return sum(int(np.prod(shape)) for _, shape in self.neurons)
+
+
+# Numbers of four bytes in a row of the processor's cache: whole rows are read and written fastest.
+_ROW = 16
+
+
+def aligned(shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
+    """Zeros that start where a row of the processor's cache does; numbers of four bytes."""
+    size = int(np.prod(shape))
+    room: np.ndarray = np.zeros(size + _ROW, dtype)
+    gap = (-room.ctypes.data // 4) % _ROW
+    return room[gap : gap + size].reshape(shape)
+
+
+class Pool:
+    """An array that grows; equal parts are kept once."""
+
+    def __init__(self, dtype: type) -> None:
+        self.dtype, self.size = dtype, 0
+        # Pointers are worked out before their table is added: it must not be moved then.
+        self.moves = dtype is np.float32
+        self._parts: list[np.ndarray] = []
+        self._known: dict[bytes, int] = {}
+
+    def add(self, values: object) -> int:
+        """Where the values start."""
+        array: np.ndarray = np.ascontiguousarray(values, self.dtype).reshape(-1)
+        key = array.tobytes() if array.size < 4096 else b""
+        if key and key in self._known:
+            return self._known[key]
+        if self.moves and array.size > _ROW:
+            self.align()
+        start, self.size = self.size, self.size + array.size
+        self._parts.append(array)
+        if key:
+            self._known[key] = start
+        return start
+
+    def align(self) -> None:
+        """Leave a gap, so that the next part starts where a row of the processor's cache does."""
+        gap = -self.size % _ROW
+        self._parts.append(np.zeros(gap, self.dtype))
+        self.size += gap
+
+    def array(self) -> np.ndarray:
+        """All of it; never empty, since compiled code takes slices of it."""
+        self.align()
+        whole = aligned((self.size + _ROW,), self.dtype)
+        whole[: self.size] = np.concatenate([np.zeros(0, self.dtype), *self._parts])
+        return whole
+
+
+class Writer:
+    """Collects operations, tables, weights, state and event slots."""
+
+    def __init__(self) -> None:
+        self.tables, self.weights = Pool(np.int32), Pool(np.float32)
+        self.state: list[np.ndarray] = []
+        self.state_size = 0
+        self.operations: list[np.ndarray] = []
+        # The first slot belongs to operations that write no events.
+        self.regions, self.places = [0], 8
+
+    def operation(self, kind: Kind, start: int, **fields: int) -> None:
+        """Add an operation."""
+        row = np.zeros(FIELDS, np.int64)
+        row[Field.KIND], row[Field.START] = kind, start
+        for name, value in fields.items():
+            row[Field[name.upper()]] = value
+        self.operations.append(row)
+
+    def slot(self, size: int) -> int:
+        """A new slot for so many events; a word is left behind them (see the firing kernel)."""
+        self.regions.append(self.places)
+        self.places += size + 8
+        return len(self.regions) - 1
+
+    def memory(self, values: np.ndarray) -> int:
+        """Where values start in the state of a sample."""
+        start, self.state_size = self.state_size, self.state_size + values.size
+        gap = -self.state_size % _ROW
+        self.state += [np.asarray(values, np.float32).reshape(-1), np.zeros(gap, np.float32)]
+        self.state_size += gap
+        return start
+
+    def axis(self, entries: Sequence[Sequence[tuple[int, int, int]]]) -> int:
+        """A table of what each position of an axis reaches: pointers, then three numbers each."""
+        lengths = [3 * len(reached) for reached in entries]
+        flat = [number for reached in entries for entry in reached for number in entry]
+        # Pointers count from the table's own start until it is known; -1 marks that.
+        pointers = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+        start = self.tables.size
+        pointers += start + len(pointers)
+        return self.tables.add(np.concatenate([pointers, np.asarray(flat, np.int64)]))
+
+    def window(self, reach: Reach, step: int, lead: int, factors: dict[float, int]) -> int:
+        """A table of an axis of a window, with shares by their number among `factors`."""
+        return self.axis(
+            [
+                [
+                    (o * step, tap * lead, factors.setdefault(share, len(factors)))
+                    for o, tap, share in e
+                ]
+                for e in reach
+            ]
+        )

@@ -1,0 +1,66 @@
+"""Which networks events can run."""
+
+from spkeras.graph import Graph, Node
+
+_COUNTING = ("relu", "relu6", "linear", "leaky_relu")
+_ANY = frozenset(
+    {"readout", "add", "subtract", "concatenate", "reshape", "permute", "pad", "crop", "scale",
+     "global_average_pool", "dense"}
+)  # fmt: skip
+_FLAT = frozenset({"conv", "conv_transpose", "depthwise_conv", "average_pool"})
+
+
+def refusal(graph: Graph) -> str | None:
+    """What keeps events from running a network, as a sentence's part; None where nothing does.
+
+    Args:
+        graph: With neurons.
+    """
+    for node in body(graph):
+        reason = _refusal(node, graph)
+        if reason:
+            return f"{node.name}: {reason}"
+    return None if graph.of("neuron") else "no neurons"
+
+
+def body(graph: Graph) -> list[Node]:
+    """Neurons, and what spikes pass through up to the read-outs, in order."""
+    spiking: set[str] = set()
+    found = []
+    for node in graph.nodes:
+        if node.op == "neuron" or (spiking.intersection(node.inputs)):
+            found.append(node)
+            # Behind a read-out everything runs once, on real values.
+            if node.op != "readout":
+                spiking.add(node.name)
+    return found
+
+
+def _refusal(node: Node, graph: Graph) -> str | None:
+    if node.op == "neuron":
+        return _of_neuron(node)
+    if node.op in _FLAT:
+        rank = len(node.shape) - 1
+        return None if rank <= 2 else f"{node.op} over {rank} axes"
+    if node.op == "upsample":
+        plain = node["interpolation"] == "nearest" and len(node.shape) <= 3
+        return None if plain else f"upsampling by {node['interpolation']} interpolation"
+    if node.op in ("add", "subtract"):
+        alike = all(graph[name].shape == node.shape for name in node.inputs)
+        return None if alike else f"{node.op} of different shapes"
+    return None if node.op in _ANY else f"operation {node.op}"
+
+
+def _of_neuron(node: Node) -> str | None:
+    if node["code"] != "rate":
+        return f"the {node['code']} code"
+    if len(node.inputs) > 1 or node["model"] == "multi_threshold":
+        return f"a {node['model']} neuron of {len(node.inputs)} inputs"
+    if node["function"] not in _COUNTING or node.attributes.get("threshold"):
+        return f"the function {node['function']} in a neuron"
+    if "weight" in node.arrays or "slope" in node.arrays:
+        return "slopes in a neuron"
+    pool = node["pool"]
+    if pool and len(pool.get("pool_size", ())) > 2:
+        return "max pooling over three axes"
+    return None

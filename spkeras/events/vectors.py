@@ -1,0 +1,103 @@
+"""Whole vectors of float32 at once, for numba code.
+
+Rows of weights are short (a kernel's width times its channels), and the compiler's own vector
+code is made for long loops: it takes rows of 48 one by one. These functions are one load, a
+multiply-add for each row of weights, and one store.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic as _intrinsic
+
+# Numba passes the typing context; callers do not see it.
+intrinsic: Callable[[Callable[..., Any]], Callable[..., Any]] = _intrinsic
+
+# Processors without such wide registers take it in parts.
+LANES = 16
+
+_CONTRACT = ("contract",)
+
+
+def adder(lanes: int, rows: int) -> Callable[..., None]:
+    """A function `add(sums, start, weights, leads, sizes)` for numba code.
+
+    It adds to sums[start : start + lanes], for each of so many rows, that row's size times
+    weights[lead : lead + lanes]. Places are not checked.
+    """
+
+    def add(context: Any, sums: Any, start: Any, weights: Any, leads: Any, sizes: Any) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            sums, start, weights, leads, sizes = arguments
+            vector = ir.VectorType(ir.FloatType(), lanes)
+            place = _pointer(context, builder, signature.args[0], sums, start, vector)
+            parts = []
+            for row in range(rows):
+                lead = builder.extract_value(leads, row)
+                source = _pointer(context, builder, signature.args[2], weights, lead, vector)
+                values = builder.load(source)
+                values.align = 4
+                size = _spread(builder, builder.extract_value(sizes, row), vector)
+                parts.append(builder.fmul(values, size, flags=_CONTRACT))
+            # The sum waits for what was stored there last: one addition behind it, not four.
+            while len(parts) > 1:
+                parts.append(builder.fadd(parts.pop(0), parts.pop(0), flags=_CONTRACT))
+            total = builder.load(place)
+            total.align = 4
+            total = builder.fadd(total, parts[0], flags=_CONTRACT)
+            builder.store(total, place).align = 4
+            return context.get_dummy_value()
+
+        return types.void(sums, start, weights, leads, sizes), emit
+
+    return intrinsic(add)
+
+
+@intrinsic
+def peek(context: Any, array: Any, place: Any) -> Any:
+    """array[place] for a place that is known to be right: numba counts negative ones from the end."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        value = builder.load(builder.gep(data, [arguments[1]]))
+        return context.cast(builder, value, signature.args[0].dtype, signature.return_type)
+
+    kind = array.dtype
+    whole = isinstance(kind, types.Integer) and kind is not types.uint64
+    return (types.int64 if whole else kind)(array, place), emit
+
+
+@intrinsic
+def put(context: Any, places: Any, start: Any, table: Any, row: Any, shift: Any) -> Any:
+    """places[start : start + 8] = table[row] + shift; int32, rows of eight."""
+
+    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        places, start, table, row, shift = arguments
+        vector = ir.VectorType(ir.IntType(32), 8)
+        eight = ir.Constant(row.type, 8)
+        source = _pointer(
+            context, builder, signature.args[2], table, builder.mul(row, eight), vector
+        )
+        values = builder.load(source)
+        values.align = 4
+        shift = builder.trunc(shift, ir.IntType(32))
+        total = builder.add(values, _spread(builder, shift, vector))
+        place = _pointer(context, builder, signature.args[0], places, start, vector)
+        builder.store(total, place).align = 4
+        return context.get_dummy_value()
+
+    return types.void(places, start, table, row, shift), emit
+
+
+def _pointer(context: Any, builder: Any, kind: Any, array: Any, place: Any, vector: Any) -> Any:
+    data = context.make_array(kind)(context, builder, array).data
+    return builder.bitcast(builder.gep(data, [place]), vector.as_pointer())
+
+
+def _spread(builder: Any, number: Any, vector: Any) -> Any:
+    nothing = ir.Constant(vector, ir.Undefined)
+    first = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
+    mask = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)
+    return builder.shuffle_vector(first, nothing, mask)

@@ -1,0 +1,102 @@
+"""Which engine runs a network: Keras, one dense pass a step, or events, only where spikes are.
+
+Both compute the same network in float32. They add up in another order, so that a potential
+within rounding of its threshold may fire under one and not under the other; on weights whose
+sums are exact they agree spike for spike.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from spkeras.errors import OptionError
+from spkeras.events.compiler import compile_program
+from spkeras.events.engine import Batch, missing
+from spkeras.events.support import refusal
+from spkeras.ops.names import ENGINES
+from spkeras.snn.network import resting_currents
+from spkeras.snn.spike_loop import SpikeLoop
+
+
+def choose(loop: SpikeLoop, engine: str) -> str:
+    """The engine in force for a network with its present settings.
+
+    Args:
+        loop: The spike loop.
+        engine: "auto" takes events wherever they can run the network.
+
+    Returns:
+        "dense", "events" or "closed form".
+
+    Raises:
+        OptionError: unknown engine, or "events" where they cannot run; says why.
+    """
+    if engine not in ENGINES:
+        raise OptionError(f"engine={engine!r}; allowed: {ENGINES}")
+    if loop.schedule != "clock_driven":
+        if engine == "events":
+            raise OptionError(
+                f"engine='events' with schedule={loop.schedule!r}; events run the clock-driven "
+                "schedule, the other has a closed form that takes one pass: leave engine at 'auto'"
+            )
+        return "closed form"
+    if engine == "dense":
+        return "dense"
+    reason = _refusal(loop)
+    if reason and engine == "events":
+        raise OptionError(f"engine='events': {reason}; use engine='dense', or 'auto'")
+    return "dense" if reason else "events"
+
+
+def _refusal(loop: SpikeLoop) -> str | None:
+    if missing():
+        return missing()
+    if loop.coding != "constant":
+        return f"coding={loop.coding!r}; events take a constant input current"
+    return refusal(loop.network.graph)
+
+
+class Events:
+    """A network as a program of events.
+
+    Args:
+        loop: A spike loop that events can run; its settings and weights now are those of the
+            program.
+    """
+
+    def __init__(self, loop: SpikeLoop) -> None:
+        graph = loop.graph
+        self.program = compile_program(graph, resting_currents(graph), loop.offset)
+        self.frontier = [node.name for node in loop.network.frontier]
+        self._standing = None
+        names = [name for name, _ in self.program.own]
+        if set(names) - set(self.frontier):
+            self._standing = loop.network.standing(names)
+
+    def batch(self, drive: Sequence[Any], samples: int) -> Batch:
+        """A batch of samples before the first step.
+
+        Args:
+            drive: What the frontier carries under the constant input.
+            samples: Their number.
+        """
+        values = dict(zip(self.frontier, drive, strict=True))
+        names = [name for name, _ in self.program.own]
+        if self._standing is not None:
+            answer = self._standing(list(drive) if len(drive) > 1 else drive[0])
+            listed = answer if isinstance(answer, (list, tuple)) else [answer]
+            values = dict(zip(names, listed, strict=True))
+        parts = [np.reshape(ops.convert_to_numpy(values[name]), (samples, -1)) for name in names]
+        return Batch(self.program, np.concatenate([*parts, np.zeros((samples, 0))], axis=1))
+
+    def readouts(self, outputs: np.ndarray) -> list[np.ndarray]:
+        """The read-outs' values side by side (..., values), one array each in its shape."""
+        shapes = [shape for _, shape in self.program.outputs]
+        sizes = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+        parts = np.split(outputs, sizes, axis=-1)
+        return [
+            part.reshape(*part.shape[:-1], *shape)
+            for part, shape in zip(parts, shapes, strict=True)
+        ]
