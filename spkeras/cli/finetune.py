@@ -138,11 +138,11 @@ def command(
     check_output(output, (".keras",), "--output", force)
     from spkeras.training import ChooseTimesteps, finetune
 
+    plan = _plan(chosen)
     cnn = read_cnn(model, architecture, replace).model
     samples = data.read(cnn)
     x, y, held = _split(samples, chosen["held_out"])
     twin = _twin(cnn, x, chosen, batch_size)
-    plan = _plan(chosen)
     choice = []
     if chosen["choose_timesteps"]:
         if held is None:

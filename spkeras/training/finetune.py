@@ -116,7 +116,9 @@ def finetune(
     labels = _labels(np.asarray(y), twin, plan.loss)
     batches.y = labels(batches.y)
     steps = plan.epochs * len(batches)
-    twin.compile(_optimizer(plan, steps, len(batches)), _loss(twin, plan, batches.y), ["accuracy"])
+    twin.compile(
+        _optimizer(plan, steps, len(batches)), _loss(twin, plan, batches.y), metrics=["accuracy"]
+    )
     tools = [*plan.callbacks(), EnterEpoch(batches), _Teller(progress, told, len(batches), plan)]
     if backup is not None:
         # First: it says in which epoch all others are.

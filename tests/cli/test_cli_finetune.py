@@ -1,0 +1,90 @@
+"""`spkeras finetune`: trains, reports, goes on, refuses; what it writes is converted."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from spkeras.cli import finetune
+from spkeras.layers import ValueRange
+from spkeras.training.prepare import POOLINGS
+from spkeras.training.recipe import ENCODINGS, RECIPES
+
+FEW = ("--held-out", "5", "--train-batch", "5", "--clamp", "1", "--quantize", "1")
+
+
+@pytest.fixture(scope="module")
+def trained(folder, run, cnn, data):
+    path = folder / "trained.keras"
+    result = run("finetune", cnn, "-o", path, "--data", data, "--recipe", "low_latency",
+                 "--timesteps", 4, "--then", "2:1", "--json", *FEW)  # fmt: skip
+    assert result.exit_code == 0, result.output
+    return path, json.loads(result.stdout)
+
+
+def test_choices_equal_the_library():
+    assert finetune.RECIPES == RECIPES
+    assert finetune.ENCODINGS == ENCODINGS
+    assert finetune.POOLINGS == POOLINGS
+
+
+def test_the_report_and_the_file(trained):
+    path, record = trained
+    assert record["epochs"] == 3 and record["test_samples"] == 20
+    assert record["layer_synchronous"]["timesteps"] == 2
+    # The report's spiking network and the trained one decide alike, layer by layer.
+    assert record["layer_synchronous"]["accuracy"] == pytest.approx(record["trained"])
+    model = keras.models.load_model(path)
+    (activation,) = [layer for layer in model.layers if isinstance(layer, ValueRange)]
+    assert activation.timesteps == 2 and activation.levels == 2.5
+
+
+def test_what_was_trained_is_converted(trained, run, data, folder):
+    path, _ = trained
+    snn = folder / "trained_snn.keras"
+    result = run("convert", path, "-o", snn, "--data", data, "--recipe", "low_latency",
+                 "--schedule", "layer_synchronous")  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "T = 2, layer_synchronous" in result.stdout
+
+
+def test_the_same_command_goes_on_and_another_is_refused(trained, run, cnn, data):
+    path, record = trained
+    words = ["finetune", cnn, "-o", path, "--data", data, "--recipe", "low_latency",
+             "--timesteps", 4, "--then", "2:1", "--json", "--force"]  # fmt: skip
+    again = run(*words, *FEW)
+    assert again.exit_code == 0 and "going on" in again.stderr
+    assert json.loads(again.stdout)["trained"] == record["trained"]
+    other = run(*words, *FEW, "--seed", 9)
+    assert other.exit_code == 1 and "checkpoint of another command" in other.stderr
+    over = run(*words, *FEW, "--seed", 9, "--start-over")
+    assert over.exit_code == 0, over.output
+
+
+def test_time_steps_are_chosen_on_held_out_samples(run, cnn, data, tmp_path):
+    result = run("finetune", cnn, "-o", tmp_path / "x.keras", "--data", data, "--choose-timesteps",
+                 "2,8", "--max-drop", 100, "--json", *FEW)  # fmt: skip
+    record = json.loads(result.stdout)
+    assert record["timesteps"] == 2 and set(record["held_out_accuracies"]) == {"2", "8"}
+    assert record["layer_synchronous"]["timesteps"] == 2
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["--held-out", 20], "--held-out 20"), (["--recipe", "ecc"], "ecc"),
+    (["--clamp", 0, "--quantize", 0], "1 or more in all"), (["--then", "x"], "T:EPOCHS"),
+    (["--choose-timesteps", "2", "--held-out", 0], "--choose-timesteps"),
+    (["--encoding", "expanded", "--held-out", 5], "low_latency"),
+])  # fmt: skip
+def test_bad_input_is_one_message_and_no_file(run, cnn, data, tmp_path, arguments, words):
+    path = tmp_path / "y.keras"
+    result = run("finetune", cnn, "-o", path, "--data", data, *arguments)
+    assert result.exit_code in (1, 2) and words in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_another_range_of_pixels_is_refused(run, cnn, tmp_path):
+    path = tmp_path / "raw.npz"
+    np.savez(path, x_train=np.full((30, 6, 6), 200, "uint8"), y_train=np.zeros(30, int))
+    result = run("finetune", cnn, "-o", tmp_path / "z.keras", "--data", path, "--held-out", 1)
+    assert result.exit_code == 1 and "stand for 0 to 1" in result.stderr
