@@ -1,0 +1,72 @@
+"""A prepared model is saved, loaded, and trained on, on every backend of Keras."""
+
+import importlib.util
+import json
+
+import pytest
+
+from tests.processes import python
+
+pytestmark = pytest.mark.slow
+
+SCRIPT = """
+import json, sys
+from pathlib import Path
+import numpy as np
+import keras
+import spkeras
+from spkeras.training import Augmentation, Plan, finetune, prepare, train_thresholds
+from tests.training.nets import NETS
+assert keras.backend.backend() == sys.argv[2]
+folder = Path(sys.argv[1])
+rng = np.random.default_rng(0)
+model = NETS["vgg"]()
+x = rng.random((24, 8, 8, 2)).astype("float32")
+y = rng.integers(0, 4, 24)
+
+def plan(quantize):
+    return Plan(clamp=1, quantize=quantize, batch_size=8, rate=0.01, then=(8, 1),
+                augmentation=Augmentation(1, True, 0.01))
+
+def twin():
+    return prepare(model, x, recipe="qcfs", timesteps=4)
+
+def trained(folder=None, epochs=2, start=None):
+    told = []
+    net, _ = finetune(start or twin(), x, y, plan(epochs), backup=folder,
+                      told=lambda epoch, logs: told.append(epoch))
+    return net, told
+
+prepared = twin()
+prepared.save(folder / "twin.keras")
+loaded = keras.models.load_model(folder / "twin.keras")
+same = bool((loaded.predict(x, verbose=0) == prepared.predict(x, verbose=0)).all())
+before = [np.array(w) for w in loaded.get_weights()]
+whole, epochs = trained(folder / "whole", start=loaded)
+moved = sum(float(abs(a - b).sum()) for a, b in zip(before, loaded.get_weights()))
+again, rest = trained(folder / "whole")
+whole.save(folder / "whole.keras")
+snn = spkeras.convert(whole, x, recipe="qcfs", schedule="layer_synchronous")
+logits = snn.predict(x, verbose=0)
+clocked = spkeras.convert(whole, x, recipe="qcfs", thresholds="trained")
+print("RESULT" + json.dumps({
+    "same": same, "moved": moved, "epochs": epochs, "rest": rest,
+    "resumed": float(abs(whole.predict(x, verbose=0) - again.predict(x, verbose=0)).max()),
+    "spiking": float(abs(logits - whole.predict(x, verbose=0)).max()),
+    "timesteps": spkeras.training.schedule.timesteps_of(whole),
+    "thresholds": list(spkeras.training.thresholds.loop_of(clocked).graph.of("neuron")[0]
+                       .arrays["threshold"].shape),
+}))
+"""
+
+
+@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+def test_a_twin_lives_on_every_backend(backend, tmp_path):
+    if importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    said = python(SCRIPT, tmp_path, backend, KERAS_BACKEND=backend)
+    found = json.loads(said.split("RESULT")[1])
+    assert found["same"] and found["moved"] > 0.1
+    assert found["epochs"] == [0, 1, 2, 3] and found["rest"] == []
+    assert found["resumed"] == 0 and found["spiking"] < 1e-4
+    assert found["timesteps"] == 8 and found["thresholds"] == [4]
