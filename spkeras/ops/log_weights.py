@@ -166,7 +166,7 @@ def _exponents(sizes: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
         q = np.floor(down + 0.5)
     else:
         # The linear middle of two levels lies above their geometric one.
-        upper = np.floor(down + _SLACK)
+        upper = np.clip(np.floor(down + _SLACK), 0, form.largest)
         lower_is_nearer = sizes < _middle(upper, n, form)
         q = upper + lower_is_nearer
     q = np.clip(q, 0, form.zero_exponent)

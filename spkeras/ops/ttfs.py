@@ -56,7 +56,8 @@ def kernel_table(timesteps: int, tau: float, theta0: float = 1.0) -> np.ndarray:
         array([1.  , 0.5 , 0.25])
     """
     check_kernel(timesteps, tau, theta0)
-    return theta0 * np.exp2(-np.arange(timesteps) / tau)
+    # Not NumPy's vectorised power, which differs by a last bit from one processor to another.
+    return np.array([theta0 * 2.0 ** (-k / tau) for k in range(timesteps)])
 
 
 def encode(u: np.ndarray, table: np.ndarray) -> np.ndarray:
