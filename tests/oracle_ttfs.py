@@ -90,3 +90,92 @@ def conv_same(x, kernel):
                     if 0 <= i + a < height and 0 <= j + b < width:
                         y[i, j] += x[i + a, j + b] @ kernel[a + size, b + size]
     return y
+
+
+def taps_same(height, width, size):
+    """(out row, out column, tap row, tap column, in row, in column) of a convolution."""
+    half = size // 2
+    for i in range(height):
+        for j in range(width):
+            for a in range(size):
+                for b in range(size):
+                    if 0 <= i + a - half < height and 0 <= j + b - half < width:
+                        yield i, j, a, b, i + a - half, j + b - half
+
+
+def whole_exponents(kernel, steps):
+    """Sign and exponent below the largest weight of a kernel of levels; and that exponent."""
+    sizes = np.abs(kernel)
+    down = np.full(kernel.shape, -1)
+    top = round(steps * float(np.log2(sizes.max())))
+    for place in zip(*np.nonzero(sizes), strict=True):
+        down[place] = top - round(steps * float(np.log2(sizes[place])))
+    return np.sign(kernel).astype(int), down, top
+
+
+class WholeChain:
+    """The network `tests.ttfs.nets.chain` in Python's own whole numbers, synapse by synapse."""
+
+    def __init__(self, weights, timesteps, tau, steps, bits, fractions):
+        self.weights, self.timesteps, self.tau = weights, timesteps, tau
+        self.steps, self.bits, self.fractions = steps, bits, fractions
+
+    def run(self, image, levels=255):
+        """Times of the three layers that fire, and the sums of the read-out."""
+        coded = np.vectorize(lambda p: first_step(p, self.timesteps, self.tau, levels))(image)
+        first = self._fired(0, self._convolved(0, coded, 1), 1)
+        second = self._fired(1, self._convolved(1, first, 2), 4)
+        return coded, first, second, self._dense(second)
+
+    def unit(self, layer, members):
+        """What the accumulator's last bit stands for."""
+        _, _, top = whole_exponents(self.weights[layer][0], self.steps)
+        below = self.bits - 1 + self.fractions[layer]
+        return power_of_two(top, self.steps) / members / 2**below
+
+    def _bias(self, layer, members):
+        unit = self.unit(layer, members)
+        return [
+            int((Decimal(float(b)) / unit + Decimal("0.5")).to_integral_value("ROUND_FLOOR"))
+            for b in self.weights[layer][1]
+        ]
+
+    def _product(self, layer, sign, down, time):
+        if time == self.timesteps or sign == 0:
+            return 0
+        whole = whole_product(down, self.steps, time, self.tau, self.bits, self.fractions[layer])
+        return int(sign) * whole
+
+    def _convolved(self, layer, times, pool):
+        """Sums of a 3x3 convolution behind an average over pool x pool spikes."""
+        sign, down, _ = whole_exponents(self.weights[layer][0], self.steps)
+        height, width = times.shape[0] // pool, times.shape[1] // pool
+        sums = np.zeros((height, width, sign.shape[-1]), object)
+        sums[...] = self._bias(layer, pool**2)
+        for i, j, a, b, y, x in taps_same(height, width, 3):
+            for time, channel in self._cell(times, y, x, pool):
+                for out in range(sign.shape[-1]):
+                    place = a, b, channel, out
+                    sums[i, j, out] += self._product(layer, sign[place], down[place], time)
+        return sums
+
+    def _cell(self, times, y, x, pool):
+        for row in range(y * pool, (y + 1) * pool):
+            for column in range(x * pool, (x + 1) * pool):
+                yield from ((time, c) for c, time in enumerate(times[row, column]))
+
+    def _fired(self, layer, sums, members):
+        unit = self.unit(layer, members)
+        thresholds = [least_reaching(power_of_two(-k, self.tau), unit)
+                      for k in range(self.timesteps)]  # fmt: skip
+        return np.vectorize(
+            lambda u: next((k for k, t in enumerate(thresholds) if u >= t), self.timesteps)
+        )(sums)
+
+    def _dense(self, times):
+        sign, down, _ = whole_exponents(self.weights[2][0], self.steps)
+        sums = self._bias(2, 1)
+        for row, time in enumerate(times.reshape(-1)):
+            for out in range(len(sums)):
+                sums[out] += self._product(2, sign[row, out], down[row, out], time)
+        return sums
