@@ -1,5 +1,6 @@
 """First spikes and logarithmic arithmetic written down naively; imports nothing of spkeras."""
 
+import functools
 from decimal import ROUND_CEILING, ROUND_HALF_UP, Decimal, getcontext
 from fractions import Fraction
 
@@ -10,7 +11,7 @@ getcontext().prec = 80
 
 def power_of_two(numerator, denominator):
     """2^(numerator / denominator) to 80 digits."""
-    return Decimal(2) ** (Decimal(numerator) / Decimal(denominator))
+    return Decimal(2) ** (Decimal(int(numerator)) / Decimal(int(denominator)))
 
 
 def first_step(u, timesteps, tau, theta0=1.0):
@@ -36,6 +37,7 @@ def rounded_product(weight, weight_steps, spike, tau, bits):
     return Fraction(whole, 2 ** (octave + bits - 1))
 
 
+@functools.cache
 def whole_product(weight, weight_steps, spike, tau, bits, fraction):
     """The same in units of 2^(1 - bits - fraction), what lies below them cut off."""
     exact = rounded_product(weight, weight_steps, spike, tau, bits) * Fraction(2) ** (

@@ -7,7 +7,8 @@ import keras
 from keras import ops
 
 from spkeras.layers.pooling import max_pooling
-from spkeras.ops.ttfs import check_kernel, kernel_table, spike_times, spike_values
+from spkeras.ops.ttfs import check_kernel, kernel_table
+from spkeras.ops.ttfs_tensors import spike_times, spike_values
 
 
 class _Kernel(keras.layers.Layer):

@@ -5,7 +5,8 @@ from typing import Any
 
 import keras
 
-from spkeras.ops.log_weights import LogFormat, straight_through
+from spkeras.ops.log_tensors import straight_through
+from spkeras.ops.log_weights import LogFormat
 
 
 class _LogKernel:

@@ -11,7 +11,8 @@ import keras
 from keras import ops
 
 from spkeras.errors import OptionError
-from spkeras.ops.ttfs import check_kernel, kernel_table, rounded_down
+from spkeras.ops.ttfs import check_kernel, kernel_table
+from spkeras.ops.ttfs_tensors import rounded_down
 
 
 class _CodedActivation(keras.layers.Layer):

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from spkeras.ops import ttfs
+from spkeras.ops.ttfs import kernel_table
+from spkeras.ops.ttfs_tensors import rounded_down
 
 
 def relu(
@@ -66,5 +67,5 @@ def apply(function: str, x: Any, parameters: Mapping[str, Any]) -> Any:
     if function == "hard_sigmoid_keras2":
         return hard_sigmoid_keras2(x)
     if function == "ttfs":
-        return ttfs.rounded_down(x, ttfs.kernel_table(**parameters))
+        return rounded_down(x, kernel_table(**parameters))
     return keras.activations.get(function)(x, **parameters)

@@ -15,7 +15,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from keras import ops
 
 from spkeras.errors import OptionError
 
@@ -23,7 +22,7 @@ ROUNDINGS = ("log", "linear")
 FULL_SCALES = ("ceil", "nearest", "mse")
 
 # What a float32 power may be off, in steps: an exponent on the grid stays where it is.
-_SLACK = 1e-4
+SLACK = 1e-4
 
 
 @dataclass(frozen=True)
@@ -148,7 +147,7 @@ def full_scale_exponent(weights: np.ndarray, form: LogFormat) -> int:
     exact = form.steps * np.log2(largest)
     if form.full_scale == "nearest":
         return int(np.floor(exact + 0.5))
-    top = int(np.ceil(exact - _SLACK))
+    top = int(np.ceil(exact - SLACK))
     if form.full_scale == "ceil":
         return top
     # Few large weights may be cut so that many small ones are told apart: four octaves down.
@@ -166,7 +165,7 @@ def _exponents(sizes: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
         q = np.floor(down + 0.5)
     else:
         # The linear middle of two levels lies above their geometric one.
-        upper = np.clip(np.floor(down + _SLACK), 0, form.largest)
+        upper = np.clip(np.floor(down + SLACK), 0, form.largest)
         lower_is_nearer = sizes < _middle(upper, n, form)
         q = upper + lower_is_nearer
     q = np.clip(q, 0, form.zero_exponent)
@@ -180,38 +179,3 @@ def _middle(q: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
 
 def _values(q: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
     return np.where(q >= form.zero_exponent, 0.0, np.exp2((n - q) / form.steps))
-
-
-def straight_through(weights: Any, form: LogFormat, full_scale: int | None = None) -> Any:
-    """Quantised weights on `keras.ops`, with the gradient of the weights themselves.
-
-    Rounds in the logarithmic domain. Without `full_scale` the range follows the largest weight
-    of the tensor ("ceil", whatever the format's rule): the other rules need a search.
-
-    Args:
-        weights: Tensor of floats.
-        form: The format; its rounding must be "log".
-        full_scale: n of the full-scale range, fixed for the training.
-
-    Returns:
-        The same values as `log_quantize` (in float32), dtype as received.
-
-    Raises:
-        OptionError: linear rounding.
-    """
-    if form.rounding != "log":
-        raise OptionError(f"rounding={form.rounding!r} in training; allowed: log")
-    dtype = weights.dtype
-    weights = ops.cast(weights, "float32")
-    sizes = ops.maximum(ops.abs(weights), 1e-30)
-    octaves = form.steps / float(np.log(2.0))
-    top = ops.ceil(octaves * ops.log(ops.max(sizes)) - _SLACK) if full_scale is None else full_scale
-    top = ops.stop_gradient(ops.cast(top, "float32"))
-    q = ops.clip(ops.floor(top - octaves * ops.log(sizes) + 0.5), 0.0, float(form.zero_exponent))
-    levels = ops.power(2.0, (top - ops.minimum(q, float(form.largest))) / form.steps)
-    if form.zero:
-        levels = ops.where(q > form.largest, 0.0, levels)
-    quantized = ops.where(weights < 0, -levels, levels)
-    # The value exactly, plus an exact zero that has the gradient of the weights.
-    result = ops.stop_gradient(quantized) + (weights - ops.stop_gradient(weights))
-    return ops.cast(result, dtype)

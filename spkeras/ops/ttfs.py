@@ -5,15 +5,13 @@
 A value u fires at the first k with u >= kappa(k), and its spike stands for kappa(k); a value
 under the last threshold stays silent and stands for 0. Encoding compares with the table and
 decoding reads it, so that no logarithm is rounded anywhere and no two rooms can disagree.
+`spkeras.ops.ttfs_tensors` has the same for tensors.
 
 Reference: Lew, Lee & Park, DAC 2022 (arXiv:2208.04494), reconstructed from the abstract: the
 paper's own T, tau and theta0 are not known, so they are parameters here.
 """
 
-from typing import Any
-
 import numpy as np
-from keras import ops
 
 from spkeras.errors import OptionError
 
@@ -81,29 +79,3 @@ def encode(u: np.ndarray, table: np.ndarray) -> np.ndarray:
 def decode(times: np.ndarray, table: np.ndarray) -> np.ndarray:
     """Values of first-spike times: table[k], and 0 for silence (k = T)."""
     return np.append(table, table.dtype.type(0))[times]
-
-
-def spike_times(u: Any, table: np.ndarray) -> Any:
-    """`encode` on `keras.ops`: int32 times, T for silence, of the shape of `u`."""
-    times = ops.zeros_like(u, dtype="int32")
-    for threshold in table:
-        times = times + ops.cast(u < float(threshold), "int32")
-    return times
-
-
-def spike_values(times: Any, table: np.ndarray, dtype: str) -> Any:
-    """`decode` on `keras.ops`: values of `dtype`, of the shape of `times`."""
-    values = ops.convert_to_tensor(np.append(table, 0.0), dtype=dtype)
-    return ops.take(values, times, axis=0)
-
-
-def rounded_down(u: Any, table: np.ndarray) -> Any:
-    """decode(encode(u)) in one go, on `keras.ops`: the largest level that is not above u.
-
-    A chain of comparisons: compilers fuse it into one pass over the tensor, where a search or a
-    logarithm with corrections costs several.
-    """
-    value = ops.zeros_like(u)
-    for level in table[::-1]:
-        value = ops.where(u >= float(level), float(level), value)
-    return value

@@ -10,12 +10,12 @@ from keras import ops
 from spkeras.errors import OptionError
 from spkeras.frontend.walk import read_graph
 from spkeras.layers import LogConv2D, LogDense
+from spkeras.ops.log_tensors import straight_through
 from spkeras.ops.log_weights import (
     LogFormat,
     full_scale_exponent,
     log_codes,
     log_quantize,
-    straight_through,
 )
 from tests.oracle_ttfs import nearest_level
 

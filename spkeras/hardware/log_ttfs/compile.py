@@ -132,7 +132,11 @@ class _Compiler:
     def _fitted(self, layer: Layer, result: ProgramLayer, largest: float) -> ProgramLayer:
         """The layer with as many fraction bits as the accumulator has room for."""
         width, given = self.config.accumulator_bits, self.config.fraction_bits
-        fraction = self._exact_fraction(result) if given is None else given
+        if given is None:
+            # The largest product alone must fit.
+            fraction = min(self._exact_fraction(result), width - self.config.table_bits)
+        else:
+            fraction = given
         result = self._at(layer, result, largest, fraction)
         while given is None and result.needed_bits > width:
             fraction -= result.needed_bits - width

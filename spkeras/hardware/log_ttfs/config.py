@@ -78,6 +78,11 @@ class HardwareConfig:
             optional = name in ("timesteps", "fraction_bits")
             if not (value is None and optional) and not low <= value <= high:
                 raise OptionError(f"{name}={value!r}; allowed: {low} to {high}")
+        if self.fraction_bits is not None and self.fraction_bits + self.table_bits > 60:
+            raise OptionError(
+                f"fraction_bits={self.fraction_bits} behind a table of {self.table_bits} bits: "
+                "products of more than 60 bits; use fewer"
+            )
         if self.tau is not None and self.tau not in (1, 2, 4, 8, 16, 32):
             raise OptionError(
                 f"tau={self.tau!r}; allowed: 1, 2, 4, 8, 16 or 32, so that k / tau is a shift"

@@ -7,7 +7,9 @@ stand beside it. The SHA-256 of everything else stands in `sha256`. Nothing in a
 import hashlib
 import json
 import os
+import struct
 import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -22,6 +24,11 @@ from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLay
 
 SCHEMA = 1
 _HEADER, _HASH = "header", "sha256"
+# What a damaged container raises, somewhere inside zipfile and NumPy.
+_UNREADABLE = (
+    OSError, ValueError, EOFError, KeyError, AttributeError, RuntimeError, NotImplementedError,
+    SyntaxError, struct.error, zlib.error, zipfile.BadZipFile,
+)  # fmt: skip
 _AGAIN = "compile it again (`spkeras hardware compile`)"
 
 
@@ -86,7 +93,7 @@ def _read(path: Path) -> dict[str, np.ndarray]:
             return {name: file[name] for name in file.files}
     except FileNotFoundError as error:
         raise ModelFileError(f"{path}: there is no such file") from error
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, AttributeError, KeyError) as error:
+    except _UNREADABLE as error:
         raise ModelFileError(f"{path}: is no .npz file of plain arrays ({error})") from error
 
 

@@ -23,6 +23,16 @@ def channel_ranges(program: Program, layer: ProgramLayer) -> tuple[np.ndarray, n
 
 
 def sum_range(program: Program, layer: ProgramLayer) -> tuple[int, int]:
-    """Least and largest sum of a layer."""
+    """Least and largest sum of a layer.
+
+    Beyond 2^62, where whole numbers of 64 bits end, an estimate: no accumulator is that wide.
+    """
+    largest = sum(
+        float(program.table(layer, branch)[:, 0].max())
+        * branch.members * branch.exponents[..., 0].size
+        for branch in layer.branches
+    )  # fmt: skip
+    if largest >= 2.0**62:
+        return -int(largest), int(largest)
     low, high = channel_ranges(program, layer)
     return min(int(low.min()), 0), max(int(high.max()), 0)

@@ -7,7 +7,7 @@
 `default_nettype none
 
 module log_ttfs_fire #(
-    parameter TIMESTEPS = 24,
+    parameter integer TIMESTEPS = 24,
     parameter ACCUMULATOR_BITS = 32,
     parameter THRESHOLD_BITS = 64,    // thresholds may lie above the accumulator's range
     parameter TABLE_FILE = "thresholds.hex"
@@ -22,7 +22,7 @@ module log_ttfs_fire #(
     initial $readmemh(TABLE_FILE, thresholds);
 
     localparam INDEX_BITS = TIMESTEPS > 1 ? $clog2(TIMESTEPS) : 1;
-    localparam [7:0] SILENT = TIMESTEPS;
+    localparam [7:0] SILENT = TIMESTEPS[7:0];
 
     wire signed [THRESHOLD_BITS:0] wide =
         {{(THRESHOLD_BITS - ACCUMULATOR_BITS + 1){potential[ACCUMULATOR_BITS-1]}}, potential};

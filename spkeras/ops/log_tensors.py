@@ -1,0 +1,44 @@
+"""Logarithmic weights on `keras.ops`, for training with the values of their codes."""
+
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from spkeras.errors import OptionError
+from spkeras.ops.log_weights import SLACK, LogFormat
+
+
+def straight_through(weights: Any, form: LogFormat, full_scale: int | None = None) -> Any:
+    """Quantised weights on `keras.ops`, with the gradient of the weights themselves.
+
+    Rounds in the logarithmic domain. Without `full_scale` the range follows the largest weight
+    of the tensor ("ceil", whatever the format's rule): the other rules need a search.
+
+    Args:
+        weights: Tensor of floats.
+        form: The format; its rounding must be "log".
+        full_scale: n of the full-scale range, fixed for the training.
+
+    Returns:
+        The same values as `spkeras.ops.log_weights.log_quantize` (in float32), dtype as received.
+
+    Raises:
+        OptionError: linear rounding.
+    """
+    if form.rounding != "log":
+        raise OptionError(f"rounding={form.rounding!r} in training; allowed: log")
+    dtype = weights.dtype
+    weights = ops.cast(weights, "float32")
+    sizes = ops.maximum(ops.abs(weights), 1e-30)
+    octaves = form.steps / float(np.log(2.0))
+    top = ops.ceil(octaves * ops.log(ops.max(sizes)) - SLACK) if full_scale is None else full_scale
+    top = ops.stop_gradient(ops.cast(top, "float32"))
+    q = ops.clip(ops.floor(top - octaves * ops.log(sizes) + 0.5), 0.0, float(form.zero_exponent))
+    levels = ops.power(2.0, (top - ops.minimum(q, float(form.largest))) / form.steps)
+    if form.zero:
+        levels = ops.where(q > form.largest, 0.0, levels)
+    quantized = ops.where(weights < 0, -levels, levels)
+    # The value exactly, plus an exact zero that has the gradient of the weights.
+    result = ops.stop_gradient(quantized) + (weights - ops.stop_gradient(weights))
+    return ops.cast(result, dtype)

@@ -1,0 +1,32 @@
+"""Time-to-first-spike coding on `keras.ops`, with the tables of `spkeras.ops.ttfs`."""
+
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+
+def spike_times(u: Any, table: np.ndarray) -> Any:
+    """`spkeras.ops.ttfs.encode`: int32 times, T for silence, of the shape of `u`."""
+    times = ops.zeros_like(u, dtype="int32")
+    for threshold in table:
+        times = times + ops.cast(u < float(threshold), "int32")
+    return times
+
+
+def spike_values(times: Any, table: np.ndarray, dtype: str) -> Any:
+    """`spkeras.ops.ttfs.decode`: values of `dtype`, of the shape of `times`."""
+    values = ops.convert_to_tensor(np.append(table, 0.0), dtype=dtype)
+    return ops.take(values, times, axis=0)
+
+
+def rounded_down(u: Any, table: np.ndarray) -> Any:
+    """decode(encode(u)) in one go: the largest level that is not above u.
+
+    A chain of comparisons: compilers fuse it into one pass over the tensor, where a search or a
+    logarithm with corrections costs several.
+    """
+    value = ops.zeros_like(u)
+    for level in table[::-1]:
+        value = ops.where(u >= float(level), float(level), value)
+    return value
