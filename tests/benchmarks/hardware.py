@@ -1,0 +1,183 @@
+"""Figures of the log-TTFS processor on real data.
+
+    python tests/benchmarks/hardware.py accuracy cifar10_vgg16 --data cifar10.npz [--samples N]
+    python tests/benchmarks/hardware.py speed cifar10_vgg16 --data cifar10.npz
+    python tests/benchmarks/hardware.py widths cifar10_vgg16 --data cifar10.npz --plot widths.svg
+    python tests/benchmarks/hardware.py verilog digits_cnn --data digits
+
+accuracy: the plain CNN, the network trained for it (`models/NAME_cat.keras`), the network of first
+spikes in float64 and the integer program, on the same test samples. speed: integer program and
+Keras's forward pass of the plain CNN take turns. widths: accuracy against single widths, nothing
+trained again. verilog: whole layers through Icarus Verilog.
+"""
+
+import argparse
+import json
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import asdict
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+
+MODELS = Path(__file__).parents[2] / "models"
+SWEEPS = {
+    "weight_bits": (3, 4, 5, 6, 8),
+    "weight_steps": (1, 2, 4),
+    "zero_code": (True, False),
+    "timesteps": (8, 12, 16, 20, 24),
+    "table_bits": (2, 3, 4, 6, 8, 12),
+    "accumulator_bits": (16, 18, 20, 22, 24, 28, 32),
+    "pe_count": (16, 64, 128, 256),
+}
+
+
+def samples(spec, count):
+    """Test images of whole numbers, 0 to 255, or floats, and labels; evenly spread."""
+    sys.path.insert(0, str(MODELS))
+    from train import read
+
+    _, (x, y) = read(spec)
+    chosen = np.arange(len(x)) if count is None else np.arange(count) * len(x) // count
+    return x[chosen], y[chosen]
+
+
+def nets(name):
+    """The plain CNN, the one trained for spikes, and its plan."""
+    import keras
+
+    import spkeras  # noqa: F401  (registers the layers)
+    from spkeras.frontend.walk import read_graph
+    from spkeras.ttfs.lower import lower
+
+    plain = keras.models.load_model(MODELS / f"{name}.keras")
+    trained = keras.models.load_model(MODELS / f"{name}_cat.keras")
+    return plain, trained, lower(read_graph(trained))
+
+
+def floating(plan, x, batch=50):
+    """Read-out of the network of first spikes, in float64."""
+    from spkeras.ttfs.closed_form import spike_times
+
+    parts = [spike_times(plan, x[i : i + batch])[1] for i in range(0, len(x), batch)]
+    return np.concatenate(parts)
+
+
+def accuracy(name, x, y):
+    """Shares of right decisions, and how many decisions differ from step to step."""
+    from spkeras.hardware import log_ttfs
+
+    plain, trained, plan = nets(name)
+    decisions = {
+        "plain CNN": plain.predict(x, batch_size=250, verbose=0).argmax(-1),
+        "CAT network": trained.predict(x, batch_size=250, verbose=0).argmax(-1),
+        "first spikes, float64": floating(plan, x).argmax(-1),
+    }
+    program = log_ttfs.compile(trained, samples=x[:2])
+    start = time.perf_counter()
+    result = log_ttfs.run(program, x, y)
+    seconds = time.perf_counter() - start
+    decisions["integer program"] = result.decisions
+    differ = int((decisions["CAT network"] != decisions["first spikes, float64"]).sum())
+    return {
+        "accuracy": {key: float((found == y).mean()) for key, found in decisions.items()},
+        "decisions that differ, CAT network to first spikes": differ,
+        "decisions that differ, first spikes to program": int(
+            (decisions["first spikes, float64"] != result.decisions).sum()
+        ),
+        "seconds of the program": seconds,
+        "run": result.to_dict(),
+    }
+
+
+def speed(name, x, _):
+    """Milliseconds an image of the program and of Keras, taking turns."""
+    from spkeras.hardware import log_ttfs
+
+    plain, trained, _ = nets(name)
+    program = log_ttfs.compile(trained)
+    plain.predict(x, batch_size=100, verbose=0)
+    log_ttfs.run(program, x[:50])
+    ours, theirs = [], []
+    for _ in range(3):
+        for task, times in (
+            (lambda: plain.predict(x, batch_size=100, verbose=0), theirs),
+            (lambda: log_ttfs.run(program, x), ours),
+        ):
+            start = time.perf_counter()
+            task()
+            times.append((time.perf_counter() - start) / len(x) * 1e3)
+    return {"program ms": min(ours), "keras ms": min(theirs), "ratio": min(ours) / min(theirs)}
+
+
+def widths(name, x, y, plot):
+    """Accuracy, energy and cycles against single fields of the configuration."""
+    from spkeras.hardware.log_ttfs.sweep import sweep
+    from spkeras.report.hardware_plot import sweep_plot
+
+    _, _, plan = nets(name)
+    floor = float((floating(plan, x).argmax(-1) == y).mean())
+    found = {field: sweep(plan, field, values, x, y) for field, values in SWEEPS.items()}
+    if plot:
+        drawn = {field: points for field, points in found.items() if field != "pe_count"}
+        sweep_plot(drawn, f"{name}_cat, {len(x)} test images", floor).savefig(plot)
+    points = {field: [asdict(point) for point in many] for field, many in found.items()}
+    return {"floating point": floor, **points}
+
+
+def verilog(name, _, __):
+    """Whole layers, bit for bit: neurons, and how many differ."""
+    from spkeras.hardware import log_ttfs
+    from spkeras.hardware.log_ttfs.stream import layer_bench
+
+    _, trained, _ = nets(name)
+    program = log_ttfs.compile(trained)
+    counts = {}
+    for layer in [layer for layer in program.layers if layer.kind == "neurons"]:
+        bench = layer_bench(program, layer.name)
+        with tempfile.TemporaryDirectory() as folder:
+            sums, spikes = icarus(bench, Path(folder))
+        wrong = (sums != bench.sums) | (spikes != bench.spikes)
+        counts[layer.name] = {"neurons": len(wrong), "different": int(wrong.sum())}
+    return counts
+
+
+def icarus(bench, folder):
+    """Sums and spike times of a layer's neurons, simulated."""
+    for name, text in bench.files.items():
+        (folder / name).write_text(text)
+    source = files("spkeras.hardware.log_ttfs") / "verilog"
+    given = [f"-Plog_ttfs_bench.{key}={value}" for key, value in bench.parameters.items()]
+    sources = [str(source / f"log_ttfs_{part}.v") for part in ("pe", "fire", "bench")]
+    build = ["iverilog", "-g2005", "-o", "bench", "-s", "log_ttfs_bench", *given, *sources]
+    subprocess.run(build, cwd=folder, check=True)
+    subprocess.run(["vvp", "-n", "bench"], cwd=folder, check=True)
+    return np.loadtxt(folder / "answers.txt", dtype=np.int64, ndmin=2).T[:2]
+
+
+FIGURES = {"accuracy": accuracy, "speed": speed, "verilog": verilog}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("figure", choices=[*FIGURES, "widths"])
+    parser.add_argument("name")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--samples", type=int)
+    parser.add_argument("--plot")
+    arguments = parser.parse_args()
+    x, y = samples(arguments.data, arguments.samples)
+    if arguments.figure == "widths":
+        found = widths(arguments.name, x, y, arguments.plot)
+    else:
+        found = FIGURES[arguments.figure](arguments.name, x, y)
+    record = {"figure": arguments.figure, "name": arguments.name, "samples": len(x), **found}
+    print(json.dumps({**record, "machine": platform.processor() or platform.machine()}, indent=2))
+
+
+if __name__ == "__main__":
+    main()
