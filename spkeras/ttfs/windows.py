@@ -90,4 +90,4 @@ def gathered(values: np.ndarray, index: np.ndarray) -> np.ndarray:
     """Rows of a map under each tap: (samples, positions, channels) to (samples, out, taps, C)."""
     border = np.zeros_like(values[:, :1])
     # NOWHERE is -1: the row that is put behind the last one.
-    return np.concatenate([values, border], 1)[:, index]
+    return np.take(np.concatenate([values, border], 1), index, axis=1)
