@@ -7,11 +7,19 @@ node reads it. All biases have become constant currents of the neurons before.
 """
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
-from spkeras.events.geometry import Reach, averaged, axes, pooled, runs
+from spkeras.events.geometry import (
+    Reach,
+    averaged,
+    axes,
+    pooled,
+    pooled_places,
+    rows,
+    runs,
+    share_of,
+)
 from spkeras.events.program import Program, Writer
 from spkeras.events.support import body
 from spkeras.events.table import Kind
@@ -97,6 +105,8 @@ class _Compiler:
             if _is_plain(reader):
                 threshold = np.broadcast_to(reader.arrays["threshold"], reader.shape)
                 received = np.float32(reader["rounding"]) * threshold
+            if "offset0" in reader.arrays:
+                received = received + reader.arrays["offset0"]
             self.buffers[reader.name] = self.writer.memory(received)
         return self.buffers[reader.name]
 
@@ -181,28 +191,26 @@ class _Compiler:
         shape = self.graph[name].shape
         taps = (1, 1)
         weights = np.ones(1)
-        if node.op == "global_average_pool":
-            spots = int(np.prod(shape[:-1]))
-            rows: Reach = [[(0, 0, 1.0)]]
-            columns: Reach = [[(0, 0, 1 / spots)]] * spots
-        elif node.op == "upsample":
+        lines: Reach
+        columns: Reach
+        if node.op == "upsample":
             sizes = [(1, 1)] * (3 - len(shape)) + list(zip(shape, node["size"], strict=False))
-            rows, columns = (
+            lines, columns = (
                 [[(i * factor + k, 0, 1.0) for k in range(factor)] for i in range(size)]
                 for size, factor in sizes
             )
         else:
             row, column = axes(node, shape)
-            rows, columns = row.reach(), column.reach()
+            lines, columns = row.reach(), column.reach()
             if node.op == "average_pool":
-                rows, columns = (
+                lines, columns = (
                     [[(o, 0, share) for o, _, share in e] for e in averaged(axis.reach(), axis.out)]
                     for axis in (row, column)
                 )
             else:
                 taps = (row.taps, column.taps)
                 weights = node.arrays["kernel"]
-        self._spread(node, name, self.buffer(node), rows, columns, weights, taps)
+        self._spread(node, name, self.buffer(node), lines, columns, weights, taps)
 
     def _scale(self, node: Node) -> None:
         (name,) = node.inputs
@@ -223,21 +231,19 @@ class _Compiler:
         row, column = axes(node, self.graph[name].shape)
         ordered = kernel[row.order][:, column.order]
         ordered = ordered.reshape(*ordered.shape[:3], groups, out).transpose(3, 2, 0, 1, 4)
+        first, tap, count = rows(row)[:, None].T
+        line, channels = column.out * kernel.shape[-1], kernel.shape[-1]
+        steps = {"line": row.spacing * line, "lead": column.taps * out}
         # Neighbouring outputs lie side by side only where a group is all there is.
-        joined = runs(column.reach(), column.order)
-        if groups > 1:
-            joined = [
-                [(o + k, tap + k, 1) for o, tap, length in e for k in range(length)] for e in joined
-            ]
-        line = column.out * kernel.shape[-1]
-        place = {tap: number for number, tap in enumerate(row.order)}
-        self._contract(
-            node,
-            ordered,
-            out,
-            [[(o * line, place[t] * column.taps * out, 0) for o, t, _ in e] for e in row.reach()],
-            [[(o * kernel.shape[-1], t * out, n * out) for o, t, n in e] for e in joined],
-        )
+        for run in runs(column, groups > 1):
+            start, place, length = run[:, None, :].T
+            plan = np.broadcast_arrays(
+                first.T * line + start * channels,
+                (tap.T * column.taps + place) * out,
+                count.T,
+                length * out,
+            )
+            self._contract(node, ordered, out, np.stack(plan, -1), **steps)
 
     _conv_transpose = _conv
 
@@ -245,35 +251,31 @@ class _Compiler:
         kernel = node.arrays["kernel"]
         places = int(np.prod(node.shape[:-1]))
         out = kernel.shape[-1]
-        columns = [[(place * out, 0, out)] for place in range(places)]
-        self._contract(node, kernel, out, [[(0, 0, 0)]], columns)
+        plan = [(place * out, 0, 1, out) for place in range(places)]
+        self._contract(node, kernel, out, np.array(plan))
 
     def _contract(
-        self, node: Node, weights: np.ndarray, out: int, rows: list[Any], columns: list[Any]
+        self, node: Node, weights: np.ndarray, out: int, plan: np.ndarray, **steps: int
     ) -> None:
+        """Rows of weights; plan (positions, 4): target, first weight, rows, length of a row."""
         (name,) = node.inputs
         channels = self.graph[name].shape[-1]
+        inverse, shift = _inverse(channels, int(np.prod(self.graph[name].shape)))
         self.writer.operation(
             Kind.CONTRACT,
             self.start(node),
             source=self.events(name),
             target=self.buffer(node),
-            rows=self.writer.axis(rows),
-            columns=self.writer.axis(columns),
+            channels=channels,
+            inverse=inverse,
+            shift=shift,
+            rows=self.writer.tables.add(plan),
             weights=self.writer.weights.add(weights),
             stride=weights.size // channels,
-            **self._divisors(name, len(columns)),
             grouped=channels // node.attributes.get("groups", 1),
             spread=out,
+            **steps,
         )
-
-    def _divisors(self, name: str, width: int) -> dict[str, int]:
-        """What an event's place is divided by, to tell position and channel, row and column."""
-        size, channels = int(np.prod(self.graph[name].shape)), self.graph[name].shape[-1]
-        inverse, shift = _inverse(channels, size)
-        across, across_shift = _inverse(width, size // channels)
-        fields = {"channels": channels, "inverse": inverse, "shift": shift}
-        return {**fields, "width": width, "across": across, "across_shift": across_shift}
 
     def _add(self, node: Node) -> None:
         self.deliver(node, self.buffer(node))
@@ -282,8 +284,10 @@ class _Compiler:
 
     # -- moves
 
-    def _move(self, node: Node) -> None:
-        slot, fresh = self.writer.slot(int(np.prod(node.shape))), 1
+    def _move(self, node: Node, share: float = 1.0) -> None:
+        # Several events may come to stand in one place: there is no merging here.
+        sources = [self.events(name) for name in node.inputs if name in self.spiking]
+        slot, fresh = self.writer.slot(sum(self.writer.rooms[source] for source in sources)), 1
         for name, places in zip(node.inputs, self._places(node), strict=True):
             if name in self.spiking:
                 self.writer.operation(
@@ -293,15 +297,28 @@ class _Compiler:
                     slot=slot,
                     rows=self.writer.tables.add(places),
                     fresh=fresh,
+                    weights=self.writer.weights.add([share]),
                 )
                 fresh = 0
         self.slots[node.name] = slot
 
     _concatenate = _reshape = _permute = _pad = _crop = _move
 
+    def _average_pool(self, node: Node) -> None:
+        """Windows side by side only move events: each stands for its share of the mean."""
+        share = share_of(node, self.graph[node.inputs[0]].shape)
+        if share is None:
+            self._window(node)
+        else:
+            self._move(node, share)
+
+    _global_average_pool = _average_pool
+
     def _places(self, node: Node) -> list[np.ndarray]:
         """Where each element of each input goes; -1 where it is dropped."""
         index = np.arange(int(np.prod(node.shape))).reshape(node.shape)
+        if node.op in ("average_pool", "global_average_pool"):
+            return [pooled_places(node, self.graph[node.inputs[0]].shape)]
         if node.op == "concatenate":
             axis = node["axis"] - 1 if node["axis"] > 0 else node["axis"] + index.ndim
             sizes = [self.graph[name].shape[axis] for name in node.inputs]

@@ -5,6 +5,7 @@ An event at position i of an axis reaches the output positions o with
 that the inner loops have no borders to look after.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -58,6 +59,12 @@ class Axis:
                     entries.append((output, tap, 1.0))
             found.append(entries)
         return found
+
+    @property
+    def spacing(self) -> int:
+        """How far the outputs that one position reaches lie apart."""
+        shared = 1 if self.backwards else math.gcd(self.stride, self.dilation)
+        return self.dilation // shared
 
     @property
     def order(self) -> list[int]:
@@ -116,21 +123,65 @@ def _before(size: int, out: int, taps: int, stride: int, dilation: int, padding:
     return max((out - 1) * stride + span - size, 0) // 2 if padding == "same" else 0
 
 
-def runs(reach: Reach, order: Sequence[int]) -> list[list[tuple[int, int, int]]]:
-    """Neighbouring outputs met by neighbouring taps, as (first output, place of tap, length)."""
-    place = {tap: number for number, tap in enumerate(order)}
-    found = []
-    for entries in reach:
-        joined: list[tuple[int, int, int]] = []
-        for output, tap, _ in entries:
-            if joined:
-                start, lead, length = joined[-1]
-                if output == start + length and place[tap] == lead + length:
-                    joined[-1] = start, lead, length + 1
-                    continue
-            joined.append((output, place[tap], 1))
-        found.append(joined)
+def rows(axis: Axis) -> np.ndarray:
+    """For each position of an axis: first output, place of its tap, number; (size, 3).
+
+    The outputs that a position reaches lie `spacing` apart, and their taps side by side in
+    `Axis.order`.
+    """
+    place = {tap: number for number, tap in enumerate(axis.order)}
+    found = np.zeros((axis.size, 3), np.int64)
+    for entry, entries in zip(found, axis.reach(), strict=True):
+        if entries:
+            entry[:] = entries[0][0], place[entries[0][1]], len(entries)
     return found
+
+
+def runs(axis: Axis, apart: bool) -> list[np.ndarray]:
+    """The same for outputs side by side: (size, 3) for each run of them that a position has.
+
+    Args:
+        axis: The axis.
+        apart: Take each output by itself.
+    """
+    table = rows(axis)
+    if axis.spacing == 1 and not apart:
+        return [table]
+    found = []
+    for number in range(table[:, 2].max(initial=0)):
+        there = (table[:, 2] > number)[:, None]
+        shift = np.array([number * axis.spacing, number, 0])
+        found.append(np.where(there, table * [1, 1, 0] + shift + [0, 0, 1], 0))
+    return found
+
+
+def share_of(node: Node, shape: Sequence[int]) -> float | None:
+    """What each input is of its mean, where all are the same part of one mean; else None."""
+    if node.op == "global_average_pool":
+        return 1 / int(np.prod(shape[:-1]))
+    shares = set()
+    for axis in axes(node, shape):
+        reach = averaged(axis.reach(), axis.out)
+        if max(len(entries) for entries in reach) > 1:
+            return None
+        shares.add(tuple({share for entries in reach for *_, share in entries}))
+    if any(len(share) > 1 for share in shares):
+        return None
+    return math.prod(
+        next(share for entries in averaged(axis.reach(), axis.out) for *_, share in entries)
+        for axis in axes(node, shape)
+    )
+
+
+def pooled_places(node: Node, shape: Sequence[int]) -> np.ndarray:
+    """The element of the mean that each input is part of; -1 for none."""
+    index = np.arange(int(np.prod(node.shape))).reshape(-1, shape[-1])
+    if node.op == "global_average_pool":
+        return np.broadcast_to(index, shape)
+    row, column = axes(node, shape)
+    y, x = (np.array([e[0][0] if e else -1 for e in axis.reach()]) for axis in (row, column))
+    places = index.reshape(row.out, column.out, shape[-1])[y[:, None], x]
+    return np.where(((y[:, None] >= 0) & (x >= 0))[..., None], places, -1)
 
 
 def pooled(node: Node, shape: Sequence[int]) -> list[np.ndarray]:

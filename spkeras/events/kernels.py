@@ -37,62 +37,54 @@ def _contract(
     Where a position has fewer, the first one stands in with size 0: cheaper than a branch that
     the processor cannot foresee.
     """
-    channels, width = peek(op, Field.CHANNELS), peek(op, Field.WIDTH)
+    channels, stride = peek(op, Field.CHANNELS), peek(op, Field.STRIDE)
     inverse, shift = peek(op, Field.INVERSE), peek(op, Field.SHIFT)
-    across, across_shift = peek(op, Field.ACROSS), peek(op, Field.ACROSS_SHIFT)
-    base, stride = peek(op, Field.WEIGHTS), peek(op, Field.STRIDE)
-    target = peek(op, Field.TARGET)
-    grouped, none = peek(op, Field.GROUPED), np.float32(0)
+    line, step = peek(op, Field.LINE), peek(op, Field.LEAD)
+    grouped = peek(op, Field.GROUPED)
     event = 0
     while event < count:
-        position = (peek(index, event) * inverse) >> shift
+        place = peek(index, event)
+        position = (place * inverse) >> shift
         first = position * channels
-        channel = peek(index, event) - first
-        y = (position * across) >> across_shift
-        x = position - y * width
-        into = target
+        plan = peek(op, Field.ROWS) + 4 * position
+        start = peek(op, Field.TARGET) + peek(tables, plan)
         if grouped != channels:
-            into += (channel // grouped) * peek(op, Field.SPREAD)
+            start += ((place - first) // grouped) * peek(op, Field.SPREAD)
         # Behind the last event stand places that no position has.
         second, third = peek(index, event + 1) - first, peek(index, event + 2) - first
         fourth = peek(index, event + 3) - first
-        two = (second >= 0) & (second < channels) & (grouped == channels)
-        three = two & (third >= 0) & (third < channels)
-        four = three & (fourth >= 0) & (fourth < channels)
+        two = np.int64((second >= 0) & (second < channels) & (grouped == channels))
+        three = two * ((third >= 0) & (third < channels))
+        four = three * ((fourth >= 0) & (fourth < channels))
         sizes = (
             peek(value, event),
-            peek(value, event + 1) if two else none,
-            peek(value, event + 2) if three else none,
-            peek(value, event + 3) if four else none,
+            peek(value, event + 1) * np.float32(two),
+            peek(value, event + 2) * np.float32(three),
+            peek(value, event + 3) * np.float32(four),
         )
-        a = base + channel * stride
-        b = base + (second if two else channel) * stride
-        c = base + (third if three else channel) * stride
-        d = base + (fourth if four else channel) * stride
-        rows, columns = peek(op, Field.ROWS) + y, peek(op, Field.COLUMNS) + x
-        for row in range(peek(tables, rows), peek(tables, rows + 1), 3):
-            for column in range(peek(tables, columns), peek(tables, columns + 1), 3):
-                start = into + peek(tables, row) + peek(tables, column)
-                lead, left = peek(tables, row + 1) + peek(tables, column + 1), peek(
-                    tables, column + 2
+        a = peek(op, Field.WEIGHTS) + peek(tables, plan + 1) + (place - first) * stride
+        b = a + two * (second + first - place) * stride
+        c = a + three * (third + first - place) * stride
+        d = a + four * (fourth + first - place) * stride
+        length = peek(tables, plan + 3)
+        for _ in range(peek(tables, plan + 2)):
+            done = 0
+            while done + LANES <= length:
+                _add(state, start + done, weights, (a + done, b + done, c + done, d + done), sizes)
+                done += LANES
+            if done + HALF <= length:
+                leads = (a + done, b + done, c + done, d + done)
+                _add_half(state, start + done, weights, leads, sizes)
+                done += HALF
+            for k in range(done, length):
+                state[start + k] += (
+                    sizes[0] * weights[a + k]
+                    + sizes[1] * weights[b + k]
+                    + sizes[2] * weights[c + k]
+                    + sizes[3] * weights[d + k]
                 )
-                while left >= LANES:
-                    _add(state, start, weights, (a + lead, b + lead, c + lead, d + lead), sizes)
-                    start, lead, left = start + LANES, lead + LANES, left - LANES
-                if left >= HALF:
-                    _add_half(
-                        state, start, weights, (a + lead, b + lead, c + lead, d + lead), sizes
-                    )
-                    start, lead, left = start + HALF, lead + HALF, left - HALF
-                for k in range(lead, lead + left):
-                    state[start] += (
-                        sizes[0] * weights[a + k]
-                        + sizes[1] * weights[b + k]
-                        + sizes[2] * weights[c + k]
-                        + sizes[3] * weights[d + k]
-                    )
-                    start += 1
-        event += np.int64(1) + two + three + four
+            start, a, b, c, d = start + line, a + step, b + step, c + step, d + step
+        event += 1 + two + three + four
 
 
 @_compiled
@@ -128,15 +120,23 @@ def _window(
 
 @_compiled
 def _remap(
-    op: Any, tables: Any, index: Any, value: Any, count: Any, to: Any, to_value: Any, written: Any
+    op: Any,
+    tables: Any,
+    weights: Any,
+    index: Any,
+    value: Any,
+    count: Any,
+    to: Any,
+    to_value: Any,
+    written: Any,
 ) -> Any:
-    """Events to other places; -1 drops them."""
+    """Events to other places, times a share; -1 drops them."""
+    share = weights[op[Field.WEIGHTS]]
     for event in range(count):
-        place = tables[op[Field.ROWS] + index[event]]
-        if place >= 0:
-            to[written] = place
-            to_value[written] = value[event]
-            written += 1
+        place = peek(tables, op[Field.ROWS] + np.int64(index[event]))
+        to[written] = place
+        to_value[written] = share * value[event]
+        written += place >= 0
     return written
 
 
@@ -311,7 +311,7 @@ def run(
                 written = _gather(op, state, to, to_value)
             elif kind == Kind.REMAP:
                 written = 0 if op[Field.FRESH] else numbers[slot]
-                written = _remap(op, tables, index, value, count, to, to_value, written)
+                written = _remap(op, tables, weights, index, value, count, to, to_value, written)
             elif kind == Kind.FIRE or kind == Kind.COUNT:
                 if kind == Kind.FIRE:
                     written = _fire(op, weights, own, state, flags, words, to)

@@ -1,5 +1,6 @@
 """A network of neurons as a table of operations on events, and how such a table is put together."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,15 +76,14 @@ class Pool:
     def add(self, values: object) -> int:
         """Where the values start."""
         array: np.ndarray = np.ascontiguousarray(values, self.dtype).reshape(-1)
-        key = array.tobytes() if array.size < 4096 else b""
-        if key and key in self._known:
+        key = hashlib.sha256(array.tobytes()).digest()
+        if key in self._known:
             return self._known[key]
         if self.moves and array.size > _ROW:
             self.align()
         start, self.size = self.size, self.size + array.size
         self._parts.append(array)
-        if key:
-            self._known[key] = start
+        self._known[key] = start
         return start
 
     def align(self) -> None:
@@ -109,7 +109,7 @@ class Writer:
         self.state_size = 0
         self.operations: list[np.ndarray] = []
         # The first slot belongs to operations that write no events.
-        self.regions, self.places = [0], 8
+        self.regions, self.places, self.rooms = [0], 8, [0]
 
     def operation(self, kind: Kind, start: int, **fields: int) -> None:
         """Add an operation."""
@@ -121,6 +121,7 @@ class Writer:
 
     def slot(self, size: int) -> int:
         """A new slot for so many events; a word is left behind them (see the firing kernel)."""
+        self.rooms.append(size)
         self.regions.append(self.places)
         self.places += size + 8
         return len(self.regions) - 1

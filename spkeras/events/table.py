@@ -27,7 +27,7 @@ class Field(IntEnum):
     SIZE = 5  # elements of what it writes
     CHANNELS = 6  # of what it reads
     WIDTH = 7  # positions in a row of what it reads
-    ROWS = 8  # where the table of its rows starts
+    ROWS = 8  # where the table of its rows (CONTRACT: of its positions) starts
     COLUMNS = 9  # where the table of its columns starts
     WEIGHTS = 10  # where its weights start
     STRIDE = 11  # from the weights of one channel to those of the next
@@ -50,8 +50,8 @@ class Field(IntEnum):
     FRESH = 28  # whether it is the first to write into its slot
     INVERSE = 29  # place * INVERSE >> SHIFT = place // CHANNELS
     SHIFT = 30
-    ACROSS = 31  # position * ACROSS >> ACROSS_SHIFT = position // WIDTH
-    ACROSS_SHIFT = 32
+    LINE = 31  # from one row of its target to the next
+    LEAD = 32  # from one row of its weights to the next
 
 
 FIELDS = len(Field)
