@@ -20,7 +20,8 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 # The library's own values, written out since importing it takes seconds; a test compares them.
 RECIPES = ("ecc", "sigma_delta", "cq", "cq+", "low_latency", "qcfs", "auto")
 SPIKES = ("binary", "signed", "graded")
-THRESHOLDS = ("percentile", "mse", "iteration", "learned", "trained")
+THRESHOLDS = ("percentile", "mse", "iteration", "balance", "learned", "trained")
+CORRECTIONS = ("light", "advanced")
 RESETS = ("subtract", "zero")
 READOUTS = ("membrane", "spikes")
 STEPS = {"binary": 64, "signed": 16, "graded": 4}
@@ -223,6 +224,7 @@ def _conversion_options() -> list[Callable[[Any], Any]]:
         _option("--headroom", spare, "How many lie above a layer's scale.", "6 of 16"),
         _option("--mantissa-bits", mantissa, "Bits behind its leading one.", "the neuron's own"),
         _option("--thresholds", choice(THRESHOLDS), "How they are chosen.", "percentile"),
+        _option("--correction", choice(CORRECTIONS), "Biases or potentials that make up for loss."),
         _option(
             "--percentile", share, "Activations below a layer's scale, in %.", "from T, 99.97 at 64"
         ),

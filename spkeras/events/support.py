@@ -56,7 +56,9 @@ def _of_neuron(node: Node) -> str | None:
         return f"the {node['code']} code"
     if len(node.inputs) > 1 or node["model"] == "multi_threshold":
         return f"a {node['model']} neuron of {len(node.inputs)} inputs"
-    if node["function"] not in _COUNTING or node.attributes.get("threshold"):
+    # Trained levels are those of the threshold, once it holds the bound: a plain ReLU.
+    levels = node["function"] == "quantized_relu" and node["max_value"] is None
+    if not (levels or node["function"] in _COUNTING) or node.attributes.get("threshold"):
         return f"the function {node['function']} in a neuron"
     if "weight" in node.arrays or "slope" in node.arrays:
         return "slopes in a neuron"

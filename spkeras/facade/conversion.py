@@ -14,6 +14,7 @@ from spkeras.ops.names import TRAINED
 from spkeras.passes.learned import trained_steps
 from spkeras.passes.recipes import Options
 from spkeras.snn.settings import check_settings
+from spkeras.training.correction import check_correction, correct
 from spkeras.training.thresholds import train_thresholds
 
 Progress = Callable[[int, int], None]
@@ -36,6 +37,7 @@ def convert(
     percentile: float | None = None,
     per_channel: bool | None = None,
     thresholds: str | None = None,
+    correction: str | None = None,
     neuron: str | None = None,
     code: str | None = None,
     levels: int | None = None,
@@ -76,6 +78,8 @@ def convert(
         thresholds: "percentile" (default), or fitted to the distribution of each layer's values
             for this T: "mse" or "iteration"; see `spkeras.passes.thresholds`. For a CNN trained
             for spikes "learned" or "trained": per channel by the data, as cq+ does.
+        correction: "light" or "advanced": biases, or initial potentials, that make up on
+            average for what clock-driven spikes lose (`spkeras.training.correct`).
         neuron: "binary" (default of ecc), "signed", "burst", "signed_burst",
             "multi_threshold" or "sigma_delta"; see `spkeras.ops.neuron`.
         code: What spikes mean: "rate", "differential" or, for sigma_delta alone, "delta"; see
@@ -130,6 +134,8 @@ def convert(
     }
     given = {name: value for name, value in options.items() if value is not None}
     told = progress or _quiet
+    if recipe == "auto" and correction is not None:
+        raise OptionError(f"correction={correction!r} with recipe='auto'; allowed: another recipe")
     if recipe == "auto":
         own = STEPS.get(spikes or DEFAULT_SPIKES, 1)
         steps = own if timesteps is None else timesteps
@@ -143,6 +149,8 @@ def convert(
     if recipe in TRAINED and timesteps is None:
         steps = trained_steps(read_graph(model)) or own
     check_settings(steps, schedule, stagger, coding, str(chosen.code))
+    if correction is not None:
+        check_correction(correction, schedule, str(chosen.neuron), str(chosen.code))
     trains = chosen.thresholds == "trained"
     if trains and schedule != "clock_driven":
         raise OptionError(
@@ -151,4 +159,6 @@ def convert(
         )
     calibrated = Calibrated(model, data, chosen, batch_size, _quiet if trains else told)
     snn = calibrated.network(chosen, steps, **simulation)
-    return train_thresholds(snn, data, progress=told) if trains else snn
+    if trains:
+        snn = train_thresholds(snn, data, progress=told)
+    return snn if correction is None else correct(snn, data, correction, progress=told)

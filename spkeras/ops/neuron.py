@@ -159,7 +159,9 @@ def initial_state(zeros: Callable[[int | None], Any], constants: Constants) -> S
         constants: The layer's constants.
     """
     if constants.is_plain:
-        return (zeros(None) + constants.alpha * constants.threshold,)
+        (offset,) = constants.offsets
+        start = constants.alpha * constants.threshold
+        return (zeros(None) + (start if offset is None else start + offset),)
     received = [
         zeros(index) if offset is None else zeros(index) + offset
         for index, offset in enumerate(constants.offsets)
@@ -225,8 +227,11 @@ def rate(currents: Any, constants: Constants) -> Any:
             neuron of several inputs.
         constants: The layer's constants.
     """
+    # Under a rate an offset is a potential to begin with, of which time leaves nothing.
+    kept = coding.keeps_values(constants.code)
     pairs = zip(_listed(currents), constants.offsets, strict=True)
-    value = constants.response([z if offset is None else z + offset for z, offset in pairs])
+    value = constants.response([z + offset if kept and offset is not None else z
+                                for z, offset in pairs])  # fmt: skip
     if constants.ceiling is not None:
         value = ops.minimum(value, constants.ceiling)
         if constants.function == "quantized_relu":

@@ -26,7 +26,19 @@ def is_rectifier(function: str, parameters: Mapping[str, Any]) -> bool:
 
 
 # Functions with a jump: close to it the least error of the input decides the output.
-_JUMPS = frozenset({"ceil", "floor", "hard_shrink", "quantized_relu", "round", "sign", "threshold", "trunc", "ttfs"})
+_JUMPS = frozenset(
+    {
+        "ceil",
+        "floor",
+        "hard_shrink",
+        "quantized_relu",
+        "round",
+        "sign",
+        "threshold",
+        "trunc",
+        "ttfs",
+    }
+)
 
 
 def jumps(function: str, parameters: Mapping[str, Any]) -> bool:

@@ -7,12 +7,13 @@ import numpy as np
 from spkeras.graph.stats import ActivationStats
 from spkeras.passes.coder import Coder
 
-METHODS = ("percentile", "mse", "iteration")
+METHODS = ("percentile", "mse", "iteration", "balance")
 
 # Candidates of the search, in parts of the maximum: eight to the octave, from above the maximum
 # (where a graded code may find better places for what is frequent) down to a hundredth of it.
 _CANDIDATES = 2.0 ** (-np.arange(-6, 54) / 8)
 _ROUNDS, _STILL = 100, 1e-4
+_BALANCING = 64
 # Values that each candidate is tried on: a histogram has some hundred bins that are not empty.
 _MOST_VALUES = 512
 
@@ -25,6 +26,8 @@ def fit(method: str, stats: ActivationStats, start: np.ndarray, coder: Coder) ->
             values. "iteration": from `start` on, threshold and code in turn, each the best for
             the other, until they stay (as the threshold iteration of Huang et al., ICML 2025,
             on the measured distribution instead of a normal one; Lloyd's algorithm on a scale).
+            "balance": local threshold balancing (Bu et al. 2024; spikingjelly): from zero on,
+            V <- V + 2 mean(max(x - V, 0)), 64 times, so that little is left above it.
         stats: Of the layer's values, by channel.
         start: First threshold of each channel, (channels,).
         coder: What T spikes can carry.
@@ -32,6 +35,8 @@ def fit(method: str, stats: ActivationStats, start: np.ndarray, coder: Coder) ->
     Returns:
         Thresholds (channels,); the start's where a channel was silent.
     """
+    if method == "balance":
+        return np.asarray([_balanced(stats, c, float(s)) for c, s in enumerate(start)], np.float32)
     improve = _search if method == "mse" else _iterate
     fitted = [
         _fitted(improve, *_values(stats, channel), float(first), coder)
@@ -57,6 +62,17 @@ def _values(stats: ActivationStats, channel: int) -> tuple[np.ndarray, np.ndarra
     if len(found) > _MOST_VALUES:
         found = found[np.argsort(counts[found])[-_MOST_VALUES:]]
     return magnitudes[found], counts[found].astype(np.float64)
+
+
+def _balanced(stats: ActivationStats, channel: int, start: float) -> float:
+    values, weights = _values(stats, channel)
+    if not len(values):
+        return start
+    shares, threshold = weights / stats.histogram[channel].sum(), 0.0
+    for _ in range(_BALANCING):
+        threshold += 2 * float((shares * np.maximum(values - threshold, 0)).sum())
+    # The lowest bin, which holds the zeros, reaches up into the subnormal numbers.
+    return threshold if threshold > np.finfo(np.float32).tiny else start
 
 
 def _search(values: np.ndarray, weights: np.ndarray, start: float, coder: Coder) -> float:

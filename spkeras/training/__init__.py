@@ -1,6 +1,7 @@
 """Training for conversion: twins of CNNs that take the values which spikes carry."""
 
 from spkeras.training.augment import Augmentation
+from spkeras.training.correction import correct
 from spkeras.training.finetune import Plan, finetune
 from spkeras.training.prepare import finished, prepare
 from spkeras.training.schedule import (
@@ -18,6 +19,7 @@ __all__ = [
     "Plan",
     "StageSchedule",
     "TimestepSchedule",
+    "correct",
     "finetune",
     "finished",
     "prepare",
