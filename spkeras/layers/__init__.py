@@ -5,7 +5,8 @@ from spkeras.layers.encoding import ChannelExpansion, InputQuantizer, TrainableP
 from spkeras.layers.first_spike import EarliestSpike, FirstSpike, SpikeValue
 from spkeras.layers.integrate_fire import FiringRate, IntegrateFire, SpikeCount
 from spkeras.layers.log_weights import LogConv2D, LogDense
-from spkeras.layers.quantizing import QCFS, Clamp, ClampQuantize, ValueRange
+from spkeras.layers.qcfs import QCFS
+from spkeras.layers.quantizing import Clamp, ClampQuantize, ValueRange
 from spkeras.layers.staged import Staged
 from spkeras.layers.ttfs import BurstActivation, PhaseActivation, TTFSActivation
 

@@ -11,7 +11,6 @@ units into the weights.
 from typing import Any
 
 import keras
-from keras import ops
 
 from spkeras.errors import OptionError
 from spkeras.ops.straight_through import TOLERANCE, clamp, rounded
@@ -79,7 +78,7 @@ class Clamp(_Bounded):
         Yan, Zhou, Wong 2021, "Near lossless transfer learning for spiking neural networks", AAAI.
 
     Example:
-        >>> Clamp()(ops.array([-1.0, 0.5, 2.0])).numpy()
+        >>> Clamp()(keras.ops.array([-1.0, 0.5, 2.0])).numpy()
         array([0. , 0.5, 1. ], dtype=float32)
     """
 
@@ -165,7 +164,7 @@ class ClampQuantize(_Counting):
         Yan, Zhou, Wong 2021 (AAAI, CQ) and 2023 (TPAMI, CQ+).
 
     Example:
-        >>> ClampQuantize(4)(ops.array([-1.0, 0.3, 0.5, 2.0])).numpy()
+        >>> ClampQuantize(4)(keras.ops.array([-1.0, 0.3, 0.5, 2.0])).numpy()
         array([0.  , 0.25, 0.5 , 1.  ], dtype=float32)
     """
 
@@ -211,7 +210,7 @@ class ValueRange(_Counting):
         rate-encoded spiking neural networks", arXiv:2211.08410 (value-range encoding).
 
     Example:
-        >>> ValueRange(2, 4)(ops.array([-1.0, 0.3, 0.5, 2.0])).numpy()
+        >>> ValueRange(2, 4)(keras.ops.array([-1.0, 0.3, 0.5, 2.0])).numpy()
         array([0.  , 0.25, 0.5 , 0.5 ], dtype=float32)
     """
 
@@ -239,80 +238,3 @@ class ValueRange(_Counting):
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
         return {**super().get_config(), "levels": self._levels}
-
-
-@keras.saving.register_keras_serializable(package="spkeras")
-class QCFS(_Bounded):
-    """lambda clip(floor(x L / lambda + 1/2) / L, 0, 1), with lambda trained.
-
-    Args:
-        levels: int. L, the levels that it is trained with.
-        initial: float. lambda before training, in units of the input; the published code
-            starts from 8.
-        shift: float. Share of a level given in advance, 0 <= shift < 1.
-
-    Input shape:
-        Any.
-
-    Output shape:
-        The same.
-
-    Training:
-        With respect to x: 1 where 0 <= x <= lambda, else 0. With respect to lambda: what
-        rounding added, over lambda, inside; 1 above; 0 below.
-
-    Raises:
-        OptionError: an argument is out of its range.
-
-    Reference:
-        Bu et al. 2022, "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency
-        spiking neural networks", ICLR (quantization clip-floor-shift).
-
-    Example:
-        >>> QCFS(2, initial=1.0)(ops.array([-1.0, 0.2, 0.3, 2.0])).numpy()
-        array([0. , 0. , 0.5, 1. ], dtype=float32)
-    """
-
-    def __init__(
-        self, levels: int = 8, initial: float = 8.0, shift: float = 0.5, **kwargs: Any
-    ) -> None:
-        super().__init__(**kwargs)
-        check_count("levels", levels)
-        check_positive("initial", initial)
-        if not 0 <= shift < 1:
-            raise OptionError(f"shift={shift!r}; allowed: from 0 to below 1")
-        self.levels, self.initial, self.shift = levels, initial, shift
-        self.scale = self.add_weight(
-            shape=(), initializer=keras.initializers.Constant(initial), name="scale"
-        )
-        self.built = True
-
-    @property
-    def timesteps(self) -> int:
-        """L."""
-        return self.levels
-
-    @property
-    def ceiling(self) -> float:
-        """lambda as it is now."""
-        return float(ops.convert_to_numpy(self.scale))
-
-    @property
-    def rounding(self) -> float:
-        """Share of a level given in advance."""
-        return self.shift + TOLERANCE
-
-    def set_timesteps(self, timesteps: int) -> None:
-        """Another L."""
-        check_count("levels", timesteps)
-        self.levels = timesteps
-
-    def call(self, x: Any) -> Any:
-        """The quantised values."""
-        scale = ops.convert_to_tensor(self.scale)
-        return rounded(clamp(x / scale), self.levels, self.shift, cut=False) * scale
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        own = {"levels": self.levels, "initial": self.initial, "shift": self.shift}
-        return {**super().get_config(), **own}

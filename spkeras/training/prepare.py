@@ -1,32 +1,28 @@
 """Turn a CNN into its trainable twin: activations that take the values which spikes carry."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
-from spkeras.calibrate import calibrate
-from spkeras.data.batches import as_samples, batches
+from spkeras.data.batches import as_samples
 from spkeras.errors import DataError, OptionError, UnsupportedLayerError
 from spkeras.frontend.steps import steps
 from spkeras.frontend.walk import read_graph
-from spkeras.graph import Graph, Node
+from spkeras.graph import Graph
 from spkeras.layers import Staged, TrainablePooling2D
 from spkeras.passes.readout import attach_readouts
-from spkeras.passes.scales import automatic_percentile, join_scales
-from spkeras.snn.network import analogue
+from spkeras.passes.scales import automatic_percentile
+from spkeras.training.ranges import Units, places_of, refuse_activations, units_of
 from spkeras.training.rebuild import all_layers, rebuild
 from spkeras.training.recipe import Recipe
 
 POOLINGS = ("keep", "average", "trainable")
-_RECTIFIERS = ("relu", "relu6", "quantized_relu", "ttfs")
 # Layers and operators that are an activation and nothing else.
 _ACTIVATIONS = ("Activation", "ReLU", "Relu", "Relu6", "Staged", "Clamp", "ClampQuantize",
                 "ValueRange", "QCFS", "TTFSActivation")  # fmt: skip
 _ENCODERS = ("InputQuantizer", "ChannelExpansion")
-
-Units = Mapping[str, float]
 
 
 def prepare(
@@ -95,10 +91,10 @@ def prepare(
         raise OptionError(f"pooling={pooling!r}; allowed: {POOLINGS}")
     base = rebuild(model, _poolings(pooling))
     graph = attach_readouts(read_graph(base))
-    _refuse(graph, encoded=chosen.encoding != "real")
-    places = _places(graph, bool(chosen.pooling_neurons))
+    refuse_activations(graph)
+    places = places_of(graph, bool(chosen.pooling_neurons))
     share = automatic_percentile(int(chosen.timesteps or 1)) if percentile is None else percentile
-    units = _units(graph, places, data, share, batch_size, progress or (lambda done, total: None))
+    units = units_of(graph, places, data, share, batch_size, progress or (lambda done, total: None))
     _check_input(graph, data, chosen)
     wide = first_layers(base) if chosen.encoding == "expanded" else set()
     twins = _Twins(units, chosen, stage, wide)
@@ -138,74 +134,6 @@ def _poolings(pooling: str) -> Callable[[Any, str], list[Any] | None]:
         return [getattr(keras.layers, average).from_config(layer.get_config())]
 
     return replace
-
-
-def _refuse(graph: Graph, encoded: bool) -> None:
-    """Refuse activations inside the network that are no ReLU."""
-    problems = []
-    behind: set[str] = set()
-    for node in graph.nodes:
-        if node.op == "readout" or behind.intersection(node.inputs):
-            behind.add(node.name)
-        elif node.op in ("function", "multiply", "maximum", "minimum"):
-            problems.append(f"{node.source}: {node.op}; spikes of a rate do not carry it")
-        elif node.op == "activation" and (
-            node["function"] not in _RECTIFIERS
-            or node.attributes.get("negative_slope")
-            or node.attributes.get("threshold")
-        ):
-            problems.append(
-                f"{node.source}: activation {node['function']!r}; allowed: ReLU and ReLU6; train "
-                "the CNN with one of them"
-            )
-    if problems:
-        raise UnsupportedLayerError(list(dict.fromkeys(problems)))
-
-
-def _places(graph: Graph, pooling_neurons: bool) -> dict[str, Node]:
-    """The nodes that shall have the new activations, by name."""
-    behind: set[str] = set()
-    found = {}
-    for node in graph.nodes:
-        if node.op == "readout" or behind.intersection(node.inputs):
-            behind.add(node.name)
-        elif node.op == "activation" or (pooling_neurons and node.op == "average_pool"):
-            found[node.name] = node
-    return found
-
-
-def _units(
-    graph: Graph,
-    places: Mapping[str, Node],
-    data: Any,
-    percentile: float,
-    batch_size: int,
-    progress: Callable[[int, int], None],
-) -> Units:
-    """Range of each layer's activations, by the layer's path."""
-    bounds = {name: node.attributes.get("max_value") for name, node in places.items()}
-    if data is None or not places:
-        return {node.source: 1.0 for node in places.values()}
-    samples = as_samples(graph, data)
-    total, names = len(samples[0]), list(places)
-    stats = calibrate(
-        analogue(graph, names), names, batches(samples, batch_size), lambda n: progress(n, total)
-    )
-    scales = {}
-    for name in names:
-        merged = stats[name].merged()
-        reach = float(
-            merged.maximum[0] if percentile == 100 else merged.quantile(percentile / 100)[0]
-        )
-        reach = reach if reach > 0 else float(merged.maximum[0]) or 1.0
-        bound = bounds[name]
-        scales[name] = np.asarray(reach if bound is None else min(reach, bound), np.float32)
-    units: dict[str, float] = {}
-    for name, scale in join_scales(graph, scales).items():
-        # A layer that is called several times has one range.
-        source = places[name].source
-        units[source] = max(units.get(source, 0.0), float(scale))
-    return units
 
 
 def _check_input(graph: Graph, data: Any, recipe: Recipe) -> None:
@@ -307,7 +235,7 @@ def _proved(model: keras.Model) -> keras.Model:
     graph = attach_readouts(read_graph(model))
     left = [
         f"{node.source}: its activation could not be replaced; put it into a layer of its own"
-        for node in _places(graph, False).values()
+        for node in places_of(graph, False).values()
         if node["function"] in ("relu", "relu6") and node.source.split("/")[-1] not in staged
     ]
     if left:

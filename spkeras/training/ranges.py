@@ -1,0 +1,84 @@
+"""Which activations a twin has, and how far the values of each reach."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from spkeras.calibrate import calibrate
+from spkeras.data.batches import as_samples, batches
+from spkeras.errors import UnsupportedLayerError
+from spkeras.graph import Graph, Node
+from spkeras.passes.scales import join_scales
+from spkeras.snn.network import analogue
+
+Units = Mapping[str, float]
+_RECTIFIERS = ("relu", "relu6", "quantized_relu", "ttfs")
+
+
+def refuse_activations(graph: Graph) -> None:
+    """Refuse activations inside the network that are no ReLU."""
+    problems = []
+    behind: set[str] = set()
+    for node in graph.nodes:
+        if node.op == "readout" or behind.intersection(node.inputs):
+            behind.add(node.name)
+        elif node.op in ("function", "multiply", "maximum", "minimum"):
+            problems.append(f"{node.source}: {node.op}; spikes of a rate do not carry it")
+        elif node.op == "activation" and (
+            node["function"] not in _RECTIFIERS
+            or node.attributes.get("negative_slope")
+            or node.attributes.get("threshold")
+        ):
+            problems.append(
+                f"{node.source}: activation {node['function']!r}; allowed: ReLU and ReLU6; train "
+                "the CNN with one of them"
+            )
+    if problems:
+        raise UnsupportedLayerError(list(dict.fromkeys(problems)))
+
+
+def places_of(graph: Graph, pooling_neurons: bool) -> dict[str, Node]:
+    """The nodes that shall have the new activations, by name."""
+    behind: set[str] = set()
+    found = {}
+    for node in graph.nodes:
+        if node.op == "readout" or behind.intersection(node.inputs):
+            behind.add(node.name)
+        elif node.op == "activation" or (pooling_neurons and node.op == "average_pool"):
+            found[node.name] = node
+    return found
+
+
+def units_of(
+    graph: Graph,
+    places: Mapping[str, Node],
+    data: Any,
+    percentile: float,
+    batch_size: int,
+    progress: Callable[[int, int], None],
+) -> Units:
+    """Range of each layer's activations, by the layer's path."""
+    bounds = {name: node.attributes.get("max_value") for name, node in places.items()}
+    if data is None or not places:
+        return {node.source: 1.0 for node in places.values()}
+    samples = as_samples(graph, data)
+    total, names = len(samples[0]), list(places)
+    stats = calibrate(
+        analogue(graph, names), names, batches(samples, batch_size), lambda n: progress(n, total)
+    )
+    scales = {}
+    for name in names:
+        merged = stats[name].merged()
+        reach = float(
+            merged.maximum[0] if percentile == 100 else merged.quantile(percentile / 100)[0]
+        )
+        reach = reach if reach > 0 else float(merged.maximum[0]) or 1.0
+        bound = bounds[name]
+        scales[name] = np.asarray(reach if bound is None else min(reach, bound), np.float32)
+    units: dict[str, float] = {}
+    for name, scale in join_scales(graph, scales).items():
+        # A layer that is called several times has one range.
+        source = places[name].source
+        units[source] = max(units.get(source, 0.0), float(scale))
+    return units
