@@ -1,0 +1,118 @@
+"""Fine-tune a stored CNN for few time steps, and measure what it reads as a spiking network.
+
+    python models/finetune.py mnist_t1 --data mnist.npz -o models/mnist_t1.keras
+
+One name for each figure of docs/training.md. A run that was stopped goes on from its last epoch
+when the same command is given again. `--print` shows the `spkeras finetune` command alone.
+"""
+
+import hashlib
+import json
+import shlex
+from pathlib import Path
+
+import click
+import keras
+import numpy as np
+
+import spkeras
+from spkeras.cli import main as command_line
+
+HERE = Path(__file__).resolve().parent
+_IMAGES = "--crop-shift 4 --flip --policy mixed_bfloat16"
+_FEW = "--encoding real --no-pooling-neurons --shift 0.5"
+
+# name: (CNN, recipe, options of `spkeras finetune`, schedules and how it is converted for them)
+_SYNCHRONOUS = {"schedule": "layer_synchronous", "thresholds": "learned"}
+_CLOCKED = {"schedule": "clock_driven", "thresholds": "learned"}
+_TRAINED = {"schedule": "clock_driven", "thresholds": "trained"}
+FIGURES = {
+    "mnist_t1": (
+        "mnist_cnn",
+        "low_latency",
+        "--timesteps 1 --levels 2 --shift 0.5 --no-pooling-neurons --clamp 0 --quantize 12 "
+        "--rate 0.002 --train-batch 256 --crop-shift 1",
+        (_CLOCKED,),
+    ),
+    "cifar10_vgg16_t8": (
+        "cifar10_vgg16",
+        "low_latency",
+        f"--timesteps 8 --levels 10 {_FEW} --clamp 0 --quantize 4 {_IMAGES}",
+        (_SYNCHRONOUS, _TRAINED),
+    ),
+    "cifar100_vgg16_t8": (
+        "cifar100_vgg16",
+        "low_latency",
+        f"--timesteps 8 --levels 10 {_FEW} --clamp 0 --quantize 6 {_IMAGES}",
+        (_SYNCHRONOUS, _TRAINED),
+    ),
+    **{
+        f"{net}_t{steps}": (
+            net,
+            "cq+",
+            f"--timesteps {steps} {_FEW} --clamp 1 --quantize 3 {_IMAGES}",
+            (_TRAINED, _SYNCHRONOUS),
+        )
+        for net, steps in (
+            ("cifar10_vgg_star", 600),
+            ("cifar10_vgg_star", 64),
+            ("cifar10_vgg16", 64),
+            ("cifar10_resnet20", 60),
+            ("cifar10_mobilenet_v1", 60),
+            ("cifar10_mobilenet_v2", 60),
+            ("cifar10_densenet", 60),
+        )
+    },
+}
+
+
+def accuracy(model, x, y):
+    return round(float((model.predict(x, batch_size=500, verbose=0).argmax(-1) == y).mean()), 4)
+
+
+def read(path):
+    """Test images in [0, 1] with a channel axis, their labels, and training images."""
+    with np.load(path, allow_pickle=False) as file:
+        x, y, train = file["x_test"], file["y_test"].reshape(-1), file["x_train"]
+    x, train = (a if a.ndim == 4 else a[..., None] for a in (x, train))
+    return x.astype("float32") / 255, y, train
+
+
+@click.command(help=__doc__)
+@click.argument("name", type=click.Choice(list(FIGURES)))
+@click.option("--data", required=True, type=click.Path(exists=True), help="x_train, y_train, ...")
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
+@click.option("--threshold-samples", default=5000, show_default=True)
+@click.option("--print", "only_print", is_flag=True, help="The command, and nothing else.")
+def main(name, data, output, threshold_samples, only_print):
+    net, recipe, options, ways = FIGURES[name]
+    base = HERE / f"{net}.keras"
+    words = ["finetune", str(base), "-o", str(output), "--force", "--data", str(data), "--scale",
+             "255", "--recipe", recipe, *shlex.split(options), "--json"]  # fmt: skip
+    click.echo(f"spkeras {shlex.join(words)}", err=True)
+    if only_print:
+        return
+    command_line(words, standalone_mode=False)
+    x, y, train = read(data)
+    trained = keras.models.load_model(output)
+    record = {"file": output.name, "recipe": recipe, "test_samples": len(y), "options": options,
+              "cnn": accuracy(keras.models.load_model(base), x, y),
+              "trained": accuracy(trained, x, y),
+              "sha256": hashlib.sha256(output.read_bytes()).hexdigest(), "spiking": []}  # fmt: skip
+    for way in ways:
+        few = 1000 if way["thresholds"] == "learned" else threshold_samples
+        snn = spkeras.convert(trained, train[:few].astype("float32") / 255, recipe=recipe, **way)
+        result = spkeras.evaluate(snn, x, y)
+        record["spiking"].append(
+            {**way, "timesteps": result.timesteps, "latency": result.latency,
+             "accuracy": round(float(result.accuracy[-1]), 4),
+             "spikes_per_neuron": round(float(result.activity.spikes_per_neuron), 3)}
+        )  # fmt: skip
+        click.echo(json.dumps(record["spiking"][-1]), err=True)
+    report = output.with_suffix(".json")
+    report.write_text(json.dumps(record, indent=2) + "\n")
+    click.echo(json.dumps(record, indent=2))
+
+
+if __name__ == "__main__":
+    main()
