@@ -1,16 +1,15 @@
 """Score a converted network over a data set, in one run."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import keras
-import numpy as np
 
-from spkeras.data.batches import as_samples, check_range
-from spkeras.errors import DataError
-from spkeras.graph import Graph
-from spkeras.metrics import Evaluation, Score, activity, settling
+from spkeras.facade.shards import Part, Plan, run_shard
+from spkeras.metrics import Evaluation
+from spkeras.metrics.early_exit import EarlyExit
 from spkeras.simulate import Simulation
 from spkeras.snn.settings import configured
 from spkeras.snn.spike_loop import loop_of
@@ -30,6 +29,7 @@ def evaluate(
     batch_size: int = 100,
     any_range: bool = False,
     engine: str = "auto",
+    early_exit: EarlyExit | float | None = None,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Evaluation:
@@ -45,83 +45,41 @@ def evaluate(
         engine: "dense" runs one Keras pass a step on any backend; "events" follows the spikes
             (needs numba); "auto" takes events wherever they can run the network. Both compute
             in float32; the result names the one that ran.
+        early_exit: Also tell what it would save and cost to stop each sample once its decision
+            is stable: a margin, or an `EarlyExit`, which may stop them in earnest.
         progress: Told (sample steps done, sample steps in all).
         settings: `timesteps`, `schedule`, `stagger`, `coding`, `seed` for this run instead of
             the network's own.
 
     Returns:
         Accuracy (or error), agreement with the CNN, spikes and operations, latency, and when
-        samples settled.
+        samples settled or would stop.
 
     Raises:
         DataError: samples or targets do not fit, or samples reach beyond twice the range the
             network was calibrated on.
-        OptionError: a setting out of its range, or an engine that cannot run the network.
+        OptionError: a setting out of its range, an engine that cannot run the network, or early
+            exit where no decision is taken step by step.
     """
     loop = loop_of(snn)
-    graph = loop.graph
-    samples = as_samples(graph, x)
-    if not any_range:
-        check_range(graph, samples)
     with configured(loop, settings):
-        simulation = Simulation(loop, engine)
-        steps = simulation.steps()
-        scores = _scores(graph, y, len(samples[0]), len(steps))
-        told, total = progress or _quiet, len(samples[0]) * len(steps)
-        start = time.perf_counter()
-
-        def observe(rows: slice, index: int, outputs: list[np.ndarray]) -> None:
-            if index == 0:
-                cnn = simulation.analogue([array[rows] for array in samples])
-                for score, reference in zip(scores, cnn, strict=True):
-                    score.reference(rows, reference)
-            for score, output in zip(scores, outputs, strict=True):
-                score.add(rows, index, output)
-
-        trace = simulation.run(samples, batch_size, observe, lambda done: told(done, total))
-        seconds = time.perf_counter() - start
-        return Evaluation(
-            snn.name,
-            loop.schedule,
-            loop.timesteps,
-            loop.latency,
-            {**graph.settings, **loop.settings},
-            len(samples[0]),
-            steps,
-            tuple(score.result() for score in scores),
-            activity(graph, trace),
-            trace.layer_spikes,
-            _warnings(trace.inputs_beyond, trace.range_exceeded),
-            seconds,
-            loop.depth,
-            settling(trace),
-            simulation.engine,
-        )
-
-
-def _scores(graph: Graph, y: Any, samples: int, steps: int) -> list[Score]:
-    targets = y if isinstance(y, (list, tuple)) and len(graph.outputs) > 1 else [y]
-    targets = [*targets, *[None] * (len(graph.outputs) - len(targets))]
-    scores = []
-    for name, target in zip(graph.outputs, targets, strict=True):
-        if target is not None and len(target) != samples:
-            raise DataError(f"targets of {name}: {len(target)} for {samples} samples")
-        node = graph[name]
-        sigmoid = node.op == "activation" and node["function"] == "sigmoid"
-        array = None if target is None else np.asarray(target)
-        label = name.removesuffix(":readout").removesuffix(":linear")
-        scores.append(Score(label, node.shape, array, steps, 0.5 if sigmoid else 0.0))
-    return scores
-
-
-def _warnings(beyond: float, share: float) -> tuple[str, ...]:
-    if beyond <= 1.25:
-        low = "" if beyond > 0.2 else (
-            f"the data reach only {beyond:.2g} of the range the network was calibrated on; "
-            "is the input scaled as in calibration?"
+        plan = Plan(
+            snn.name, loop, x, y, batch_size=batch_size, any_range=any_range, engine=engine,
+            early_exit=early_exit,
         )  # fmt: skip
-        return (low,) if low else ()
-    return (
-        f"the data reach {beyond:.3g} times the range the network was calibrated on "
-        f"({share:.1%} of the values lie outside); is the input scaled as in calibration?",
-    )
+        simulation = Simulation(loop, engine)
+        start = time.perf_counter()
+        told = progress or _quiet
+        total = plan.added(_in_turn(plan, simulation, told), told)
+        return plan.result(loop, total, time.perf_counter() - start)
+
+
+def _in_turn(plan: Plan, simulation: Simulation, progress: Progress) -> Iterator[Part]:
+    """Run all batches here, one after the other."""
+    for rows, shard in zip(plan.rows, plan.shards(), strict=True):
+        told = partial(_step_told, plan, rows, progress)
+        yield run_shard(simulation, shard, told)
+
+
+def _step_told(plan: Plan, rows: slice, progress: Progress, steps: int) -> None:
+    progress(rows.start * len(plan.steps) + steps * (rows.stop - rows.start), plan.work)

@@ -1,21 +1,28 @@
 """What a run says about a network, as plain records."""
 
 from spkeras.metrics.activity import Activity, LayerActivity, activity
+from spkeras.metrics.early_exit import EarlyExit, ExitCourse, ExitRow, ExitSums, Watch
 from spkeras.metrics.evaluation import Evaluation
-from spkeras.metrics.score import OutputScore, Score
+from spkeras.metrics.score import OutputScore, Score, Sums
 from spkeras.metrics.settling import Settling, settling
 from spkeras.metrics.verification import LayerCheck, NeuronCheck, Verification
 
 __all__ = [
     "Activity",
+    "EarlyExit",
     "Evaluation",
+    "ExitCourse",
+    "ExitRow",
+    "ExitSums",
     "LayerActivity",
     "LayerCheck",
     "NeuronCheck",
     "OutputScore",
     "Score",
     "Settling",
+    "Sums",
     "Verification",
+    "Watch",
     "activity",
     "settling",
 ]

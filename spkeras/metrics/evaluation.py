@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from spkeras.metrics.activity import Activity
+from spkeras.metrics.early_exit import ExitCourse
 from spkeras.metrics.score import OutputScore
 from spkeras.metrics.settling import Settling
 
@@ -34,6 +35,8 @@ class Evaluation:
         settling: When the samples stopped by themselves; None where the code lets none.
         engine: What ran: "dense" (a Keras pass a step), "events" (spike by spike) or "closed
             form".
+        early_exit: What it saves and costs to stop samples once their decision is stable; None
+            where nobody asked.
     """
 
     model: str
@@ -51,6 +54,7 @@ class Evaluation:
     depth: int = 0
     settling: Settling | None = None
     engine: str = "dense"
+    early_exit: ExitCourse | None = None
 
     @property
     def pipelined_latency(self) -> int:

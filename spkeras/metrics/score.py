@@ -1,6 +1,7 @@
 """How good an output is at every step: accuracy or error, and closeness to the CNN."""
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -38,8 +39,45 @@ class OutputScore:
     cnn_spread: float
 
 
+@dataclass(eq=False)
+class Sums:
+    """What grows batch by batch; arrays hold a value for each step.
+
+    Attributes:
+        right: Samples decided right.
+        equal: Samples decided as by the CNN.
+        squares: Squared differences to the targets, over all values.
+        difference: Squared differences to the CNN's output, over all values.
+        cnn_right: Samples that the CNN decides right.
+        cnn_squares: The CNN's squared differences to the targets.
+        spread: The CNN's squared outputs.
+        samples: Number of samples.
+        elements: Number of output values.
+    """
+
+    right: np.ndarray
+    equal: np.ndarray
+    squares: np.ndarray
+    difference: np.ndarray
+    cnn_right: float = 0.0
+    cnn_squares: float = 0.0
+    spread: float = 0.0
+    samples: int = 0
+    elements: int = 0
+
+    @classmethod
+    def zero(cls, steps: int) -> "Sums":
+        """Before the first batch."""
+        return cls(np.zeros(steps), np.zeros(steps), np.zeros(steps), np.zeros(steps))
+
+    def __add__(self, other: "Sums") -> "Sums":
+        """Both together. Sums of squares round: add batches in their order, one by one."""
+        names = [field.name for field in fields(self)]
+        return Sums(*(getattr(self, name) + getattr(other, name) for name in names))
+
+
 class Score:
-    """Sums that grow batch by batch, for one output.
+    """Scores one output, all samples or a batch of them.
 
     Args:
         name: The output's name.
@@ -48,6 +86,9 @@ class Score:
             shape; or None.
         steps: Number of steps that will be told.
         threshold: Where a single output decides: 0.5 behind a sigmoid, else 0.
+
+    Attributes:
+        sums: What was told so far; whoever scores batches elsewhere adds theirs.
 
     Raises:
         DataError: targets fit neither classes nor values.
@@ -63,58 +104,64 @@ class Score:
     ) -> None:
         self.name, self.threshold = name, threshold
         self.task, self.targets = _task(name, shape, targets)
-        self.right = np.zeros(steps)
-        self.equal = np.zeros(steps)
-        self.squares = np.zeros(steps)
-        self.difference = np.zeros(steps)
-        self.cnn_right = self.cnn_squares = self.spread = 0.0
-        self.samples, self.elements = 0, 0
+        self.steps, self.sums = steps, Sums.zero(steps)
 
-    def reference(self, rows: slice, cnn: np.ndarray) -> None:
-        """Tell what the CNN gives for these samples, before their steps."""
+    def part(self, rows: slice) -> "Score":
+        """A score of these samples alone; `reference` starts it."""
+        part = copy.copy(self)
+        if self.targets is not None:
+            targets = self.targets[rows]
+            part.targets = targets.astype(np.float64) if self.task == REGRESSION else targets
+        return part
+
+    def reference(self, cnn: np.ndarray) -> None:
+        """Tell what the CNN gives for the samples, before their steps; starts the sums."""
         self.cnn = cnn.astype(np.float64)
-        self.decisions = self._decide(cnn)
-        self.samples += len(cnn)
-        self.elements += cnn.size
-        self.spread += float((self.cnn**2).sum())
+        self.decisions = self.decide(cnn)
+        self.sums = sums = Sums.zero(self.steps)
+        sums.samples += len(cnn)
+        sums.elements += cnn.size
+        sums.spread += float((self.cnn**2).sum())
         if self.targets is None:
             return
         if self.task == REGRESSION:
-            self.cnn_squares += float(((self.cnn - self.targets[rows]) ** 2).sum())
+            sums.cnn_squares += float(((self.cnn - self.targets) ** 2).sum())
         else:
-            self.cnn_right += float((self.decisions == self.targets[rows]).sum())
+            sums.cnn_right += float((self.decisions == self.targets).sum())
 
-    def add(self, rows: slice, step: int, output: np.ndarray) -> None:
-        """Tell what the network gives at one step for the samples last told."""
-        self.difference[step] += float(((output - self.cnn) ** 2).sum())
+    def add(self, step: int, output: np.ndarray) -> None:
+        """Tell what the network gives for the samples at one step."""
+        sums = self.sums
+        sums.difference[step] += float(((output - self.cnn) ** 2).sum())
         if self.task == REGRESSION:
             if self.targets is not None:
-                self.squares[step] += float(((output - self.targets[rows]) ** 2).sum())
+                sums.squares[step] += float(((output - self.targets) ** 2).sum())
             return
-        decisions = self._decide(output)
-        self.equal[step] += (decisions == self.decisions).sum()
+        decisions = self.decide(output)
+        sums.equal[step] += (decisions == self.decisions).sum()
         if self.targets is not None:
-            self.right[step] += (decisions == self.targets[rows]).sum()
+            sums.right[step] += (decisions == self.targets).sum()
 
-    def _decide(self, output: np.ndarray) -> np.ndarray:
+    def decide(self, output: np.ndarray) -> np.ndarray:
+        """Classes of classifications, (samples,); the output itself of a regression."""
         if self.task == BINARY:
             return (output[:, 0] > self.threshold).astype(int)
         return output.argmax(-1) if self.task == CLASSIFICATION else output
 
     def result(self) -> OutputScore:
         """The course over the steps."""
-        classes, known = self.task != REGRESSION, self.targets is not None
-        samples, elements = max(self.samples, 1), max(self.elements, 1)
+        classes, known, sums = self.task != REGRESSION, self.targets is not None, self.sums
+        samples, elements = max(sums.samples, 1), max(sums.elements, 1)
         return OutputScore(
             self.name,
             self.task,
-            self.right / samples if classes and known else None,
-            self.cnn_right / samples if classes and known else None,
-            self.equal / samples if classes else None,
-            np.sqrt(self.squares / elements) if known and not classes else None,
-            float(np.sqrt(self.cnn_squares / elements)) if known and not classes else None,
-            np.sqrt(self.difference / elements),
-            float(np.sqrt(self.spread / elements)),
+            sums.right / samples if classes and known else None,
+            sums.cnn_right / samples if classes and known else None,
+            sums.equal / samples if classes else None,
+            np.sqrt(sums.squares / elements) if known and not classes else None,
+            float(np.sqrt(sums.cnn_squares / elements)) if known and not classes else None,
+            np.sqrt(sums.difference / elements),
+            float(np.sqrt(sums.spread / elements)),
         )
 
 
@@ -140,7 +187,7 @@ def _task(
             f"targets of {name}: received shape {y.shape[1:]} of {y.dtype} a sample, the output "
             f"has {shape}; give whole-number labels, one-hot rows, or values of that shape"
         )
-    return REGRESSION, values.astype(np.float64)
+    return REGRESSION, values
 
 
 def _one_hot(y: np.ndarray) -> bool:

@@ -1,6 +1,7 @@
 """Records as tables, plots and pages; no number is computed here."""
 
 from spkeras.report.checks import findings, verification_tables
+from spkeras.report.exits import exit_sentence, exit_tables
 from spkeras.report.tables import (
     Table,
     accuracy_tables,
@@ -17,6 +18,8 @@ __all__ = [
     "Table",
     "accuracy_tables",
     "activity_tables",
+    "exit_sentence",
+    "exit_tables",
     "findings",
     "latency",
     "layer_table",

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from html import escape
 
 from spkeras.metrics import Evaluation
+from spkeras.report.exits import exit_sentence, exit_tables
 from spkeras.report.plot import accuracy_over_time
 from spkeras.report.tables import (
     Table,
@@ -31,13 +32,16 @@ img { max-width: 100%; }
 def page(evaluation: Evaluation) -> str:
     """The page: what was run, warnings, plot, tables, settings."""
     title = f"{escape(evaluation.model)}: evaluation"
-    tables = (*accuracy_tables(evaluation), *activity_tables(evaluation))
+    tables = (
+        *accuracy_tables(evaluation), *exit_tables(evaluation), *activity_tables(evaluation)
+    )  # fmt: skip
     warnings = (f'<p class="warning">{escape(text)}</p>' for text in evaluation.warnings)
     settings = ((str(key), str(value)) for key, value in evaluation.settings.items())
     body = [
         f"<h1>{title}</h1>",
         f"<p>{escape(summary(evaluation))}</p>",
         f"<p>{escape(latency(evaluation))}</p>",
+        *(f"<p>{escape(text)}</p>" for text in (exit_sentence(evaluation),) if text),
         *warnings,
         f'<img alt="accuracy and spikes over time steps, spikes by exponent" src="{_picture(evaluation)}">',
         *(_table(table) for table in tables),

@@ -1,6 +1,7 @@
 """Run a converted network over samples, or step by step."""
 
-from spkeras.simulate.run import Simulation, equal_slices
+from spkeras.simulate.engine import choose
+from spkeras.simulate.run import Simulation, equal_slices, looked_at
 from spkeras.simulate.stream import Stream
 
-__all__ = ["Simulation", "Stream", "equal_slices"]
+__all__ = ["Simulation", "Stream", "choose", "equal_slices", "looked_at"]

@@ -13,9 +13,10 @@ from keras import ops
 
 from spkeras.errors import OptionError
 from spkeras.events.compiler import compile_program
-from spkeras.events.engine import Batch, missing
+from spkeras.events.engine import missing
 from spkeras.events.support import refusal
 from spkeras.ops.names import ENGINES
+from spkeras.simulate.rows import Rows
 from spkeras.snn.network import resting_currents
 from spkeras.snn.spike_loop import SpikeLoop
 
@@ -75,7 +76,7 @@ class Events:
         if set(names) - set(self.frontier):
             self._standing = loop.network.standing(names)
 
-    def batch(self, drive: Sequence[Any], samples: int) -> Batch:
+    def batch(self, drive: Sequence[Any], samples: int) -> Rows:
         """A batch of samples before the first step.
 
         Args:
@@ -89,7 +90,7 @@ class Events:
             listed = answer if isinstance(answer, (list, tuple)) else [answer]
             values = dict(zip(names, listed, strict=True))
         parts = [np.reshape(ops.convert_to_numpy(values[name]), (samples, -1)) for name in names]
-        return Batch(self.program, np.concatenate([*parts, np.zeros((samples, 0))], axis=1))
+        return Rows(self.program, np.concatenate([*parts, np.zeros((samples, 0))], axis=1))
 
     def readouts(self, outputs: np.ndarray) -> list[np.ndarray]:
         """The read-outs' values side by side (..., values), one array each in its shape."""

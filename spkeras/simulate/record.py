@@ -1,14 +1,15 @@
 """What is kept of a run: sums over samples, growing step by step and batch by batch."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from keras import ops
 
-from spkeras.events.engine import Block
 from spkeras.graph import Node
 from spkeras.ops.names import GRADED
+from spkeras.simulate.rows import Steps
 from spkeras.snn.network import Network
 from spkeras.snn.spike_loop import SpikeLoop
 from spkeras.trace import Trace
@@ -64,18 +65,93 @@ def _grades(size: Any, levels: int, mantissa_bits: int) -> list[Any]:
     return [ops.stack(by_exponent), ops.sum(ones, axis=0), ops.sum(adds, axis=0)]
 
 
+@dataclass(frozen=True, eq=False)
+class Counts:
+    """What is kept of the run of a batch, or of several: counts, and sums of counts.
+
+    All but `beyond` are whole numbers, which float64 adds without rounding: whoever ran a batch,
+    the sums over all batches are the same.
+
+    Attributes:
+        samples: Number of samples.
+        spikes: Spikes of each neuron over all samples and steps, by layer.
+        layers: Spikes of each layer in each step, or in each window, over all samples.
+        exponents: Graded spikes by exponent, by layer; of some samples, as are the next two.
+        units: Graded spikes of size 1 of each neuron, by layer.
+        adds: Bits set in the graded spikes of each neuron, by layer.
+        graded_samples: Number of samples whose graded spikes were told apart.
+        settled: Last step with a spike of each sample.
+        beyond: Largest magnitude of an input in units of its calibrated maximum.
+        exceeded: Number of input values beyond 1 in these units.
+        elements: Number of input values.
+    """
+
+    samples: int
+    spikes: dict[str, np.ndarray]
+    layers: dict[str, np.ndarray]
+    exponents: dict[str, np.ndarray]
+    units: dict[str, np.ndarray]
+    adds: dict[str, np.ndarray]
+    graded_samples: int
+    settled: np.ndarray
+    beyond: float
+    exceeded: int
+    elements: int
+
+    def __add__(self, other: "Counts") -> "Counts":
+        """The two as one; the other's samples come after these."""
+        return Counts(
+            self.samples + other.samples,
+            _added(self.spikes, other.spikes),
+            _added(self.layers, other.layers),
+            _added(self.exponents, other.exponents),
+            _added(self.units, other.units),
+            _added(self.adds, other.adds),
+            self.graded_samples + other.graded_samples,
+            np.concatenate([self.settled, other.settled]),
+            max(self.beyond, other.beyond),
+            self.exceeded + other.exceeded,
+            self.elements + other.elements,
+        )
+
+    def trace(self, loop: SpikeLoop, steps: np.ndarray) -> Trace:
+        """The record of the run of a spike loop, looked at after these numbers of steps."""
+        running = loop.schedule == "clock_driven"
+        layers = {
+            name: (sums.cumsum() if running else sums) / max(self.samples, 1)
+            for name, sums in self.layers.items()
+        }
+        share = self.samples / max(self.graded_samples, 1)
+        exponents, units, adds = (
+            {name: share * counted for name, counted in record.items()}
+            for record in (self.exponents, self.units, self.adds)
+        )
+        return Trace(
+            loop.schedule, loop.timesteps, steps, self.samples, self.spikes, layers, {},
+            self.exceeded / max(self.elements, 1), self.beyond, exponents, units, adds,
+            self.settled if loop.code == "delta" else None,
+        )  # fmt: skip
+
+
+def _added(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: array + other[name] for name, array in one.items()}
+
+
 class Recorder:
-    """Sums over all samples of a run.
+    """Counts the spikes of one batch.
 
     Args:
         network: Its neurons are counted.
         loop: Its settings are those of the run.
         steps: Numbers of steps at which the run is looked at.
-        samples: Number of samples.
+        samples: Number of samples in the batch.
+
+    Attributes:
+        settled: Whether nobody has anything to send any more, for good.
     """
 
     def __init__(self, network: Network, loop: SpikeLoop, steps: np.ndarray, samples: int) -> None:
-        self.network, self.loop, self.steps, self.samples = network, loop, steps, samples
+        self.loop, self.steps, self.samples = loop, steps, samples
         self.totals = {node.name: np.zeros(node.shape) for node in network.neurons}
         self.layers = {node.name: np.zeros(len(steps)) for node in network.neurons}
         graded = [node for node in network.neurons if node["model"] in GRADED]
@@ -83,15 +159,8 @@ class Recorder:
         self.units = {node.name: np.zeros(node.shape) for node in graded}
         self.adds = {node.name: np.zeros(node.shape) for node in graded}
         self.active = np.zeros(samples, np.int64)
-        self.graded_samples = 0
         self.beyond, self.exceeded, self.elements = 0.0, 0, 0
-        self.rows, self.settled = slice(0, 0), False
-
-    def start(self, rows: slice) -> None:
-        """The next batch begins."""
-        size = rows.stop - rows.start
-        self.graded_samples += len(range(0, size, graded_stride(size)))
-        self.rows, self.settled = rows, False
+        self.settled = False
 
     def inputs(self, scaled: Sequence[np.ndarray]) -> None:
         """How far the inputs reach, in units of what was calibrated."""
@@ -101,8 +170,8 @@ class Recorder:
             self.exceeded += int((magnitude > 1 + 1e-6).sum())
             self.elements += magnitude.size
 
-    def step(self, index: int, seen: tuple[Sequence[Any], Sequence[Any], Any]) -> None:
-        """What `observe` saw in one step of the batch."""
+    def step(self, index: int, seen: tuple[Sequence[Any], Sequence[Any], Any]) -> np.ndarray:
+        """What `observe` saw in one step; returns the spikes of each sample."""
         numbers, graded, active = seen
         self._count(index, [ops.convert_to_numpy(value) for value in numbers], True)
         counted = iter(ops.convert_to_numpy(value) for value in graded)
@@ -110,16 +179,17 @@ class Recorder:
             for record in (self.exponents, self.units, self.adds):
                 record[name] += next(counted)
         # A network without neurons has nobody to say so: one number for all samples.
-        size = self.rows.stop - self.rows.start
-        sending = np.broadcast_to(np.ravel(ops.convert_to_numpy(active)) > 0, size)
-        self.active[self.rows][sending] = index + 1
+        sent = np.broadcast_to(np.ravel(ops.convert_to_numpy(active)), self.samples)
+        sending = sent > 0
+        self.active[sending] = index + 1
         self.settled = self.loop.code == "delta" and not sending.any()
+        return sent
 
-    def block(self, block: Block) -> None:
-        """Spikes of a block of steps, counted by events."""
+    def events(self, taken: Steps) -> None:
+        """Spikes of some steps, counted by events."""
         for number, name in enumerate(self.layers):
-            steps = slice(block.first, block.first + len(block.layer_spikes))
-            self.layers[name][steps] += block.layer_spikes[:, number]
+            steps = slice(taken.first, taken.first + taken.spikes.shape[1])
+            self.layers[name][steps] += taken.spikes[:, :, number].sum(axis=0)
 
     def neurons(self, counted: Mapping[str, np.ndarray]) -> None:
         """Spikes of each neuron over all steps of the batch, counted by events."""
@@ -136,20 +206,10 @@ class Recorder:
             if counts:
                 self.totals[name] += counted
 
-    def trace(self) -> Trace:
-        """The record of the run."""
-        running = self.loop.schedule == "clock_driven"
-        layers = {
-            name: (sums.cumsum() if running else sums) / max(self.samples, 1)
-            for name, sums in self.layers.items()
-        }
-        share = self.samples / max(self.graded_samples, 1)
-        exponents, units, adds = (
-            {name: share * counted for name, counted in record.items()}
-            for record in (self.exponents, self.units, self.adds)
-        )
-        return Trace(
-            self.loop.schedule, self.loop.timesteps, self.steps, self.samples, self.totals,
-            layers, {}, self.exceeded / max(self.elements, 1), self.beyond, exponents,
-            units, adds, self.active if self.loop.code == "delta" else None,
+    def counts(self) -> Counts:
+        """What was counted."""
+        return Counts(
+            self.samples, self.totals, self.layers, self.exponents, self.units, self.adds,
+            len(range(0, self.samples, graded_stride(self.samples))), self.active,
+            self.beyond, self.exceeded, self.elements,
         )  # fmt: skip

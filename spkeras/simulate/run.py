@@ -10,14 +10,19 @@ import numpy as np
 from keras import ops
 
 from spkeras.ops.compiled import compiled
+from spkeras.simulate.devices import spread
 from spkeras.simulate.engine import Events, choose
-from spkeras.simulate.record import Recorder, observe
+from spkeras.simulate.record import Counts, Recorder, observe
+from spkeras.simulate.rows import Answers
 from spkeras.snn.network import as_list
 from spkeras.snn.spike_loop import SpikeLoop
 from spkeras.trace import Trace
 
 # (rows of the samples, index into Trace.steps, outputs of the network at that step)
 Observer = Callable[[slice, int, list[np.ndarray]], None]
+# (index into Trace.steps, outputs of the batch at that step, spikes that each sample sent in it or
+# None where no step is its own); returns the samples that need not go on, (samples,), or None
+Watcher = Callable[[int, list[np.ndarray], np.ndarray | None], np.ndarray | None]
 
 
 class Simulation:
@@ -50,17 +55,8 @@ class Simulation:
         self._events = Events(loop) if self.engine == "events" else None
 
     def steps(self) -> np.ndarray:
-        """The numbers of steps at which a run is looked at.
-
-        Every step when clock-driven. A layer-synchronous network gives no answer before its
-        window is over: each number stands for a window of its own, all up to 16, then about
-        eight per doubling.
-        """
-        last = self.loop.timesteps
-        if self.loop.schedule == "clock_driven":
-            return np.arange(1, last + 1)
-        grid = np.unique(np.round(2 ** np.arange(0, np.log2(last) + 1e-9, 1 / 8)).astype(int))
-        return np.unique([*range(1, min(last, 16) + 1), *grid, last])
+        """The numbers of steps at which a run is looked at; see `looked_at`."""
+        return looked_at(self.loop)
 
     def run(
         self,
@@ -77,19 +73,51 @@ class Simulation:
             told: Told the outputs at each of `steps()` for each batch.
             progress: Told the share of the work done so far, in sample steps.
         """
-        steps, count = self.steps(), len(samples[0])
+        steps = self.steps()
+        total: Counts | None = None
+        for rows in equal_slices(len(samples[0]), batch_size):
+            watch = self._watching(rows, len(steps), told, progress)
+            counts = self.batch([array[rows] for array in samples], watch)
+            total = counts if total is None else total + counts
+        if total is None:
+            raise ValueError("a run of no samples; as_samples refuses them")
+        return total.trace(self.loop, steps)
+
+    @staticmethod
+    def _watching(
+        rows: slice, steps: int, told: Observer, progress: Callable[[int], None]
+    ) -> Watcher:
+        def watch(index: int, outputs: list[np.ndarray], sent: object) -> None:
+            told(rows, index, outputs)
+            progress(rows.start * steps + (index + 1) * (rows.stop - rows.start))
+
+        return watch
+
+    def batch(self, samples: list[np.ndarray], told: Watcher, stopping: bool = False) -> Counts:
+        """Run one batch.
+
+        Args:
+            samples: One array per input of the network.
+            told: Told what happened at each of `steps()`.
+            stopping: Take samples out of the run once `told` says so: they keep their answer
+                and send no more spikes. By events only.
+        """
+        steps = self.steps()
         record = Recorder(self.network, self.loop, steps, len(samples[0]))
-        for rows in equal_slices(count, batch_size):
-            batch = [array[rows] for array in samples]
-            record.start(rows)
-            for index, outputs in enumerate(self._answers(batch, steps, record)):
-                told(rows, index, outputs)
-                progress(rows.start * len(steps) + (index + 1) * (rows.stop - rows.start))
-        return record.trace()
+        scaled = self._scale(spread([np.asarray(x, "float32") for x in samples]))
+        record.inputs([ops.convert_to_numpy(value) for value in scaled])
+        if self._events is not None:
+            self._by_events(self._events, scaled, record, told, stopping)
+        elif self.loop.schedule == "clock_driven":
+            self._clock_driven(scaled, record, told)
+        else:
+            self._layer_synchronous(scaled, steps, record, told)
+        return record.counts()
 
     def analogue(self, batch: list[np.ndarray]) -> list[np.ndarray]:
         """What the CNN itself answers: the same weights, real values in place of spikes."""
-        return [ops.convert_to_numpy(output) for output in self._analogue(batch)]
+        values = self._analogue(spread(batch))
+        return [ops.convert_to_numpy(output) for output in values]
 
     def _real_values(self, batch: Any) -> Any:
         frontier = self.loop.drive_of(self.loop.units(batch))
@@ -97,49 +125,53 @@ class Simulation:
         answer = as_list(self._twin([*frontier, steps]))
         return self.network.decode(answer[: len(self.network.readouts)])
 
-    def _answers(
-        self, batch: list[np.ndarray], steps: np.ndarray, record: Recorder
-    ) -> Iterator[list[np.ndarray]]:
-        scaled = self._scale([np.asarray(x, "float32") for x in batch])
-        record.inputs([ops.convert_to_numpy(value) for value in scaled])
-        if self._events is not None:
-            yield from self._by_events(self._events, scaled, record)
-        elif self.loop.schedule == "clock_driven":
-            yield from self._clock_driven(scaled, record)
-        else:
-            yield from self._layer_synchronous(scaled, steps, record)
-
     def _by_events(
-        self, events: Events, scaled: list[Any], record: Recorder
-    ) -> Iterator[list[np.ndarray]]:
-        batch = events.batch(self._drive(scaled, np.float32(0)), len(scaled[0]))
-        for block in batch.blocks(self.loop.timesteps):
-            record.block(block)
-            samples, steps, _ = block.outputs.shape
-            # Together, and steps first: what one step gives lies side by side.
-            means = events.readouts(block.outputs.swapaxes(0, 1))
-            for outputs in zip(*self._decoded(means, steps, samples), strict=True):
-                yield list(outputs)
-        record.neurons(batch.counted)
+        self, events: Events, scaled: list[Any], record: Recorder, told: Watcher, stopping: bool
+    ) -> None:
+        rows = events.batch(self._drive(scaled, np.float32(0)), len(scaled[0]))
+        # Of the batch: which samples are still there, and what all of them answered last.
+        present, answers = np.arange(record.samples), Answers(record.samples)
+        for taken in rows.taken(self.loop.timesteps, together=not stopping):
+            record.events(taken)
+            steps = taken.outputs.shape[1]
+            sent = np.zeros((record.samples, steps), np.int64)
+            sent[present] = taken.spikes.sum(axis=-1)
+            # All samples, gone or not: what is compiled for one size is compiled once. Steps
+            # first: what one step gives lies side by side.
+            values = np.zeros((steps, record.samples, taken.outputs.shape[2]), np.float32)
+            values[:, present] = taken.outputs.swapaxes(0, 1)
+            means = events.readouts(values)
+            done = None
+            for step, outputs in enumerate(zip(*self._decoded(means, steps), strict=True)):
+                shown = answers.after(present, [output[present] for output in outputs])
+                done = told(taken.first + step, shown, sent[:, step])
+            if stopping and done is not None and done[present].any():
+                going = np.flatnonzero(~done[present])
+                rows.keep(going)
+                present = present[going]
+        for index in range(answers.number, self.loop.timesteps):
+            told(index, answers.last, np.zeros(record.samples, np.int64))
+        record.neurons(rows.counted)
 
-    def _decoded(self, means: list[np.ndarray], steps: int, samples: int) -> list[np.ndarray]:
+    def _decoded(self, means: list[np.ndarray], steps: int) -> list[np.ndarray]:
         outputs = self._decode([np.reshape(x, (-1, *x.shape[2:])) for x in means])
         values = [ops.convert_to_numpy(output) for output in outputs]
-        return [value.reshape(steps, samples, *value.shape[1:]) for value in values]
+        return [value.reshape(steps, -1, *value.shape[1:]) for value in values]
 
-    def _clock_driven(self, scaled: list[Any], record: Recorder) -> Iterator[list[np.ndarray]]:
+    def _clock_driven(self, scaled: list[Any], record: Recorder, told: Watcher) -> None:
         loop, size = self.loop, len(scaled[0])
         states = self.network.initial_states(size)
         sums = [ops.zeros((size, *node.shape)) for node in self.network.readouts]
         constant = self._drive(scaled, np.float32(0)) if loop.coding == "constant" else None
         outputs: list[np.ndarray] = []
         for index in range(loop.timesteps):
+            sent = np.zeros(size)
             if not record.settled:
                 time = np.float32(index)
                 answers, sums, states, seen = self._step(scaled, constant, sums, states, time)
-                record.step(index, seen)
+                sent = record.step(index, seen)
                 outputs = [ops.convert_to_numpy(output) for output in answers]
-            yield outputs
+            told(index, outputs, sent)
 
     def _one_step(self, scaled: Any, constant: Any, sums: Any, states: Any, time: Any) -> Any:
         frontier = self.loop.frontier(scaled, constant, time)
@@ -148,12 +180,12 @@ class Simulation:
         return outputs, sums, states, observe(self.network.neurons, spikes)
 
     def _layer_synchronous(
-        self, scaled: list[Any], steps: np.ndarray, record: Recorder
-    ) -> Iterator[list[np.ndarray]]:
+        self, scaled: list[Any], steps: np.ndarray, record: Recorder, told: Watcher
+    ) -> None:
         for index, window in enumerate(steps):
             outputs, spikes = self._window(scaled, np.float32(window))
             record.window(index, [ops.convert_to_numpy(value) for value in spikes])
-            yield [ops.convert_to_numpy(output) for output in outputs]
+            told(index, [ops.convert_to_numpy(output) for output in outputs], None)
 
     def _whole_window(self, scaled: Any, window: Any) -> Any:
         answer = self.loop.counts(scaled, window)
@@ -161,6 +193,20 @@ class Simulation:
         rates = answer[len(self.network.readouts) :]
         spikes = [ops.sum(ops.abs(ops.round(rate * window)), axis=0) for rate in rates]
         return outputs, spikes
+
+
+def looked_at(loop: SpikeLoop) -> np.ndarray:
+    """The numbers of steps at which a run of a spike loop is looked at.
+
+    Every step when clock-driven. A layer-synchronous network gives no answer before its
+    window is over: each number stands for a window of its own, all up to 16, then about
+    eight per doubling.
+    """
+    last = loop.timesteps
+    if loop.schedule == "clock_driven":
+        return np.arange(1, last + 1)
+    grid = np.unique(np.round(2 ** np.arange(0, np.log2(last) + 1e-9, 1 / 8)).astype(int))
+    return np.unique([*range(1, min(last, 16) + 1), *grid, last])
 
 
 def equal_slices(count: int, largest: int) -> Iterator[slice]:

@@ -1,0 +1,236 @@
+"""An evaluation in batches that anybody may run: what each needs, what it gives, the sum.
+
+One process and many do the same: `Plan.shards` cuts, `run_shard` runs, and parts are added in
+the order of the batches. The result does not depend on who ran what.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from spkeras.data.batches import as_samples, check_range
+from spkeras.errors import DataError, OptionError
+from spkeras.graph import Graph
+from spkeras.metrics import Evaluation, ExitSums, Score, Sums, Watch, activity, settling
+from spkeras.metrics.early_exit import EarlyExit, check_exit
+from spkeras.simulate import Simulation, choose, equal_slices, looked_at
+from spkeras.simulate.record import Counts
+from spkeras.snn.spike_loop import SpikeLoop
+
+
+@dataclass(frozen=True, eq=False)
+class Shard:
+    """One batch on its way to whoever runs it.
+
+    Attributes:
+        samples: One array per input of the network.
+        scores: One per output, with the batch's targets.
+        watch: Follows early exit, or None.
+    """
+
+    samples: list[np.ndarray]
+    scores: tuple[Score, ...]
+    watch: Watch | None
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """What the run of a batch, or of several, gives.
+
+    Attributes:
+        counts: Spikes and inputs.
+        scores: One per output.
+        exits: Early exit, or None.
+    """
+
+    counts: Counts
+    scores: tuple[Sums, ...]
+    exits: ExitSums | None
+
+    def __add__(self, other: "Part") -> "Part":
+        """Both together; the other's batches come after these."""
+        scores = tuple(a + b for a, b in zip(self.scores, other.scores, strict=True))
+        exits = None
+        if self.exits is not None and other.exits is not None:
+            exits = self.exits + other.exits
+        return Part(self.counts + other.counts, scores, exits)
+
+
+def run_shard(
+    simulation: Simulation, shard: Shard, told: Callable[[int], None] = lambda steps: None
+) -> Part:
+    """Run one batch.
+
+    Args:
+        simulation: The network, with the settings of the run.
+        shard: The batch.
+        told: Told the number of steps done.
+    """
+    cnn = simulation.analogue(shard.samples)
+    for score, reference in zip(shard.scores, cnn, strict=True):
+        score.reference(reference)
+    watch = shard.watch
+    if watch is not None:
+        watch.begin(len(shard.samples[0]))
+
+    def observe(
+        index: int, outputs: list[np.ndarray], sent: np.ndarray | None
+    ) -> np.ndarray | None:
+        for score, output in zip(shard.scores, outputs, strict=True):
+            score.add(index, output)
+        told(index + 1)
+        return None if watch is None or sent is None else watch.add(index, outputs[0], sent)
+
+    stopping = watch is not None and watch.policy.stop
+    counts = simulation.batch(shard.samples, observe, stopping)
+    exits = None if watch is None else watch.sums()
+    return Part(counts, tuple(score.sums for score in shard.scores), exits)
+
+
+class Plan:
+    """One evaluation, checked before any work is done.
+
+    Args:
+        name: The network's name.
+        loop: Its spike loop, with the settings of the run.
+        x: Samples.
+        y: Targets, or None.
+        batch_size: Most samples at once.
+        any_range: Accept samples far outside the calibrated range.
+        engine: "dense", "events" or "auto".
+        early_exit: A policy, its margin, or None.
+
+    Attributes:
+        engine: The engine that will run.
+        rows: The samples of each batch.
+        work: Sample steps in all.
+
+    Raises:
+        DataError, OptionError: see `spkeras.evaluate`.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        loop: SpikeLoop,
+        x: Any,
+        y: Any,
+        *,
+        batch_size: int = 100,
+        any_range: bool = False,
+        engine: str = "auto",
+        early_exit: EarlyExit | float | None = None,
+    ) -> None:
+        self.name, self.graph = name, loop.graph
+        if batch_size < 1:
+            raise OptionError(f"batch_size={batch_size!r}; allowed: whole numbers from 1")
+        self.samples = as_samples(self.graph, x)
+        if not any_range:
+            check_range(self.graph, self.samples)
+        self.engine, self.steps = choose(loop, engine), looked_at(loop)
+        count = len(self.samples[0])
+        self.rows = list(equal_slices(count, batch_size))
+        self.work = count * len(self.steps)
+        self.scores = _scores(self.graph, y, count, len(self.steps))
+        self.watch = None if early_exit is None else self._watch(loop, early_exit)
+
+    def _watch(self, loop: SpikeLoop, early_exit: EarlyExit | float) -> Watch:
+        policy = early_exit if isinstance(early_exit, EarlyExit) else EarlyExit(early_exit)
+        if loop.schedule != "clock_driven":
+            raise OptionError(
+                f"early_exit with schedule={loop.schedule!r}; allowed: 'clock_driven', the other "
+                "has no answer before its windows are over"
+            )
+        if policy.stop and self.engine != "events":
+            raise OptionError(
+                f"early_exit with stop=True and the {self.engine} engine; allowed: events, which "
+                "run each sample by itself: leave stop out, and see what the exit would save"
+            )
+        check_exit(self.scores[0], len(self.scores))
+        (readout,) = loop.network.readouts
+        return Watch(policy, self.scores[0], loop.timesteps, readout["depth"] * loop.offset)
+
+    def shards(self) -> Iterator[Shard]:
+        """The batches, in order; each is cut when it is asked for."""
+        for rows in self.rows:
+            scores = tuple(score.part(rows) for score in self.scores)
+            watch = None if self.watch is None else self.watch.part(scores[0])
+            yield Shard([array[rows] for array in self.samples], scores, watch)
+
+    def added(self, parts: Iterable[Part], told: Callable[[int, int], None]) -> Part:
+        """The sum of the parts of all batches, which come in order.
+
+        Args:
+            parts: One per batch.
+            told: Told (sample steps done, sample steps in all) after each.
+        """
+        total: Part | None = None
+        for rows, part in zip(self.rows, parts, strict=True):
+            total = part if total is None else total + part
+            told(rows.stop * len(self.steps), self.work)
+        if total is None:
+            raise DataError("data: no batch has run; give at least one sample")
+        return total
+
+    def result(self, loop: SpikeLoop, total: Part, seconds: float) -> Evaluation:
+        """The evaluation, from the sum of all parts.
+
+        Args:
+            loop: The spike loop, with the settings of the run.
+            total: The sum over all batches, in order.
+            seconds: Wall-clock time that they took.
+        """
+        trace = total.counts.trace(loop, self.steps)
+        for score, sums in zip(self.scores, total.scores, strict=True):
+            score.sums = sums
+        course = None
+        if self.watch is not None and total.exits is not None:
+            course = self.watch.course(total.exits)
+        return Evaluation(
+            self.name,
+            loop.schedule,
+            loop.timesteps,
+            loop.latency,
+            {**self.graph.settings, **loop.settings},
+            trace.samples,
+            self.steps,
+            tuple(score.result() for score in self.scores),
+            activity(self.graph, trace),
+            trace.layer_spikes,
+            _warnings(trace.inputs_beyond, trace.range_exceeded),
+            seconds,
+            loop.depth,
+            settling(trace),
+            self.engine,
+            course,
+        )
+
+
+def _scores(graph: Graph, y: Any, samples: int, steps: int) -> list[Score]:
+    targets = y if isinstance(y, (list, tuple)) and len(graph.outputs) > 1 else [y]
+    targets = [*targets, *[None] * (len(graph.outputs) - len(targets))]
+    scores = []
+    for name, target in zip(graph.outputs, targets, strict=True):
+        if target is not None and len(target) != samples:
+            raise DataError(f"targets of {name}: {len(target)} for {samples} samples")
+        node = graph[name]
+        sigmoid = node.op == "activation" and node["function"] == "sigmoid"
+        array = None if target is None else np.asarray(target)
+        label = name.removesuffix(":readout").removesuffix(":linear")
+        scores.append(Score(label, node.shape, array, steps, 0.5 if sigmoid else 0.0))
+    return scores
+
+
+def _warnings(beyond: float, share: float) -> tuple[str, ...]:
+    if beyond <= 1.25:
+        low = "" if beyond > 0.2 else (
+            f"the data reach only {beyond:.2g} of the range the network was calibrated on; "
+            "is the input scaled as in calibration?"
+        )  # fmt: skip
+        return (low,) if low else ()
+    return (
+        f"the data reach {beyond:.3g} times the range the network was calibrated on "
+        f"({share:.1%} of the values lie outside); is the input scaled as in calibration?",
+    )

@@ -1,0 +1,254 @@
+"""Early exit: a sample stops once its decision is stable, and what that saves and costs."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from spkeras.errors import OptionError
+from spkeras.metrics.score import CLASSIFICATION, Score
+
+# Margins of the table from which a user chooses, beside the one asked for.
+MARGINS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+# Relative to its logits, below this a spread is rounding: all classes are equal.
+_NOTHING = 1e-12
+
+
+@dataclass(frozen=True)
+class EarlyExit:
+    """When a sample stops.
+
+    It stops at the first step at which its decision has been the same, and its lead at least
+    `margin`, for `patience` steps in a row. The lead after n steps of the read-out is
+
+        n (y1 - y2) / s
+
+    y1, y2: the largest and the second largest logit (means over the n steps); s: the standard
+    deviation of the sample's logits over the classes. n y is what the read-out has added up;
+    one step changes it by about s. The lead is the number of such steps that the second class
+    lies behind: no factor of the logits changes it, and rounding to spikes, which moves the sum
+    by a constant whatever n is, weighs as little as it should late in a run.
+
+    Args:
+        margin: Least lead, in steps; above 0. Choose it on calibration data, never on the data
+            that the accuracy is taken from.
+        patience: Number of steps in a row, from 1.
+        stop: Take samples out of the simulation when they stop. What follows their exit is then
+            unknown: neither the curve to T nor what the exit costs. Needs the events engine.
+
+    Raises:
+        OptionError: a value out of its range.
+    """
+
+    margin: float
+    patience: int = 2
+    stop: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.margin < np.inf:
+            raise OptionError(f"early_exit margin={self.margin!r}; allowed: numbers above 0")
+        if int(self.patience) != self.patience or self.patience < 1:
+            raise OptionError(
+                f"early_exit patience={self.patience!r}; allowed: whole numbers from 1"
+            )
+
+
+@dataclass(frozen=True)
+class ExitRow:
+    """What one margin gives.
+
+    Attributes:
+        margin: The margin.
+        steps: Mean step at which samples stop; T for those that do not.
+        exits: Share of the samples that stop before T.
+        accuracy: Share of right decisions on stopping; None without labels.
+        cost: Accuracy at T less that; None without labels, or where samples really stopped.
+        changed: Share of the decisions that differ from those at T; None where samples really
+            stopped.
+        spikes: Spikes per sample until it stops.
+        saved: Share of the spikes to T that lie behind the exit; None where samples really
+            stopped.
+    """
+
+    margin: float
+    steps: float
+    exits: float
+    accuracy: float | None
+    cost: float | None
+    changed: float | None
+    spikes: float
+    saved: float | None
+
+
+@dataclass(frozen=True, eq=False)
+class ExitCourse:
+    """Early exit over a data set.
+
+    Attributes:
+        policy: The policy asked for.
+        chosen: What it gives.
+        rows: The same for some margins, increasing; the policy's is among them.
+        within: Share of the samples that have stopped by each step, under the policy.
+    """
+
+    policy: EarlyExit
+    chosen: ExitRow
+    rows: tuple[ExitRow, ...]
+    within: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class ExitSums:
+    """Sums over samples, for each margin; whole numbers.
+
+    Attributes:
+        stopped: Samples that stop at each step, (margins, T).
+        right: Samples decided right on stopping, (margins,).
+        same: Samples decided as at T, (margins,).
+        spikes: Spikes until samples stop, (margins,).
+        last_right: Samples decided right at T.
+        all_spikes: Spikes to T.
+        samples: Number of samples.
+    """
+
+    stopped: np.ndarray
+    right: np.ndarray
+    same: np.ndarray
+    spikes: np.ndarray
+    last_right: int
+    all_spikes: int
+    samples: int
+
+    def __add__(self, other: "ExitSums") -> "ExitSums":
+        """Both together."""
+        names = [field.name for field in fields(self)]
+        return ExitSums(*(getattr(self, name) + getattr(other, name) for name in names))
+
+
+class Watch:
+    """Follows the samples of one batch, and sees which would stop under each margin.
+
+    Args:
+        policy: The policy in force.
+        score: The score of the batch.
+        steps: T.
+        start: Steps before the read-out starts.
+        margins: Margins of the table; default `MARGINS`. The policy's is added.
+    """
+
+    def __init__(
+        self,
+        policy: EarlyExit,
+        score: Score,
+        steps: int,
+        start: int,
+        margins: Sequence[float] | None = None,
+    ) -> None:
+        self.policy, self.score, self.start, self.steps = policy, score, start, steps
+        others = () if policy.stop else MARGINS if margins is None else margins
+        self.margins = np.unique([*others, policy.margin])
+        self.own = int(np.flatnonzero(self.margins == policy.margin)[0])
+
+    def part(self, score: Score) -> "Watch":
+        """A watch for the batch of another score."""
+        part = copy.copy(self)
+        part.score = score
+        return part
+
+    def begin(self, samples: int) -> None:
+        """Before the first step of so many samples."""
+        shape = (len(self.margins), samples)
+        # Steps in a row that a lead has held; step of the exit, 0 before; decision on it.
+        self._held, self._exit = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
+        self._decision, self._spikes = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
+        self._before: np.ndarray = np.full(samples, -1)
+        self._sent = np.zeros(samples, np.int64)
+
+    def add(self, step: int, output: np.ndarray, sent: np.ndarray) -> np.ndarray:
+        """Tell a step's logits (samples, classes) and spikes (samples,).
+
+        Returns:
+            Which samples have stopped under the policy, (samples,).
+        """
+        decision = self.score.decide(output)
+        self._sent += np.round(sent).astype(np.int64)
+        holds = lead(output, step + 1 - self.start) >= self.margins[:, None]
+        kept = np.where(decision == self._before, self._held + 1, 1)
+        self._held = np.where(holds, kept, 0).astype(np.int32)
+        self._before = decision
+        now = (self._held >= self.policy.patience) & (self._exit == 0)
+        if step + 1 == self.steps:
+            now = self._exit == 0
+        self._exit[now] = step + 1
+        self._decision[now] = np.broadcast_to(decision, now.shape)[now]
+        self._spikes[now] = np.broadcast_to(self._sent, now.shape)[now]
+        return np.asarray(self._exit[self.own] > 0)
+
+    def sums(self) -> ExitSums:
+        """What was seen, after the last step."""
+        targets, last = self.score.targets, self._before
+        known = targets is not None
+        stopped = [np.bincount(row - 1, minlength=self.steps) for row in self._exit]
+        return ExitSums(
+            np.stack(stopped),
+            (self._decision == targets).sum(axis=1) if known else np.zeros(len(stopped), int),
+            (self._decision == last).sum(axis=1),
+            self._spikes.sum(axis=1),
+            int((last == targets).sum()) if known else 0,
+            int(self._sent.sum()),
+            len(last),
+        )
+
+    def course(self, sums: ExitSums) -> ExitCourse:
+        """Sums over all batches as shares and means."""
+        rows = tuple(self._row(sums, number) for number in range(len(self.margins)))
+        within = sums.stopped[self.own].cumsum() / sums.samples
+        return ExitCourse(self.policy, rows[self.own], rows, within)
+
+    def _row(self, sums: ExitSums, number: int) -> ExitRow:
+        count, full = sums.samples, not self.policy.stop
+        stopped = sums.stopped[number]
+        known = self.score.targets is not None
+        right, spikes = int(sums.right[number]), int(sums.spikes[number])
+        return ExitRow(
+            float(self.margins[number]),
+            float(stopped @ np.arange(1, self.steps + 1)) / count,
+            float(stopped[:-1].sum()) / count,
+            right / count if known else None,
+            (sums.last_right - right) / count if known and full else None,
+            1 - int(sums.same[number]) / count if full else None,
+            spikes / count,
+            1 - spikes / max(sums.all_spikes, 1) if full else None,
+        )
+
+
+def lead(logits: np.ndarray, steps: int) -> np.ndarray:
+    """By how many steps the second class lies behind; see `EarlyExit`.
+
+    Args:
+        logits: Means over the steps of the read-out, (samples, classes).
+        steps: Number of these steps; without any nobody leads.
+
+    Returns:
+        (samples,); 0 where all classes are equal.
+    """
+    second, first = np.partition(logits.astype(np.float64), -2, axis=-1)[:, -2:].T
+    spread = logits.astype(np.float64).std(axis=-1)
+    known = spread > _NOTHING * np.abs(logits).max(axis=-1)
+    return max(steps, 0) * np.divide(first - second, spread, out=np.zeros_like(spread), where=known)
+
+
+def check_exit(score: Score, outputs: int) -> None:
+    """Refuse early exit where there is no decision that could be stable.
+
+    Raises:
+        OptionError: several outputs, or one that tells no classes apart.
+    """
+    if outputs > 1:
+        raise OptionError(f"early_exit with {outputs} outputs; allowed: one, which decides")
+    if score.task != CLASSIFICATION:
+        raise OptionError(
+            f"early_exit with the {score.task} {score.name}; allowed: two or more classes, whose "
+            "logits can be compared; leave early_exit out"
+        )

@@ -1,0 +1,50 @@
+"""Early exit as a table and a sentence."""
+
+from spkeras.metrics import Evaluation, ExitRow
+from spkeras.report.numbers import count, percent, small
+from spkeras.report.tables import Table
+
+
+def exit_tables(evaluation: Evaluation) -> tuple[Table, ...]:
+    """What each margin saves and costs; nothing where nobody asked for early exit."""
+    course = evaluation.early_exit
+    if course is None:
+        return ()
+    rows = tuple(_row(row) for row in course.rows)
+    really = "samples stopped" if course.policy.stop else "all samples simulated to T"
+    title = f"Early exit, patience {course.policy.patience}; {really}"
+    header = ("margin", "mean T", "stop before T", "accuracy", "accuracy lost",
+              "decisions changed", "spikes per sample", "spikes saved")  # fmt: skip
+    return (Table(title, header, rows),)
+
+
+def _row(row: ExitRow) -> tuple[str, ...]:
+    return (
+        f"{row.margin:g}",
+        f"{row.steps:.2f}",
+        percent(row.exits),
+        percent(row.accuracy),
+        percent(row.cost),
+        percent(row.changed),
+        count(row.spikes),
+        percent(row.saved),
+    )
+
+
+def exit_sentence(evaluation: Evaluation) -> str:
+    """The policy asked for, in words; empty where nobody asked."""
+    course = evaluation.early_exit
+    if course is None:
+        return ""
+    row, end = course.chosen, evaluation.timesteps
+    lead = f"Early exit at a lead of {row.margin:g} steps: {small(row.steps)} of {end} steps on average"
+    if course.policy.stop:
+        accuracy = "" if row.accuracy is None else f", accuracy {percent(row.accuracy)}"
+        return (
+            f"{lead}{accuracy}; samples stopped in earnest, what they would have done is unknown."
+        )
+    lost = "" if row.cost is None else f"{percent(row.cost)} of accuracy lost, "
+    return (
+        f"{lead}, {lost}{percent(row.changed)} of the decisions changed, {percent(row.saved)} of the "
+        "spikes saved. Choose the margin on calibration data (see docs/scaling.md)."
+    )

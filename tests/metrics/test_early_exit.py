@@ -1,0 +1,105 @@
+"""Early exit, sample by sample, against what is worked out by hand."""
+
+import numpy as np
+import pytest
+
+from spkeras.errors import OptionError
+from spkeras.metrics import EarlyExit, Score, Watch
+from spkeras.metrics.early_exit import check_exit, lead
+
+STEPS = 6
+
+
+def test_lead_counts_steps_of_the_spread():
+    # Deviations 1, -1: spread 1 at a gap of 2. Then 2, -1, -1: gap 3 over root 2.
+    assert lead(np.array([[3.0, 1.0]]), 4) == pytest.approx([8])
+    assert lead(np.array([[1.0, 4.0, 1.0]]), 2) == pytest.approx([2 * 3 / 2**0.5])
+    assert lead(np.array([[5.0, 5.0], [0.0, 0.0]]), 9).tolist() == [0, 0]
+    assert lead(np.array([[3.0, 1.0]]), 0) == lead(np.array([[3.0, 1.0]]), -5) == 0
+
+
+@pytest.mark.parametrize("factor", [2.0**-20, 1.0, 3e4])
+def test_lead_does_not_know_the_scale_of_the_logits(factor):
+    logits = np.random.default_rng(0).normal(size=(20, 7))
+    assert lead(factor * logits, 5) == pytest.approx(lead(logits, 5))
+
+
+def follow(margin, patience, courses, spikes, labels=None, **options):
+    """The watch's sums; courses (samples, steps): of two classes, first minus second / spread."""
+    courses, spikes = np.array(courses, float), np.array(spikes, float)
+    labels = None if labels is None else np.array(labels)
+    score = Score("out", (2,), labels, STEPS)
+    policy = EarlyExit(margin, patience, options.pop("stop", False))
+    watch = Watch(policy, score, STEPS, options.pop("start", 0), options.pop("margins", ()))
+    watch.begin(len(courses))
+    masks = []
+    for step in range(STEPS):
+        # Two logits are spread by half their difference: a lead of 2 a step, whatever it is.
+        first = np.sign(courses[:, step])
+        masks.append(watch.add(step, np.stack([first, -first], 1), spikes[:, step]))
+    return watch, watch.sums(), np.array(masks)
+
+
+def test_stops_where_decision_and_lead_have_held():
+    courses = [[1, 1, 1, 1, 1, 1], [1, -1, 1, 1, 1, -1], [-1, 1, -1, 1, -1, 1], [0, 0, 0, 0, 0, 0]]
+    spikes = [[1, 2, 3, 4, 5, 6]] * 4
+    # Lead 2 t: at least 4 from the second step on; then two steps in a row.
+    watch, sums, masks = follow(4, 2, courses, spikes, [0, 1, 1, 0])
+    assert masks.argmax(axis=0).tolist() == [2, 3, 5, 5] and masks[-1].all()
+    assert sums.stopped.tolist() == [[0, 0, 1, 1, 0, 2]]
+    (row,) = watch.course(sums).rows
+    assert row == watch.course(sums).chosen
+    assert (row.steps, row.exits) == ((3 + 4 + 6 + 6) / 4, 2 / 4)
+    # Second sample: 0 when it stops, 1 at T, labelled 1. Others as at T: 0, 0 for 1, 0.
+    assert (row.accuracy, row.cost, row.changed) == (2 / 4, 1 / 4, 1 / 4)
+    assert (row.spikes, row.saved) == ((6 + 10 + 21 + 21) / 4, 1 - 58 / 84)
+    assert watch.course(sums).within.tolist() == [0, 0, 1 / 4, 2 / 4, 2 / 4, 1]
+
+
+def test_waits_for_the_read_out():
+    watch, sums, _ = follow(4, 1, [[1] * 6], [[1] * 6], start=3)
+    assert sums.stopped.tolist() == [[0, 0, 0, 0, 1, 0]]
+    # Steps before it has started do not count as steps in a row, either.
+    watch, sums, _ = follow(0.1, 2, [[1] * 6], [[1] * 6], start=3)
+    assert sums.stopped.tolist() == [[0, 0, 0, 0, 1, 0]]
+
+
+def test_one_row_for_each_margin_in_order():
+    watch, sums, _ = follow(4, 1, [[1] * 6, [1] * 6], [[1] * 6] * 2, margins=(8, 2, 100))
+    course = watch.course(sums)
+    assert [(row.margin, row.steps) for row in course.rows] == [(2, 1), (4, 2), (8, 4), (100, 6)]
+    assert course.chosen is course.rows[1] and course.chosen.cost is None
+    assert [row.exits for row in course.rows] == [1, 1, 1, 0]
+
+
+def test_sums_of_parts_are_those_of_all():
+    rng = np.random.default_rng(2)
+    courses, spikes = rng.choice([-1, 1], (9, STEPS)), rng.integers(0, 9, (9, STEPS))
+    labels = rng.integers(0, 2, 9)
+    watch, whole, _ = follow(4, 2, courses, spikes, labels)
+    parts = [follow(4, 2, courses[rows], spikes[rows], labels[rows])[1]
+             for rows in (slice(0, 4), slice(4, 9))]  # fmt: skip
+    assert watch.course(parts[0] + parts[1]).rows == watch.course(whole).rows
+    assert 0 < watch.course(whole).chosen.exits < 1
+
+
+def test_a_stopped_sample_tells_nothing_of_what_it_would_have_done():
+    watch, sums, _ = follow(4, 2, [[1] * 6], [[1] * 6], [0], stop=True)
+    (row,) = watch.course(sums).rows
+    assert (row.cost, row.changed, row.saved) == (None, None, None)
+    assert (row.accuracy, row.steps, row.spikes) == (1, 3, 3)
+
+
+@pytest.mark.parametrize("values", [(0,), (-1,), (np.inf,), (np.nan,), (1, 0), (1, 1.5)])
+def test_values_out_of_their_range(values):
+    with pytest.raises(OptionError, match="early_exit (margin|patience)=.*allowed"):
+        EarlyExit(*values)
+
+
+def test_only_classes_can_be_stable():
+    with pytest.raises(OptionError, match="binary classification out; allowed: two or more"):
+        check_exit(Score("out", (1,), np.array([0, 1]), 3), 1)
+    with pytest.raises(OptionError, match="regression out"):
+        check_exit(Score("out", (4, 4), None, 3), 1)
+    with pytest.raises(OptionError, match="2 outputs; allowed: one"):
+        check_exit(Score("out", (3,), None, 3), 2)
