@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -96,6 +96,31 @@ class ExitCourse:
     chosen: ExitRow
     rows: tuple[ExitRow, ...]
     within: np.ndarray
+
+    def smallest(self, changed: float) -> EarlyExit:
+        """The policy with the smallest margin of the table that changes few decisions.
+
+        It needs no labels: what counts is whether a decision is that of the run to T. To be
+        asked of an evaluation of calibration data.
+
+        Args:
+            changed: Largest share of the decisions that may change, such as 0.005.
+
+        Raises:
+            OptionError: no margin of the table keeps to it, or samples really stopped.
+        """
+        least = None
+        for row in reversed(self.rows):
+            if row.changed is None or row.changed > changed:
+                break
+            least = row.margin
+        if least is None:
+            raise OptionError(
+                f"early exit with at most {changed!r} of the decisions changed: no margin up to "
+                f"{self.rows[-1].margin:g} does, or samples stopped in earnest; run all to T "
+                "with a larger margin"
+            )
+        return replace(self.policy, margin=least)
 
 
 @dataclass(frozen=True, eq=False)

@@ -103,3 +103,15 @@ def test_only_classes_can_be_stable():
         check_exit(Score("out", (4, 4), None, 3), 1)
     with pytest.raises(OptionError, match="2 outputs; allowed: one"):
         check_exit(Score("out", (3,), None, 3), 2)
+
+
+def test_smallest_margin_that_changes_few_decisions():
+    # Of four samples one changes its mind at step 4, another at step 6; leads are 2 t.
+    courses = [[1, 1, 1, -1, -1, -1], [1, 1, 1, 1, 1, -1], [1] * 6, [-1] * 6]
+    watch, sums, _ = follow(1, 1, courses, [[1] * 6] * 4, margins=(2, 6, 8, 10, 12))
+    course = watch.course(sums)
+    assert [row.changed for row in course.rows] == [0.5, 0.5, 0.5, 0.25, 0.25, 0]
+    assert course.smallest(0.25) == EarlyExit(8, 1) and course.smallest(0.5) == EarlyExit(1, 1)
+    assert course.smallest(0) == EarlyExit(12, 1)
+    with pytest.raises(OptionError, match="at most -1 of the decisions"):
+        course.smallest(-1)
