@@ -9,11 +9,10 @@ from keras import ops
 
 from spkeras.errors import DataError
 from spkeras.graph.stats import BINS, ActivationStats, bins
+from spkeras.ops.histogram import count
 
 # Positions of a map whose values enter the histogram; maxima are taken over all of them.
 POSITIONS = 32
-# Values that wait before they are counted: a histogram costs its size each time.
-_PENDING = 1 << 20
 
 
 def _positions(shape: Sequence[int]) -> np.ndarray:
@@ -29,13 +28,12 @@ class _Summary(keras.layers.Layer):
         channels = x.shape[-1]
         positions = int(np.prod(x.shape[1:-1], dtype="int64"))
         flat = ops.reshape(x, (-1, positions, channels))
-        magnitude = ops.abs(flat)
-        largest = ops.max(magnitude, axis=1)
-        lowest = ops.min(flat, axis=1)
+        # Two trips through the map, no copy of it: |x| is taken of what is left.
+        highest, lowest = ops.max(flat, axis=1), ops.min(flat, axis=1)
         chosen = _positions(x.shape[1:-1])
         if len(chosen) < positions:
-            magnitude = ops.take(magnitude, chosen, axis=1)
-        return largest, lowest, magnitude
+            flat = ops.take(flat, chosen, axis=1)
+        return ops.maximum(highest, -lowest), lowest, ops.abs(flat)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         batch, channels = input_shape[0], input_shape[-1]
@@ -49,34 +47,18 @@ class _Collector:
     def __init__(self, channels: int) -> None:
         self.maximum = np.zeros(channels, np.float32)
         self.lowest = np.full(channels, np.inf, np.float32)
-        self.histogram = np.zeros((channels, BINS), np.int64)
-        self.seen = self.samples = self.pending = 0
-        self.codes: list[np.ndarray] = []
+        self.histogram = np.zeros((BINS, channels), np.int64)
+        self.samples = 0
 
     def add(self, largest: np.ndarray, lowest: np.ndarray, magnitude: np.ndarray) -> None:
         self.maximum = np.maximum(self.maximum, largest.max(0))
         self.lowest = np.minimum(self.lowest, lowest.min(0))
-        channels = len(self.maximum)
-        values = magnitude.reshape(-1, channels)
-        codes = bins(values) + np.arange(channels, dtype=np.uint32) * np.uint32(BINS)
-        self.codes.append(codes[values > 0])
-        self.seen += len(values)
+        count(bins(magnitude.reshape(-1, len(self.maximum))), self.histogram)
         self.samples += len(largest)
-        self.pending += len(self.codes[-1])
-        if self.pending > _PENDING:
-            self._count()
-
-    def _count(self) -> None:
-        if self.codes:
-            counted = np.bincount(np.concatenate(self.codes), minlength=self.histogram.size)
-            self.histogram += counted.reshape(self.histogram.shape)
-        self.codes, self.pending = [], 0
 
     def stats(self) -> ActivationStats:
-        self._count()
-        # Zeros, most of what a ReLU gives, were left out until here.
-        self.histogram[:, 0] += self.seen - self.histogram.sum(1)
-        return ActivationStats(self.maximum, self.lowest, self.histogram, self.samples)
+        histogram = np.ascontiguousarray(self.histogram.T)
+        return ActivationStats(self.maximum, self.lowest, histogram, self.samples)
 
 
 def calibrate(

@@ -145,7 +145,9 @@ def show(rows: list[dict], title: str) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("system", *("ms / image, step", "forward passes", "spread", "peak MB"), title=title)
+    table = Table(
+        "system", *("ms / image, step", "forward passes", "spread", "peak MB"), title=title
+    )
     for row in rows:
         table.add_row(
             row["system"],
