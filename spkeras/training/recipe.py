@@ -1,5 +1,6 @@
 """What a network is trained for: its activations, its input, its poolings."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,7 +74,9 @@ class Recipe:
         if self.name == "qcfs":
             return QCFS(steps, unit, shift)
         if self.name == "cat":
-            return TTFSActivation(steps, self.tau, unit, dtype="float32")
+            # On the grid of spike times: shifts bring the branches of an addition together.
+            theta0 = 2.0 ** (round(self.tau * math.log2(unit)) / self.tau)
+            return TTFSActivation(steps, self.tau, theta0, dtype="float32")
         return ClampQuantize(steps, unit, shift)
 
     def input_layer(self, name: str) -> keras.layers.Layer | None:

@@ -238,3 +238,27 @@ def test_inputs_that_do_not_fit_are_refused(chain_program, inputs, message):
         log_ttfs.run(chain_program, inputs)
     with pytest.raises(DataError, match="labels"):
         log_ttfs.run(chain_program, np.zeros((2, 6, 6, 2)), np.zeros(3, int))
+
+
+def test_what_the_training_room_prepares_compiles():
+    """Ranges of a residual net lie on the grid, so that its branches can be added by shifts."""
+    import keras
+    from keras import layers
+
+    from spkeras.training import prepare
+
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6, 6, 2))
+    x = first = layers.ReLU()(layers.Conv2D(4, 3, padding="same")(inputs))
+    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(x)))
+    x = layers.ReLU()(layers.Add()([layers.Conv2D(4, 3, padding="same")(x), first]))
+    net = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x)))
+    images = pixels((6, 6, 2), 8)
+    trained = prepare(net, images / np.float32(255), recipe="cat", timesteps=12)
+    last = trained.predict(images / np.float32(255), verbose=0)
+    _, outputs = spike_times(lower(read_graph(trained)), images / np.float32(255))
+    np.testing.assert_allclose(outputs, last, rtol=1e-4, atol=1e-4)
+    # Nearly unrounded weights: what is left of the difference is theirs.
+    program = log_ttfs.compile(trained, replace(WIDE, weight_bits=12, weight_steps=8))
+    found = passed(program, images).outputs * program.readout.unit
+    assert np.corrcoef(found.reshape(-1), last.reshape(-1))[0, 1] > 0.95
