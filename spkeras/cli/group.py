@@ -16,6 +16,7 @@ COMMANDS = {
     "hardware": "spkeras.cli.hardware",
     "finetune": "spkeras.cli.finetune",
     "inspect": "spkeras.cli.inspect",
+    "thresholds": "spkeras.cli.thresholds",
     "verify": "spkeras.cli.verify",
 }
 
