@@ -75,6 +75,17 @@ def test_layer_synchronous_counts_are_the_levels(net, case):
     np.testing.assert_allclose(snn.predict(x, verbose=0), model.predict(x, verbose=0), atol=2e-4)
 
 
+def test_what_the_network_is_compared_with_has_its_levels():
+    """The analogue rates of `evaluate` and `verify` are the trained CNN's, not the clamp's."""
+    model = twin("resnet", "cq")
+    x = samples(model)
+    loop = loop_of(spkeras.convert(model, x, recipe="cq"))
+    found = dict(zip([n.name for n in loop.network.neurons],
+                     Stages(loop).rates("analogue", [x])[1], strict=True))  # fmt: skip
+    for name, (ceiling, _, values) in activations(model, x).items():
+        np.testing.assert_allclose(found[name] * ceiling, values, atol=1e-6)
+
+
 @pytest.mark.parametrize("net", NETS)
 def test_the_explicit_loop_sends_the_same_counts(net):
     """Layer by layer, spike for spike: averaging spike generation as it is defined."""
