@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from spkeras.errors import GraphError
 from spkeras.graph import Graph, Node
 from spkeras.graph.vocabulary import OFFSETS
 
@@ -43,7 +44,13 @@ def lift_biases(graph: Graph, resting: Mapping[str, np.ndarray]) -> Graph:
         graph: As above.
         resting: Value of each output of `resting_points` at zero inputs, without the batch.
     Preserves: what the network computes.
+
+    Raises:
+        GraphError: the biases have been lifted before.
     """
+    lifted = [node.name for node in graph.of("neuron") if set(OFFSETS) & set(node.arrays)]
+    if lifted:
+        raise GraphError(f"neurons {lifted} have offsets: biases were lifted out before")
     nodes: list[Node] = []
     head: set[str] = set()
     for node in graph.nodes:

@@ -221,3 +221,12 @@ def test_the_engine_is_named(monkeypatch):
     assert spkeras.evaluate(snn, x, any_range=True).engine == "dense"
     with pytest.raises(OptionError, match="numba is not installed"):
         spkeras.evaluate(snn, x, any_range=True, engine="events")
+
+
+def test_what_graded_spikes_of_a_window_cost_is_not_guessed():
+    import spkeras
+
+    model = networks.chain()
+    snn = build(networks.spiking(model, neuron="multi_threshold"))
+    with pytest.raises(OptionError, match="graded spikes.*relu1.*clock_driven"):
+        spkeras.evaluate(snn, networks.samples(model), any_range=True, schedule="layer_synchronous")

@@ -96,3 +96,12 @@ def test_the_resting_graph_ends_at_what_neurons_read():
     values = oracle_layers.evaluate(cut, silence)
     for name, found in resting_currents(biased).items():
         np.testing.assert_array_equal(found, values[name][0])
+
+
+def test_biases_are_lifted_once():
+    from spkeras.errors import GraphError
+    from spkeras.passes.offsets import lift_biases
+
+    _, lifted = both("chain")
+    with pytest.raises(GraphError, match="relu1.*lifted out before"):
+        lift_biases(lifted, resting_currents(lifted))
