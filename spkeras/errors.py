@@ -23,6 +23,10 @@ class OptionError(SpkerasError):
     """An option has a value that is not allowed, or two options exclude each other."""
 
 
+class ClusterError(SpkerasError):
+    """A cluster does not answer, has other versions, or loses the same work again and again."""
+
+
 class UnsupportedLayerError(SpkerasError):
     """One or more layers cannot be converted.
 

@@ -1,5 +1,7 @@
 """`spkeras evaluate`."""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +14,55 @@ from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
 
 
+def _exit_options(command: options.Command) -> options.Command:
+    """--early-exit, --patience and --stop."""
+    for option in (
+        click.option("--stop", is_flag=True, help="With --early-exit: stop samples in earnest."),
+        click.option(
+            "--patience",
+            type=click.IntRange(min=1),
+            help="With --early-exit: steps in a row.  [default: 2]",
+        ),
+        click.option(
+            "--early-exit",
+            type=click.FloatRange(min=0, min_open=True),
+            metavar="MARGIN",
+            help="What it saves and costs to stop each sample once the second class lies so many "
+            "steps behind; choose MARGIN on calibration data.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def _ray_options(command: options.Command) -> options.Command:
+    """--ray and --ray-cpus."""
+    for option in (
+        click.option(
+            "--ray-cpus",
+            type=click.IntRange(min=1),
+            help="With --ray: processors of a worker.  [default: as many as here]",
+        ),
+        click.option(
+            "--ray",
+            is_flag=False,
+            flag_value="local",
+            metavar="[ADDRESS]",
+            help="Run batches on a Ray cluster at host:port; alone, or 'local', on this machine.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @click.command()
 @click.argument("snn", type=options.MODEL)
 @options.data_options("test", None)
 @click.option("--timesteps", type=click.IntRange(min=1), help="T, instead of the network's own.")
 @options.simulation_options
 @options.engine_option
+@_exit_options
+@_ray_options
 @options.any_range_option
 @options.json_option
 @click.option("--plot", type=click.Path(path_type=Path), help="Plot accuracy over T: .png, .svg.")
@@ -30,21 +75,24 @@ def command(
     as_json: bool,
     plot: Path | None,
     report: Path | None,
+    ray: str | None,
+    ray_cpus: int | None,
     **settings: Any,
 ) -> None:
     """Measure a spiking network: accuracy at every step, spikes and operations."""
     _check_outputs(plot, report)
-    import spkeras
-
+    policy = _policy(settings)
     model = read_snn(snn)
+    evaluate = _evaluator(ray, ray_cpus)
     samples = data.read(model)
     with progress("simulating") as told:
-        result = spkeras.evaluate(
+        result = evaluate(
             model,
             samples.inputs,
             samples.y,
             batch_size=batch_size,
             any_range=any_range,
+            early_exit=policy,
             progress=told,
             **options.given(**settings),
         )
@@ -55,6 +103,34 @@ def command(
     else:
         _show(result)
     _write(result, plot, report)
+
+
+def _policy(settings: dict[str, Any]) -> Any:
+    """Takes the options of early exit out of the settings."""
+    given = {name: settings.pop(name) for name in ("early_exit", "patience", "stop")}
+    margin, patience, stop = given.values()
+    if margin is None:
+        if patience or stop:
+            raise OptionError("--patience, --stop: go with --early-exit MARGIN, which is missing")
+        return None
+    from spkeras.metrics import EarlyExit
+
+    return EarlyExit(margin, stop=stop, **options.given(patience=patience))
+
+
+def _evaluator(ray: str | None, ray_cpus: int | None) -> Callable[..., Any]:
+    """`spkeras.evaluate`, or its twin on a cluster."""
+    if ray is None:
+        if ray_cpus is not None:
+            raise OptionError("--ray-cpus: goes with --ray, which is missing")
+        import spkeras
+
+        return spkeras.evaluate
+    from spkeras import cluster
+    from spkeras.cluster.session import ray_module
+
+    ray_module()
+    return partial(cluster.evaluate, address=ray, cpus=ray_cpus)
 
 
 def _check_outputs(plot: Path | None, report: Path | None) -> None:
@@ -72,12 +148,22 @@ def _check_outputs(plot: Path | None, report: Path | None) -> None:
 
 
 def _show(result: Any) -> None:
-    from spkeras.report import accuracy_tables, activity_tables, latency, operations, summary
+    from spkeras.report import (
+        accuracy_tables,
+        activity_tables,
+        exit_sentence,
+        exit_tables,
+        latency,
+        operations,
+        summary,
+    )
 
     click.echo(summary(result) + "\n")
-    show([*accuracy_tables(result), *activity_tables(result)])
+    show([*accuracy_tables(result), *exit_tables(result), *activity_tables(result)])
     click.echo("\n" + operations(result))
     click.echo(latency(result))
+    if result.early_exit:
+        click.echo(exit_sentence(result))
 
 
 def _write(result: Any, plot: Path | None, report: Path | None) -> None:
