@@ -103,15 +103,9 @@ def _scratch(program: Program) -> tuple[np.ndarray, ...]:
 
     Sizes start as 1: neurons of one spike a step leave them so.
     """
-    room, largest = int(program.regions[-1]), int(np.diff(program.regions).max(initial=8))
-    words = np.zeros(largest // 8 + 2, np.uint64)
-    return (
-        np.zeros(room + 8, np.int32),
-        np.ones(room + 8, np.float32),
-        np.zeros(len(program.regions), np.int64),
-        words.view(np.uint8),
-        words,
-    )
+    room = int(program.regions[-1]) + 8
+    numbers = np.zeros(len(program.regions), np.int64)
+    return np.zeros(room, np.int32), np.ones(room, np.float32), numbers
 
 
 def available() -> int:

@@ -12,9 +12,9 @@ import numpy as np
 from numba import njit
 
 from spkeras.events.table import Field, Kind
-from spkeras.events.vectors import LANES, adder, peek, put
+from spkeras.events.vectors import LANES, adder, firing, peek, put
 
-_AS_BITS = np.uint64(0x0102040810204080)
+# Of each number of eight bits: the places of those that are set, and how many they are.
 _SET = np.array(
     [[k for k in range(8) if bits >> k & 1] + [0] * (8 - bits.bit_count()) for bits in range(256)],
     np.int32,
@@ -23,6 +23,7 @@ _HOW_MANY = np.array([bits.bit_count() for bits in range(256)], np.int64)
 
 HALF = LANES // 2
 _add, _add_half = adder(LANES, 4), adder(HALF, 4)
+_fire_soft, _fire_zero = firing(zero=False), firing(zero=True)
 
 # Contraction: multiply and add in one instruction. Sums are float32 in the order of the events.
 _compiled = njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, error_model="numpy")
@@ -155,38 +156,34 @@ def _gather(op: Any, state: Any, to: Any, to_value: Any) -> Any:
 
 
 @_compiled
-def _fire(op: Any, weights: Any, own: Any, state: Any, flags: Any, words: Any, to: Any) -> Any:
+def _fire(op: Any, weights: Any, own: Any, state: Any, to: Any) -> Any:
     """v <- v + z; spike where v >= V; v <- v - V there (or 0)."""
-    size, period, bias_period = op[Field.SIZE], op[Field.PERIOD], op[Field.BIAS_PERIOD]
+    period, zero = op[Field.PERIOD], op[Field.ZERO]
     currents = own if op[Field.OWN] else weights
-    thresholds = weights[op[Field.THRESHOLD] : op[Field.THRESHOLD] + period]
-    for start in range(0, size, period):
-        v = state[op[Field.TARGET] + start : op[Field.TARGET] + start + period]
-        bias = op[Field.BIAS] + start % bias_period
-        z = currents[bias : bias + period]
-        fired = flags[start : start + period]
-        if op[Field.ZERO]:
-            for k in range(period):
-                potential = v[k] + z[k]
-                fires = potential >= thresholds[k]
-                fired[k] = fires
-                v[k] = np.float32(0) if fires else potential
-        else:
-            for k in range(period):
-                potential = v[k] + z[k]
-                fires = potential >= thresholds[k]
-                fired[k] = fires
-                v[k] = potential - (thresholds[k] if fires else np.float32(0))
-    flags[size : size + 8] = 0
     written = 0
-    for word in range((size + 7) // 8):
-        flagged = peek(words, word)
-        if flagged != 0:
-            # The eight flags as bits of one number, which tells the places that are set. All
-            # eight are written and the number counts: no branch to guess wrong.
-            bits = (flagged * _AS_BITS) >> np.uint64(56)
-            put(to, written, _SET, np.int64(bits), 8 * word)
-            written += peek(_HOW_MANY, bits)
+    for start in range(0, op[Field.SIZE], period):
+        bias = op[Field.BIAS] + start % op[Field.BIAS_PERIOD]
+        done = 0
+        while done + LANES <= period:
+            v, z = op[Field.TARGET] + start + done, bias + done
+            if zero:
+                bits = _fire_zero(state, v, currents, z, weights, op[Field.THRESHOLD] + done)
+            else:
+                bits = _fire_soft(state, v, currents, z, weights, op[Field.THRESHOLD] + done)
+            # Eight places are written, and as many kept as have fired: no branch to guess wrong.
+            put(to, written, _SET, bits & 255, start + done)
+            written += peek(_HOW_MANY, bits & 255)
+            put(to, written, _SET, bits >> 8, start + done + 8)
+            written += peek(_HOW_MANY, bits >> 8)
+            done += LANES
+        for k in range(done, period):
+            threshold = weights[op[Field.THRESHOLD] + k]
+            potential = state[op[Field.TARGET] + start + k] + currents[bias + k]
+            if potential >= threshold:
+                to[written] = start + k
+                written += 1
+                potential = np.float32(0) if zero else potential - threshold
+            state[op[Field.TARGET] + start + k] = potential
     return written
 
 
@@ -286,13 +283,12 @@ def run(
         state: The sample's potentials and sums, float32; changed.
         first: Index of the first step.
         last: Index behind the last step.
-        scratch: Events (places int32, sizes float32), numbers of events by slot (int64), flags
-            (uint8) and the same as 64-bit words.
+        scratch: Events (places int32, sizes float32) and their numbers by slot (int64).
         outputs: (steps, outputs), float32; read-outs' means after each step.
         counted: Spikes of each neuron, int64; added to.
         sums: Spikes of each layer in each step, (steps, layers) int64; added to.
     """
-    places, sizes, numbers, flags, words = scratch
+    places, sizes, numbers = scratch
     for step in range(first, last):
         for number in range(operations.shape[0]):
             op = operations[number]
@@ -314,7 +310,7 @@ def run(
                 written = _remap(op, tables, weights, index, value, count, to, to_value, written)
             elif kind == Kind.FIRE or kind == Kind.COUNT:
                 if kind == Kind.FIRE:
-                    written = _fire(op, weights, own, state, flags, words, to)
+                    written = _fire(op, weights, own, state, to)
                 else:
                     elapsed = np.float32(step + 1 - op[Field.START])
                     written = _count(op, tables, weights, own, state, elapsed, to, to_value)

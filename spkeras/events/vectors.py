@@ -55,6 +55,42 @@ def adder(lanes: int, rows: int) -> Callable[..., None]:
     return intrinsic(add)
 
 
+def firing(zero: bool) -> Callable[..., int]:
+    """A function `fire(v, start, currents, place, thresholds, level) -> bits` for numba code.
+
+    For `LANES` neurons at once: v <- v + z; a bit is set where v >= V; there v <- v - V, or 0
+    for a reset to zero. Places are not checked.
+    """
+
+    def fire(
+        context: Any, v: Any, start: Any, currents: Any, place: Any, thresholds: Any, level: Any
+    ) -> Any:
+        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            vector = ir.VectorType(ir.FloatType(), LANES)
+            places = [
+                _pointer(
+                    context, builder, signature.args[n], arguments[n], arguments[n + 1], vector
+                )
+                for n in (0, 2, 4)
+            ]
+            loaded = [builder.load(pointer) for pointer in places]
+            for load in loaded:
+                load.align = 4
+            potential = builder.fadd(loaded[0], loaded[1])
+            fires = builder.fcmp_ordered(">=", potential, loaded[2])
+            nothing = ir.Constant(vector, [0.0] * LANES)
+            if zero:
+                left = builder.select(fires, nothing, potential)
+            else:
+                left = builder.fsub(potential, builder.select(fires, loaded[2], nothing))
+            builder.store(left, places[0]).align = 4
+            return builder.zext(builder.bitcast(fires, ir.IntType(LANES)), ir.IntType(64))
+
+        return types.int64(v, start, currents, place, thresholds, level), emit
+
+    return intrinsic(fire)
+
+
 @intrinsic
 def peek(context: Any, array: Any, place: Any) -> Any:
     """array[place] for a place that is known to be right: numba counts negative ones from the end."""
@@ -65,8 +101,7 @@ def peek(context: Any, array: Any, place: Any) -> Any:
         return context.cast(builder, value, signature.args[0].dtype, signature.return_type)
 
     kind = array.dtype
-    whole = isinstance(kind, types.Integer) and kind is not types.uint64
-    return (types.int64 if whole else kind)(array, place), emit
+    return (types.int64 if isinstance(kind, types.Integer) else kind)(array, place), emit
 
 
 @intrinsic
