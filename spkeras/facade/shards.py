@@ -83,7 +83,7 @@ def run_shard(
         told(index + 1)
         return None if watch is None or sent is None else watch.add(index, outputs[0], sent)
 
-    stopping = watch is not None and watch.policy.stop
+    stopping = watch.earliest if watch is not None and watch.policy.stop else None
     counts = simulation.batch(shard.samples, observe, stopping)
     exits = None if watch is None else watch.sums()
     return Part(counts, tuple(score.sums for score in shard.scores), exits)

@@ -181,6 +181,11 @@ class Watch:
         part.score = score
         return part
 
+    @property
+    def earliest(self) -> int:
+        """No sample stops before this number of steps."""
+        return self.start + self.policy.patience
+
     def begin(self, samples: int) -> None:
         """Before the first step of so many samples."""
         shape = (len(self.margins), samples)

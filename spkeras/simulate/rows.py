@@ -32,20 +32,19 @@ class Rows(Batch):
         As of `spkeras.events.engine.Batch`.
     """
 
-    def taken(self, steps: int, together: bool) -> Iterator[Steps]:
+    def taken(self, steps: int, together: int) -> Iterator[Steps]:
         """Run so many steps from the first one, for as long as there are samples.
 
         Args:
             steps: T.
-            together: In blocks as large as memory likes; else step by step, so that `keep` may
-                take samples out between them.
+            together: So many of them in blocks as large as memory likes, the others one by one,
+                so that `keep` may take samples out between them. Blocks are faster: what a
+                sample needs is at hand still.
         """
-        if together:
-            for block in self.blocks(steps):
-                yield Steps(block.first, block.outputs, self._seen)
-            return
+        for block in self.blocks(together):
+            yield Steps(block.first, block.outputs, self._seen)
         with ThreadPoolExecutor(self.threads) as pool:
-            for first in range(steps):
+            for first in range(together, steps):
                 if not len(self.own):
                     return
                 block = self._block(pool, first, first + 1)

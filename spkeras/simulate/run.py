@@ -93,14 +93,16 @@ class Simulation:
 
         return watch
 
-    def batch(self, samples: list[np.ndarray], told: Watcher, stopping: bool = False) -> Counts:
+    def batch(
+        self, samples: list[np.ndarray], told: Watcher, stopping: int | None = None
+    ) -> Counts:
         """Run one batch.
 
         Args:
             samples: One array per input of the network.
             told: Told what happened at each of `steps()`.
-            stopping: Take samples out of the run once `told` says so: they keep their answer
-                and send no more spikes. By events only.
+            stopping: From this number of steps on take samples out of the run once `told` says
+                so: they keep their answer and send no more spikes. By events only. None: never.
         """
         steps = self.steps()
         record = Recorder(self.network, self.loop, steps, len(samples[0]))
@@ -126,12 +128,19 @@ class Simulation:
         return self.network.decode(answer[: len(self.network.readouts)])
 
     def _by_events(
-        self, events: Events, scaled: list[Any], record: Recorder, told: Watcher, stopping: bool
+        self,
+        events: Events,
+        scaled: list[Any],
+        record: Recorder,
+        told: Watcher,
+        stopping: int | None,
     ) -> None:
         rows = events.batch(self._drive(scaled, np.float32(0)), len(scaled[0]))
         # Of the batch: which samples are still there, and what all of them answered last.
         present, answers = np.arange(record.samples), Answers(record.samples)
-        for taken in rows.taken(self.loop.timesteps, together=not stopping):
+        last = self.loop.timesteps
+        together = last if stopping is None else min(stopping - 1, last)
+        for taken in rows.taken(last, together):
             record.events(taken)
             steps = taken.outputs.shape[1]
             sent = np.zeros((record.samples, steps), np.int64)
@@ -145,7 +154,7 @@ class Simulation:
             for step, outputs in enumerate(zip(*self._decoded(means, steps), strict=True)):
                 shown = answers.after(present, [output[present] for output in outputs])
                 done = told(taken.first + step, shown, sent[:, step])
-            if stopping and done is not None and done[present].any():
+            if taken.first >= together and done is not None and done[present].any():
                 going = np.flatnonzero(~done[present])
                 rows.keep(going)
                 present = present[going]
