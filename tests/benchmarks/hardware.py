@@ -69,12 +69,16 @@ def floating(plan, x, batch=50):
 
 def accuracy(name, x, y):
     """Shares of right decisions, and how many decisions differ from step to step."""
+    from spkeras.frontend.walk import read_graph
     from spkeras.hardware import log_ttfs
+    from spkeras.ttfs.network import first_spike_model
 
     plain, trained, plan = nets(name)
+    network = first_spike_model(read_graph(trained))
     decisions = {
         "plain CNN": plain.predict(x, batch_size=250, verbose=0).argmax(-1),
         "CAT network": trained.predict(x, batch_size=250, verbose=0).argmax(-1),
+        "first spikes, Keras": network.predict(x, batch_size=250, verbose=0).argmax(-1),
         "first spikes, float64": floating(plan, x).argmax(-1),
     }
     program = log_ttfs.compile(trained, samples=x[:2])
@@ -82,13 +86,13 @@ def accuracy(name, x, y):
     result = log_ttfs.run(program, x, y)
     seconds = time.perf_counter() - start
     decisions["integer program"] = result.decisions
-    differ = int((decisions["CAT network"] != decisions["first spikes, float64"]).sum())
+    steps = list(decisions)
     return {
         "accuracy": {key: float((found == y).mean()) for key, found in decisions.items()},
-        "decisions that differ, CAT network to first spikes": differ,
-        "decisions that differ, first spikes to program": int(
-            (decisions["first spikes, float64"] != result.decisions).sum()
-        ),
+        "decisions that differ": {
+            f"{one} to {other}": int((decisions[one] != decisions[other]).sum())
+            for one, other in zip(steps[1:], steps[2:], strict=False)
+        },
         "seconds of the program": seconds,
         "run": result.to_dict(),
     }
