@@ -169,6 +169,20 @@ def test_what_the_input_feeds_past_neurons():
     check(graph, build(graph), networks.samples(model), stagger=1)
 
 
+def test_differences_and_doubles():
+    """Spikes less spikes, and a branch that meets itself."""
+    x = keras.Input((4, 4, 2), name="image")
+    y = L.Conv2D(3, 3, padding="same", activation="relu", name="stem")(x)
+    z = L.Conv2D(3, 3, padding="same", activation="relu", name="next")(y)
+    z = L.ReLU(name="less")(L.Subtract()([y, z]))
+    z = L.ReLU(name="twice")(L.Add()([z, z]))
+    z = L.Subtract()([L.Dense(3, name="a")(L.Flatten()(z)), L.Dense(3, name="b")(L.Flatten()(y))])
+    model = networks.dyadic(keras.Model(x, z, name="differences"))
+    graph = networks.spiking(model)
+    run = check(graph, build(graph), networks.samples(model), stagger=1)
+    assert min(abs(train).sum() for train in run.spikes.values()) > 0
+
+
 # --- which engine runs --------------------------------------------------------------------
 
 
