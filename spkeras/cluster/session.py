@@ -3,14 +3,18 @@
 import importlib
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from spkeras.errors import ClusterError, OptionError
 
 # Starts a cluster of this machine's processors that ends with the work.
 LOCAL = "local"
+# Seconds in which an address must answer.
+_PATIENCE = 10.0
 
 
 def ray_module() -> Any:
@@ -44,6 +48,8 @@ def connected(address: str) -> Iterator[Any]:
     if ray.is_initialized():
         yield ray
         return
+    if address not in (LOCAL, "auto"):
+        _knock(address)
     quiet = {"log_to_driver": False, "logging_level": logging.ERROR}
     try:
         if address == LOCAL:
@@ -51,14 +57,29 @@ def connected(address: str) -> Iterator[Any]:
         else:
             ray.init(address=address, **quiet)
     except (ConnectionError, RuntimeError, ValueError, TimeoutError) as error:
-        raise ClusterError(
-            f"Ray at {address!r}: {error}; start a cluster (`ray start --head`) and give its "
-            "host:port, or 'local' for this machine's processors"
-        ) from error
+        raise _unreachable(address, error) from error
     try:
         yield ray
     finally:
         ray.shutdown()
+
+
+def _knock(address: str) -> None:
+    """See whether anybody listens there; Ray itself would try for minutes."""
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    try:
+        if not parts.hostname or not parts.port:
+            raise ValueError("no host:port")
+        socket.create_connection((parts.hostname, parts.port), _PATIENCE).close()
+    except (OSError, ValueError) as error:
+        raise _unreachable(address, error) from error
+
+
+def _unreachable(address: str, error: Exception) -> ClusterError:
+    return ClusterError(
+        f"Ray at {address!r}: {error}; start a cluster (`ray start --head`) and give its "
+        "host:port, or 'local' for this machine's processors"
+    )
 
 
 def smallest_node(ray: Any) -> int:
