@@ -1,6 +1,6 @@
 """The inner loops, compiled by numba: one sample's network over a block of steps.
 
-The only module that needs numba. One compiled function interprets the operation table
+One compiled function interprets the operation table
 (`spkeras.events.table`) of any network, so that a new network compiles nothing, and the
 compiled code is kept on disk. A sample runs through a whole block of steps while its potentials
 lie in the processor's cache.
@@ -9,10 +9,14 @@ lie in the processor's cache.
 from typing import Any
 
 import numpy as np
-from numba import njit
 
+from spkeras.events.passing import compiled, contract, gather, pass_on, remap, window
 from spkeras.events.table import Field, Kind
-from spkeras.events.vectors import LANES, adder, firing, peek, put
+from spkeras.events.vectors import LANES, firing, peek, put
+
+# numba keeps compiled code until this file changes. What else goes into it, as a digest that a
+# test holds: changing `table`, `vectors` or `passing` changes this line.
+SOURCES = "bf09ec269f972705"
 
 # Of each number of eight bits: the places of those that are set, and how many they are.
 _SET = np.array(
@@ -21,141 +25,10 @@ _SET = np.array(
 )
 _HOW_MANY = np.array([bits.bit_count() for bits in range(256)], np.int64)
 
-HALF = LANES // 2
-_add, _add_half = adder(LANES, 4), adder(HALF, 4)
 _fire_soft, _fire_zero = firing(zero=False), firing(zero=True)
 
-# Contraction: multiply and add in one instruction. Sums are float32 in the order of the events.
-_compiled = njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, error_model="numpy")
 
-
-@_compiled
-def _contract(
-    op: Any, tables: Any, weights: Any, index: Any, value: Any, count: Any, state: Any
-) -> Any:
-    """Each event adds its rows of weights; four of one position in one trip.
-
-    Where a position has fewer, the first one stands in with size 0: cheaper than a branch that
-    the processor cannot foresee.
-    """
-    channels, stride = peek(op, Field.CHANNELS), peek(op, Field.STRIDE)
-    inverse, shift = peek(op, Field.INVERSE), peek(op, Field.SHIFT)
-    line, step = peek(op, Field.LINE), peek(op, Field.LEAD)
-    grouped = peek(op, Field.GROUPED)
-    event = 0
-    while event < count:
-        place = peek(index, event)
-        position = (place * inverse) >> shift
-        first = position * channels
-        plan = peek(op, Field.ROWS) + 4 * position
-        start = peek(op, Field.TARGET) + peek(tables, plan)
-        if grouped != channels:
-            start += ((place - first) // grouped) * peek(op, Field.SPREAD)
-        # Behind the last event stand places that no position has.
-        second, third = peek(index, event + 1) - first, peek(index, event + 2) - first
-        fourth = peek(index, event + 3) - first
-        two = np.int64((second >= 0) & (second < channels) & (grouped == channels))
-        three = two * ((third >= 0) & (third < channels))
-        four = three * ((fourth >= 0) & (fourth < channels))
-        sizes = (
-            peek(value, event),
-            peek(value, event + 1) * np.float32(two),
-            peek(value, event + 2) * np.float32(three),
-            peek(value, event + 3) * np.float32(four),
-        )
-        a = peek(op, Field.WEIGHTS) + peek(tables, plan + 1) + (place - first) * stride
-        b = a + two * (second + first - place) * stride
-        c = a + three * (third + first - place) * stride
-        d = a + four * (fourth + first - place) * stride
-        length = peek(tables, plan + 3)
-        for _ in range(peek(tables, plan + 2)):
-            done = 0
-            while done + LANES <= length:
-                _add(state, start + done, weights, (a + done, b + done, c + done, d + done), sizes)
-                done += LANES
-            if done + HALF <= length:
-                leads = (a + done, b + done, c + done, d + done)
-                _add_half(state, start + done, weights, leads, sizes)
-                done += HALF
-            for k in range(done, length):
-                state[start + k] += (
-                    sizes[0] * weights[a + k]
-                    + sizes[1] * weights[b + k]
-                    + sizes[2] * weights[c + k]
-                    + sizes[3] * weights[d + k]
-                )
-            start, a, b, c, d = start + line, a + step, b + step, c + step, d + step
-        event += 1 + two + three + four
-
-
-@_compiled
-def _pass(op: Any, weights: Any, index: Any, value: Any, count: Any, state: Any) -> Any:
-    """Each event adds itself where it stands."""
-    size = weights[op[Field.WEIGHTS]]
-    for event in range(count):
-        state[np.uint64(op[Field.TARGET] + index[event])] += size * value[event]
-
-
-@_compiled
-def _window(
-    op: Any, tables: Any, weights: Any, index: Any, value: Any, count: Any, state: Any
-) -> Any:
-    """Each event adds itself, weighed, wherever its window reaches on its own channel."""
-    channels, width = op[Field.CHANNELS], op[Field.WIDTH]
-    rows, columns = op[Field.ROWS], op[Field.COLUMNS]
-    stride, spread, factors = op[Field.STRIDE], op[Field.SPREAD], op[Field.NUMBERS]
-    for event in range(count):
-        position = index[event] // channels
-        channel = (index[event] - position * channels) * spread
-        y = position // width
-        x = position - y * width
-        for row in range(tables[rows + y], tables[rows + y + 1], 3):
-            share = value[event] * weights[factors + tables[row + 2]]
-            for column in range(tables[columns + x], tables[columns + x + 1], 3):
-                size = share * weights[factors + tables[column + 2]]
-                start = op[Field.TARGET] + tables[row] + tables[column] + channel
-                lead = tables[row + 1] + tables[column + 1] + channel * stride
-                for k in range(spread):
-                    state[start + k] += size * weights[op[Field.WEIGHTS] + lead + k * stride]
-
-
-@_compiled
-def _remap(
-    op: Any,
-    tables: Any,
-    weights: Any,
-    index: Any,
-    value: Any,
-    count: Any,
-    to: Any,
-    to_value: Any,
-    written: Any,
-) -> Any:
-    """Events to other places, times a share; -1 drops them."""
-    share = weights[op[Field.WEIGHTS]]
-    for event in range(count):
-        place = peek(tables, op[Field.ROWS] + np.int64(index[event]))
-        to[written] = place
-        to_value[written] = share * value[event]
-        written += place >= 0
-    return written
-
-
-@_compiled
-def _gather(op: Any, state: Any, to: Any, to_value: Any) -> Any:
-    """What is not zero becomes events, and is cleared."""
-    written = 0
-    sums = state[op[Field.TARGET] : op[Field.TARGET] + op[Field.SIZE]]
-    for k in range(sums.size):
-        if sums[k] != 0:
-            to[written] = k
-            to_value[written] = sums[k]
-            written += 1
-            sums[k] = 0
-    return written
-
-
-@_compiled
+@compiled
 def _fire(op: Any, weights: Any, own: Any, state: Any, to: Any) -> Any:
     """v <- v + z; spike where v >= V; v <- v - V there (or 0)."""
     period, zero = op[Field.PERIOD], op[Field.ZERO]
@@ -187,7 +60,7 @@ def _fire(op: Any, weights: Any, own: Any, state: Any, to: Any) -> Any:
     return written
 
 
-@_compiled
+@compiled
 def _count(
     op: Any, tables: Any, weights: Any, own: Any, state: Any, elapsed: Any, to: Any, to_value: Any
 ) -> Any:
@@ -224,7 +97,7 @@ def _count(
     return written
 
 
-@_compiled
+@compiled
 def _read(op: Any, weights: Any, own: Any, state: Any, elapsed: Any, answer: Any) -> Any:
     """The mean since the read-out's start."""
     currents = own if op[Field.OWN] else weights
@@ -233,7 +106,7 @@ def _read(op: Any, weights: Any, own: Any, state: Any, elapsed: Any, answer: Any
         answer[k] = state[op[Field.TARGET] + k] / elapsed
 
 
-@_compiled
+@compiled
 def _tally(counted: Any, places: Any, sizes: Any, count: Any) -> Any:
     """Adds the spikes to those of each neuron, and returns their number."""
     total = np.int64(0)
@@ -244,20 +117,20 @@ def _tally(counted: Any, places: Any, sizes: Any, count: Any) -> Any:
     return total
 
 
-@_compiled
+@compiled
 def _deliver(
     kind: Any, op: Any, tables: Any, weights: Any, index: Any, value: Any, count: Any, state: Any
 ) -> Any:
     """What events do to the state."""
     if kind == Kind.CONTRACT:
-        _contract(op, tables, weights, index, value, count, state)
+        contract(op, tables, weights, index, value, count, state)
     elif kind == Kind.WINDOW:
-        _window(op, tables, weights, index, value, count, state)
+        window(op, tables, weights, index, value, count, state)
     else:
-        _pass(op, weights, index, value, count, state)
+        pass_on(op, weights, index, value, count, state)
 
 
-@_compiled
+@compiled
 def run(
     operations: Any,
     tables: Any,
@@ -304,10 +177,10 @@ def run(
                 answer = outputs[step - first, op[Field.COUNTED] :]
                 _read(op, weights, own, state, np.float32(step + 1 - op[Field.START]), answer)
             elif kind == Kind.GATHER:
-                written = _gather(op, state, to, to_value)
+                written = gather(op, state, to, to_value)
             elif kind == Kind.REMAP:
                 written = 0 if op[Field.FRESH] else numbers[slot]
-                written = _remap(op, tables, weights, index, value, count, to, to_value, written)
+                written = remap(op, tables, weights, index, value, count, to, to_value, written)
             elif kind == Kind.FIRE or kind == Kind.COUNT:
                 if kind == Kind.FIRE:
                     written = _fire(op, weights, own, state, to)

@@ -1,0 +1,56 @@
+"""Linear nodes that only move events: concatenation, padding, pools whose windows do not overlap."""
+
+import numpy as np
+
+from spkeras.events.geometry import pooled_places, share_of
+from spkeras.events.linear import window
+from spkeras.events.plan import Plan
+from spkeras.events.table import Kind
+from spkeras.graph import Node
+
+
+def move(plan: Plan, node: Node, share: float = 1.0) -> None:
+    # Several events may come to stand in one place: there is no merging here.
+    sources = [plan.events(name) for name in node.inputs if name in plan.spiking]
+    slot, fresh = plan.writer.slot(sum(plan.writer.rooms[source] for source in sources)), 1
+    for name, places in zip(node.inputs, _places(plan, node), strict=True):
+        if name in plan.spiking:
+            plan.writer.operation(
+                Kind.REMAP,
+                plan.start(node),
+                source=plan.events(name),
+                slot=slot,
+                rows=plan.writer.tables.add(places),
+                fresh=fresh,
+                weights=plan.writer.weights.add([share]),
+            )
+            fresh = 0
+    plan.slots[node.name] = slot
+
+
+def average_pool(plan: Plan, node: Node) -> None:
+    """Windows side by side only move events: each stands for its share of the mean."""
+    share = share_of(node, plan.graph[node.inputs[0]].shape)
+    if share is None:
+        window(plan, node)
+    else:
+        move(plan, node, share)
+
+
+def _places(plan: Plan, node: Node) -> list[np.ndarray]:
+    """Where each element of each input goes; -1 where it is dropped."""
+    index = np.arange(int(np.prod(node.shape))).reshape(node.shape)
+    if node.op in ("average_pool", "global_average_pool"):
+        return [pooled_places(node, plan.graph[node.inputs[0]].shape)]
+    if node.op == "concatenate":
+        axis = node["axis"] - 1 if node["axis"] > 0 else node["axis"] + index.ndim
+        sizes = [plan.graph[name].shape[axis] for name in node.inputs]
+        return np.split(index, np.cumsum(sizes)[:-1], axis)
+    if node.op == "permute":
+        return [index.transpose(np.argsort(node["axes"]))]
+    if node.op == "pad":
+        inside = zip(node["amounts"], plan.graph[node.inputs[0]].shape, strict=False)
+        return [index[tuple(slice(before, before + size) for (before, _), size in inside)]]
+    if node.op == "crop":
+        return [np.pad(index, (*node["amounts"], (0, 0)), constant_values=-1)]
+    return [index]

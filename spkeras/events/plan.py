@@ -1,0 +1,129 @@
+"""Where everything is while a network is compiled: memory, events, and when they begin."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from spkeras.events.program import Writer
+from spkeras.events.support import body
+from spkeras.events.table import Kind
+from spkeras.graph import Graph, Node
+from spkeras.ops.properties import is_rectifier
+
+
+class Plan:
+    """What is known while a network is compiled: memory, events and starts by node."""
+
+    def __init__(self, graph: Graph, resting: Mapping[str, np.ndarray], stagger: int) -> None:
+        self.graph, self.resting, self.stagger = graph, resting, stagger
+        self.nodes = body(graph)
+        self.spiking = {node.name for node in self.nodes if node.op != "readout"}
+        self.writer = Writer()
+        self.fed = self._fed()
+        self.starts: dict[str, int] = {}
+        self.slots: dict[str, int] = {}
+        self.buffers: dict[str, int] = {}
+        self.own: dict[str, tuple[int, int]] = {}
+        self.counted = self.layers = self.values = 0
+
+    def _fed(self) -> set[str]:
+        """Nodes that depend on the input without a neuron between."""
+        found: set[str] = set()
+        for node in self.graph.nodes:
+            if node.op == "input" or (
+                node.op not in ("neuron", "readout") and found.intersection(node.inputs)
+            ):
+                found.add(node.name)
+        return found
+
+    def start(self, node: Node) -> int:
+        """The first step at which what the node does matters."""
+        if node.op in ("neuron", "readout"):
+            return int(node["depth"]) * self.stagger
+        if node.name not in self.starts:
+            readers = self.graph.consumers[node.name]
+            self.starts[node.name] = min(self.start(reader) for reader in readers)
+        return self.starts[node.name]
+
+    def buffer(self, node: Node) -> int:
+        """Where the node's sum is kept: with its only reader if that adds it up anyway."""
+        if node.name not in self.buffers:
+            reader = self.graph.sole_consumer(node.name)
+            if reader is not None and reader.op in ("neuron", "readout", "add"):
+                self.buffers[node.name] = self.memory(reader)
+            else:
+                self.buffers[node.name] = self.writer.memory(np.zeros(node.shape))
+        return self.buffers[node.name]
+
+    def memory(self, reader: Node) -> int:
+        """Where a reader adds up what it receives."""
+        if reader.op == "add":
+            return self.buffer(reader)
+        if reader.name not in self.buffers:
+            received = np.zeros(self.graph[reader.inputs[0]].shape)
+            if is_plain(reader):
+                threshold = np.broadcast_to(reader.arrays["threshold"], reader.shape)
+                received = np.float32(reader["rounding"]) * threshold
+            if "offset0" in reader.arrays:
+                received = received + reader.arrays["offset0"]
+            self.buffers[reader.name] = self.writer.memory(received)
+        return self.buffers[reader.name]
+
+    def events(self, name: str) -> int:
+        """The slot of a node's events; made of its sum where it has none yet."""
+        if name not in self.slots:
+            node = self.graph[name]
+            self.slots[name] = self.writer.slot(int(np.prod(node.shape)))
+            self.writer.operation(
+                Kind.GATHER,
+                self.start(node),
+                slot=self.slots[name],
+                target=self.buffer(node),
+                size=int(np.prod(node.shape)),
+            )
+        return self.slots[name]
+
+    def deliver(self, reader: Node, target: int) -> None:
+        """Bring what is not summed there anyway into the memory of a reader."""
+        for place, name in enumerate(reader.inputs):
+            summed = name not in self.slots and self.buffers.get(name) == target
+            if name in self.spiking and not summed:
+                sign = -1.0 if reader.op == "subtract" and place else 1.0
+                self.pass_on(reader, name, target, sign)
+
+    def pass_on(self, node: Node, name: str, target: int, sign: float) -> None:
+        """Events as they stand."""
+        self.writer.operation(
+            Kind.PASS,
+            self.start(node),
+            source=self.events(name),
+            target=target,
+            weights=self.writer.weights.add([sign]),
+        )
+
+    def current(self, name: str, period: int) -> dict[str, int]:
+        """The constant current that arrives with a node's spikes."""
+        size = int(np.prod(self.graph[name].shape))
+        if name in self.fed:
+            before = sum(length for _, length in self.own.values())
+            place, _ = self.own.setdefault(name, (before, size))
+            return {"bias": place, "own": 1, "bias_period": size}
+        current, repeats = repeated(self.resting[name])
+        if period == size:
+            current, repeats = np.broadcast_to(self.resting[name], self.graph[name].shape), size
+        return {"bias": self.writer.weights.add(current), "bias_period": repeats}
+
+
+def is_plain(node: Node) -> bool:
+    """Whether one potential per neuron is all it needs."""
+    if node.op != "neuron":
+        return False
+    plain = is_rectifier(node["function"], node.attributes)
+    return plain and node["model"] == "binary" and not node["pool"]
+
+
+def repeated(values: np.ndarray) -> tuple[np.ndarray, int]:
+    """One row of an array whose rows are alike, else all of it; and the number of elements."""
+    rows = values.reshape(-1, int(np.prod(values.shape[-2:])))
+    rows = rows[:1] if (rows == rows[0]).all() else rows
+    return rows.reshape(-1), rows.size

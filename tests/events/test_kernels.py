@@ -1,0 +1,18 @@
+"""Compiled code is kept on disk by numba: it must not outlive what it was made of."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from spkeras.events import kernels, passing
+
+FOLDER = Path(kernels.__file__).parent
+MADE_OF = {passing: ("table", "vectors"), kernels: ("table", "vectors", "passing")}
+
+
+@pytest.mark.parametrize("module", MADE_OF, ids=lambda module: module.__name__)
+def test_a_file_names_the_files_that_are_compiled_into_it(module):
+    text = b"".join((FOLDER / f"{name}.py").read_bytes() for name in MADE_OF[module])
+    digest = hashlib.sha256(text).hexdigest()[:16]
+    assert module.SOURCES == digest, f'write SOURCES = "{digest}" into {module.__file__}'
