@@ -28,5 +28,7 @@ def rounded_down(u: Any, table: np.ndarray) -> Any:
     """
     value = ops.zeros_like(u)
     for level in table[::-1]:
-        value = ops.where(u >= float(level), float(level), value)
+        # In the dtype of u: a plain number would be float32 on PyTorch.
+        own = ops.convert_to_tensor(float(level), dtype=value.dtype)
+        value = ops.where(u >= own, own, value)
     return value
