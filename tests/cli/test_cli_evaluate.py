@@ -108,3 +108,18 @@ def test_labels_that_do_not_fit(run, snn, data, tmp_path):
     np.savez(tmp_path / "d.npz", x=np.load(data)["x_test"], y=np.full(20, 9))
     result = run("evaluate", snn, "--data", tmp_path / "d.npz")
     assert result.exit_code == 1 and "9 to 9" in result.stderr
+
+
+@pytest.mark.parametrize("engine", ["dense", "events"])
+def test_engine(run, snn, data, expected, engine):
+    result = run("evaluate", snn, "--data", data, "--engine", engine, "--json")
+    found = json.loads(result.stdout)
+    assert found["engine"] == engine
+    assert found["scores"][0]["accuracy"] == expected.accuracy.tolist()
+    assert f"({engine})" in run("evaluate", snn, "--data", data, "--engine", engine).stdout
+
+
+def test_an_engine_that_cannot_run_the_network(run, graded, data):
+    result = run("evaluate", graded, "--data", data, "--engine", "events")
+    assert result.exit_code == 1 and not result.stdout
+    assert "delta code" in result.stderr and "engine='dense'" in result.stderr
