@@ -229,3 +229,13 @@ def test_empty_argument_of_a_newer_keras_is_dropped(tmp_path):
     x = values(2, 3)
     loaded = read_model(rewritten(tmp_path / "m.keras", add, "/"))
     np.testing.assert_allclose(predict(loaded, x), np.asarray(model(x)), atol=1e-5)
+
+
+def test_two_weights_of_one_name_are_not_read_twice(tmp_path):
+    layer = dense("d", batch_input_shape=[None, 2])
+    arrays = {"d": [("d/kernel:0", np.eye(2, dtype="float32")), ("d/bias:0", np.zeros(2))]}
+    path = write_h5(tmp_path / "m.h5", sequential(layer), arrays, version="2.4.0")
+    with h5py.File(path, "r+") as file:
+        file["model_weights/d"].attrs["weight_names"] = [b"d/kernel:0", b"d/kernel:0"]
+    with pytest.raises(ModelFileError, match="layer 'd' have one name"):
+        read_model(path)

@@ -91,6 +91,9 @@ def _read_named(group: h5py.Group) -> LayerWeights:
     for name in _attribute_list(group, "layer_names"):
         member = group[name]
         names = _attribute_list(member, "weight_names")
+        if len(set(names)) != len(names):
+            # The second one met the first while the file was written, and writing stopped there.
+            raise ValueError(f"two weights of layer '{name}' have one name; save the model again")
         layers[name] = [(weight, np.asarray(member[weight])) for weight in names]
     return LayerWeights(layers)
 
