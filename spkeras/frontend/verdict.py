@@ -139,7 +139,9 @@ def _judge_rate(node: Node, function: str) -> tuple[str, str]:
         return REFUSED, f"{what}, which needs values and not rates; {VALUES_REMEDY}"
     if node.op in _POOLS:
         return _ACCUMULATED
-    if function in ("relu6", "quantized_relu") or (function == "relu" and not node["negative_slope"]):
+    if function in ("relu6", "quantized_relu") or (
+        function == "relu" and not node["negative_slope"]
+    ):
         return _NEURON
     return _SIGNED
 
