@@ -1,6 +1,6 @@
 """How the time of a simulation grows with T, batch size and width of the network; plots.
 
-    python tests/benchmarks/scaling.py --data cifar10.npz -o docs/figures/scaling.svg
+    python -m tests.benchmarks.scaling --data cifar10.npz -o docs/figures/scaling.svg
 
 Networks of VGG16's pattern with random weights (speed asks for no training), simulated as in
 `race.py`. Times are milliseconds an image and step; under "width" in forward passes.
@@ -15,8 +15,7 @@ from typing import Any
 
 import click
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "models"))
-from race import UNIT, prepare, processor, race, summary, versions  # noqa: E402
+from tests.benchmarks.race import UNIT, prepare, processor, race, summary, versions
 
 SYSTEMS = ("spkeras, events", "spkeras, predict, TensorFlow", "SpikingJelly")
 BASE = {"timesteps": 32, "batch": 100, "images": 100, "width": 16}
@@ -26,6 +25,8 @@ AXES = {"timesteps": (8, 32, 128, 512), "batch": (10, 25, 100), "width": (8, 16,
 def network(width: int, folder: Path) -> str:
     """A net of VGG16's pattern with random weights, as a file."""
     import keras
+
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "models"))
     import train
 
     keras.utils.set_random_seed(0)
