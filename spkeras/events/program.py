@@ -138,7 +138,7 @@ class Writer:
         """A table of what each position of an axis reaches: pointers, then three numbers each."""
         lengths = [3 * len(reached) for reached in entries]
         flat = [number for reached in entries for entry in reached for number in entry]
-        # Pointers count from the table's own start until it is known; -1 marks that.
+        # Pointers are places among all tables, behind the pointers themselves.
         pointers = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         start = self.tables.size
         pointers += start + len(pointers)
