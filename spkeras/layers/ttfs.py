@@ -24,7 +24,7 @@ class _CodedActivation(keras.layers.Layer):
         wide = x if keras.backend.standardize_dtype(x.dtype) == "float64" else _float32(x)
         inside = ops.clip(wide, 0.0, self.largest)
         # The value exactly, plus an exact zero that has the gradient of the clip.
-        value = ops.stop_gradient(self.coded(wide)) + (inside - ops.stop_gradient(inside))
+        value = self.coded(ops.stop_gradient(wide)) + (inside - ops.stop_gradient(inside))
         return ops.cast(value, self.compute_dtype)
 
     @property
