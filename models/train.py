@@ -84,7 +84,7 @@ def cifar10_vgg_star(width=48, classes=10):
     return keras.Model(inputs, outputs, name="cifar10_vgg_star")
 
 
-def cifar10_mobilenet_v1(width=24):
+def cifar10_mobilenet_v1(width=20):
     """MobileNet's pattern (Howard et al. 2017) for 32x32: depthwise, then pointwise."""
     x = inputs = keras.Input((32, 32, 3))
     x = apply(conv_bn_relu(width), x)
@@ -114,7 +114,7 @@ def cifar10_mobilenet_v2():
     return keras.Model(inputs, outputs, name="cifar10_mobilenet_v2")
 
 
-def cifar10_densenet(growth=16):
+def cifar10_densenet(growth=12):
     """DenseNet's pattern (Huang et al. 2017) with the activation last, as in Yan et al. 2023."""
     x = inputs = keras.Input((32, 32, 3))
     x = apply(conv_bn_relu(2 * growth), x)
@@ -218,9 +218,9 @@ NETS = {
     "mnist_cnn": (mnist_cnn, 12, 128, 0.05, 2, False),
     "cifar10_vgg16": (cifar10_vgg16, 30, 128, 0.1, 4, True),
     "cifar10_vgg_star": (cifar10_vgg_star, 36, 128, 0.1, 4, True),
-    "cifar10_mobilenet_v1": (cifar10_mobilenet_v1, 24, 128, 0.1, 4, True),
-    "cifar10_mobilenet_v2": (cifar10_mobilenet_v2, 24, 128, 0.1, 4, True),
-    "cifar10_densenet": (cifar10_densenet, 24, 128, 0.1, 4, True),
+    "cifar10_mobilenet_v1": (cifar10_mobilenet_v1, 16, 128, 0.1, 4, True),
+    "cifar10_mobilenet_v2": (cifar10_mobilenet_v2, 12, 128, 0.1, 4, True),
+    "cifar10_densenet": (cifar10_densenet, 14, 128, 0.1, 4, True),
     "cifar10_resnet20": (cifar10_resnet20, 28, 128, 0.1, 4, True),
     "cifar10_efficientnet": (cifar10_efficientnet, 30, 128, 0.1, 4, True),
     "cifar100_vgg16": (cifar100_vgg16, 40, 128, 0.1, 4, True),
