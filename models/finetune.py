@@ -52,7 +52,7 @@ FIGURES = {
             net,
             "cq+",
             # Depthwise convolutions are slower in bfloat16 than in float32.
-            f"--timesteps {steps} {_FEW} --clamp 1 --quantize 3 "
+            f"--timesteps {steps} {_FEW} --clamp 1 --quantize {1 if steps > 100 else 3} "
             + (_SHIFTED if "mobilenet" in net else _IMAGES),
             (_TRAINED, _SYNCHRONOUS),
         )
@@ -85,7 +85,7 @@ def read(path):
 @click.argument("name", type=click.Choice(list(FIGURES)))
 @click.option("--data", required=True, type=click.Path(exists=True), help="x_train, y_train, ...")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
-@click.option("--threshold-samples", default=5000, show_default=True)
+@click.option("--threshold-samples", default=2000, show_default=True)
 @click.option("--print", "only_print", is_flag=True, help="The command, and nothing else.")
 def main(name, data, output, threshold_samples, only_print):
     net, recipe, options, ways = FIGURES[name]
@@ -99,6 +99,7 @@ def main(name, data, output, threshold_samples, only_print):
     x, y, train = read(data)
     trained = keras.models.load_model(output)
     record = {"file": output.name, "recipe": recipe, "test_samples": len(y), "options": options,
+              "threshold_samples": threshold_samples,
               "cnn": accuracy(keras.models.load_model(base), x, y),
               "trained": accuracy(trained, x, y),
               "sha256": hashlib.sha256(output.read_bytes()).hexdigest(), "spiking": []}  # fmt: skip
