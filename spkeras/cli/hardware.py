@@ -13,7 +13,7 @@ from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
 
 # Names of the tables of energies, written out since importing the room takes a while.
-COSTS = ("horowitz-45nm",)
+COSTS = ("horowitz-45nm", "jouppi-7nm")
 
 _PROGRAM = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -94,8 +94,8 @@ def compile_command(
 @command.command("run")
 @click.argument("program", type=_PROGRAM)
 @options.data_options("test", None)
-@click.option("--costs", type=click.Choice(COSTS), default=COSTS[0], show_default=True,
-              help="Table of energies.")  # fmt: skip
+@click.option("--costs", default=COSTS[0], show_default=True, metavar="NAME|FILE.json",
+              help="Table of energies: horowitz-45nm, jouppi-7nm, or one of your own.")  # fmt: skip
 @click.option("--reference", is_flag=True, help="One addition at a time, far slower.")
 @options.json_option
 def run_command(
@@ -109,8 +109,9 @@ def run_command(
     """Run PROGRAM bit for bit: accuracy, spikes, operations, cycles and estimated energy."""
     from spkeras.data import read_data
     from spkeras.hardware import log_ttfs
+    from spkeras.hardware.log_ttfs.costs import cost_table
 
-    loaded = log_ttfs.load_program(program)
+    loaded, table = log_ttfs.load_program(program), cost_table(costs)
     golden = log_ttfs.check_golden(loaded) if loaded.golden else None
     if golden is not None and not golden.equal:
         raise OptionError(
@@ -132,7 +133,7 @@ def run_command(
             samples.x[0],
             samples.y,  # type: ignore[arg-type]
             batch_size=min(batch_size, 50),
-            costs=costs,
+            costs=table,
             reference=reference,
             progress=told,
         )

@@ -1,6 +1,6 @@
 """Runs of a log-TTFS processor as words and tables."""
 
-from spkeras.hardware.log_ttfs.energy import LITERATURE_UJ, cost_table
+from spkeras.hardware.log_ttfs.energy import LITERATURE_UJ
 from spkeras.hardware.log_ttfs.operations import Operations
 from spkeras.hardware.log_ttfs.run import LayerRun, RunResult
 from spkeras.report.numbers import count, percent
@@ -10,7 +10,7 @@ from spkeras.report.tables import Table
 def hardware_summary(result: RunResult) -> str:
     """What a run comes to, in a few lines."""
     accuracy = "" if result.accuracy is None else f", accuracy {percent(result.accuracy)}"
-    table, energy = cost_table(result.energy.table), result.energy
+    energy = result.energy
     literature = ", ".join(f"{data} {value:g}" for data, value in LITERATURE_UJ.items())
     return "\n".join(
         (
@@ -18,9 +18,9 @@ def hardware_summary(result: RunResult) -> str:
             f"latency {result.timing.latency} steps ({result.timing.layers} windows), a sample "
             f"every {result.timing.interval} steps in a pipeline; {result.seconds * 1e3:.3g} ms of "
             "processing elements a sample",
-            f"energy, estimated with {table.name} ({table.node}): {energy.total:.4g} uJ a sample "
+            f"energy, estimated with {energy.table} ({energy.node}): {energy.total:.4g} uJ a sample "
             f"(arithmetic {energy.arithmetic:.3g}, weights {energy.weights:.3g}, accumulators "
-            f"{energy.membranes:.3g})",
+            f"{energy.membranes:.3g}, off-chip memory {energy.offchip:.3g})",
             f"literature, a 28 nm chip with VGG-16 (Lew, Lee & Park 2022), no result of this run: "
             f"{literature} uJ",
         )
@@ -29,8 +29,8 @@ def hardware_summary(result: RunResult) -> str:
 
 def hardware_table(result: RunResult) -> Table:
     """Layers of a run, for one sample."""
-    header = ("layer", "neurons", "spikes", "synaptic", "words", "cycles", "cut", "lost",
-              "clipped", "bits met", "bits safe")  # fmt: skip
+    header = ("layer", "neurons", "spikes", "synaptic", "words", "off-chip", "cycles", "cut",
+              "lost", "clipped", "bits met", "bits safe")  # fmt: skip
     footer = ("all", "", *_counts(result.total), "", "")
     return Table("for one sample", header, tuple(map(_row, result.layers)), footer)
 
@@ -42,6 +42,6 @@ def _row(layer: LayerRun) -> tuple[str, ...]:
 
 def _counts(operations: Operations) -> tuple[str, ...]:
     words = operations.weight_words + operations.membrane_words
-    numbers = (operations.spikes, operations.synaptic, words, operations.cycles, operations.cut,
-               operations.lost, operations.clipped)  # fmt: skip
+    numbers = (operations.spikes, operations.synaptic, words, operations.offchip_words,
+               operations.cycles, operations.cut, operations.lost, operations.clipped)  # fmt: skip
     return tuple(count(number) for number in numbers)

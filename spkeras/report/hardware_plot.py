@@ -1,36 +1,110 @@
-"""Plots of sweeps over a processor's widths."""
+"""Plots of sweeps over a processor's configuration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from spkeras.hardware.log_ttfs.sweep import SweepPoint
 
+Points = Sequence[SweepPoint]
 
-def sweep_plot(sweeps: Mapping[str, Sequence[SweepPoint]], title: str, floor: float) -> Figure:
-    """Accuracy against each field, one panel a field.
+# What a panel shows: words for its axis, and the number of a point; None where it was refused.
+QUANTITIES: dict[str, tuple[str, Callable[[SweepPoint], float | None]]] = {
+    "accuracy": ("accuracy [%]", lambda p: None if p.accuracy is None else 100 * p.accuracy),
+    "energy": ("energy a sample [uJ]", lambda p: None if p.energy is None else p.energy.total),
+    "time": ("time a sample [ms]", lambda p: None if p.seconds is None else 1e3 * p.seconds),
+}
+_PARTS = ("arithmetic", "weights", "membranes", "offchip")
+_COLUMNS = 5
+
+
+def sweep_plot(
+    sweeps: Mapping[str, Points | Mapping[str, Points]],
+    title: str,
+    floor: float | None = None,
+    quantity: str = "accuracy",
+) -> Figure:
+    """A quantity against each field, one panel a field.
 
     Args:
-        sweeps: Points by field of the configuration.
+        sweeps: Points by field of the configuration, or by the name of a line in that panel.
         title: Of the figure.
         floor: Accuracy of the network in floating point, drawn as a dashed line.
+        quantity: Of `QUANTITIES`.
 
     Returns:
         A figure; values that were refused are crosses at the bottom.
     """
-    figure = Figure(figsize=(3.2 * len(sweeps), 3.2), layout="constrained")
-    panels = figure.subplots(1, len(sweeps), sharey=True, squeeze=False)[0]
-    for axes, (field, points) in zip(panels, sweeps.items(), strict=True):
-        labels = [str(point.value) for point in points]
-        places = range(len(points))
-        reached = [(i, 100 * p.accuracy) for i, p in enumerate(points) if p.accuracy is not None]
-        axes.plot([i for i, _ in reached], [value for _, value in reached], marker="o")
-        refused = [i for i, point in enumerate(points) if point.refused]
-        axes.plot(refused, [0.0] * len(refused), "x", color="tab:red")
-        axes.axhline(100 * floor, linestyle="--", color="grey")
-        axes.set_xticks(list(places), labels)
+    columns = min(len(sweeps), _COLUMNS)
+    rows = -(-len(sweeps) // columns)
+    figure = Figure(figsize=(3.2 * columns, 3.0 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, sharey=True, squeeze=False)
+    label, number = QUANTITIES[quantity]
+    for axes, (field, given) in zip(panels.flat, sweeps.items(), strict=False):
+        lines = given if isinstance(given, Mapping) else {"": given}
+        _panel(axes, lines, number)
+        if floor is not None:
+            axes.axhline(100 * floor, linestyle="--", color="grey")
         axes.set_xlabel(field)
-        axes.grid(alpha=0.3)
-    panels[0].set_ylabel("accuracy [%]")
+    for axes in panels.flat[len(sweeps) :]:
+        figure.delaxes(axes)
+    for row in panels:
+        row[0].set_ylabel(label)
+    figure.suptitle(title)
+    return figure
+
+
+def _panel(
+    axes: Axes, lines: Mapping[str, Points], number: Callable[[SweepPoint], float | None]
+) -> None:
+    """Lines over the values of all of them, in the order in which they come."""
+    values = list(dict.fromkeys(point.value for points in lines.values() for point in points))
+    for name, points in lines.items():
+        places = [values.index(point.value) for point in points]
+        found = [(i, number(p)) for i, p in zip(places, points, strict=True)]
+        reached = [(i, value) for i, value in found if value is not None]
+        axes.plot([i for i, _ in reached], [value for _, value in reached], marker="o", label=name)
+        refused = [i for i, point in zip(places, points, strict=True) if point.refused]
+        axes.plot(refused, [0.0] * len(refused), "x", color="tab:red")
+    axes.set_xticks(range(len(values)), [_short(value) for value in values])
+    axes.grid(alpha=0.3)
+    if len(lines) > 1:
+        axes.legend(fontsize="small")
+
+
+def _short(value: object) -> str:
+    big = isinstance(value, int | float) and not isinstance(value, bool) and value >= 1e5
+    return f"{value:.3g}" if big else str(value)
+
+
+def cost_plot(
+    tables: Points, panels: Mapping[str, tuple[str, Mapping[str, Points]]], title: str
+) -> Figure:
+    """Energy by its parts under each table of costs, and what memories, elements and clock cost.
+
+    Args:
+        tables: One point for each table of costs.
+        panels: Quantity of `QUANTITIES` and points by the name of a line, for each field.
+        title: Of the figure.
+    """
+    count = 1 + len(panels)
+    figure = Figure(figsize=(3.4 * count, 3.2), layout="constrained")
+    first, *others = figure.subplots(1, count, squeeze=False)[0]
+    bottom = np.zeros(len(tables))
+    for part in _PARTS:
+        heights = np.array([getattr(point.energy, part) for point in tables])
+        first.bar([str(point.value) for point in tables], heights, bottom=bottom, label=part)
+        bottom += heights
+    first.set_xlabel("costs")
+    first.set_ylabel(QUANTITIES["energy"][0])
+    first.legend(fontsize="small")
+    for axes, (field, (quantity, lines)) in zip(others, panels.items(), strict=True):
+        label, number = QUANTITIES[quantity]
+        _panel(axes, lines, number)
+        axes.set_yscale("log")
+        axes.set_xlabel(field)
+        axes.set_ylabel(label)
     figure.suptitle(title)
     return figure

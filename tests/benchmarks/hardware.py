@@ -2,13 +2,12 @@
 
     python tests/benchmarks/hardware.py accuracy cifar10_vgg16 --data cifar10.npz [--samples N]
     python tests/benchmarks/hardware.py speed cifar10_vgg16 --data cifar10.npz
-    python tests/benchmarks/hardware.py widths cifar10_vgg16 --data cifar10.npz --plot widths.svg
     python tests/benchmarks/hardware.py verilog digits_cnn --data digits
 
 accuracy: the plain CNN, the network trained for it (`models/NAME_cat.keras`), the network of first
 spikes in float64 and the integer program, on the same test samples. speed: integer program and
-Keras's forward pass of the plain CNN take turns. widths: accuracy against single widths, nothing
-trained again. verilog: whole layers through Icarus Verilog.
+Keras's forward pass of the plain CNN take turns. verilog: whole layers through Icarus Verilog.
+What each field of the configuration is worth: `hardware_sweeps.py`.
 """
 
 import argparse
@@ -18,22 +17,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import asdict
 from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
 
 MODELS = Path(__file__).parents[2] / "models"
-SWEEPS = {
-    "weight_bits": (3, 4, 5, 6, 8),
-    "weight_steps": (1, 2, 4),
-    "zero_code": (True, False),
-    "timesteps": (8, 12, 16, 20, 24),
-    "table_bits": (2, 3, 4, 6, 8, 12),
-    "accumulator_bits": (16, 18, 20, 22, 24, 28, 32),
-    "pe_count": (16, 64, 128, 256),
-}
 
 
 def samples(spec, count):
@@ -128,21 +117,6 @@ def speed(name, x, _):
     return found
 
 
-def widths(name, x, y, plot):
-    """Accuracy, energy and cycles against single fields of the configuration."""
-    from spkeras.hardware.log_ttfs.sweep import sweep
-    from spkeras.report.hardware_plot import sweep_plot
-
-    _, _, plan = nets(name)
-    floor = float((floating(plan, x).argmax(-1) == y).mean())
-    found = {field: sweep(plan, field, values, x, y) for field, values in SWEEPS.items()}
-    if plot:
-        drawn = {field: points for field, points in found.items() if field != "pe_count"}
-        sweep_plot(drawn, f"{name}_cat, {len(x)} test images", floor).savefig(plot)
-    points = {field: [asdict(point) for point in many] for field, many in found.items()}
-    return {"floating point": floor, **points}
-
-
 def verilog(name, _, __):
     """Whole layers, bit for bit: neurons, and how many differ."""
     from spkeras.hardware import log_ttfs
@@ -178,17 +152,13 @@ FIGURES = {"accuracy": accuracy, "speed": speed, "verilog": verilog}
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("figure", choices=[*FIGURES, "widths"])
+    parser.add_argument("figure", choices=list(FIGURES))
     parser.add_argument("name")
     parser.add_argument("--data", required=True)
     parser.add_argument("--samples", type=int)
-    parser.add_argument("--plot")
     arguments = parser.parse_args()
     x, y = samples(arguments.data, arguments.samples)
-    if arguments.figure == "widths":
-        found = widths(arguments.name, x, y, arguments.plot)
-    else:
-        found = FIGURES[arguments.figure](arguments.name, x, y)
+    found = FIGURES[arguments.figure](arguments.name, x, y)
     record = {"figure": arguments.figure, "name": arguments.name, "samples": len(x), **found}
     print(json.dumps({**record, "machine": platform.processor() or platform.machine()}, indent=2))
 

@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from spkeras.cli import main
 from spkeras.cli.hardware import COSTS
 from spkeras.hardware import log_ttfs
-from spkeras.hardware.log_ttfs.energy import COST_TABLES
+from spkeras.hardware.log_ttfs.costs import COST_TABLES
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +54,9 @@ def test_json_is_for_machines(files):
                "--reference", "--scale", "255")  # fmt: skip
     found = json.loads(plain.stdout)
     assert json.loads(slow.stdout) == found
+    other = run("hardware", "run", files / "net.npz", "--data", files / "data.npz", "--json",
+                "--costs", "jouppi-7nm")  # fmt: skip
+    assert json.loads(other.stdout)["energy_uj"]["table"] == "jouppi-7nm"
     assert found["accuracy"] == 1.0 and found["timing"]["latency"] == 30
     assert [layer["name"] for layer in found["layers"]][:2] == ["code", "first"]
 
@@ -83,6 +86,8 @@ def test_refusals_are_sentences(files):
          "wider accumulator"),
         (("run", files / "data.npz", "--data", files / "data.npz"), 1, "no program"),
         (("run", files / "net.npz", "--data", files / "none.npz"), 1, "none.npz"),
+        (("run", files / "net.npz", "--data", files / "data.npz", "--costs", "free"), 1,
+         "cost table 'free'"),
     ):  # fmt: skip
         done = run("hardware", *args)
         assert done.exit_code == code and message in done.output, done.output

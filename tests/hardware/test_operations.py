@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spkeras.errors import OptionError
 from spkeras.hardware import log_ttfs
+from spkeras.hardware.log_ttfs.costs import HOROWITZ_45NM
 from spkeras.hardware.log_ttfs.datapath import run_batch, whole_inputs
-from spkeras.hardware.log_ttfs.energy import HOROWITZ_45NM, cost_table, energy
+from spkeras.hardware.log_ttfs.energy import energy
 from spkeras.hardware.log_ttfs.operations import Operations
 from spkeras.hardware.log_ttfs.reference import ABSENT, arrivals
 from spkeras.ttfs.plan import NEURONS, READOUT
@@ -92,9 +92,6 @@ def test_energy_by_hand():
     assert found.weights == pytest.approx(100 * 5 / 64)
     assert found.membranes == pytest.approx(2 * 10 * 32 / 64)
     assert found.total == pytest.approx(found.arithmetic + found.weights + found.membranes)
-    assert "Horowitz" in cost_table("horowitz-45nm").source
-    with pytest.raises(OptionError, match="allowed: horowitz-45nm"):
-        cost_table("free")
 
 
 def test_a_run_reports_what_it_found(chain_program, images):

@@ -14,6 +14,7 @@ import numpy as np
 
 from spkeras.hardware.log_ttfs.compile import compile_plan
 from spkeras.hardware.log_ttfs.config import HardwareConfig
+from spkeras.hardware.log_ttfs.costs import CostTable
 from spkeras.hardware.log_ttfs.datapath import whole_inputs
 from spkeras.hardware.log_ttfs.file import load_program, save_program
 from spkeras.hardware.log_ttfs.golden import check_golden, random_inputs, with_golden
@@ -21,6 +22,7 @@ from spkeras.hardware.log_ttfs.program import Program
 from spkeras.hardware.log_ttfs.run import RunResult, run_program
 
 __all__ = [
+    "CostTable",
     "HardwareConfig",
     "Program",
     "RunResult",
@@ -67,7 +69,7 @@ def run(
     labels: np.ndarray | None = None,
     *,
     batch_size: int = 50,
-    costs: str = "horowitz-45nm",
+    costs: str | CostTable = "horowitz-45nm",
     reference: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> RunResult:

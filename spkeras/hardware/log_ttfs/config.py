@@ -36,8 +36,10 @@ class HardwareConfig:
         input_bits: Bits of an input value; 2^bits - 1 stands for 1.
         pe_count: Processing elements, each one synapse a cycle.
         clock_hz: Cycles per second.
-        weight_kib: On-chip weight memory in KiB; decides what reading a word costs.
-        membrane_kib: On-chip memory of accumulators in KiB, likewise.
+        weight_kib: On-chip weight memory in KiB: what reading a word costs, and how many have
+            to come from off-chip memory for each sample.
+        membrane_kib: On-chip memory of accumulators in KiB: what reading and writing one costs,
+            and how many output channels are worked on at a time.
 
     Raises:
         OptionError: a value out of its range.

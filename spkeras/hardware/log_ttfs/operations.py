@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from spkeras.hardware.log_ttfs.arithmetic import cut
+from spkeras.hardware.log_ttfs.memories import Placement, groups, placements
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
 from spkeras.ttfs.plan import NEURONS, READOUT
 
@@ -19,6 +20,7 @@ class Operations:
         synaptic: Spikes times the weights other than 0 that each really reaches: as many
             exponent additions, table reads, shifts and accumulations.
         weight_words: Weights read (connections of weight 1 need none).
+        offchip_words: Weights fetched from off-chip memory, where the chip has no room for all.
         membrane_words: Accumulators read and written: at each accumulation once each, and read
             once at each comparison.
         comparisons: Thresholds compared: a neuron compares at each step until it fires.
@@ -31,6 +33,7 @@ class Operations:
     spikes: float = 0.0
     synaptic: float = 0.0
     weight_words: float = 0.0
+    offchip_words: float = 0.0
     membrane_words: float = 0.0
     comparisons: float = 0.0
     cycles: float = 0.0
@@ -72,27 +75,31 @@ class Histogram:
         return int(self.fired[layer][:-1].sum())
 
 
-def count_operations(histogram: Histogram, clipped: Mapping[str, int]) -> dict[str, Operations]:
+def count_operations(
+    program: Program, histogram: Histogram, clipped: Mapping[str, int]
+) -> dict[str, Operations]:
     """Operations of each layer for one sample.
 
     Args:
+        program: The program, or the same one with another clock, other elements or memories.
         histogram: Of a run.
         clipped: Clipped additions of that run, by layer.
 
     Returns:
         By layer; `synaptic` and what follows from it belong to the layer that receives.
     """
-    program, samples = histogram.program, max(histogram.samples, 1)
+    samples, places = max(histogram.samples, 1), placements(program)
     result = {}
     for layer in program.layers:
-        totals = _layer(histogram, layer)
+        totals = _layer(program, histogram, layer, places[layer.name])
         totals["clipped"] = float(clipped.get(layer.name, 0))
         result[layer.name] = Operations(**{key: total / samples for key, total in totals.items()})
     return result
 
 
-def _layer(histogram: Histogram, layer: ProgramLayer) -> dict[str, float]:
-    program = histogram.program
+def _layer(
+    program: Program, histogram: Histogram, layer: ProgramLayer, place: Placement
+) -> dict[str, float]:
     totals = dict.fromkeys((f.name for f in fields(Operations)), 0.0)
     if layer.name in histogram.fired:
         totals["spikes"] = float(histogram.spikes(layer.name))
@@ -100,7 +107,7 @@ def _layer(histogram: Histogram, layer: ProgramLayer) -> dict[str, float]:
         return totals
     for branch in layer.branches:
         fired = histogram.fired[branch.source]
-        for key, count in _branch(program, layer, branch, fired).items():
+        for key, count in _branch(program, layer, branch, fired, place).items():
             totals[key] += count
     elements = program.config.pe_count
     if layer.kind == NEURONS:
@@ -108,13 +115,15 @@ def _layer(histogram: Histogram, layer: ProgramLayer) -> dict[str, float]:
         neurons = layer.positions * layer.channels
         steps = program.timesteps * -(-neurons // elements)
         totals["cycles"] += float(histogram.samples * steps)
+    totals["offchip_words"] = float(histogram.samples * place.streamed)
     totals["membrane_words"] = 2 * totals["synaptic"] + totals["comparisons"]
     return totals
 
 
 def _branch(
-    program: Program, layer: ProgramLayer, branch: ProgramBranch, fired: np.ndarray
-) -> dict[str, float]:
+    program: Program, layer: ProgramLayer, branch: ProgramBranch, fired: np.ndarray,
+    place: Placement,
+) -> dict[str, float]:  # fmt: skip
     """What the spikes of one branch cost; fired (T + 1, positions, channels)."""
     reach = branch.geometry.reach(fired.shape[1])
     by_step = fired[:-1].astype(np.float64)
@@ -123,8 +132,8 @@ def _branch(
     there = branch.exponents != zero
     synaptic = _met(spikes, reach, there.sum(-1))
     counts = {"synaptic": synaptic, "weight_words": synaptic if branch.weighted else 0.0}
-    groups = -(-branch.exponents.shape[-1] // program.config.pe_count)
-    counts["cycles"] = float((spikes.sum(1) * reach.sum(1)).sum()) * groups
+    cycles = groups(branch.exponents.shape[-1], place.channels, program.config.pe_count)
+    counts["cycles"] = float((spikes.sum(1) * reach.sum(1)).sum()) * cycles
     return {**counts, **_underflow(program, layer, branch, reach, by_step)}
 
 

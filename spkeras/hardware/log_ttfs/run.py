@@ -1,15 +1,17 @@
 """Running a program over a data set, and what is worth knowing about it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
 from spkeras.errors import DataError
+from spkeras.hardware.log_ttfs.costs import CostTable, cost_table
 from spkeras.hardware.log_ttfs.datapath import run_batch, whole_inputs
-from spkeras.hardware.log_ttfs.energy import Energy, cost_table, energy
+from spkeras.hardware.log_ttfs.energy import Energy, energy
 from spkeras.hardware.log_ttfs.engine import Engine
+from spkeras.hardware.log_ttfs.memories import placements
 from spkeras.hardware.log_ttfs.operations import Histogram, Operations, count_operations
 from spkeras.hardware.log_ttfs.program import Program, bits_for
 from spkeras.ttfs.timing import Timing
@@ -26,6 +28,7 @@ class LayerRun:
         needed_bits: Smallest accumulator that no input can overflow (range analysis).
         met_bits: Smallest that holds every final sum met in this run.
         mean_time: Mean first-spike time of those that fired, in steps of the window.
+        passes: How often its input spikes are gone through, by the memory of accumulators.
     """
 
     name: str
@@ -34,6 +37,24 @@ class LayerRun:
     needed_bits: int
     met_bits: int
     mean_time: float
+    passes: int
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """What a program did, before anything is priced.
+
+    Attributes:
+        histogram: Who fired when.
+        outputs: Potentials of the read-out, int64 (samples, *output).
+        extremes: Least and largest final sum, by layer.
+        clipped: Clipped additions, by layer.
+    """
+
+    histogram: Histogram
+    outputs: np.ndarray
+    extremes: Mapping[str, tuple[int, int]]
+    clipped: Mapping[str, int]
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,7 +107,7 @@ def run_program(
     labels: np.ndarray | None = None,
     *,
     batch_size: int = 50,
-    costs: str = "horowitz-45nm",
+    costs: str | CostTable = "horowitz-45nm",
     reference: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> RunResult:
@@ -97,7 +118,7 @@ def run_program(
         inputs: (samples, ...) floats from 0 to 1, or whole numbers as the input port takes them.
         labels: Whole-number classes (samples,), for the accuracy.
         batch_size: Samples at once.
-        costs: Name of the table of energies.
+        costs: Table of energies: its name, a .json file, or the table itself.
         reference: Use the integer-only reference instead of the engine.
         progress: Told (samples done, samples).
 
@@ -106,10 +127,22 @@ def run_program(
         OptionError: unknown cost table.
     """
     table = cost_table(costs)
+    _labels(labels, np.asarray(inputs))  # refused before the work starts
+    course = execute(program, inputs, batch_size, reference, progress)
+    return account(program, course, labels, table)
+
+
+def execute(
+    program: Program,
+    inputs: np.ndarray,
+    batch_size: int = 50,
+    reference: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Course:
+    """Run the data path alone; arguments as those of `run_program`."""
     whole = whole_inputs(program, inputs)
     if not len(whole):
         raise DataError("inputs: no sample; give at least one")
-    truth = _labels(labels, whole)
     engine = None if reference else Engine(program)
     histogram = Histogram(program)
     outputs, extremes, clipped = [], dict[str, tuple[int, int]](), dict[str, int]()
@@ -122,10 +155,27 @@ def run_program(
             extremes[name] = min(known[0], low), max(known[1], high)
             clipped[name] = clipped.get(name, 0) + done.clipped[name]
         progress(min(start + batch_size, len(whole)), len(whole))
-    sums = np.concatenate(outputs)
+    return Course(histogram, np.concatenate(outputs), extremes, clipped)
+
+
+def account(
+    program: Program, course: Course, labels: np.ndarray | None, table: CostTable
+) -> RunResult:
+    """What a course comes to in operations, cycles and energy.
+
+    Args:
+        program: The program that ran, or the same one with another clock, other processing
+            elements or memories: they change nothing of what it computes.
+        course: From `execute`.
+        labels: As for `run_program`.
+        table: Costs.
+    """
+    sums = course.outputs
+    truth = _labels(labels, sums)
     decisions = sums.reshape(len(sums), -1).argmax(1)
-    operations = count_operations(histogram, clipped)
+    operations = count_operations(program, course.histogram, course.clipped)
     total = sum(operations.values(), Operations())
+    passes = {name: place.passes for name, place in placements(program).items()}
     return RunResult(
         program.name,
         len(sums),
@@ -133,7 +183,7 @@ def run_program(
         decisions,
         sums,
         program.readout.unit,
-        tuple(_layer_run(program, histogram, extremes, name, operations[name])
+        tuple(_layer_run(program, course, name, operations[name], passes[name])
               for name in program.by_name),
         total,
         energy(total, program.config, table),
@@ -155,16 +205,13 @@ def _labels(labels: np.ndarray | None, inputs: np.ndarray) -> np.ndarray | None:
 
 
 def _layer_run(
-    program: Program,
-    histogram: Histogram,
-    extremes: dict[str, tuple[int, int]],
-    name: str,
-    operations: Operations,
+    program: Program, course: Course, name: str, operations: Operations, passes: int
 ) -> LayerRun:
-    layer = program.by_name[name]
-    fired = histogram.fired.get(name, np.zeros((1, 1, 1)))[:-1].sum((1, 2))
+    layer, sums = program.by_name[name], course.extremes.get(name)
+    fired = course.histogram.fired.get(name, np.zeros((1, 1, 1)))[:-1].sum((1, 2))
     spikes = float(fired.sum())
     mean = float((fired * np.arange(len(fired))).sum()) / spikes if spikes else 0.0
-    met = bits_for(*extremes[name]) if name in extremes else 0
     neurons = layer.positions * layer.channels
-    return LayerRun(name, neurons, operations, layer.needed_bits if met else 0, met, mean)
+    if sums is None:
+        return LayerRun(name, neurons, operations, 0, 0, mean, 0)
+    return LayerRun(name, neurons, operations, layer.needed_bits, bits_for(*sums), mean, passes)

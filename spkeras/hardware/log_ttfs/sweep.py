@@ -9,8 +9,14 @@ import numpy as np
 from spkeras.errors import OptionError
 from spkeras.hardware.log_ttfs.compile import compile_plan
 from spkeras.hardware.log_ttfs.config import HardwareConfig
-from spkeras.hardware.log_ttfs.run import run_program
+from spkeras.hardware.log_ttfs.costs import CostTable, cost_table
+from spkeras.hardware.log_ttfs.energy import Energy
+from spkeras.hardware.log_ttfs.program import Program
+from spkeras.hardware.log_ttfs.run import Course, account, execute
 from spkeras.ttfs.plan import Plan
+
+# What the data path does not depend on: one run serves all their values.
+ACCOUNTED = ("pe_count", "clock_hz", "weight_kib", "membrane_kib", "costs")
 
 
 @dataclass(frozen=True)
@@ -20,15 +26,17 @@ class SweepPoint:
     Attributes:
         value: Of the field that is swept.
         accuracy: Share of right decisions; None where the program is refused.
-        energy_uj: Estimated, for one sample.
+        energy: Estimated, for one sample.
         cycles: Of the processing elements, for one sample.
+        seconds: That many cycles, by the clock.
         refused: Why there is no program; "" where there is one.
     """
 
     value: Any
     accuracy: float | None = None
-    energy_uj: float | None = None
+    energy: Energy | None = None
     cycles: float | None = None
+    seconds: float | None = None
     refused: str = ""
 
 
@@ -39,39 +47,55 @@ def sweep(
     inputs: np.ndarray,
     labels: np.ndarray,
     config: HardwareConfig | None = None,
+    costs: str | CostTable = "horowitz-45nm",
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[SweepPoint, ...]:
     """Compile and run a plan once for each value of one field of the configuration.
 
-    Weights are rounded to each format as they are: nothing is trained again.
+    Weights are rounded to each format as they are, and values are coded with each T and tau as
+    they come: nothing is trained again.
 
     Args:
         plan: From `spkeras.ttfs.lower.lower`.
-        field: A field of `HardwareConfig`.
+        field: A field of `HardwareConfig`, or "costs" for tables of energies.
         values: What to set it to.
         inputs: Samples.
         labels: Their classes.
         config: All other fields.
+        costs: Table of energies.
         progress: Told (values done, values).
 
     Raises:
         OptionError: no such field, or a value that the field itself does not allow.
     """
     config = config or HardwareConfig()
-    if field not in config.to_dict():
-        raise OptionError(f"field={field!r}; allowed: {', '.join(config.to_dict())}")
+    allowed = (*config.to_dict(), "costs")
+    if field not in allowed:
+        raise OptionError(f"field={field!r}; allowed: {', '.join(allowed)}")
     points = []
+    course: tuple[Program, Course] | None = None
     for done, value in enumerate(values, start=1):
-        changed = replace(config, **{field: value})
+        changed = config if field == "costs" else replace(config, **{field: value})
+        table = cost_table(value if field == "costs" else costs)
         try:
-            program = compile_plan(plan, changed)
+            if course is None or field not in ACCOUNTED:
+                program = compile_plan(plan, changed)
+                course = program, execute(program, inputs)
         except OptionError as error:
             # A width that holds no network is a result of its own.
             points.append(SweepPoint(value, refused=str(error)))
         else:
-            result = run_program(program, inputs, labels)
-            points.append(
-                SweepPoint(value, result.accuracy, result.energy.total, result.total.cycles)
-            )
+            points.append(_point(value, *course, changed, labels, table))
         progress(done, len(values))
     return tuple(points)
+
+
+def _point(
+    value: Any, program: Program, course: Course, config: HardwareConfig, labels: np.ndarray,
+    table: CostTable,
+) -> SweepPoint:  # fmt: skip
+    own = {name: getattr(config, name) for name in ACCOUNTED if name != "costs"}
+    priced = replace(program, config=replace(program.config, **own))
+    result = account(priced, course, labels, table)
+    named = value.name if isinstance(value, CostTable) else value
+    return SweepPoint(named, result.accuracy, result.energy, result.total.cycles, result.seconds)

@@ -1,0 +1,145 @@
+"""What single operations cost: tables with their sources, and tables of one's own from a file."""
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from spkeras.errors import OptionError
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """Energy of single operations, in pJ.
+
+    Attributes:
+        name: What to ask for.
+        source: Where the numbers come from.
+        node: Process and voltage.
+        add_per_bit: An integer addition or comparison, for each bit of its width.
+        shift_per_bit: A shift by a variable amount, likewise.
+        table_read: Reading the mantissa table, a few entries of logic.
+        sram: (KiB, pJ) for reading 64 bits from an on-chip memory of that size, rising.
+        dram: pJ for reading 64 bits from off-chip memory.
+    """
+
+    name: str
+    source: str
+    node: str
+    add_per_bit: float
+    shift_per_bit: float
+    table_read: float
+    sram: tuple[tuple[int, float], ...]
+    dram: float
+
+    def memory(self, kib: int, bits: int) -> float:
+        """pJ to read or write one word of so many bits in an on-chip memory of that size.
+
+        A size between two of the table costs as the larger one; beyond the last one, energy grows
+        with the root of the size, as the lengths of word and bit lines do.
+        """
+        for size, cost in self.sram:
+            if kib <= size:
+                return cost * bits / 64
+        size, cost = self.sram[-1]
+        return cost * math.sqrt(kib / size) * bits / 64
+
+    def offchip(self, bits: int) -> float:
+        """pJ to read one word of so many bits from off-chip memory."""
+        return self.dram * bits / 64
+
+
+_NOT_LISTED = (
+    "A shift is taken as an addition of its width and the table of a few entries as an 8-bit "
+    "addition, which the source does not list; writes as reads; no clock tree, no leakage"
+)
+
+HOROWITZ_45NM = CostTable(
+    "horowitz-45nm",
+    "M. Horowitz, 'Computing's energy problem', ISSCC 2014, fig. 1.1.9: integer add 0.03 pJ (8 "
+    "bit), 0.1 pJ (32 bit); 64-bit SRAM read 10 pJ (8 KB), 20 pJ (32 KB), 100 pJ (1 MB); DRAM 1.3 "
+    f"to 2.6 nJ, of which the lower end. {_NOT_LISTED}",
+    "45 nm, 0.9 V",
+    0.1 / 32,
+    0.1 / 32,
+    0.03,
+    ((8, 10.0), (32, 20.0), (1024, 100.0)),
+    1300.0,
+)
+
+JOUPPI_7NM = CostTable(
+    "jouppi-7nm",
+    "N. P. Jouppi et al., 'Ten lessons from three generations shaped Google's TPUv4i', ISCA 2021, "
+    "table 2: integer add 0.007 pJ (8 bit), 0.03 pJ (32 bit); 64-bit SRAM read 7.5 pJ (8 KB), 8.5 "
+    f"pJ (32 KB), 14 pJ (1 MB); DDR3/4 1.3 nJ. {_NOT_LISTED}",
+    "7 nm",
+    0.03 / 32,
+    0.03 / 32,
+    0.007,
+    ((8, 7.5), (32, 8.5), (1024, 14.0)),
+    1300.0,
+)
+
+COST_TABLES = {table.name: table for table in (HOROWITZ_45NM, JOUPPI_7NM)}
+
+
+def cost_table(costs: str | CostTable) -> CostTable:
+    """The table of that name, or of that file.
+
+    Args:
+        costs: A table; a name of `COST_TABLES`; or the path of a .json file with one object whose
+            keys are the fields of `CostTable`, and `sram` a list of [KiB, pJ].
+
+    Raises:
+        OptionError: there is none, or the file holds no table.
+    """
+    if isinstance(costs, CostTable):
+        return costs
+    if costs in COST_TABLES:
+        return COST_TABLES[costs]
+    if str(costs).endswith(".json"):
+        return _read(Path(costs))
+    raise OptionError(f"cost table {costs!r}; allowed: {', '.join(COST_TABLES)}, or a .json file")
+
+
+def _read(path: Path) -> CostTable:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise OptionError(f"{path}: cannot be read as JSON ({error})") from error
+    known = {field.name for field in fields(CostTable)}
+    if not isinstance(values, dict) or set(values) != known:
+        found = sorted(values) if isinstance(values, dict) else type(values).__name__
+        raise OptionError(
+            f"{path}: a cost table holds {', '.join(sorted(known))}; received {found}"
+        )
+    for name in ("name", "source", "node"):
+        if not isinstance(values[name], str) or not values[name]:
+            raise OptionError(f"{path}: {name}={values[name]!r}; give words, the source above all")
+    add, shift, read, dram = (
+        _cost(path, name, values[name])
+        for name in ("add_per_bit", "shift_per_bit", "table_read", "dram")
+    )
+    words = (values["name"], values["source"], values["node"])
+    return CostTable(*words, add, shift, read, _sizes(path, values), dram)
+
+
+def _cost(path: Path, name: str, value: Any) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value < math.inf:
+        raise OptionError(f"{path}: {name}={value!r}; give pJ, 0 or more")
+    return float(value)
+
+
+def _sizes(path: Path, values: Mapping[str, Any]) -> tuple[tuple[int, float], ...]:
+    """Sizes and costs of on-chip memories, checked."""
+    given = values["sram"]
+    pairs = isinstance(given, list) and all(isinstance(p, list) and len(p) == 2 for p in given)
+    if not given or not pairs:
+        raise OptionError(f"{path}: sram={given!r}; give [[KiB, pJ for 64 bits], ...]")
+    sizes = tuple((int(_cost(path, "sram", k)), _cost(path, "sram", pj)) for k, pj in given)
+    if sizes[0][0] < 1 or any(a[0] >= b[0] for a, b in zip(sizes, sizes[1:], strict=False)):
+        raise OptionError(f"{path}: sram={given!r}; sizes rise from 1 KiB on")
+    return sizes

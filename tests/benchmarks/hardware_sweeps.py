@@ -1,0 +1,189 @@
+"""What each field of the processor's configuration is worth, on real data.
+
+    python tests/benchmarks/hardware_sweeps.py widths digits_cnn --data digits --plot FILE.svg
+    python tests/benchmarks/hardware_sweeps.py kernel digits_cnn --data digits --plot FILE.svg
+    python tests/benchmarks/hardware_sweeps.py costs cifar10_vgg16 --data cifar10.npz --plot FILE.svg
+
+widths: accuracy against weights, coding, table and accumulator, one field at a time. kernel:
+accuracy against tau at several T, and of early firing. costs: energy and time against memories,
+processing elements, clock and tables of costs, all from one run. Nothing is trained again.
+
+--record FILE.json keeps what is done after each sweep; the same command goes on from there.
+--only FIELD, once for each, leaves the other sweeps out.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent))
+from hardware import floating, nets, samples  # noqa: E402
+
+WIDTHS = {
+    "weight_bits": (3, 4, 5, 6, 8),
+    "weight_steps": (1, 2, 4),
+    "zero_code": (True, False),
+    "rounding": ("log", "linear"),
+    "full_scale": ("ceil", "nearest", "mse"),
+    "timesteps": (8, 12, 16, 20, 24),
+    "input_bits": (2, 3, 4, 6, 8),
+    "table_bits": (2, 3, 4, 6, 8, 12),
+    "accumulator_bits": (16, 18, 20, 22, 24, 28, 32),
+}
+# Further lines: levels that the kernels were not trained for, where rounding has something to
+# decide; and narrow accumulators that clip, at a fixed position of the binary point.
+FURTHER = {
+    "zero_code": ("z = 1, not trained for", {"weight_steps": 1}, (True, False)),
+    "rounding": ("z = 1, not trained for", {"weight_steps": 1}, ("log", "linear")),
+    "full_scale": ("z = 1, not trained for", {"weight_steps": 1}, ("ceil", "nearest", "mse")),
+    "accumulator_bits": (
+        "clipping", {"saturate": True, "fraction_bits": 2}, (15, 16, 17, 18, 19, 20)),
+}  # fmt: skip
+TAUS = (1, 2, 4, 8, 16)
+STEPS = (12, 24, 48, 96)
+STARTS = (6, 9, 12, 15, 18, 21, 24)
+PRICES = {
+    "weight_kib": ("energy", (256, 512, 1024, 2048, 4096)),
+    "membrane_kib": ("energy", (4, 8, 32, 128, 1024)),
+    "pe_count": ("time", (16, 64, 128, 256, 512)),
+    "clock_hz": ("time", (50e6, 100e6, 250e6, 500e6, 1e9)),
+}
+
+
+class Record:
+    """Points by sweep, in a file that is written after each."""
+
+    def __init__(self, path, label):
+        self.path, self.label = path, label
+        self.done = {}
+        if path is not None and path.exists():
+            stored = json.loads(path.read_text())
+            if stored["label"] != label:
+                raise SystemExit(f"{path}: holds {stored['label']}; give another --record")
+            self.done = stored["points"]
+
+    def points(self, name, make):
+        """The points of a sweep, run now if they are not there."""
+        from spkeras.hardware.log_ttfs.energy import Energy
+        from spkeras.hardware.log_ttfs.sweep import SweepPoint
+
+        if name not in self.done:
+            self.done[name] = [asdict(point) for point in make()]
+            print(name, [point["accuracy"] for point in self.done[name]], file=sys.stderr)
+            if self.path is not None:
+                text = json.dumps({"label": self.label, "points": self.done}, indent=1)
+                self.path.write_text(text + "\n")
+        return tuple(
+            SweepPoint(**{**p, "energy": None if p["energy"] is None else Energy(**p["energy"])})
+            for p in self.done[name]
+        )
+
+
+def widths(record, plan, x, y, only):
+    from spkeras.hardware.log_ttfs import HardwareConfig
+    from spkeras.hardware.log_ttfs.sweep import sweep
+
+    found = {}
+    for field, values in WIDTHS.items():
+        if only and field not in only:
+            continue
+        lines = {"": ({}, values)}
+        if field in FURTHER:
+            further, config, other = FURTHER[field]
+            lines = {"cut off" if other[0] == 15 else "z = 2": lines[""], further: (config, other)}
+        found[field] = {
+            name: record.points(
+                f"{field}, {name}" if own else field,
+                lambda f=field, v=values, c=own: sweep(plan, f, v, x, y, HardwareConfig(**c)),
+            )
+            for name, (own, values) in lines.items()
+        }
+    return found
+
+
+def kernel(record, plan, x, y, only, network):
+    """tau by T, and early firing: the program's own windows do not overlap."""
+    from spkeras.hardware.log_ttfs import HardwareConfig
+    from spkeras.hardware.log_ttfs.sweep import SweepPoint, sweep
+
+    def early(start):
+        decisions = network(start).predict(x, batch_size=100, verbose=0)
+        return SweepPoint(start, float((decisions.argmax(-1) == y).mean()))
+
+    found = {"tau": {}}
+    for steps in STEPS:
+        config = HardwareConfig(timesteps=steps)
+        found["tau"][f"T = {steps}"] = record.points(
+            f"tau, T = {steps}", lambda c=config: sweep(plan, "tau", TAUS, x, y, c)
+        )
+    if not only:
+        name = "S, steps between windows (T = 24)"
+        found[name] = record.points(name, lambda: [early(start) for start in STARTS])
+    return found
+
+
+def costs(record, plan, x, y, only):
+    """Each table of costs over each field that no sum depends on."""
+    from spkeras.hardware.log_ttfs.costs import COST_TABLES
+    from spkeras.hardware.log_ttfs.sweep import sweep
+
+    tables = record.points("costs", lambda: sweep(plan, "costs", tuple(COST_TABLES), x, y))
+    panels = {}
+    for field, (quantity, values) in PRICES.items():
+        named = tuple(COST_TABLES) if quantity == "energy" else ("",)
+        lines = {
+            name: record.points(
+                f"{field} {name}".strip(),
+                lambda n=name, f=field, v=values: sweep(
+                    plan, f, v, x, y, costs=n or tuple(COST_TABLES)[0]
+                ),
+            )
+            for name in named
+            if not only or field in only
+        }
+        if lines:
+            panels[field] = (quantity, lines)
+    return tables, panels
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("figure", choices=("widths", "kernel", "costs"))
+    parser.add_argument("name")
+    parser.add_argument("--data", required=True)
+    parser.add_argument("--samples", type=int)
+    parser.add_argument("--plot")
+    parser.add_argument("--record", type=Path)
+    parser.add_argument("--only", action="append", default=[])
+    given = parser.parse_args()
+    from spkeras.frontend.walk import read_graph
+    from spkeras.report.hardware_plot import cost_plot, sweep_plot
+    from spkeras.ttfs.network import first_spike_model
+
+    x, y = samples(given.data, given.samples)
+    _, trained, plan = nets(given.name)
+    record = Record(given.record, [given.figure, given.name, len(x)])
+    title = f"{given.name}_cat, {len(x)} test images"
+    if given.figure == "costs":
+        tables, panels = costs(record, plan, x, y, given.only)
+        figure = cost_plot(tables, panels, title)
+    else:
+        floor = float((floating(plan, x).argmax(-1) == y).mean())
+        if given.figure == "widths":
+            found = widths(record, plan, x, y, given.only)
+        else:
+            graph = read_graph(trained)
+            network = lambda start: first_spike_model(graph, start)  # noqa: E731
+            found = kernel(record, plan, x, y, given.only, network)
+        figure = sweep_plot(found, title, floor)
+    if given.plot:
+        figure.savefig(given.plot)
+    print(json.dumps({"label": record.label, "points": record.done}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
