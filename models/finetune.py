@@ -54,7 +54,7 @@ FIGURES = {
             # Depthwise convolutions are slower in bfloat16 than in float32.
             f"--timesteps {steps} {_FEW} --clamp 1 --quantize {1 if steps > 100 else 3} "
             + (_SHIFTED if "mobilenet" in net else _IMAGES),
-            (_TRAINED, _SYNCHRONOUS),
+            (_TRAINED, _SYNCHRONOUS, *({**_SYNCHRONOUS, "weight_bits": bits} for bits in (9, 8))),
         )
         for net, steps in (
             ("cifar10_vgg_star", 600),
