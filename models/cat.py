@@ -23,6 +23,7 @@ from train import NETS, Augmented, read  # noqa: E402
 
 from spkeras.layers import LogConv2D, LogDense, TTFSActivation  # noqa: E402
 from spkeras.ops.log_weights import LogFormat, full_scale_exponent, log_quantize  # noqa: E402
+from spkeras.training.teacher import Taught  # noqa: E402
 
 PHASES = ("clip", "ttfs", "log")
 
@@ -132,7 +133,7 @@ def train(model, batches, test, rate, epochs, backup):
     """Fine-tune with a cosine from `rate` down to nothing."""
     schedule = keras.optimizers.schedules.CosineDecay(rate, epochs * len(batches))
     optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, clipnorm=5.0)
-    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
     saved = keras.callbacks.BackupAndRestore(str(backup))
     model.fit(batches, epochs=epochs, validation_data=test, verbose=2, callbacks=[saved])
 
@@ -145,19 +146,38 @@ def train(model, batches, test, rate, epochs, backup):
               help="Epochs with clips, with spike times, with logarithmic weights.")  # fmt: skip
 @click.option("--rates", default=(0.01, 0.02, 0.005), type=(float, float, float),
               show_default=True, help="First learning rate of each phase.")  # fmt: skip
+@click.option(
+    "--distil",
+    default=0.0,
+    show_default=True,
+    help="Share of each label that is the plain CNN's own answer.",
+)
+@click.option(
+    "--start",
+    type=click.Path(exists=True, path_type=Path),
+    help="Go on from this net, which this script has made before.",
+)
 @click.option("--timesteps", default=24, show_default=True)
 @click.option("--tau", default=4, show_default=True)
 @click.option("--weight-bits", default=5, show_default=True)
 @click.option("--steps", default=2, show_default=True, help="Weight levels per octave.")
 @click.option("--seed", default=1, show_default=True)
-def main(name, data, output, epochs, rates, timesteps, tau, weight_bits, steps, seed):
+def main(
+    name, data, output, epochs, rates, distil, start, timesteps, tau, weight_bits, steps, seed
+):
     keras.utils.set_random_seed(seed)
     _, _, batch_size, _, shift, flip = NETS[name]
     (x, y), test = read(data)
+    classes = y.max() + 1
+    y, labels = (np.eye(classes, dtype="float32")[given] for given in (y, test[1]))
     batches = Augmented(x, y, batch_size, shift, flip, seed)
     form = LogFormat(weight_bits, steps)
     cnn = keras.models.load_model(Path(__file__).with_name(f"{name}.keras"))
-    chain = normalized(cnn, x[:: max(len(x) // 1000, 1)])
+    shown = Taught(batches, cnn, distil) if distil else batches
+    if start:
+        chain = chain_of(keras.models.load_model(start))
+    else:
+        chain = normalized(cnn, x[:: max(len(x) // 1000, 1)])
     title = f"{name}_cat"
     makers = {"clip": Clip, "ttfs": lambda: TTFSActivation(timesteps, tau)}
     for phase, count, rate in zip(PHASES, epochs, rates, strict=True):
@@ -167,7 +187,7 @@ def main(name, data, output, epochs, rates, timesteps, tau, weight_bits, steps, 
                         title)  # fmt: skip
         keras.mixed_precision.set_global_policy("float32")
         if count:
-            train(model, batches, test, rate, count, f"{output}.{phase}.backup")
+            train(model, shown, (test[0], labels), rate, count, f"{output}.{phase}.backup")
         chain = chain_of(model)
     chain = [(layer, [log_quantize(w, form, layer.full_scale) if not i else w
                       for i, w in enumerate(weights)] if weights else [])
@@ -176,7 +196,9 @@ def main(name, data, output, epochs, rates, timesteps, tau, weight_bits, steps, 
     stored.save(output)
     write_record(stored, output, data, test, f"python models/cat.py {name} --data {Path(data).stem}"
                  f" --epochs {' '.join(map(str, epochs))} --rates {' '.join(map(str, rates))}"
-                 f" --seed {seed}", {"timesteps": timesteps, "tau": tau, **form.to_dict()})  # fmt: skip
+                 + (f" --distil {distil}" if distil else "")
+                 + (f" --start {start.name}" if start else "")
+                 + f" --seed {seed}", {"timesteps": timesteps, "tau": tau, **form.to_dict()})  # fmt: skip
 
 
 def write_record(model, output, data, test, command, code):

@@ -53,7 +53,7 @@ FIGURES = {
             "cq+",
             # Depthwise convolutions are slower in bfloat16 than in float32.
             f"--timesteps {steps} {_FEW} --clamp 1 --quantize {1 if steps > 100 else 3} "
-            + (_SHIFTED if "mobilenet" in net else _IMAGES),
+            "--distil 0.5 " + (_SHIFTED if "mobilenet" in net else _IMAGES),
             (_TRAINED, _SYNCHRONOUS, *({**_SYNCHRONOUS, "weight_bits": bits} for bits in (9, 8))),
         )
         for net, steps in (

@@ -25,7 +25,7 @@ POOLINGS = ("keep", "average", "trainable")
 # Options that say what the twin is, under the names that `spkeras.training.prepare` has for them.
 _TWIN = ("recipe", "timesteps", "levels", "encoding", "input_threshold", "pooling",
          "pooling_neurons", "percentile", "tau", "shift", "policy")  # fmt: skip
-_PLAN = ("relu", "clamp", "quantize", "then", "rate", "optimizer", "loss", "seed")
+_PLAN = ("relu", "clamp", "quantize", "then", "rate", "optimizer", "loss", "distil", "seed")
 _REPORT_SAMPLES = 1000
 
 
@@ -84,6 +84,8 @@ def _plan_options() -> list[Any]:
         option("--rate", type=float, help="Peak learning rate.  [default: 0.0005]"),
         option("--optimizer", type=click.Choice(("adam", "sgd")), help="[default: adam]"),
         option("--loss", type=click.Choice(("crossentropy", "mse")), help="[default: crossentropy]"),
+        option("--distil", type=click.FloatRange(0, 1),
+               help="Share of each label that is the CNN's own answer.  [default: 0]"),
         option("--train-batch", type=one, default=128, show_default=True, help="Samples at once."),
         option("--crop-shift", type=none, default=0, help="Most pixels images are moved by."),
         option("--flip", is_flag=True, help="Mirror half of the images."),
@@ -152,8 +154,8 @@ def command(
     backup = _backup(output, model, data, chosen, start_over)
     with progress("training") as told:
         trained, _ = finetune(
-            twin, x, y, plan, validation=held, backup=backup, callbacks=list(choice),
-            progress=told, told=None if as_json else lambda epoch, logs: _tell(epoch, plan, logs),
+            twin, x, y, plan, validation=held, teacher=cnn, backup=backup,
+            callbacks=list(choice), progress=told, told=None if as_json else lambda epoch, logs: _tell(epoch, plan, logs),
         )  # fmt: skip
     write_whole(output, trained.save)
     record = {"output": str(output), "recipe": chosen["recipe"], "epochs": plan.epochs}

@@ -12,6 +12,7 @@ from spkeras.errors import OptionError
 from spkeras.training.augment import Augmentation, Batches, EnterEpoch
 from spkeras.training.prepare import finished
 from spkeras.training.schedule import StageSchedule, TimestepSchedule, set_stage, set_timesteps
+from spkeras.training.teacher import Taught, gives_logits
 
 OPTIMIZERS = ("adam", "sgd")
 LOSSES = ("crossentropy", "mse")
@@ -32,6 +33,7 @@ class Plan:
         batch_size: Samples at once.
         augmentation: What is done to the samples.
         loss: "crossentropy", or "mse" against one-hot labels.
+        distil: Share of each label that is what a teacher says of the sample, 0 to 1.
         seed: Of order, augmentation and dropout.
     """
 
@@ -44,6 +46,7 @@ class Plan:
     batch_size: int = 128
     augmentation: Augmentation = field(default_factory=Augmentation)
     loss: str = "crossentropy"
+    distil: float = 0.0
     seed: int = 1
 
     def __post_init__(self) -> None:
@@ -55,6 +58,8 @@ class Plan:
                 f"relu={self.relu}, clamp={self.clamp}, quantize={self.quantize}; allowed: 0 or "
                 "more epochs each, 1 or more in all"
             )
+        if not 0 <= self.distil <= 1:
+            raise OptionError(f"distil={self.distil!r}; allowed: from 0 to 1")
         if not 0 < self.rate < 10 or self.batch_size < 1:
             raise OptionError(
                 f"rate={self.rate!r}, batch_size={self.batch_size!r}; allowed: a rate above 0 and "
@@ -84,6 +89,7 @@ def finetune(
     plan: Plan | None = None,
     *,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
+    teacher: keras.Model | None = None,
     backup: Path | None = None,
     callbacks: list[keras.callbacks.Callback] | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -97,6 +103,7 @@ def finetune(
         y: Their labels: whole numbers, or one-hot.
         plan: What to do; by default one epoch of clamp and three of quantise.
         validation: Samples and labels that are looked at after each epoch, and never trained on.
+        teacher: The CNN that the twin was made of, where the plan distils.
         backup: Folder for a checkpoint after each epoch; what lies there is gone on from.
         callbacks: Further Keras callbacks, such as `ChooseTimesteps`.
         progress: Told (batches done, batches in all).
@@ -107,14 +114,17 @@ def finetune(
         was run now.
 
     Raises:
-        OptionError: the model has no stages.
+        OptionError: the model has no stages, or a plan that distils has no teacher.
     """
     plan = plan or Plan()
+    if plan.distil and teacher is None:
+        raise OptionError(f"distil={plan.distil!r} without a teacher; give teacher=the CNN")
     keras.utils.set_random_seed(plan.seed)
     set_stage(twin, "quantize")
     batches = Batches(x, np.asarray(y), plan.batch_size, plan.augmentation, plan.seed)
-    labels = _labels(np.asarray(y), twin, plan.loss)
+    labels = _labels(np.asarray(y), twin, plan)
     batches.y = labels(batches.y)
+    shown = batches if teacher is None or not plan.distil else Taught(batches, teacher, plan.distil)
     steps = plan.epochs * len(batches)
     twin.compile(
         _optimizer(plan, steps, len(batches)), _loss(twin, plan, batches.y), metrics=["accuracy"]
@@ -125,7 +135,7 @@ def finetune(
         tools.insert(0, keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False))
     checked = None if validation is None else (validation[0], labels(np.asarray(validation[1])))
     history = twin.fit(
-        batches, epochs=plan.epochs, validation_data=checked, verbose=0,
+        shown, epochs=plan.epochs, validation_data=checked, verbose=0,
         callbacks=[*tools, *(callbacks or [])],
     )  # fmt: skip
     set_stage(twin, "quantize")
@@ -148,10 +158,10 @@ def _optimizer(plan: Plan, steps: int, epoch: int) -> keras.optimizers.Optimizer
     return chosen
 
 
-def _labels(y: np.ndarray, model: keras.Model, loss: str) -> Callable[[np.ndarray], np.ndarray]:
+def _labels(y: np.ndarray, model: keras.Model, plan: Plan) -> Callable[[np.ndarray], np.ndarray]:
     """What the loss takes for labels."""
     sparse = y.ndim == 1 or y.shape[-1] == 1
-    if loss == "mse" and sparse:
+    if (plan.loss == "mse" or plan.distil) and sparse:
         classes = model.outputs[0].shape[-1]
         return lambda labels: np.eye(classes, dtype="float32")[labels.reshape(-1).astype(int)]
     return (lambda labels: labels.reshape(-1)) if sparse else (lambda labels: labels)
@@ -160,9 +170,7 @@ def _labels(y: np.ndarray, model: keras.Model, loss: str) -> Callable[[np.ndarra
 def _loss(model: keras.Model, plan: Plan, y: np.ndarray) -> Any:
     if plan.loss == "mse":
         return keras.losses.MeanSquaredError()
-    last = model.layers[-1]
-    function = getattr(getattr(last, "activation", None), "__name__", type(last).__name__)
-    logits = function.lower() != "softmax"
+    logits = gives_logits(model)
     if y.ndim == 1:
         return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
     return keras.losses.CategoricalCrossentropy(from_logits=logits)

@@ -1,0 +1,59 @@
+"""Labels that are partly what the CNN itself says of a sample."""
+
+from typing import Any
+
+import keras
+import numpy as np
+
+from spkeras.errors import OptionError
+from spkeras.training.augment import Batches
+
+
+class Taught(keras.utils.PyDataset):
+    """Batches whose labels are (1 - share) of the sample's own and `share` of a teacher's.
+
+    The teacher sees each sample as it was augmented. Its probabilities tell of classes that are
+    near each other, which labels do not: a twin that has few levels follows it closer.
+
+    Args:
+        batches: Samples with one-hot labels.
+        teacher: A model of probabilities, or of logits.
+        share: 0 to 1.
+
+    Raises:
+        OptionError: a share out of its range, or a teacher that does not give one number for
+            each class.
+
+    Reference:
+        Hinton, Vinyals & Dean 2015, arXiv:1503.02531, at temperature 1.
+    """
+
+    def __init__(self, batches: Batches, teacher: keras.Model, share: float) -> None:
+        super().__init__()
+        if not 0 < share <= 1:
+            raise OptionError(f"distil={share!r}; allowed: from 0 to 1")
+        shape = tuple(teacher.outputs[0].shape)
+        if len(teacher.outputs) != 1 or shape[1:] != batches.y.shape[1:] or shape[-1] < 2:
+            raise OptionError(
+                f"distil={share!r} with outputs of shape {shape} and labels of shape "
+                f"{batches.y.shape}; allowed: one output with a number for each of several classes"
+            )
+        self.batches, self.teacher, self.share = batches, teacher, share
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+        x, y = self.batches[index]
+        said = np.asarray(self.teacher.predict_on_batch(x), "float32")
+        if gives_logits(self.teacher):
+            said = np.exp(said - said.max(-1, keepdims=True))
+            said /= said.sum(-1, keepdims=True)
+        return x, (1 - self.share) * y + self.share * said
+
+
+def gives_logits(model: keras.Model) -> bool:
+    """Whether a classifier's output is no softmax."""
+    last: Any = model.layers[-1]
+    function = getattr(getattr(last, "activation", None), "__name__", type(last).__name__)
+    return bool(function.lower() != "softmax")
