@@ -101,7 +101,7 @@ class _Trainer:
     def update(self, batch: list[np.ndarray]) -> np.ndarray:
         """Change the student's thresholds; mean absolute error of each layer before that."""
         exact = self.teacher.rates("count", batch)[1]
-        sent = self.student.simulated(batch, exact).rates
+        sent = self.student.sent(batch)
         errors = []
         for layer, step, wanted, found in zip(self.layers, self.steps, exact, sent, strict=True):
             axes = tuple(range(wanted.ndim - 1))
