@@ -10,7 +10,7 @@ from tests.training.nets import NETS
 
 
 @pytest.mark.parametrize("options", [
-    {"stagger": 0}, {"stagger": 2}, {"neuron": "signed"}, {"coding": "regular"},
+    {"stagger": 0}, {"stagger": 2}, {"neuron": "signed"}, {"coding": "regular"}, {"code": "differential", "neuron": "signed"},
     {"recipe": "sigma_delta", "timesteps": 4},
 ])  # fmt: skip
 def test_rates_alone_are_those_of_the_whole_simulation(options):
