@@ -109,7 +109,7 @@ def _through(node, before, keeps):
 
 
 def clock_driven(graph, inputs, steps, stagger=0, coding="constant", table=None):
-    """Every layer at every step; a neuron or read-out wakes after `depth * stagger` steps.
+    """Every layer at every step; a neuron or read-out wakes after floor(depth * stagger) steps.
 
     Without feedback each node's whole train depends on the trains before it alone, so the
     network is run node by node over trains (T, batch, ...). Where values are kept the input
@@ -128,14 +128,14 @@ def clock_driven(graph, inputs, steps, stagger=0, coding="constant", table=None)
         if node.op == "input":
             trains[node.name] = next(given)
         elif node.op == "neuron":
-            asleep = min(node.attributes["depth"] * stagger, steps)
+            asleep = min(int(node.attributes["depth"] * stagger), steps)
             fired = np.zeros((asleep, before[0].shape[1], *node.shape))
             if asleep < steps:
                 awake, near = spike(node, [x[asleep:] for x in before])
                 fired, closest = np.concatenate([fired, awake]), min(closest, near)
             trains[node.name] = spikes[node.name] = fired
         elif node.op == "readout":
-            answers[node.name] = _listen(before[0], code, node.attributes["depth"] * stagger)
+            answers[node.name] = _listen(before[0], code, int(node.attributes["depth"] * stagger))
         else:
             trains[node.name] = _through(node, before, code != "rate")
     outputs = [_head(graph, _at(answers, t)) for t in range(steps)]

@@ -43,14 +43,14 @@ _EMIT: dict[str, Callable[[Plan, Node], None]] = {
 }
 
 
-def compile_program(graph: Graph, resting: Mapping[str, np.ndarray], stagger: int) -> Program:
+def compile_program(graph: Graph, resting: Mapping[str, np.ndarray], stagger: float) -> Program:
     """Turn a network of rate-coded neurons into a table of operations.
 
     Args:
         graph: With neurons, normalised, and not refused by `support.refusal`.
         resting: What reaches each neuron and read-out while nobody sends anything and the
             input is zero, without the batch, by the name of the node that they read.
-        stagger: Steps by which each layer starts after the one before it.
+        stagger: Steps by which each layer starts after the one before it, in sixteenths.
     """
     plan = Plan(graph, resting, stagger)
     for node in plan.nodes:

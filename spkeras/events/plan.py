@@ -14,7 +14,7 @@ from spkeras.ops.properties import is_rectifier
 class Plan:
     """What is known while a network is compiled: memory, events and starts by node."""
 
-    def __init__(self, graph: Graph, resting: Mapping[str, np.ndarray], stagger: int) -> None:
+    def __init__(self, graph: Graph, resting: Mapping[str, np.ndarray], stagger: float) -> None:
         self.graph, self.resting, self.stagger = graph, resting, stagger
         self.nodes = body(graph)
         self.spiking = {node.name for node in self.nodes if node.op != "readout"}
@@ -39,7 +39,7 @@ class Plan:
     def start(self, node: Node) -> int:
         """The first step at which what the node does matters."""
         if node.op in ("neuron", "readout"):
-            return int(node["depth"]) * self.stagger
+            return int(node["depth"] * self.stagger)
         if node.name not in self.starts:
             readers = self.graph.consumers[node.name]
             self.starts[node.name] = min(self.start(reader) for reader in readers)

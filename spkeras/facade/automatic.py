@@ -57,7 +57,7 @@ def candidates(
         raise OptionError(f"spikes={spikes!r}; allowed: {SPIKES}")
     found = []
     for label, own in _variants(spikes):
-        staggers: Sequence[int | None] = [simulation["stagger"]]
+        staggers: Sequence[float | None] = [simulation["stagger"]]
         options = Options(**{**own, **given})
         check_settings(timesteps, simulation["schedule"], staggers[0], simulation["coding"],
                        str(options.code))  # fmt: skip

@@ -150,7 +150,7 @@ class Plan:
             )
         check_exit(self.scores[0], len(self.scores))
         (readout,) = loop.network.readouts
-        return Watch(policy, self.scores[0], loop.timesteps, readout["depth"] * loop.offset)
+        return Watch(policy, self.scores[0], loop.timesteps, loop.start(readout))
 
     def shards(self) -> Iterator[Shard]:
         """The batches, in order; each is cut when it is asked for."""

@@ -37,7 +37,7 @@ class IntegrateFire(keras.layers.Layer):
         alpha: Share of the threshold given in advance, in [0, 1].
         limit: Largest number of spikes in one step, for the burst models.
         depth: Neurons before it on the longest way from the input; with a staggered start it
-            begins `depth * stagger` steps after the input.
+            begins floor(depth * stagger) steps after the input.
         function: What the spikes follow, by name: an activation, "linear", or a function of
             several inputs.
         parameters: The function's numbers.
@@ -213,7 +213,7 @@ class IntegrateFire(keras.layers.Layer):
         """One time step; see the class."""
         cut = len(self.current_shapes)
         currents, state, clock = inputs[:cut], inputs[cut:-1], inputs[-1]
-        elapsed = clock[0] - clock[1] * self.depth + 1
+        elapsed = clock[0] - ops.floor(clock[1] * self.depth) + 1
         spikes, state_after = self._step(list(currents), tuple(state), elapsed)
         return [spikes, *state_after]
 

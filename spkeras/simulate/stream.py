@@ -230,7 +230,7 @@ class Stream:
             return list(sums)
         means = []
         for node, total in zip(self._network.readouts, sums, strict=True):
-            first = ops.maximum(start, float(node["depth"] * self.loop.offset))
+            first = ops.maximum(start, float(self.loop.start(node)))
             means.append(total / ops.maximum(steps - first, 1.0))
         return means
 

@@ -15,7 +15,7 @@ STAGGER_SHARE = 0.45
 
 
 def check_settings(
-    timesteps: int, schedule: str, stagger: int | None, coding: str, code: str = "rate"
+    timesteps: int, schedule: str, stagger: float | None, coding: str, code: str = "rate"
 ) -> None:
     """Refuse settings out of their range, or that the network's code has no meaning for.
 
@@ -28,13 +28,17 @@ def check_settings(
         raise OptionError(f"coding={coding!r}; allowed: {CODINGS}")
     if int(timesteps) != timesteps or timesteps < 1:
         raise OptionError(f"timesteps={timesteps!r}; allowed: whole numbers from 1")
-    if stagger is not None and (int(stagger) != stagger or stagger < 0):
-        raise OptionError(f"stagger={stagger!r}; allowed: whole numbers from 0, or None")
+    # In sixteenths all starts are exact, also in float32.
+    if stagger is not None and not (stagger >= 0 and 16 * stagger % 1 == 0):
+        raise OptionError(
+            f"stagger={stagger!r}; allowed: whole numbers from 0, sixteenths between (0.75, "
+            "1.0625), or None"
+        )
     if keeps_values(code):
         _check_values(schedule, stagger, coding, code)
 
 
-def _check_values(schedule: str, stagger: int | None, coding: str, code: str) -> None:
+def _check_values(schedule: str, stagger: float | None, coding: str, code: str) -> None:
     if schedule != "clock_driven":
         raise OptionError(
             f"schedule={schedule!r} with {code} coding; allowed: 'clock_driven', since values are "

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from spkeras.errors import SpkerasError
-from spkeras.graph import Graph, from_structure, structure
+from spkeras.graph import Graph, Node, from_structure, structure
 from spkeras.ops import code as _code
 from spkeras.ops import coding as _coding
 from spkeras.snn.network import Network, as_list
@@ -31,7 +31,8 @@ class SpikeLoop(keras.layers.Layer):
             neuromorphic chips run. "layer_synchronous": each layer waits for its whole
             window (latency T a layer); computed in closed form, at the cost of one pass.
         stagger: Steps by which each layer of neurons starts after the one before it
-            (clock-driven only); None lets `automatic_stagger` choose. T still counts from the
+            (clock-driven only), sixteenths allowed: the layer behind d others starts at step
+            floor(d stagger). None lets `automatic_stagger` choose. T still counts from the
             first input.
         coding: Input as "constant" current, "regular" spike train or "bernoulli" spikes.
         seed: Of the Bernoulli spikes.
@@ -52,7 +53,7 @@ class SpikeLoop(keras.layers.Layer):
         structure: Mapping[str, Any],
         timesteps: int = 64,
         schedule: str = "clock_driven",
-        stagger: int | None = None,
+        stagger: float | None = None,
         coding: str = "constant",
         seed: int = 0,
         **kwargs: Any,
@@ -94,11 +95,15 @@ class SpikeLoop(keras.layers.Layer):
             return self.timesteps
         return self.timesteps * (self.depth + 1)
 
+    def start(self, node: Node) -> int:
+        """Step, from 0, at which a layer of neurons or a read-out starts."""
+        return int(node["depth"] * self.offset)
+
     @property
-    def offset(self) -> int:
+    def offset(self) -> float:
         """The stagger in force."""
         if self.stagger is not None:
-            return self.stagger
+            return int(self.stagger) if self.stagger % 1 == 0 else self.stagger
         graph = self.network.graph
         binary = all(node["model"] == "binary" for node in graph.of("neuron"))
         binary = binary and self.code == "rate"
@@ -197,7 +202,7 @@ class SpikeLoop(keras.layers.Layer):
         if _code.keeps_values(self.code):
             pairs = zip(sums, values, strict=True)
             return tuple(total + _code.weigh(self.code, value, time + 1) for total, value in pairs)
-        starts = [node["depth"] * self.offset for node in self.network.readouts]
+        starts = [self.start(node) for node in self.network.readouts]
         return tuple(
             total + value * ops.cast(time >= start, "float32")
             for total, value, start in zip(sums, values, starts, strict=True)
@@ -207,7 +212,7 @@ class SpikeLoop(keras.layers.Layer):
         """What the read-outs hold after so many steps since the first input."""
         if _code.keeps_values(self.code):
             return list(sums)
-        starts = [node["depth"] * self.offset for node in self.network.readouts]
+        starts = [self.start(node) for node in self.network.readouts]
         return [
             total / ops.maximum(ops.cast(steps, "float32") - start, 1.0)
             for total, start in zip(sums, starts, strict=True)

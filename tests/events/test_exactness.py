@@ -58,6 +58,7 @@ def test_staggered_start(net, neuron):
     model = getattr(networks, net)()
     graph = networks.spiking(model, neuron=neuron)
     check(graph, build(graph), networks.samples(model), stagger=2)
+    check(graph, build(graph), networks.samples(model), stagger=0.8125)
 
 
 @pytest.mark.parametrize("options", [{"reset": "zero"}, {"alpha": 0.0}, {"alpha": 0.75}], ids=str)

@@ -199,6 +199,8 @@ def test_configure_after_compile_and_predict(saved):
         ({"timesteps": 2.5}, "timesteps=2.5"),
         ({"schedule": "event_driven"}, "layer_synchronous"),
         ({"stagger": -1}, "stagger=-1"),
+        ({"stagger": 0.7}, "sixteenths"),
+        ({"stagger": float("inf")}, "stagger=inf"),
         ({"coding": "poisson"}, "bernoulli"),
         ({"alpha": 0.1}, "unknown settings"),
         ({"timesteps": 5, "coding": "poisson"}, "coding"),
