@@ -21,7 +21,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 RECIPES = ("ecc", "sigma_delta", "cq", "cq+", "low_latency", "qcfs", "auto")
 SPIKES = ("binary", "signed", "graded")
 THRESHOLDS = ("percentile", "mse", "iteration", "balance", "learned", "trained")
-CORRECTIONS = ("light", "advanced")
+CORRECTIONS = ("light", "advanced", "both")
 RESETS = ("subtract", "zero")
 READOUTS = ("membrane", "spikes")
 STEPS = {"binary": 64, "signed": 16, "graded": 4}
@@ -188,8 +188,9 @@ def simulation_options(command: Command) -> Command:
         ),
         click.option(
             "--stagger",
-            type=click.IntRange(min=0),
-            help="Steps by which each layer starts after the one before it.  [default: chosen]",
+            type=click.FloatRange(min=0),
+            help="Steps by which each layer starts after the one before it, in sixteenths.  "
+            "[default: chosen]",
         ),
         click.option(
             "--schedule",

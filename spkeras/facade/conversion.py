@@ -46,7 +46,7 @@ def convert(
     limit: int | None = None,
     reset: str | None = None,
     alpha: float | None = None,
-    stagger: int | None = None,
+    stagger: float | None = None,
     coding: str = "constant",
     readout: str | None = None,
     schedule: str = "clock_driven",
@@ -78,8 +78,9 @@ def convert(
         thresholds: "percentile" (default), or fitted to the distribution of each layer's values
             for this T: "mse" or "iteration"; see `spkeras.passes.thresholds`. For a CNN trained
             for spikes "learned" or "trained": per channel by the data, as cq+ does.
-        correction: "light" or "advanced": biases, or initial potentials, that make up on
-            average for what clock-driven spikes lose (`spkeras.training.correct`).
+        correction: "light", "advanced" or "both": biases, initial potentials, or both of them,
+            that make up on average for what clock-driven spikes lose
+            (`spkeras.training.correct`).
         neuron: "binary" (default of ecc), "signed", "burst", "signed_burst",
             "multi_threshold" or "sigma_delta"; see `spkeras.ops.neuron`.
         code: What spikes mean: "rate", "differential" or, for sigma_delta alone, "delta"; see
@@ -93,8 +94,8 @@ def convert(
         limit: Most spikes in one step, for the burst neurons (4).
         reset: "subtract" (soft) or "zero".
         alpha: Thresholding for residual elimination: share of a level given in advance (1/2).
-        stagger: Steps by which each layer starts after the one before; chosen from T and the
-            number of layers.
+        stagger: Steps by which each layer starts after the one before, sixteenths allowed;
+            chosen from T and the number of layers.
         coding: Input as "constant" current, "regular" spike train or "bernoulli" spikes.
         readout: Output from the last layer's "membrane" (default) or from "spikes".
         schedule: "clock_driven" or "layer_synchronous".

@@ -1,6 +1,6 @@
 """After conversion: biases and initial potentials that make up for what spikes lose on average."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -14,8 +14,11 @@ from spkeras.rates import Stages
 from spkeras.simulate import equal_slices
 from spkeras.snn.settings import NAMES
 from spkeras.snn.spike_loop import SpikeLoop, build, loop_of
+from spkeras.training.passage import Passage
 
-METHODS = ("light", "advanced")
+# What each method changes, in this order, layer by layer.
+_PARTS = {"light": ("light",), "advanced": ("advanced",), "both": ("light", "advanced")}
+METHODS = tuple(_PARTS)
 
 
 def check_correction(method: str, schedule: str, neuron: str, code: str) -> None:
@@ -39,6 +42,7 @@ def correct(
     method: str = "light",
     *,
     samples: int = 100,
+    rounds: int = 1,
     batch_size: int = 50,
     progress: Callable[[int, int], None] | None = None,
 ) -> keras.Model:
@@ -46,23 +50,27 @@ def correct(
 
     light:     b_c <- b_c + V_c mean over samples and positions of (CNN - rate),
     advanced:  v0_i <- v0_i + T V_c mean over samples of (CNN - rate), neuron by neuron,
+    both:      light, then advanced,
 
     with CNN the activation in spikes a step, cut to one; layer by layer, each as the corrected
-    ones before it drive it (all at once they overshoot, and a deep network is lost).
+    ones before it drive it (all at once they overshoot, and a deep network is lost). T are the
+    steps that a layer has from its start on.
 
     Args:
         snn: A clock-driven network of binary neurons under the rate code; not changed.
         x: Training samples; evenly spread ones are taken.
-        method: "light" (biases) or "advanced" (initial potentials).
-        samples: How many; they run once for each layer.
+        method: "light" (biases), "advanced" (initial potentials) or "both".
+        samples: How many. They run through each layer once, and once more for each change.
+        rounds: How often each layer is changed: rates follow their neurons' constants only
+            roughly, so that one change leaves a part of the difference.
         batch_size: Samples at once.
-        progress: Told (samples done, samples in all, over all layers).
+        progress: Told (samples done, samples in all, over all layers and their changes).
 
     Returns:
         The corrected network.
 
     Raises:
-        OptionError: another network, or a method that does not exist.
+        OptionError: another network, a method that does not exist, or numbers out of range.
         DataError: samples that do not fit.
 
     Reference:
@@ -72,68 +80,98 @@ def correct(
     loop = loop_of(snn)
     kinds = {node["model"] for node in loop.graph.of("neuron")} | {"binary"}
     check_correction(method, loop.schedule, "/".join(sorted(kinds)), loop.code)
+    for name, number in (("samples", samples), ("rounds", rounds), ("batch_size", batch_size)):
+        if number < 1:
+            raise OptionError(f"{name}={number!r}; allowed: whole numbers from 1")
     arrays = as_samples(loop.graph, x)
     check_range(loop.graph, arrays)
     chosen = np.unique(np.linspace(0, len(arrays[0]) - 1, samples).astype(int))
     arrays = [array[chosen] for array in arrays]
-    graph, sources = (_biased if method == "light" else _charged)(loop.graph)
-    student = loop_of(_rebuilt(loop, graph))
-    # The CNN's rates are those of the network as it was: its own move with its biases.
-    teacher, stages = Stages(loop), Stages(student)
-    total = len(chosen) * len(sources)
-    for turn, (position, layer) in enumerate(sources.items()):
-        told = _Shifted(progress, turn * len(chosen), total)
-        missing = _missing(teacher, stages, arrays, batch_size, told)[position]
-        _apply(student, graph.of("neuron")[position], layer, missing, method)
-    note = f"{method} correction on {len(chosen)} samples"
+    parts = _PARTS[method] * rounds
+    correction = _Correction(loop, arrays, parts, batch_size, progress)
+    student = correction.run()
+    words = method if rounds == 1 else f"{method} ({rounds} rounds)"
+    note = f"{words} correction on {len(chosen)} samples"
     done = student.graph
     return _rebuilt(
         student, done.with_nodes(done.nodes, notes=[note]).with_settings(correction=method)
     )
 
 
-class _Shifted:
-    """Tells how far all runs are, given how far this one is."""
+class _Correction:
+    """One layer after the other, with what may be changed in each."""
 
-    def __init__(self, progress: Callable[[int, int], None] | None, start: int, total: int) -> None:
-        self.progress, self.start, self.total = progress, start, total
+    def __init__(
+        self,
+        teacher: SpikeLoop,
+        arrays: list[np.ndarray],
+        parts: Sequence[str],
+        batch_size: int,
+        progress: Callable[[int, int], None] | None,
+    ) -> None:
+        graph, self.biases = _biased(teacher.graph) if "light" in parts else (teacher.graph, {})
+        graph, self.charges = _charged(graph) if "advanced" in parts else (graph, {})
+        self.student, self.parts, self.progress = loop_of(_rebuilt(teacher, graph)), parts, progress
+        self.passage = Passage(self.student, arrays, batch_size)
+        # The CNN's rates are those of the network as it was: its own move with its biases.
+        self.wanted = _mean_rates(teacher, arrays, batch_size)
+        self.done, self.samples = 0, len(arrays[0])
 
-    def __call__(self, done: int) -> None:
+    def run(self) -> SpikeLoop:
+        for index, wanted in enumerate(self.wanted):
+            rates = self._rates(index)
+            for part in self.parts:
+                change = self._light if part == "light" else self._advanced
+                if change(index, wanted - rates):
+                    rates = self._rates(index)
+                else:
+                    self._told()
+        return self.student
+
+    def _rates(self, index: int) -> np.ndarray:
+        rates = self.passage.run(index)
+        self._told()
+        return rates
+
+    def _told(self) -> None:
+        self.done += self.samples
         if self.progress is not None:
-            self.progress(self.start + done, self.total)
+            turns = len(self.wanted) * (1 + len(self.parts))
+            self.progress(self.done, turns * self.samples)
+
+    def _light(self, index: int, missing: np.ndarray) -> bool:
+        """Change a bias by the mean over positions; whether there is one."""
+        if index not in self.biases:
+            return False
+        layer = self.student.network.layers[self.biases[index]]
+        step = missing.mean(tuple(range(missing.ndim - 1))) * self._threshold(index)
+        layer.bias.assign(keras.ops.convert_to_numpy(layer.bias) + step)
+        return True
+
+    def _advanced(self, index: int, missing: np.ndarray) -> bool:
+        """Change what neurons start with; whether they may."""
+        if index not in self.charges:
+            return False
+        layer = self.student.network.layers[self.charges[index]]
+        steps = self.student.timesteps - self.student.start(self.student.network.neurons[index])
+        step = steps * missing * self._threshold(index)
+        layer.offset0.assign(keras.ops.convert_to_numpy(layer.offset0) + step)
+        return True
+
+    def _threshold(self, index: int) -> np.ndarray:
+        network = self.student.network
+        return keras.ops.convert_to_numpy(network.layers[network.neurons[index].name].threshold)
 
 
-def _missing(
-    teacher: Stages,
-    student: Stages,
-    arrays: list[np.ndarray],
-    batch_size: int,
-    told: Callable[[int], None],
-) -> list[np.ndarray]:
-    """Mean of (CNN - rate) of each neuron of each layer, in spikes a step."""
+def _mean_rates(loop: SpikeLoop, arrays: list[np.ndarray], batch_size: int) -> list[np.ndarray]:
+    """The CNN's mean rate of each neuron of each layer, in spikes a step, none above one."""
+    stages, count = Stages(loop), len(arrays[0])
     sums: list[np.ndarray] = []
-    count = len(arrays[0])
     for rows in equal_slices(count, batch_size):
-        batch = [array[rows].astype("float32") for array in arrays]
-        wanted = teacher.rates("clipped", batch)[1]
-        found = student.simulated(batch, wanted).rates
-        own = [(w - f).sum(0) for w, f in zip(wanted, found, strict=True)]
+        found = stages.rates("clipped", [array[rows].astype("float32") for array in arrays])[1]
+        own = [rates.sum(axis=0, dtype=np.float64) for rates in found]
         sums = own if not sums else [a + b for a, b in zip(sums, own, strict=True)]
-        told(rows.stop)
     return [total / count for total in sums]
-
-
-def _apply(loop: SpikeLoop, node: Node, layer: str, missing: np.ndarray, method: str) -> None:
-    """Change a bias, or what a layer of neurons starts with."""
-    target = loop.network.layers[layer]
-    if method == "light":
-        missing = missing.mean(tuple(range(missing.ndim - 1)))
-        step = missing * node.arrays["threshold"]
-        target.bias.assign(keras.ops.convert_to_numpy(target.bias) + step)
-        return
-    steps = loop.timesteps - node["depth"] * loop.offset
-    change = steps * missing * node.arrays["threshold"]
-    target.offset0.assign(keras.ops.convert_to_numpy(target.offset0) + change)
 
 
 def _biased(graph: Graph) -> tuple[Graph, dict[int, str]]:
