@@ -25,7 +25,8 @@ def compiled(
         import tensorflow
 
         # TensorFlow warns of one function compiled often; a partial is a function of its own.
-        return tensorflow.function(functools.partial(function))
+        # Nothing here branches on tensors: autograph would only read every source file again.
+        return tensorflow.function(functools.partial(function), autograph=False)
     if backend == "jax":
         return _compiled_jax(function, variables)
     import torch
