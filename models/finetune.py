@@ -44,7 +44,8 @@ FIGURES = {
     "cifar100_vgg16_t8": (
         "cifar100_vgg16",
         "low_latency",
-        f"--timesteps 8 --levels 10 {_FEW} --clamp 0 --quantize 6 {_IMAGES}",
+        f"--timesteps 8 --levels 10 {_FEW} --clamp 0 --quantize 6 {_IMAGES} "
+        "--optimizer sgd --rate 0.02",
         (_SYNCHRONOUS, _TRAINED),
     ),
     **{
@@ -53,7 +54,8 @@ FIGURES = {
             "cq+",
             # Depthwise convolutions are slower in bfloat16 than in float32.
             f"--timesteps {steps} {_FEW} --clamp 1 --quantize {1 if steps > 100 else 3} "
-            "--distil 0.5 " + (_SHIFTED if "mobilenet" in net else _IMAGES),
+            "--distil 0.5 --optimizer sgd --rate 0.02 "
+            + (_SHIFTED if "mobilenet" in net else _IMAGES),
             (_TRAINED, _SYNCHRONOUS, *({**_SYNCHRONOUS, "weight_bits": bits} for bits in (9, 8))),
         )
         for net, steps in (
