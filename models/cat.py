@@ -129,10 +129,14 @@ def weighted(layer, weights, form):
     return (LogConv2D if convolves else LogDense)(**config)
 
 
-def train(model, batches, test, rate, epochs, backup):
+def train(model, batches, test, rate, epochs, decay, backup):
     """Fine-tune with a cosine from `rate` down to nothing."""
     schedule = keras.optimizers.schedules.CosineDecay(rate, epochs * len(batches))
-    optimizer = keras.optimizers.SGD(schedule, momentum=0.9, nesterov=True, clipnorm=5.0)
+    optimizer = keras.optimizers.SGD(
+        schedule, momentum=0.9, nesterov=True, clipnorm=5.0, weight_decay=decay or None
+    )
+    if decay:
+        optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
     saved = keras.callbacks.BackupAndRestore(str(backup))
     model.fit(batches, epochs=epochs, validation_data=test, verbose=2, callbacks=[saved])
@@ -152,6 +156,7 @@ def train(model, batches, test, rate, epochs, backup):
     show_default=True,
     help="Share of each label that is the plain CNN's own answer.",
 )
+@click.option("--decay", default=0.0, show_default=True, help="Decoupled decay of the weights.")
 @click.option(
     "--start",
     type=click.Path(exists=True, path_type=Path),
@@ -163,7 +168,19 @@ def train(model, batches, test, rate, epochs, backup):
 @click.option("--steps", default=2, show_default=True, help="Weight levels per octave.")
 @click.option("--seed", default=1, show_default=True)
 def main(
-    name, data, output, epochs, rates, distil, start, timesteps, tau, weight_bits, steps, seed
+    name,
+    data,
+    output,
+    epochs,
+    rates,
+    distil,
+    decay,
+    start,
+    timesteps,
+    tau,
+    weight_bits,
+    steps,
+    seed,
 ):
     keras.utils.set_random_seed(seed)
     _, _, batch_size, _, shift, flip = NETS[name]
@@ -187,7 +204,7 @@ def main(
                         title)  # fmt: skip
         keras.mixed_precision.set_global_policy("float32")
         if count:
-            train(model, shown, (test[0], labels), rate, count, f"{output}.{phase}.backup")
+            train(model, shown, (test[0], labels), rate, count, decay, f"{output}.{phase}.backup")
         chain = chain_of(model)
     chain = [(layer, [log_quantize(w, form, layer.full_scale) if not i else w
                       for i, w in enumerate(weights)] if weights else [])
@@ -197,7 +214,9 @@ def main(
     write_record(stored, output, data, test, f"python models/cat.py {name} --data {Path(data).stem}"
                  f" --epochs {' '.join(map(str, epochs))} --rates {' '.join(map(str, rates))}"
                  + (f" --distil {distil}" if distil else "")
+                 + (f" --decay {decay}" if decay else "")
                  + (f" --start {start.name}" if start else "")
+                 + f" --timesteps {timesteps} --tau {tau}"
                  + f" --seed {seed}", {"timesteps": timesteps, "tau": tau, **form.to_dict()})  # fmt: skip
 
 
