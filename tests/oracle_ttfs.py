@@ -181,3 +181,57 @@ class WholeChain:
             for out in range(len(sums)):
                 sums[out] += self._product(2, sign[row, out], down[row, out], time)
         return sums
+
+
+def ways(*matrices):
+    """(source, target, weight) of each way through linear maps, (inputs, outputs) each.
+
+    A weight is what the maps on the way make of one spike; ways that meet are kept apart.
+    """
+    found = [(i, o, float(matrices[0][i, o])) for i, o in zip(*np.nonzero(matrices[0]))]
+    for matrix in matrices[1:]:
+        reached = [np.flatnonzero(row) for row in matrix]
+        found = [(i, o, w * float(matrix[m, o])) for i, m, w in found for o in reached[m]]
+    return found
+
+
+class WholeLayer:
+    """One layer of neurons in Python's own whole numbers, way by way.
+
+    unit is what the accumulator's last bit stands for, fraction its bits below the table's last.
+    """
+
+    def __init__(self, timesteps, tau, steps, bits, fraction, unit):
+        self.timesteps, self.tau, self.grid = timesteps, tau, max(steps, tau)
+        self.bits, self.fraction = bits, fraction
+        # Exponent of the largest product, in parts of an octave.
+        self.top = round(self.grid * (float(np.log2(unit)) + bits - 1 + fraction))
+
+    def sums(self, arriving, bias):
+        """Final sums; arriving: (ways, times of the sources) for each source."""
+        exact = self.power(self.top) / 2 ** (self.bits - 1 + self.fraction)
+        total = [
+            int((Decimal(float(b)) / exact + Decimal("0.5")).to_integral_value("ROUND_FLOOR"))
+            for b in bias
+        ]
+        for found, times in arriving:
+            for source, target, weight in found:
+                if times[source] < self.timesteps:
+                    down = self.top - round(self.grid * float(np.log2(abs(weight))))
+                    size = whole_product(
+                        down, self.grid, int(times[source]), self.tau, self.bits, self.fraction
+                    )
+                    total[target] += size if weight > 0 else -size
+        return total
+
+    def fired(self, sums):
+        """First-spike times of the neurons."""
+        exact = self.power(self.top) / 2 ** (self.bits - 1 + self.fraction)
+        thresholds = [
+            least_reaching(power_of_two(-k, self.tau), exact) for k in range(self.timesteps)
+        ]
+        return [next((k for k, t in enumerate(thresholds) if u >= t), self.timesteps) for u in sums]
+
+    def power(self, exponent):
+        """2^(exponent / grid)."""
+        return power_of_two(exponent, self.grid)

@@ -130,8 +130,8 @@ def run_command(
     with progress("running") as told:
         result = log_ttfs.run(
             loaded,
-            samples.x[0],
-            samples.y,  # type: ignore[arg-type]
+            samples.x if len(loaded.encoders) > 1 else samples.x[0],
+            samples.y,
             batch_size=min(batch_size, 50),
             costs=table,
             reference=reference,

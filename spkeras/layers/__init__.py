@@ -2,9 +2,16 @@
 
 from spkeras import registration
 from spkeras.layers.encoding import ChannelExpansion, InputQuantizer, TrainablePooling2D
-from spkeras.layers.first_spike import EarliestSpike, FirstSpike, SpikeValue
+from spkeras.layers.first_spike import (
+    EarliestInstant,
+    EarliestSpike,
+    FirstSpike,
+    InstantValue,
+    SpikeInstant,
+    SpikeValue,
+)
 from spkeras.layers.integrate_fire import FiringRate, IntegrateFire, SpikeCount
-from spkeras.layers.log_weights import LogConv2D, LogDense
+from spkeras.layers.log_weights import LogConv1D, LogConv2D, LogDense, LogDepthwiseConv2D
 from spkeras.layers.qcfs import QCFS
 from spkeras.layers.quantizing import Clamp, ClampQuantize, ValueRange
 from spkeras.layers.staged import Staged
@@ -15,16 +22,21 @@ __all__ = [
     "ChannelExpansion",
     "Clamp",
     "ClampQuantize",
+    "EarliestInstant",
     "EarliestSpike",
     "FiringRate",
     "FirstSpike",
     "InputQuantizer",
+    "InstantValue",
     "IntegrateFire",
+    "LogConv1D",
     "LogConv2D",
     "LogDense",
+    "LogDepthwiseConv2D",
     "PhaseActivation",
     "QCFS",
     "SpikeCount",
+    "SpikeInstant",
     "SpikeValue",
     "Staged",
     "TTFSActivation",

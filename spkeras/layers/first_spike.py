@@ -1,13 +1,14 @@
 """Layers of a network in which each neuron fires at most once; spikes travel as their times."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from spkeras.layers.pooling import max_pooling
-from spkeras.ops.ttfs import check_kernel, kernel_table
+from spkeras.ops.ttfs import check_kernel, check_levels, kernel_table
 from spkeras.ops.ttfs_tensors import spike_times, spike_values
 
 
@@ -15,7 +16,13 @@ class _Kernel(keras.layers.Layer):
     """What the layers share: the kernel, and how many stages of arrival are looked at."""
 
     def __init__(
-        self, timesteps: int, tau: float, theta0: float = 1.0, stages: int = 1, **kwargs: Any
+        self,
+        timesteps: int,
+        tau: float = 1.0,
+        theta0: float = 1.0,
+        stages: int = 1,
+        levels: Sequence[float] | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         check_kernel(timesteps, tau, theta0)
@@ -23,15 +30,18 @@ class _Kernel(keras.layers.Layer):
         self.tau = tau
         self.theta0 = theta0
         self.stages = stages
+        self.levels = None if levels is None else check_levels(levels, timesteps)
 
     @property
     def table(self) -> Any:
         """Thresholds and values of spikes, (T,)."""
+        if self.levels is not None:
+            return np.array(self.levels)
         return kernel_table(self.timesteps, self.tau, self.theta0)
 
     def get_config(self) -> dict[str, Any]:
         own = {"timesteps": self.timesteps, "tau": self.tau, "theta0": self.theta0}
-        return {**super().get_config(), **own, "stages": self.stages}
+        return {**super().get_config(), **own, "stages": self.stages, "levels": self.levels}
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
@@ -47,6 +57,7 @@ class FirstSpike(_Kernel):
         tau: float. Steps in which the threshold halves.
         theta0: float. Threshold at the first step, in units of the potential.
         stages: int. M, stages in the batch axis, one whole batch after the other.
+        levels: list of T floats. Another falling table in the place of the base-2 kernel.
 
     Input shape:
         (M * batch, ...) potentials.
@@ -90,6 +101,7 @@ class SpikeValue(_Kernel):
         stages: int. M: how many stages of arrival to give, one whole batch after the other.
         arrived: int. Spikes of times up to arrived + m have come by stage m; with one stage all
             have.
+        levels: list of T floats. As for `FirstSpike`.
 
     Input shape:
         (batch, ...) int32 times.
@@ -150,3 +162,102 @@ class EarliestSpike(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "window": self.window, "timesteps": self.timesteps}
+
+
+class _Float64(keras.layers.Layer):
+    """What the layers of continuous time share: they compute in float64."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**{"dtype": "float64", **kwargs})
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class SpikeInstant(_Float64):
+    """Instants at which potentials are reached, in continuous time: t = min(end - u, end).
+
+    A neuron cannot fire before its window: larger potentials fire at its begin.
+
+    Args:
+        begin: float. When the window opens.
+        end: float. When it closes; also the time of a neuron that stays silent.
+
+    Input shape:
+        Any; potentials.
+
+    Output shape:
+        The same; instants, float64.
+
+    Reference:
+        Stanojevic et al., Nature Communications 2024 (exact mapping of ReLUs).
+
+    Example:
+        >>> SpikeInstant(1.0, 3.0)(ops.array([0.5, -1.0, 9.0])).numpy()
+        array([2.5, 3. , 1. ])
+    """
+
+    def __init__(self, begin: float, end: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.begin, self.end = float(begin), float(end)
+
+    def call(self, potential: Any) -> Any:
+        return ops.clip(self.end - potential, self.begin, self.end)
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "begin": self.begin, "end": self.end}
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class InstantValue(_Float64):
+    """What spikes at these instants stand for: end - t.
+
+    Args:
+        end: float. When the window of the layer that sends closes.
+
+    Input shape:
+        Any; instants.
+
+    Output shape:
+        The same; values, float64.
+    """
+
+    def __init__(self, end: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.end = float(end)
+
+    def call(self, instants: Any) -> Any:
+        return self.end - instants
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "end": self.end}
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class EarliestInstant(_Float64):
+    """The earliest instant in each window.
+
+    Args:
+        window: dict. As for `EarliestSpike`.
+        end: float. When the window of the layer that sends closes.
+
+    Input shape:
+        (batch, height, width, channels) instants.
+
+    Output shape:
+        The pooled map, float64.
+    """
+
+    def __init__(self, window: Mapping[str, Any], end: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.window, self.end = dict(window), float(end)
+
+    def call(self, instants: Any) -> Any:
+        return self.end - max_pooling(self.window)(self.end - instants)
+
+    def compute_output_spec(self, instants: Any) -> Any:
+        return keras.KerasTensor(max_pooling(self.window)(instants).shape, "float64")
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "window": self.window, "end": self.end}

@@ -32,6 +32,10 @@ class _LogKernel:
     def kernel(self: Any) -> Any:
         """The kernel's quantised values."""
         stored = super().kernel  # type: ignore[misc]
+        return self.coded(stored)
+
+    def coded(self: Any, stored: Any) -> Any:
+        """The values of a stored kernel's codes."""
         value = stored.value if hasattr(stored, "value") else stored
         return straight_through(value, self.log_format, self.full_scale)
 
@@ -91,3 +95,65 @@ class LogConv2D(_LogKernel, keras.layers.Conv2D):
     Reference:
         Miyashita, Lee & Murmann 2016, arXiv:1603.01025.
     """
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class LogConv1D(_LogKernel, keras.layers.Conv1D):
+    """Conv1D whose kernel has a sign and a whole exponent (see `spkeras.ops.log_weights`).
+
+    Args:
+        log_format: dict. As for `LogDense`.
+        full_scale: int. As for `LogDense`.
+        args, kwargs: As for `keras.layers.Conv1D`.
+
+    Input shape:
+        As `keras.layers.Conv1D`.
+
+    Output shape:
+        As `keras.layers.Conv1D`.
+
+    Training:
+        The gradient of the quantised kernel goes to the stored one unchanged.
+
+    Raises:
+        OptionError: a format that is not allowed, or that cannot be trained.
+
+    Reference:
+        Miyashita, Lee & Murmann 2016, arXiv:1603.01025.
+    """
+
+
+@keras.saving.register_keras_serializable(package="spkeras")
+class LogDepthwiseConv2D(_LogKernel, keras.layers.DepthwiseConv2D):
+    """DepthwiseConv2D with a sign and a whole exponent a weight (`spkeras.ops.log_weights`).
+
+    Args:
+        log_format: dict. As for `LogDense`.
+        full_scale: int. As for `LogDense`.
+        args, kwargs: As for `keras.layers.DepthwiseConv2D`.
+
+    Input shape:
+        As `keras.layers.DepthwiseConv2D`.
+
+    Output shape:
+        As `keras.layers.DepthwiseConv2D`.
+
+    Training:
+        The gradient of the quantised kernel goes to the stored one unchanged.
+
+    Raises:
+        OptionError: a format that is not allowed, or that cannot be trained.
+
+    Reference:
+        Miyashita, Lee & Murmann 2016, arXiv:1603.01025.
+    """
+
+    # Keras keeps this layer's kernel as a plain attribute.
+    @property
+    def kernel(self) -> Any:
+        """The kernel's quantised values."""
+        return self.coded(self._stored_kernel)
+
+    @kernel.setter
+    def kernel(self, variable: Any) -> None:
+        self._stored_kernel = variable

@@ -11,6 +11,8 @@ Reference: Lew, Lee & Park, DAC 2022 (arXiv:2208.04494), reconstructed from the 
 paper's own T, tau and theta0 are not known, so they are parameters here.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from spkeras.errors import OptionError
@@ -33,6 +35,21 @@ def check_kernel(timesteps: int, tau: float, theta0: float) -> None:
         raise OptionError(f"tau={tau!r}: give the steps in which the threshold halves, above 0")
     if not 0 < theta0 < np.inf:
         raise OptionError(f"theta0={theta0!r}: give the largest value of a spike, above 0")
+
+
+def check_levels(levels: Sequence[float], timesteps: int) -> list[float]:
+    """A table of one's own as plain numbers.
+
+    Raises:
+        OptionError: not T numbers that are positive and never rise.
+    """
+    table = np.asarray(levels, np.float64).reshape(-1)
+    falls = bool(np.isfinite(table).all() and (table > 0).all() and (np.diff(table) <= 0).all())
+    if len(table) != timesteps or not falls:
+        raise OptionError(
+            f"levels of {len(table)} numbers; give {timesteps} positive ones that never rise"
+        )
+    return [float(level) for level in table]
 
 
 def kernel_table(timesteps: int, tau: float, theta0: float = 1.0) -> np.ndarray:

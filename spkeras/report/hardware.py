@@ -9,7 +9,12 @@ from spkeras.report.tables import Table
 
 def hardware_summary(result: RunResult) -> str:
     """What a run comes to, in a few lines."""
-    accuracy = "" if result.accuracy is None else f", accuracy {percent(result.accuracy)}"
+    several = len(result.answers) > 1
+    accuracy = "".join(
+        f", accuracy {percent(answer.accuracy)}" + f" ({answer.name})" * several
+        for answer in result.answers
+        if answer.accuracy is not None
+    )
     energy = result.energy
     literature = ", ".join(f"{data} {value:g}" for data, value in LITERATURE_UJ.items())
     return "\n".join(

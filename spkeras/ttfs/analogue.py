@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from spkeras.ttfs.closed_form import received
-from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, Branch, Layer, Plan
+from spkeras.ttfs.closed_form import summed
+from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, Branch, Plan
 from spkeras.ttfs.windows import gathered
 
 
@@ -26,18 +26,10 @@ def rectified(plan: Plan, inputs: np.ndarray) -> tuple[dict[str, np.ndarray], np
             (branch,) = layer.branches
             values[layer.name] = largest(values[branch.source], branch)
         else:
-            total = weighted_sum(layer, values)
+            total = summed(plan, layer, values)
             values[layer.name] = np.maximum(total, 0.0) if layer.kind == NEURONS else total
-    logits = values.pop(plan.layers[-1].name)
-    return values, logits.reshape(len(logits), *plan.output)
-
-
-def weighted_sum(layer: Layer, values: dict[str, np.ndarray]) -> np.ndarray:
-    """What a layer receives from values that are not negative, and its bias."""
-    total: np.ndarray | float = layer.bias.astype(np.float64)
-    for branch in layer.branches:
-        total = total + received(branch, values[branch.source])
-    return np.asarray(total)
+    logits = {name: values.pop(name) for name in plan.outputs}
+    return values, plan.answered(logits)
 
 
 def largest(values: np.ndarray, branch: Branch) -> np.ndarray:

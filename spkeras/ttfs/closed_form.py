@@ -4,7 +4,8 @@ Each layer integrates its whole window before it fires, so that its spikes follo
 potential. `spkeras.ttfs.simulate` goes through the same network step by step.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -16,35 +17,42 @@ from spkeras.ttfs.windows import gathered
 BLOCK = 1 << 23
 
 
-def spike_times(plan: Plan, inputs: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def spike_times(plan: Plan, inputs: Any) -> tuple[dict[str, np.ndarray], Any]:
     """Times of all layers and the read-out's potential, for a batch.
 
     Args:
         plan: The network.
-        inputs: (samples, ...) as the Keras model takes them.
+        inputs: (samples, ...) as the Keras model takes them; a list of them for several inputs.
 
     Returns:
         First-spike times by layer, uint8 (samples, positions, channels), T for silence; and
-        the potentials of the read-out, float64 (samples, *output shape).
+        the potentials of the read-out, float64 (samples, *output shape), a tuple of them for
+        several outputs.
+
+    Raises:
+        DataError: another number of inputs.
     """
+    given = plan.given(inputs)
     times: dict[str, np.ndarray] = {}
+    potentials = {}
     for layer in plan.layers:
         if layer.kind == READOUT:
-            continue
-        times[layer.name] = layer_times(plan, layer, times, inputs)
-    logits = potential(plan, plan.layers[-1], times)
-    return times, logits.reshape(len(inputs), *plan.output)
+            potentials[layer.name] = potential(plan, layer, times)
+        else:
+            times[layer.name] = layer_times(plan, layer, times, given)
+    return times, plan.answered(potentials)
 
 
 def layer_times(
-    plan: Plan, layer: Layer, times: Mapping[str, np.ndarray], inputs: np.ndarray
+    plan: Plan, layer: Layer, times: Mapping[str, np.ndarray], inputs: Sequence[np.ndarray]
 ) -> np.ndarray:
     """Times of one layer from those of the layers before it."""
     if layer.kind == EARLIEST:
         (branch,) = layer.branches
         return earliest(times[branch.source], branch, plan.timesteps)
     if layer.kind == ENCODER:
-        u = np.asarray(inputs, np.float64).reshape(len(inputs), layer.positions, layer.channels)
+        own = inputs[layer.port].astype(np.float64)
+        u = own.reshape(len(own), layer.positions, layer.channels)
     else:
         u = potential(plan, layer, times)
     return encode(u, plan.table(layer)).astype(np.uint8)
@@ -62,11 +70,26 @@ def earliest(times: np.ndarray, branch: Branch, silent: int) -> np.ndarray:
 
 def potential(plan: Plan, layer: Layer, times: Mapping[str, np.ndarray]) -> np.ndarray:
     """What a layer has integrated at the end of its window, float64 (samples, positions, C)."""
-    total: np.ndarray | float = layer.bias.astype(np.float64)
+    return summed(plan, layer, {
+        branch.source: decode(times[branch.source], plan.table(plan.by_name[branch.source]))
+        for branch in layer.branches
+    })  # fmt: skip
+
+
+def summed(plan: Plan, layer: Layer, values: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Bias and weighted values of all branches, float64 (samples, positions, C).
+
+    Args:
+        plan: The network.
+        layer: That receives.
+        values: float64 (samples, positions, channels) by source.
+    """
+    samples = len(next(iter(values.values())))
+    total = np.zeros((samples, layer.positions, layer.channels)) + layer.bias.astype(np.float64)
     for branch in layer.branches:
-        table = plan.table(plan.by_name[branch.source])
-        total = total + received(branch, decode(times[branch.source], table))
-    return np.asarray(total)
+        reached = slice(branch.first, branch.first + branch.kernel.shape[-1])
+        total[..., reached] += received(branch, values[branch.source])
+    return total
 
 
 def received(branch: Branch, values: np.ndarray) -> np.ndarray:
@@ -77,17 +100,36 @@ def received(branch: Branch, values: np.ndarray) -> np.ndarray:
         values: float64 (samples, positions, channels) of the source.
 
     Returns:
-        float64 (samples, positions out, channels out).
+        float64 (samples, positions out, channels reached).
     """
     if branch.cells is not None:
         values = gathered(values, branch.cells).sum(2)
     kernel = branch.scale * branch.kernel.astype(np.float64)
-    taps, channels, out = kernel.shape
-    positions = len(branch.index)
-    block = max(BLOCK // (positions * taps * channels), 1)
+    positions, taps = branch.index.shape
+    block = max(BLOCK // (positions * taps * values.shape[-1]), 1)
     parts = []
     for start in range(0, len(values), block):
         under = gathered(values[start : start + block], branch.index)
-        rows = under.reshape(-1, taps * channels) @ kernel.reshape(-1, out)
-        parts.append(rows.reshape(-1, positions, out))
+        rows = weighted(under.reshape(-1, taps, values.shape[-1]), kernel, branch.groups)
+        parts.append(rows.reshape(-1, positions, kernel.shape[-1]))
     return np.concatenate(parts)
+
+
+def weighted(rows: np.ndarray, kernel: np.ndarray, groups: int) -> np.ndarray:
+    """Values under the taps of a kernel, multiplied and added up, group by group.
+
+    Args:
+        rows: (rows, taps, channels).
+        kernel: (taps, channels / groups, channels out).
+        groups: Shares that do not mix.
+
+    Returns:
+        (rows, channels out).
+    """
+    taps, width, out = kernel.shape
+    if groups == 1:
+        return rows.reshape(len(rows), taps * width) @ kernel.reshape(-1, out)
+    own = rows.reshape(len(rows), taps, groups, width).transpose(2, 0, 1, 3)
+    parts = kernel.reshape(taps, width, groups, -1).transpose(2, 0, 1, 3)
+    found = own.reshape(groups, len(rows), -1) @ parts.reshape(groups, taps * width, -1)
+    return found.transpose(1, 0, 2).reshape(len(rows), out)

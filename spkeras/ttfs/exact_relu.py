@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.ttfs.analogue import rectified, weighted_sum
+from spkeras.ttfs.analogue import rectified
+from spkeras.ttfs.closed_form import summed
 from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Plan
 from spkeras.ttfs.windows import gathered
 
@@ -88,11 +89,11 @@ def exact_times(
     """
     _check(inputs)
     times: dict[str, np.ndarray] = {}
-    potentials = np.zeros(0)
+    potentials: dict[str, np.ndarray] = {}
     for layer in network.plan.layers:
         carried = {b.source: network.windows[b.source][1] - times[b.source] for b in layer.branches}
         if layer.kind == READOUT:
-            potentials = weighted_sum(layer, carried)
+            potentials[layer.name] = summed(network.plan, layer, carried)
             continue
         begin, end = network.windows[layer.name]
         if layer.kind == ENCODER:
@@ -104,10 +105,10 @@ def exact_times(
             before = gathered(times[branch.source] - end, branch.index)
             times[layer.name] = before.min(2) + end
         else:
-            found = np.minimum(end - weighted_sum(layer, carried), end)
+            found = np.minimum(end - summed(network.plan, layer, carried), end)
             _check_window(layer.name, found, begin)
             times[layer.name] = found
-    return times, potentials.reshape(len(inputs), *network.plan.output)
+    return times, network.plan.answered(potentials)
 
 
 def _check(inputs: np.ndarray) -> None:

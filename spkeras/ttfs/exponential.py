@@ -57,7 +57,8 @@ def convert_exponential(
         batch: Samples in an update.
 
     Returns:
-        The plan with weights divided by the layers' scales and a kernel for each; the kernels.
+        The plan with weights divided by the layers' scales (which stand as its theta0) and a
+        kernel for each; the kernels.
 
     Raises:
         OptionError: tau or steps out of range.
@@ -97,7 +98,9 @@ def _coded(
     branches = tuple(_scaled(branch, scales[branch.source] / own) for branch in layer.branches)
     if layer.kind == EARLIEST:
         branches = layer.branches
-    return replace(layer, branches=branches, bias=layer.bias / np.float32(own), kernel=kernel)
+    return replace(
+        layer, branches=branches, bias=layer.bias / np.float32(own), kernel=kernel, theta0=own
+    )
 
 
 def _scaled(branch: Branch, factor: float) -> Branch:

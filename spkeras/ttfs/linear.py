@@ -1,104 +1,22 @@
-"""What linear layers make of spikes on their way to a sum: cells, taps and kernels."""
+"""What linear layers make of sums of spikes: additions, poolings, other places."""
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Node
-from spkeras.ttfs.windows import composed, cropped_index, padded_index, window_index
-
-
-@dataclass(frozen=True, eq=False)
-class Term:
-    """Spikes of one layer on their way to a sum.
-
-    Attributes:
-        source: The layer that sends.
-        cells: int32 (positions, members) into the source's positions, -1 for nothing.
-        scale: Weight of each of them, but for the kernel.
-        offset: First channel of the sum that the source's channels stand at.
-        channels: Number of the source's channels.
-        kernel: (taps, channels, out) behind `index`, once a layer with weights was met.
-        index: (positions out, taps) into the cells; None as long as there is no kernel.
-        name: The layer of the kernel.
-    """
-
-    source: str
-    cells: np.ndarray
-    scale: float
-    offset: int
-    channels: int
-    kernel: np.ndarray | None = None
-    index: np.ndarray | None = None
-    name: str = ""
-
-
-@dataclass(frozen=True, eq=False)
-class Sum:
-    """What a node computes, as a sum over spikes.
-
-    Attributes:
-        shape: (spatial sizes ..., channels), also where the node itself has been flattened.
-        terms: The spikes.
-        bias: (channels,).
-    """
-
-    shape: tuple[int, ...]
-    terms: tuple[Term, ...]
-    bias: np.ndarray
-
-
-def refused(node: Node, received: str, remedy: str) -> UnsupportedLayerError:
-    """The error for a layer that cannot be lowered; for the caller to raise."""
-    return UnsupportedLayerError([f"{node.source or node.name} ({node.op}): {received}; {remedy}"])
-
-
-def _weighted(node: Node, value: Sum, index: np.ndarray, kernel: np.ndarray) -> Sum:
-    """The sum behind a layer with weights; kernel (taps, channels in, channels out)."""
-    if any(term.kernel is not None for term in value.terms) or value.bias.any():
-        raise refused(
-            node, "weights behind weights without an activation between them",
-            "put a TTFSActivation between the two layers, or merge them into one",
-        )  # fmt: skip
-    terms = tuple(
-        replace(
-            term,
-            kernel=kernel[:, term.offset : term.offset + term.channels],
-            index=index,
-            name=node.name,
-        )
-        for term in value.terms
-    )
-    bias = np.asarray(node.arrays.get("bias", np.zeros(kernel.shape[-1])), np.float64)
-    return Sum((*node.shape[:-1], kernel.shape[-1]), terms, bias)
-
-
-def _conv(node: Node, values: Sequence[Sum]) -> Sum:
-    (value,) = values
-    kernel = node.arrays["kernel"]
-    if node["groups"] != 1:
-        raise refused(node, f"{node['groups']} groups", "use groups=1")
-    index = window_index(
-        value.shape[:-1], node.shape[:-1], kernel.shape[:-2], node["strides"], node["dilation"],
-        node["padding"],
-    )  # fmt: skip
-    return _weighted(node, value, index, kernel.reshape(-1, *kernel.shape[-2:]))
-
-
-def _dense(node: Node, values: Sequence[Sum]) -> Sum:
-    (value,) = values
-    kernel = node.arrays["kernel"]
-    channels = value.shape[-1]
-    if len(node.shape) > 1:
-        index = np.arange(math.prod(value.shape[:-1]), dtype=np.int32)[:, None]
-        return _weighted(node, value, index, kernel[None])
-    taps = math.prod(value.shape[:-1])
-    index = np.arange(taps, dtype=np.int32)[None]
-    result = _weighted(node, value, index, kernel.reshape(taps, channels, -1))
-    return replace(result, shape=(1, kernel.shape[-1]))
+from spkeras.ttfs.kernels import KERNELS
+from spkeras.ttfs.terms import Sum, refused
+from spkeras.ttfs.windows import (
+    composed,
+    cropped_index,
+    padded_index,
+    permuted_index,
+    repeated_index,
+    window_index,
+)
 
 
 def _reshape(node: Node, values: Sequence[Sum]) -> Sum:
@@ -117,6 +35,16 @@ def _add(node: Node, values: Sequence[Sum]) -> Sum:
     return Sum(values[0].shape, terms, np.sum([value.bias for value in values], axis=0))
 
 
+def _subtract(node: Node, values: Sequence[Sum]) -> Sum:
+    kept, taken = values
+    terms = tuple(
+        replace(term, negative=not term.negative) if term.kernel is None
+        else replace(term, kernel=-term.kernel)
+        for term in taken.terms
+    )  # fmt: skip
+    return _add(node, (kept, Sum(taken.shape, terms, -taken.bias)))
+
+
 def _concatenate(node: Node, values: Sequence[Sum]) -> Sum:
     axis, rank = node["axis"], len(node.shape)
     if axis not in (-1, rank) or len({value.shape[:-1] for value in values}) > 1:
@@ -125,12 +53,12 @@ def _concatenate(node: Node, values: Sequence[Sum]) -> Sum:
         raise refused(node, "flattened maps are joined", "concatenate before Flatten")
     terms, start = [], 0
     for value in values:
-        if any(term.kernel is not None for term in value.terms) or value.bias.any():
-            raise refused(node, "joins potentials", "put the TTFSActivation before it")
-        terms += [replace(term, offset=start + term.offset) for term in value.terms]
+        for term in value.terms:
+            place = "offset" if term.kernel is None else "first"
+            terms.append(replace(term, **{place: start + getattr(term, place)}))
         start += value.shape[-1]
-    shape = (*values[0].shape[:-1], start)
-    return Sum(shape, tuple(terms), np.zeros(start))
+    bias = np.concatenate([value.bias for value in values])
+    return Sum((*values[0].shape[:-1], start), tuple(terms), bias)
 
 
 def pool_window(node: Node, shape: tuple[int, ...]) -> tuple[tuple[int, ...], np.ndarray]:
@@ -167,28 +95,51 @@ def _average(node: Node, values: Sequence[Sum]) -> Sum:
 
 
 def _moved(index_of: Callable[..., np.ndarray]) -> Callable[[Node, Sequence[Sum]], Sum]:
-    """A padding or cropping: other cells, the same spikes."""
+    """A padding, a crop, a repetition: the same spikes at other positions."""
 
     def passed(node: Node, values: Sequence[Sum]) -> Sum:
         (value,) = values
-        if any(term.kernel is not None for term in value.terms):
-            raise refused(node, "potentials are moved", "put the TTFSActivation before it")
-        index = index_of(value.shape[:-1], node["amounts"])[:, None]
-        terms = (replace(term, cells=composed(term.cells, index)) for term in value.terms)
+        index = index_of(node, value.shape)[:, None]
+        if (index < 0).any() and value.bias.any():
+            raise refused(
+                node, "zeros around potentials with a bias", "put the TTFSActivation before it"
+            )
+        terms = (
+            replace(term, cells=composed(term.cells, index)) if term.index is None
+            else replace(term, index=composed(term.index, index))
+            for term in value.terms
+        )  # fmt: skip
         return Sum(node.shape, tuple(terms), value.bias)
 
     return passed
 
 
+def _upsampled(node: Node, shape: tuple[int, ...]) -> np.ndarray:
+    if node["interpolation"] != "nearest":
+        raise refused(
+            node, f"interpolation {node['interpolation']!r}", "use interpolation='nearest'"
+        )
+    return repeated_index(shape[:-1], node["size"])
+
+
+def _permuted(node: Node, shape: tuple[int, ...]) -> np.ndarray:
+    axes = tuple(node["axes"])
+    if axes[-1] != len(axes) or tuple(shape[axis - 1] for axis in axes) != node.shape:
+        raise refused(node, f"axes {axes}: channels move", "keep the channels where they are")
+    return permuted_index(shape[:-1], [axis - 1 for axis in axes[:-1]])
+
+
 # How each linear operation passes on sums of spikes.
 LINEAR: dict[str, Callable[[Node, Sequence[Sum]], Sum]] = {
+    **KERNELS,
     "add": _add,
     "average_pool": _average,
     "concatenate": _concatenate,
-    "conv": _conv,
-    "crop": _moved(cropped_index),
-    "dense": _dense,
+    "crop": _moved(lambda node, shape: cropped_index(shape[:-1], node["amounts"])),
     "global_average_pool": _average,
-    "pad": _moved(padded_index),
+    "pad": _moved(lambda node, shape: padded_index(shape[:-1], node["amounts"])),
+    "permute": _moved(_permuted),
     "reshape": _reshape,
+    "subtract": _subtract,
+    "upsample": _moved(_upsampled),
 }

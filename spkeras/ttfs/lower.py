@@ -1,7 +1,8 @@
 """From a graph with TTFS activations to a plan of layers and synapses."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -9,8 +10,9 @@ from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Graph, Node
 from spkeras.passes.fold import fold_scales
 from spkeras.passes.readout import attach_readouts
-from spkeras.ttfs.linear import LINEAR, Sum, Term, pool_window, refused
+from spkeras.ttfs.linear import LINEAR, pool_window
 from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, READOUT, Branch, Layer, Plan
+from spkeras.ttfs.terms import Sum, Term, refused
 
 _POOLS = ("max_pool", "global_max_pool")
 _TRAIN = "fine-tune with conversion-aware training (`spkeras finetune MODEL --recipe cat`)"
@@ -30,8 +32,8 @@ def lower(graph: Graph) -> Plan:
             come once cannot compute.
     """
     check_coded(graph)
-    kernel = next(node for node in graph.nodes if _is_ttfs(node))
-    return _lowered(graph, _is_ttfs, int(kernel["timesteps"]), float(kernel["tau"]))
+    kernel = next(node for node in graph.nodes if is_ttfs(node))
+    return _lowered(graph, is_ttfs, int(kernel["timesteps"]), float(kernel["tau"]))
 
 
 def lower_rectified(graph: Graph, timesteps: int = 1) -> Plan:
@@ -52,11 +54,11 @@ def lower_rectified(graph: Graph, timesteps: int = 1) -> Plan:
         f"{node.source or node.name}: activation {node['function']!r}; only unbounded ReLUs are "
         "mapped, use another activation"
         for node in graph.of("activation")
-        if not _is_relu(node) and node.name not in closing
+        if not is_relu(node) and node.name not in closing
     ]
     if other or len(graph.of("input")) != 1 or len(graph.outputs) != 1:
         raise UnsupportedLayerError(other or [f"{graph.name}: one input and one output are mapped"])
-    return _lowered(graph, _is_relu, timesteps, 1.0)
+    return _lowered(graph, is_relu, timesteps, 1.0)
 
 
 def _lowered(graph: Graph, fires: Callable[[Node], bool], timesteps: int, tau: float) -> Plan:
@@ -64,12 +66,31 @@ def _lowered(graph: Graph, fires: Callable[[Node], bool], timesteps: int, tau: f
     lowering = _Lowering(prepared, fires)
     for node in prepared.nodes:
         lowering.visit(node)
-    (output,) = prepared.outputs
     layers = tuple(lowering.layers.values())
-    return Plan(graph.name, layers, timesteps, tau, prepared[output].shape, prepared.notes)
+    outputs = {readout_of(prepared, name).name: prepared[name].shape for name in prepared.outputs}
+    notes = (*prepared.notes, *_merging_notes(layers))
+    return Plan(graph.name, layers, timesteps, tau, outputs, notes)
 
 
-def _is_relu(node: Node) -> bool:
+def readout_of(graph: Graph, output: str) -> Node:
+    """The read-out behind which an output stands."""
+    node = graph[output]
+    while node.op != "readout":
+        node = graph[node.inputs[0]]
+    return node
+
+
+def _merging_notes(layers: Sequence[Layer]) -> list[str]:
+    merged = {b.name: b.kernel.size for layer in layers for b in layer.branches if "+" in b.name}
+    return [
+        f"{name}: no activation between them; merged into one kernel of {size} weights, which is "
+        "what rounding applies to"
+        for name, size in merged.items()
+    ]
+
+
+def is_relu(node: Node) -> bool:
+    """Whether a node is an unbounded ReLU."""
     return (
         node.op == "activation"
         and node["function"] == "relu"
@@ -77,7 +98,8 @@ def _is_relu(node: Node) -> bool:
     )
 
 
-def _is_ttfs(node: Node) -> bool:
+def is_ttfs(node: Node) -> bool:
+    """Whether a node rounds to the levels of a TTFS code."""
     return node.op == "activation" and node["function"] == "ttfs"
 
 
@@ -86,13 +108,12 @@ def check_coded(graph: Graph) -> None:
 
     Raises:
         UnsupportedLayerError: an activation of another kind, an input that is not coded, several
-            kernels, inputs or outputs.
+            kernels.
     """
     problems = _uncoded(graph)
-    for kind, names in (("inputs", graph.of("input")), ("outputs", graph.outputs)):
-        if len(names) != 1:
-            problems.append(f"{graph.name}: {len(names)} {kind}; one is supported")
-    kernels = {(n["timesteps"], n["tau"]) for n in graph.nodes if _is_ttfs(n)}
+    if len(set(graph.outputs)) != len(graph.outputs):
+        problems.append(f"{graph.name}: an output stands there twice; give it once")
+    kernels = {(n["timesteps"], n["tau"]) for n in graph.nodes if is_ttfs(n)}
     if len(kernels) > 1:
         problems.append(
             f"{graph.name}: TTFS activations with different (timesteps, tau): {sorted(kernels)}; "
@@ -107,7 +128,7 @@ def _uncoded(graph: Graph) -> list[str]:
     problems, closing = [], _closing(graph)
     other: dict[str, list[str]] = {}
     for node in graph.of("activation"):
-        if not _is_ttfs(node) and node.name not in closing:
+        if not is_ttfs(node) and node.name not in closing:
             other.setdefault(node["function"], []).append(node.source or node.name)
     for function, names in other.items():
         problems.append(
@@ -116,7 +137,7 @@ def _uncoded(graph: Graph) -> list[str]:
             f"cost several points of accuracy; {_TRAIN}"
         )
     for node in graph.of("input"):
-        if not all(map(_is_ttfs, graph.consumers[node.name])):
+        if not all(map(is_ttfs, graph.consumers[node.name])):
             problems.append(
                 f"{node.name}: the input is read as it is, but the hardware receives spike times; "
                 f"put a TTFSActivation right behind it and {_TRAIN}"
@@ -125,10 +146,12 @@ def _uncoded(graph: Graph) -> list[str]:
 
 
 def _closing(graph: Graph) -> set[str]:
-    """The softmax at the end, which is left out."""
-    node = graph[graph.outputs[0]]
-    closing = node.op == "activation" and node["function"] in ("softmax", "log_softmax")
-    return {node.name} if closing else set()
+    """Softmaxes at the end, which are left out."""
+    nodes = [graph[name] for name in graph.outputs]
+    return {
+        node.name for node in nodes
+        if node.op == "activation" and node["function"] in ("softmax", "log_softmax")
+    }  # fmt: skip
 
 
 class _Lowering:
@@ -143,8 +166,8 @@ class _Lowering:
         """Add what a node gives."""
         if node.op == "input":
             # A coded input begins with the activation behind it, another one with itself.
-            if not any(map(_is_ttfs, self.graph.consumers[node.name])):
-                self._encodes(node.name, node.shape, 1.0)
+            if not any(map(is_ttfs, self.graph.consumers[node.name])):
+                self._encodes(node.name, node.name, 1.0)
         elif self.fires(node):
             self._fires(node)
         elif node.op in _POOLS:
@@ -161,8 +184,8 @@ class _Lowering:
         theta0 = float(node.attributes.get("theta0", 1.0))
         if before.op == "readout":
             raise refused(node, "spikes at the very end", "end with a Dense layer or a pooling")
-        if before.op == "input" and _is_ttfs(node):
-            self._encodes(node.name, before.shape, theta0)
+        if before.op == "input" and is_ttfs(node):
+            self._encodes(node.name, before.name, theta0)
         elif before.op in _POOLS and before.name not in self.sums:
             # Rounding down never changes an order: the earliest spike of a window is the spike
             # of its largest potential, so that neurons may fire first and be pooled then.
@@ -172,30 +195,43 @@ class _Lowering:
         else:
             self._add(node, NEURONS, self.sums[node.inputs[0]], theta0)
 
-    def _encodes(self, name: str, shape: tuple[int, ...], theta0: float) -> None:
+    def _encodes(self, name: str, given: str, theta0: float) -> None:
+        shape = self.graph[given].shape
         shape = shape if len(shape) > 1 else (1, *shape)
-        self.layers[name] = Layer(name, ENCODER, shape, 0, theta0)
+        port = [node.name for node in self.graph.of("input")].index(given)
+        self.layers[name] = Layer(name, ENCODER, shape, 0, theta0, port=port)
         self._sends(name, name, shape)
 
     def _pools(self, node: Node) -> None:
         reader = self.graph.sole_consumer(node.name)
-        source = self._source(self.sums[node.inputs[0]])
-        if source is not None:
-            self._earliest(node, node.name, source)
-        elif reader is None or not self.fires(reader):
-            raise refused(
-                node, "a maximum of potentials", "put the activation right before or behind it"
-            )
+        value = self.sums[node.inputs[0]]
+        if not self._sent(value):
+            if reader is None or not self.fires(reader):
+                raise refused(
+                    node, "a maximum of potentials", "put the activation right before or behind it"
+                )
+            return
+        # Layers whose spikes are joined are pooled one by one.
+        several, pooled = len(value.terms) > 1, []
+        for term in value.terms:
+            name = f"{node.name}:{term.source}" if several else node.name
+            self._earliest(node, name, term.source)
+            pooled.append(replace(self.sums[name].terms[0], offset=term.offset))
+        shape, _ = pool_window(node, value.shape)
+        self.sums[node.name] = Sum(shape, tuple(pooled), value.bias)
 
-    def _source(self, value: Sum) -> str | None:
-        """The layer whose spikes a value is, unchanged; None where it is a sum."""
-        if len(value.terms) != 1 or value.terms[0].kernel is not None:
-            return None
-        (term,) = value.terms
+    def _sent(self, value: Sum) -> bool:
+        """Whether a value is the spikes of one layer, or of several side by side, unchanged."""
         own = np.arange(math.prod(value.shape[:-1]))[:, None]
-        plain = term.scale == 1.0 and np.array_equal(term.cells, own)
-        whole = term.channels == value.shape[-1]
-        return term.source if plain and whole and not value.bias.any() else None
+        plain = all(
+            term.kernel is None and term.scale == 1.0 and not term.negative
+            and np.array_equal(term.cells, own)
+            for term in value.terms
+        )  # fmt: skip
+        # Terms that share channels are a sum; each layer is pooled once.
+        apart = sum(term.channels for term in value.terms) == value.shape[-1]
+        once = len({term.source for term in value.terms}) == len(value.terms)
+        return plain and apart and once and not value.bias.any()
 
     def _earliest(self, node: Node, name: str, source: str) -> None:
         before = self.layers[source]
@@ -225,12 +261,13 @@ def _branch(term: Term) -> Branch:
         own = np.arange(len(cells))[:, None]
         whole = cells.shape == own.shape and bool((cells == own).all())
         kernel = term.kernel.astype(np.float32)
-        return Branch(term.source, term.index, kernel, term.scale,
-                      None if whole else cells, True, term.name)  # fmt: skip
+        return Branch(term.source, term.index, kernel, term.scale, None if whole else cells, True,
+                      term.name, term.groups, term.first)  # fmt: skip
     # Connections of weight 1 (a shortcut): each channel to its place in the sum.
     index = np.arange(len(term.cells), dtype=np.int32)[:, None]
-    kernel = np.eye(term.channels, dtype=np.float32)[None]
+    ones = np.full((1, 1, term.channels), -1 if term.negative else 1, np.float32)
     plain = term.cells.shape[1] == 1
-    if plain:
-        return Branch(term.source, term.cells, kernel, term.scale, None, False)
-    return Branch(term.source, index, kernel, term.scale, term.cells, False)
+    return Branch(
+        term.source, term.cells if plain else index, ones, term.scale,
+        None if plain else term.cells, False, "", term.channels, term.offset,
+    )  # fmt: skip

@@ -1,19 +1,24 @@
-"""The network of first spikes as an ordinary Keras model, to predict, save and load with."""
+"""Networks of first spikes as ordinary Keras models, to predict, save and load with."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
+import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
-from spkeras.layers.first_spike import EarliestSpike, FirstSpike, SpikeValue
+from spkeras.layers.first_spike import EarliestInstant, EarliestSpike, FirstSpike, SpikeInstant
 from spkeras.passes.fold import fold_scales
 from spkeras.passes.readout import attach_readouts
 from spkeras.snn.synapse import keras_name, load_arrays, synapse
-from spkeras.ttfs.lower import check_coded
-from spkeras.ttfs.timing import Timing
+from spkeras.ttfs.codes import InstantCode, StepCode
+from spkeras.ttfs.exact_relu import ExactNetwork
+from spkeras.ttfs.lower import check_coded, is_relu, is_ttfs, readout_of
+from spkeras.ttfs.plan import READOUT, Plan
 
 _POOLS = ("max_pool", "global_max_pool")
+_SPIKING = (FirstSpike, EarliestSpike, SpikeInstant, EarliestInstant)
 
 
 def first_spike_model(graph: Graph, start: int | None = None) -> keras.Model:
@@ -34,13 +39,104 @@ def first_spike_model(graph: Graph, start: int | None = None) -> keras.Model:
         OptionError: a start outside 1 ... T.
     """
     check_coded(graph)
-    return _Builder(attach_readouts(fold_scales(graph)), start).model()
+    nodes = [node for node in graph.nodes if is_ttfs(node)]
+    timesteps = int(nodes[0]["timesteps"])
+    kernels = {
+        name: {key: node[key] for key in ("timesteps", "tau", "theta0")}
+        for node in nodes
+        for name in (node.name, _before_pooling(node.name))
+    }
+    code = StepCode(kernels, timesteps, _start(start, timesteps), is_ttfs)
+    return _Builder(attach_readouts(fold_scales(graph)), code).model("first_spikes")
+
+
+def exponential_model(graph: Graph, plan: Plan, start: int | None = None) -> keras.Model:
+    """A T2FSNN as a Keras model: natural-exponential kernels, one for each layer.
+
+    Args:
+        graph: Of the network of ReLUs, as the frontend reads it.
+        plan: From `spkeras.ttfs.exponential.convert_exponential`, of the same network.
+        start: As for `first_spike_model`.
+
+    Returns:
+        A functional model. Its weights are the network's: thresholds carry the layers' scales.
+
+    Raises:
+        OptionError: a plan without kernels, or a start outside 1 ... T.
+
+    Reference:
+        Park, Kim, Na & Yoon, T2FSNN, DAC 2020.
+    """
+    if any(layer.kernel is None for layer in plan.layers if layer.kind != READOUT):
+        raise OptionError(f"{plan.name}: layers without a kernel; use convert_exponential first")
+    kernels = {
+        layer.name: {"timesteps": plan.timesteps, "levels": layer.theta0 * np.asarray(layer.kernel)}
+        for layer in plan.layers
+        if layer.kind != READOUT
+    }
+    _check_names(graph, kernels)
+    code = StepCode(kernels, plan.timesteps, _start(start, plan.timesteps), is_relu)
+    return _Builder(attach_readouts(fold_scales(graph)), code).model("t2fsnn")
+
+
+def exact_model(graph: Graph, network: ExactNetwork) -> keras.Model:
+    """The exact mapping of a network of ReLUs as a Keras model in float64.
+
+    Args:
+        graph: Of the network of ReLUs, as the frontend reads it.
+        network: From `spkeras.ttfs.exact_relu.calibrated`, of the same network.
+
+    Returns:
+        A functional model. Neurons cannot fire before their windows: activations beyond what
+        was calibrated saturate.
+
+    Raises:
+        OptionError: the backend has no float64.
+
+    Reference:
+        Stanojevic et al., Nature Communications 2024.
+    """
+    tensor = keras.ops.convert_to_tensor(np.zeros(1), dtype="float64")
+    if keras.backend.standardize_dtype(tensor.dtype) != "float64":
+        raise OptionError(
+            f"backend {keras.backend.backend()!r} computes in float32 here; allowed: one with "
+            "float64 (for JAX, set jax_enable_x64 before Keras is imported)"
+        )
+    _check_names(graph, network.windows)
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float64")
+    try:
+        code = InstantCode(network.windows, is_relu)
+        return _Builder(attach_readouts(fold_scales(graph)), code).model("exact")
+    finally:
+        keras.config.set_dtype_policy(policy)
 
 
 def spike_time_model(model: keras.Model) -> keras.Model:
     """The same model, returning the first-spike times of every layer by name."""
-    layers = [layer for layer in model.layers if isinstance(layer, FirstSpike | EarliestSpike)]
+    layers = [layer for layer in model.layers if isinstance(layer, _SPIKING)]
     return keras.Model(model.inputs, {layer.name: layer.output for layer in layers})
+
+
+def _check_names(graph: Graph, known: Mapping[str, Any]) -> None:
+    """Refuse kernels or windows of another network."""
+    firing = [node.name for node in graph.nodes if node.op == "input" or is_relu(node)]
+    for name in firing:
+        if name not in known:
+            raise OptionError(
+                f"kernels or windows of {len(known)} layers, but {name!r} has none; give those of "
+                "the same network"
+            )
+
+
+def _start(start: int | None, timesteps: int) -> int:
+    if start is not None and not 1 <= start <= timesteps:
+        raise OptionError(f"start={start!r}; allowed: 1 to {timesteps}, the window")
+    return timesteps if start is None else start
+
+
+def _before_pooling(name: str) -> str:
+    return f"{name}:before_pooling"
 
 
 class _Builder:
@@ -50,58 +146,54 @@ class _Builder:
     is applied once for each depth at which it is read; the Keras layers are shared.
     """
 
-    def __init__(self, graph: Graph, start: int | None) -> None:
-        self.graph = graph
-        first = next(node for node in graph.of("activation") if node["function"] == "ttfs")
-        self.timesteps = int(first["timesteps"])
-        self.start = self.timesteps if start is None else start
-        if not 1 <= self.start <= self.timesteps:
-            raise OptionError(f"start={start!r}; allowed: 1 to {self.timesteps}, the window")
+    def __init__(self, graph: Graph, code: StepCode | InstantCode) -> None:
+        self.graph, self.code = graph, code
         self.times: dict[str, Any] = {}
         self.depths: dict[str, int] = {}
-        self.kernels: dict[str, dict[str, Any]] = {}
         self.values: dict[tuple[str, int], Any] = {}
         self.synapses: dict[str, keras.layers.Layer] = {}
 
-    def model(self) -> keras.Model:
+    def model(self, suffix: str) -> keras.Model:
         """The whole model."""
-        (given,) = self.graph.of("input")
-        inputs = keras.Input(given.shape, name=keras_name(given.name), dtype=given["dtype"])
+        inputs = {
+            node.name: keras.Input(node.shape, name=keras_name(node.name), dtype=node["dtype"])
+            for node in self.graph.of("input")
+        }
         for node in self.graph.nodes:
-            if node.op == "activation":
-                self._fires(node, inputs)
-            elif node.op in _POOLS and self._sends(node.inputs[0]):
+            if node.op == "input":
+                self._encodes(node, inputs[node.name])
+            elif self.code.fires(node):
+                self._fires(node)
+            elif node.op in _POOLS and node.inputs[0] in self.times:
                 self._earliest(node, node.inputs[0], node.name)
-        (output,) = self.graph.outputs
-        before = self.graph[output].inputs[0]
-        depth = 1 + self._depth(before)
-        logits = self._value(before, depth, last=True)
-        model = keras.Model(inputs, logits, name=f"{self.graph.name}_first_spikes")
+        logits = []
+        for output in self.graph.outputs:
+            before = readout_of(self.graph, output).inputs[0]
+            logits.append(self._value(before, 1 + self._depth(before), last=True))
+        name = f"{self.graph.name}_{suffix}"
+        model = keras.Model(_single(list(inputs.values())), _single(logits), name=name)
         for node in self.graph.nodes:
             if node.name in self.synapses:
                 load_arrays(self.synapses[node.name], node)
         return model
 
-    def timing(self) -> Timing:
-        """When the windows lie."""
-        return Timing(max(self.depths.values()) + 1, self.timesteps, self.start)
+    def _encodes(self, node: Node, given: Any) -> None:
+        """A coded input begins with the activations behind it, another one with itself."""
+        coders = [reader for reader in self.graph.consumers[node.name] if is_ttfs(reader)]
+        for name in [reader.name for reader in coders] or [node.name]:
+            own = keras_name(name) if coders else keras_name(f"{name}:spikes")
+            self.depths[name] = 0
+            self.times[name] = self._named(self.code.encodes(name), own)(given)
 
-    def _sends(self, name: str) -> bool:
-        return name in self.times
-
-    def _fires(self, node: Node, inputs: Any) -> None:
-        before = self.graph[node.inputs[0]]
-        kernel = {name: node[name] for name in ("timesteps", "tau", "theta0")}
-        if before.op == "input":
-            self.depths[node.name], self.kernels[node.name] = 0, kernel
-            self.times[node.name] = FirstSpike(**kernel, name=keras_name(node.name))(inputs)
+    def _fires(self, node: Node) -> None:
+        if node.name in self.times:
             return
-        pooled = before.op in _POOLS and not self._sends(before.name)
+        before = self.graph[node.inputs[0]]
+        pooled = before.op in _POOLS and before.name not in self.times
         source = before.inputs[0] if pooled else before.name
-        name = f"{node.name}:before_pooling" if pooled else node.name
+        name = _before_pooling(node.name) if pooled else node.name
         self.depths[name] = depth = 1 + self._depth(source)
-        self.kernels[name] = kernel
-        layer = FirstSpike(**kernel, stages=self._stages, name=keras_name(name))
+        layer = self._named(self.code.fire(name), keras_name(name))
         self.times[name] = layer(self._value(source, depth))
         if pooled:
             # Rounding down never changes an order: neurons may fire first and be pooled then.
@@ -111,15 +203,14 @@ class _Builder:
         keys = (
             ("keepdims",) if "keepdims" in node.attributes else ("pool_size", "strides", "padding")
         )
-        layer = EarliestSpike(
-            {key: node[key] for key in keys}, self.timesteps, name=keras_name(name)
-        )
-        self.times[name] = layer(self.times[source])
-        self.depths[name], self.kernels[name] = self.depths[source], self.kernels[source]
+        layer = self.code.earliest({key: node[key] for key in keys}, name, source)
+        self.times[name] = self._named(layer, keras_name(name))(self.times[source])
+        self.depths[name] = self.depths[source]
 
-    @property
-    def _stages(self) -> int:
-        return self.timesteps - self.start + 1
+    @staticmethod
+    def _named(layer: keras.layers.Layer, name: str) -> keras.layers.Layer:
+        layer.name = name
+        return layer
 
     def _depth(self, name: str) -> int:
         """The largest depth of all layers whose spikes a node adds up."""
@@ -135,15 +226,11 @@ class _Builder:
         return self.values[key]
 
     def _made(self, name: str, depth: int, last: bool) -> Any:
-        node = self.graph[name]
-        if self._sends(name):
-            stages = 1 if last else self._stages
-            arrived = (depth - self.depths[name]) * self.start
+        if name in self.times:
             label = keras_name(f"{name}:value{'' if last else depth}")
-            kernel = self.kernels[name]
-            return SpikeValue(**kernel, stages=stages, arrived=arrived, name=label)(
-                self.times[name]
-            )
+            layer = self.code.value(name, depth - self.depths[name], last)
+            return self._named(layer, label)(self.times[name])
+        node = self.graph[name]
         given = [self._value(source, depth, last) for source in node.inputs]
         if name not in self.synapses:
             rank = len(self.graph[node.inputs[0]].shape) - 1
@@ -151,9 +238,15 @@ class _Builder:
         return self.synapses[name](given if len(given) > 1 else given[0])
 
 
+def _single(values: list[Any]) -> Any:
+    """What Keras takes for one input or output, or for several."""
+    return values if len(values) > 1 else values[0]
+
+
 def _synapse(node: Node, rank: int) -> keras.layers.Layer:
     """The Keras layer of a linear node, of a class that a file can name."""
-    if node.op != "global_average_pool":
+    if node.op not in ("global_average_pool", "global_max_pool"):
         return synapse(node)
-    pooling = getattr(keras.layers, f"GlobalAveragePooling{rank}D")
+    kind = "Average" if node.op == "global_average_pool" else "Max"
+    pooling = getattr(keras.layers, f"Global{kind}Pooling{rank}D")
     return pooling(keepdims=node["keepdims"], name=keras_name(node.name))

@@ -1,10 +1,13 @@
 """A network of first spikes as a plain record: which spikes reach which neuron, and how."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
+from spkeras.errors import DataError
 from spkeras.ops.ttfs import kernel_table
 
 # Encoders turn inputs into spikes, neurons integrate and fire, pools pass on the earliest spike
@@ -18,15 +21,19 @@ class Branch:
 
     A neuron at position p and channel o receives from cell index[p, t] and channel c the weight
     scale * kernel[t, c, o], once for each member of the cell: pooling on average is by weights.
+    With groups, channels in and out are cut into as many equal shares, and each share of the
+    outputs receives from its own share of the source alone.
 
     Attributes:
         source: Name of the layer that sends.
         index: int32 (positions out, taps) into the cells; -1 where nothing arrives.
-        kernel: float32 (taps, channels in, channels out).
+        kernel: float32 (taps, channels in / groups, channels reached).
         scale: Factor of all weights: 1 / members of an average, else 1.
         cells: int32 (cells, members) into the source's positions; None: each its own cell.
         weighted: Whether the kernel is a layer's own; False for connections of weight 1.
         name: The layer that the kernel comes from.
+        groups: Shares that do not mix.
+        first: The first channel of the neurons that is reached.
     """
 
     source: str
@@ -36,6 +43,8 @@ class Branch:
     cells: np.ndarray | None = None
     weighted: bool = True
     name: str = ""
+    groups: int = 1
+    first: int = 0
 
     @property
     def members(self) -> int:
@@ -83,6 +92,7 @@ class Layer:
         bias: float32 (channels,), added once for each window.
         kernel: A table of thresholds of the layer's own, float64 (T,), falling; None for the
             base-2 kernel of the plan.
+        port: Which of the model's inputs an encoder reads.
     """
 
     name: str
@@ -93,6 +103,7 @@ class Layer:
     branches: tuple[Branch, ...] = ()
     bias: np.ndarray = field(default_factory=lambda: np.zeros(1, np.float32))
     kernel: np.ndarray | None = None
+    port: int = 0
 
     @property
     def positions(self) -> int:
@@ -111,10 +122,10 @@ class Plan:
 
     Attributes:
         name: The model's name.
-        layers: The first one encodes the input, the last one is the read-out.
+        layers: Encoders of the inputs, layers of neurons and pools, read-outs.
         timesteps: T, steps of a firing window.
         tau: Steps in which the threshold halves.
-        output: Shape of the network's output.
+        outputs: Shape of each of the network's outputs, by the name of its read-out.
         notes: One sentence per thing that a user should know.
     """
 
@@ -122,7 +133,7 @@ class Plan:
     layers: tuple[Layer, ...]
     timesteps: int
     tau: float
-    output: tuple[int, ...]
+    outputs: Mapping[str, tuple[int, ...]]
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -132,11 +143,46 @@ class Plan:
 
     @property
     def windows(self) -> int:
-        """Firing windows from the input to the read-out, which fires in none."""
-        return self.layers[-1].depth
+        """Firing windows from the inputs to the last read-out, which fires in none."""
+        return max(layer.depth for layer in self.layers)
+
+    @property
+    def ports(self) -> int:
+        """Number of the model's inputs."""
+        return 1 + max(layer.port for layer in self.layers)
+
+    def given(self, inputs: Any) -> tuple[np.ndarray, ...]:
+        """Inputs by port: an array as it is, a list or tuple one by one."""
+        return by_port(self.name, self.ports, inputs)
+
+    def answered(self, potentials: Mapping[str, np.ndarray]) -> Any:
+        """Potentials of the read-outs as the model gives them: one array, or a tuple of them."""
+        found = tuple(potentials[name].reshape(-1, *shape) for name, shape in self.outputs.items())
+        return found if len(found) > 1 else found[0]
 
     def table(self, layer: Layer) -> np.ndarray:
         """Thresholds and spike values of a layer, float64 (T,)."""
         if layer.kernel is not None:
             return layer.kernel
         return kernel_table(self.timesteps, self.tau, layer.theta0)
+
+
+def by_port(name: str, ports: int, inputs: Any) -> tuple[np.ndarray, ...]:
+    """Inputs of a network, one array for each.
+
+    Args:
+        name: Of the network.
+        ports: How many inputs it has.
+        inputs: An array where it has one, else a list or tuple of arrays.
+
+    Raises:
+        DataError: another number of arrays, or of samples.
+    """
+    several = isinstance(inputs, Sequence) and ports > 1
+    arrays = tuple(np.asarray(array) for array in inputs) if several else (np.asarray(inputs),)
+    if len(arrays) != ports or len({len(array) for array in arrays}) != 1:
+        raise DataError(
+            f"inputs: received arrays of {[len(array) for array in arrays]} samples, {name} takes "
+            f"{ports} with as many samples each"
+        )
+    return arrays

@@ -4,8 +4,9 @@ What `spkeras.ttfs.closed_form` gives in one pass, and early firing, for which n
 over whole windows exists. Slow: each step of each layer is a pass of its own.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -22,18 +23,19 @@ class Steps:
     Attributes:
         times: First-spike times within each layer's window, uint8 (samples, positions, channels),
             T for silence.
-        outputs: Potentials of the read-out, float64 (samples, *output shape).
+        outputs: Potentials of the read-out, float64 (samples, *output shape); a tuple of them
+            for several outputs.
         timing: When the windows lay.
     """
 
     times: dict[str, np.ndarray]
-    outputs: np.ndarray
+    outputs: Any
     timing: Timing
 
 
 def simulate(
     plan: Plan,
-    inputs: np.ndarray,
+    inputs: Any,
     start: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Steps:
@@ -44,7 +46,7 @@ def simulate(
 
     Args:
         plan: The network.
-        inputs: (samples, ...) as the Keras model takes them.
+        inputs: (samples, ...) as the Keras model takes them; a list of them for several inputs.
         start: S, steps between the beginnings of two windows; None for T, which waits for all
             spikes. Less is early firing.
         progress: Told (steps done, steps).
@@ -53,25 +55,24 @@ def simulate(
         OptionError: a start outside 1 ... T.
     """
     timing = Timing(plan.windows, plan.timesteps, plan.timesteps if start is None else start)
-    state = _State(plan, np.asarray(inputs, np.float64), timing)
+    state = _State(plan, plan.given(inputs), timing)
     for step in range(timing.latency):
         state.advance(step)
         progress(step + 1, timing.latency)
-    outputs = state.potentials[plan.layers[-1].name].reshape(len(inputs), *plan.output)
-    return Steps(state.times, outputs, timing)
+    return Steps(state.times, plan.answered(state.potentials), timing)
 
 
 class _State:
     """Potentials and spike times on the way."""
 
-    def __init__(self, plan: Plan, inputs: np.ndarray, timing: Timing) -> None:
+    def __init__(self, plan: Plan, inputs: Sequence[np.ndarray], timing: Timing) -> None:
         self.plan, self.timing = plan, timing
         self.times: dict[str, np.ndarray] = {}
         self.potentials: dict[str, np.ndarray] = {}
         for layer in plan.layers:
-            shape = (len(inputs), layer.positions, layer.channels)
+            shape = (len(inputs[0]), layer.positions, layer.channels)
             if layer.kind == ENCODER:
-                self.potentials[layer.name] = inputs.reshape(shape)
+                self.potentials[layer.name] = inputs[layer.port].astype(np.float64).reshape(shape)
             elif layer.kind != EARLIEST:
                 bias = layer.bias.astype(np.float64)
                 self.potentials[layer.name] = np.broadcast_to(bias, shape).copy()
@@ -93,8 +94,9 @@ class _State:
             if branch.source in sent and sent[branch.source].any():
                 source = self.plan.by_name[branch.source]
                 size = self.plan.table(source)[step - self.timing.window(source.depth)[0]]
+                reached = slice(branch.first, branch.first + branch.kernel.shape[-1])
                 arrived = received(branch, sent[branch.source] * size)
-                self.potentials[layer.name] += arrived
+                self.potentials[layer.name][..., reached] += arrived
 
     def _fire(self, layer: Layer, step: int, sent: dict[str, np.ndarray]) -> np.ndarray:
         """Which neurons fire now, float64 of 0 and 1."""

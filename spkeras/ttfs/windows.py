@@ -58,6 +58,43 @@ def _axis(size: int, out: int, window: int, stride: int, dilation: int, padding:
     return np.arange(out)[:, None] * stride + np.arange(window) * dilation - before
 
 
+def transposed_index(
+    shape: Sequence[int],
+    out: Sequence[int],
+    window: Sequence[int],
+    strides: Sequence[int],
+    dilation: Sequence[int],
+    padding: str,
+) -> np.ndarray:
+    """Positions that reach each output of a transposed convolution through each tap.
+
+    It is the convolution from `out` to `shape` read backwards; arguments as `window_index`'s.
+
+    Returns:
+        int32 (positions out, taps), NOWHERE where a tap meets no input.
+    """
+    forward = window_index(out, shape, window, strides, dilation, padding)
+    index = np.full((math.prod(out), forward.shape[1]), NOWHERE, np.int32)
+    for tap in range(forward.shape[1]):
+        reached = np.flatnonzero(forward[:, tap] != NOWHERE)
+        index[forward[reached, tap], tap] = reached
+    return index
+
+
+def repeated_index(shape: Sequence[int], size: Sequence[int]) -> np.ndarray:
+    """Positions of a map whose elements are repeated along each axis, int32 (positions,)."""
+    own = np.arange(math.prod(shape), dtype=np.int32).reshape(tuple(shape))
+    for axis, times in enumerate(size):
+        own = np.repeat(own, times, axis)
+    return own.reshape(-1)
+
+
+def permuted_index(shape: Sequence[int], axes: Sequence[int]) -> np.ndarray:
+    """Positions of a map whose axes are exchanged, int32 (positions,)."""
+    own = np.arange(math.prod(shape), dtype=np.int32).reshape(tuple(shape))
+    return own.transpose(tuple(axes)).reshape(-1)
+
+
 def padded_index(shape: Sequence[int], amounts: Sequence[Sequence[int]]) -> np.ndarray:
     """Positions of a padded map, int32 (positions,), NOWHERE in the border."""
     own = np.arange(math.prod(shape), dtype=np.int32).reshape(tuple(shape))

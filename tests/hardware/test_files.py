@@ -87,7 +87,7 @@ def header(path, change):
 
 
 TAMPERED = {
-    "another schema": (lambda f: f.update(schema=2), "schema"),
+    "another schema": (lambda f: f.update(schema=1), "schema"),
     "an unknown setting": (lambda f: f["config"].update(nonsense=1), "nonsense"),
     "a setting out of range": (lambda f: f["config"].update(table_bits=99), "table_bits"),
     "another table": (lambda f: f["config"].update(table_bits=9), "mantissa table"),
@@ -97,7 +97,21 @@ TAMPERED = {
     "another kind": (lambda f: f["layers"][1].update(kind="oracle"), "kind 'oracle'"),
     "no layers": (lambda f: f.update(layers=[]), "must encode"),
     "a shape of nothing": (lambda f: f["layers"][1].update(shape=[0, 6, 5]), "shape"),
-    "a missing part": (lambda f: f.pop("output"), "output"),
+    "another output": (lambda f: f.update(outputs={"second": [54]}), "read-outs of"),
+    "another port": (lambda f: f["layers"][0].update(port=1), "encoders of the inputs"),
+    "groups that do not fit": (
+        lambda f: f["layers"][1]["branches"][0].update(groups=2),
+        "2 groups",
+    ),
+    "channels beyond the last": (
+        lambda f: f["layers"][1]["branches"][0].update(first=1),
+        "groups from 1 on",
+    ),
+    "words for groups": (
+        lambda f: f["layers"][1]["branches"][0].update(groups="many"),
+        "many groups",
+    ),
+    "a missing part": (lambda f: f.pop("outputs"), "outputs"),
 }
 
 

@@ -102,9 +102,9 @@ def test_a_run_reports_what_it_found(chain_program, images):
     assert told == [(3, 4), (4, 4)]
     assert result.accuracy == 1.0 and result.samples == 4
     assert log_ttfs.run(chain_program, images, (first.decisions + 1) % 4).accuracy == 0.0
-    reference = log_ttfs.run(chain_program, images, reference=True)
+    reference = log_ttfs.run(chain_program, images, first.decisions, reference=True)
     np.testing.assert_array_equal(reference.outputs, result.outputs)
-    assert reference.to_dict() | {"accuracy": 1.0} == result.to_dict()
+    assert reference.to_dict() == result.to_dict()
     for layer in result.layers:
         assert layer.met_bits <= layer.needed_bits
     assert result.timing.latency == 30 and result.seconds > 0

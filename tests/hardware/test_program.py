@@ -12,6 +12,7 @@ from spkeras.hardware.log_ttfs import HardwareConfig
 from spkeras.hardware.log_ttfs.compile import compile_plan
 from spkeras.hardware.log_ttfs.datapath import run_batch, whole_inputs
 from spkeras.hardware.log_ttfs.engine import Engine
+from spkeras.hardware.log_ttfs.golden import golden_inputs
 from spkeras.hardware.log_ttfs.reference import arrivals, layer_sums
 from spkeras.ops.log_weights import LogFormat
 from spkeras.ttfs.closed_form import spike_times
@@ -49,7 +50,7 @@ def test_wide_tables_lose_nothing(make, form):
     done = passed(program, images)
     assert differing(done.times, times) == dict.fromkeys(times, 0)
     unit = program.readout.unit
-    np.testing.assert_allclose(done.outputs * unit, outputs, atol=1e-5)
+    np.testing.assert_allclose(done.outputs[program.readout.name] * unit, outputs, atol=1e-5)
     assert sum(len(np.unique(found)) for found in times.values()) > 5 * len(times)
 
 
@@ -78,7 +79,9 @@ def test_cnn_network_and_program_agree_on_powers_of_two(bits):
         times = done.times[name].astype(int)
         found = np.where(times == 8, 0.0, 2.0**-times).reshape(value.shape)
         np.testing.assert_array_equal(found, value, err_msg=name)
-    np.testing.assert_array_equal((done.outputs * program.readout.unit).astype("float32"), last)
+    np.testing.assert_array_equal(
+        (done.outputs[program.readout.name] * program.readout.unit).astype("float32"), last
+    )
 
 
 @pytest.mark.parametrize("bits", [3, 6, 10, 16])
@@ -99,7 +102,7 @@ def test_every_width_by_naive_whole_numbers(chain_model, images, bits):
             theirs = network[name][sample].reshape(expected.shape)
             mismatches[name] += int((expected != theirs).sum())
             counted[name] += int((found != theirs).sum())
-        assert done.outputs[sample].tolist() == sums
+        assert done.outputs[program.readout.name][sample].tolist() == sums
     assert counted == mismatches
     assert bool(sum(mismatches.values())) == (bits < 16), mismatches
 
@@ -180,7 +183,7 @@ def test_range_analysis_is_tight(chain_program):
 
 def test_arrivals_add_up_to_the_sums(branched_program):
     program = branched_program
-    times = run_batch(program, program.golden["input"], None).times
+    times = run_batch(program, golden_inputs(program), None).times
     for layer in program.layers:
         if layer.kind != NEURONS:
             continue
@@ -260,5 +263,5 @@ def test_what_the_training_room_prepares_compiles():
     np.testing.assert_allclose(outputs, last, rtol=1e-4, atol=1e-4)
     # Nearly unrounded weights: what is left of the difference is theirs.
     program = log_ttfs.compile(trained, replace(WIDE, weight_bits=12, weight_steps=8))
-    found = passed(program, images).outputs * program.readout.unit
+    found = passed(program, images).outputs[program.readout.name] * program.readout.unit
     assert np.corrcoef(found.reshape(-1), last.reshape(-1))[0, 1] > 0.95

@@ -59,10 +59,12 @@ def shaken(model, seed=0):
             size = weights[0].shape
             weights = [rng.uniform(0.5, 1, size), rng.normal(0, 0.1, size),
                        rng.normal(0, 0.1, size), rng.uniform(0.5, 2, size)]  # fmt: skip
-        elif weights:
-            fan = np.prod(weights[0].shape[:-1])
-            weights[0] = rng.normal(0.02, 1.2 / fan**0.5, weights[0].shape)
-            weights[1] = rng.normal(0.05, 0.05, weights[1].shape)
+        else:
+            weights = [
+                rng.normal(0.05, 0.05, w.shape) if w.ndim == 1
+                else rng.normal(0.02, 1.2 / np.prod(w.shape[:-1]) ** 0.5, w.shape)
+                for w in weights
+            ]  # fmt: skip
         layer.set_weights(weights)
     return model
 

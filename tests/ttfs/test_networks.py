@@ -168,6 +168,16 @@ def net(*stack, shape=(6, 6, 2)):
     return keras.Sequential([keras.Input(shape), *stack])
 
 
+def joined_groups():
+    """Three and five channels in two groups of four."""
+    given = keras.Input((4, 4, 3))
+    x = TTFSActivation(name="code")(given)
+    y = TTFSActivation(name="five")(layers.Conv2D(5, 1)(x))
+    x = layers.Conv2D(4, 1, groups=2)(layers.Concatenate()([x, y]))
+    x = layers.Flatten()(TTFSActivation()(x))
+    return keras.Model(given, layers.Dense(2)(x))
+
+
 REFUSED = {
     "relu": (net(TTFSActivation(), layers.Conv2D(2, 3), layers.ReLU(), layers.Flatten(),
                  layers.Dense(2)), "activation 'relu'.*finetune"),
@@ -175,10 +185,16 @@ REFUSED = {
               "read as it is.*TTFSActivation right behind"),
     "two kernels": (net(TTFSActivation(8), layers.Conv2D(2, 3), TTFSActivation(9),
                         layers.Flatten(), layers.Dense(2)), "different .timesteps, tau."),
-    "depthwise": (net(TTFSActivation(), layers.DepthwiseConv2D(3), TTFSActivation(),
-                      layers.Flatten(), layers.Dense(2)), "depthwise_conv"),
-    "groups": (net(TTFSActivation(), layers.Conv2D(2, 3, groups=2), TTFSActivation(),
-                   layers.Flatten(), layers.Dense(2)), "2 groups"),
+    "half a group": (joined_groups(), "some of five.s 5 and some of another.*multiples of a group"),
+    "bilinear": (net(TTFSActivation(), layers.UpSampling2D(2, interpolation="bilinear"),
+                     layers.Conv2D(2, 3), TTFSActivation(), layers.Flatten(), layers.Dense(2)),
+                 "bilinear.*nearest"),
+    "moved channels": (net(TTFSActivation(), layers.Permute((3, 1, 2)), layers.Conv2D(2, 2),
+                           TTFSActivation(), layers.Flatten(), layers.Dense(2)),
+                       "channels move"),
+    "zeros around potentials": (net(TTFSActivation(), layers.Conv2D(2, 3, bias_initializer="ones"),
+                                    layers.ZeroPadding2D(1), TTFSActivation(), layers.Flatten(),
+                                    layers.Dense(2)), "zeros around potentials"),
     "border": (net(TTFSActivation(), layers.AveragePooling2D(4, padding="same"),
                    layers.Flatten(), layers.Dense(2)), "over the border"),
     "twice weighted": (net(TTFSActivation(), layers.Conv2D(2, 3), layers.Flatten(),

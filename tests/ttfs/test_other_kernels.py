@@ -7,18 +7,21 @@ from keras import layers
 
 from spkeras.errors import DataError, OptionError, UnsupportedLayerError
 from spkeras.frontend.walk import read_graph
+from spkeras.layers import FirstSpike
+from spkeras.snn.synapse import keras_name
 from spkeras.ttfs.analogue import rectified
 from spkeras.ttfs.closed_form import spike_times
 from spkeras.ttfs.exact_relu import MARGIN, calibrated, exact_times
 from spkeras.ttfs.exponential import Exponential, convert_exponential, updated
 from spkeras.ttfs.lower import lower_rectified
+from spkeras.ttfs.network import exact_model, exponential_model, spike_time_model
 from spkeras.ttfs.simulate import simulate
 from tests.ttfs.nets import shaken
 
 
 def relu_net():
     keras.utils.set_random_seed(0)
-    inputs = keras.Input((8, 8, 2))
+    inputs = keras.Input((8, 8, 2), name="image")
     x = first = layers.ReLU()(layers.BatchNormalization()(
         layers.Conv2D(5, 3, padding="same")(inputs)))  # fmt: skip
     x = layers.MaxPooling2D(2)(x)
@@ -131,3 +134,76 @@ def test_other_networks_and_options_are_refused(plan, images):
         lower_rectified(read_graph(model))
     with pytest.raises(OptionError, match="tau"):
         convert_exponential(plan, images, 0.0)
+
+
+def test_t2fsnn_as_a_keras_model_fires_as_the_plan_does_also_early(plan, images, tmp_path):
+    coded, _ = convert_exponential(plan, images, 5.0, steps=20, batch=10)
+    graph = read_graph(relu_net())
+    for start in (None, 10):
+        steps = simulate(coded, images[:6], start)
+        network = exponential_model(graph, coded, start)
+        times = spike_time_model(network).predict(images[:6], verbose=0)
+        for name, found in steps.times.items():
+            own = keras_name(name) if keras_name(name) in times else keras_name(f"{name}:spikes")
+            # A potential within a float32 rounding of a threshold may fall on its other side.
+            wrong = (times[own].reshape(found.shape) != found).mean()
+            assert wrong < 2e-3, (name, wrong)
+        outputs = network.predict(images[:6], batch_size=4, verbose=0)
+        close = np.isclose(outputs, steps.outputs, rtol=1e-4, atol=1e-4).mean()
+        assert close > 0.9, (outputs, steps.outputs)
+    network.save(tmp_path / "net.keras")
+    again = keras.models.load_model(tmp_path / "net.keras")
+    np.testing.assert_array_equal(again.predict(images[:6], batch_size=4, verbose=0), outputs)
+    early = simulate(coded, images[:6], 10).times
+    late = spike_times(coded, images[:6])[0]
+    assert any((early[name] != late[name]).any() for name in late)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has no float64 here")
+def test_exact_mapping_as_a_keras_model(plan, images, tmp_path):
+    network = calibrated(plan, images[:20])
+    model = exact_model(read_graph(relu_net()), network)
+    # Inputs arrive in float32: take values that it holds.
+    images = images.astype("float32")
+    _, expected = rectified(plan, images)
+    outputs = model.predict(images, verbose=0)
+    assert outputs.dtype == np.float64 and np.abs(outputs - expected).max() < 1e-9
+    times, _ = exact_times(network, images)
+    found = spike_time_model(model).predict(images, verbose=0)
+    compared = 0
+    for name, wanted in times.items():
+        if keras_name(name) in found:
+            compared += 1
+            own = found[keras_name(name)].reshape(wanted.shape)
+            np.testing.assert_allclose(own, wanted, atol=1e-9)
+    assert compared >= 5
+    model.save(tmp_path / "exact.keras")
+    again = keras.models.load_model(tmp_path / "exact.keras")
+    np.testing.assert_array_equal(again.predict(images, verbose=0), outputs)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has no float64 here")
+def test_what_exceeds_a_window_saturates_in_the_keras_model(plan, images):
+    network = calibrated(plan, images * 0.05)
+    found = spike_time_model(exact_model(read_graph(relu_net()), network)).predict(
+        images, verbose=0
+    )
+    clipped = 0
+    for name, (begin, end) in network.windows.items():
+        if keras_name(name) in found:
+            own = found[keras_name(name)]
+            assert begin <= own.min() and own.max() <= end
+            clipped += int((own == begin).sum())
+    assert clipped > 0
+
+
+def test_tables_that_are_none_are_refused(plan, images):
+    other = keras.Sequential([keras.Input((8, 8, 2), name="other"), layers.Flatten(),
+                              layers.Dense(2)])  # fmt: skip
+    with pytest.raises(OptionError, match="'other' has none; .* same network"):
+        exponential_model(read_graph(other), convert_exponential(plan, images, 5.0)[0])
+    with pytest.raises(OptionError, match="convert_exponential first"):
+        exponential_model(read_graph(relu_net()), plan)
+    for levels in ([1.0, 2.0], [1.0], [1.0, 0.0], [1.0, float("nan")]):
+        with pytest.raises(OptionError, match="never rise"):
+            FirstSpike(2, levels=levels)

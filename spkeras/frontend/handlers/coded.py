@@ -12,7 +12,9 @@ def _ttfs(call: Call) -> Port:
 
 
 LAYERS: dict[str, Handler] = {
+    "LogConv1D": convolutions.LAYERS["Conv1D"],
     "LogConv2D": convolutions.LAYERS["Conv2D"],
     "LogDense": convolutions.LAYERS["Dense"],
+    "LogDepthwiseConv2D": convolutions.LAYERS["DepthwiseConv2D"],
     "TTFSActivation": _ttfs,
 }

@@ -10,8 +10,6 @@ Everything from the input's whole numbers to the read-out is whole numbers; see
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from spkeras.hardware.log_ttfs.compile import compile_plan
 from spkeras.hardware.log_ttfs.config import HardwareConfig
 from spkeras.hardware.log_ttfs.costs import CostTable
@@ -34,15 +32,14 @@ __all__ = [
 ]
 
 
-def compile(
-    model: Any, config: HardwareConfig | None = None, samples: np.ndarray | None = None
-) -> Program:
+def compile(model: Any, config: HardwareConfig | None = None, samples: Any = None) -> Program:
     """A program from a model trained with TTFS activations (conversion-aware training).
 
     Args:
         model: A Keras model, or a graph that was read from one.
         config: Widths and sizes; the defaults of `HardwareConfig` without.
-        samples: Inputs for the golden vectors, (samples, ...); random ones without.
+        samples: Inputs for the golden vectors, (samples, ...), a list of them where the model
+            has several inputs; random ones without.
 
     Returns:
         The program, with golden vectors.
@@ -65,8 +62,8 @@ def compile(
 
 def run(
     program: Program,
-    inputs: np.ndarray,
-    labels: np.ndarray | None = None,
+    inputs: Any,
+    labels: Any = None,
     *,
     batch_size: int = 50,
     costs: str | CostTable = "horowitz-45nm",

@@ -25,16 +25,30 @@ def check_program(program: Program) -> None:
         _wrong("mantissa table", f"{grid} entries")
     if not program.layers or program.layers[0].kind != ENCODER:
         _wrong("layers", "the first one must encode the input")
-    if program.layers[-1].kind != READOUT or int(np.prod(program.output)) != (
-        program.layers[-1].positions * program.layers[-1].channels
-    ):
-        _wrong("layers", "the last one must be the read-out, of the output's size")
     known: dict[str, ProgramLayer] = {}
-    for number, layer in enumerate(program.layers):
-        if layer.name in known or (number and layer.kind == ENCODER):
-            _wrong(layer.name, "stands there twice, or encodes in the middle")
+    for layer in program.layers:
+        if layer.name in known:
+            _wrong(layer.name, "stands there twice")
         _check_layer(program, layer, known)
         known[layer.name] = layer
+    _check_ports(program)
+
+
+def _check_ports(program: Program) -> None:
+    """Inputs and outputs."""
+    if list(program.encoders) != list(range(len(program.encoders))):
+        _wrong("layers", f"encoders of the inputs {list(program.encoders)}")
+    sizes = {
+        layer.name: layer.positions * layer.channels
+        for layer in program.layers
+        if layer.kind == READOUT
+    }
+    given = {name: int(np.prod(shape)) for name, shape in program.outputs.items()}
+    if sizes != given or not sizes:
+        _wrong("outputs", f"values {given}, but read-outs of {sizes}")
+    for layer in program.layers:
+        if layer.kind == ENCODER and layer.shape != program.encoders[layer.port].shape:
+            _wrong(layer.name, f"reads {layer.shape} from an input of another shape")
 
 
 def _wrong(where: str, what: str) -> None:
@@ -94,14 +108,26 @@ def _check_branch(
     _check_range(where, index, reachable)
     if layer.kind == EARLIEST:
         return
-    if codes.shape != (index.shape[1], source.channels, layer.channels):
-        _wrong(where, f"weight codes of shape {codes.shape}")
+    _check_codes(where, branch, source, layer)
     if codes.dtype.kind != "u" or branch.negative.shape != codes.shape:
         _wrong(where, "signs and exponents do not fit each other")
     if branch.negative.dtype.kind != "b" or branch.offset < 0 or branch.offset > 1 << 16:
         _wrong(where, f"offset {branch.offset}")
     if int(codes.max(initial=0)) > program.config.weight_format.zero_exponent:
         _wrong(where, f"exponent {int(codes.max())} of {program.config.weight_bits}-bit weights")
+
+
+def _check_codes(
+    where: str, branch: ProgramBranch, source: ProgramLayer, layer: ProgramLayer
+) -> None:
+    """Shapes and groups of a branch's weights."""
+    codes, groups, first = branch.exponents, branch.groups, branch.first
+    whole = isinstance(groups, int) and isinstance(first, int) and groups >= 1 and first >= 0
+    if codes.ndim != 3 or not codes.size or not whole:
+        _wrong(where, f"weight codes of shape {codes.shape}, {groups} groups from {first} on")
+    fits = codes.shape[:2] == (branch.index.shape[1], source.channels / groups)
+    if not fits or codes.shape[2] % groups or first + codes.shape[2] > layer.channels:
+        _wrong(where, f"weight codes of shape {codes.shape} in {groups} groups from {first} on")
 
 
 def _check_range(where: str, index: np.ndarray, size: int) -> None:

@@ -42,7 +42,7 @@ def compile_plan(plan: Plan, config: HardwareConfig) -> Program:
         mantissa_table(grid, config.table_bits),
         np.arange(timesteps, dtype=np.int64) * (grid // tau),
         (),
-        plan.output,
+        plan.outputs,
         notes=(*plan.notes, *_notes(plan, config)),
     )
     layers = tuple(_Compiler(plan, program).layer(layer) for layer in plan.layers)
@@ -78,7 +78,7 @@ class _Compiler:
 
     def layer(self, layer: Layer) -> ProgramLayer:
         """One layer."""
-        result = ProgramLayer(layer.name, layer.kind, layer.shape, layer.depth)
+        result = ProgramLayer(layer.name, layer.kind, layer.shape, layer.depth, port=layer.port)
         if layer.kind == ENCODER:
             return replace(result, thresholds=self._input_thresholds(layer))
         if layer.kind == EARLIEST:
@@ -121,12 +121,12 @@ class _Compiler:
             codes = log_codes(branch.kernel, form)
             negative, exponents, n = codes.negative, codes.exponents, codes.full_scale
         else:
-            # A connection of weight 1 = 2^0, or none.
+            # A connection of weight 1 = 2^0 or -1, or none.
             exponents = np.where(branch.kernel != 0, 0, form.zero_exponent).astype(np.uint16)
-            negative, n = np.zeros(exponents.shape, bool), 0
+            negative, n = branch.kernel < 0, 0
         return ProgramBranch(
             branch.source, branch.name, branch.index, branch.cells, negative, exponents, n, 0,
-            branch.weighted,
+            branch.weighted, branch.groups, branch.first,
         )  # fmt: skip
 
     def _fitted(self, layer: Layer, result: ProgramLayer, largest: float) -> ProgramLayer:

@@ -1,7 +1,8 @@
 """One batch through the processor: encode, integrate, fire, read out. Whole numbers throughout."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from spkeras.hardware.log_ttfs import reference
 from spkeras.hardware.log_ttfs.engine import Engine
 from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
 from spkeras.ttfs.closed_form import earliest
-from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT
+from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, by_port
 
 # Neurons that are summed up one addition at a time, in one block.
 _SUSPECTS = 1 << 12
@@ -24,29 +25,38 @@ class Pass:
 
     Attributes:
         times: First-spike times by layer, uint8 (samples, positions, channels); T for silence.
-        outputs: Potentials of the read-out, int64 (samples, *output shape).
+        outputs: Potentials of each read-out, int64 (samples, *output shape).
         extremes: Least and largest final sum of each layer.
         clipped: Additions that were clipped, by layer.
     """
 
     times: Mapping[str, np.ndarray]
-    outputs: np.ndarray
+    outputs: Mapping[str, np.ndarray]
     extremes: Mapping[str, tuple[int, int]]
     clipped: Mapping[str, int]
 
 
-def whole_inputs(program: Program, inputs: np.ndarray) -> np.ndarray:
-    """Inputs as the processor's port takes them: whole numbers, 1 as the largest.
+def whole_inputs(program: Program, inputs: Any) -> tuple[np.ndarray, ...]:
+    """Inputs as the processor's ports take them: whole numbers, 1 as the largest.
 
     Args:
         program: The program.
-        inputs: Floats from 0 to 1, or whole numbers from 0 to 2^input_bits - 1.
+        inputs: Floats from 0 to 1, or whole numbers from 0 to 2^input_bits - 1; a list of them
+            where the program has several inputs.
+
+    Returns:
+        int64 (samples, positions, channels) for each port.
 
     Raises:
-        DataError: another shape, or values outside that range.
+        DataError: another number of inputs, another shape, or values outside that range.
     """
-    levels, layer = program.config.input_levels, program.layers[0]
-    inputs = np.asarray(inputs)
+    encoders = program.encoders
+    given = by_port(program.name, len(encoders), inputs)
+    return tuple(_whole(program, layer, given[port]) for port, layer in encoders.items())
+
+
+def _whole(program: Program, layer: ProgramLayer, inputs: np.ndarray) -> np.ndarray:
+    levels = program.config.input_levels
     if inputs.size != len(inputs) * layer.positions * layer.channels:
         raise DataError(
             f"inputs: received shape {inputs.shape[1:]} a sample, {program.name} takes {layer.shape}"
@@ -72,7 +82,7 @@ def fire(sums: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     return (len(rising) - np.searchsorted(rising, sums, side="right")).astype(np.uint8)
 
 
-def run_batch(program: Program, inputs: np.ndarray, engine: Engine | None = None) -> Pass:
+def run_batch(program: Program, inputs: Sequence[np.ndarray], engine: Engine | None = None) -> Pass:
     """A batch through all layers.
 
     Args:
@@ -83,10 +93,10 @@ def run_batch(program: Program, inputs: np.ndarray, engine: Engine | None = None
     times: dict[str, np.ndarray] = {}
     extremes: dict[str, tuple[int, int]] = {}
     clipped: dict[str, int] = {}
-    outputs = np.zeros(0, np.int64)
+    outputs: dict[str, np.ndarray] = {}
     for layer in program.layers:
         if layer.kind == ENCODER:
-            times[layer.name] = fire(inputs, layer.thresholds)
+            times[layer.name] = fire(inputs[layer.port], layer.thresholds)
         elif layer.kind == EARLIEST:
             (branch,) = layer.branches
             times[layer.name] = earliest(times[branch.source], branch.geometry, program.timesteps)
@@ -94,7 +104,7 @@ def run_batch(program: Program, inputs: np.ndarray, engine: Engine | None = None
             sums, clipped[layer.name] = _sums(program, layer, times, engine)
             extremes[layer.name] = int(sums.min()), int(sums.max())
             if layer.kind == READOUT:
-                outputs = sums.reshape(len(inputs), *program.output)
+                outputs[layer.name] = sums.reshape(-1, *program.outputs[layer.name])
             else:
                 times[layer.name] = fire(sums, layer.thresholds)
     return Pass(times, outputs, extremes, clipped)

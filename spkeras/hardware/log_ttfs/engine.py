@@ -21,7 +21,7 @@ import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
-from spkeras.ttfs.closed_form import BLOCK
+from spkeras.ttfs.closed_form import BLOCK, weighted
 from spkeras.ttfs.windows import gathered
 
 Times = Mapping[str, np.ndarray]
@@ -60,11 +60,13 @@ class Engine:
         return low, high
 
     def _added(self, layer: ProgramLayer, times: Times, part: Part) -> np.ndarray:
-        total: np.ndarray | int = 0
+        samples = len(next(iter(times.values())))
+        total = np.zeros((samples, layer.positions, layer.channels), np.int64)
         for number, branch in enumerate(layer.branches):
             groups = self._plans[layer.name, number]
-            total = total + _received(branch, times[branch.source], groups, part)
-        return np.asarray(total)
+            found = _received(branch, times[branch.source], groups, part)
+            total[..., branch.reached] += found
+        return total
 
 
 def exact_in_float64(layer: ProgramLayer) -> bool:
@@ -78,7 +80,7 @@ class _Group:
     Attributes:
         powers: float64 (T + 1,), what a spike at each time counts: a power of two, or 0 for
             spikes of other groups and for silence.
-        matrix: float64 (taps, channels in, channels out), whole numbers.
+        matrix: float64 (taps, channels in / groups, channels reached), whole numbers.
     """
 
     def __init__(self, powers: np.ndarray, matrix: np.ndarray) -> None:
@@ -122,18 +124,21 @@ def _signed(branch: ProgramBranch, products: np.ndarray) -> np.ndarray:
 def _received(
     branch: ProgramBranch, times: np.ndarray, groups: list[_Group], part: Part
 ) -> np.ndarray:
-    """The sum over a branch's synapses, int64 (samples, positions out, channels out)."""
+    """The sum over a branch's synapses, int64 (samples, positions out, channels reached)."""
     if not groups:
         return np.zeros((len(times), len(branch.index), branch.exponents.shape[-1]), np.int64)
     matrix = np.concatenate([part(group.matrix) for group in groups], axis=1)
     powers = np.stack([group.powers for group in groups])
     taps, width, out = matrix.shape
-    flat = matrix.reshape(-1, out)
-    block = max(BLOCK // (len(branch.index) * taps * width), 1)
+    # The fractions of an octave stand behind one another like further taps.
+    kernel = matrix.reshape(taps * len(groups), -1, out)
+    block = max(BLOCK // (len(branch.index) * taps * width * branch.groups), 1)
     parts = []
     for start in range(0, len(times), block):
         under = _counted(branch, times[start : start + block], powers)
-        rows = gathered(under, branch.index).reshape(-1, taps * width) @ flat
+        rows = gathered(under, branch.index)
+        rows = rows.reshape(-1, len(kernel), kernel.shape[1] * branch.groups)
+        rows = weighted(rows, kernel, branch.groups)
         parts.append(rows.astype(np.int64).reshape(-1, len(branch.index), out))
     return np.concatenate(parts)
 

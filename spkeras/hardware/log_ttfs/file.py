@@ -22,7 +22,7 @@ from spkeras.hardware.log_ttfs.checks import check_program
 from spkeras.hardware.log_ttfs.config import HardwareConfig
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
 
-SCHEMA = 1
+SCHEMA = 2
 _HEADER, _HASH = "header", "sha256"
 # What a damaged container raises, somewhere inside zipfile and NumPy.
 _UNREADABLE = (
@@ -82,7 +82,7 @@ def load_program(path: Path | str) -> Program:
     try:
         program = _program(header, arrays)
         check_program(program)
-    except (KeyError, TypeError, ValueError, IndexError) as error:
+    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise ModelFileError(f"{path}: does not hold together ({error}); {_AGAIN}") from error
     return program
 
@@ -112,15 +112,15 @@ def _header(program: Program) -> dict[str, Any]:
         "schema": SCHEMA,
         "name": program.name,
         "config": program.config.to_dict(),
-        "output": list(program.output),
+        "outputs": {name: list(shape) for name, shape in program.outputs.items()},
         "notes": list(program.notes),
         "golden": sorted(program.golden),
         "layers": [_layer_header(layer) for layer in program.layers],
     }
 
 
-_LAYER = ("name", "kind", "depth", "fraction", "unit", "low", "high")
-_BRANCH = ("source", "name", "full_scale", "offset", "weighted")
+_LAYER = ("name", "kind", "depth", "fraction", "unit", "low", "high", "port")
+_BRANCH = ("source", "name", "full_scale", "offset", "weighted", "groups", "first")
 _BRANCH_ARRAYS = ("index", "negative", "exponents")
 
 
@@ -159,7 +159,10 @@ def _program(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Program:
         arrays["mantissa"],
         arrays["times"],
         layers,
-        tuple(int(size) for size in header["output"]),
+        {
+            str(name): tuple(int(size) for size in shape)
+            for name, shape in header["outputs"].items()
+        },
         {name: arrays[f"golden/{name}"] for name in header["golden"]},
         tuple(str(note) for note in header["notes"]),
     )

@@ -1,16 +1,17 @@
 """Inputs and what every layer must make of them, bit for bit: for this code and for chips."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.hardware.log_ttfs.datapath import run_batch
+from spkeras.hardware.log_ttfs.datapath import Pass, run_batch
 from spkeras.hardware.log_ttfs.engine import Engine
 from spkeras.hardware.log_ttfs.program import Program
 
-INPUT, OUTPUT = "input", "output"
+# Names of arrays: inputs by port, outputs and times by layer.
+INPUT, OUTPUT, TIMES = "input/", "output/", "times/"
 
 
 @dataclass(frozen=True)
@@ -31,28 +32,45 @@ class GoldenCheck:
         return not any(self.mismatches.values())
 
 
-def golden_vectors(program: Program, inputs: np.ndarray) -> dict[str, np.ndarray]:
+def golden_vectors(program: Program, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
     """Inputs, times of every layer and outputs, by name.
 
     Args:
         program: The program.
         inputs: From `datapath.whole_inputs`.
     """
-    done = run_batch(program, inputs, Engine(program))
-    return {INPUT: inputs, OUTPUT: done.outputs, **{f"times/{n}": t for n, t in done.times.items()}}
+    given = {f"{INPUT}{port}": array for port, array in enumerate(inputs)}
+    return given | _found(run_batch(program, inputs, Engine(program)))
 
 
-def with_golden(program: Program, inputs: np.ndarray) -> Program:
+def _found(done: Pass) -> dict[str, np.ndarray]:
+    outputs = {OUTPUT + name: sums for name, sums in done.outputs.items()}
+    return outputs | {TIMES + name: times for name, times in done.times.items()}
+
+
+def with_golden(program: Program, inputs: Sequence[np.ndarray]) -> Program:
     """The program with golden vectors of these inputs."""
     return replace(program, golden=golden_vectors(program, inputs))
 
 
-def random_inputs(program: Program, samples: int = 2) -> np.ndarray:
+def random_inputs(program: Program, samples: int = 2) -> tuple[np.ndarray, ...]:
     """Inputs of every level, the same ones each time: from `datapath.whole_inputs`' range."""
-    layer = program.layers[0]
-    rng = np.random.default_rng(0)
-    shape = (samples, layer.positions, layer.channels)
-    return rng.integers(0, program.config.input_levels + 1, shape)
+    rng, most = np.random.default_rng(0), program.config.input_levels + 1
+    return tuple(
+        rng.integers(0, most, (samples, layer.positions, layer.channels))
+        for layer in program.encoders.values()
+    )
+
+
+def golden_inputs(program: Program) -> tuple[np.ndarray, ...]:
+    """The inputs of a program's golden vectors, by port.
+
+    Raises:
+        DataError: the program has none.
+    """
+    if f"{INPUT}0" not in program.golden:
+        raise DataError(f"{program.name}: no golden vectors; compile it with samples")
+    return tuple(program.golden[f"{INPUT}{port}"] for port in program.encoders)
 
 
 def check_golden(program: Program, *, reference: bool = False) -> GoldenCheck:
@@ -65,11 +83,8 @@ def check_golden(program: Program, *, reference: bool = False) -> GoldenCheck:
     Raises:
         DataError: the program has none.
     """
-    if INPUT not in program.golden:
-        raise DataError(f"{program.name}: no golden vectors; compile it with samples")
-    inputs = program.golden[INPUT]
-    done = run_batch(program, inputs, None if reference else Engine(program))
-    found = {OUTPUT: done.outputs, **{f"times/{name}": times for name, times in done.times.items()}}
+    inputs = golden_inputs(program)
+    found = _found(run_batch(program, inputs, None if reference else Engine(program)))
     values, mismatches = {}, {}
     for name, array in found.items():
         values[name] = array.size

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from spkeras.errors import OptionError
+from spkeras.hardware.log_ttfs.golden import OUTPUT, TIMES, golden_inputs
 from spkeras.hardware.log_ttfs.listing import listing
-from spkeras.hardware.log_ttfs.program import Program, ProgramBranch
+from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
 from spkeras.ttfs.plan import ENCODER, NEURONS
 
 _MODULES = ("log_ttfs_pe.v", "log_ttfs_fire.v", "log_ttfs_bench.v")
@@ -26,8 +27,8 @@ def write_images(program: Program, folder: Path | str) -> tuple[Path, ...]:
     """Write all memories of a program into a folder that is new or empty.
 
     For each layer: weights (sign, then exponent), addresses, biases, thresholds, golden spike
-    times; for all: the mantissa table, spike-time exponents, golden inputs and outputs, a listing,
-    and the Verilog sources that read them.
+    times (of read-outs, sums); for all: the mantissa table, spike-time exponents, golden inputs,
+    a listing, and the Verilog sources that read them.
 
     Args:
         program: The program.
@@ -74,24 +75,29 @@ def _texts(program: Program) -> Iterable[tuple[str, str]]:
     yield "mantissa.hex", hex_words(program.mantissa.tolist(), config.table_bits)
     yield "times.hex", hex_words(program.times.tolist(), 16)
     for number, layer in enumerate(program.layers):
-        prefix = f"layer{number:02d}"
-        if layer.kind in (ENCODER, NEURONS):
-            yield f"{prefix}.thresholds.hex", hex_words(layer.thresholds.tolist(), 64)
-        if layer.bias.size:
-            yield f"{prefix}.bias.hex", hex_words(layer.bias.tolist(), config.accumulator_bits)
-        for place, branch in enumerate(layer.branches):
-            yield f"{prefix}.{place}.address.hex", hex_words(branch.index.reshape(-1).tolist(), 32)
-            if branch.cells is not None:
-                yield f"{prefix}.{place}.cells.hex", hex_words(
-                    branch.cells.reshape(-1).tolist(), 32
-                )
-            if branch.weighted:
-                words = weight_words(program, branch).reshape(-1)
-                yield f"{prefix}.{place}.weights.hex", hex_words(words.tolist(), config.weight_bits)
-        if f"times/{layer.name}" in program.golden:
-            times = program.golden[f"times/{layer.name}"].reshape(-1)
-            yield f"{prefix}.golden.hex", hex_words(times.tolist(), 8)
+        for name, text in _layer_texts(program, layer):
+            yield f"layer{number:02d}.{name}", text
     if program.golden:
-        inputs, outputs = program.golden["input"], program.golden["output"]
-        yield "golden.input.hex", hex_words(inputs.reshape(-1).tolist(), config.input_bits)
-        yield "golden.output.hex", hex_words(outputs.reshape(-1).tolist(), 64)
+        for port, inputs in enumerate(golden_inputs(program)):
+            yield f"golden.input{port}.hex", _words(inputs, config.input_bits)
+
+
+def _layer_texts(program: Program, layer: ProgramLayer) -> Iterable[tuple[str, str]]:
+    config = program.config
+    if layer.kind in (ENCODER, NEURONS):
+        yield "thresholds.hex", _words(layer.thresholds, 64)
+    if layer.bias.size:
+        yield "bias.hex", _words(layer.bias, config.accumulator_bits)
+    for place, branch in enumerate(layer.branches):
+        yield f"{place}.address.hex", _words(branch.index, 32)
+        if branch.cells is not None:
+            yield f"{place}.cells.hex", _words(branch.cells, 32)
+        if branch.weighted:
+            yield f"{place}.weights.hex", _words(weight_words(program, branch), config.weight_bits)
+    for start, bits in ((TIMES, 8), (OUTPUT, 64)):
+        if start + layer.name in program.golden:
+            yield "golden.hex", _words(program.golden[start + layer.name], bits)
+
+
+def _words(values: np.ndarray, bits: int) -> str:
+    return hex_words(values.reshape(-1).tolist(), bits)

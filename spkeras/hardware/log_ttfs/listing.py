@@ -24,7 +24,9 @@ def _lines(program: Program) -> Iterator[str]:
     yield from (f"note         {note}" for note in program.notes)
     for number, layer in enumerate(program.layers):
         yield ""
-        yield f"layer{number:02d} {layer.name}: {layer.kind}, {' x '.join(map(str, layer.shape))}"
+        port = f" {layer.port}" * (layer.kind == ENCODER and len(program.encoders) > 1)
+        size = " x ".join(map(str, layer.shape))
+        yield f"layer{number:02d} {layer.name}: {layer.kind}{port}, {size}"
         yield from (f"    {line}" for line in _layer_lines(program, layer))
 
 
@@ -35,6 +37,7 @@ def _layer_lines(program: Program, layer: ProgramLayer) -> Iterator[str]:
         return
     for branch in layer.branches:
         taps, average = branch.index.shape[1], f", {branch.members} a cell" * (branch.members > 1)
+        groups = f", {branch.groups} groups" * (branch.groups > 1)
         if layer.kind == EARLIEST:
             yield f"earliest of {taps} from {branch.source}"
             continue
@@ -43,7 +46,7 @@ def _layer_lines(program: Program, layer: ProgramLayer) -> Iterator[str]:
         there = int((branch.exponents != form.zero_exponent).sum())
         yield (
             f"from {branch.source}: {branch.exponents.size} {what} ({there} not 0), {taps} taps"
-            f"{average}, full scale 2^({branch.full_scale}/{form.steps}), offset {branch.offset}"
+            f"{average}{groups}, to channels {branch.first} to {branch.reached.stop - 1}, full scale 2^({branch.full_scale}/{form.steps}), offset {branch.offset}"
         )
     yield (
         f"sums {layer.low} to {layer.high} ({layer.needed_bits} bits), {layer.fraction} fraction "

@@ -130,9 +130,9 @@ def _branch(
     spikes = by_step.sum(0)
     zero = program.config.weight_format.zero_exponent
     there = branch.exponents != zero
-    synaptic = _met(spikes, reach, there.sum(-1))
+    synaptic = _met(spikes, reach, branch.synapses(there))
     counts = {"synaptic": synaptic, "weight_words": synaptic if branch.weighted else 0.0}
-    cycles = groups(branch.exponents.shape[-1], place.channels, program.config.pe_count)
+    cycles = groups(branch.fan_out, place.channels, program.config.pe_count)
     counts["cycles"] = float((spikes.sum(1) * reach.sum(1)).sum()) * cycles
     return {**counts, **_underflow(program, layer, branch, reach, by_step)}
 
@@ -152,7 +152,7 @@ def _underflow(
     for number in np.flatnonzero(losing.any(0)):
         for key, table in (("lost", gone), ("cut", losing)):
             column = np.append(table[:, number], False)
-            counts[key] += _met(by_step[number], reach, column[branch.exponents].sum(-1))
+            counts[key] += _met(by_step[number], reach, branch.synapses(column[branch.exponents]))
     return counts
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from spkeras.hardware.log_ttfs.arithmetic import product_table
 from spkeras.hardware.log_ttfs.config import HardwareConfig
-from spkeras.ttfs.plan import READOUT, Branch
+from spkeras.ttfs.plan import ENCODER, Branch
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,11 +20,13 @@ class ProgramBranch:
         name: Name of the layer whose kernel it is.
         index: int32 (positions, taps) into the cells; -1 where nothing arrives.
         cells: int32 (cells, members) into the source's positions; None: each its own cell.
-        negative: bool (taps, channels in, channels out), sign of each weight.
+        negative: bool (taps, channels in / groups, channels reached), sign of each weight.
         exponents: uint16 of that shape, q of each weight.
         full_scale: n of the full-scale range 2^(n / z).
         offset: o, by how much the branch's largest product stays below the layer's, in 1 / G.
         weighted: False for connections of weight 1 that need no weight memory.
+        groups: Shares of the channels that do not mix, as in `spkeras.ttfs.plan.Branch`.
+        first: The first channel that is reached.
     """
 
     source: str
@@ -36,6 +38,8 @@ class ProgramBranch:
     full_scale: int
     offset: int
     weighted: bool
+    groups: int = 1
+    first: int = 0
 
     @cached_property
     def geometry(self) -> Branch:
@@ -47,6 +51,27 @@ class ProgramBranch:
     def members(self) -> int:
         """Positions of the source in one cell."""
         return 1 if self.cells is None else self.cells.shape[1]
+
+    @property
+    def reached(self) -> slice:
+        """The channels of the layer that it adds to."""
+        return slice(self.first, self.first + self.exponents.shape[-1])
+
+    @property
+    def fan_out(self) -> int:
+        """Channels that one spike reaches at a position."""
+        return self.exponents.shape[-1] // self.groups
+
+    def inputs_of(self, outputs: np.ndarray) -> np.ndarray:
+        """The source's channels behind channels reached (counted from 0), (outputs, width)."""
+        width = self.exponents.shape[1]
+        return outputs[:, None] // self.fan_out * width + np.arange(width)
+
+    def synapses(self, chosen: np.ndarray) -> np.ndarray:
+        """How many of the chosen weights each channel of the source meets, (taps, channels)."""
+        taps, width, _ = chosen.shape
+        met = chosen.reshape(taps, width, self.groups, -1).sum(-1)
+        return met.transpose(0, 2, 1).reshape(taps, -1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +89,7 @@ class ProgramLayer:
         fraction: X, bits of the accumulator below the table's last one.
         unit: What the accumulator's last bit stands for; to read potentials with, never in the
             data path.
+        port: Which input an encoder reads.
         low, high: Least and largest sum that any input can lead to, in any order of additions.
     """
 
@@ -78,6 +104,7 @@ class ProgramLayer:
     unit: float = 1.0
     low: int = 0
     high: int = 0
+    port: int = 0
 
     @property
     def positions(self) -> int:
@@ -109,8 +136,8 @@ class Program:
         config: Widths and sizes, with T and tau filled in.
         mantissa: int64 (G,), the table of products.
         times: int64 (T,), k G / tau for each step: a spike's exponent.
-        layers: In order; the first one encodes the input, the last one is read out.
-        output: Shape of the output.
+        layers: In order; the first one encodes an input.
+        outputs: Shape of each output, by the name of its read-out.
         golden: Inputs and what every layer makes of them; see `spkeras.hardware.log_ttfs.golden`.
         notes: One sentence per thing that a user should know.
     """
@@ -120,7 +147,7 @@ class Program:
     mantissa: np.ndarray
     times: np.ndarray
     layers: tuple[ProgramLayer, ...]
-    output: tuple[int, ...]
+    outputs: Mapping[str, tuple[int, ...]]
     golden: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
@@ -141,10 +168,19 @@ class Program:
 
     @property
     def readout(self) -> ProgramLayer:
-        """The last layer."""
-        layer = self.layers[-1]
-        assert layer.kind == READOUT
-        return layer
+        """The read-out of the first output."""
+        return self.by_name[next(iter(self.outputs))]
+
+    @property
+    def encoders(self) -> dict[int, ProgramLayer]:
+        """An encoder for each input, by port."""
+        found = {layer.port: layer for layer in self.layers if layer.kind == ENCODER}
+        return dict(sorted(found.items()))
+
+    @property
+    def windows(self) -> int:
+        """Windows that follow one another."""
+        return max(layer.depth for layer in self.layers)
 
     def table(self, layer: ProgramLayer, branch: ProgramBranch) -> np.ndarray:
         """Products of a branch, int64 (exponents, T + 1): see `arithmetic.product_table`."""

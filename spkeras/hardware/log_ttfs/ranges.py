@@ -17,8 +17,8 @@ def channel_ranges(program: Program, layer: ProgramLayer) -> tuple[np.ndarray, n
     low, high = layer.bias.copy(), layer.bias.copy()
     for branch in layer.branches:
         largest = program.table(layer, branch)[:, 0][branch.exponents] * branch.members
-        low -= np.where(branch.negative, largest, 0).sum((0, 1))
-        high += np.where(branch.negative, 0, largest).sum((0, 1))
+        low[branch.reached] -= np.where(branch.negative, largest, 0).sum((0, 1))
+        high[branch.reached] += np.where(branch.negative, 0, largest).sum((0, 1))
     return low, high
 
 

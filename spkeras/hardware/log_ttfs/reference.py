@@ -32,13 +32,14 @@ def layer_sums(program: Program, layer: ProgramLayer, times: Times) -> np.ndarra
     for branch in layer.branches:
         arrives = arriving(branch, times[branch.source], program.timesteps)
         table = program.table(layer, branch)
-        _, _, taps, members, channels = arrives.shape
-        for tap in range(taps):
-            for channel in range(channels):
-                by_output = table[branch.exponents[tap, channel]]
-                by_output = np.where(branch.negative[tap, channel, :, None], -by_output, by_output)
-                for member in range(members):
-                    total += by_output.T[arrives[:, :, tap, member, channel]]
+        outputs = np.arange(branch.exponents.shape[-1])
+        sources = branch.inputs_of(outputs)
+        for tap, width in np.ndindex(branch.exponents.shape[:2]):
+            by_output = table[branch.exponents[tap, width]]
+            by_output = np.where(branch.negative[tap, width, :, None], -by_output, by_output)
+            for member in range(branch.members):
+                found = arrives[:, :, tap, member][..., sources[:, width]]
+                total[..., branch.reached] += by_output[outputs, found]
     return total
 
 
@@ -78,8 +79,15 @@ def arrivals(
     step = program.grid // program.config.weight_steps
     for branch in layer.branches:
         found = arriving(branch, times[branch.source], program.timesteps)[samples, positions]
-        exponents = np.moveaxis(branch.exponents, -1, 0)[outputs][:, :, None]
-        negative = np.moveaxis(branch.negative, -1, 0)[outputs][:, :, None]
+        # Nothing arrives at channels that the branch does not reach.
+        own = outputs - branch.first
+        inside = (own >= 0) & (own < branch.exponents.shape[-1])
+        own = np.where(inside, own, 0)
+        sources = np.broadcast_to(branch.inputs_of(own)[:, None, None], _widened(found, branch))
+        found = np.take_along_axis(found, sources, -1)
+        found = np.where(inside[:, None, None, None], found, program.timesteps)
+        exponents = np.moveaxis(branch.exponents, -1, 0)[own][:, :, None]
+        negative = np.moveaxis(branch.negative, -1, 0)[own][:, :, None]
         exponents, negative = (np.broadcast_to(a, found.shape) for a in (exponents, negative))
         product = program.table(layer, branch)[exponents, found]
         code = branch.offset + exponents.astype(np.int64) * step
@@ -91,6 +99,11 @@ def arrivals(
     codes, steps, values = (np.concatenate(part, axis=1) for part in parts)
     order = np.argsort(steps, axis=1, kind="stable")
     return tuple(np.take_along_axis(a, order, 1) for a in (codes, steps, values))  # type: ignore
+
+
+def _widened(found: np.ndarray, branch: ProgramBranch) -> tuple[int, ...]:
+    """The shape of spike times at each synapse of neurons, (neurons, taps, members, width)."""
+    return (*found.shape[:-1], branch.exponents.shape[1])
 
 
 def clipped_sums(

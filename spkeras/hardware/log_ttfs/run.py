@@ -1,6 +1,6 @@
 """Running a program over a data set, and what is worth knowing about it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -46,15 +46,34 @@ class Course:
 
     Attributes:
         histogram: Who fired when.
-        outputs: Potentials of the read-out, int64 (samples, *output).
+        outputs: Potentials of each read-out, int64 (samples, *output).
         extremes: Least and largest final sum, by layer.
         clipped: Clipped additions, by layer.
     """
 
     histogram: Histogram
-    outputs: np.ndarray
+    outputs: Mapping[str, np.ndarray]
     extremes: Mapping[str, tuple[int, int]]
     clipped: Mapping[str, int]
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """One output over a run.
+
+    Attributes:
+        name: Of its read-out.
+        potentials: int64 (samples, *output), in units of the last bit.
+        unit: What that stands for.
+        decisions: Class of each sample, int64.
+        accuracy: Share of right decisions; None without labels.
+    """
+
+    name: str
+    potentials: np.ndarray
+    unit: float
+    decisions: np.ndarray
+    accuracy: float | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +83,7 @@ class RunResult:
     Attributes:
         name: The model's name.
         samples: How many.
-        accuracy: Share of right decisions; None without labels.
-        decisions: Class of each sample, int64.
-        outputs: Potentials of the read-out, int64 (samples, *output), and what 1 stands for.
-        unit: Value of the last bit of the outputs.
+        answers: One for each output, in the model's order.
         layers: Layer by layer.
         total: Operations of all layers for one sample.
         energy: uJ for one sample.
@@ -77,15 +93,27 @@ class RunResult:
 
     name: str
     samples: int
-    accuracy: float | None
-    decisions: np.ndarray
-    outputs: np.ndarray
-    unit: float
+    answers: tuple[Answer, ...]
     layers: tuple[LayerRun, ...]
     total: Operations
     energy: Energy
     timing: Timing
     seconds: float
+
+    @property
+    def accuracy(self) -> float | None:
+        """Share of right decisions of the first output."""
+        return self.answers[0].accuracy
+
+    @property
+    def decisions(self) -> np.ndarray:
+        """Decisions of the first output."""
+        return self.answers[0].decisions
+
+    @property
+    def outputs(self) -> np.ndarray:
+        """Potentials of the first output."""
+        return self.answers[0].potentials
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, without the outputs."""
@@ -93,6 +121,7 @@ class RunResult:
             "name": self.name,
             "samples": self.samples,
             "accuracy": self.accuracy,
+            "outputs": {answer.name: answer.accuracy for answer in self.answers},
             "operations": asdict(self.total),
             "energy_uj": {**asdict(self.energy), "total": self.energy.total},
             "timing": {**asdict(self.timing), "latency": self.timing.latency},
@@ -103,8 +132,8 @@ class RunResult:
 
 def run_program(
     program: Program,
-    inputs: np.ndarray,
-    labels: np.ndarray | None = None,
+    inputs: Any,
+    labels: Any = None,
     *,
     batch_size: int = 50,
     costs: str | CostTable = "horowitz-45nm",
@@ -115,8 +144,10 @@ def run_program(
 
     Args:
         program: The program.
-        inputs: (samples, ...) floats from 0 to 1, or whole numbers as the input port takes them.
-        labels: Whole-number classes (samples,), for the accuracy.
+        inputs: (samples, ...) floats from 0 to 1, or whole numbers as the input port takes them;
+            a list of them where the program has several inputs.
+        labels: Whole-number classes (samples,), for the accuracy; a list of them where it has
+            several outputs.
         batch_size: Samples at once.
         costs: Table of energies: its name, a .json file, or the table itself.
         reference: Use the integer-only reference instead of the engine.
@@ -127,39 +158,52 @@ def run_program(
         OptionError: unknown cost table.
     """
     table = cost_table(costs)
-    _labels(labels, np.asarray(inputs))  # refused before the work starts
-    course = execute(program, inputs, batch_size, reference, progress)
-    return account(program, course, labels, table)
+    whole = whole_inputs(program, inputs)
+    truth = check_labels(program, labels, len(whole[0]))
+    course = execute(program, whole, batch_size, reference, progress)
+    return account(program, course, truth, table)
 
 
 def execute(
     program: Program,
-    inputs: np.ndarray,
+    whole: Sequence[np.ndarray],
     batch_size: int = 50,
     reference: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Course:
-    """Run the data path alone; arguments as those of `run_program`."""
-    whole = whole_inputs(program, inputs)
-    if not len(whole):
+    """Run the data path alone.
+
+    Args:
+        program: The program.
+        whole: From `datapath.whole_inputs`.
+        batch_size, reference, progress: As for `run_program`.
+
+    Raises:
+        DataError: there is no sample.
+    """
+    samples = len(whole[0])
+    if not samples:
         raise DataError("inputs: no sample; give at least one")
     engine = None if reference else Engine(program)
     histogram = Histogram(program)
-    outputs, extremes, clipped = [], dict[str, tuple[int, int]](), dict[str, int]()
-    for start in range(0, len(whole), batch_size):
-        done = run_batch(program, whole[start : start + batch_size], engine)
+    outputs: dict[str, list[np.ndarray]] = {name: [] for name in program.outputs}
+    extremes, clipped = dict[str, tuple[int, int]](), dict[str, int]()
+    for start in range(0, samples, batch_size):
+        done = run_batch(program, [port[start : start + batch_size] for port in whole], engine)
         histogram.add(done.times)
-        outputs.append(done.outputs)
+        for name, sums in done.outputs.items():
+            outputs[name].append(sums)
         for name, (low, high) in done.extremes.items():
             known = extremes.get(name, (0, 0))
             extremes[name] = min(known[0], low), max(known[1], high)
             clipped[name] = clipped.get(name, 0) + done.clipped[name]
-        progress(min(start + batch_size, len(whole)), len(whole))
-    return Course(histogram, np.concatenate(outputs), extremes, clipped)
+        progress(min(start + batch_size, samples), samples)
+    joined = {name: np.concatenate(parts) for name, parts in outputs.items()}
+    return Course(histogram, joined, extremes, clipped)
 
 
 def account(
-    program: Program, course: Course, labels: np.ndarray | None, table: CostTable
+    program: Program, course: Course, labels: Sequence[np.ndarray | None], table: CostTable
 ) -> RunResult:
     """What a course comes to in operations, cycles and energy.
 
@@ -167,38 +211,59 @@ def account(
         program: The program that ran, or the same one with another clock, other processing
             elements or memories: they change nothing of what it computes.
         course: From `execute`.
-        labels: As for `run_program`.
+        labels: Classes for each output, None where there are none.
         table: Costs.
     """
-    sums = course.outputs
-    truth = _labels(labels, sums)
-    decisions = sums.reshape(len(sums), -1).argmax(1)
+    answers = tuple(
+        _answer(program, name, course.outputs[name], truth)
+        for name, truth in zip(program.outputs, labels, strict=True)
+    )
     operations = count_operations(program, course.histogram, course.clipped)
     total = sum(operations.values(), Operations())
     passes = {name: place.passes for name, place in placements(program).items()}
     return RunResult(
         program.name,
-        len(sums),
-        None if truth is None else float((decisions == truth).mean()),
-        decisions,
-        sums,
-        program.readout.unit,
+        course.histogram.samples,
+        answers,
         tuple(_layer_run(program, course, name, operations[name], passes[name])
               for name in program.by_name),
         total,
         energy(total, program.config, table),
-        Timing(program.readout.depth, program.timesteps, program.timesteps),
+        Timing(program.windows, program.timesteps, program.timesteps),
         total.cycles / program.config.clock_hz,
     )  # fmt: skip
 
 
-def _labels(labels: np.ndarray | None, inputs: np.ndarray) -> np.ndarray | None:
-    if labels is None:
-        return None
+def _answer(program: Program, name: str, sums: np.ndarray, truth: np.ndarray | None) -> Answer:
+    decisions = sums.reshape(len(sums), -1).argmax(1)
+    accuracy = None if truth is None else float((decisions == truth).mean())
+    return Answer(name, sums, program.by_name[name].unit, decisions, accuracy)
+
+
+def check_labels(program: Program, labels: Any, samples: int) -> list[np.ndarray | None]:
+    """Classes for each output; None where there are none.
+
+    Args:
+        program: The program.
+        labels: None; whole numbers (samples,); or a list of them, one for each output.
+        samples: How many.
+
+    Raises:
+        DataError: they do not fit.
+    """
+    count = len(program.outputs)
+    several = isinstance(labels, list | tuple) and count > 1
+    given = list(labels) if several else [labels] + [None] * (count - 1)
+    if len(given) != count:
+        raise DataError(f"labels: received {len(given)} arrays for {count} outputs")
+    return [None if own is None else _classes(own, samples) for own in given]
+
+
+def _classes(labels: Any, samples: int) -> np.ndarray:
     truth = np.asarray(labels)
-    if truth.size != len(inputs) or truth.dtype.kind not in "iu":
+    if truth.size != samples or truth.dtype.kind not in "iu":
         raise DataError(
-            f"labels: received {truth.dtype} of shape {truth.shape} for {len(inputs)} samples; "
+            f"labels: received {truth.dtype} of shape {truth.shape} for {samples} samples; "
             "give one whole-number class for each"
         )
     return truth.reshape(-1)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spkeras.errors import OptionError
+from spkeras.hardware.log_ttfs.golden import TIMES
 from spkeras.hardware.log_ttfs.images import hex_words
 from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
 from spkeras.hardware.log_ttfs.reference import ABSENT, arrivals, clipped_sums
@@ -47,7 +48,7 @@ def layer_bench(program: Program, name: str, sample: int = 0) -> Bench:
     if layer is None or layer.kind != NEURONS:
         raise OptionError(f"{name!r} is no layer of neurons of {program.name}")
     times = {
-        branch.source: program.golden[f"times/{branch.source}"][sample : sample + 1]
+        branch.source: program.golden[TIMES + branch.source][sample : sample + 1]
         for branch in layer.branches
     }
     words: list[int] = []
@@ -60,7 +61,7 @@ def layer_bench(program: Program, name: str, sample: int = 0) -> Bench:
             words += [_BIAS + (bias & ((1 << 60) - 1))]
             words += _synapses(program, codes[row], steps[row])
             words += [_END]
-    expected = program.golden[f"times/{name}"][sample].reshape(-1)
+    expected = program.golden[TIMES + name][sample].reshape(-1)
     texts = {
         "stream.hex": hex_words([*words, 0], 64),
         "mantissa.hex": hex_words(program.mantissa.tolist(), program.config.table_bits),

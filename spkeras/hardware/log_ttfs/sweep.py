@@ -10,9 +10,10 @@ from spkeras.errors import OptionError
 from spkeras.hardware.log_ttfs.compile import compile_plan
 from spkeras.hardware.log_ttfs.config import HardwareConfig
 from spkeras.hardware.log_ttfs.costs import CostTable, cost_table
+from spkeras.hardware.log_ttfs.datapath import whole_inputs
 from spkeras.hardware.log_ttfs.energy import Energy
 from spkeras.hardware.log_ttfs.program import Program
-from spkeras.hardware.log_ttfs.run import Course, account, execute
+from spkeras.hardware.log_ttfs.run import Course, account, check_labels, execute
 from spkeras.ttfs.plan import Plan
 
 # What the data path does not depend on: one run serves all their values.
@@ -44,8 +45,8 @@ def sweep(
     plan: Plan,
     field: str,
     values: Sequence[Any],
-    inputs: np.ndarray,
-    labels: np.ndarray,
+    inputs: Any,
+    labels: Any,
     config: HardwareConfig | None = None,
     costs: str | CostTable = "horowitz-45nm",
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -74,25 +75,28 @@ def sweep(
         raise OptionError(f"field={field!r}; allowed: {', '.join(allowed)}")
     points = []
     course: tuple[Program, Course] | None = None
+    truth: Sequence[np.ndarray | None] = ()
     for done, value in enumerate(values, start=1):
         changed = config if field == "costs" else replace(config, **{field: value})
         table = cost_table(value if field == "costs" else costs)
         try:
             if course is None or field not in ACCOUNTED:
                 program = compile_plan(plan, changed)
-                course = program, execute(program, inputs)
+                whole = whole_inputs(program, inputs)
+                truth = check_labels(program, labels, len(whole[0]))
+                course = program, execute(program, whole)
         except OptionError as error:
             # A width that holds no network is a result of its own.
             points.append(SweepPoint(value, refused=str(error)))
         else:
-            points.append(_point(value, *course, changed, labels, table))
+            points.append(_point(value, *course, changed, truth, table))
         progress(done, len(values))
     return tuple(points)
 
 
 def _point(
-    value: Any, program: Program, course: Course, config: HardwareConfig, labels: np.ndarray,
-    table: CostTable,
+    value: Any, program: Program, course: Course, config: HardwareConfig,
+    labels: Sequence[np.ndarray | None], table: CostTable,
 ) -> SweepPoint:  # fmt: skip
     own = {name: getattr(config, name) for name in ACCOUNTED if name != "costs"}
     priced = replace(program, config=replace(program.config, **own))

@@ -1,0 +1,154 @@
+"""What layers with weights make of sums of spikes: taps, groups, and two layers as one."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from spkeras.graph import Node
+from spkeras.ttfs.terms import Sum, Term, refused
+from spkeras.ttfs.windows import transposed_index, window_index
+
+
+def _weighted(
+    node: Node, value: Sum, index: np.ndarray, kernel: np.ndarray, groups: int = 1
+) -> Sum:
+    """The sum behind a layer with weights; kernel (taps, channels in / groups, channels out)."""
+    own = np.asarray(node.arrays.get("bias", np.zeros(kernel.shape[-1])), np.float64)
+    shape = (*node.shape[:-1], kernel.shape[-1])
+    if all(term.kernel is None for term in value.terms) and not value.bias.any():
+        terms = tuple(_begun(node, term, index, kernel, groups) for term in value.terms)
+        return Sum(shape, terms, own)
+    positions = np.arange(math.prod(value.shape[:-1]))[:, None]
+    if not np.array_equal(index, positions):
+        raise refused(
+            node, "weights behind weights without an activation between them",
+            "put a TTFSActivation between the two layers, or merge them into one",
+        )  # fmt: skip
+    mixing = _dense_kernel(kernel[0], groups)
+    terms = tuple(
+        _begun(node, term, index, kernel, groups) if term.kernel is None
+        else _merged(node, term, mixing)
+        for term in value.terms
+    )  # fmt: skip
+    return Sum(shape, terms, value.bias @ mixing + own)
+
+
+def _begun(node: Node, term: Term, index: np.ndarray, kernel: np.ndarray, groups: int) -> Term:
+    """Spikes that meet their first kernel: the part of it that their channels take."""
+    width, out = kernel.shape[1], kernel.shape[2] // groups
+    start, within = divmod(term.offset, width)
+    shares, rest = divmod(term.channels, width)
+    if groups > 1 and not within and not rest:
+        own, taken = kernel[:, :, start * out : (start + shares) * out], shares
+    elif within + term.channels <= width:
+        share = slice(start * out, (start + 1) * out)
+        own, taken = kernel[:, within : within + term.channels, share], 1
+    else:
+        raise refused(
+            node, f"a group of {width} channels takes some of {term.source}'s {term.channels} and "
+            "some of another layer's", "concatenate multiples of a group's channels, or use groups=1",
+        )  # fmt: skip
+    return replace(term, kernel=-own if term.negative else own, index=index, name=node.name,
+                   groups=taken, first=start * out if groups > 1 else 0)  # fmt: skip
+
+
+def _merged(node: Node, term: Term, mixing: np.ndarray) -> Term:
+    """Two layers with nothing between them as one: the second takes each position by itself."""
+    assert term.kernel is not None
+    taps, width, reached = term.kernel.shape
+    inner = term.kernel.reshape(taps, width, term.groups, -1)
+    outer = mixing[term.first : term.first + reached].reshape(term.groups, -1, mixing.shape[-1])
+    kernel = np.einsum("tjgm,gmo->tgjo", inner, outer).reshape(taps, term.channels, -1)
+    return replace(term, kernel=kernel, name=f"{term.name}+{node.name}", groups=1, first=0)
+
+
+def _dense_kernel(kernel: np.ndarray, groups: int) -> np.ndarray:
+    """(channels in, channels out) of a kernel of one tap, zeros between the groups."""
+    width, out = kernel.shape[0], kernel.shape[1] // groups
+    full = np.zeros((width * groups, out * groups))
+    for group in range(groups):
+        share = slice(group * out, (group + 1) * out)
+        full[group * width : (group + 1) * width, share] = kernel[:, share]
+    return full
+
+
+def _window(node: Node, value: Sum, window: tuple[int, ...]) -> np.ndarray:
+    return window_index(
+        value.shape[:-1], node.shape[:-1], window, node["strides"], node["dilation"],
+        node["padding"],
+    )  # fmt: skip
+
+
+def _conv(node: Node, values: Sequence[Sum]) -> Sum:
+    (value,) = values
+    kernel = node.arrays["kernel"]
+    index = _window(node, value, kernel.shape[:-2])
+    return _weighted(node, value, index, kernel.reshape(-1, *kernel.shape[-2:]), node["groups"])
+
+
+def _depthwise_conv(node: Node, values: Sequence[Sum]) -> Sum:
+    (value,) = values
+    kernel = node.arrays["kernel"]
+    channels = kernel.shape[-2]
+    index = _window(node, value, kernel.shape[:-2])
+    taps = math.prod(kernel.shape[:-2])
+    return _weighted(node, value, index, kernel.reshape(taps, 1, -1), channels)
+
+
+def _conv_transpose(node: Node, values: Sequence[Sum]) -> Sum:
+    (value,) = values
+    kernel = np.moveaxis(node.arrays["kernel"], -1, -2)
+    if node["output_padding"] is not None:
+        raise refused(node, f"output_padding={node['output_padding']}", "leave it out")
+    index = transposed_index(
+        value.shape[:-1], node.shape[:-1], kernel.shape[:-2], node["strides"], node["dilation"],
+        node["padding"],
+    )  # fmt: skip
+    return _weighted(node, value, index, kernel.reshape(-1, *kernel.shape[-2:]))
+
+
+def _dense(node: Node, values: Sequence[Sum]) -> Sum:
+    (value,) = values
+    kernel = node.arrays["kernel"]
+    channels = value.shape[-1]
+    if len(node.shape) > 1:
+        index = np.arange(math.prod(value.shape[:-1]), dtype=np.int32)[:, None]
+        return _weighted(node, value, index, kernel[None])
+    taps = math.prod(value.shape[:-1])
+    index = np.arange(taps, dtype=np.int32)[None]
+    result = _weighted(node, value, index, kernel.reshape(taps, channels, -1))
+    return replace(result, shape=(1, kernel.shape[-1]))
+
+
+def _scale(node: Node, values: Sequence[Sum]) -> Sum:
+    """An affine map that no layer beside it could take up: one positive number, or channels."""
+    (value,) = values
+    scale, offset = (node.array(name) for name in ("scale", "offset"))
+    channels = value.shape[-1]
+    flat = len(node.shape) == 1 and math.prod(value.shape[:-1]) > 1
+    for array in (scale, offset):
+        if array is not None and (
+            array.size not in (1, array.shape[-1]) or (flat and array.size > 1)
+        ):
+            raise refused(node, "an affine map that differs by position", "scale channels only")
+    bias = np.zeros(channels) if offset is None else np.broadcast_to(offset.reshape(-1), channels)
+    one = np.ones(1) if scale is None else scale.reshape(-1)
+    factor = np.broadcast_to(one, channels).astype(np.float64)
+    if (factor == factor[0]).all() and factor[0] > 0:
+        terms = tuple(replace(term, scale=term.scale * float(factor[0])) for term in value.terms)
+        return Sum(value.shape, terms, value.bias * factor[0] + bias)
+    index = np.arange(math.prod(value.shape[:-1]), dtype=np.int32)[:, None]
+    plain = replace(node, shape=value.shape, arrays={"bias": bias})
+    return _weighted(plain, value, index, factor[None, None], channels)
+
+
+# How layers with weights pass on sums of spikes.
+KERNELS: dict[str, Callable[[Node, Sequence[Sum]], Sum]] = {
+    "conv": _conv,
+    "conv_transpose": _conv_transpose,
+    "dense": _dense,
+    "depthwise_conv": _depthwise_conv,
+    "scale": _scale,
+}
