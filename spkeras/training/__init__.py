@@ -3,6 +3,7 @@
 from spkeras.training.augment import Augmentation
 from spkeras.training.correction import correct
 from spkeras.training.finetune import Plan, finetune
+from spkeras.training.offset_spike import offset_spikes
 from spkeras.training.prepare import finished, prepare
 from spkeras.training.schedule import (
     ChooseTimesteps,
@@ -22,6 +23,7 @@ __all__ = [
     "correct",
     "finetune",
     "finished",
+    "offset_spikes",
     "prepare",
     "set_stage",
     "set_timesteps",

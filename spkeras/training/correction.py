@@ -42,7 +42,6 @@ def correct(
     method: str = "light",
     *,
     samples: int = 100,
-    rounds: int = 1,
     batch_size: int = 50,
     progress: Callable[[int, int], None] | None = None,
 ) -> keras.Model:
@@ -54,15 +53,14 @@ def correct(
 
     with CNN the activation in spikes a step, cut to one; layer by layer, each as the corrected
     ones before it drive it (all at once they overshoot, and a deep network is lost). T are the
-    steps that a layer has from its start on.
+    steps that a layer has from its start on. Each is changed once: changed twice, a network
+    follows its few samples instead of what is behind them (docs/training.md).
 
     Args:
         snn: A clock-driven network of binary neurons under the rate code; not changed.
         x: Training samples; evenly spread ones are taken.
         method: "light" (biases), "advanced" (initial potentials) or "both".
         samples: How many. They run through each layer once, and once more for each change.
-        rounds: How often each layer is changed: rates follow their neurons' constants only
-            roughly, so that one change leaves a part of the difference.
         batch_size: Samples at once.
         progress: Told (samples done, samples in all, over all layers and their changes).
 
@@ -80,18 +78,15 @@ def correct(
     loop = loop_of(snn)
     kinds = {node["model"] for node in loop.graph.of("neuron")} | {"binary"}
     check_correction(method, loop.schedule, "/".join(sorted(kinds)), loop.code)
-    for name, number in (("samples", samples), ("rounds", rounds), ("batch_size", batch_size)):
+    for name, number in (("samples", samples), ("batch_size", batch_size)):
         if number < 1:
             raise OptionError(f"{name}={number!r}; allowed: whole numbers from 1")
     arrays = as_samples(loop.graph, x)
     check_range(loop.graph, arrays)
     chosen = np.unique(np.linspace(0, len(arrays[0]) - 1, samples).astype(int))
     arrays = [array[chosen] for array in arrays]
-    parts = _PARTS[method] * rounds
-    correction = _Correction(loop, arrays, parts, batch_size, progress)
-    student = correction.run()
-    words = method if rounds == 1 else f"{method} ({rounds} rounds)"
-    note = f"{words} correction on {len(chosen)} samples"
+    student = _Correction(loop, arrays, _PARTS[method], batch_size, progress).run()
+    note = f"{method} correction on {len(chosen)} samples"
     done = student.graph
     return _rebuilt(
         student, done.with_nodes(done.nodes, notes=[note]).with_settings(correction=method)

@@ -31,7 +31,7 @@ def missing(snn, start, x):
     return [(w - f).mean(0) for w, f in zip(wanted, found, strict=True)]
 
 
-@pytest.mark.parametrize("method", ["light", "advanced"])
+@pytest.mark.parametrize("method", ["light", "advanced", "both"])
 def test_mean_rates_come_to_the_cnns(pair, method):
     start, model, data = pair
     corrected = correct(start, data[:200], method)
@@ -73,6 +73,19 @@ def test_a_file_keeps_the_correction(pair, tmp_path):
     loaded = keras.models.load_model(tmp_path / "snn.keras")
     x = data[:5]
     np.testing.assert_array_equal(loaded.predict(x, verbose=0), corrected.predict(x, verbose=0))
+
+
+def test_progress_and_numbers_out_of_range(pair):
+    start, _, data = pair
+    told = []
+    correct(
+        start, data, "both", samples=20, progress=lambda done, total: told.append((done, total))
+    )
+    # Three layers: as they are, after the light change, after the advanced one.
+    assert told == [(20 * turn, 180) for turn in range(1, 10)]
+    for settings in ({"samples": 0}, {"batch_size": 0}):
+        with pytest.raises(OptionError, match="=0; allowed: whole numbers from 1"):
+            correct(start, data, **settings)
 
 
 @pytest.mark.parametrize(("settings", "words"), [
