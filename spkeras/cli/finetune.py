@@ -17,6 +17,7 @@ from spkeras.cli.progress import progress
 from spkeras.errors import DataError, OptionError
 
 if TYPE_CHECKING:
+    from spkeras.ops.log_weights import LogFormat
     from spkeras.training import Plan
 
 RECIPES = ("cq", "cq+", "low_latency", "qcfs", "cat")
@@ -25,7 +26,10 @@ POOLINGS = ("keep", "average", "trainable")
 # Options that say what the twin is, under the names that `spkeras.training.prepare` has for them.
 _TWIN = ("recipe", "timesteps", "levels", "encoding", "input_threshold", "pooling",
          "pooling_neurons", "percentile", "tau", "shift", "policy")  # fmt: skip
-_PLAN = ("relu", "clamp", "quantize", "then", "rate", "optimizer", "loss", "distil", "seed")
+_PLAN = ("relu", "clamp", "quantize", "log", "log_rate", "then", "rate", "optimizer", "loss",
+         "distil", "seed")  # fmt: skip
+# Left out of a checkpoint's label where unset, so that runs begun before these options go on.
+_WEIGHTS = ("log", "log_rate", "weight_bits", "weight_steps", "float_weights")
 _REPORT_SAMPLES = 1000
 
 
@@ -78,6 +82,13 @@ def _plan_options() -> list[Any]:
         option("--clamp", type=none, help="Epochs with clamped activations.  [default: 1]"),
         option("--quantize", type=none, help="Epochs with levels.  [default: 3]"),
         option("--then", callback=_steps_and_epochs, metavar="T:EPOCHS", help="A further T."),
+        option("--log", type=none, help="Epochs with logarithmic weights.  [default: cat 2]"),
+        option("--log-rate", type=float, help="Their peak rate.  [default: rate / 4]"),
+        option("--weight-bits", type=click.IntRange(2, 12),
+               help="Bits of a logarithmic weight, for cat.  [default: 5]"),
+        option("--weight-steps", type=click.Choice(["1", "2", "4", "8"]),
+               help="Their levels an octave.  [default: 2]"),
+        option("--float-weights", is_flag=True, help="Leave cat's weights as they are."),
         option("--choose-timesteps", callback=_counts, metavar="T,T,...",
                help="Take the smallest of these within --max-drop, on held-out samples."),
         option("--max-drop", default=1.0, show_default=True, help="For that, in points."),
@@ -134,7 +145,8 @@ def command(
       cq, cq+      clamp and quantise; cq+ also trains thresholds when it is converted
       low_latency  value range, expanded input channels: down to one step
       qcfs         trainable ceilings, half a level given in advance
-      cat          time-to-first-spike with a base-2 kernel
+      cat          time-to-first-spike with a base-2 kernel; batch norm goes into the kernels and
+                   these into logarithmic codes: for `spkeras hardware compile`
     """
     output = output or Path(f"{model.stem}_{chosen['recipe'].replace('+', '_plus')}.keras")
     check_output(output, (".keras",), "--output", force)
@@ -158,7 +170,7 @@ def command(
             callbacks=list(choice), progress=told, told=None if as_json else lambda epoch, logs: _tell(epoch, plan, logs),
         )  # fmt: skip
     write_whole(output, trained.save)
-    record = {"output": str(output), "recipe": chosen["recipe"], "epochs": plan.epochs}
+    record = {"output": str(output), "recipe": chosen["recipe"], "epochs": plan.epochs + plan.log}
     if choice:
         record |= {"timesteps": choice[0].chosen, "held_out_accuracies": choice[0].accuracies}
     record |= _report(cnn, trained, x[:1000], data, chosen["recipe"], batch_size)
@@ -167,7 +179,9 @@ def command(
         return
     for key, value in record.items():
         click.echo(f"{key}: {value}")
-    if chosen["recipe"] != "cat":
+    if chosen["recipe"] == "cat":
+        click.echo(f"next: spkeras hardware compile {shlex.quote(str(output))} -o program.npz")
+    else:
         click.echo(
             f"next: spkeras convert {shlex.quote(str(output))} {data.words()} "
             f"--recipe {chosen['recipe']}"
@@ -201,9 +215,25 @@ def _twin(cnn: Any, x: Any, chosen: Mapping[str, Any], batch_size: int) -> Any:
 def _plan(chosen: Mapping[str, Any]) -> "Plan":
     from spkeras.training import Augmentation, Plan
 
-    plan = Plan(**options.given(**{name: chosen[name] for name in _PLAN}))
+    form, given = _format(chosen), options.given(**{name: chosen[name] for name in _PLAN})
+    plan = Plan(**({"log": 2} if form else {}) | given, weights=form)
     augmentation = Augmentation(chosen["crop_shift"], chosen["flip"], chosen["noise"])
     return changed(plan, batch_size=chosen["train_batch"], augmentation=augmentation)
+
+
+def _format(chosen: Mapping[str, Any]) -> "LogFormat | None":
+    """How cat's weights are written down; None for other recipes, whose weights stay floats."""
+    from spkeras.ops.log_weights import LogFormat
+
+    bits, steps, log = chosen["weight_bits"], chosen["weight_steps"], chosen["log"]
+    if chosen["recipe"] != "cat" and (bits or steps or log):
+        raise OptionError(
+            f"--weight-bits, --weight-steps, --log: logarithmic weights belong to --recipe cat, "
+            f"not {chosen['recipe']}"
+        )
+    if chosen["recipe"] != "cat" or chosen["float_weights"]:
+        return None
+    return LogFormat(bits or 5, int(steps or 2))
 
 
 def _backup(
@@ -213,8 +243,9 @@ def _backup(
     import shutil
 
     folder = output.with_name(f"{output.stem}.checkpoint")
+    unset = {name for name in _WEIGHTS if not chosen[name]}
     asked = {"model": hashlib.sha256(model.read_bytes()).hexdigest(), "data": data.words(),
-             "samples": data.samples, **chosen}  # fmt: skip
+             "samples": data.samples, **{key: value for key, value in chosen.items() if key not in unset}}  # fmt: skip
     words = json.dumps(asked, sort_keys=True, default=list)
     label = folder / "command.json"
     if start_over and folder.is_dir() and label.is_file():
@@ -233,7 +264,7 @@ def _backup(
 
 def _tell(epoch: int, plan: "Plan", logs: Mapping[str, float]) -> None:
     figures = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
-    click.echo(f"epoch {epoch + 1}/{plan.epochs}: {figures}", err=True)
+    click.echo(f"epoch {epoch + 1}/{plan.epochs + plan.log}: {figures}", err=True)
 
 
 def _report(

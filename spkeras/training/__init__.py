@@ -3,6 +3,7 @@
 from spkeras.training.augment import Augmentation
 from spkeras.training.correction import correct
 from spkeras.training.finetune import Plan, finetune
+from spkeras.training.log_weights import logarithmic, settled
 from spkeras.training.offset_spike import offset_spikes
 from spkeras.training.prepare import finished, prepare
 from spkeras.training.schedule import (
@@ -23,9 +24,11 @@ __all__ = [
     "correct",
     "finetune",
     "finished",
+    "logarithmic",
     "offset_spikes",
     "prepare",
     "set_stage",
     "set_timesteps",
+    "settled",
     "train_thresholds",
 ]

@@ -80,12 +80,12 @@ def _overlap(step: int, size: int) -> tuple[slice, slice]:
 
 
 class EnterEpoch(keras.callbacks.Callback):
-    """Tells the batches which epoch it is: after a resume not the first."""
+    """Tells the batches which epoch it is: after a resume or another phase not the first."""
 
-    def __init__(self, batches: Batches) -> None:
+    def __init__(self, batches: Batches, before: int = 0) -> None:
         super().__init__()
-        self.batches = batches
+        self.batches, self.before = batches, before
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Enter the epoch."""
-        self.batches.enter(epoch)
+        self.batches.enter(self.before + epoch)

@@ -9,7 +9,9 @@ import keras
 import numpy as np
 
 from spkeras.errors import OptionError
+from spkeras.ops.log_weights import LogFormat
 from spkeras.training.augment import Augmentation, Batches, EnterEpoch
+from spkeras.training.log_weights import logarithmic, policy_of, settled
 from spkeras.training.prepare import finished
 from spkeras.training.schedule import StageSchedule, TimestepSchedule, set_stage, set_timesteps
 from spkeras.training.teacher import Taught, gives_logits
@@ -27,6 +29,10 @@ class Plan:
         quantize: Epochs with the levels, too.
         relu: Epochs before both, for a CNN that has not been trained yet.
         then: T and epochs of a further T, or None.
+        weights: Format of logarithmic weights that the network ends with, for `cat`: batch norm
+            goes into the kernels and these into their codes. None for weights as they are.
+        log: Epochs with the values of those codes; 0 rounds weights after training.
+        log_rate: Peak learning rate of these epochs; None for a quarter of the other one.
         rate: Peak learning rate; it falls to zero as a cosine, after a tenth of the first
             epoch's length, in which it rises.
         optimizer: "adam" or "sgd" (Nesterov momentum 0.9, decoupled decay 5e-4 / rate).
@@ -41,6 +47,9 @@ class Plan:
     quantize: int = 3
     relu: int = 0
     then: tuple[int, int] | None = None
+    weights: LogFormat | None = None
+    log: int = 0
+    log_rate: float | None = None
     rate: float = 5e-4
     optimizer: str = "adam"
     batch_size: int = 128
@@ -53,22 +62,34 @@ class Plan:
         for option, values in (("optimizer", OPTIMIZERS), ("loss", LOSSES)):
             if getattr(self, option) not in values:
                 raise OptionError(f"{option}={getattr(self, option)!r}; allowed: {values}")
-        if min(self.clamp, self.quantize, self.relu) < 0 or not self.epochs:
+        # Weights can be rounded without any epoch.
+        enough = self.epochs or self.weights is not None
+        if min(self.clamp, self.quantize, self.relu, self.log) < 0 or not enough:
             raise OptionError(
                 f"relu={self.relu}, clamp={self.clamp}, quantize={self.quantize}; allowed: 0 or "
                 "more epochs each, 1 or more in all"
             )
+        if self.log and (self.weights is None or self.weights.rounding != "log"):
+            raise OptionError(
+                f"log={self.log!r} with weights={self.weights!r}; epochs with logarithmic weights "
+                "need their format, rounded in the logarithmic domain"
+            )
         if not 0 <= self.distil <= 1:
             raise OptionError(f"distil={self.distil!r}; allowed: from 0 to 1")
-        if not 0 < self.rate < 10 or self.batch_size < 1:
+        if not 0 < self.rate < 10 or not 0 < self.final_rate < 10 or self.batch_size < 1:
             raise OptionError(
-                f"rate={self.rate!r}, batch_size={self.batch_size!r}; allowed: a rate above 0 and "
+                f"rate={self.rate!r}, log_rate={self.log_rate!r}, batch_size={self.batch_size!r}; allowed: a rate above 0 and "
                 "below 10, whole numbers from 1"
             )
 
     @property
+    def final_rate(self) -> float:
+        """Peak learning rate of the epochs with logarithmic weights."""
+        return self.rate / 4 if self.log_rate is None else self.log_rate
+
+    @property
     def epochs(self) -> int:
-        """All epochs."""
+        """All epochs with weights as they are."""
         return self.relu + self.clamp + self.quantize + (self.then[1] if self.then else 0)
 
     def callbacks(self) -> list[keras.callbacks.Callback]:
@@ -110,8 +131,8 @@ def finetune(
         told: Told each epoch (from 0) and its figures.
 
     Returns:
-        The network with its final activations (`finished`), and the figures of each epoch that
-        was run now.
+        The network with its final activations (`finished`) and, where the plan has a format for
+        them, logarithmic weights; and the figures of each epoch that was run now.
 
     Raises:
         OptionError: the model has no stages, or a plan that distils has no teacher.
@@ -125,34 +146,78 @@ def finetune(
     labels = _labels(np.asarray(y), twin, plan)
     batches.y = labels(batches.y)
     shown = batches if teacher is None or not plan.distil else Taught(batches, teacher, plan.distil)
-    steps = plan.epochs * len(batches)
-    twin.compile(
-        _optimizer(plan, steps, len(batches)), _loss(twin, plan, batches.y), metrics=["accuracy"]
-    )
-    tools = [*plan.callbacks(), EnterEpoch(batches), _Teller(progress, told, len(batches), plan)]
-    if backup is not None:
-        # First: it says in which epoch all others are.
-        tools.insert(0, keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False))
     checked = None if validation is None else (validation[0], labels(np.asarray(validation[1])))
-    history = twin.fit(
-        shown, epochs=plan.epochs, validation_data=checked, verbose=0,
-        callbacks=[*tools, *(callbacks or [])],
-    )  # fmt: skip
+    fit = _Fit(plan, batches, shown, checked, progress, told)
+    figures: dict[str, list[float]] = {}
+    if plan.epochs:
+        tools = [*plan.callbacks(), *(callbacks or [])]
+        figures = fit.run(twin, plan.epochs, plan.rate, backup, tools)
     set_stage(twin, "quantize")
     if plan.then and not callbacks:
         # Also where all epochs had been run before.
         set_timesteps(twin, plan.then[0])
-    return finished(twin), history.history
+    trained = finished(twin)
+    if plan.weights is None:
+        return trained, figures
+    if not plan.log:
+        return logarithmic(trained, plan.weights, trainable=False), figures
+    coded = logarithmic(trained, plan.weights, policy=policy_of(twin))
+    own = None if backup is None else backup / "log"
+    last = fit.run(coded, plan.log, plan.final_rate, own, [], plan.epochs)
+    return settled(coded), {key: figures.get(key, []) + last[key] for key in last}
 
 
-def _optimizer(plan: Plan, steps: int, epoch: int) -> keras.optimizers.Optimizer:
+@dataclass(frozen=True, eq=False)
+class _Fit:
+    """What the phases of a training share.
+
+    Attributes:
+        plan: The plan.
+        batches: Samples and labels.
+        shown: What is trained on: these, or a teacher's view of them.
+        checked: Validation samples and labels.
+        progress, told: As for `finetune`.
+    """
+
+    plan: Plan
+    batches: Batches
+    shown: Any
+    checked: Any
+    progress: Any
+    told: Any
+
+    def run(
+        self,
+        model: keras.Model,
+        epochs: int,
+        rate: float,
+        backup: Path | None,
+        callbacks: list[keras.callbacks.Callback],
+        before: int = 0,
+    ) -> dict[str, list[float]]:
+        """Train some epochs, of which so many came before; the figures of each."""
+        plan, length = self.plan, len(self.batches)
+        optimizer = _optimizer(plan, rate, epochs * length, length)
+        model.compile(optimizer, _loss(model, plan, self.batches.y), metrics=["accuracy"])
+        teller = _Teller(self.progress, self.told, length, plan.epochs + plan.log, before)
+        tools = [EnterEpoch(self.batches, before), teller, *callbacks]
+        if backup is not None:
+            # First: it says in which epoch all others are.
+            tools.insert(0, keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False))
+        history = model.fit(
+            self.shown, epochs=epochs, validation_data=self.checked, verbose=0, callbacks=tools
+        )
+        return dict(history.history)
+
+
+def _optimizer(plan: Plan, peak: float, steps: int, epoch: int) -> keras.optimizers.Optimizer:
     warm = max(1, epoch // 10)
     rate = keras.optimizers.schedules.CosineDecay(
-        plan.rate / 10, max(1, steps - warm), warmup_target=plan.rate, warmup_steps=warm
+        peak / 10, max(1, steps - warm), warmup_target=peak, warmup_steps=warm
     )
     if plan.optimizer == "adam":
         return keras.optimizers.Adam(rate)
-    decay = 5e-4 / plan.rate
+    decay = 5e-4 / peak
     chosen = keras.optimizers.SGD(rate, 0.9, nesterov=True, weight_decay=min(decay, 5e-3))
     chosen.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", "scale"])
     return chosen
@@ -179,14 +244,14 @@ def _loss(model: keras.Model, plan: Plan, y: np.ndarray) -> Any:
 class _Teller(keras.callbacks.Callback):
     """Passes on how far training is."""
 
-    def __init__(self, progress: Any, told: Any, batches: int, plan: Plan) -> None:
+    def __init__(self, progress: Any, told: Any, batches: int, epochs: int, first: int) -> None:
         super().__init__()
-        self.progress, self.told = progress, told
-        self.batches, self.total = batches, batches * plan.epochs
-        self.before = 0
+        self.progress, self.told, self.first = progress, told, first
+        self.batches, self.total = batches, batches * epochs
+        self.before = first * batches
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self.before = epoch * self.batches
+        self.before = (self.first + epoch) * self.batches
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         if self.progress is not None:
@@ -194,4 +259,6 @@ class _Teller(keras.callbacks.Callback):
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         if self.told is not None:
-            self.told(epoch, {key: float(value) for key, value in (logs or {}).items()})
+            self.told(
+                self.first + epoch, {key: float(value) for key, value in (logs or {}).items()}
+            )

@@ -83,7 +83,11 @@ class _Builder:
         first, *others = self.copies(step.operation, path)
         arguments = step.arguments
         args = keras.tree.map_structure(mapped, arguments.args)
-        result = first(*args, **keras.tree.map_structure(mapped, arguments.kwargs))
+        named = keras.tree.map_structure(mapped, arguments.kwargs)
+        if type(first) is not type(step.operation):
+            # Another kind of layer need not know what was left open, such as mask=None.
+            named = {key: value for key, value in named.items() if value is not None}
+        result = first(*args, **named)
         for layer in others:
             result = layer(result)
         return result
