@@ -88,8 +88,9 @@ def read(path):
 @click.option("--data", required=True, type=click.Path(exists=True), help="x_train, y_train, ...")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
 @click.option("--threshold-samples", default=2000, show_default=True)
+@click.option("--spiking-samples", type=int, help="Evenly spread test images; all by default.")
 @click.option("--print", "only_print", is_flag=True, help="The command, and nothing else.")
-def main(name, data, output, threshold_samples, only_print):
+def main(name, data, output, threshold_samples, spiking_samples, only_print):
     net, recipe, options, ways = FIGURES[name]
     base = HERE / f"{net}.keras"
     words = ["finetune", str(base), "-o", str(output), "--force", "--data", str(data), "--scale",
@@ -105,6 +106,13 @@ def main(name, data, output, threshold_samples, only_print):
               "cnn": accuracy(keras.models.load_model(base), x, y),
               "trained": accuracy(trained, x, y),
               "sha256": hashlib.sha256(output.read_bytes()).hexdigest(), "spiking": []}  # fmt: skip
+    if spiking_samples:
+        # Many steps of many images take hours: fewer, and the CNN on the same ones beside.
+        rows = np.arange(spiking_samples) * len(y) // spiking_samples
+        x, y = x[rows], y[rows]
+        same = {"samples": spiking_samples, "cnn": accuracy(keras.models.load_model(base), x, y),
+                "trained": accuracy(trained, x, y)}  # fmt: skip
+        record["spiking_on"] = same
     for way in ways:
         few = 1000 if way["thresholds"] == "learned" else threshold_samples
         snn = spkeras.convert(trained, train[:few].astype("float32") / 255, recipe=recipe, **way)
