@@ -243,9 +243,10 @@ def _backup(
     import shutil
 
     folder = output.with_name(f"{output.stem}.checkpoint")
-    unset = {name for name in _WEIGHTS if not chosen[name]}
+    told = {key: value for key, value in chosen.items()
+            if key not in _WEIGHTS or not (value is None or value is False)}  # fmt: skip
     asked = {"model": hashlib.sha256(model.read_bytes()).hexdigest(), "data": data.words(),
-             "samples": data.samples, **{key: value for key, value in chosen.items() if key not in unset}}  # fmt: skip
+             "samples": data.samples, **told}  # fmt: skip
     words = json.dumps(asked, sort_keys=True, default=list)
     label = folder / "command.json"
     if start_over and folder.is_dir() and label.is_file():
