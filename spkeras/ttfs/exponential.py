@@ -16,7 +16,7 @@ import numpy as np
 from spkeras.errors import OptionError
 from spkeras.ops.ttfs import decode, encode
 from spkeras.ttfs.analogue import rectified
-from spkeras.ttfs.plan import EARLIEST, READOUT, Branch, Layer, Plan
+from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, Layer, Plan
 
 # The threshold falls no further.
 LEAST = 1e-5
@@ -66,7 +66,11 @@ def convert_exponential(
     if not 0 < tau < np.inf or steps < 0:
         raise OptionError(f"tau={tau!r}, steps={steps!r}; allowed: tau above 0, steps from 0 on")
     values, _ = rectified(plan, inputs)
-    scales = {name: _scale(found) for name, found in values.items()}
+    # Inputs are compared as they come: they are not divided by a scale.
+    scales = {
+        name: 1.0 if plan.by_name[name].kind == ENCODER else _scale(found)
+        for name, found in values.items()
+    }
     kernels = {}
     for name, found in values.items():
         kernel = Exponential(tau)

@@ -13,13 +13,14 @@ processing elements, clock and tables of costs, all from one run. Nothing is tra
 """
 
 import argparse
+import functools
 import json
 import sys
 from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-from hardware import floating, nets, samples  # noqa: E402
+from hardware import MODELS, floating, nets, samples  # noqa: E402
 
 WIDTHS = {
     "weight_bits": (3, 4, 5, 6, 8),
@@ -32,16 +33,11 @@ WIDTHS = {
     "table_bits": (2, 3, 4, 6, 8, 12),
     "accumulator_bits": (16, 18, 20, 22, 24, 28, 32),
 }
-# Further lines: levels that the kernels were not trained for, where rounding has something to
-# decide; and narrow accumulators that clip, at a fixed position of the binary point, on every
-# fifth image, since each addition is made by itself.
-FURTHER = {
-    "zero_code": ("z = 1, not trained for", {"weight_steps": 1}, (True, False)),
-    "rounding": ("z = 1, not trained for", {"weight_steps": 1}, ("log", "linear")),
-    "full_scale": ("z = 1, not trained for", {"weight_steps": 1}, ("ceil", "nearest", "mse")),
-    "accumulator_bits": (
-        "clipping, every fifth image", {"saturate": True, "fraction_bits": 2}, (14, 15, 16, 18)),
-}  # fmt: skip
+# Further lines. Kernels that hold levels already leave rounding nothing to decide: those of the
+# plain CNN with its ranges fitted, and nothing trained, do. And narrow accumulators that clip, at
+# a fixed position of the binary point, on every fifth image: each addition is made by itself.
+UNTRAINED = ("weight_bits", "zero_code", "rounding", "full_scale")
+CLIPPING = ({"saturate": True, "fraction_bits": 2}, (14, 15, 16, 18))
 TAUS = (1, 2, 4, 8, 16)
 STEPS = (12, 24, 48, 96)
 STARTS = (6, 9, 12, 15, 18, 21, 24)
@@ -82,7 +78,7 @@ class Record:
         )
 
 
-def widths(record, plan, x, y, only):
+def widths(record, plan, x, y, only, untrained):
     from spkeras.hardware.log_ttfs import HardwareConfig
     from spkeras.hardware.log_ttfs.sweep import sweep
 
@@ -90,27 +86,37 @@ def widths(record, plan, x, y, only):
     for field, values in WIDTHS.items():
         if only and field not in only:
             continue
-        lines = {"": ({}, values)}
-        if field in FURTHER:
-            further, config, other = FURTHER[field]
-            lines = {
-                "cut off" if "clipping" in further else "z = 2": lines[""],
-                further: (config, other),
-            }
-        found[field] = {
-            name: record.points(
-                f"{field}, {name}" if own else field,
-                lambda f=field, v=values, c=own: sweep(
-                    plan, f, v, *_chosen(x, y, c), HardwareConfig(**c)
-                ),
+
+        def swept(plan, config, values, some=slice(None), field=field):
+            return sweep(plan(), field, values, x[some], y[some], HardwareConfig(**config))
+
+        lines = {"trained": record.points(field, lambda: swept(lambda: plan, {}, values))}
+        if field in UNTRAINED and not only:
+            lines["weights not trained"] = record.points(
+                f"{field}, untrained", lambda: swept(untrained, {}, values)
             )
-            for name, (own, values) in lines.items()
-        }
+        if field == "accumulator_bits" and not only:
+            lines["clipping"] = record.points(
+                f"{field}, clipping, every fifth image",
+                lambda: swept(lambda: plan, *CLIPPING, slice(None, None, 5)),
+            )
+        found[field] = lines
     return found
 
 
-def _chosen(x, y, config):
-    return (x[::5], y[::5]) if config.get("saturate") else (x, y)
+def untrained_plan(name, data):
+    """The plain CNN with TTFS activations in the place of its ReLUs, and nothing trained."""
+    import keras
+    from train import read
+
+    from spkeras.frontend.walk import read_graph
+    from spkeras.training import finished, prepare
+    from spkeras.ttfs.lower import lower
+
+    plain = keras.models.load_model(MODELS / f"{name}.keras")
+    (x, _), _ = read(data)
+    twin = prepare(plain, x[:: max(1, len(x) // 500)][:500], recipe="cat")
+    return lower(read_graph(finished(twin)))
 
 
 def kernel(record, plan, x, y, only, network):
@@ -182,7 +188,8 @@ def main():
     else:
         floor = float((floating(plan, x).argmax(-1) == y).mean())
         if given.figure == "widths":
-            found = widths(record, plan, x, y, given.only)
+            untrained = functools.cache(lambda: untrained_plan(given.name, given.data))
+            found = widths(record, plan, x, y, given.only, untrained)
         else:
             graph = read_graph(trained)
             network = lambda start: first_spike_model(graph, start)  # noqa: E731

@@ -38,8 +38,13 @@ def images():
 
 
 @pytest.fixture(scope="module")
-def plan():
-    return lower_rectified(read_graph(relu_net()), 20)
+def graph():
+    return read_graph(relu_net())
+
+
+@pytest.fixture(scope="module")
+def plan(graph):
+    return lower_rectified(graph, 20)
 
 
 def test_reference_is_the_keras_network(plan, images):
@@ -136,9 +141,8 @@ def test_other_networks_and_options_are_refused(plan, images):
         convert_exponential(plan, images, 0.0)
 
 
-def test_t2fsnn_as_a_keras_model_fires_as_the_plan_does_also_early(plan, images, tmp_path):
+def test_t2fsnn_as_a_keras_model_fires_as_the_plan_does_also_early(graph, plan, images, tmp_path):
     coded, _ = convert_exponential(plan, images, 5.0, steps=20, batch=10)
-    graph = read_graph(relu_net())
     for start in (None, 10):
         steps = simulate(coded, images[:6], start)
         network = exponential_model(graph, coded, start)
@@ -160,9 +164,9 @@ def test_t2fsnn_as_a_keras_model_fires_as_the_plan_does_also_early(plan, images,
 
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has no float64 here")
-def test_exact_mapping_as_a_keras_model(plan, images, tmp_path):
+def test_exact_mapping_as_a_keras_model(graph, plan, images, tmp_path):
     network = calibrated(plan, images[:20])
-    model = exact_model(read_graph(relu_net()), network)
+    model = exact_model(graph, network)
     # Inputs arrive in float32: take values that it holds.
     images = images.astype("float32")
     _, expected = rectified(plan, images)
@@ -183,11 +187,9 @@ def test_exact_mapping_as_a_keras_model(plan, images, tmp_path):
 
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has no float64 here")
-def test_what_exceeds_a_window_saturates_in_the_keras_model(plan, images):
+def test_what_exceeds_a_window_saturates_in_the_keras_model(graph, plan, images):
     network = calibrated(plan, images * 0.05)
-    found = spike_time_model(exact_model(read_graph(relu_net()), network)).predict(
-        images, verbose=0
-    )
+    found = spike_time_model(exact_model(graph, network)).predict(images, verbose=0)
     clipped = 0
     for name, (begin, end) in network.windows.items():
         if keras_name(name) in found:
@@ -197,13 +199,13 @@ def test_what_exceeds_a_window_saturates_in_the_keras_model(plan, images):
     assert clipped > 0
 
 
-def test_tables_that_are_none_are_refused(plan, images):
+def test_tables_that_are_none_are_refused(graph, plan, images):
     other = keras.Sequential([keras.Input((8, 8, 2), name="other"), layers.Flatten(),
                               layers.Dense(2)])  # fmt: skip
     with pytest.raises(OptionError, match="'other' has none; .* same network"):
         exponential_model(read_graph(other), convert_exponential(plan, images, 5.0)[0])
     with pytest.raises(OptionError, match="convert_exponential first"):
-        exponential_model(read_graph(relu_net()), plan)
+        exponential_model(graph, plan)
     for levels in ([1.0, 2.0], [1.0], [1.0, 0.0], [1.0, float("nan")]):
         with pytest.raises(OptionError, match="never rise"):
             FirstSpike(2, levels=levels)
