@@ -80,6 +80,16 @@ def test_every_flipped_byte_is_found(path):
     assert refused > 40
 
 
+def test_a_changed_array_does_not_fit_the_hash(path):
+    """Also in a container that is whole, with checksums of its own that fit."""
+    arrays = contents(path)
+    arrays["1/0/exponents"] = arrays["1/0/exponents"].copy()
+    arrays["1/0/exponents"][0, 0, 0] ^= 1
+    np.savez(path, **arrays)
+    with pytest.raises(ModelFileError, match="its hash does not fit"):
+        log_ttfs.load_program(path)
+
+
 def header(path, change):
     found = json.loads(contents(path)["header"].tobytes())
     change(found)
@@ -129,6 +139,7 @@ def test_headers_that_contradict_the_arrays_are_refused(path, case):
         ("1/0/index", lambda a: a + 9, "addresses"),
         ("1/0/index", lambda a: a - 2, "addresses"),
         ("1/0/exponents", lambda a: a + 20, "exponent"),
+        ("1/0/exponents", lambda a: a[:-1], "weight codes of shape"),
         ("1/0/negative", lambda a: a[:-1], "signs"),
         ("1/bias", lambda a: a.astype(float), "bias"),
         ("1/thresholds", lambda a: a[::-1], "fall"),
