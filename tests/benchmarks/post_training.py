@@ -4,7 +4,8 @@
     python tests/benchmarks/post_training.py MODEL --data SET -o FILE --only late --times 16,32 --samples 10000
 
 Calibrates and corrects on training samples, looks at labels of test samples at the end alone.
-T counts from the first input, the time for which layers wait included. Each figure is written
+T counts from the first input, the time for which layers wait included, but for the settings that
+wait besides: `latency` says when their answer stands. Each figure is written
 when it is there: the same command goes on where it stopped, and prints the table at last.
 """
 
@@ -31,6 +32,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "late": {"thresholds": "mse", "share": LATE},
     "late+advanced": {"thresholds": "mse", "share": LATE, "correction": "advanced"},
     "late+both": {"thresholds": "mse", "share": LATE, "correction": "both"},
+    # T steps for the last layer, those before it a step earlier each: T + depth in all.
+    "step a layer": {"thresholds": "mse", "wait": 1},
+    "two steps a layer": {"thresholds": "mse", "wait": 2},
 }
 
 
@@ -46,21 +50,24 @@ def measured(model: Any, train: Any, test: Any, timesteps: int, name: str) -> di
     from spkeras.training import correct
 
     options = dict(SETTINGS[name])
-    share, correction = options.pop("share", None), options.pop("correction", None)
+    share, wait, correction = (options.pop(key, None) for key in ("share", "wait", "correction"))
     snn = spkeras.convert(model, train.inputs, timesteps=timesteps, **options)
     loop = loop_of(snn)
     if share is not None:
         spkeras.configure(snn, stagger=stagger_for(share, timesteps, loop.depth))
+    if wait is not None:
+        spkeras.configure(snn, stagger=wait, timesteps=timesteps + wait * loop.depth)
     if correction is not None:
         snn = correct(snn, train.inputs, correction)
+        loop = loop_of(snn)
     result = spkeras.evaluate(snn, test.inputs, test.y)
     accuracy = float(result.accuracy[-1])
     return {
         "setting": name,
         "timesteps": timesteps,
-        "stagger": loop_of(snn).offset,
+        "stagger": loop.offset,
         "first_answer": max(loop.start(node) for node in loop.network.readouts) + 1,
-        "latency": loop_of(snn).latency,
+        "latency": loop.latency,
         "samples": len(test.y),
         "accuracy": accuracy,
         # Corrected biases are no longer the CNN's: its accuracy is that of the default's row.
@@ -71,18 +78,18 @@ def measured(model: Any, train: Any, test: Any, timesteps: int, name: str) -> di
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The drop in points, a row a setting, a column a T."""
+    """The drop in points and the latency, a row a setting, a column a T."""
     cnn = next(row["cnn_accuracy"] for row in rows if row["cnn_accuracy"] is not None)
     times = sorted({row["timesteps"] for row in rows})
     lines = [
-        f"CNN {100 * cnn:.2f} %; points lost",
+        f"CNN {100 * cnn:.2f} %; points lost (steps until the answer)",
         "| | " + " | ".join(f"T = {time}" for time in times) + " |",
         "|---" * (len(times) + 1) + "|",
     ]
     for name in dict.fromkeys(row["setting"] for row in rows):
         found = {row["timesteps"]: row for row in rows if row["setting"] == name}
         cells = [
-            f"{100 * (cnn - found[time]['accuracy']):.2f} ({found[time]['stagger']:g})"
+            f"{100 * (cnn - found[time]['accuracy']):.2f} ({found[time]['latency']})"
             if time in found else ""
             for time in times
         ]  # fmt: skip
