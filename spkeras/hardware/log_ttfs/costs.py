@@ -73,7 +73,7 @@ JOUPPI_7NM = CostTable(
     "jouppi-7nm",
     "N. P. Jouppi et al., 'Ten lessons from three generations shaped Google's TPUv4i', ISCA 2021, "
     "table 2: integer add 0.007 pJ (8 bit), 0.03 pJ (32 bit); 64-bit SRAM read 7.5 pJ (8 KB), 8.5 "
-    f"pJ (32 KB), 14 pJ (1 MB); DDR3/4 1.3 nJ. {_NOT_LISTED}",
+    f"pJ (32 KB), 14 pJ (1 MB); DDR3/4 1.3 nJ (quoted second hand). {_NOT_LISTED}",
     "7 nm",
     0.03 / 32,
     0.03 / 32,
