@@ -271,18 +271,15 @@ def _tell(epoch: int, plan: "Plan", logs: Mapping[str, float]) -> None:
 def _report(
     cnn: Any, trained: Any, inputs: Any, data: Any, recipe: str, batch_size: int
 ) -> dict[str, Any]:
-    """Accuracy on the test part: of the CNN, as trained, and spiking on some samples."""
+    """Accuracy (for values, error) on the test part: of the CNN, as trained, and spiking on some samples."""
     import spkeras
+    from spkeras.training.targets import quality
 
     test = changed(data, part="test", samples=None).read(cnn)
-    x, labels = test.x[0].astype("float32"), test.y.reshape(len(test.y), -1)
-    labels = labels.argmax(-1) if labels.shape[-1] > 1 else labels[:, 0]
-
-    def accuracy(model: Any) -> float:
-        return float((model.predict(x, batch_size=500, verbose=0).argmax(-1) == labels).mean())
-
-    found: dict[str, Any] = {"test_samples": len(x), "cnn": accuracy(cnn),
-                             "trained": accuracy(trained)}  # fmt: skip
+    x, labels = test.x[0].astype("float32"), test.y
+    kind, before = quality(cnn, x, labels)
+    found: dict[str, Any] = {"test_samples": len(x), "measure": kind, "cnn": before,
+                             "trained": quality(trained, x, labels)[1]}  # fmt: skip
     if recipe == "cat":
         return found
     some, own = x[:_REPORT_SAMPLES], labels[:_REPORT_SAMPLES]
@@ -292,6 +289,6 @@ def _report(
         for schedule in ("layer_synchronous", "clock_driven"):
             result = spkeras.evaluate(snn, some, own, schedule=schedule, batch_size=batch_size,
                                       progress=told)  # fmt: skip
-            accuracies = result.accuracy
-            found[schedule] = {"timesteps": result.timesteps, "accuracy": float(accuracies[-1])}
+            course = getattr(result.scores[0], kind)
+            found[schedule] = {"timesteps": result.timesteps, kind: float(course[-1])}
     return found

@@ -14,7 +14,8 @@ from spkeras.training.augment import Augmentation, Batches, EnterEpoch
 from spkeras.training.log_weights import logarithmic, policy_of, settled
 from spkeras.training.prepare import finished
 from spkeras.training.schedule import StageSchedule, TimestepSchedule, set_stage, set_timesteps
-from spkeras.training.teacher import Taught, gives_logits
+from spkeras.training.targets import labels_for, loss_of
+from spkeras.training.teacher import Taught
 
 OPTIMIZERS = ("adam", "sgd")
 LOSSES = ("crossentropy", "mse")
@@ -121,7 +122,8 @@ def finetune(
     Args:
         twin: From `prepare`; it is trained in place.
         x: Training samples, as the CNN takes them.
-        y: Their labels: whole numbers, or one-hot.
+        y: Their labels: whole numbers (also 0 and 1 for a single output), one-hot, or values of
+            the output's shape with `loss="mse"`.
         plan: What to do; by default one epoch of clamp and three of quantise.
         validation: Samples and labels that are looked at after each epoch, and never trained on.
         teacher: The CNN that the twin was made of, where the plan distils.
@@ -143,7 +145,7 @@ def finetune(
     keras.utils.set_random_seed(plan.seed)
     set_stage(twin, "quantize")
     batches = Batches(x, np.asarray(y), plan.batch_size, plan.augmentation, plan.seed)
-    labels = _labels(np.asarray(y), twin, plan)
+    labels = labels_for(twin, np.asarray(y), plan.loss == "mse" or plan.distil > 0)
     batches.y = labels(batches.y)
     shown = batches if teacher is None or not plan.distil else Taught(batches, teacher, plan.distil)
     checked = None if validation is None else (validation[0], labels(np.asarray(validation[1])))
@@ -198,7 +200,7 @@ class _Fit:
         """Train some epochs, of which so many came before; the figures of each."""
         plan, length = self.plan, len(self.batches)
         optimizer = _optimizer(plan, rate, epochs * length, length)
-        model.compile(optimizer, _loss(model, plan, self.batches.y), metrics=["accuracy"])
+        model.compile(optimizer, loss_of(model, plan.loss, self.batches.y), metrics=["accuracy"])
         teller = _Teller(self.progress, self.told, length, plan.epochs + plan.log, before)
         tools = [EnterEpoch(self.batches, before), teller, *callbacks]
         if backup is not None:
@@ -221,24 +223,6 @@ def _optimizer(plan: Plan, peak: float, steps: int, epoch: int) -> keras.optimiz
     chosen = keras.optimizers.SGD(rate, 0.9, nesterov=True, weight_decay=min(decay, 5e-3))
     chosen.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", "scale"])
     return chosen
-
-
-def _labels(y: np.ndarray, model: keras.Model, plan: Plan) -> Callable[[np.ndarray], np.ndarray]:
-    """What the loss takes for labels."""
-    sparse = y.ndim == 1 or y.shape[-1] == 1
-    if (plan.loss == "mse" or plan.distil) and sparse:
-        classes = model.outputs[0].shape[-1]
-        return lambda labels: np.eye(classes, dtype="float32")[labels.reshape(-1).astype(int)]
-    return (lambda labels: labels.reshape(-1)) if sparse else (lambda labels: labels)
-
-
-def _loss(model: keras.Model, plan: Plan, y: np.ndarray) -> Any:
-    if plan.loss == "mse":
-        return keras.losses.MeanSquaredError()
-    logits = gives_logits(model)
-    if y.ndim == 1:
-        return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
-    return keras.losses.CategoricalCrossentropy(from_logits=logits)
 
 
 class _Teller(keras.callbacks.Callback):

@@ -9,6 +9,7 @@ import numpy as np
 from spkeras.errors import OptionError
 from spkeras.layers.staged import STAGES, Staged
 from spkeras.training.rebuild import all_layers
+from spkeras.training.targets import accuracy
 
 
 def set_stage(model: keras.Model, stage: str) -> keras.Model:
@@ -138,6 +139,7 @@ class ChooseTimesteps(keras.callbacks.Callback):
 
     Raises:
         OptionError: no candidate.
+        DataError: labels that are no classes, when training begins.
 
     Reference:
         Yan, Zhou, Wong 2023: T by a validation set of 200 samples.
@@ -152,13 +154,15 @@ class ChooseTimesteps(keras.callbacks.Callback):
         self.accuracies: dict[int, float] = {}
         self.chosen: int | None = None
 
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Refuse what has no accuracy before hours have been spent."""
+        accuracy(self.model, self.x[:1], self.y[:1])
+
     def on_train_end(self, logs: Any = None) -> None:
         """Try all of them and take one."""
-        labels = self.y.argmax(-1) if self.y.ndim > 1 and self.y.shape[-1] > 1 else self.y
         for steps in self.candidates:
             set_timesteps(self.model, steps)
-            decisions = self.model.predict(self.x, verbose=0).argmax(-1)
-            self.accuracies[steps] = float((decisions == labels.reshape(-1)).mean())
+            self.accuracies[steps] = accuracy(self.model, self.x, self.y)
         least = self.accuracies[self.candidates[-1]] - self.max_drop
         self.chosen = next(t for t in self.candidates if self.accuracies[t] >= least - 1e-9)
         set_timesteps(self.model, self.chosen)

@@ -53,7 +53,7 @@ class Taught(keras.utils.PyDataset):
 
 
 def gives_logits(model: keras.Model) -> bool:
-    """Whether a classifier's output is no softmax."""
+    """Whether a classifier's output is neither softmax nor sigmoid."""
     last: Any = model.layers[-1]
     function = getattr(getattr(last, "activation", None), "__name__", type(last).__name__)
-    return bool(function.lower() != "softmax")
+    return function.lower() not in ("softmax", "sigmoid")

@@ -62,6 +62,25 @@ def test_the_same_command_goes_on_and_another_is_refused(trained, run, cnn, data
     assert over.exit_code == 0, over.output
 
 
+def test_values_are_reported_by_their_error(run, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.random((40, 4)).astype("float32")
+    np.savez(tmp_path / "values.npz", x_train=x, y_train=x[:, 0], x_test=x, y_test=x[:, 0])
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, activation="relu"),
+                              keras.layers.Dense(1)])  # fmt: skip
+    model.save(tmp_path / "values.keras")
+    words = ["finetune", tmp_path / "values.keras", "-o", tmp_path / "out.keras", "--data",
+             tmp_path / "values.npz", "--recipe", "qcfs", "--json", *FEW]  # fmt: skip
+    result = run(*words, "--loss", "mse")
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert record["measure"] == "error"
+    # The report's layer-synchronous network computes what was trained.
+    assert record["layer_synchronous"]["error"] == pytest.approx(record["trained"], rel=1e-4)
+    refused = run(*words, "--force", "--start-over")
+    assert refused.exit_code == 1 and "loss='mse'" in refused.stderr
+
+
 def test_time_steps_are_chosen_on_held_out_samples(run, cnn, data, tmp_path):
     result = run("finetune", cnn, "-o", tmp_path / "x.keras", "--data", data, "--choose-timesteps",
                  "2,8", "--max-drop", 100, "--json", *FEW)  # fmt: skip

@@ -1,0 +1,96 @@
+"""What is trained for: labels as the loss takes them, the loss, and the share that is right."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from spkeras.errors import DataError, OptionError
+from spkeras.metrics.score import Score
+from spkeras.training.teacher import gives_logits
+
+
+def labels_for(
+    model: keras.Model, y: np.ndarray, one_hot: bool
+) -> Callable[[np.ndarray], np.ndarray]:
+    """From labels as they come to labels as `loss_of` takes them.
+
+    Args:
+        model: Its first output says of what shape they are.
+        y: Labels as they come: whole numbers, one-hot, or values of the output's shape.
+        one_hot: Whether whole numbers shall become one-hot rows.
+    """
+    sparse = y.ndim == 1 or y.shape[-1] == 1
+    classes = int(model.outputs[0].shape[-1])
+    if classes == 1:
+        return lambda labels: labels.reshape(-1, 1).astype("float32")
+    if sparse and one_hot:
+        return lambda labels: np.eye(classes, dtype="float32")[labels.reshape(-1).astype(int)]
+    return (lambda labels: labels.reshape(-1)) if sparse else (lambda labels: labels)
+
+
+def loss_of(model: keras.Model, kind: str, y: np.ndarray) -> keras.losses.Loss:
+    """The loss for labels from `labels_for`.
+
+    Args:
+        model: A network of one output.
+        kind: "crossentropy" or "mse".
+        y: The labels.
+
+    Raises:
+        OptionError: cross-entropy for labels that are no classes.
+    """
+    if kind == "mse":
+        return keras.losses.MeanSquaredError()
+    logits = gives_logits(model)
+    if int(model.outputs[0].shape[-1]) == 1:
+        if not set(np.unique(y)) <= {0.0, 1.0}:
+            raise OptionError(
+                f"loss='crossentropy' with one output and targets from {y.min():.4g} to "
+                f"{y.max():.4g}; allowed: 0 and 1, or loss='mse' (--loss mse)"
+            )
+        return keras.losses.BinaryCrossentropy(from_logits=logits)
+    if y.ndim == 1:
+        return keras.losses.SparseCategoricalCrossentropy(from_logits=logits)
+    return keras.losses.CategoricalCrossentropy(from_logits=logits)
+
+
+def quality(model: keras.Model, x: Any, y: Any) -> tuple[str, float]:
+    """How good a network is, measured as `spkeras.evaluate` does.
+
+    Args:
+        model: Of one output; a single value decides between two classes.
+        x: Samples.
+        y: Whole numbers, one-hot rows, or values of the output's shape.
+
+    Returns:
+        "accuracy" and the share of right decisions, or for values "error" and the root mean
+        square difference, in the output's unit.
+
+    Raises:
+        DataError: targets that fit neither.
+    """
+    outputs = model.predict(x, batch_size=500, verbose=0)
+    threshold = 0.0 if gives_logits(model) else 0.5
+    score = Score(model.name, outputs.shape[1:], np.asarray(y), 1, threshold)
+    score.reference(outputs)
+    result = score.result()
+    if result.cnn_accuracy is None:
+        return "error", float(result.cnn_error or 0.0)
+    return "accuracy", result.cnn_accuracy
+
+
+def accuracy(model: keras.Model, x: Any, y: Any) -> float:
+    """Share of right decisions, as `quality` counts them.
+
+    Raises:
+        DataError: targets that are no classes.
+    """
+    kind, value = quality(model, x, y)
+    if kind != "accuracy":
+        raise DataError(
+            f"targets of {model.name}: are values, not classes, of which no share is right; leave "
+            "out what chooses by accuracy"
+        )
+    return value
