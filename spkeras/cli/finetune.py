@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from spkeras.training import Plan
 
 RECIPES = ("cq", "cq+", "low_latency", "qcfs", "cat")
+CODES = ("ttfs", "phase", "burst")
 ENCODINGS = ("spikes", "expanded", "real")
 POOLINGS = ("keep", "average", "trainable")
 # Options that say what the twin is, under the names that `spkeras.training.prepare` has for them.
 _TWIN = ("recipe", "timesteps", "levels", "encoding", "input_threshold", "pooling",
-         "pooling_neurons", "percentile", "tau", "shift", "policy")  # fmt: skip
+         "pooling_neurons", "percentile", "tau", "shift", "code", "policy")  # fmt: skip
 _PLAN = ("relu", "clamp", "quantize", "log", "log_rate", "then", "rate", "optimizer", "loss",
          "distil", "seed")  # fmt: skip
 # Left out of a checkpoint's label where unset, so that runs begun before these options go on.
@@ -69,6 +70,7 @@ def _twin_options() -> list[Any]:
         option("--percentile", type=click.FloatRange(0, 100, min_open=True),
                help="Activations inside a layer's range, in %.  [default: from T]"),
         option("--tau", type=positive, help="Steps in which the threshold halves, for cat."),
+        option("--code", type=choice(CODES), help="What spikes mean, for cat.  [default: ttfs]"),
         option("--shift", type=click.FloatRange(0, 1, max_open=True),
                help="Share of a level given in advance.  [default: 0; qcfs 0.5]"),
         option("--policy", help="Keras dtype policy while training, such as mixed_bfloat16."),

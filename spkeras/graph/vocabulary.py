@@ -137,6 +137,8 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
     "gelu": ("approximate",),
     "threshold": ("threshold", "default_value"),
     "ttfs": ("timesteps", "tau", "theta0"),  # see spkeras.ops.ttfs
+    "phase": ("bits", "theta0"),  # see spkeras.ops.phase_burst
+    "burst": ("timesteps", "theta"),
     **{
         name: ()
         for name in (

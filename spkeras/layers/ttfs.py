@@ -11,6 +11,7 @@ import keras
 from keras import ops
 
 from spkeras.errors import OptionError
+from spkeras.ops.phase_burst import burst_value, phase_value
 from spkeras.ops.ttfs import check_kernel, kernel_table
 from spkeras.ops.ttfs_tensors import rounded_down
 
@@ -149,8 +150,7 @@ class PhaseActivation(_CodedActivation):
 
     def coded(self, x: Any) -> Any:
         """The multiple of the last spike's weight that is not above x."""
-        steps = 2.0**self.bits / self.theta0
-        return ops.floor(ops.clip(x, 0.0, self.largest) * steps) / steps
+        return phase_value(x, self.bits, self.theta0)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "bits": self.bits, "theta0": self.theta0}
@@ -206,12 +206,7 @@ class BurstActivation(_CodedActivation):
 
     def coded(self, x: Any) -> Any:
         """What the steps send, one after the other."""
-        rest, sent, weight = x, ops.zeros_like(x), ops.full_like(x, self.theta)
-        for _ in range(self.timesteps):
-            spike = ops.where(rest >= weight, weight, 0.0)
-            rest, sent = rest - spike, sent + spike
-            weight = ops.where(spike > 0, 2.0 * weight, self.theta)
-        return sent
+        return burst_value(x, self.timesteps, self.theta)
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "timesteps": self.timesteps, "theta": self.theta}

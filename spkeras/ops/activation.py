@@ -6,6 +6,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from spkeras.ops.phase_burst import burst_value, phase_value
 from spkeras.ops.ttfs import kernel_table
 from spkeras.ops.ttfs_tensors import rounded_down
 
@@ -40,7 +41,8 @@ def hard_sigmoid_keras2(x: Any) -> Any:
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-_OWN = ("linear", "relu", "quantized_relu", "prelu", "hard_sigmoid_keras2", "ttfs")
+_OWN = ("linear", "relu", "quantized_relu", "prelu", "hard_sigmoid_keras2", "ttfs", "phase",
+        "burst")  # fmt: skip
 
 
 def is_known(function: str) -> bool:
@@ -68,4 +70,8 @@ def apply(function: str, x: Any, parameters: Mapping[str, Any]) -> Any:
         return hard_sigmoid_keras2(x)
     if function == "ttfs":
         return rounded_down(x, kernel_table(**parameters))
+    if function == "phase":
+        return phase_value(x, **parameters)
+    if function == "burst":
+        return burst_value(x, **parameters)
     return keras.activations.get(function)(x, **parameters)

@@ -28,9 +28,11 @@ def is_rectifier(function: str, parameters: Mapping[str, Any]) -> bool:
 # Functions with a jump: close to it the least error of the input decides the output.
 _JUMPS = frozenset(
     {
+        "burst",
         "ceil",
         "floor",
         "hard_shrink",
+        "phase",
         "quantized_relu",
         "round",
         "sign",

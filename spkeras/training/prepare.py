@@ -21,7 +21,7 @@ from spkeras.training.recipe import Recipe
 POOLINGS = ("keep", "average", "trainable")
 # Layers and operators that are an activation and nothing else.
 _ACTIVATIONS = ("Activation", "ReLU", "Relu", "Relu6", "Staged", "Clamp", "ClampQuantize",
-                "ValueRange", "QCFS", "TTFSActivation")  # fmt: skip
+                "ValueRange", "QCFS", "TTFSActivation", "PhaseActivation", "BurstActivation")  # fmt: skip
 _ENCODERS = ("InputQuantizer", "ChannelExpansion")
 
 
@@ -39,6 +39,7 @@ def prepare(
     percentile: float | None = None,
     tau: float = 4.0,
     shift: float | None = None,
+    code: str = "ttfs",
     stage: str = "quantize",
     policy: str | None = None,
     batch_size: int = 100,
@@ -56,7 +57,8 @@ def prepare(
         recipe: "cq" or "cq+" (clamp and quantise, Yan et al. 2021, 2023), "low_latency" (value
             range, Yan et al. 2022), "qcfs" (Bu et al. 2022) or "cat" (conversion-aware
             training for time-to-first-spike, Lew et al. 2022).
-        timesteps: T: 64 for cq and cq+, 8 for low_latency and qcfs (L), 24 for cat.
+        timesteps: T: 64 for cq and cq+, 8 for low_latency and qcfs (L), for cat 24, or
+            8 for phase and burst codes.
         levels: N, for low_latency: levels in a unit (5/4 T).
         encoding: "spikes": the input is quantised, too; "expanded" (low_latency's own): it is
             quantised on three scales; "real" (qcfs's own): it stays as it is.
@@ -68,6 +70,8 @@ def prepare(
         percentile: Share of a layer's activations inside its range, in %; chosen from T.
         tau: Steps in which the threshold halves, for cat.
         shift: Share of a level given in advance (0, for qcfs 1/2).
+        code: What spikes mean, for cat: "ttfs" (first spikes), "phase" (spikes of a period weigh
+            1/2, 1/4 ...) or "burst" (each spike of a burst weighs twice the one before).
         stage: "relu", "clamp" or "quantize": where training begins.
         policy: Keras dtype policy of the other layers, such as "mixed_bfloat16"; None keeps it.
             Quantisers compute in float32 under any.
@@ -86,7 +90,7 @@ def prepare(
         Sources stand with the layers: `ClampQuantize`, `ValueRange`, `QCFS`, `TTFSActivation`.
     """
     chosen = Recipe(recipe, timesteps, levels, encoding, input_threshold, pooling_neurons, tau,
-                    shift)  # fmt: skip
+                    shift, code)  # fmt: skip
     if pooling not in POOLINGS:
         raise OptionError(f"pooling={pooling!r}; allowed: {POOLINGS}")
     base = rebuild(model, _poolings(pooling))

@@ -13,7 +13,7 @@ from spkeras.passes.scales import join_scales
 from spkeras.snn.network import analogue
 
 Units = Mapping[str, float]
-_RECTIFIERS = ("relu", "relu6", "quantized_relu", "ttfs")
+_RECTIFIERS = ("relu", "relu6", "quantized_relu", "ttfs", "phase", "burst")
 
 
 def refuse_activations(graph: Graph) -> None:

@@ -8,13 +8,15 @@ import keras
 
 from spkeras.errors import OptionError
 from spkeras.layers import QCFS, ChannelExpansion, ClampQuantize, InputQuantizer, ValueRange
-from spkeras.layers.ttfs import TTFSActivation
+from spkeras.layers.ttfs import BurstActivation, PhaseActivation, TTFSActivation
 
 RECIPES = ("cq", "cq+", "low_latency", "qcfs", "cat")
 # T where nothing else is said: CQ+ and low latency as published for CIFAR-10, L of QCFS, CAT's.
-STEPS = {"cq": 64, "cq+": 64, "low_latency": 8, "qcfs": 8, "cat": 24}
+STEPS = {"cq": 64, "cq+": 64, "low_latency": 8, "qcfs": 8}
 # N for T, as published; 5/4 T for any other.
 _LEVELS = {1: 4.0, 2: 3.0}
+# What cat trains for, and its steps: first spikes, weighted phases, growing bursts.
+CODES = {"ttfs": 24, "phase": 8, "burst": 8}
 ENCODINGS = ("spikes", "expanded", "real")
 _ENCODINGS = {"low_latency": "expanded", "qcfs": "real"}
 _POOLING_NEURONS = ("cq", "cq+", "low_latency")
@@ -34,6 +36,7 @@ class Recipe:
         pooling_neurons: Whether average poolings have neurons of their own.
         tau: Steps in which the threshold halves, for cat.
         shift: Share of a level given in advance; 1/2 for qcfs, else 0.
+        code: What spikes mean, for cat: one of `CODES`.
     """
 
     name: str = "cq"
@@ -44,11 +47,18 @@ class Recipe:
     pooling_neurons: bool | None = None
     tau: float = 4.0
     shift: float | None = None
+    code: str = "ttfs"
 
     def __post_init__(self) -> None:
         if self.name not in RECIPES:
             raise OptionError(f"recipe={self.name!r}; allowed: {RECIPES}")
-        steps = STEPS[self.name] if self.timesteps is None else self.timesteps
+        if self.code not in CODES or (self.code != "ttfs" and self.name != "cat"):
+            raise OptionError(
+                f"code={self.code!r} with recipe={self.name!r}; allowed: {tuple(CODES)}, with "
+                "recipe='cat' alone"
+            )
+        usual = CODES[self.code] if self.name == "cat" else STEPS[self.name]
+        steps = usual if self.timesteps is None else self.timesteps
         if steps < 1 or int(steps) != steps:
             raise OptionError(f"timesteps={steps!r}; allowed: whole numbers from 1")
         own = {
@@ -74,9 +84,7 @@ class Recipe:
         if self.name == "qcfs":
             return QCFS(steps, unit, shift)
         if self.name == "cat":
-            # On the grid of spike times: shifts bring the branches of an addition together.
-            theta0 = 2.0 ** (round(self.tau * math.log2(unit)) / self.tau)
-            return TTFSActivation(steps, self.tau, theta0, dtype="float32")
+            return self._coded(unit)
         return ClampQuantize(steps, unit, shift)
 
     def input_layer(self, name: str) -> keras.layers.Layer | None:
@@ -87,8 +95,20 @@ class Recipe:
         if self.encoding == "expanded":
             return ChannelExpansion(steps, float(self.levels or steps), name=name)
         if self.name == "cat":
-            return TTFSActivation(steps, self.tau, self.input_threshold, dtype="float32", name=name)
+            return self._coded(self.input_threshold, name)
         return InputQuantizer(steps, self.input_threshold, name=name)
+
+    def _coded(self, unit: float, name: str | None = None) -> keras.layers.Layer:
+        """An activation of cat whose values reach up to `unit`."""
+        steps = int(self.timesteps or 1)
+        if self.code == "phase":
+            return PhaseActivation(steps, unit, dtype="float32", name=name)
+        if self.code == "burst":
+            # A burst's first spike is an eighth of the range, as in T2FSNN's reference code.
+            return BurstActivation(steps, unit / 8, dtype="float32", name=name)
+        # On the grid of spike times: shifts bring the branches of an addition together.
+        theta0 = 2.0 ** (round(self.tau * math.log2(unit)) / self.tau)
+        return TTFSActivation(steps, self.tau, theta0, dtype="float32", name=name)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""

@@ -9,7 +9,7 @@ import pytest
 from spkeras.cli import finetune
 from spkeras.layers import ValueRange
 from spkeras.training.prepare import POOLINGS
-from spkeras.training.recipe import ENCODINGS, RECIPES
+from spkeras.training.recipe import CODES, ENCODINGS, RECIPES
 
 FEW = ("--held-out", "5", "--train-batch", "5", "--clamp", "1", "--quantize", "1")
 
@@ -26,6 +26,7 @@ def trained(folder, run, cnn, data):
 def test_choices_equal_the_library():
     assert finetune.RECIPES == RECIPES
     assert finetune.ENCODINGS == ENCODINGS
+    assert finetune.CODES == tuple(CODES)
     assert finetune.POOLINGS == POOLINGS
 
 

@@ -1,10 +1,16 @@
 """A CNN prepared for time-to-first-spike is what the first-spike network computes."""
 
+import keras
 import numpy as np
+import pytest
 
-from spkeras.frontend.walk import read_graph
-from spkeras.layers import TTFSActivation
-from spkeras.training import finished, prepare, set_stage
+from spkeras.errors import OptionError, UnsupportedLayerError
+from spkeras.frontend.walk import layer_outputs, read_graph
+from spkeras.layers import BurstActivation, PhaseActivation, TTFSActivation
+from spkeras.passes.recipes import Options
+from spkeras.passes.recipes import prepare as folded
+from spkeras.snn.network import analogue
+from spkeras.training import Plan, finetune, finished, prepare, set_stage
 from spkeras.training.rebuild import all_layers
 from spkeras.ttfs.closed_form import spike_times
 from spkeras.ttfs.lower import lower
@@ -35,3 +41,40 @@ def test_its_three_stages():
     np.testing.assert_allclose(clamped, plain, rtol=0.05, atol=0.05 * abs(plain).max())
     coded = set_stage(twin, "quantize").predict(x, verbose=0)
     assert 0 < abs(coded - clamped).max() < 0.6 * abs(clamped).max()
+
+
+@pytest.mark.parametrize("code", ["phase", "burst"])
+def test_other_codes_are_trained_for_by_the_same_guideline(code):
+    model = NETS["resnet"]()
+    x = np.random.default_rng(3).random((20, *model.inputs[0].shape[1:])).astype("float32")
+    y = np.arange(20) % model.outputs[0].shape[-1]
+    twin = prepare(model, x, recipe="cat", code=code)
+    trained, figures = finetune(twin, x, y, Plan(clamp=1, quantize=1, batch_size=10))
+    assert len(figures["loss"]) == 2
+    kind = PhaseActivation if code == "phase" else BurstActivation
+    layers = [layer for layer in all_layers(trained) if isinstance(layer, kind)]
+    assert len(layers) > 3
+    assert {layer.bits if code == "phase" else layer.timesteps for layer in layers} == {8}
+    # What the activations give is what such spikes can carry: whole multiples of the last one.
+    tensors = layer_outputs(trained)
+    values = keras.Model(trained.inputs, [tensors[layer.name] for layer in layers])(x)
+    for layer, value in zip(layers, values, strict=True):
+        least = layer.theta0 / 256 if code == "phase" else layer.theta
+        levels = keras.ops.convert_to_numpy(value) / least
+        np.testing.assert_allclose(levels, np.round(levels), atol=1e-3)
+        assert len(np.unique(np.round(levels))) > 4
+    graph = folded(read_graph(trained), Options())
+    np.testing.assert_allclose(
+        analogue(graph).predict(x, verbose=0), trained.predict(x, verbose=0), atol=2e-2
+    )
+
+
+def test_a_code_belongs_to_cat_and_first_spikes_to_their_network():
+    model = NETS["vgg"]()
+    with pytest.raises(OptionError, match="code='phase' with recipe='cq'"):
+        prepare(model, recipe="cq", code="phase")
+    with pytest.raises(OptionError, match="code='rate'"):
+        prepare(model, recipe="cat", code="rate")
+    twin = finished(prepare(model, recipe="cat", code="phase"))
+    with pytest.raises(UnsupportedLayerError, match="phase"):
+        lower(read_graph(twin))

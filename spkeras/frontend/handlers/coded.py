@@ -3,12 +3,17 @@
 from spkeras.frontend.handlers import convolutions
 from spkeras.frontend.handlers.activations import apply
 from spkeras.frontend.handlers.call import Call, Handler, Port
+from spkeras.graph.vocabulary import ACTIVATIONS
 
 
-def _ttfs(call: Call) -> Port:
-    layer = call.operation
-    kernel = {name: getattr(layer, name) for name in ("timesteps", "tau", "theta0")}
-    return apply(call, "ttfs", kernel, call.input)
+def _coded(function: str) -> Handler:
+    """The handler of an activation that is a code, with its numbers."""
+
+    def handle(call: Call) -> Port:
+        numbers = {name: getattr(call.operation, name) for name in ACTIVATIONS[function]}
+        return apply(call, function, numbers, call.input)
+
+    return handle
 
 
 LAYERS: dict[str, Handler] = {
@@ -16,5 +21,7 @@ LAYERS: dict[str, Handler] = {
     "LogConv2D": convolutions.LAYERS["Conv2D"],
     "LogDense": convolutions.LAYERS["Dense"],
     "LogDepthwiseConv2D": convolutions.LAYERS["DepthwiseConv2D"],
-    "TTFSActivation": _ttfs,
+    "BurstActivation": _coded("burst"),
+    "PhaseActivation": _coded("phase"),
+    "TTFSActivation": _coded("ttfs"),
 }

@@ -1,0 +1,33 @@
+"""What phase and burst spikes carry of a value, on `keras.ops`."""
+
+from typing import Any
+
+from keras import ops
+
+
+def phase_value(x: Any, bits: int, theta0: float) -> Any:
+    """The multiple of a period's last spike, theta0 2^-bits, that is not above x.
+
+    Args:
+        x: Values of any shape; cut to [0, theta0 (1 - 2^-bits)].
+        bits: Steps of a period, whose spikes weigh 1/2, 1/4 ... 2^-bits of theta0.
+        theta0: In units of x.
+    """
+    steps = 2.0**bits / theta0
+    return ops.floor(ops.clip(x, 0.0, theta0 * (1.0 - 2.0**-bits)) * steps) / steps
+
+
+def burst_value(x: Any, timesteps: int, theta: float) -> Any:
+    """The sum of what a window's steps send, each spike of a burst twice the one before.
+
+    Args:
+        x: Potential before the first step, of any shape.
+        timesteps: Steps of the window.
+        theta: Weight of a burst's first spike, in units of x.
+    """
+    rest, sent, weight = x, ops.zeros_like(x), ops.full_like(x, theta)
+    for _ in range(timesteps):
+        spike = ops.where(rest >= weight, weight, 0.0)
+        rest, sent = rest - spike, sent + spike
+        weight = ops.where(spike > 0, 2.0 * weight, theta)
+    return sent
