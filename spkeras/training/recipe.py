@@ -84,6 +84,9 @@ class Recipe:
         if self.name == "qcfs":
             return QCFS(steps, unit, shift)
         if self.name == "cat":
+            if self.code == "ttfs":
+                # On the grid of spike times: shifts bring the branches of an addition together.
+                unit = 2.0 ** (round(self.tau * math.log2(unit)) / self.tau)
             return self._coded(unit)
         return ClampQuantize(steps, unit, shift)
 
@@ -106,9 +109,7 @@ class Recipe:
         if self.code == "burst":
             # A burst's first spike is an eighth of the range, as in T2FSNN's reference code.
             return BurstActivation(steps, unit / 8, dtype="float32", name=name)
-        # On the grid of spike times: shifts bring the branches of an addition together.
-        theta0 = 2.0 ** (round(self.tau * math.log2(unit)) / self.tau)
-        return TTFSActivation(steps, self.tau, theta0, dtype="float32", name=name)
+        return TTFSActivation(steps, self.tau, unit, dtype="float32", name=name)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values."""

@@ -1,6 +1,7 @@
 """The integer program against the network it came from, and against naive whole numbers."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from spkeras.hardware.log_ttfs.compile import compile_plan
 from spkeras.hardware.log_ttfs.datapath import run_batch, whole_inputs
 from spkeras.hardware.log_ttfs.engine import Engine
 from spkeras.hardware.log_ttfs.golden import golden_inputs
+from spkeras.hardware.log_ttfs.program import ProgramBranch
 from spkeras.hardware.log_ttfs.reference import arrivals, layer_sums
 from spkeras.ops.log_weights import LogFormat
 from spkeras.ttfs.closed_form import spike_times
@@ -265,3 +267,15 @@ def test_what_the_training_room_prepares_compiles():
     program = log_ttfs.compile(trained, replace(WIDE, weight_bits=12, weight_steps=8))
     found = passed(program, images).outputs[program.readout.name] * program.readout.unit
     assert np.corrcoef(found.reshape(-1), last.reshape(-1))[0, 1] > 0.95
+
+
+def test_synapses_are_counted_for_the_channels_of_their_own_group():
+    """Weights of 0 are not met, and a group's outputs count for its own inputs alone."""
+    rng = np.random.default_rng(0)
+    taps, width, groups, fan_out = 3, 2, 4, 5
+    chosen = rng.random((taps, width, groups * fan_out)) < 0.6
+    wanted = np.zeros((taps, groups * width), int)
+    for tap, inner, output in np.argwhere(chosen):
+        wanted[tap, output // fan_out * width + inner] += 1
+    found = ProgramBranch.synapses(SimpleNamespace(groups=groups), chosen)
+    np.testing.assert_array_equal(found, wanted)

@@ -78,3 +78,11 @@ def test_a_code_belongs_to_cat_and_first_spikes_to_their_network():
     twin = finished(prepare(model, recipe="cat", code="phase"))
     with pytest.raises(UnsupportedLayerError, match="phase"):
         lower(read_graph(twin))
+
+
+def test_the_inputs_threshold_is_what_was_asked_for():
+    """Ranges of layers lie on the grid of spike times; a threshold that was given stays."""
+    twin = finished(prepare(NETS["vgg"](), recipe="cat", input_threshold=0.9))
+    first, *others = [layer for layer in all_layers(twin) if isinstance(layer, TTFSActivation)]
+    assert first.theta0 == 0.9
+    assert {layer.theta0 for layer in others} == {1.0}
