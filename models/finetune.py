@@ -94,8 +94,9 @@ def read(path):
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
 @click.option("--threshold-samples", default=2000, show_default=True)
 @click.option("--spiking-samples", type=int, help="Evenly spread test images; all by default.")
+@click.option("--measure", is_flag=True, help="Train nothing: measure what the output holds.")
 @click.option("--print", "only_print", is_flag=True, help="The command, and nothing else.")
-def main(name, data, output, threshold_samples, spiking_samples, only_print):
+def main(name, data, output, threshold_samples, spiking_samples, measure, only_print):
     net, recipe, options, ways = FIGURES[name]
     base = HERE / f"{net}.keras"
     words = ["finetune", str(base), "-o", str(output), "--force", "--data", str(data), "--scale",
@@ -103,7 +104,8 @@ def main(name, data, output, threshold_samples, spiking_samples, only_print):
     click.echo(f"spkeras {shlex.join(words)}", err=True)
     if only_print:
         return
-    command_line(words, standalone_mode=False)
+    if not measure:
+        command_line(words, standalone_mode=False)
     x, y, train = read(data)
     trained = keras.models.load_model(output)
     record = {"file": output.name, "recipe": recipe, "test_samples": len(y), "options": options,

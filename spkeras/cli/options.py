@@ -224,7 +224,9 @@ def _conversion_options() -> list[Callable[[Any], Any]]:
         _option("--levels", levels, "Exponents of a graded spike.", "the neuron's own"),
         _option("--headroom", spare, "How many lie above a layer's scale.", "6 of 16"),
         _option("--mantissa-bits", mantissa, "Bits behind its leading one.", "the neuron's own"),
-        _option("--thresholds", choice(THRESHOLDS), "How they are chosen.", "percentile"),
+        _option(
+            "--thresholds", choice(THRESHOLDS), "How they are chosen.", "mse for binary spikes"
+        ),
         _option("--correction", choice(CORRECTIONS), "Biases or potentials that make up for loss."),
         _option(
             "--percentile", share, "Activations below a layer's scale, in %.", "from T, 99.97 at 64"

@@ -71,7 +71,7 @@ def candidates(
 
 def _variants(spikes: str) -> list[tuple[str, dict[str, Any]]]:
     """Label and options of each network that such spikes allow."""
-    fitted: dict[str, dict[str, Any]] = {"percentile": {}, "mse": {"thresholds": "mse"}}
+    fitted = {name: {"thresholds": name} for name in ("percentile", "mse")}
     if spikes == "graded":
         kinds = [
             (f"sigma_delta, {levels} levels", {"recipe": "sigma_delta", "levels": levels})

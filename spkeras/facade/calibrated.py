@@ -16,6 +16,7 @@ from spkeras.passes.offsets import lift_biases
 from spkeras.passes.recipes import Options, finish, neurons_of, prepare
 from spkeras.passes.scales import VALUES_PERCENTILE, automatic_percentile
 from spkeras.snn.network import analogue, resting_currents
+from spkeras.snn.settings import stagger_in_force, start
 from spkeras.snn.spike_loop import build
 
 
@@ -72,7 +73,21 @@ class Calibrated:
             automatic = VALUES_PERCENTILE if wide else automatic_percentile(timesteps)
             options = replace(options, percentile=automatic)
         graph: Graph = neurons_of(self.graph, options)
-        graph = finish(graph, self.stats, options, timesteps)
+        graph = finish(graph, self.stats, options, windows(graph, timesteps, **simulation))
         if values:
             graph = lift_biases(graph, resting_currents(graph))
         return build(graph, timesteps=timesteps, **simulation)
+
+
+def windows(
+    graph: Graph,
+    timesteps: int,
+    schedule: str = "clock_driven",
+    stagger: float | None = None,
+    **_: Any,
+) -> dict[str, int]:
+    """The steps for which each layer of neurons may fire: the later it starts, the fewer."""
+    waits = 0.0
+    if schedule == "clock_driven":
+        waits = stagger_in_force(graph, timesteps, stagger)
+    return {node.name: max(timesteps - start(node, waits), 1) for node in graph.of("neuron")}

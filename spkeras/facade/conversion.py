@@ -75,9 +75,11 @@ def convert(
         percentile: Share of a layer's activations below its scale, in %; the paper's is 100
             (the maximum). Chosen from T: 99.97 for 64 and where spikes carry values.
         per_channel: One scale per channel (default) or per layer (the paper's).
-        thresholds: "percentile" (default), or fitted to the distribution of each layer's values
-            for this T: "mse" or "iteration"; see `spkeras.passes.thresholds`. For a CNN trained
-            for spikes "learned" or "trained": per channel by the data, as cq+ does.
+        thresholds: "mse", "iteration" or "balance": fitted to the distribution of each layer's
+            values and the steps for which it fires (`spkeras.passes.thresholds`); or the
+            "percentile" itself. "mse" for binary neurons with soft reset, if no percentile is
+            given; else "percentile". For a CNN trained for spikes "learned" or "trained": per
+            channel by the data, as cq+ does.
         correction: "light", "advanced" or "both": biases, initial potentials, or both of them,
             that make up on average for what clock-driven spikes lose
             (`spkeras.training.correct`).
@@ -95,7 +97,7 @@ def convert(
         reset: "subtract" (soft) or "zero".
         alpha: Thresholding for residual elimination: share of a level given in advance (1/2).
         stagger: Steps by which each layer starts after the one before, sixteenths allowed;
-            chosen from T and the number of layers.
+            chosen from T and the number of layers (`spkeras.snn.settings.automatic_stagger`).
         coding: Input as "constant" current, "regular" spike train or "bernoulli" spikes.
         readout: Output from the last layer's "membrane" (default) or from "spikes".
         schedule: "clock_driven" or "layer_synchronous".

@@ -21,6 +21,9 @@ from spkeras.passes.thresholds import METHODS, fit
 
 RECIPES = ("ecc", "sigma_delta", *TRAINED)
 
+# Steps by layer of neurons.
+Windows = Mapping[str, int]
+
 _THRESHOLDS = {**dict.fromkeys(TRAINED, "learned"), "cq+": "trained"}
 
 
@@ -36,8 +39,9 @@ class Options:
         percentile: Share of the activations below a layer's scale, in %; 100 is the maximum;
             None to have it chosen for T.
         per_channel: One scale per channel instead of one per layer.
-        thresholds: One of `spkeras.passes.thresholds.METHODS`: the percentile itself (default),
-            or a search from there. For a network trained for spikes "learned", what a spike
+        thresholds: One of `spkeras.passes.thresholds.METHODS`: the percentile itself, or a
+            search from there. None: "mse" for binary neurons that count and keep what is left
+            of their potential, if no percentile is given; else "percentile". For a network trained for spikes "learned", what a spike
             stands for, or "trained": per channel, against the layer-synchronous network
             (default of cq+; see `spkeras.training.train_thresholds`).
         neuron: One of `spkeras.ops.names.NEURONS`; None for the recipe's own.
@@ -109,13 +113,15 @@ class Options:
         neuron = self.neuron or ("sigma_delta" if self.recipe == "sigma_delta" else "binary")
         carries_changes = neuron == "sigma_delta"
         levels = self.levels if self.levels is not None else 16 if carries_changes else 8
+        counts = neuron == "binary" and self.code in (None, "rate") and self.reset == "subtract"
+        fits = counts and self.percentile is None
         return {
             "neuron": neuron,
             "code": "delta" if carries_changes else "rate",
             "levels": levels,
             "headroom": min(6, max(0, levels - 10)) if carries_changes else 0,
             "mantissa_bits": int(carries_changes),
-            "thresholds": _THRESHOLDS.get(self.recipe, "percentile"),
+            "thresholds": _THRESHOLDS.get(self.recipe, "mse" if fits else "percentile"),
             **({} if self.recipe in TRAINED else {"alpha": 0.5}),
         }
 
@@ -150,7 +156,7 @@ def neurons_of(graph: Graph, options: Options) -> Graph:
 
 
 def finish(
-    graph: Graph, stats: Mapping[str, ActivationStats], options: Options, timesteps: int = 64
+    graph: Graph, stats: Mapping[str, ActivationStats], options: Options, windows: Windows
 ) -> Graph:
     """Scales, normalised currents, n-bit weights.
 
@@ -158,9 +164,10 @@ def finish(
         graph: From `neurons_of`.
         stats: Of its inputs and neurons.
         options: The user's choice; kept in the graph's settings.
-        timesteps: T for which thresholds are fitted, where they are.
+        windows: The steps for which each layer of neurons may fire; thresholds are fitted to
+            them, where they are.
     """
-    scales = _scales(graph, stats, options, timesteps)
+    scales = _scales(graph, stats, options, windows)
     raised = 2.0 ** int(options.headroom or 0)
     neurons = {node.name for node in graph.of("neuron")}
     scales = {n: np.float32(raised) * s if n in neurons else s for n, s in scales.items()}
@@ -171,22 +178,22 @@ def finish(
 
 
 def _scales(
-    graph: Graph, stats: Mapping[str, ActivationStats], options: Options, timesteps: int
+    graph: Graph, stats: Mapping[str, ActivationStats], options: Options, windows: Windows
 ) -> Scales:
     """What one spike of each input and neuron stands for."""
     if options.recipe in TRAINED:
         return learned_scales(graph, stats)
-    search = None if options.thresholds == "percentile" else _fit(options, timesteps)
+    search = None if options.thresholds == "percentile" else _fit(options, windows)
     percentile = 100.0 if options.percentile is None else options.percentile
     return choose_scales(graph, stats, percentile, options.per_channel, search)
 
 
-def _fit(options: Options, timesteps: int) -> Fit:
+def _fit(options: Options, windows: Windows) -> Fit:
     """Thresholds for what each neuron's own spikes can carry."""
 
     def search(node: Node, stats: ActivationStats, start: np.ndarray) -> np.ndarray:
         coder = Coder(
-            timesteps,
+            windows[node.name],
             node["model"] in GRADED,
             node["code"] == "rate",
             0.5 if options.alpha is None else options.alpha,

@@ -58,7 +58,8 @@ def _values(stats: ActivationStats, channel: int) -> tuple[np.ndarray, np.ndarra
     """Magnitudes that occurred in a channel (not zero), and how often."""
     counts = stats.histogram[channel]
     magnitudes = stats.magnitudes()
-    found = np.flatnonzero((counts > 0) & (magnitudes > 0))
+    # The lowest bin holds the zeros, and reaches up into the subnormal numbers.
+    found = np.flatnonzero((counts > 0) & (magnitudes > np.finfo(np.float32).tiny))
     if len(found) > _MOST_VALUES:
         found = found[np.argsort(counts[found])[-_MOST_VALUES:]]
     return magnitudes[found], counts[found].astype(np.float64)
@@ -71,8 +72,7 @@ def _balanced(stats: ActivationStats, channel: int, start: float) -> float:
     shares, threshold = weights / stats.histogram[channel].sum(), 0.0
     for _ in range(_BALANCING):
         threshold += 2 * float((shares * np.maximum(values - threshold, 0)).sum())
-    # The lowest bin, which holds the zeros, reaches up into the subnormal numbers.
-    return threshold if threshold > np.finfo(np.float32).tiny else start
+    return threshold if threshold > 0 else start
 
 
 def _search(values: np.ndarray, weights: np.ndarray, start: float, coder: Coder) -> float:

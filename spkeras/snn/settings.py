@@ -5,13 +5,17 @@ from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 from spkeras.errors import OptionError
+from spkeras.graph import Graph, Node
 from spkeras.ops.code import keeps_values
 from spkeras.ops.coding import CODINGS
 
 SCHEDULES = ("clock_driven", "layer_synchronous")
 NAMES = ("timesteps", "schedule", "stagger", "coding", "seed")
-# Share of T that passes before the last layer starts; chosen by measuring (docs/accuracy.md).
-STAGGER_SHARE = 0.45
+# The stagger is this root's multiple of T a layer; the last layer starts after this share of T
+# at the latest. Both were chosen by measuring (docs/accuracy.md).
+_ROOT, _SHARE = 1.25, 0.65
+# Staggers are whole multiples of 1 / 16: all starts are exact, also in float32.
+_PARTS = 16
 
 
 def check_settings(
@@ -28,8 +32,7 @@ def check_settings(
         raise OptionError(f"coding={coding!r}; allowed: {CODINGS}")
     if int(timesteps) != timesteps or timesteps < 1:
         raise OptionError(f"timesteps={timesteps!r}; allowed: whole numbers from 1")
-    # In sixteenths all starts are exact, also in float32.
-    if stagger is not None and not (stagger >= 0 and 16 * stagger % 1 == 0):
+    if stagger is not None and not (stagger >= 0 and _PARTS * stagger % 1 == 0):
         raise OptionError(
             f"stagger={stagger!r}; allowed: whole numbers from 0, sixteenths between (0.75, "
             "1.0625), or None"
@@ -55,13 +58,34 @@ def _check_values(schedule: str, stagger: float | None, coding: str, code: str) 
         )
 
 
-def automatic_stagger(timesteps: int, depth: int) -> int:
-    """The stagger for a network of binary neurons: a share of T for the way through it.
+def automatic_stagger(timesteps: int, depth: int) -> float:
+    """The stagger for a network of binary neurons: min(0.65 T / d, 1.25 sqrt(T / d)).
 
     A deep layer that starts at once fires on its bias before evidence has come, and the error
-    of that transient fades as 1 / T only. Starting late costs the steps that are left.
+    of that transient fades as 1 / T only. Starting late costs steps to fire in: many of few,
+    which is where the share of T holds, and more than it saves where T is long.
     """
-    return int(STAGGER_SHARE * timesteps / max(depth, 1))
+    per_layer = timesteps / max(depth, 1)
+    return int(_PARTS * min(_SHARE * per_layer, _ROOT * per_layer**0.5)) / _PARTS
+
+
+def depth_of(graph: Graph) -> int:
+    """Layers of neurons in a row, on the longest way from input to output."""
+    return max((node["depth"] for node in graph.of("readout")), default=0)
+
+
+def stagger_in_force(graph: Graph, timesteps: int, stagger: float | None) -> float:
+    """The stagger of a network with neurons: the given one, or what is chosen for its kind."""
+    if stagger is None:
+        neurons = graph.of("neuron")
+        binary = all(node["model"] == "binary" and node["code"] == "rate" for node in neurons)
+        stagger = automatic_stagger(timesteps, depth_of(graph)) if binary else 0
+    return int(stagger) if stagger % 1 == 0 else stagger
+
+
+def start(node: Node, stagger: float) -> int:
+    """Step, from 0, at which a layer of neurons or a read-out starts."""
+    return int(node["depth"] * stagger)
 
 
 class Configurable(Protocol):

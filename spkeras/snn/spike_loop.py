@@ -13,7 +13,14 @@ from spkeras.graph import Graph, Node, from_structure, structure
 from spkeras.ops import code as _code
 from spkeras.ops import coding as _coding
 from spkeras.snn.network import Network, as_list
-from spkeras.snn.settings import NAMES, apply, automatic_stagger, check_settings
+from spkeras.snn.settings import (
+    NAMES,
+    apply,
+    check_settings,
+    depth_of,
+    stagger_in_force,
+    start,
+)
 from spkeras.snn.synapse import keras_name
 
 
@@ -86,7 +93,7 @@ class SpikeLoop(keras.layers.Layer):
     @property
     def depth(self) -> int:
         """Layers of neurons in a row, on the longest way from input to output."""
-        return max((node["depth"] for node in self.network.readouts), default=0)
+        return depth_of(self.network.graph)
 
     @property
     def latency(self) -> int:
@@ -97,17 +104,12 @@ class SpikeLoop(keras.layers.Layer):
 
     def start(self, node: Node) -> int:
         """Step, from 0, at which a layer of neurons or a read-out starts."""
-        return int(node["depth"] * self.offset)
+        return start(node, self.offset)
 
     @property
     def offset(self) -> float:
         """The stagger in force."""
-        if self.stagger is not None:
-            return int(self.stagger) if self.stagger % 1 == 0 else self.stagger
-        graph = self.network.graph
-        binary = all(node["model"] == "binary" for node in graph.of("neuron"))
-        binary = binary and self.code == "rate"
-        return automatic_stagger(self.timesteps, self.depth) if binary else 0
+        return stagger_in_force(self.network.graph, self.timesteps, self.stagger)
 
     @property
     def settings(self) -> dict[str, Any]:

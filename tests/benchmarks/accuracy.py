@@ -46,9 +46,9 @@ def rows(model: Any, train: Any, x: Any, y: Any, quick: bool) -> list[dict[str, 
             click.echo(json.dumps(found[-1]), err=True)
 
     for timesteps in (16, 64) if quick else CLOCK:
-        snn = spkeras.convert(model, train, timesteps=timesteps)
-        add("ecc", snn, (timesteps,), schedule="layer_synchronous")
-        add("ecc", snn, (timesteps,))
+        for schedule in ("layer_synchronous", "clock_driven"):
+            snn = spkeras.convert(model, train, timesteps=timesteps, schedule=schedule)
+            add("ecc", snn, (timesteps,))
     for timesteps in (16, 32):
         signed = spkeras.convert(model, train, timesteps=timesteps, neuron="signed")
         add("ecc, signed", signed, (timesteps,))

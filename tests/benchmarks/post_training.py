@@ -1,12 +1,11 @@
 """Binary spikes without training weights: what each switch gives, as the tables of docs/training.md.
 
     python tests/benchmarks/post_training.py models/cifar10_vgg16.keras --data cifar10.npz -o vgg16.json
-    python tests/benchmarks/post_training.py MODEL --data SET -o FILE --only late --times 16,32 --samples 10000
+    python tests/benchmarks/post_training.py MODEL --data SET -o FILE --only default --times 16,32 --samples 10000
 
 Calibrates and corrects on training samples, looks at labels of test samples at the end alone.
-T counts from the first input, the time for which layers wait included, but for the settings that
-wait besides: `latency` says when their answer stands. Each figure is written
-when it is there: the same command goes on where it stopped, and prints the table at last.
+T counts from the first input, the time for which layers wait included. Each figure is written when
+it is there: the same command goes on where it stopped, and prints the table at last.
 """
 
 import json
@@ -17,30 +16,18 @@ from typing import Any
 
 import click
 
-# Share of T after which the last layer starts, where layers start late.
-LATE = 0.875
 SETTINGS: dict[str, dict[str, Any]] = {
     "default": {},
-    "mse": {"thresholds": "mse"},
-    "light": {"thresholds": "mse", "correction": "light"},
-    "advanced": {"thresholds": "mse", "correction": "advanced"},
-    "both": {"thresholds": "mse", "correction": "both"},
-    # The default's own share of T, but in sixteenths of a step a layer.
-    "sixteenths": {"share": 0.45},
-    "half": {"thresholds": "mse", "share": 0.5},
-    "half+both": {"thresholds": "mse", "share": 0.5, "correction": "both"},
-    "late": {"thresholds": "mse", "share": LATE},
-    "late+advanced": {"thresholds": "mse", "share": LATE, "correction": "advanced"},
-    "late+both": {"thresholds": "mse", "share": LATE, "correction": "both"},
-    # T steps for the last layer, those before it a step earlier each: T + depth in all.
-    "step a layer": {"thresholds": "mse", "wait": 1},
-    "two steps a layer": {"thresholds": "mse", "wait": 2},
+    "light": {"correction": "light"},
+    "advanced": {"correction": "advanced"},
+    "both": {"correction": "both"},
+    "percentile": {"thresholds": "percentile"},
+    "balance": {"thresholds": "balance"},
+    "at once": {"stagger": 0},
+    "percentile, at once": {"thresholds": "percentile", "stagger": 0},
+    # The default until mean square thresholds knew how long each layer fires.
+    "percentile, whole steps": {"thresholds": "percentile", "share": 0.45},
 }
-
-
-def stagger_for(share: float, timesteps: int, depth: int) -> float:
-    """The largest stagger, in sixteenths, with which the last layer starts by this share of T."""
-    return int(16 * share * timesteps / max(depth, 1)) / 16
 
 
 def measured(model: Any, train: Any, test: Any, timesteps: int, name: str) -> dict[str, Any]:
@@ -50,13 +37,12 @@ def measured(model: Any, train: Any, test: Any, timesteps: int, name: str) -> di
     from spkeras.training import correct
 
     options = dict(SETTINGS[name])
-    share, wait, correction = (options.pop(key, None) for key in ("share", "wait", "correction"))
+    share, correction = options.pop("share", None), options.pop("correction", None)
+    if share is not None:
+        depth = loop_of(spkeras.convert(model, train.inputs[:1], timesteps=timesteps)).depth
+        options["stagger"] = int(share * timesteps / max(depth, 1))
     snn = spkeras.convert(model, train.inputs, timesteps=timesteps, **options)
     loop = loop_of(snn)
-    if share is not None:
-        spkeras.configure(snn, stagger=stagger_for(share, timesteps, loop.depth))
-    if wait is not None:
-        spkeras.configure(snn, stagger=wait, timesteps=timesteps + wait * loop.depth)
     if correction is not None:
         snn = correct(snn, train.inputs, correction)
         loop = loop_of(snn)
@@ -78,21 +64,20 @@ def measured(model: Any, train: Any, test: Any, timesteps: int, name: str) -> di
 
 
 def table(rows: list[dict[str, Any]]) -> str:
-    """The drop in points and the latency, a row a setting, a column a T."""
+    """The drop in points, a row a setting, a column a T."""
     cnn = next(row["cnn_accuracy"] for row in rows if row["cnn_accuracy"] is not None)
     times = sorted({row["timesteps"] for row in rows})
     lines = [
-        f"CNN {100 * cnn:.2f} %; points lost (steps until the answer)",
+        f"CNN {100 * cnn:.2f} %; points lost",
         "| | " + " | ".join(f"T = {time}" for time in times) + " |",
         "|---" * (len(times) + 1) + "|",
     ]
     for name in dict.fromkeys(row["setting"] for row in rows):
         found = {row["timesteps"]: row for row in rows if row["setting"] == name}
         cells = [
-            f"{100 * (cnn - found[time]['accuracy']):.2f} ({found[time]['latency']})"
-            if time in found else ""
+            f"{100 * (cnn - found[time]['accuracy']):.2f}" if time in found else ""
             for time in times
-        ]  # fmt: skip
+        ]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -99,11 +99,12 @@ def test_defaults_that_are_shown_equal_the_library():
              for p in command.params}  # fmt: skip
     shown = {name: match[1] for name, match in found.items() if match}
     own = Options()
-    for name in ("recipe", "limit", "reset", "alpha", "readout", "thresholds"):
+    for name in ("recipe", "limit", "reset", "alpha", "readout"):
         assert shown[name] == str(getattr(own, name)), name
     assert shown["seed"] == str(signature(convert).parameters["seed"].default)
     assert shown["timesteps"] == f"{STEPS['binary']}; {STEPS['graded']} where spikes carry values"
     graded = Options("sigma_delta")
+    assert shown["thresholds"] == f"{own.thresholds} for binary spikes"
     assert shown["headroom"] == f"{graded.headroom} of {graded.levels}"
     assert shown["neuron"] == f"{own.neuron} or recipe's" and shown["per_channel"] == "per channel"
     assert own.per_channel and own.weight_bits is None and shown["weight_bits"] == "float32"

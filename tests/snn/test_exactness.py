@@ -5,7 +5,8 @@ import pytest
 
 from spkeras.layers import FiringRate
 from spkeras.snn.network import as_list
-from spkeras.snn.spike_loop import automatic_stagger, build, configure, loop_of
+from spkeras.snn.settings import automatic_stagger
+from spkeras.snn.spike_loop import build, configure, loop_of
 from tests import networks, oracle, oracle_neurons
 from tests.stepping import assert_same_outputs, assert_same_spikes, every_step
 
@@ -225,11 +226,11 @@ def test_rates_by_hand_share_the_neurons_thresholds():
 
 
 def test_the_automatic_stagger_takes_a_share_of_the_time():
-    assert [automatic_stagger(t, 5) for t in (1, 8, 16, 64)] == [0, 0, 1, 5]
-    assert automatic_stagger(64, 0) == automatic_stagger(64, 1) == 28
+    assert [automatic_stagger(t, 5) for t in (1, 8, 16, 64)] == [0.125, 1, 2.0625, 4.4375]
+    assert automatic_stagger(64, 0) == automatic_stagger(64, 1) == 10
     graph, snn, _ = case("residual")
     configure(snn, timesteps=64, schedule="clock_driven", stagger=None)
-    assert loop_of(snn).depth == 5 and loop_of(snn).offset == 5
+    assert loop_of(snn).depth == 5 and loop_of(snn).offset == 4.4375
     _, snn, _ = case("residual", neuron="signed")
     configure(snn, timesteps=64, schedule="clock_driven", stagger=None)
     assert loop_of(snn).offset == 0

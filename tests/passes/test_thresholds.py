@@ -1,0 +1,111 @@
+"""Thresholds fitted to what has to be sent: by hand, silent channels, windows of late layers."""
+
+import keras
+import numpy as np
+import pytest
+
+import spkeras
+from spkeras.facade.calibrated import windows
+from spkeras.graph.stats import BINS, ActivationStats, bins
+from spkeras.passes.coder import Coder
+from spkeras.passes.recipes import Options
+from spkeras.passes.thresholds import fit
+from spkeras.snn.spike_loop import loop_of
+
+
+def test_the_threshold_rises_by_twice_the_mean_excess():
+    values = np.float32([0, 0, 0, 1.0, 2.0, 4.0])
+    histogram = np.zeros((2, BINS), np.int64)
+    np.add.at(histogram[0], bins(values), 1)
+    histogram[1, 0] = 6
+    stats = ActivationStats(np.float32([4, 0]), np.zeros(2, np.float32), histogram, 6)
+    middles = stats.magnitudes()[bins(values)]
+    threshold = 0.0
+    for _ in range(64):
+        threshold += 2 * np.maximum(middles * (values > 0) - threshold, 0).mean()
+    found = fit("balance", stats, np.float32([3.0, 5.0]), Coder(16))
+    np.testing.assert_allclose(found, [threshold, 5.0], rtol=1e-6)
+    assert 3.9 < threshold < 4.1
+
+
+def seen(values):
+    """Statistics of a channel with these values, and of one that was silent."""
+    histogram = np.zeros((2, BINS), np.int64)
+    np.add.at(histogram[0], bins(np.float32(values)), 1)
+    histogram[1, 0] = len(values)
+    maximum = np.float32([max(values), 0])
+    return ActivationStats(maximum, np.zeros(2, np.float32), histogram, len(values))
+
+
+@pytest.mark.parametrize("method", ["mse", "iteration", "balance"])
+def test_a_silent_channel_keeps_the_threshold_it_had(method):
+    found = fit(method, seen([0, 0.25, 1.0]), np.float32([1.0, 0.75]), Coder(8))
+    assert found[1] == np.float32(0.75)
+    assert 0.1 < found[0] < 2
+
+
+def test_fewer_steps_make_for_a_lower_threshold():
+    """One large value among many small ones: with two levels the small ones decide."""
+    stats = seen([0.1] * 200 + [1.0])
+    few, many = (fit("mse", stats, np.float32([1, 1]), Coder(t))[0] for t in (2, 64))
+    assert few < 0.3 < 0.9 < many
+
+
+def small_cnn(units=6):
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [
+            keras.Input((12,)),
+            *(keras.layers.Dense(units, "relu") for _ in range(4)),
+            keras.layers.Dense(3),
+        ]
+    )
+
+
+def test_each_layer_is_fitted_to_the_steps_that_it_may_fire_for():
+    cnn, x = small_cnn(), np.random.default_rng(0).random((200, 12), np.float32)
+    snn = spkeras.convert(cnn, x, timesteps=16, stagger=3.5)
+    graph = loop_of(snn).graph
+    fires = windows(graph, 16, stagger=3.5)
+    assert list(fires.values()) == [16, 13, 9, 6]
+    assert set(windows(graph, 16, "layer_synchronous", 3.5).values()) == {16}
+    # Two layers behind each other whose windows differ: as if converted for those windows alone.
+    for node, steps in zip(graph.of("neuron"), fires.values(), strict=True):
+        alone = loop_of(spkeras.convert(cnn, x, timesteps=steps, stagger=0)).graph
+        np.testing.assert_array_equal(scale_of(graph, node), scale_of(alone, node))
+
+
+def scale_of(graph, node):
+    """What a spike stands for, up to a factor of the CNN's own: bias of the neurons' source."""
+    return graph[node.inputs[0]].arrays["bias"]
+
+
+def test_a_channel_that_never_fires_stays_finite_without_any_threshold_given():
+    cnn, x = small_cnn(), np.random.default_rng(0).random((50, 12), np.float32)
+    kernel, bias = cnn.layers[1].get_weights()
+    bias[2] = -1000.0
+    cnn.layers[1].set_weights([kernel, bias])
+    snn = spkeras.convert(cnn, x, timesteps=16)
+    for node in loop_of(snn).graph.nodes:
+        for array in node.arrays.values():
+            assert np.isfinite(array).all()
+
+
+@pytest.mark.parametrize(
+    "given, chosen",
+    [
+        ({}, "mse"),
+        ({"percentile": 99.0}, "percentile"),
+        ({"percentile": 99.0, "thresholds": "mse"}, "mse"),
+        ({"thresholds": "percentile"}, "percentile"),
+        ({"reset": "zero"}, "percentile"),
+        ({"neuron": "signed"}, "percentile"),
+        ({"neuron": "burst"}, "percentile"),
+        ({"code": "differential", "neuron": "signed"}, "percentile"),
+        ({"recipe": "sigma_delta"}, "percentile"),
+        ({"recipe": "cq"}, "learned"),
+        ({"recipe": "cq+"}, "trained"),
+    ],
+)
+def test_thresholds_are_fitted_where_counting_says_what_is_lost(given, chosen):
+    assert Options(**given).thresholds == chosen
