@@ -1,8 +1,9 @@
-"""A prepared model is saved, loaded, and trained on, on every backend of Keras."""
+"""A prepared model is saved, loaded and trained on, and corrections hold, on every backend."""
 
 import importlib.util
 import json
 
+import numpy as np
 import pytest
 
 from tests.processes import python
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import keras
 import spkeras
-from spkeras.training import Augmentation, Plan, finetune, prepare, train_thresholds
+from spkeras.training import Augmentation, Plan, finetune, prepare
 from tests.training.nets import NETS
 assert keras.backend.backend() == sys.argv[2]
 folder = Path(sys.argv[1])
@@ -49,6 +50,7 @@ whole.save(folder / "whole.keras")
 snn = spkeras.convert(whole, x, recipe="qcfs", schedule="layer_synchronous")
 logits = snn.predict(x, verbose=0)
 clocked = spkeras.convert(whole, x, recipe="qcfs", thresholds="trained")
+
 print("RESULT" + json.dumps({
     "same": same, "moved": moved, "epochs": epochs, "rest": rest,
     "resumed": float(abs(whole.predict(x, verbose=0) - again.predict(x, verbose=0)).max()),
@@ -70,3 +72,33 @@ def test_a_twin_lives_on_every_backend(backend, tmp_path):
     assert found["epochs"] == [0, 1, 2, 3] and found["rest"] == []
     assert found["resumed"] == 0 and found["spiking"] < 1e-4
     assert found["timesteps"] == 8 and found["thresholds"] == [4]
+
+
+CORRECTED = """
+import json, sys
+import numpy as np
+import spkeras
+from spkeras.training import correct, offset_spikes
+from tests.training.nets import NETS
+model = NETS["resnet"]()
+x = np.random.default_rng(0).random((24, 6, 6, 2)).astype("float32")
+snn = spkeras.convert(model, x, timesteps=8, stagger=0)
+print("RESULT" + json.dumps({
+    "plain": snn.predict(x, verbose=0).tolist(),
+    "light": correct(snn, x, "light").predict(x, verbose=0).tolist(),
+    "advanced": correct(snn, x, "advanced").predict(x, verbose=0).tolist(),
+    "looked": offset_spikes(snn, x, 4)[-1].tolist(),
+}))
+"""
+
+
+def test_corrections_without_training_are_the_same_on_every_backend(tmp_path):
+    backends = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
+    if len(backends) < 2:
+        pytest.skip("one backend alone is installed")
+    said = [python(CORRECTED, tmp_path, name, KERAS_BACKEND=name) for name in backends]
+    first, *others = [json.loads(text.split("RESULT")[1]) for text in said]
+    for other in others:
+        for name, outputs in first.items():
+            np.testing.assert_allclose(other[name], outputs, atol=1e-4, err_msg=name)
+    assert len({json.dumps(outputs) for outputs in first.values()}) == len(first)
