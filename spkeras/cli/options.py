@@ -225,7 +225,10 @@ def _conversion_options() -> list[Callable[[Any], Any]]:
         _option("--headroom", spare, "How many lie above a layer's scale.", "6 of 16"),
         _option("--mantissa-bits", mantissa, "Bits behind its leading one.", "the neuron's own"),
         _option(
-            "--thresholds", choice(THRESHOLDS), "How they are chosen.", "mse for binary spikes"
+            "--thresholds",
+            choice(THRESHOLDS),
+            "How they are chosen.",
+            "mse for binary spikes and T < 64",
         ),
         _option("--correction", choice(CORRECTIONS), "Biases or potentials that make up for loss."),
         _option(

@@ -15,6 +15,7 @@ from spkeras.ops.names import GRADED, TRAINED
 from spkeras.passes.offsets import lift_biases
 from spkeras.passes.recipes import Options, finish, neurons_of, prepare
 from spkeras.passes.scales import VALUES_PERCENTILE, automatic_percentile
+from spkeras.passes.thresholds import automatic_thresholds
 from spkeras.snn.network import analogue, resting_currents
 from spkeras.snn.settings import stagger_in_force, start
 from spkeras.snn.spike_loop import build
@@ -62,11 +63,13 @@ class Calibrated:
         """The spiking network for these options.
 
         Args:
-            options: What is None or automatic in them is chosen here.
+            options: What is None in them is chosen here.
             timesteps: T.
             simulation: `schedule`, `stagger`, `coding`, `seed`.
         """
         values = keeps_values(str(options.code))
+        if options.thresholds is None:
+            options = replace(options, thresholds=automatic_thresholds(timesteps))
         if options.percentile is None and options.recipe not in TRAINED:
             # A large value costs a graded spike no more than a small one.
             wide = values or options.neuron in GRADED

@@ -40,10 +40,11 @@ class Options:
             None to have it chosen for T.
         per_channel: One scale per channel instead of one per layer.
         thresholds: One of `spkeras.passes.thresholds.METHODS`: the percentile itself, or a
-            search from there. None: "mse" for binary neurons that count and keep what is left
-            of their potential, if no percentile is given; else "percentile". For a network trained for spikes "learned", what a spike
-            stands for, or "trained": per channel, against the layer-synchronous network
-            (default of cq+; see `spkeras.training.train_thresholds`).
+            search from there. None: "percentile", but for binary neurons that count and keep
+            what is left of their potential None stays, if no percentile is given: T decides
+            (`spkeras.passes.thresholds.automatic_thresholds`). For a network trained for
+            spikes "learned", what a spike stands for, or "trained": per channel, against the
+            layer-synchronous network (default of cq+; `spkeras.training.train_thresholds`).
         neuron: One of `spkeras.ops.names.NEURONS`; None for the recipe's own.
         code: What spikes mean, one of `spkeras.ops.names.CODES`; None for the neuron's own.
         levels: Exponents of a graded spike; None for the neuron's own: 16 (four bits) for
@@ -83,7 +84,9 @@ class Options:
             "recipe": RECIPES,
             "neuron": ("sigma_delta",) if self.recipe == "sigma_delta" else NEURONS,
             "code": ("delta",) if self.neuron == "sigma_delta" else ("rate", "differential"),
-            "thresholds": LEARNED if self.recipe in TRAINED else METHODS,
+            "thresholds": (
+                LEARNED if self.recipe in TRAINED else METHODS if self.thresholds else (None,)
+            ),
             "reset": ("subtract", "zero") if self._counts else ("subtract",),
             "readout": ("membrane", "spikes"),
         }
@@ -108,7 +111,7 @@ class Options:
     def _counts(self) -> bool:
         return (self.neuron, self.code) == ("binary", "rate")
 
-    def _own(self) -> dict[str, str | int | float]:
+    def _own(self) -> dict[str, str | int | float | None]:
         """What the recipe, then the neuron and its code, choose where nothing is given."""
         neuron = self.neuron or ("sigma_delta" if self.recipe == "sigma_delta" else "binary")
         carries_changes = neuron == "sigma_delta"
@@ -121,7 +124,7 @@ class Options:
             "levels": levels,
             "headroom": min(6, max(0, levels - 10)) if carries_changes else 0,
             "mantissa_bits": int(carries_changes),
-            "thresholds": _THRESHOLDS.get(self.recipe, "mse" if fits else "percentile"),
+            "thresholds": _THRESHOLDS.get(self.recipe, None if fits else "percentile"),
             **({} if self.recipe in TRAINED else {"alpha": 0.5}),
         }
 

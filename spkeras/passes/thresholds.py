@@ -9,6 +9,8 @@ from spkeras.passes.coder import Coder
 
 METHODS = ("percentile", "mse", "iteration", "balance")
 
+# From this T on percentiles lose as little, or less (docs/accuracy.md).
+_MANY_STEPS = 64
 # Candidates of the search, in parts of the maximum: eight to the octave, from above the maximum
 # (where a graded code may find better places for what is frequent) down to a hundredth of it.
 _CANDIDATES = 2.0 ** (-np.arange(-6, 54) / 8)
@@ -16,6 +18,11 @@ _ROUNDS, _STILL = 100, 1e-4
 _BALANCING = 64
 # Values that each candidate is tried on: a histogram has some hundred bins that are not empty.
 _MOST_VALUES = 512
+
+
+def automatic_thresholds(timesteps: int) -> str:
+    """The method for binary neurons: with few steps it counts where the levels lie."""
+    return "mse" if timesteps < _MANY_STEPS else "percentile"
 
 
 def fit(method: str, stats: ActivationStats, start: np.ndarray, coder: Coder) -> np.ndarray:

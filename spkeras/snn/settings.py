@@ -66,7 +66,7 @@ def automatic_stagger(timesteps: int, depth: int) -> float:
     which is where the share of T holds, and more than it saves where T is long.
     """
     per_layer = timesteps / max(depth, 1)
-    return int(_PARTS * min(_SHARE * per_layer, _ROOT * per_layer**0.5)) / _PARTS
+    return round(_PARTS * min(_SHARE * per_layer, _ROOT * per_layer**0.5)) / _PARTS
 
 
 def depth_of(graph: Graph) -> int:

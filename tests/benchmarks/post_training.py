@@ -24,9 +24,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "percentile": {"thresholds": "percentile"},
     "balance": {"thresholds": "balance"},
     "at once": {"stagger": 0},
-    "percentile, at once": {"thresholds": "percentile", "stagger": 0},
+    "percentile at once": {"thresholds": "percentile", "stagger": 0},
     # The default until mean square thresholds knew how long each layer fires.
-    "percentile, whole steps": {"thresholds": "percentile", "share": 0.45},
+    "percentile whole steps": {"thresholds": "percentile", "share": 0.45},
 }
 
 

@@ -93,6 +93,7 @@ def test_defaults_that_are_shown_equal_the_library():
     from spkeras.cli.convert import command
     from spkeras.facade.conversion import STEPS, convert
     from spkeras.passes.recipes import Options
+    from spkeras.passes.thresholds import automatic_thresholds
 
     assert options.STEPS == STEPS
     found = {p.name: re.search(r"\[default: (.*)\]", getattr(p, "help", "") or "")
@@ -104,7 +105,8 @@ def test_defaults_that_are_shown_equal_the_library():
     assert shown["seed"] == str(signature(convert).parameters["seed"].default)
     assert shown["timesteps"] == f"{STEPS['binary']}; {STEPS['graded']} where spikes carry values"
     graded = Options("sigma_delta")
-    assert shown["thresholds"] == f"{own.thresholds} for binary spikes"
+    assert shown["thresholds"] == f"{automatic_thresholds(63)} for binary spikes and T < 64"
+    assert own.thresholds is None and automatic_thresholds(64) == "percentile"
     assert shown["headroom"] == f"{graded.headroom} of {graded.levels}"
     assert shown["neuron"] == f"{own.neuron} or recipe's" and shown["per_channel"] == "per channel"
     assert own.per_channel and own.weight_bits is None and shown["weight_bits"] == "float32"

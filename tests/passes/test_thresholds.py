@@ -94,7 +94,7 @@ def test_a_channel_that_never_fires_stays_finite_without_any_threshold_given():
 @pytest.mark.parametrize(
     "given, chosen",
     [
-        ({}, "mse"),
+        ({}, None),
         ({"percentile": 99.0}, "percentile"),
         ({"percentile": 99.0, "thresholds": "mse"}, "mse"),
         ({"thresholds": "percentile"}, "percentile"),
@@ -107,5 +107,14 @@ def test_a_channel_that_never_fires_stays_finite_without_any_threshold_given():
         ({"recipe": "cq+"}, "trained"),
     ],
 )
-def test_thresholds_are_fitted_where_counting_says_what_is_lost(given, chosen):
+def test_thresholds_are_chosen_from_the_time_where_counting_says_what_is_lost(given, chosen):
     assert Options(**given).thresholds == chosen
+
+
+@pytest.mark.parametrize("timesteps, chosen", [(1, "mse"), (63, "mse"), (64, "percentile")])
+def test_few_steps_want_fitted_thresholds(timesteps, chosen):
+    x = np.random.default_rng(0).random((50, 12), np.float32)
+    settings = loop_of(spkeras.convert(small_cnn(), x, timesteps=timesteps)).graph.settings
+    assert settings["thresholds"] == chosen
+    given = loop_of(spkeras.convert(small_cnn(), x, timesteps=timesteps, percentile=99)).graph
+    assert given.settings["thresholds"] == "percentile"

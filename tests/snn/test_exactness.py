@@ -226,11 +226,11 @@ def test_rates_by_hand_share_the_neurons_thresholds():
 
 
 def test_the_automatic_stagger_takes_a_share_of_the_time():
-    assert [automatic_stagger(t, 5) for t in (1, 8, 16, 64)] == [0.125, 1, 2.0625, 4.4375]
+    assert [automatic_stagger(t, 5) for t in (1, 8, 16, 64)] == [0.125, 1.0625, 2.0625, 4.5]
     assert automatic_stagger(64, 0) == automatic_stagger(64, 1) == 10
     graph, snn, _ = case("residual")
     configure(snn, timesteps=64, schedule="clock_driven", stagger=None)
-    assert loop_of(snn).depth == 5 and loop_of(snn).offset == 4.4375
+    assert loop_of(snn).depth == 5 and loop_of(snn).offset == 4.5
     _, snn, _ = case("residual", neuron="signed")
     configure(snn, timesteps=64, schedule="clock_driven", stagger=None)
     assert loop_of(snn).offset == 0
