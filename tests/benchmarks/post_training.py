@@ -18,14 +18,15 @@ import click
 
 SETTINGS: dict[str, dict[str, Any]] = {
     "default": {},
-    "light": {"correction": "light"},
-    "advanced": {"correction": "advanced"},
-    "both": {"correction": "both"},
+    "mse": {"thresholds": "mse"},
+    "light": {"thresholds": "mse", "correction": "light"},
+    "advanced": {"thresholds": "mse", "correction": "advanced"},
+    "both": {"thresholds": "mse", "correction": "both"},
     "percentile": {"thresholds": "percentile"},
     "balance": {"thresholds": "balance"},
     "at once": {"stagger": 0},
     "percentile at once": {"thresholds": "percentile", "stagger": 0},
-    # The default until mean square thresholds knew how long each layer fires.
+    # The default before mean square thresholds knew how long each layer fires.
     "percentile whole steps": {"thresholds": "percentile", "share": 0.45},
 }
 
