@@ -78,8 +78,8 @@ def convert(
         thresholds: "mse", "iteration" or "balance": fitted to the distribution of each layer's
             values and the steps for which it fires (`spkeras.passes.thresholds`); or the
             "percentile" itself. Below T = 64 "mse" for binary neurons with soft reset, if no
-            percentile is given; else "percentile". For a CNN trained for spikes "learned" or "trained": per
-            channel by the data, as cq+ does.
+            percentile is given; else "percentile". For a CNN trained for spikes "learned" or
+            "trained": per channel by the data, as cq+ does.
         correction: "light", "advanced" or "both": biases, initial potentials, or both of them,
             that make up on average for what clock-driven spikes lose
             (`spkeras.training.correct`).
