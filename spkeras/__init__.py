@@ -1,4 +1,4 @@
-"""spkeras: trained Keras CNNs become spiking networks, with proof.
+"""spkeras: convert trained Keras CNNs into spiking neural networks, and measure what it costs.
 
     snn = spkeras.convert(cnn, x_train[:1000], timesteps=64)
     result = spkeras.evaluate(snn, x_test, y_test)

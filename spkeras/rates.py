@@ -176,7 +176,7 @@ class Stages:
         return sums, states, held, sent, _stacked(squares), _stacked(active)
 
     def layer_synchronous_loop(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Spike counts of the layer-synchronous network by an explicit loop, for proof.
+        """Spike counts of the layer-synchronous network by an explicit loop: the check of the closed form.
 
         Layer by layer, each first receives the T steps of its inputs, one by one, and then
         fires for T steps: a spike whenever the potential has reached the threshold. Slow;

@@ -158,7 +158,7 @@ def convert(
     if trains and schedule != "clock_driven":
         raise OptionError(
             f"schedule={schedule!r} with thresholds='trained'; allowed: 'clock_driven', for "
-            "which they are trained: layer-synchronous counts are exact as they are"
+            "which they are trained: layer-synchronous counts equal the closed form without it"
         )
     calibrated = Calibrated(model, data, chosen, batch_size, _quiet if trains else told)
     snn = calibrated.network(chosen, steps, **simulation)

@@ -13,22 +13,23 @@ from spkeras.graph.macs import macs
 from spkeras.ops.names import CODES
 from spkeras.ops.properties import VALUES_REMEDY, jumps, needs_values
 
-EXACT, APPROXIMATE, REFUSED = "exact", "approximate", "refused"
+# A supported layer is followed to any precision as T, or the levels of a spike, grow.
+SUPPORTED, APPROXIMATE, REFUSED = "supported", "approximate", "refused"
 
 # Reasons, the weaker verdict behind the stronger one: of several nodes the last one counts.
-_RANK = {EXACT: 0, APPROXIMATE: 1, REFUSED: 2}
+_RANK = {SUPPORTED: 0, APPROXIMATE: 1, REFUSED: 2}
 
-_LINEAR = (EXACT, "linear: spikes pass through it as their sum")
-_CURRENT = (EXACT, "the input is a constant current")
-_ONCE = (EXACT, "the input is given once, then its changes")
-_IDLE = (EXACT, "nothing to do at inference")
-_SCALE = (EXACT, "folded or live scale")
-_NEURON = (EXACT, "integrate-and-fire neuron")
-_LOGITS = (EXACT, "dropped, the SNN returns logits")
-_READOUT = (EXACT, "read-out function, applied once to the decoded output")
-_ACCUMULATED = (EXACT, "neuron on accumulated inputs")
+_LINEAR = (SUPPORTED, "linear: spikes pass through it as their sum")
+_CURRENT = (SUPPORTED, "the input is a constant current")
+_ONCE = (SUPPORTED, "the input is given once, then its changes")
+_IDLE = (SUPPORTED, "nothing to do at inference")
+_SCALE = (SUPPORTED, "folded or live scale")
+_NEURON = (SUPPORTED, "integrate-and-fire neuron")
+_LOGITS = (SUPPORTED, "dropped, the SNN returns logits")
+_READOUT = (SUPPORTED, "read-out function, applied once to the decoded output")
+_ACCUMULATED = (SUPPORTED, "neuron on accumulated inputs")
 _VALUES = (
-    EXACT,
+    SUPPORTED,
     "neuron on accumulated values: follows the function to the resolution of its spikes",
 )
 _JUMPS = (
@@ -54,7 +55,7 @@ class LayerVerdict:
         name: The layer's name; with the names of the models around it, and @1, @2, ... for
             its second, third, ... call.
         kind: Keras class.
-        verdict: "exact", "approximate" or "refused", for the code asked for.
+        verdict: "supported", "approximate" or "refused", for the code asked for.
         reason: Why, in one sentence.
         shape: Output shape as Keras has it, without the batch axis.
         parameters: Number of weights of the layer.

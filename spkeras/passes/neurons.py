@@ -110,7 +110,7 @@ def _refuse(graph: Graph, inside: set[str]) -> None:
             problems.append(
                 f"{node.source or node.name}: {what} needs the values of its inputs, a rate-coded "
                 f"neuron has only their running means; {VALUES_REMEDY}, or replace it by a layer "
-                "that `spkeras inspect` calls exact"
+                "that `spkeras inspect` calls supported"
             )
     if problems:
         raise UnsupportedLayerError(problems)

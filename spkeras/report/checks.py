@@ -31,7 +31,7 @@ def _check_table(verification: Verification) -> Table:
 
 def _neuron_table(verification: Verification) -> Table:
     parts = ("error", "clipping", "quantization", "unevenness")
-    titles, what, exact = parts, "Firing rates", "exact"
+    titles, what, exact = parts, "Firing rates", "as in closed form"
     if _keeps_values(verification):
         titles = ("error", "clipping", "resolution", "arrival")
         what, exact = "Values that listeners hold", "as coded at once"

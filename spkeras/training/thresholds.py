@@ -118,7 +118,7 @@ def _check(loop: SpikeLoop, rate: float, batch_size: int) -> None:
     if loop.schedule != "clock_driven" or keeps_values(loop.code):
         raise OptionError(
             f"schedule={loop.schedule!r}, code={loop.code!r}; allowed: 'clock_driven', 'rate': "
-            "layer-synchronous counts are exact as they are"
+            "layer-synchronous counts equal the closed form without it"
         )
     if not 0 < rate <= 1:
         raise OptionError(f"rate={rate!r}; allowed: above 0, up to 1")

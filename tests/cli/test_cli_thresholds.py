@@ -72,7 +72,7 @@ def test_a_checkpoint_is_gone_on_from(run, deep, data, loaded, tmp_path):
 
 
 def test_a_cnn_and_graded_spikes_are_refused(run, cnn, graded, data, tmp_path):
-    for network, words in ((cnn, "is a CNN"), (graded, "exact as they are")):
+    for network, words in ((cnn, "is a CNN"), (graded, "equal the closed form")):
         result = run("thresholds", network, "-o", tmp_path / "t.keras", "--data", data)
         assert result.exit_code == 1 and words in result.stderr
     assert not list(tmp_path.iterdir())

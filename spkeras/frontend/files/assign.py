@@ -1,4 +1,4 @@
-"""Puts stored weights into a built model, layer by layer, and proves none is missing."""
+"""Put stored weights into a built model, layer by layer, and check that none is missing."""
 
 from __future__ import annotations
 
