@@ -48,7 +48,9 @@ def whole_product(weight, weight_steps, spike, tau, bits, fraction):
 
 def least_reaching(theta, unit):
     """The least whole number of units that is not below a threshold, both Decimals."""
-    return int((theta / unit).to_integral_value(rounding=ROUND_CEILING))
+    # The quotient of two roots has not quite 80 true digits: a whole number must stay one.
+    ratio = round(theta / unit, 40)
+    return int(ratio.to_integral_value(rounding=ROUND_CEILING))
 
 
 def clipped(start, products, bits):
@@ -118,16 +120,20 @@ def whole_exponents(kernel, steps):
 class WholeChain:
     """The network `tests.ttfs.nets.chain` in Python's own whole numbers, synapse by synapse."""
 
-    def __init__(self, weights, timesteps, tau, steps, bits, fractions):
+    def __init__(self, weights, timesteps, tau, steps, bits, fractions, pool=2):
         self.weights, self.timesteps, self.tau = weights, timesteps, tau
-        self.steps, self.bits, self.fractions = steps, bits, fractions
+        self.steps, self.bits, self.fractions, self.pool = steps, bits, fractions, pool
 
     def run(self, image, levels=255):
         """Times of the three layers that fire, and the sums of the read-out."""
         coded = np.vectorize(lambda p: first_step(p, self.timesteps, self.tau, levels))(image)
         first = self._fired(0, self._convolved(0, coded, 1), 1)
-        second = self._fired(1, self._convolved(1, first, 2), 4)
+        second = self._fired(1, self.averaged(first), self.pool**2)
         return coded, first, second, self._dense(second)
+
+    def averaged(self, times):
+        """Sums of the second convolution, which follows the average."""
+        return self._convolved(1, times, self.pool)
 
     def unit(self, layer, members):
         """What the accumulator's last bit stands for."""

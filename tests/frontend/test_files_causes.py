@@ -177,14 +177,32 @@ def test_current_file_is_loaded_plainly_whatever_its_suffix(tmp_path, suffix, mo
     assert isinstance(load_model(tmp_path / "m.dat"), keras.Sequential)
 
 
-def test_bilinear_upsampling_of_tensorflow_1(tmp_path):
+# Keras read from the corner up to 2.3; within TensorFlow up to 2.1.6-tf, which is TensorFlow 1.12.
+CORNER, CENTRES = [1.0, 2.0, 3.0, 3.0], [1.0, 1.5, 2.5, 3.0]
+
+
+@pytest.mark.parametrize(
+    "version, expected, doubt",
+    [
+        ("2.1.6", CORNER, False),
+        ("2.2.4", CORNER, False),
+        ("2.3.1", CORNER, False),
+        ("2.4.0", CENTRES, False),
+        ("2.11.0", CENTRES, False),
+        ("2.1.6-tf", CORNER, False),
+        ("2.2.4-tf", CENTRES, True),
+        ("2.3.0-tf", CENTRES, False),
+    ],
+)
+def test_bilinear_upsampling_as_its_version_computed_it(tmp_path, version, expected, doubt):
     config = {"name": "u", "size": [2, 2], "interpolation": "bilinear"}
     config["batch_input_shape"] = [None, 2, 1, 1]
     model = sequential({"class_name": "UpSampling2D", "config": config})
-    path = write_h5(tmp_path / "m.h5", model, {"u": []}, version="2.2.4")
+    path = write_h5(tmp_path / "m.h5", model, {"u": []}, version=version)
     x = np.array([1.0, 3.0], "float32").reshape(1, 2, 1, 1)
-    output = predict(read_model(path), x)
-    np.testing.assert_allclose(output[0, :, 0, 0], [1.0, 2.0, 3.0, 3.0])
+    loaded = read_model(path)
+    np.testing.assert_allclose(predict(loaded, x)[0, :, 0, 0], expected)
+    assert any("warning, not changed" in change for change in loaded.changes) == doubt
 
 
 def inner_and_outer():

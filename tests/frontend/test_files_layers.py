@@ -86,3 +86,16 @@ def test_activation_given_as_a_layer(tmp_path):
     arrays = {"l": [("l/kernel:0", np.eye(2)), ("l/bias:0", np.zeros(2))]}
     path = write_h5(tmp_path / "m.h5", sequential(layer), arrays, version="2.8.0")
     np.testing.assert_allclose(predict(read_model(path), np.array([[-2.0, 2.0]])), [[-1.0, 2.0]])
+
+
+@pytest.mark.parametrize(
+    "config, threshold", [({"theta": 0.5}, 0.5), ({"theta": 2.0, "dtype": None}, 2.0), ({}, 1.0)]
+)
+def test_thresholded_relu_given_as_an_activation(tmp_path, config, threshold):
+    activation = {"class_name": "ThresholdedReLU", "config": {"name": "a", **config}}
+    layer = dense("l", activation=activation, batch_input_shape=[None, 2])
+    arrays = {"l": [("l/kernel:0", np.eye(2)), ("l/bias:0", np.zeros(2))]}
+    path = write_h5(tmp_path / "m.h5", sequential(layer), arrays, version="2.8.0")
+    x = np.array([[-3.0, threshold - 0.25], [threshold + 0.25, 4.0]], "float32")
+    expected = [[0.0, 0.0], [threshold + 0.25, 4.0]]
+    np.testing.assert_allclose(predict(read_model(path), x), expected)

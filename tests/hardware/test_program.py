@@ -109,6 +109,24 @@ def test_every_width_by_naive_whole_numbers(chain_model, images, bits):
     assert bool(sum(mismatches.values())) == (bits < 16), mismatches
 
 
+@pytest.mark.parametrize("bits", [4, 8])
+def test_thresholds_off_the_grid_by_naive_whole_numbers(images, bits):
+    """An average of 9 makes every threshold irrational in units of the accumulator's last bit."""
+    model = quantized(chain(10, 4, pool=3))
+    config = HardwareConfig(table_bits=bits, accumulator_bits=48, fraction_bits=3)
+    program = log_ttfs.compile(model, config)
+    naive = oracle.WholeChain(weights_of(model), 10, 4, 2, bits, [3, 3, 3], pool=3)
+    unit = naive.unit(1, 9)
+    thresholds = [oracle.least_reaching(oracle.power_of_two(-step, 4), unit) for step in range(10)]
+    assert program.by_name["second"].thresholds.tolist() == thresholds
+    done = passed(program, images)
+    for sample, image in enumerate(images):
+        *_, second, sums = naive.run(image)
+        found = done.times["second"][sample].reshape(second.shape)
+        np.testing.assert_array_equal(found, second)
+        assert done.outputs[program.readout.name][sample].tolist() == sums
+
+
 @pytest.mark.parametrize("fraction", [2, 6, None])
 def test_engine_is_the_reference(branched_program, fraction):
     graph = read_graph(branched(12, 2))
@@ -181,6 +199,34 @@ def test_range_analysis_is_tight(chain_program):
     width = layer.needed_bits
     assert -(2 ** (width - 1)) <= layer.low and layer.high < 2 ** (width - 1)
     assert layer.low < -(2 ** (width - 2)) or layer.high >= 2 ** (width - 2)
+
+
+def test_range_analysis_counts_every_member_of_an_average(chain_model, chain_program):
+    """The bounds of pooled synapses are sums that naive whole numbers reach."""
+    layer = chain_program.by_name["second"]
+    fractions = [one.fraction for one in chain_program.layers if one.branches]
+    bits = chain_program.config.table_bits
+    naive = oracle.WholeChain(weights_of(chain_model), 10, 4, 2, bits, fractions)
+    kernel = weights_of(chain_model)[1][0]
+    reached = []
+    for out in range(layer.channels):
+        for sign in (-1, 1):
+            # The middle one of 3 x 3 positions meets all cells of 2 x 2 spikes.
+            wanted = (kernel[..., out] * sign > 0).repeat(2, axis=0).repeat(2, axis=1)
+            sums = naive.averaged(np.where(wanted, 0, 10))
+            reached.append(int(sums[1, 1, out]))
+    assert (min(reached), max(reached)) == (layer.low, layer.high)
+
+
+def test_inputs_are_rounded_to_the_nearest_whole_number(chain_program):
+    """Pixels that were divided by 255 come back, in either precision; halves go up."""
+    levels = np.arange(256).repeat(2)[: 6 * 6 * 2 * 7].reshape(7, 6, 6, 2)
+    for dtype in ("float32", "float64"):
+        (found,) = whole_inputs(chain_program, levels.astype(dtype) / np.dtype(dtype).type(255))
+        np.testing.assert_array_equal(found.reshape(levels.shape), levels)
+    between = np.array([0.49, 0.51, 100.49, 100.51, 253.5, 254.51]).repeat(12).reshape(1, 6, 6, 2)
+    (found,) = whole_inputs(chain_program, between / 255)
+    assert found.reshape(6, 12)[:, 0].tolist() == [0, 1, 100, 101, 254, 255]
 
 
 def test_arrivals_add_up_to_the_sums(branched_program):

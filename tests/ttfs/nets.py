@@ -30,7 +30,7 @@ def branched(timesteps=12, tau=2, seed=0):
     return shaken(keras.Model(inputs, x, name="branched"))
 
 
-def chain(timesteps=8, tau=4, seed=0, widths=(5, 6)):
+def chain(timesteps=8, tau=4, seed=0, widths=(5, 6), pool=2):
     """Two convolutions with an average between them, and a flattened end."""
     keras.utils.set_random_seed(seed)
     net = keras.Sequential(
@@ -39,7 +39,7 @@ def chain(timesteps=8, tau=4, seed=0, widths=(5, 6)):
             TTFSActivation(timesteps, tau, name="code"),
             layers.Conv2D(widths[0], 3, padding="same"),
             TTFSActivation(timesteps, tau, name="first"),
-            layers.AveragePooling2D(2),
+            layers.AveragePooling2D(pool),
             layers.Conv2D(widths[1], 3, padding="same"),
             TTFSActivation(timesteps, tau, name="second"),
             layers.Flatten(),
