@@ -19,6 +19,10 @@ class DataError(SpkerasError):
     """Samples or labels do not fit: shape, range, NaN, number."""
 
 
+class WeightsError(SpkerasError):
+    """Weights, biases, statistics or thresholds of a network are NaN or infinite."""
+
+
 class OptionError(SpkerasError):
     """An option has a value that is not allowed, or two options exclude each other."""
 

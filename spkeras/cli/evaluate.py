@@ -25,7 +25,7 @@ def _exit_options(command: options.Command) -> options.Command:
         ),
         click.option(
             "--early-exit",
-            type=click.FloatRange(min=0, min_open=True),
+            type=options.Real(min=0, min_open=True),
             metavar="MARGIN",
             help="What it saves and costs to stop each sample once the second class lies so many "
             "steps behind; choose MARGIN on calibration data.",

@@ -55,7 +55,7 @@ def _counts(ctx: Any, param: Any, value: str | None) -> list[int]:
 
 def _twin_options() -> list[Any]:
     one, choice, option = click.IntRange(min=1), click.Choice, click.option
-    positive = click.FloatRange(0, min_open=True)
+    positive = options.Real(0, min_open=True)
     return [
         option("--recipe", type=choice(RECIPES), default="cq", show_default=True,
                help="What is trained for: see above."),
@@ -67,11 +67,11 @@ def _twin_options() -> list[Any]:
         option("--pooling", type=choice(POOLINGS), help="What becomes of max pooling."),
         option("--pooling-neurons/--no-pooling-neurons", default=None,
                help="Neurons behind average poolings.  [default: for cq, cq+, low_latency]"),
-        option("--percentile", type=click.FloatRange(0, 100, min_open=True),
+        option("--percentile", type=options.Real(0, 100, min_open=True),
                help="Activations inside a layer's range, in %.  [default: from T]"),
         option("--tau", type=positive, help="Steps in which the threshold halves, for cat."),
         option("--code", type=choice(CODES), help="What spikes mean, for cat.  [default: ttfs]"),
-        option("--shift", type=click.FloatRange(0, 1, max_open=True),
+        option("--shift", type=options.Real(0, 1, max_open=True),
                help="Share of a level given in advance.  [default: 0; qcfs 0.5]"),
         option("--policy", help="Keras dtype policy while training, such as mixed_bfloat16."),
     ]  # fmt: skip
@@ -85,7 +85,7 @@ def _plan_options() -> list[Any]:
         option("--quantize", type=none, help="Epochs with levels.  [default: 3]"),
         option("--then", callback=_steps_and_epochs, metavar="T:EPOCHS", help="A further T."),
         option("--log", type=none, help="Epochs with logarithmic weights.  [default: cat 2]"),
-        option("--log-rate", type=float, help="Their peak rate.  [default: rate / 4]"),
+        option("--log-rate", type=options.Real(), help="Their peak rate.  [default: rate / 4]"),
         option("--weight-bits", type=click.IntRange(2, 12),
                help="Bits of a logarithmic weight, for cat.  [default: 5]"),
         option("--weight-steps", type=click.Choice(["1", "2", "4", "8"]),
@@ -93,16 +93,18 @@ def _plan_options() -> list[Any]:
         option("--float-weights", is_flag=True, help="Leave cat's weights as they are."),
         option("--choose-timesteps", callback=_counts, metavar="T,T,...",
                help="Take the smallest of these within --max-drop, on held-out samples."),
-        option("--max-drop", default=1.0, show_default=True, help="For that, in points."),
-        option("--rate", type=float, help="Peak learning rate.  [default: 0.0005]"),
+        option("--max-drop", type=options.Real(0, 100), default=1.0, show_default=True,
+               help="For that, in points."),
+        option("--rate", type=options.Real(), help="Peak learning rate.  [default: 0.0005]"),
         option("--optimizer", type=click.Choice(("adam", "sgd")), help="[default: adam]"),
         option("--loss", type=click.Choice(("crossentropy", "mse")), help="[default: crossentropy]"),
-        option("--distil", type=click.FloatRange(0, 1),
+        option("--distil", type=options.Real(0, 1),
                help="Share of each label that is the CNN's own answer.  [default: 0]"),
         option("--train-batch", type=one, default=128, show_default=True, help="Samples at once."),
         option("--crop-shift", type=none, default=0, help="Most pixels images are moved by."),
         option("--flip", is_flag=True, help="Mirror half of the images."),
-        option("--noise", type=float, default=0.0, help="Standard deviation of added noise."),
+        option("--noise", type=options.Real(0), default=0.0,
+               help="Standard deviation of added noise."),
         option("--held-out", type=none, default=200, show_default=True,
                help="Training samples that are not trained on but looked at."),
         option("--seed", type=int, help="Of order and augmentation.  [default: 1]"),

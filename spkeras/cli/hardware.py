@@ -45,7 +45,7 @@ def _widths(function: Callable[..., Any]) -> Callable[..., Any]:
         ("--fraction-bits", int, "Bits below the table's last one.  [default: as fit]"),
         ("--input-bits", bits, "Bits of an input value.  [default: 8]"),
         ("--pe-count", one, "Processing elements.  [default: 128]"),
-        ("--clock-hz", float, "Clock.  [default: 250e6]"),
+        ("--clock-hz", options.Real(), "Clock.  [default: 250e6]"),
         ("--weight-kib", one, "Weight memory.  [default: 1024]"),
         ("--membrane-kib", one, "Memory of accumulators.  [default: 32]"),
     ]

@@ -1,6 +1,7 @@
 """Options that several commands share."""
 
 import functools
+import math
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,6 +32,21 @@ SCHEDULES = ("clock_driven", "layer_synchronous")
 MODEL = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
+class Real(click.FloatRange):
+    """A finite number, in a range where one is given."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """A number; NaN, which no comparison refuses, and infinity are none."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
+
+
 class Numbers(click.ParamType[tuple[float, ...]]):
     """One number, or several separated by commas."""
 
@@ -43,9 +59,12 @@ class Numbers(click.ParamType[tuple[float, ...]]):
         if isinstance(value, tuple):
             return value
         try:
-            return tuple(float(part) for part in str(value).split(","))
+            numbers = tuple(float(part) for part in str(value).split(","))
         except ValueError:
             self.fail(f"{value!r} is not a number or numbers separated by commas", param, ctx)
+        if not all(math.isfinite(number) for number in numbers):
+            self.fail(f"{value!r} holds a number that is not finite", param, ctx)
+        return numbers
 
 
 class Replacement(click.ParamType[tuple[str, str]]):
@@ -131,7 +150,7 @@ def data_options(part: str, samples: int | None) -> Callable[[Command], Command]
 
 def _data_options(part: str, samples: int | None) -> list[Callable[[Any], Any]]:
     shown = str(samples) if samples else "all"
-    positive = click.FloatRange(min=0, min_open=True)
+    positive = Real(min=0, min_open=True)
     return [
         click.option(
             "--data",
@@ -188,7 +207,7 @@ def simulation_options(command: Command) -> Command:
         ),
         click.option(
             "--stagger",
-            type=click.FloatRange(min=0),
+            type=Real(min=0),
             help="Steps by which each layer starts after the one before it, in sixteenths.  "
             "[default: chosen]",
         ),
@@ -210,8 +229,8 @@ def conversion_options(command: Command) -> Command:
 
 
 def _conversion_options() -> list[Callable[[Any], Any]]:
-    share = click.FloatRange(0, 100, min_open=True)
-    one, part = click.IntRange(min=1), click.FloatRange(0, 1)
+    share = Real(0, 100, min_open=True)
+    one, part = click.IntRange(min=1), Real(0, 1)
     levels, spare = click.IntRange(1, MOST_LEVELS), click.IntRange(0, MOST_LEVELS - 1)
     mantissa = click.IntRange(0, MOST_MANTISSA_BITS)
     choice = click.Choice

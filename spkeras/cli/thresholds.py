@@ -18,7 +18,8 @@ from spkeras.errors import OptionError
               help="The trained network.  [default: SNN_trained.keras here]")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @options.data_options("train", 5000)
-@click.option("--rate", default=0.1, show_default=True, help="Step of a threshold.")
+@click.option("--rate", type=options.Real(0, 1, min_open=True), default=0.1, show_default=True,
+              help="Step of a threshold.")  # fmt: skip
 @click.option("--start-over", is_flag=True, help="Forget the checkpoint of a stopped run.")
 @options.json_option
 def command(

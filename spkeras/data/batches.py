@@ -27,14 +27,28 @@ def as_samples(graph: Graph, data: Any) -> list[np.ndarray]:
                 f"data for {node.name}: received shape {array.shape}, allowed: "
                 f"(samples, {', '.join(map(str, node.shape))})"
             )
-        if not np.issubdtype(array.dtype, np.number) and array.dtype != bool:
+        if array.dtype.kind not in "biuf":
             raise DataError(f"data for {node.name}: received {array.dtype}, allowed: numbers")
-        if np.issubdtype(array.dtype, np.floating) and not np.isfinite(array).all():
-            raise DataError(f"data for {node.name}: holds NaN or infinity; clean it first")
+        _refuse_nan(node.name, array)
     lengths = {len(array) for array in arrays}
     if len(lengths) != 1 or lengths == {0}:
         raise DataError(f"data: {sorted(lengths)} samples; allowed: one number, at least 1")
     return arrays
+
+
+def _refuse_nan(name: str, array: np.ndarray) -> None:
+    """Refuse values that are NaN or infinite as the float32 numbers that networks take."""
+    if array.dtype.kind != "f":
+        return
+    with np.errstate(over="ignore"):
+        finite = np.isfinite(array.astype(np.float32, copy=False))
+    if finite.all():
+        return
+    bad = ~finite.reshape(len(array), -1).all(axis=1)
+    raise DataError(
+        f"data for {name}: NaN or infinity (in float32) in {int(bad.sum())} of {len(array)} "
+        f"samples (first: sample {int(bad.argmax())}); leave them out or repair them"
+    )
 
 
 def batches(samples: list[np.ndarray], batch_size: int) -> Iterator[list[np.ndarray]]:

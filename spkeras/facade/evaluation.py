@@ -58,6 +58,7 @@ def evaluate(
     Raises:
         DataError: samples or targets do not fit, or samples reach beyond twice the range the
             network was calibrated on.
+        WeightsError: weights or thresholds are NaN or infinite.
         OptionError: a setting out of its range, an engine that cannot run the network, or early
             exit where no decision is taken step by step.
     """

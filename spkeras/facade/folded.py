@@ -37,8 +37,9 @@ class Folded:
         found = as_list(self.model.predict_on_batch(given))
         count = len(self.names)
         for index, (own, other) in enumerate(zip(cnn[:count], found[:count], strict=True)):
-            self.errors[index] = max(self.errors[index], float(np.abs(own - other).max()))
-            self.sizes[index] = max(self.sizes[index], float(np.abs(own).max()))
+            # NumPy's maximum keeps NaN, Python's does not.
+            self.errors[index] = np.maximum(self.errors[index], np.abs(own - other).max())
+            self.sizes[index] = np.maximum(self.sizes[index], np.abs(own).max())
         return cnn[count:], found[count:]
 
     def result(self) -> tuple[LayerCheck, ...]:

@@ -4,7 +4,7 @@ One process and many do the same: `Plan.shards` cuts, `run_shard` runs, and part
 the order of the batches. The result does not depend on who ran what.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,17 @@ import numpy as np
 from spkeras.data.batches import as_samples, check_range
 from spkeras.errors import DataError, OptionError
 from spkeras.graph import Graph
-from spkeras.metrics import Evaluation, ExitSums, Score, Sums, Watch, activity, settling
+from spkeras.graph.finite import check_finite
+from spkeras.metrics import (
+    Evaluation,
+    ExitSums,
+    OutputScore,
+    Score,
+    Sums,
+    Watch,
+    activity,
+    settling,
+)
 from spkeras.metrics.early_exit import EarlyExit, check_exit
 from spkeras.simulate import Simulation, choose, equal_slices, looked_at
 from spkeras.simulate.record import Counts
@@ -108,7 +118,7 @@ class Plan:
         work: Sample steps in all.
 
     Raises:
-        DataError, OptionError: see `spkeras.evaluate`.
+        DataError, OptionError, WeightsError: see `spkeras.evaluate`.
     """
 
     def __init__(
@@ -124,6 +134,7 @@ class Plan:
         early_exit: EarlyExit | float | None = None,
     ) -> None:
         self.name, self.graph = name, loop.graph
+        check_finite(self.graph, name)
         if batch_size < 1:
             raise OptionError(f"batch_size={batch_size!r}; allowed: whole numbers from 1")
         self.samples = as_samples(self.graph, x)
@@ -188,6 +199,7 @@ class Plan:
         course = None
         if self.watch is not None and total.exits is not None:
             course = self.watch.course(total.exits)
+        scores = tuple(score.result() for score in self.scores)
         return Evaluation(
             self.name,
             loop.schedule,
@@ -196,10 +208,10 @@ class Plan:
             {**self.graph.settings, **loop.settings},
             trace.samples,
             self.steps,
-            tuple(score.result() for score in self.scores),
+            scores,
             activity(self.graph, trace),
             trace.layer_spikes,
-            _warnings(trace.inputs_beyond, trace.range_exceeded),
+            (*_warnings(trace.inputs_beyond, trace.range_exceeded), *_undefined(scores)),
             seconds,
             loop.depth,
             settling(trace),
@@ -221,6 +233,18 @@ def _scores(graph: Graph, y: Any, samples: int, steps: int) -> list[Score]:
         label = name.removesuffix(":readout").removesuffix(":linear")
         scores.append(Score(label, node.shape, array, steps, 0.5 if sigmoid else 0.0))
     return scores
+
+
+def _undefined(scores: Sequence[OutputScore]) -> Iterator[str]:
+    """A sentence for each output with values that are NaN or infinite."""
+    for score in scores:
+        for whose, size in (("CNN", score.cnn_spread), ("SNN", score.deviation[-1])):
+            if not np.isfinite(size):
+                yield (
+                    f"{score.name}: the {whose} returns NaN or infinity for some samples; they "
+                    "count as decided wrong. Look for values too large for float32 in its layers"
+                )
+                break
 
 
 def _warnings(beyond: float, share: float) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from spkeras.data.batches import as_samples, check_range
 from spkeras.errors import DataError
 from spkeras.facade.folded import Folded
 from spkeras.graph import Graph
+from spkeras.graph.finite import check_finite
 from spkeras.metrics import NeuronCheck, Verification
 from spkeras.metrics.comparison import RateComparison
 from spkeras.rates import Stages
@@ -49,9 +50,11 @@ def verify(
     Raises:
         DataError: the samples do not fit or reach beyond twice the calibrated range, or the
             two models have different inputs or outputs.
+        WeightsError: weights or thresholds of one of them are NaN or infinite.
     """
     loop = loop_of(snn)
     graph = loop.graph
+    check_finite(graph, snn.name)
     samples = as_samples(graph, x)
     _check_pair(cnn, graph)
     if not any_range:
@@ -156,7 +159,8 @@ class _Outputs:
         for index, outputs in enumerate(stages):
             self.squares[index] += float(((outputs[0] - exact[0]) ** 2).sum())
             if self.classes:
-                self.equal[index] += (outputs[0].argmax(-1) == cnn[0].argmax(-1)).sum()
+                finite = np.isfinite(outputs[0]).all(axis=-1) & np.isfinite(cnn[0]).all(axis=-1)
+                self.equal[index] += (finite & (outputs[0].argmax(-1) == cnn[0].argmax(-1))).sum()
 
     def result(self) -> tuple[dict[str, float], dict[str, float]]:
         """Share of equal decisions and rms difference, by stage."""

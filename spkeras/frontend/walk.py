@@ -10,6 +10,7 @@ from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.handlers import Call, Port, expand
 from spkeras.frontend.steps import fault, maker, shapes, steps
 from spkeras.graph import Graph, Node
+from spkeras.graph.finite import check_finite
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,14 @@ def read_graph(model: keras.Model) -> Graph:
 
     Raises:
         UnsupportedLayerError: something cannot be converted; lists all problems at once.
+        WeightsError: weights that are NaN or infinite; names all of them.
     """
     walked = walk(model)
     if walked.problems:
         raise UnsupportedLayerError(walked.problems)
-    return walked.graph.pruned()
+    graph = walked.graph.pruned()
+    check_finite(graph, model.name)
+    return graph
 
 
 def walk(model: keras.Model) -> Walk:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from spkeras.errors import OptionError
-from spkeras.metrics.score import CLASSIFICATION, Score
+from spkeras.metrics.score import CLASSIFICATION, Score, same
 
 # Margins of the table from which a user chooses, beside the one asked for.
 MARGINS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -223,7 +223,7 @@ class Watch:
         return ExitSums(
             np.stack(stopped),
             (self._decision == targets).sum(axis=1) if known else np.zeros(len(stopped), int),
-            (self._decision == last).sum(axis=1),
+            same(self._decision, last).sum(axis=1),
             self._spikes.sum(axis=1),
             int((last == targets).sum()) if known else 0,
             int(self._sent.sum()),

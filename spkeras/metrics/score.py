@@ -8,6 +8,8 @@ import numpy as np
 
 from spkeras.errors import DataError
 
+# The decision of an output that holds NaN or infinity: no class.
+UNDECIDED = -1
 CLASSIFICATION, BINARY, REGRESSION = "classification", "binary classification", "regression"
 
 
@@ -138,15 +140,20 @@ class Score:
                 sums.squares[step] += float(((output - self.targets) ** 2).sum())
             return
         decisions = self.decide(output)
-        sums.equal[step] += (decisions == self.decisions).sum()
+        sums.equal[step] += same(decisions, self.decisions).sum()
         if self.targets is not None:
             sums.right[step] += (decisions == self.targets).sum()
 
     def decide(self, output: np.ndarray) -> np.ndarray:
-        """Classes of classifications, (samples,); the output itself of a regression."""
-        if self.task == BINARY:
-            return (output[:, 0] > self.threshold).astype(int)
-        return output.argmax(-1) if self.task == CLASSIFICATION else output
+        """Classes of classifications, (samples,); the output itself of a regression.
+
+        NaN or infinity among the values of a sample leave it `UNDECIDED`, which is neither right
+        nor equal to another decision.
+        """
+        if self.task == REGRESSION:
+            return output
+        classes = output[:, 0] > self.threshold if self.task == BINARY else output.argmax(-1)
+        return np.where(np.isfinite(output).all(axis=-1), classes.astype(int), UNDECIDED)
 
     def result(self) -> OutputScore:
         """The course over the steps."""
@@ -165,6 +172,11 @@ class Score:
         )
 
 
+def same(decisions: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Where two decisions are equal; an undecided sample equals none."""
+    return (decisions == others) & (decisions != UNDECIDED)
+
+
 def _task(
     name: str, shape: tuple[int, ...], targets: np.ndarray | None
 ) -> tuple[str, np.ndarray | None]:
@@ -172,6 +184,12 @@ def _task(
     if targets is None:
         return (CLASSIFICATION if flat and shape[0] > 1 else REGRESSION), None
     y = np.asarray(targets)
+    if y.dtype.kind == "f" and not np.isfinite(y).all():
+        bad = ~np.isfinite(y).reshape(len(y), -1).all(axis=1)
+        raise DataError(
+            f"targets of {name}: NaN or infinity in {int(bad.sum())} of {len(y)} samples (first: "
+            f"sample {int(bad.argmax())}); leave them out or repair them"
+        )
     if flat and shape[0] > 1 and y.ndim == 2 and y.shape[1] == shape[0] and _one_hot(y):
         return CLASSIFICATION, y.argmax(1)
     labels = y.reshape(len(y)) if y.size == len(y) else y

@@ -9,6 +9,7 @@ from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
 from spkeras.graph.stats import ActivationStats
 from spkeras.ops.names import GRADED, LEARNED, MOST_LEVELS, MOST_MANTISSA_BITS, NEURONS, TRAINED
+from spkeras.ops.numbers import check_numbers
 from spkeras.passes.coder import Coder
 from spkeras.passes.fold import fold_scales
 from spkeras.passes.learned import learned_scales
@@ -77,6 +78,7 @@ class Options:
     weight_bits: int | None = None
 
     def __post_init__(self) -> None:
+        check_numbers(**asdict(self))
         for option, chosen in self._own().items():
             if getattr(self, option) is None:
                 object.__setattr__(self, option, chosen)

@@ -8,6 +8,7 @@ from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
 from spkeras.ops.code import keeps_values
 from spkeras.ops.coding import CODINGS
+from spkeras.ops.numbers import check_numbers
 
 SCHEDULES = ("clock_driven", "layer_synchronous")
 NAMES = ("timesteps", "schedule", "stagger", "coding", "seed")
@@ -26,6 +27,7 @@ def check_settings(
     Raises:
         OptionError: names the setting, what was received and what is allowed.
     """
+    check_numbers(timesteps=timesteps, stagger=stagger)
     if schedule not in SCHEDULES:
         raise OptionError(f"schedule={schedule!r}; allowed: {SCHEDULES}")
     if coding not in CODINGS:

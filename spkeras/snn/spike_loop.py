@@ -10,6 +10,7 @@ from keras import ops
 
 from spkeras.errors import SpkerasError
 from spkeras.graph import Graph, Node, from_structure, structure
+from spkeras.graph.finite import check_finite
 from spkeras.ops import code as _code
 from spkeras.ops import coding as _coding
 from spkeras.snn.network import Network, as_list
@@ -304,7 +305,11 @@ def build(graph: Graph, **options: Any) -> keras.Model:
     Args:
         graph: A graph whose activations are neurons.
         options: `timesteps`, `schedule`, `stagger`, `coding`, `seed` of `SpikeLoop`.
+
+    Raises:
+        WeightsError: a weight or threshold of the graph is NaN or infinite.
     """
+    check_finite(graph, graph.name)
     loop = SpikeLoop(structure(graph), name="spike_loop", **options)
     loop.network.load(graph)
     inputs = [

@@ -6,6 +6,9 @@ from typing import Any
 import keras
 import numpy as np
 
+from spkeras.errors import OptionError
+from spkeras.ops.numbers import check_numbers
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -20,6 +23,13 @@ class Augmentation:
     shift: int = 0
     flip: bool = False
     noise: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_numbers(noise=self.noise)
+        if self.shift < 0 or self.noise < 0:
+            raise OptionError(
+                f"shift={self.shift!r}, noise={self.noise!r}; allowed: numbers from 0"
+            )
 
 
 class Batches(keras.utils.PyDataset):

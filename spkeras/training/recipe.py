@@ -9,6 +9,7 @@ import keras
 from spkeras.errors import OptionError
 from spkeras.layers import QCFS, ChannelExpansion, ClampQuantize, InputQuantizer, ValueRange
 from spkeras.layers.ttfs import BurstActivation, PhaseActivation, TTFSActivation
+from spkeras.ops.numbers import check_numbers
 
 RECIPES = ("cq", "cq+", "low_latency", "qcfs", "cat")
 # T where nothing else is said: CQ+ and low latency as published for CIFAR-10, L of QCFS, CAT's.
@@ -57,6 +58,7 @@ class Recipe:
                 f"code={self.code!r} with recipe={self.name!r}; allowed: {tuple(CODES)}, with "
                 "recipe='cat' alone"
             )
+        check_numbers(**self.to_dict())
         usual = CODES[self.code] if self.name == "cat" else STEPS[self.name]
         steps = usual if self.timesteps is None else self.timesteps
         if steps < 1 or int(steps) != steps:

@@ -149,6 +149,8 @@ class ChooseTimesteps(keras.callbacks.Callback):
         super().__init__()
         if not candidates:
             raise OptionError("candidates=(); allowed: one T or more")
+        if not 0 <= max_drop <= 1:
+            raise OptionError(f"max_drop={max_drop!r}; allowed: from 0 to 1")
         self.x, self.y = x, np.asarray(y)
         self.candidates, self.max_drop = sorted(candidates), max_drop
         self.accuracies: dict[int, float] = {}

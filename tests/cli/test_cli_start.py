@@ -155,3 +155,26 @@ def test_progress_in_a_terminal_only_and_only_when_it_takes_long(monkeypatch):
     assert not shown(Terminal(), 60)
     monkeypatch.setenv("FORCE_COLOR", "1")  # makes rich draw bars anywhere
     assert not shown(io.StringIO(), 0)
+
+
+@pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize(
+    "option", ["--percentile", "--alpha", "--stagger", "--scale", "--mean", "--std"]
+)
+def test_convert_takes_finite_numbers_only(run, cnn, data, tmp_path, option, number):
+    output = tmp_path / "out.keras"
+    result = run("convert", cnn, "-o", output, "--data", data, f"{option}={number}")
+    assert result.exit_code == 2 and option in result.stderr and not output.exists()
+
+
+@pytest.mark.parametrize("number", ["nan", "inf"])
+@pytest.mark.parametrize("option", ["--max-drop", "--rate", "--noise", "--tau", "--distil"])
+def test_finetune_takes_finite_numbers_only(run, cnn, data, option, number):
+    result = run("finetune", cnn, "--data", data, f"{option}={number}")
+    assert result.exit_code == 2 and option in result.stderr
+
+
+@pytest.mark.parametrize("option", ["--stagger", "--early-exit", "--scale"])
+def test_evaluate_takes_finite_numbers_only(run, snn, data, option):
+    result = run("evaluate", snn, "--data", data, f"{option}=nan")
+    assert result.exit_code == 2 and option in result.stderr

@@ -21,6 +21,7 @@ from spkeras.frontend.files.lambdas import refuse_code
 from spkeras.frontend.files.migrations import migrate
 from spkeras.frontend.files.migrations.keras1 import is_keras1, stated_orders
 from spkeras.frontend.files.stores import LayerWeights
+from spkeras.graph.finite import check_arrays
 from spkeras.layers import legacy  # noqa: F401  (registers the layers of old files)
 
 # What Keras raises for a configuration that it cannot build.
@@ -70,6 +71,7 @@ def load_model(
     Raises:
         ModelFileError: the file cannot be read, or is not a whole model.
         UnsupportedLayerError: layers that Keras 3 cannot build, each named.
+        WeightsError: weights that are NaN or infinite, each named.
     """
     loaded = read_model(path, architecture=architecture, replace=replace)
     logger.info("%s: written by %s", path, loaded.writer)
@@ -100,10 +102,22 @@ def read_model(
     Raises:
         ModelFileError: the file cannot be read, or is not a whole model.
         UnsupportedLayerError: layers that Keras 3 cannot build, each named.
+        WeightsError: weights that are NaN or infinite, each named.
     """
+    loaded = _loaded(path, architecture, replace or {})
+    model = loaded.model
+    variables = (v for v in model.variables if keras.backend.is_float_dtype(v.dtype))
+    check_arrays(str(path), ((v.path, keras.ops.convert_to_numpy(v)) for v in variables))
+    return loaded
+
+
+def _loaded(
+    path: str | Path, architecture: str | Path | None, replace: Mapping[str, str]
+) -> LoadedModel:
+    """Reads a file by Keras itself, or by the migrations."""
     stored = _with_architecture(open_model(path), architecture)
     assert stored.config is not None
-    context = _context(stored, replace or {})
+    context = _context(stored, replace)
     root = parse_model(stored.config)
     writer = _writer(stored, context)
     if context.version >= KERAS_3 and architecture is None and not context.replace:

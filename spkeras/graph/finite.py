@@ -1,0 +1,69 @@
+"""Refuse networks whose weights, biases, statistics or thresholds are NaN or infinite."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from spkeras.errors import WeightsError
+from spkeras.graph.graph import Graph
+
+# Most arrays that a message names.
+_NAMED = 8
+
+
+def check_finite(graph: Graph, network: str) -> None:
+    """Refuse a graph with an array that holds NaN or infinity.
+
+    Args:
+        graph: Any graph.
+        network: What to call the network in the message.
+
+    Raises:
+        WeightsError: names each node (and the Keras layer it comes from) and array.
+    """
+    check_arrays(
+        network,
+        (
+            (f"{_label(node.name, node.source)}, {name}", array)
+            for node in graph.nodes
+            for name, array in node.arrays.items()
+        ),
+    )
+
+
+def check_arrays(network: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:
+    """Refuse arrays that hold NaN or infinity in float32.
+
+    Args:
+        network: What to call the network in the message.
+        arrays: Name (layer and array) and values of each.
+
+    Raises:
+        WeightsError: names each of them.
+    """
+    problems = [text for name, array in arrays if (text := _problem(name, array))]
+    if not problems:
+        return
+    more = len(problems) - _NAMED
+    shown = problems[:_NAMED] + ([f"and {more} more arrays"] if more > 0 else [])
+    lines = "\n  - ".join(shown)
+    raise WeightsError(
+        f"{network}: weights that are NaN or infinite; allowed: finite numbers. Training has "
+        "probably diverged: take an earlier checkpoint, or train again with a lower learning "
+        f"rate.\n  - {lines}"
+    )
+
+
+def _problem(name: str, array: np.ndarray) -> str:
+    """What is wrong with an array in words, or nothing."""
+    with np.errstate(over="ignore"):
+        bad = ~np.isfinite(np.asarray(array, np.float32))
+    if not bad.any():
+        return ""
+    where = tuple(int(index) for index in np.argwhere(bad)[0])
+    first = f" (first at {where})" if where else ""
+    return f"{name}: {int(bad.sum())} of {bad.size} values{first}"
+
+
+def _label(node: str, source: str) -> str:
+    return f"layer {node}" if source in ("", node) else f"layer {source} ({node})"
