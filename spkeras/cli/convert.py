@@ -89,6 +89,7 @@ def _matters(key: str, settings: Mapping[str, Any]) -> bool:
     """Whether a setting has any meaning for the neuron that was chosen."""
     neuron = str(settings.get("neuron"))
     kinds = {
+        "built_for": False,
         "levels": neuron in GRADED,
         "headroom": neuron in GRADED,
         "mantissa_bits": neuron in GRADED,

@@ -151,6 +151,7 @@ def _show(result: Any) -> None:
     from spkeras.report import (
         accuracy_tables,
         activity_tables,
+        begins,
         exit_sentence,
         exit_tables,
         latency,
@@ -162,6 +163,8 @@ def _show(result: Any) -> None:
     show([*accuracy_tables(result), *exit_tables(result), *activity_tables(result)])
     click.echo("\n" + operations(result))
     click.echo(latency(result))
+    if begins(result):
+        click.echo(begins(result))
     if result.early_exit:
         click.echo(exit_sentence(result))
 

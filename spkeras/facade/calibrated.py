@@ -77,6 +77,7 @@ class Calibrated:
             options = replace(options, percentile=automatic)
         graph: Graph = neurons_of(self.graph, options)
         graph = finish(graph, self.stats, options, windows(graph, timesteps, **simulation))
+        graph = graph.with_settings(built_for=int(timesteps))
         if values:
             graph = lift_biases(graph, resting_currents(graph))
         return build(graph, timesteps=timesteps, **simulation)

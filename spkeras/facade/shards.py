@@ -25,6 +25,7 @@ from spkeras.metrics import (
     settling,
 )
 from spkeras.metrics.early_exit import EarlyExit, check_exit
+from spkeras.metrics.evaluation import depends_on_timesteps
 from spkeras.simulate import Simulation, choose, equal_slices, looked_at
 from spkeras.simulate.record import Counts
 from spkeras.snn.spike_loop import SpikeLoop
@@ -144,7 +145,7 @@ class Plan:
         count = len(self.samples[0])
         self.rows = list(equal_slices(count, batch_size))
         self.work = count * len(self.steps)
-        self.scores = _scores(self.graph, y, count, len(self.steps))
+        self.scores = _scores(loop, self.graph, y, count, len(self.steps))
         self.watch = None if early_exit is None else self._watch(loop, early_exit)
 
     def _watch(self, loop: SpikeLoop, early_exit: EarlyExit | float) -> Watch:
@@ -211,7 +212,11 @@ class Plan:
             scores,
             activity(self.graph, trace),
             trace.layer_spikes,
-            (*_warnings(trace.inputs_beyond, trace.range_exceeded), *_undefined(scores)),
+            (
+                *_other_steps(self.graph, loop),
+                *_warnings(trace.inputs_beyond, trace.range_exceeded),
+                *_undefined(scores),
+            ),
             seconds,
             loop.depth,
             settling(trace),
@@ -220,7 +225,7 @@ class Plan:
         )
 
 
-def _scores(graph: Graph, y: Any, samples: int, steps: int) -> list[Score]:
+def _scores(loop: SpikeLoop, graph: Graph, y: Any, samples: int, steps: int) -> list[Score]:
     targets = y if isinstance(y, (list, tuple)) and len(graph.outputs) > 1 else [y]
     targets = [*targets, *[None] * (len(graph.outputs) - len(targets))]
     scores = []
@@ -231,8 +236,20 @@ def _scores(graph: Graph, y: Any, samples: int, steps: int) -> list[Score]:
         sigmoid = node.op == "activation" and node["function"] == "sigmoid"
         array = None if target is None else np.asarray(target)
         label = name.removesuffix(":readout").removesuffix(":linear")
-        scores.append(Score(label, node.shape, array, steps, 0.5 if sigmoid else 0.0))
+        threshold = 0.5 if sigmoid else 0.0
+        scores.append(Score(label, node.shape, array, steps, threshold, loop.first_step(name)))
     return scores
+
+
+def _other_steps(graph: Graph, loop: SpikeLoop) -> Iterator[str]:
+    """A sentence where a network runs for another T than it was built for."""
+    built = graph.settings.get("built_for")
+    if built not in (None, loop.timesteps) and depends_on_timesteps(graph.settings):
+        yield (
+            f"T = {loop.timesteps} runs a network whose thresholds were chosen for T = {built}; "
+            f"to see one built for {loop.timesteps} steps, convert again: spkeras "
+            f"convert CNN --data DATA --timesteps {loop.timesteps}"
+        )
 
 
 def _undefined(scores: Sequence[OutputScore]) -> Iterator[str]:

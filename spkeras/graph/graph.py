@@ -95,6 +95,14 @@ class Graph:
         outputs = tuple(before if output == name else output for output in self.outputs)
         return replace(self, nodes=tuple(nodes), outputs=outputs)
 
+    def before(self, name: str) -> set[str]:
+        """Names of the nodes that a node depends on, its own among them."""
+        needed = {name}
+        for node in reversed(self.nodes):
+            if node.name in needed:
+                needed.update(node.inputs)
+        return needed
+
     def pruned(self) -> "Graph":
         """A graph without the nodes that no output depends on (inputs are kept)."""
         needed = set(self.outputs)

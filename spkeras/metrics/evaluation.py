@@ -25,7 +25,8 @@ class Evaluation:
             when layer-synchronous.
         settings: Neuron, input coding, stagger and so on.
         samples: Number of samples.
-        steps: Numbers of steps at which the scores were taken.
+        steps: Numbers of steps at which the scores were taken. Before `first_step` no evidence
+            has reached the read-out: scores are NaN there (in JSON null).
         scores: One per output.
         activity: Spikes and operations of the whole run.
         layer_spikes: Mean spikes per sample of each layer up to each of `steps`.
@@ -66,6 +67,16 @@ class Evaluation:
         return self.latency + self.depth
 
     @property
+    def first_step(self) -> int:
+        """First step at which the first output's read-out has received something."""
+        return self.scores[0].first
+
+    @property
+    def built_for(self) -> int | None:
+        """T that thresholds and scales were chosen for; None where the file does not say."""
+        return self.settings.get("built_for")
+
+    @property
     def accuracy(self) -> np.ndarray | None:
         """Accuracy of the first output at each of `steps`."""
         return self.scores[0].accuracy
@@ -82,7 +93,17 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
-        return plain({**asdict(self), "pipelined_latency": self.pipelined_latency})
+        own = ("pipelined_latency", "first_step", "built_for")
+        return plain({**asdict(self), **{name: getattr(self, name) for name in own}})
+
+
+def depends_on_timesteps(settings: Mapping[str, Any]) -> bool:
+    """Whether the conversion chose anything by T: a network for another T is another one then.
+
+    Args:
+        settings: Of an evaluation or a graph.
+    """
+    return settings.get("code", "rate") == "rate" or settings.get("thresholds") != "percentile"
 
 
 def plain(value: Any) -> Any:

@@ -28,6 +28,8 @@ class OutputScore:
         cnn_error: The same of the CNN.
         deviation: Root mean square difference to the CNN's output at each step.
         cnn_spread: Root mean square of the CNN's output, to compare `deviation` with.
+        first: First step at which the read-out has received something. Before it no evidence has
+            arrived: the figures of earlier steps are NaN (in JSON null).
     """
 
     name: str
@@ -39,6 +41,7 @@ class OutputScore:
     cnn_error: float | None
     deviation: np.ndarray
     cnn_spread: float
+    first: int = 1
 
 
 @dataclass(eq=False)
@@ -88,6 +91,7 @@ class Score:
             shape; or None.
         steps: Number of steps that will be told.
         threshold: Where a single output decides: 0.5 behind a sigmoid, else 0.
+        first: First step at which the read-out has received something.
 
     Attributes:
         sums: What was told so far; whoever scores batches elsewhere adds theirs.
@@ -103,8 +107,9 @@ class Score:
         targets: np.ndarray | None,
         steps: int,
         threshold: float = 0.0,
+        first: int = 1,
     ) -> None:
-        self.name, self.threshold = name, threshold
+        self.name, self.threshold, self.first = name, threshold, first
         self.task, self.targets = _task(name, shape, targets)
         self.steps, self.sums = steps, Sums.zero(steps)
 
@@ -162,14 +167,19 @@ class Score:
         return OutputScore(
             self.name,
             self.task,
-            sums.right / samples if classes and known else None,
+            self._course(sums.right / samples) if classes and known else None,
             sums.cnn_right / samples if classes and known else None,
-            sums.equal / samples if classes else None,
-            np.sqrt(sums.squares / elements) if known and not classes else None,
+            self._course(sums.equal / samples) if classes else None,
+            self._course(np.sqrt(sums.squares / elements)) if known and not classes else None,
             float(np.sqrt(sums.cnn_squares / elements)) if known and not classes else None,
-            np.sqrt(sums.difference / elements),
+            self._course(np.sqrt(sums.difference / elements)),
             float(np.sqrt(sums.spread / elements)),
+            self.first,
         )
+
+    def _course(self, values: np.ndarray) -> np.ndarray:
+        """The values with NaN at the steps before the read-out has received something."""
+        return np.where(np.arange(1, len(values) + 1) < self.first, np.nan, values)
 
 
 def same(decisions: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from spkeras.report.checks import findings, verification_tables
 from spkeras.report.exits import exit_sentence, exit_tables
+from spkeras.report.steps import begins
 from spkeras.report.tables import (
     Table,
     accuracy_tables,
@@ -18,6 +19,7 @@ __all__ = [
     "Table",
     "accuracy_tables",
     "activity_tables",
+    "begins",
     "exit_sentence",
     "exit_tables",
     "findings",

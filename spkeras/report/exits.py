@@ -2,6 +2,7 @@
 
 from spkeras.metrics import Evaluation, ExitRow
 from spkeras.report.numbers import count, percent, small
+from spkeras.report.steps import built_for
 from spkeras.report.tables import Table
 
 
@@ -11,8 +12,14 @@ def exit_tables(evaluation: Evaluation) -> tuple[Table, ...]:
     if course is None:
         return ()
     rows = tuple(_row(row) for row in course.rows)
-    really = "samples stopped" if course.policy.stop else "all samples simulated to T"
+    really = (
+        "samples stopped"
+        if course.policy.stop
+        else f"all samples simulated to {built_for(evaluation)}"
+    )
     title = f"Early exit, patience {course.policy.patience}; {really}"
+    if evaluation.first_step > 1:
+        title += f"; no exit before the read-out starts at step {evaluation.first_step}"
     header = ("margin", "mean T", "stop before T", "accuracy", "accuracy lost",
               "decisions changed", "spikes per sample", "spikes saved")  # fmt: skip
     return (Table(title, header, rows),)

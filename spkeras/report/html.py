@@ -8,6 +8,7 @@ from html import escape
 from spkeras.metrics import Evaluation
 from spkeras.report.exits import exit_sentence, exit_tables
 from spkeras.report.plot import accuracy_over_time
+from spkeras.report.steps import begins
 from spkeras.report.tables import (
     Table,
     accuracy_tables,
@@ -41,7 +42,11 @@ def page(evaluation: Evaluation) -> str:
         f"<h1>{title}</h1>",
         f"<p>{escape(summary(evaluation))}</p>",
         f"<p>{escape(latency(evaluation))}</p>",
-        *(f"<p>{escape(text)}</p>" for text in (exit_sentence(evaluation),) if text),
+        *(
+            f"<p>{escape(text)}</p>"
+            for text in (begins(evaluation), exit_sentence(evaluation))
+            if text
+        ),
         *warnings,
         f'<img alt="accuracy and spikes over time steps, spikes by exponent" src="{_picture(evaluation)}">',
         *(_table(table) for table in tables),

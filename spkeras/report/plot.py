@@ -6,6 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from spkeras.metrics import Evaluation, OutputScore
+from spkeras.report.steps import first_row
 from spkeras.report.tables import scale_at, schedule
 
 # Most layers that a legend names.
@@ -20,9 +21,10 @@ def accuracy_over_time(evaluation: Evaluation) -> Figure:
 
     Returns:
         A figure of two panels over a common axis of T (powers of two): accuracy (without
-        labels the share of the CNN's decisions, for regression the rms error) with the CNN
-        dashed and, where samples stop by themselves, the share that has settled dotted (right
-        axis); and spikes per neuron of each layer. Where spikes are graded, a third panel: spikes by
+        labels the share of the CNN's decisions, for regression the rms error), from the first
+        step at which the read-out has received something, with a dot at the T that the network
+        was built for, the CNN dashed and, where samples stop by themselves, the share that has
+        settled dotted (right axis); and spikes per neuron of each layer. Where spikes are graded, a third panel: spikes by
         exponent, layer upon layer.
     """
     graded = evaluation.activity.graded
@@ -30,7 +32,7 @@ def accuracy_over_time(evaluation: Evaluation) -> Figure:
     above, below, *more = figure.subplots(3 if graded else 2, 1)
     below.sharex(above)
     for score in evaluation.scores:
-        _draw_score(above, evaluation.steps, score, len(evaluation.scores) > 1)
+        _draw_score(above, evaluation, score)
     _draw_settled(above, evaluation)
     _draw_spikes(below, evaluation)
     above.legend()
@@ -46,10 +48,17 @@ def accuracy_over_time(evaluation: Evaluation) -> Figure:
     return figure
 
 
-def _draw_score(axes: Axes, steps: np.ndarray, score: OutputScore, named: bool) -> None:
+def _draw_score(axes: Axes, evaluation: Evaluation, score: OutputScore) -> None:
     values, cnn, label = _course(score)
-    prefix = f"{score.name}: " if named else ""
-    (line,) = axes.plot(steps, values, label=f"{prefix}SNN")
+    prefix = f"{score.name}: " if len(evaluation.scores) > 1 else ""
+    first, steps = first_row(evaluation, score), evaluation.steps
+    (line,) = axes.plot(steps[first:], values[first:], label=f"{prefix}SNN")
+    if score.first > 1:
+        axes.axvline(score.first, linewidth=0.8, color="grey",
+                     label=f"{prefix}read-out starts, step {score.first}")  # fmt: skip
+    for place in np.flatnonzero(steps == evaluation.built_for):
+        axes.plot(steps[place], values[place], "o", color=line.get_color(),
+                  label=f"{prefix}built for T = {evaluation.built_for}")  # fmt: skip
     if cnn is not None:
         axes.axhline(cnn, linestyle="--", color=line.get_color(), label=f"{prefix}CNN")
     axes.set_ylabel(label)

@@ -9,6 +9,7 @@ import numpy as np
 from spkeras.metrics import Evaluation, LayerActivity, OutputScore, Settling, Verification
 from spkeras.ops.names import GRADED
 from spkeras.report.numbers import count, percent, small
+from spkeras.report.steps import built_for, first_row, mark
 
 # Title, values at each step, how to show one, and the CNN's.
 _Column = tuple[str, np.ndarray, Callable[[float | None], str], float | None]
@@ -51,7 +52,7 @@ class Verdict(Protocol):
 def summary(evaluation: Evaluation) -> str:
     """What was run and how, in one line; every figure of an evaluation holds under it."""
     return (
-        f"{evaluation.model}: {evaluation.samples} samples, T = {evaluation.timesteps}, "
+        f"{evaluation.model}: {evaluation.samples} samples, {built_for(evaluation)}, "
         f"{schedule(evaluation)}, latency {evaluation.latency} steps "
         f"({evaluation.pipelined_latency} pipelined){_settings(evaluation.settings)}, "
         f"{evaluation.seconds:.1f} s ({evaluation.engine})"
@@ -94,18 +95,23 @@ def _settings(settings: Mapping[str, Any]) -> str:
 
 
 def accuracy_tables(evaluation: Evaluation) -> tuple[Table, ...]:
-    """One table per output: how good it is after 1, 2, 4, ... T steps, and the CNN."""
-    rows = doubling(evaluation.steps)
-    return tuple(_score_table(evaluation, score, rows) for score in evaluation.scores)
+    """One table per output: how good it is after 1, 2, 4, ... T steps, and the CNN.
+
+    It begins at the first step at which the read-out has received something, and marks the T
+    that the network was built for.
+    """
+    return tuple(_score_table(evaluation, score) for score in evaluation.scores)
 
 
-def doubling(steps: Sequence[int] | np.ndarray) -> list[int]:
-    """Indices of the steps that are powers of two, and of the last."""
-    wanted = [i for i, step in enumerate(steps) if not int(step) & (int(step) - 1)]
-    return sorted({*wanted, len(steps) - 1})
+def doubling(steps: Sequence[int] | np.ndarray, first: int = 0) -> list[int]:
+    """Indices, from `first`, of it, of the steps that are powers of two, and of the last."""
+    wanted = [i for i, step in enumerate(steps) if i >= first and not int(step) & (int(step) - 1)]
+    return sorted({first, *wanted, len(steps) - 1})
 
 
-def _score_table(evaluation: Evaluation, score: OutputScore, rows: Sequence[int]) -> Table:
+def _score_table(evaluation: Evaluation, score: OutputScore) -> Table:
+    first = first_row(evaluation, score)
+    rows = sorted({*doubling(evaluation.steps, first), *_built(evaluation, first)})
     columns: list[_Column] = []
     if score.accuracy is not None:
         columns.append(("accuracy", score.accuracy, percent, score.cnn_accuracy))
@@ -116,7 +122,10 @@ def _score_table(evaluation: Evaluation, score: OutputScore, rows: Sequence[int]
     columns.append(("rms difference to CNN", score.deviation, small, 0.0))
     columns += _course_columns(evaluation)
     body = tuple(
-        (str(int(evaluation.steps[row])), *(show(values[row]) for _, values, show, _ in columns))
+        (
+            mark(evaluation, int(evaluation.steps[row])),
+            *(show(values[row]) for _, values, show, _ in columns),
+        )
         for row in rows
     )
     return Table(
@@ -125,6 +134,12 @@ def _score_table(evaluation: Evaluation, score: OutputScore, rows: Sequence[int]
         body,
         ("CNN", *(show(cnn) for _, _, show, cnn in columns)),
     )
+
+
+def _built(evaluation: Evaluation, first: int) -> list[int]:
+    """Index of the step that the network was built for, where the run reaches it."""
+    places = np.flatnonzero(evaluation.steps == evaluation.built_for)
+    return [int(place) for place in places if place >= first]
 
 
 def _course_columns(evaluation: Evaluation) -> list[_Column]:

@@ -107,6 +107,21 @@ class SpikeLoop(keras.layers.Layer):
         """Step, from 0, at which a layer of neurons or a read-out starts."""
         return start(node, self.offset)
 
+    def first_step(self, output: str) -> int:
+        """Number of the first step after which an output has received something.
+
+        A layer-synchronous run counts windows, each of which ends with an answer.
+
+        Args:
+            output: Name of an output of the graph.
+        """
+        if self.schedule != "clock_driven":
+            return 1
+        graph = self.network.graph
+        needed = graph.before(output)
+        return 1 + max((self.start(node) for node in graph.of("readout") if node.name in needed),
+                       default=0)  # fmt: skip
+
     @property
     def offset(self) -> float:
         """The stagger in force."""

@@ -1,0 +1,40 @@
+"""Which T a network was built for, and where its answer begins, in words."""
+
+from spkeras.metrics import Evaluation, OutputScore
+from spkeras.metrics.evaluation import depends_on_timesteps
+
+
+def mark(evaluation: Evaluation, step: int) -> str:
+    """A number of steps for a table, marked where the network was built for it."""
+    return f"{step} (built for)" if step == evaluation.built_for else str(step)
+
+
+def first_row(evaluation: Evaluation, score: OutputScore) -> int:
+    """Index of the first step at which the output has received something."""
+    return int((evaluation.steps < score.first).sum())
+
+
+def built_for(evaluation: Evaluation) -> str:
+    """T in the words of a summary: of the run, and that which the network was built for."""
+    built, steps = evaluation.built_for, evaluation.timesteps
+    return f"T = {steps}" if built in (None, steps) else f"T = {steps} (built for {built})"
+
+
+def begins(evaluation: Evaluation) -> str:
+    """Where curve and tables begin, and which command shows other T."""
+    sentences = []
+    start = max(score.first for score in evaluation.scores)
+    if start > 1:
+        sentences.append(
+            f"The read-out receives its first spikes at step {start}, since each layer starts "
+            f"{evaluation.settings.get('stagger')} steps after the one before: figures begin "
+            "there."
+        )
+    built = evaluation.built_for
+    if built == evaluation.timesteps and depends_on_timesteps(evaluation.settings):
+        sentences.append(
+            f"The network was built for T = {built}; other rows show the same network after "
+            "another number of steps. To see another T, convert for it: spkeras "
+            "convert CNN --data DATA --timesteps N."
+        )
+    return " ".join(sentences)
