@@ -1,6 +1,6 @@
 """Calibration: one pass of the CNN over the data, statistics of all layers at once."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import keras
@@ -8,57 +8,15 @@ import numpy as np
 from keras import ops
 
 from spkeras.errors import DataError
-from spkeras.graph.stats import BINS, ActivationStats, bins
+from spkeras.graph.stats import BINS, SHIFT, ActivationStats
+from spkeras.ops.compiled import compiled
 from spkeras.ops.histogram import count
 
-# Positions of a map whose values enter the histogram; maxima are taken over all of them.
-POSITIONS = 32
-
-
-def _positions(shape: Sequence[int]) -> np.ndarray:
-    """Which positions of a map enter the histogram."""
-    count = int(np.prod(shape, dtype="int64"))
-    return np.unique(np.linspace(0, count - 1, min(count, POSITIONS)).astype("int32"))
-
-
-class _Summary(keras.layers.Layer):
-    """Per-channel maximum of |x| and minimum of x, and |x| at evenly spread positions."""
-
-    def call(self, x: Any) -> Any:
-        channels = x.shape[-1]
-        positions = int(np.prod(x.shape[1:-1], dtype="int64"))
-        flat = ops.reshape(x, (-1, positions, channels))
-        # Two trips through the map, no copy of it: |x| is taken of what is left.
-        highest, lowest = ops.max(flat, axis=1), ops.min(flat, axis=1)
-        chosen = _positions(x.shape[1:-1])
-        if len(chosen) < positions:
-            flat = ops.take(flat, chosen, axis=1)
-        return ops.maximum(highest, -lowest), lowest, ops.abs(flat)
-
-    def compute_output_shape(self, input_shape: Any) -> Any:
-        batch, channels = input_shape[0], input_shape[-1]
-        sampled = len(_positions(input_shape[1:-1]))
-        return (batch, channels), (batch, channels), (batch, sampled, channels)
-
-
-class _Collector:
-    """Statistics of one tensor, growing batch by batch."""
-
-    def __init__(self, channels: int) -> None:
-        self.maximum = np.zeros(channels, np.float32)
-        self.lowest = np.full(channels, np.inf, np.float32)
-        self.histogram = np.zeros((BINS, channels), np.int64)
-        self.samples = 0
-
-    def add(self, largest: np.ndarray, lowest: np.ndarray, magnitude: np.ndarray) -> None:
-        self.maximum = np.maximum(self.maximum, largest.max(0))
-        self.lowest = np.minimum(self.lowest, lowest.min(0))
-        count(bins(magnitude.reshape(-1, len(self.maximum))), self.histogram)
-        self.samples += len(largest)
-
-    def stats(self) -> ActivationStats:
-        histogram = np.ascontiguousarray(self.histogram.T)
-        return ActivationStats(self.maximum, self.lowest, histogram, self.samples)
+# Most values held at once, 128 MB of float32. While one sample of all maps together has no more,
+# every position of every map is counted; a network with more has positions drawn at random.
+MOST_VALUES = 1 << 25
+# Positions of a map that are drawn at least, whatever the network.
+_LEAST_POSITIONS = 1 << 10
 
 
 def calibrate(
@@ -66,14 +24,21 @@ def calibrate(
     names: Sequence[str],
     batches: Iterable[Any],
     progress: Callable[[int], None] = lambda done: None,
+    seed: int = 0,
 ) -> Mapping[str, ActivationStats]:
     """Run the model once over all batches and collect statistics of its outputs.
 
+    Maxima and minima are taken over every position of every sample. Histograms count every
+    position, too, as long as one sample has at most `MOST_VALUES` values in all outputs
+    together. Beyond that, a map larger than the others' share has positions drawn at random:
+    afresh for each sample, one in each of equal parts of the flattened map.
+
     Args:
-        model: Returns the tensors to look at, one output per name.
+        model: Returns the tensors to measure, one output per name.
         names: Names for the outputs.
-        batches: Inputs; every sample of every batch counts.
-        progress: Told the number of samples done after each batch.
+        batches: Inputs, a list of arrays each or an array; every sample of every batch counts.
+        progress: Receives the number of samples done after each batch.
+        seed: Of the drawn positions.
 
     Returns:
         Statistics by name.
@@ -81,22 +46,131 @@ def calibrate(
     Raises:
         DataError: a NaN or infinity came out, or there was no sample.
     """
-    summary = _Summary()
-    outputs = [tensor for output in model.outputs for tensor in summary(output)]
-    watched = keras.Model(model.inputs, outputs)
-    collectors = [_Collector(output.shape[-1]) for output in model.outputs]
+    survey = _Survey(model, seed)
     done = 0
     for batch in batches:
-        values = [np.asarray(value) for value in watched.predict_on_batch(batch)]
-        for position, collector in enumerate(collectors):
-            largest, lowest, magnitude = values[3 * position : 3 * position + 3]
-            _refuse_nan(names[position], largest)
-            collector.add(largest, lowest, magnitude)
-        done += len(values[0])
+        arrays = list(batch) if isinstance(batch, (list, tuple)) else [batch]
+        for part in _parts(arrays, survey.at_once):
+            survey.add(names, part)
+        done += len(arrays[0])
         progress(done)
     if not done:
         raise DataError("calibration data: no sample; give at least one, better 500 or more")
-    return {name: c.stats() for name, c in zip(names, collectors, strict=True)}
+    return {name: found.stats() for name, found in zip(names, survey.collectors, strict=True)}
+
+
+def positions_counted(sizes: Sequence[tuple[int, int]]) -> int:
+    """Most positions of a map that enter its histogram, for each sample.
+
+    Args:
+        sizes: (positions, channels) of each map.
+
+    Returns:
+        The positions of the largest map where all may be counted; else as few as keep the sum
+        of all maps within `MOST_VALUES`.
+    """
+    most = max((positions for positions, _ in sizes), default=1)
+    while most > _LEAST_POSITIONS and _values(sizes, most) > MOST_VALUES:
+        most //= 2
+    return most
+
+
+def _values(sizes: Sequence[tuple[int, int]], most: int) -> int:
+    return sum(min(positions, most) * channels for positions, channels in sizes)
+
+
+def _parts(arrays: list[np.ndarray], at_once: int) -> Iterator[list[np.ndarray]]:
+    """A batch in equal parts, none with more samples than memory allows."""
+    rows = len(arrays[0])
+    for places in np.array_split(np.arange(rows), -(-rows // at_once)) if rows else ():
+        yield [array[places[0] : places[-1] + 1] for array in arrays]
+
+
+class _Survey:
+    """The model with summaries of its outputs, and what they have shown so far."""
+
+    def __init__(self, model: keras.Model, seed: int) -> None:
+        shapes = [tuple(output.shape[1:]) for output in model.outputs]
+        sizes = [(int(np.prod(shape[:-1], dtype="int64")), shape[-1]) for shape in shapes]
+        self.most = positions_counted(sizes)
+        self.at_once = max(1, MOST_VALUES // max(_values(sizes, self.most), 1))
+        self.collectors = [_Collector(c, min(1.0, self.most / p)) for p, c in sizes]
+        self.random = np.random.default_rng(seed)
+        # Positions are an input of the compiled pass: new ones trace nothing again.
+        self.drawn = sorted({p for p, _ in sizes if p > self.most})
+        chosen = {p: keras.Input((self.most,), dtype="int32") for p in self.drawn}
+        outputs = [
+            tensor
+            for output, (positions, _) in zip(model.outputs, sizes, strict=True)
+            for tensor in _Summary()(
+                [output, *([chosen[positions]] if positions in chosen else [])]
+            )
+        ]
+        watched = keras.Model([*model.inputs, *chosen.values()], outputs)
+        self.run = compiled(lambda inputs: watched(inputs, training=False), watched.variables)
+
+    def add(self, names: Sequence[str], part: list[np.ndarray]) -> None:
+        """Add some samples to the statistics."""
+        places = [self._draw(positions, len(part[0])) for positions in self.drawn]
+        values = [_as_numpy(value) for value in self.run([*part, *places])]
+        for position, collector in enumerate(self.collectors):
+            largest, lowest, seen = values[3 * position : 3 * position + 3]
+            _refuse_nan(names[position], largest)
+            collector.add(largest, lowest, seen)
+
+    def _draw(self, positions: int, samples: int) -> np.ndarray:
+        """One position of each of equal parts of a map: each is as likely as any other."""
+        part = positions / self.most
+        places = (np.arange(self.most) + self.random.random((samples, self.most))) * part
+        return np.minimum(places.astype("int32"), positions - 1)
+
+
+class _Summary(keras.layers.Layer):
+    """Per-channel maximum of |x| and minimum of x, and x at the positions to be counted."""
+
+    def call(self, inputs: Any) -> Any:
+        x, *chosen = inputs
+        channels = x.shape[-1]
+        positions = int(np.prod(x.shape[1:-1], dtype="int64"))
+        flat = ops.reshape(x, (-1, positions, channels))
+        highest, lowest = ops.max(flat, axis=1), ops.min(flat, axis=1)
+        if chosen:
+            flat = ops.take_along_axis(flat, ops.expand_dims(chosen[0], -1), axis=1)
+        return ops.maximum(highest, -lowest), lowest, flat
+
+    def compute_output_shape(self, inputs_shape: Any) -> Any:
+        (batch, *places, channels), *chosen = inputs_shape
+        counted = chosen[0][-1] if chosen else int(np.prod(places, dtype="int64"))
+        return (batch, channels), (batch, channels), (batch, counted, channels)
+
+
+class _Collector:
+    """Statistics of one tensor, growing batch by batch."""
+
+    def __init__(self, channels: int, counted: float) -> None:
+        self.maximum = np.zeros(channels, np.float32)
+        self.lowest = np.full(channels, np.inf, np.float32)
+        self.histogram = np.zeros((BINS, channels), np.int64)
+        self.samples, self.counted = 0, counted
+
+    def add(self, largest: np.ndarray, lowest: np.ndarray, values: np.ndarray) -> None:
+        self.maximum = np.maximum(self.maximum, largest.max(0))
+        self.lowest = np.minimum(self.lowest, lowest.min(0))
+        count(values.reshape(-1, len(self.maximum)), self.histogram, SHIFT)
+        self.samples += len(largest)
+
+    def stats(self) -> ActivationStats:
+        # A view: most bins are empty pages of memory, which a copy would fill.
+        histogram = self.histogram.T
+        return ActivationStats(self.maximum, self.lowest, histogram, self.samples, self.counted)
+
+
+def _as_numpy(tensor: Any) -> np.ndarray:
+    """The values of a tensor, without a copy where they lie in the host's memory."""
+    try:
+        return np.asarray(tensor)
+    except TypeError:  # PyTorch, on another device
+        return np.asarray(ops.convert_to_numpy(tensor))
 
 
 def _refuse_nan(name: str, largest: np.ndarray) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from keras import layers
 
 import spkeras
-from spkeras.calibrate import POSITIONS, calibrate
+from spkeras.calibrate import calibrate
 from spkeras.errors import DataError
 from spkeras.graph.stats import BINS, ActivationStats, bins
 from spkeras.simulate import equal_slices
@@ -51,24 +51,15 @@ def test_no_sample_is_dropped(place):
         assert stats.histogram.sum(1).tolist() == [31] * 4
 
 
-def test_small_maps_enter_the_histogram_whole_and_large_ones_evenly():
-    small = np.random.default_rng(0).random((3, 4, 8, 2)).astype("float32")
-    assert (statistics(passing(4, 8, 2), small)["one"].histogram.sum(1) == 3 * 32).all()
-    large = np.random.default_rng(0).random((3, 20, 20, 2)).astype("float32")
-    stats = statistics(passing(20, 20, 2), large)["one"]
-    assert (stats.histogram.sum(1) == 3 * POSITIONS).all()
-    np.testing.assert_allclose(stats.quantile(0.5), 0.5, atol=0.12)
-
-
 @pytest.mark.parametrize("share", [0.01, 0.5, 0.9, 0.99, 0.999])
 @pytest.mark.parametrize("spread", [1e-6, 1.0, 1e5])
 def test_quantiles_are_within_a_bin_of_the_exact_ones(share, spread):
     values = np.abs(np.random.default_rng(1).normal(0, spread, (6000, 3))).astype("float32")
     stats = statistics(passing(3), values, 1000)["one"]
-    exact = np.percentile(values, 100 * share, axis=0, method="inverted_cdf")
-    np.testing.assert_allclose(stats.quantile(share), exact, rtol=1 / 32)
-    merged = np.percentile(values, 100 * share, method="inverted_cdf")
-    np.testing.assert_allclose(stats.merged().quantile(share), [merged], rtol=1 / 32)
+    exact = np.sort(values, axis=0)[int(np.ceil(share * 6000 - 1e-6)) - 1]
+    np.testing.assert_allclose(stats.quantile(share), exact, rtol=1 / 64)
+    merged = np.sort(values.reshape(-1))[int(np.ceil(share * 18000 - 1e-6)) - 1]
+    np.testing.assert_allclose(stats.merged().quantile(share), [merged], rtol=1 / 64)
 
 
 @settings(max_examples=60)
@@ -83,12 +74,32 @@ def test_quantiles_of_anything(values, share):
     exact = np.sort(values)[max(int(np.ceil(share * len(values) - 1e-9)) - 1, 0)]
     assert found <= values.max()
     assert bins(np.float32(exact)) <= bins(found) + 1
-    assert abs(found - exact) <= exact / 32 + 1e-37
+    assert abs(found - exact) <= exact / 64 + 1e-37
 
 
-def test_bins_are_a_thirtysecond_wide():
-    values = np.float32([1.0, 1.0 + 1 / 32, 2.0, 2.0 + 1 / 16])
-    assert (np.diff(bins(values).astype(int)) == [1, 31, 1]).all()
+@pytest.mark.parametrize("place", [0.1, 0.25, 0.5, 0.9, 1.0])
+def test_a_quantile_lies_between_the_edges_of_its_bin_as_its_rank_does(place):
+    """30 zeros, 20 values in a bin from 1, 40 in one from 2, 10 beyond: linear from edge to edge."""
+    histogram = np.zeros((1, BINS), int)
+    for low, values in ((0.0, 30), (1.0, 20), (2.0, 40), (8.0, 10)):
+        histogram[0, bins(np.float32(low))] = values
+    stats = ActivationStats(np.float32([9]), np.float32([0]), histogram, 100)
+    first, second = (stats.quantile(share)[0] for share in (0.3 + 0.2 * place, 0.5 + 0.4 * place))
+    assert first == pytest.approx(1 + place / 64, rel=1e-6)
+    assert second == pytest.approx(2 + place / 32, rel=1e-6)
+
+
+def test_a_rank_that_rounding_lifts_is_the_whole_number_that_it_is():
+    """0.07 of 100 values is 7.000000000000001 in floating point: the seventh value all the same."""
+    assert 0.07 * 100 > 7
+    values = np.float32([0.1] * 7 + [10.0] * 93)
+    stats = statistics(passing(1), values[:, None], 100)["one"]
+    assert stats.quantile(0.07)[0] == pytest.approx(0.1, rel=1 / 64)
+
+
+def test_bins_are_a_sixtyfourth_wide():
+    values = np.float32([1.0, 1.0 + 1 / 64, 2.0, 2.0 + 1 / 32])
+    assert (np.diff(bins(values).astype(int)) == [1, 63, 1]).all()
     assert bins(np.float32(0)) == 0
     assert bins(np.float32(3e38)) < BINS
 

@@ -259,7 +259,7 @@ def _conversion_options() -> list[Callable[[Any], Any]]:
         _option("--alpha", part, "Share of a level given in advance; 0.5 rounds.", 0.5),
         _option("--readout", choice(READOUTS), "Where the answer is read.", "membrane"),
         _option("--weight-bits", click.IntRange(2, 16), "Bits of a weight.", "float32"),
-        _option("--seed", int, "Of Bernoulli input spikes.", 0),
+        _option("--seed", int, "Of Bernoulli spikes and of positions drawn in calibration.", 0),
     ]
 
 

@@ -107,14 +107,15 @@ def choose(
     """
     graph = attach_readouts(read_graph(model))
     samples = as_samples(graph, data)
-    count = len(samples[0])
+    count, seed = len(samples[0]), int(tried[0].simulation["seed"])
     held = np.arange(count) % int(1 / _HELD_BACK) == 0 if count > 1 else np.zeros(count, bool)
     fit = [array[~held] for array in samples]
     check = [array[held][:_MOST] for array in samples] if held.any() else samples
     total = count + len(fit[0]) + len(tried)
     calibrated = Calibrated(
-        model, _as_given(fit), tried[0].options, batch_size, lambda done, _: progress(done, total)
-    )
+        model, _as_given(fit), tried[0].options, batch_size, lambda done, _: progress(done, total),
+        seed,
+    )  # fmt: skip
     outcomes = []
     for index, candidate in enumerate(tried):
         snn = calibrated.network(candidate.options, timesteps, **candidate.simulation)
@@ -124,7 +125,7 @@ def choose(
     start = len(fit[0]) + len(tried)
     whole = Calibrated(
         model, _as_given(samples), tried[best].options, batch_size,
-        lambda done, _: progress(start + done, total),
+        lambda done, _: progress(start + done, total), seed,
     )  # fmt: skip
     snn = whole.network(tried[best].options, timesteps, **tried[best].simulation)
     return _noted(snn, tried, outcomes, best, len(check[0]))

@@ -1,6 +1,6 @@
 """A CNN whose activations have been measured: ready to become any number of networks."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -10,6 +10,7 @@ from spkeras.calibrate import calibrate
 from spkeras.data.batches import as_samples, batches
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
+from spkeras.graph.stats import ActivationStats
 from spkeras.ops.code import keeps_values
 from spkeras.ops.names import GRADED, TRAINED
 from spkeras.passes.offsets import lift_biases
@@ -31,6 +32,7 @@ class Calibrated:
             (`readout`).
         batch_size: Samples at once.
         progress: Told (samples done, samples in all).
+        seed: Of the positions of maps that are too large to be counted whole.
 
     Raises:
         UnsupportedLayerError: layers that cannot be converted, all of them at once.
@@ -44,6 +46,7 @@ class Calibrated:
         options: Options,
         batch_size: int,
         progress: Callable[[int, int], None],
+        seed: int = 0,
     ) -> None:
         self.graph = prepare(read_graph(model), options)
         neurons = neurons_of(self.graph, options)
@@ -57,7 +60,9 @@ class Calibrated:
             names,
             batches(samples, batch_size),
             lambda done: progress(done, total),
+            seed,
         )
+        self.notes = _drawn(self.stats, seed)
 
     def network(self, options: Options, timesteps: int, **simulation: Any) -> keras.Model:
         """The spiking network for these options.
@@ -80,7 +85,20 @@ class Calibrated:
         graph = graph.with_settings(built_for=int(timesteps))
         if values:
             graph = lift_biases(graph, resting_currents(graph))
+        graph = graph.with_nodes(graph.nodes, notes=self.notes)
         return build(graph, timesteps=timesteps, **simulation)
+
+
+def _drawn(stats: Mapping[str, ActivationStats], seed: int) -> list[str]:
+    """What a user should know about maps of which only a part was counted."""
+    shares = [found.counted for found in stats.values() if found.counted < 1]
+    if not shares:
+        return []
+    return [
+        f"calibration: {len(shares)} of {len(stats)} maps are too large to count whole; their "
+        f"percentiles are those of positions drawn at random (seed {seed}, at least "
+        f"{min(shares):.2%} of a map), their maxima those of all positions"
+    ]
 
 
 def windows(

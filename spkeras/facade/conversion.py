@@ -102,7 +102,8 @@ def convert(
         readout: Output from the last layer's "membrane" (default) or from "spikes".
         schedule: "clock_driven" or "layer_synchronous".
         weight_bits: n-bit weights, or None for float32.
-        seed: Of Bernoulli spikes.
+        seed: Of everything drawn at random: Bernoulli spikes, and the positions that calibration
+            counts in maps too large to count whole (`spkeras.calibrate`).
         batch_size: Samples at once during calibration.
         progress: Told (samples done, samples in all).
 
@@ -160,7 +161,7 @@ def convert(
             f"schedule={schedule!r} with thresholds='trained'; allowed: 'clock_driven', for "
             "which they are trained: layer-synchronous counts equal the closed form without it"
         )
-    calibrated = Calibrated(model, data, chosen, batch_size, _quiet if trains else told)
+    calibrated = Calibrated(model, data, chosen, batch_size, _quiet if trains else told, seed)
     snn = calibrated.network(chosen, steps, **simulation)
     if trains:
         snn = train_thresholds(snn, data, progress=told)

@@ -4,15 +4,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# A bin of the histogram is the exponent and the 5 first mantissa bits of a float32: relative
-# width 1/32, over the whole range of floats, without knowing the range in advance.
-BINS = 1 << 13
-_SHIFT = 18
+# A bin of the histogram is the exponent and the 6 first mantissa bits of a float32: relative
+# width 1/64, over the whole range of floats, without knowing the range in advance.
+BINS = 1 << 14
+SHIFT = 17
+_ROUNDING = 1e-12
 
 
 def bins(values: np.ndarray) -> np.ndarray:
     """Index of the histogram bin of each non-negative float32 value."""
-    return np.ascontiguousarray(values, np.float32).view(np.uint32) >> _SHIFT
+    return np.ascontiguousarray(values, np.float32).view(np.uint32) >> SHIFT
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,20 +23,22 @@ class ActivationStats:
     Attributes:
         maximum: Largest magnitude over all samples and positions, (channels,).
         lowest: Smallest value (with sign), (channels,).
-        histogram: How many magnitudes fell into each bin, (channels, BINS); positions are
-            thinned out evenly where a map is large, samples never.
-        samples: How many samples were seen.
+        histogram: Number of magnitudes in each bin, (channels, BINS).
+        samples: Number of samples.
+        counted: Share of the positions of each sample that entered the histogram; 1 for all,
+            less where they were drawn at random.
     """
 
     maximum: np.ndarray
     lowest: np.ndarray
     histogram: np.ndarray
     samples: int
+    counted: float = 1.0
 
     def quantile(self, share: float) -> np.ndarray:
         """The magnitude below which this share of the values lies, per channel.
 
-        Linear between the edges of a bin (relative width 1/32), never above the maximum.
+        Linear between the edges of a bin (relative width 1/64), never above the maximum.
         """
         return _quantile(self.histogram, share, self.maximum)
 
@@ -52,21 +55,26 @@ class ActivationStats:
             self.lowest.min(keepdims=True),
             self.histogram.sum(0, keepdims=True),
             self.samples,
+            self.counted,
         )
 
 
 def _edges() -> np.ndarray:
-    return (np.arange(BINS + 1, dtype=np.uint64) << _SHIFT).astype(np.uint32).view(np.float32)
+    return (np.arange(BINS + 1, dtype=np.uint64) << SHIFT).astype(np.uint32).view(np.float32)
 
 
 def _quantile(histogram: np.ndarray, share: float, maximum: np.ndarray) -> np.ndarray:
-    edges = _edges()
-    cumulated = histogram.cumsum(-1)
-    rank = share * cumulated[:, -1:]
-    index = np.minimum((cumulated < rank).sum(-1), BINS - 1)
+    occupied = np.flatnonzero(histogram.any(axis=0))
+    if not len(occupied):
+        return np.zeros(len(histogram), np.float32)
+    counts = histogram[:, occupied]
+    cumulated = counts.cumsum(-1)
+    # A product like 0.999 x 6,000 may lie a rounding above the whole number that it is.
+    rank = share * cumulated[:, -1:] * (1 - _ROUNDING)
+    index = np.minimum((cumulated < rank).sum(-1), len(occupied) - 1)
     rows = np.arange(len(histogram))
     below = np.where(index > 0, cumulated[rows, index - 1], 0)
-    inside = np.maximum(histogram[rows, index], 1)
-    part = np.clip((rank[:, 0] - below) / inside, 0, 1)
-    low, high = edges[index], edges[index + 1]
+    part = np.clip((rank[:, 0] - below) / np.maximum(counts[rows, index], 1), 0, 1)
+    edges = _edges()
+    low, high = edges[occupied[index]], edges[occupied[index] + 1]
     return np.minimum(low + part * (high - low), maximum).astype(np.float32)

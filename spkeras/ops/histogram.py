@@ -1,4 +1,4 @@
-"""Counting values by size: what calibration does with every number it sees."""
+"""Counting values by magnitude: what calibration does with every number it sees."""
 
 from collections.abc import Callable
 from functools import cache
@@ -6,23 +6,30 @@ from typing import Any
 
 import numpy as np
 
-Counter = Callable[[np.ndarray, np.ndarray], None]
+Counter = Callable[[np.ndarray, np.ndarray, int], None]
+
+_MAGNITUDE = 0x7FFFFFFF  # all bits of a float32 but its sign
+_BLOCK = 1 << 20  # values that NumPy takes at once
 
 
-def count(codes: np.ndarray, histogram: np.ndarray) -> None:
-    """Add the number of times that each code stands in each column to a histogram.
+def count(values: np.ndarray, histogram: np.ndarray, shift: int) -> None:
+    """Add the number of values of each magnitude in each column to a histogram.
+
+    The bin of a value is what the bits of its magnitude are without the last `shift` ones.
 
     Args:
-        codes: Whole numbers (rows, channels), uint32.
-        histogram: (codes, channels) int64, changed. Neighbouring channels have like values: so
-            laid out, what is counted together lies together.
+        values: Numbers (rows, channels), float32.
+        histogram: (bins, channels) int64, changed. Neighbouring channels have like values: in
+            this layout, what is counted together lies together.
+        shift: Bits that are left out.
     """
-    _counter()(codes, histogram)
+    bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
+    _counter()(bits, histogram, shift)
 
 
 @cache
 def _counter() -> Counter:
-    """Compiled where numba is there: ten times as fast as NumPy's way over one long index."""
+    """Compiled where numba is installed: ten times as fast as NumPy's way over one long index."""
     try:
         from numba import njit
 
@@ -32,14 +39,18 @@ def _counter() -> Counter:
         return _by_index
 
 
-def _one_by_one(codes: Any, histogram: Any) -> None:
-    for row in range(codes.shape[0]):
-        for channel in range(codes.shape[1]):
-            histogram[codes[row, channel], channel] += 1
+def _one_by_one(bits: Any, histogram: Any, shift: int) -> None:
+    for row in range(bits.shape[0]):
+        for channel in range(bits.shape[1]):
+            histogram[(bits[row, channel] & _MAGNITUDE) >> shift, channel] += 1
 
 
-def _by_index(codes: np.ndarray, histogram: np.ndarray) -> None:
+def _by_index(bits: np.ndarray, histogram: np.ndarray, shift: int) -> None:
     channels = histogram.shape[1]
-    index = codes * np.int64(channels) + np.arange(channels)
-    counted = np.bincount(index.reshape(-1), minlength=histogram.size)
-    histogram += counted.reshape(histogram.shape)
+    # Each block costs a pass over the histogram, too.
+    rows = max(_BLOCK, histogram.size) // channels
+    for start in range(0, len(bits), rows):
+        codes = (bits[start : start + rows] & np.uint32(_MAGNITUDE)) >> np.uint32(shift)
+        index = codes * np.int64(channels) + np.arange(channels)
+        counted = np.bincount(index.reshape(-1), minlength=histogram.size)
+        histogram += counted.reshape(histogram.shape)

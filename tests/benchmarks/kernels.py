@@ -68,7 +68,7 @@ def operations(batch: Any, timesteps: int) -> dict[str, tuple[float, int]]:
 @click.option("--timesteps", default=32, show_default=True)
 def main(model: str, data: str, scale: float, timesteps: int) -> None:
     import spkeras
-    from spkeras.graph.stats import BINS, bins
+    from spkeras.graph.stats import BINS, SHIFT
     from spkeras.ops import histogram
     from spkeras.simulate.engine import Events
     from spkeras.snn.spike_loop import loop_of
@@ -83,10 +83,10 @@ def main(model: str, data: str, scale: float, timesteps: int) -> None:
             f"{kind}: {spent:.1f} us a step, {items} items, {1e3 * spent / items:.2f} ns each"
         )
     values = np.maximum(np.random.default_rng(0).normal(size=(3200, 96)), 0).astype(np.float32)
-    codes, counts = bins(values), np.zeros((BINS, 96), np.int64)
+    bits, counts = values.view(np.uint32), np.zeros((BINS, 96), np.int64)
     for name, way in (("compiled", histogram._counter()), ("NumPy", histogram._by_index)):
-        spent = microseconds(lambda way=way: way(codes, counts))
-        click.echo(f"counting, {name}: {1e3 * spent / codes.size:.2f} ns a value")
+        spent = microseconds(lambda way=way: way(bits, counts, SHIFT))
+        click.echo(f"counting, {name}: {1e3 * spent / bits.size:.2f} ns a value")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,18 @@ def test_a_silent_channel_keeps_the_threshold_it_had(method):
     assert 0.1 < found[0] < 2
 
 
+def test_rare_large_values_count_however_many_small_ones_there_are():
+    """Small values fill the bins of 20 octaves; the large ones, each alone in its bin, decide."""
+    values = np.concatenate([2.0 ** -np.arange(1, 21, 1 / 256), np.linspace(1, 4, 40)])
+    found = fit("mse", seen(values), np.float32([1, 1]), Coder(8))[0]
+
+    def error(threshold):
+        counts = np.clip(np.floor(8 * values / threshold + 0.5), 0, 8)
+        return ((counts * threshold / 8 - values) ** 2).sum()
+
+    assert error(found) < 1.1 * min(error(t) for t in np.linspace(0.1, 8, 400))
+
+
 def test_fewer_steps_make_for_a_lower_threshold():
     """One large value among many small ones: with two levels the small ones decide."""
     stats = seen([0.1] * 200 + [1.0])
