@@ -28,6 +28,9 @@ class Trace:
         bits: Bits that are set in the graded spikes of each neuron: the additions of a synapse.
         settled: Last step at which each sample sent a spike, (samples,); under the delta code
             nothing changes any more behind it. None under the others.
+        starts: Index of the step at which each layer of neurons and each read-out starts; those
+            that are left out start with the input.
+        input_encoding: How inputs enter: as a "constant" current, or as spikes of some kind.
     """
 
     schedule: str
@@ -43,3 +46,5 @@ class Trace:
     unit_spikes: Mapping[str, np.ndarray] = field(default_factory=dict)
     bits: Mapping[str, np.ndarray] = field(default_factory=dict)
     settled: np.ndarray | None = None
+    starts: Mapping[str, int] = field(default_factory=dict)
+    input_encoding: str = "constant"

@@ -67,3 +67,33 @@ def test_both_latencies(case):
     assert (found.latency, found.pipelined_latency, found.settling) == (4, 9, None)
     found = spkeras.evaluate(rated, x, schedule="layer_synchronous")
     assert (found.latency, found.pipelined_latency) == (24, 29)
+
+
+@pytest.fixture(scope="module")
+def binary():
+    """(network of two layers of binary neurons, samples)."""
+    cnn = by_hand.dense_chain()
+    x = networks.samples(cnn, 7, low=-16)
+    return spkeras.convert(cnn, x, timesteps=8), x
+
+
+def test_potentials_of_a_staggered_run(binary):
+    snn, x = binary
+    found = spkeras.evaluate(snn, x, stagger=2)
+    one, two = found.activity.layers
+    assert (one.membrane_updates, two.membrane_updates) == (8 * one.neurons, 6 * two.neurons)
+    assert found.activity.courses["membrane_updates"][1] == 2 * one.neurons
+
+
+def test_an_encoded_input_takes_its_layer_at_each_step(binary):
+    snn, x = binary
+    once, each = (spkeras.evaluate(snn, x, coding=coding) for coding in ("constant", "regular"))
+    assert each.activity.input_macs == 8 * once.activity.input_macs > 0
+
+
+def test_ratios_are_part_of_the_record(binary):
+    snn, x = binary
+    found = spkeras.evaluate(snn, x)
+    record = found.to_dict()["activity"]
+    for name in ("synaptic_operations", "loop_macs", "membrane_updates", "comparisons"):
+        assert record["per_cnn_mac"][name] == record[name] / record["cnn_macs"]

@@ -1,15 +1,18 @@
 """Spikes and operations of a run, layer by layer, next to the CNN's multiply-accumulates."""
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from itertools import zip_longest
 
 import numpy as np
 
 from spkeras.graph import Graph, Node
-from spkeras.graph.macs import fan_out, macs
+from spkeras.graph.macs import macs
 from spkeras.graph.node import parameters_of
+from spkeras.graph.synapses import constant_macs
+from spkeras.metrics.membrane import potentials, running_steps, window_elements
+from spkeras.metrics.synaptic import Synapses, by_size, synaptic_costs
 from spkeras.ops.names import GRADED
 from spkeras.trace import Trace
 
@@ -32,7 +35,8 @@ class LayerActivity:
         firing_rate: Spikes per neuron and time step.
         silent: Share of the neurons that never fired on any sample.
         synaptic_operations: Events at synapses per sample: each spike times the synapses
-            it really reaches (borders, strides and groups counted).
+            it really reaches (borders, strides and groups counted), in the cheaper of two ways
+            through the linear layers up to the next neurons; see `spkeras.graph.synapses`.
         accumulates: Plain additions at synapses per sample: all of a one-bit spike's, and
             those of a graded spike of size 1.
         shift_adds: Additions of shifted weights per sample: one for each bit that is set in a
@@ -46,6 +50,17 @@ class LayerActivity:
             differential code. At each step in turn until the sample settles.
         function_macs: Multiply-accumulates within them, per sample (matrix products of
             attention).
+        synapses: The ways that its spikes take, in words: "direct" (one weighted layer at most),
+            "composed" or "factored"; several where they take several. "(at most)" marks numbers
+            that are upper bounds.
+        loop_macs: Multiply-accumulates in the loop per sample, of the later linear layers of
+            factored synapses; an upper bound. A linear layer that several layers of neurons
+            reach counts once, for the last of them.
+        membrane_updates: Additions to membrane potentials per sample: potentials times the steps
+            in which the layer runs. A pooling neuron has a potential for each element that it
+            pools. A layer-synchronous layer runs T steps.
+        comparisons: Comparisons of pooling neurons per sample: elements of each window in each
+            of these steps.
     """
 
     name: str
@@ -61,6 +76,10 @@ class LayerActivity:
     payload_bits: float = 0.0
     function_evaluations: float = 0.0
     function_macs: float = 0.0
+    synapses: str = ""
+    loop_macs: float = 0.0
+    membrane_updates: float = 0.0
+    comparisons: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -72,8 +91,9 @@ class Activity:
         spikes: Spikes per sample.
         spikes_per_neuron: Mean over all neurons, over the whole run.
         synaptic_operations: Events at synapses, per sample.
-        input_macs: Multiply-accumulates of the layers that read the input before any neuron
-            does. Under a constant current they are needed once per sample, not once per step.
+        input_macs: Multiply-accumulates on what depends on the input without a neuron between.
+            A constant current needs them once per sample, as a layer-synchronous run does;
+            under another encoding of the input they count at each step.
         cnn_macs: Multiply-accumulates of the CNN.
         accumulates: Plain additions at synapses.
         shift_adds: Additions of shifted weights at synapses.
@@ -82,6 +102,13 @@ class Activity:
         function_evaluations: How often neurons compute more than sums and comparisons.
         function_macs: Multiply-accumulates within them.
         steps: Steps that a sample takes: T, or fewer where samples settle before.
+        loop_macs: Multiply-accumulates in the loop: of the later linear layers of factored
+            synapses; an upper bound.
+        membrane_updates: Additions to membrane potentials.
+        comparisons: Comparisons of pooling neurons.
+        courses: `synaptic_operations`, `loop_macs` and `membrane_updates` up to each step of the
+            run, by name. Synaptic operations before the last step are estimated: each layer's
+            mean fan-out times its spikes so far.
     """
 
     layers: tuple[LayerActivity, ...]
@@ -97,6 +124,29 @@ class Activity:
     function_evaluations: float = 0.0
     function_macs: float = 0.0
     steps: float = 0.0
+    loop_macs: float = 0.0
+    membrane_updates: float = 0.0
+    comparisons: float = 0.0
+    courses: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+
+    @property
+    def additions(self) -> float:
+        """Additions at synapses: one for each bit that is set in a spike."""
+        return self.accumulates + self.shift_adds
+
+    @property
+    def macs(self) -> float:
+        """All multiply-accumulates: at the input, in the loop and within neurons."""
+        return self.input_macs + self.loop_macs + self.function_macs
+
+    @property
+    def per_cnn_mac(self) -> dict[str, float]:
+        """Operations over the CNN's multiply-accumulates; empty for a CNN without any."""
+        if not self.cnn_macs:
+            return {}
+        names = ("synaptic_operations", "additions", "macs", "loop_macs", "membrane_updates",
+                 "comparisons")  # fmt: skip
+        return {name: getattr(self, name) / self.cnn_macs for name in names}
 
     @property
     def graded(self) -> bool:
@@ -104,40 +154,41 @@ class Activity:
         return bool(self.exponents)
 
 
-_SUMS = ("accumulates", "shift_adds", "payload_bits", "function_evaluations", "function_macs")
+_SUMS = (
+    "accumulates", "shift_adds", "payload_bits", "function_evaluations", "function_macs",
+    "loop_macs", "membrane_updates", "comparisons",
+)  # fmt: skip
 
 
 def activity(graph: Graph, trace: Trace) -> Activity:
     """Count the spikes of a trace and what they cause in a graph with neurons."""
-    products = macs(graph)
+    products, costs = macs(graph), synaptic_costs(graph, trace)
     steps = _steps(trace)
-    evaluations = 1.0 if trace.schedule == "layer_synchronous" else steps
     layers = tuple(
-        _layer(graph, graph[name], trace, evaluations, products[name]) for name in trace.spikes
+        _layer(graph, graph[name], trace, products[name], costs[name]) for name in trace.spikes
     )
     total = sum(layer.spikes for layer in layers)
-    early = _before_neurons(graph)
+    once = trace.input_encoding == "constant" or trace.schedule == "layer_synchronous"
     return Activity(
         layers,
         total,
         total / max(sum(layer.neurons for layer in layers), 1),
         sum(layer.synaptic_operations for layer in layers),
-        int(sum(count for name, count in products.items() if name in early)),
+        constant_macs(graph) * (1 if once else trace.timesteps),
         int(np.sum(list(products.values()), dtype=np.int64)),
         exponents=_added(layer.exponents for layer in layers),
         steps=steps,
+        courses=_courses(graph, trace, costs),
         **{name: float(sum(getattr(layer, name) for layer in layers)) for name in _SUMS},
     )
 
 
-def _layer(
-    graph: Graph, node: Node, trace: Trace, evaluations: float, products: int
-) -> LayerActivity:
-    samples = max(trace.samples, 1)
-    spikes, reach = trace.spikes[node.name], fan_out(graph, node.name)
+def _layer(graph: Graph, node: Node, trace: Trace, products: int, cost: Synapses) -> LayerActivity:
+    samples, spikes = max(trace.samples, 1), trace.spikes[node.name]
     total = float(spikes.sum()) / samples
-    plain, shifted, exponents = _by_size(node.name, trace, spikes)
-    times = evaluations if _takes_more_than_sums(node) else 0.0
+    once = trace.schedule == "layer_synchronous"
+    times = (1.0 if once else _steps(trace)) if _takes_more_than_sums(node) else 0.0
+    running = running_steps(trace, node.name, trace.timesteps)
     return LayerActivity(
         node.name,
         spikes.size,
@@ -145,28 +196,33 @@ def _layer(
         total / spikes.size,
         total / spikes.size / trace.timesteps,
         float((spikes == 0).mean()),
-        float((spikes * reach).sum()) / samples,
-        float((plain * reach).sum()) / samples,
-        float((shifted * reach).sum()) / samples,
-        tuple((exponents / samples).tolist()),
+        cost.operations,
+        cost.accumulates,
+        cost.shift_adds,
+        tuple((by_size(node.name, trace)[2] / samples).tolist()),
         total * _payload(node),
         times * spikes.size,
         times * products,
+        ", ".join(cost.ways),
+        cost.loop_macs,
+        running * potentials(graph, node),
+        running * window_elements(graph, node),
     )
 
 
-def _by_size(
-    name: str, trace: Trace, spikes: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Plain and shifted additions of each neuron at one synapse, and spikes by exponent."""
-    exponents = trace.exponents.get(name)
-    if exponents is None:
-        return spikes, np.zeros_like(spikes), np.zeros(0)
-    # To the number of spikes that there were, where only some were looked at.
-    share = float(spikes.sum()) / max(float(exponents.sum()), 1.0)
-    plain, bits = trace.unit_spikes[name], trace.bits[name]
-    # A spike of size 1 has one bit set: nothing is shifted.
-    return share * plain, share * (bits - plain), share * exponents
+def _courses(
+    graph: Graph, trace: Trace, costs: Mapping[str, Synapses]
+) -> dict[str, tuple[float, ...]]:
+    """What a run takes up to each of its steps."""
+    synaptic, loop, membrane = (np.zeros(len(trace.steps)) for _ in range(3))
+    for name, cost in costs.items():
+        spikes = trace.spikes[name].sum() / max(trace.samples, 1)
+        synaptic += cost.operations / max(spikes, 1e-300) * trace.layer_spikes[name]
+        loop += cost.loop_course
+        running = [running_steps(trace, name, int(step)) for step in trace.steps]
+        membrane += potentials(graph, graph[name]) * np.array(running)
+    found = {"synaptic_operations": synaptic, "loop_macs": loop, "membrane_updates": membrane}
+    return {name: tuple(course.tolist()) for name, course in found.items()}
 
 
 def _payload(node: Node) -> int:
@@ -193,11 +249,3 @@ def _steps(trace: Trace) -> float:
 def _added(rows: Iterable[tuple[float, ...]]) -> tuple[float, ...]:
     """Sums of the columns; rows may end early."""
     return tuple(float(sum(column)) for column in zip_longest(*rows, fillvalue=0.0))
-
-
-def _before_neurons(graph: Graph) -> set[str]:
-    early: set[str] = set()
-    for node in graph.nodes:
-        if node.op != "neuron" and all(name in early for name in node.inputs):
-            early.add(node.name)
-    return early

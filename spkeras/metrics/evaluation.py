@@ -94,7 +94,9 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         own = ("pipelined_latency", "first_step", "built_for")
-        return plain({**asdict(self), **{name: getattr(self, name) for name in own}})
+        record = {**asdict(self), **{name: getattr(self, name) for name in own}}
+        record["activity"]["per_cnn_mac"] = self.activity.per_cnn_mac
+        return plain(record)
 
 
 def depends_on_timesteps(settings: Mapping[str, Any]) -> bool:

@@ -121,6 +121,8 @@ class Counts:
             name: (sums.cumsum() if running else sums) / max(self.samples, 1)
             for name, sums in self.layers.items()
         }
+        ends = (*loop.network.neurons, *loop.network.readouts)
+        starts = {node.name: loop.start(node) for node in ends} if running else {}
         share = self.samples / max(self.graded_samples, 1)
         exponents, units, adds = (
             {name: share * counted for name, counted in record.items()}
@@ -129,7 +131,7 @@ class Counts:
         return Trace(
             loop.schedule, loop.timesteps, steps, self.samples, self.spikes, layers, {},
             self.exceeded / max(self.elements, 1), self.beyond, exponents, units, adds,
-            self.settled if loop.code == "delta" else None,
+            self.settled if loop.code == "delta" else None, starts, loop.coding,
         )  # fmt: skip
 
 

@@ -47,8 +47,11 @@ def trace(spikes, timesteps=4, samples=2, schedule="clock_driven", **graded):
     spikes = {name: np.array(values, float) for name, values in spikes.items()}
     steps = np.arange(1, timesteps + 1)
     layers = {name: np.zeros(timesteps) for name in spikes}
+    arrays = ("exponents", "unit_spikes", "bits")
     graded = {
-        key: np.array(value) if key == "settled" else {n: np.array(v) for n, v in value.items()}
+        key: {n: np.array(v) for n, v in value.items()} if key in arrays else value
         for key, value in graded.items()
     }
+    if "settled" in graded:
+        graded["settled"] = np.array(graded["settled"])
     return Trace(schedule, timesteps, steps, samples, spikes, layers, {}, 0.0, 1.0, **graded)

@@ -144,3 +144,84 @@ def test_matrix_products_within_a_neuron_count_at_every_step():
     assert found.cnn_macs == 2 * 3 * 4
     assert found.function_macs == 2 * found.cnn_macs
     assert found.function_evaluations == 2 * 8
+
+
+def test_rates_and_silent_neurons():
+    first, second = activity(graphs.chain(), graphs.trace(SPIKES)).layers
+    # Neuron 2 of n1 never fires; 3 spikes per sample of 3 neurons in 4 steps.
+    assert (first.silent, second.silent) == (1 / 3, 0)
+    assert (first.spikes_per_neuron, first.firing_rate) == (1, 1 / 4)
+    assert (second.spikes_per_neuron, second.firing_rate) == (1 / 2, 1 / 8)
+
+
+def test_potentials_are_updated_from_the_start_on():
+    found = activity(graphs.chain(), graphs.trace(SPIKES, starts={"n1": 1, "n2": 3, "answer": 4}))
+    assert [layer.membrane_updates for layer in found.layers] == [3 * 3, 2 * 1]
+    assert found.membrane_updates == 11 and found.comparisons == 0
+    assert found.courses["membrane_updates"] == (0, 3, 6, 11)
+
+
+def test_potentials_are_updated_until_a_sample_settles():
+    # The second sample settles at T: no silent step is left.
+    found = activity(graphs.chain(**graphs.GRADED), graded(settled=[1, 4]))
+    assert [layer.membrane_updates for layer in found.layers] == [3 * (2 + 4) / 2, 2 * (2 + 4) / 2]
+    assert found.courses["membrane_updates"] == (5, 10, 12.5, 15)
+
+
+def test_a_layer_that_waits_for_its_window_updates_in_all_steps():
+    found = activity(graphs.chain(), graphs.trace(SPIKES, schedule="layer_synchronous"))
+    assert found.membrane_updates == (3 + 2) * 4
+
+
+@pytest.mark.parametrize("pool, shape, compared", [
+    ({"pool_size": (2,), "strides": (2,), "padding": "valid"}, (2, 2), 8),
+    ({"pool_size": (3,), "strides": (2,), "padding": "same"}, (3, 2), 2 * (2 + 3 + 2)),
+    ({"keepdims": False}, (2,), 10),
+])  # fmt: skip
+def test_a_pooling_neuron_compares_and_keeps_what_it_pools(pool, shape, compared):
+    nodes = (
+        Node("image", "input", (), (5, 2), {"dtype": "float32"}),
+        graphs.neuron("n1", "image", shape, pool=pool),
+        graphs.readout("n1", shape, "rate"),
+    )
+    trace = graphs.trace({"n1": np.ones(shape)}, timesteps=6, starts={"n1": 1, "answer": 2})
+    (layer,) = activity(Graph("pools", nodes, ("answer",)), trace).layers
+    assert (layer.membrane_updates, layer.comparisons) == (10 * 5, compared * 5)
+
+
+def test_a_neuron_of_two_inputs_has_two_sums():
+    nodes = (
+        Node("a", "input", (), (2, 3), {"dtype": "float32"}),
+        Node("b", "input", (), (1, 3), {"dtype": "float32"}),
+        graphs.neuron("product", ("a", "b"), (2, 3), "multiply", **graphs.GRADED),
+        graphs.readout("product", (2, 3), "delta"),
+    )
+    found = activity(Graph("two", nodes, ("answer",)), graphs.trace({"product": np.ones((2, 3))}))
+    assert found.membrane_updates == (6 + 3) * 4
+
+
+@pytest.mark.parametrize("encoding, schedule, times", [
+    ("constant", "clock_driven", 1), ("regular", "clock_driven", 4),
+    ("bernoulli", "clock_driven", 4), ("regular", "layer_synchronous", 1),
+])  # fmt: skip
+def test_an_encoded_input_takes_its_layers_at_each_step(encoding, schedule, times):
+    trace = graphs.trace(SPIKES, schedule=schedule, input_encoding=encoding)
+    assert activity(graphs.chain(), trace).input_macs == 12 * times
+
+
+def test_operations_over_those_of_the_cnn():
+    found = activity(graphs.chain(**graphs.GRADED), graded())
+    ratios = found.per_cnn_mac
+    assert ratios["synaptic_operations"] == 7 / 18 and ratios["additions"] == 10.5 / 18
+    assert ratios["macs"] == 12 / 18 and ratios["membrane_updates"] == 20 / 18
+    assert (ratios["loop_macs"], ratios["comparisons"]) == (0, 0)
+
+
+def test_a_cnn_without_weights_has_no_ratio():
+    nodes = (
+        Node("image", "input", (), (3,), {"dtype": "float32"}),
+        graphs.neuron("n1", "image", (3,)),
+        graphs.readout("n1", (3,), "rate"),
+    )
+    found = activity(Graph("bare", nodes, ("answer",)), graphs.trace({"n1": [1, 1, 1]}))
+    assert found.per_cnn_mac == {} and found.cnn_macs == 0

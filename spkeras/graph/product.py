@@ -1,0 +1,290 @@
+"""Which elements of one tensor reach which of another, as a product over axes.
+
+Windows are rectangles and kernels mix whole channel groups. The elements that a spike reaches
+are therefore a box: one boolean matrix for each axis describes them for all sources at once.
+`Product` is such a set of pairs. Its matrices have source positions as rows and target positions
+as columns. A reshape cuts axes or joins them, so a matrix may cover several axes of either side,
+and an axis of the target may consist of several parts.
+"""
+
+import itertools
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+# Entries of the largest matrix. A product that needs a larger one takes a superset.
+LIMIT = 1 << 26
+
+_fresh = itertools.count()
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """One factor of a product.
+
+    Attributes:
+        sources: Axes of the source that its rows count, in row-major order.
+        parts: Parts of the target's axes, one for each further dimension of the matrix.
+        matrix: Boolean, (rows, *sizes of the parts).
+    """
+
+    sources: tuple[int, ...]
+    parts: tuple[int, ...]
+    matrix: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Product:
+    """Pairs (source element, target element) that form a product over axes.
+
+    Attributes:
+        source: Shape of the source.
+        blocks: The factors; each axis of the source and each part belongs to one.
+        axes: The parts that form each axis of the target, in row-major order.
+        exact: False for a superset of the pairs.
+    """
+
+    source: tuple[int, ...]
+    blocks: tuple[Block, ...]
+    axes: tuple[tuple[int, ...], ...]
+    exact: bool = True
+
+    def size(self, part: int) -> int:
+        """Return the number of positions of a part."""
+        block = self.holder(part)
+        return int(block.matrix.shape[1 + block.parts.index(part)])
+
+    def holder(self, part: int) -> Block:
+        """Return the block of a part."""
+        return next(block for block in self.blocks if part in block.parts)
+
+    @property
+    def empty(self) -> bool:
+        """Whether it holds no pair at all."""
+        return any(not block.matrix.any() for block in self.blocks)
+
+
+def identity(shape: Sequence[int]) -> Product:
+    """Return the pairs of each element with itself."""
+    parts = tuple(next(_fresh) for _ in shape)
+    blocks = (
+        Block((axis,), (part,), np.eye(size, dtype=bool))
+        for axis, (part, size) in enumerate(zip(parts, shape, strict=True))
+    )
+    return Product(tuple(shape), tuple(blocks), tuple((part,) for part in parts))
+
+
+def everything(shape: Sequence[int]) -> Product:
+    """Return all elements of a tensor, reached from one source that has no axes."""
+    parts = tuple(next(_fresh) for _ in shape)
+    ones = (Block((), (part,), np.ones((1, n), bool)) for part, n in zip(parts, shape, strict=True))
+    return Product((), tuple(ones), tuple((part,) for part in parts))
+
+
+class TooLarge(Exception):
+    """A matrix would exceed `LIMIT`."""
+
+
+def replaced(product: Product, old: Sequence[Block], *new: Block) -> Product:
+    """Return the product with some of its blocks replaced."""
+    kept = [block for block in product.blocks if all(block is not gone for gone in old)]
+    return replace(product, blocks=(*kept, *new))
+
+
+def join(blocks: Sequence[Block]) -> Block:
+    """Return several blocks as one; rows and parts follow the order given.
+
+    Raises:
+        TooLarge: the matrix would exceed `LIMIT`.
+    """
+    first, *others = blocks
+    if others and math.prod(block.matrix.size for block in blocks) > LIMIT:
+        raise TooLarge
+    matrix = first.matrix
+    for block in others:
+        outer = np.moveaxis(np.multiply.outer(matrix, block.matrix), matrix.ndim, 1)
+        matrix = outer.reshape(-1, *outer.shape[2:])
+    sources = itertools.chain.from_iterable(block.sources for block in blocks)
+    parts = itertools.chain.from_iterable(block.parts for block in blocks)
+    return Block(tuple(sources), tuple(parts), matrix)
+
+
+def as_one(product: Product, parts: Sequence[int], loose: bool = True) -> tuple[Product, int]:
+    """Return the same pairs with some neighbouring parts as a single one, and that part.
+
+    Args:
+        product: The pairs.
+        parts: The parts, one at least.
+        loose: Where that takes a matrix above `LIMIT`, let the new part be independent of the
+            source (a superset) instead of raising.
+
+    Raises:
+        TooLarge: a matrix would exceed `LIMIT`, and `loose` is False.
+    """
+    if len(parts) == 1:
+        return product, parts[0]
+    part = next(_fresh)
+    blocks = list({id(block): block for block in map(product.holder, parts)}.values())
+    axes = tuple(_substituted(axis, parts, part) for axis in product.axes)
+    try:
+        block = join(blocks)
+    except TooLarge:
+        if not loose:
+            raise
+        product = replaced(product, blocks, *_independent(product, blocks, parts, part))
+        return replace(product, axes=axes, exact=False), part
+    rest = [p for p in block.parts if p not in parts]
+    order = [0, *(1 + block.parts.index(p) for p in (*rest, *parts))]
+    matrix = block.matrix.transpose(order)
+    matrix = matrix.reshape(*matrix.shape[: 1 + len(rest)], -1)
+    merged = Block(block.sources, (*rest, part), matrix)
+    return replace(replaced(product, blocks, merged), axes=axes), part
+
+
+def _independent(
+    product: Product, blocks: Sequence[Block], parts: Sequence[int], part: int
+) -> list[Block]:
+    """Blocks whose parts do not depend on the source; `parts` become one."""
+    sizes = {p: product.size(p) for block in blocks for p in block.parts if p not in parts}
+    sizes[part] = math.prod(map(product.size, parts))
+    free = [Block((), (p,), np.ones((1, size), bool)) for p, size in sizes.items()]
+    return [*(Block(b.sources, (), _any(b, b.parts)) for b in blocks), *free]
+
+
+def _substituted(axis: tuple[int, ...], parts: Sequence[int], part: int) -> tuple[int, ...]:
+    if parts[0] not in axis:
+        return axis
+    start = axis.index(parts[0])
+    return (*axis[:start], part, *axis[start + len(parts) :])
+
+
+def _any(block: Block, parts: Iterable[int]) -> np.ndarray:
+    axes = tuple(1 + block.parts.index(part) for part in parts)
+    return np.asarray(block.matrix.any(axis=axes))
+
+
+def single(product: Product, axis: int, loose: bool = True) -> tuple[Product, int]:
+    """Return the same pairs with one axis of the target as a single part, and that part."""
+    parts = product.axes[axis]
+    if parts:
+        return as_one(product, parts, loose)
+    part = next(_fresh)
+    block = Block((), (part,), np.ones((1, 1), bool))
+    axes = (*product.axes[:axis], (part,), *product.axes[axis + 1 :])
+    return replace(product, blocks=(*product.blocks, block), axes=axes), part
+
+
+def spread(product: Product, axis: int, size: int) -> Product:
+    """Return the pairs once each element of an axis reaches all of `size` new positions."""
+    parts = product.axes[axis]
+    if len(parts) == 1:
+        block = product.holder(parts[0])
+        place = 1 + block.parts.index(parts[0])
+        shape = (*block.matrix.shape[:place], size, *block.matrix.shape[place + 1 :])
+        matrix = np.broadcast_to(block.matrix.any(axis=place, keepdims=True), shape)
+        return replaced(product, [block], replace(block, matrix=matrix))
+    product, part = dropped(product, axis), next(_fresh)
+    block = Block((), (part,), np.ones((1, size), bool))
+    axes = (*product.axes[:axis], (part,), *product.axes[axis:])
+    return replace(product, blocks=(*product.blocks, block), axes=axes)
+
+
+def dropped(product: Product, axis: int) -> Product:
+    """Return the pairs without an axis of the target: all its positions become one."""
+    for part in product.axes[axis]:
+        block = product.holder(part)
+        rest = tuple(p for p in block.parts if p != part)
+        product = replaced(product, [block], Block(block.sources, rest, _any(block, [part])))
+    return replace(product, axes=(*product.axes[:axis], *product.axes[axis + 1 :]))
+
+
+def mapped(product: Product, axis: int, matrix: np.ndarray) -> Product:
+    """Return the pairs after one axis of the target has passed a map of positions.
+
+    Args:
+        product: The pairs before.
+        axis: The axis.
+        matrix: Which position reaches which, boolean (positions before, positions after).
+    """
+    if matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix))):
+        return product
+    if matrix.all():
+        return spread(product, axis, matrix.shape[1])
+    product, part = single(product, axis)
+    block = product.holder(part)
+    place = 1 + block.parts.index(part)
+    moved = _reached(np.moveaxis(block.matrix, place, 0), matrix)
+    return replaced(product, [block], replace(block, matrix=np.moveaxis(moved, 0, place)))
+
+
+def _reached(before: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Boolean product of (positions before, ...) and (positions before, positions after)."""
+    after = np.zeros((matrix.shape[1], *before.shape[1:]), bool)
+    ways = matrix.sum(axis=0)
+    # The n-th position that reaches each one, for n = 0, 1, ...: windows have few.
+    order = np.argsort(~matrix, axis=0, kind="stable")
+    for number in range(int(ways.max(initial=0))):
+        there = np.flatnonzero(ways > number)
+        after[there] |= before[order[number, there]]
+    return after
+
+
+def reshaped(product: Product, shape: Sequence[int]) -> Product:
+    """Return the pairs after a reshape of the target, in row-major order."""
+    queue = list(itertools.chain.from_iterable(product.axes))
+    # One flat axis while parts are cut and joined.
+    product = replace(product, axes=(tuple(queue),))
+    axes: list[tuple[int, ...]] = []
+    for size in shape:
+        group: list[int] = []
+        missing = size
+        while missing > 1:
+            product, part = _aligned(product, queue, missing)
+            group.append(part)
+            missing //= product.size(part)
+        axes.append(tuple(group))
+    axes[-1:] = [(*axes[-1], *queue)] if axes else []
+    return replace(product, axes=tuple(axes))
+
+
+def _aligned(product: Product, queue: list[int], missing: int) -> tuple[Product, int]:
+    """Take from the queue a part whose size divides `missing`; cut or join parts for it."""
+    while True:
+        size = product.size(queue[0])
+        if missing % size == 0:
+            return product, queue.pop(0)
+        if size % missing == 0:
+            product, queue[:1] = _cut(product, queue[0], missing)
+            return product, queue.pop(0)
+        product, part = as_one(product, queue[:2])
+        queue[:2] = [part]
+
+
+def _cut(product: Product, part: int, size: int) -> tuple[Product, list[int]]:
+    """Cut a part into `size` positions times the rest."""
+    block, new = product.holder(part), [next(_fresh), next(_fresh)]
+    place = block.parts.index(part)
+    shape = block.matrix.shape
+    matrix = block.matrix.reshape(*shape[: 1 + place], size, -1, *shape[2 + place :])
+    parts = (*block.parts[:place], *new, *block.parts[place + 1 :])
+    cut = Block(block.sources, parts, matrix)
+    (flat,) = product.axes
+    start = flat.index(part)
+    axes = ((*flat[:start], *new, *flat[start + 1 :]),)
+    return replace(replaced(product, [block], cut), axes=axes), new
+
+
+def permuted(product: Product, order: Sequence[int]) -> Product:
+    """Return the pairs with the target's axes in another order."""
+    return replace(product, axes=tuple(product.axes[axis] for axis in order))
+
+
+def widened(product: Product, shape: Sequence[int]) -> Product:
+    """Return the pairs after the target was broadcast to a larger shape."""
+    product = replace(product, axes=((),) * (len(shape) - len(product.axes)) + product.axes)
+    for axis, size in enumerate(shape):
+        if size > 1 and math.prod(map(product.size, product.axes[axis])) == 1:
+            product = spread(product, axis, size)
+    return product
