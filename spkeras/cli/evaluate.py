@@ -152,6 +152,7 @@ def _show(result: Any) -> None:
         accuracy_tables,
         activity_tables,
         begins,
+        comparison,
         exit_sentence,
         exit_tables,
         latency,
@@ -162,6 +163,8 @@ def _show(result: Any) -> None:
     click.echo(summary(result) + "\n")
     show([*accuracy_tables(result), *exit_tables(result), *activity_tables(result)])
     click.echo("\n" + operations(result))
+    if comparison(result):
+        click.echo(comparison(result))
     click.echo(latency(result))
     if begins(result):
         click.echo(begins(result))

@@ -1,15 +1,19 @@
 """Records as tables, plots and pages; no number is computed here."""
 
+from spkeras.report.activity import (
+    activity_tables,
+    comparison,
+    cost_table,
+    layer_table,
+    operations,
+)
 from spkeras.report.checks import findings, verification_tables
 from spkeras.report.exits import exit_sentence, exit_tables
 from spkeras.report.steps import begins
 from spkeras.report.tables import (
     Table,
     accuracy_tables,
-    activity_tables,
     latency,
-    layer_table,
-    operations,
     summary,
     verdict_table,
 )
@@ -20,6 +24,8 @@ __all__ = [
     "accuracy_tables",
     "activity_tables",
     "begins",
+    "comparison",
+    "cost_table",
     "exit_sentence",
     "exit_tables",
     "findings",

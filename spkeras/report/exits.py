@@ -1,7 +1,7 @@
 """Early exit as a table and a sentence."""
 
 from spkeras.metrics import Evaluation, ExitRow
-from spkeras.report.numbers import count, percent, small
+from spkeras.report.numbers import count, percent, ratio, small
 from spkeras.report.steps import built_for
 from spkeras.report.tables import Table
 
@@ -11,7 +11,7 @@ def exit_tables(evaluation: Evaluation) -> tuple[Table, ...]:
     course = evaluation.early_exit
     if course is None:
         return ()
-    rows = tuple(_row(row) for row in course.rows)
+    rows = tuple((*_row(row), *_operations(evaluation, row)) for row in course.rows)
     really = (
         "samples stopped"
         if course.policy.stop
@@ -20,9 +20,22 @@ def exit_tables(evaluation: Evaluation) -> tuple[Table, ...]:
     title = f"Early exit, patience {course.policy.patience}; {really}"
     if evaluation.first_step > 1:
         title += f"; no exit before the read-out starts at step {evaluation.first_step}"
-    header = ("margin", "mean T", "stop before T", "accuracy", "accuracy lost",
-              "decisions changed", "spikes per sample", "spikes saved")  # fmt: skip
+    header: tuple[str, ...] = (
+        "margin", "mean T", "stop before T", "accuracy", "accuracy lost",
+        "decisions changed", "spikes per sample", "spikes saved",
+    )  # fmt: skip
+    if _operations(evaluation, course.chosen):
+        header = (*header, "SOPs / CNN MACs, about")
     return (Table(title, header, rows),)
+
+
+def _operations(evaluation: Evaluation, row: ExitRow) -> tuple[str, ...]:
+    """Synaptic operations at the run's mean fan-out, over the CNN's multiply-accumulates."""
+    activity = evaluation.activity
+    if not activity.cnn_macs or not activity.spikes:
+        return ()
+    fan_out = activity.synaptic_operations / activity.spikes
+    return (ratio(row.spikes * fan_out / activity.cnn_macs),)
 
 
 def _row(row: ExitRow) -> tuple[str, ...]:

@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from html import escape
 
 from spkeras.metrics import Evaluation
+from spkeras.report.activity import activity_tables, comparison, operations
 from spkeras.report.exits import exit_sentence, exit_tables
 from spkeras.report.plot import accuracy_over_time
 from spkeras.report.steps import begins
 from spkeras.report.tables import (
     Table,
     accuracy_tables,
-    activity_tables,
     latency,
-    operations,
     summary,
 )
 
@@ -51,6 +50,7 @@ def page(evaluation: Evaluation) -> str:
         f'<img alt="accuracy and spikes over time steps, spikes by exponent" src="{_picture(evaluation)}">',
         *(_table(table) for table in tables),
         f"<p>{escape(operations(evaluation))}</p>",
+        f"<p>{escape(comparison(evaluation))}</p>",
         _table(Table("Settings", ("setting", "value"), tuple(settings), words=frozenset({0, 1}))),
     ]
     return (

@@ -28,3 +28,10 @@ def _three(number: float) -> str:
 def small(number: float | None) -> str:
     """A number that may be tiny, with three significant digits."""
     return "" if number is None else f"{number:.3g}"
+
+
+def ratio(number: float | None) -> str:
+    """A ratio of counts, with three significant digits and no exponent."""
+    if number is None:
+        return ""
+    return f"{number:.2g}" if 0 < number < 0.005 else _three(number)

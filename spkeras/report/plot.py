@@ -6,8 +6,9 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
 from spkeras.metrics import Evaluation, OutputScore
+from spkeras.report.activity import scale_at
 from spkeras.report.steps import first_row
-from spkeras.report.tables import scale_at, schedule
+from spkeras.report.tables import schedule
 
 # Most layers that a legend names.
 _NAMED = 8

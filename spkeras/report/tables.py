@@ -6,9 +6,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from spkeras.metrics import Evaluation, LayerActivity, OutputScore, Settling, Verification
+from spkeras.metrics import Evaluation, OutputScore, Settling, Verification
 from spkeras.ops.names import GRADED
-from spkeras.report.numbers import count, percent, small
+from spkeras.report.numbers import count, percent, ratio, small
 from spkeras.report.steps import built_for, first_row, mark
 
 # Title, values at each step, how to show one, and the CNN's.
@@ -154,119 +154,29 @@ def _course_columns(evaluation: Evaluation) -> list[_Column]:
     if evaluation.latency != evaluation.timesteps:
         columns.append(("latency", latencies, _whole, None))
     columns.append(("pipelined latency", latencies + evaluation.depth, _whole, None))
-    return columns
+    return [*columns, *_operation_columns(evaluation)]
+
+
+def _operation_columns(evaluation: Evaluation) -> list[_Column]:
+    """Operations so far over the CNN's multiply-accumulates; loops only where there are any."""
+    activity = evaluation.activity
+    if not activity.cnn_macs:
+        return []
+    titles = {
+        "synaptic_operations": "SOPs / CNN MACs",
+        "loop_macs": "loop MACs / CNN MACs",
+        "membrane_updates": "updates / CNN MACs",
+    }
+    shown = (name for name in titles if name != "loop_macs" or activity.loop_macs)
+    return [
+        (titles[name], np.array(activity.courses[name]) / activity.cnn_macs, ratio, None)
+        for name in shown
+        if name in activity.courses
+    ]
 
 
 def _whole(number: float | None) -> str:
     return "" if number is None else str(int(number))
-
-
-# Of a layer: what it is called, and where it stands; only where a network has any of it.
-_COSTS = (
-    ("accumulates", "accumulates"),
-    ("shift-adds", "shift_adds"),
-    ("payload bits", "payload_bits"),
-    ("function evaluations", "function_evaluations"),
-)
-
-
-def layer_table(evaluation: Evaluation) -> Table:
-    """Spikes and operations of each layer of neurons, per sample, over the whole run."""
-    activity = evaluation.activity
-    # Of one-bit spikes each synaptic operation is an accumulate.
-    costs = [pair for pair in _COSTS if getattr(activity, pair[1])]
-    costs = costs if activity.graded else [pair for pair in costs if pair[1] != "accumulates"]
-    return Table(
-        f"Spikes and operations per sample in T = {evaluation.timesteps} steps, "
-        f"{schedule(evaluation)}",
-        (
-            "layer",
-            "neurons",
-            "spikes",
-            "per neuron",
-            "firing rate",
-            "silent",
-            "synaptic operations",
-            *(title for title, _ in costs),
-        ),
-        tuple(
-            (*_layer_row(layer), *(count(getattr(layer, name)) for _, name in costs))
-            for layer in activity.layers
-        ),
-        (
-            "all",
-            "",
-            count(activity.spikes),
-            small(activity.spikes_per_neuron),
-            "",
-            "",
-            count(activity.synaptic_operations),
-            *(count(getattr(activity, name)) for _, name in costs),
-        ),
-    )
-
-
-def _layer_row(layer: LayerActivity) -> tuple[str, ...]:
-    return (
-        layer.name,
-        count(layer.neurons),
-        count(layer.spikes),
-        small(layer.spikes_per_neuron),
-        small(layer.firing_rate),
-        percent(layer.silent),
-        count(layer.synaptic_operations),
-    )
-
-
-def activity_tables(evaluation: Evaluation) -> tuple[Table, ...]:
-    """Spikes and operations by layer and, where spikes are graded, spikes by exponent."""
-    layers = layer_table(evaluation)
-    return (layers, _exponent_table(evaluation)) if evaluation.activity.graded else (layers,)
-
-
-def _exponent_table(evaluation: Evaluation) -> Table:
-    activity = evaluation.activity
-    width = len(activity.exponents)
-
-    def cells(exponents: Sequence[float]) -> tuple[str, ...]:
-        return (*map(count, exponents), *[""] * (width - len(exponents)))
-
-    graded = (layer for layer in activity.layers if layer.exponents)
-    rows = tuple((layer.name, *cells(layer.exponents)) for layer in graded)
-    title = f"Spikes per sample by exponent k{scale_at(evaluation)}"
-    header = ("layer", *(f"k = {k}" for k in range(width)))
-    return Table(title, header, rows, ("all", *cells(activity.exponents)))
-
-
-def scale_at(evaluation: Evaluation) -> str:
-    """Which spike is as large as its layer's scale, for titles."""
-    headroom = int(evaluation.settings.get("headroom") or 0)
-    return f"; the layer's scale is k = {headroom}, each further one half of it"
-
-
-def operations(evaluation: Evaluation) -> str:
-    """What the network adds and multiplies, beside what the CNN multiplies."""
-    activity = evaluation.activity
-    if activity.graded:
-        additions = (
-            f"{count(activity.accumulates)} accumulates and {count(activity.shift_adds)} "
-            "shift-and-adds (one for each bit set in a spike, counted in some samples) in "
-            f"{count(activity.synaptic_operations)} synaptic operations; "
-            f"{count(activity.payload_bits)} bits of payload;"
-        )
-    else:
-        additions = f"{count(activity.synaptic_operations)} synaptic additions;"
-    functions = ""
-    if activity.function_evaluations:
-        functions = f" {count(activity.function_evaluations)} function evaluations in neurons"
-        if activity.function_macs:
-            functions += f" with {count(activity.function_macs)} multiply-accumulates"
-        functions += ";"
-    return (
-        f"Operations per sample: {additions}{functions} {count(activity.input_macs)} "
-        f"multiply-accumulates at the input; the CNN: {count(activity.cnn_macs)} "
-        "multiply-accumulates."
-    )
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table:

@@ -14,6 +14,12 @@ from spkeras.metrics import (
 )
 
 STEPS = np.arange(1, 7)
+# Of the six steps, over 2.5 M multiply-accumulates of the CNN: SOPs 0.4 to 2.4, loops 0 to 2.
+COURSES = {
+    "synaptic_operations": (1e6, 2e6, 3e6, 4e6, 5e6, 6e6),
+    "loop_macs": (0.0, 0.0, 1.25e6, 2.5e6, 3.75e6, 5e6),
+    "membrane_updates": (0.0, 5e3, 1e4, 1.5e4, 2e4, 2.5e4),
+}
 
 
 def classification(**changed):
@@ -57,7 +63,17 @@ def evaluation(*scores, **changed):
         "samples": 40,
         "steps": STEPS,
         "scores": scores or (classification(),),
-        "activity": Activity(layers, 1254.0, 5.97, 56_989.0, 4_096, 2_500_000, 56_989.0),
+        "activity": Activity(
+            layers,
+            1254.0,
+            5.97,
+            56_989.0,
+            4_096,
+            2_500_000,
+            56_989.0,
+            membrane_updates=1_260.0,
+            courses=COURSES,
+        ),
         "layer_spikes": {
             "first[/bold]": np.array([0, 200, 400, 800, 1000, 1234.0]),
             "<second>": np.array([0, 0, 5, 10, 15, 20.0]),
@@ -75,14 +91,15 @@ def graded(**changed):
         LayerActivity("first[/bold]", 200, 1234.0, 6.17, 1.0283, 0.25, 56_789.0,
                       1_111.0, 77_777.0, (34.0, 1000.0, 200.0), 4_936.0),
         LayerActivity("<second>", 10, 20.0, 2.0, 0.3333, 0.0, 200.0,
-                      20.0, 350.0, (5.0, 15.0), 60.0, 60.0, 720.0),
+                      20.0, 350.0, (5.0, 15.0), 60.0, 60.0, 720.0,
+                      "composed, factored", 5_000_000.0, 55.0, 80.0),
     )  # fmt: skip
     values = {
         "settings": {"recipe": "sigma_delta", "neuron": "sigma_delta", "code": "delta",
                      "levels": 3, "headroom": 1, "mantissa_bits": 1, "limit": 4},
         "activity": Activity(
             layers, 1254.0, 5.97, 56_989.0, 4_096, 2_500_000, 1_131.0, 78_127.0,
-            (39.0, 1015.0, 200.0), 4_996.0, 60.0, 720.0, 5.5,
+            (39.0, 1015.0, 200.0), 4_996.0, 60.0, 720.0, 5.5, 5_000_000.0, 1_100.0, 80.0, COURSES,
         ),
         "settling": Settling(4.25, 6, 0.75, np.array([0.0, 0.1, 0.25, 0.5, 0.75, 0.75])),
     }  # fmt: skip

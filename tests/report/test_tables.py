@@ -5,10 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spkeras.metrics import Settling
+from spkeras.metrics import EarlyExit, ExitCourse, ExitRow, Settling
 from spkeras.report import (
     accuracy_tables,
     activity_tables,
+    comparison,
+    cost_table,
+    exit_tables,
     findings,
     latency,
     layer_table,
@@ -42,15 +45,15 @@ def test_accuracy_at_powers_of_two_and_at_the_end():
     assert [row[2] for row in table.rows] == ["15.00 %", "25.00 %", "45.00 %", "65.00 %"]
     assert [row[3] for row in table.rows] == ["6", "5", "3", "1"]
     assert [row[4] for row in table.rows] == ["0", "200", "810", "1.25 k"]
-    assert table.header[4:] == ("spikes per sample", "pipelined latency")
+    assert table.header[4:6] == ("spikes per sample", "pipelined latency")
     assert [row[5] for row in table.rows] == ["3", "4", "6", "8"]
-    assert table.footer == ("CNN", "61.25 %", "100.00 %", "0", "", "")
+    assert table.footer == ("CNN", "61.25 %", "100.00 %", "0", "", "", "", "")
 
 
 def test_latency_of_windows_and_settled_samples_at_every_step():
     (table,) = accuracy_tables(records.graded(schedule="layer_synchronous", latency=18))
-    assert table.header[5:] == ("settled", "latency", "pipelined latency")
-    assert [row[5:] for row in table.rows] == [
+    assert table.header[5:8] == ("settled", "latency", "pipelined latency")
+    assert [row[5:8] for row in table.rows] == [
         ("0.00 %", "3", "5"), ("10.00 %", "6", "8"), ("50.00 %", "12", "14"), ("75.00 %", "18", "20")
     ]  # fmt: skip
 
@@ -67,30 +70,41 @@ def test_without_labels_or_neurons():
     score = records.classification(accuracy=None, cnn_accuracy=None)
     (table,) = accuracy_tables(records.evaluation(score, layer_spikes={}))
     assert table.header[1] == "same decision as CNN"
-    assert [row[-2] for row in table.rows] == ["0"] * 4
+    assert [row[3] for row in table.rows] == ["0"] * 4
 
 
 def test_layers_and_operations():
     table = layer_table(records.evaluation())
+    assert table.header[6:] == ("synaptic operations", "SOPs / CNN MACs", "membrane updates")
     assert table.rows[0] == (
-        "first[/bold]", "200", "1.23 k", "6.17", "1.03", "25.00 %", "56.8 k"
+        "first[/bold]", "200", "1.23 k", "6.17", "1.03", "25.00 %", "56.8 k", "0.02", "0"
     )  # fmt: skip
-    assert table.footer[2] == "1.25 k" and table.footer[-1] == "57.0 k"
-    assert table.header[-1] == "synaptic operations"
-    assert activity_tables(records.evaluation()) == (table,)
+    assert table.footer[2] == "1.25 k" and table.footer[6:] == ("57.0 k", "0.02", "1.26 k")
+    assert table.words == {0}
+    assert activity_tables(records.evaluation()) == (table, cost_table(records.evaluation()))
     text = operations(records.evaluation())
-    assert "shift" not in text and "evaluations" not in text
-    assert "57.0 k synaptic" in text and "4.10 k multiply" in text and "2.50 M multiply" in text
+    assert "shift" not in text and "evaluations" not in text and "loop" not in text
+    for part in ("57.0 k synaptic", "4.10 k multiply", "1.26 k membrane updates",
+                 "2.50 M multiply"):  # fmt: skip
+        assert part in text
 
 
 def test_graded_spikes_have_costs_of_their_own():
-    layers, exponents = activity_tables(records.graded())
-    assert layers.header[7:] == (
-        "accumulates", "shift-adds", "payload bits", "function evaluations"
+    layers, exponents, _ = activity_tables(records.graded())
+    assert layers.header[6:] == (
+        "synapses", "synaptic operations", "SOPs / CNN MACs", "accumulates", "shift-adds",
+        "loop MACs", "membrane updates", "comparisons", "payload bits", "function evaluations",
     )  # fmt: skip
-    assert layers.rows[0][6:] == ("56.8 k", "1.11 k", "77.8 k", "4.94 k", "0")
-    assert layers.rows[1][6:] == ("200", "20", "350", "60", "60")
-    assert layers.footer[6:] == ("57.0 k", "1.13 k", "78.1 k", "5.00 k", "60")
+    assert layers.words == {0, 6}
+    assert layers.rows[0][6:] == (
+        "", "56.8 k", "0.02", "1.11 k", "77.8 k", "0", "0", "0", "4.94 k", "0"
+    )  # fmt: skip
+    assert layers.rows[1][6:] == (
+        "composed, factored", "200", "8e-05", "20", "350", "5.00 M", "55", "80", "60", "60"
+    )  # fmt: skip
+    assert layers.footer[6:] == (
+        "", "57.0 k", "0.02", "1.13 k", "78.1 k", "5.00 M", "1.10 k", "80", "5.00 k", "60"
+    )  # fmt: skip
     assert exponents.title.endswith("the layer's scale is k = 1, each further one half of it")
     assert exponents.header == ("layer", "k = 0", "k = 1", "k = 2")
     assert exponents.rows == (
@@ -100,8 +114,71 @@ def test_graded_spikes_have_costs_of_their_own():
     text = operations(records.graded())
     for part in ("1.13 k accumulates", "78.1 k shift-and-adds", "57.0 k synaptic operations",
                  "5.00 k bits", "60 function evaluations in neurons with 720 multiply",
+                 "at most 5.00 M multiply-accumulates in the loop", "1.10 k membrane updates",
                  "4.10 k multiply-accumulates at the input", "2.50 M multiply"):  # fmt: skip
         assert part in text
+
+
+def test_operations_of_every_accuracy_over_those_of_the_cnn():
+    (table,) = accuracy_tables(records.evaluation())
+    assert table.header[-2:] == ("SOPs / CNN MACs", "updates / CNN MACs")
+    (table,) = accuracy_tables(records.graded())
+    assert table.header[-3:] == ("SOPs / CNN MACs", "loop MACs / CNN MACs", "updates / CNN MACs")
+    assert [row[-3:] for row in table.rows] == [
+        ("0.40", "0.00", "0.00"), ("0.80", "0.00", "0.002"), ("1.60", "1.00", "0.01"),
+        ("2.40", "2.00", "0.01"),
+    ]  # fmt: skip
+    assert table.footer[-3:] == ("", "", "")
+
+
+def test_every_kind_of_operation_over_those_of_the_cnn():
+    table = cost_table(records.evaluation())
+    assert [row[0] for row in table.rows] == [
+        "synaptic operations (SOPs)", "multiply-accumulates at the input", "membrane updates"
+    ]  # fmt: skip
+    table = cost_table(records.graded())
+    assert table.rows == (
+        ("synaptic operations (SOPs)", "57.0 k", "0.02"),
+        ("accumulates", "1.13 k", "0.00045"),
+        ("shift-and-adds", "78.1 k", "0.03"),
+        ("multiply-accumulates at the input", "4.10 k", "0.0016"),
+        ("multiply-accumulates in the loop (at most)", "5.00 M", "2.00"),
+        ("multiply-accumulates in neurons", "720", "0.00029"),
+        ("membrane updates", "1.10 k", "0.00044"),
+        ("comparisons of pooling neurons", "80", "3.2e-05"),
+    )
+    assert table.footer == ("CNN: multiply-accumulates", "2.50 M", "1.00")
+
+
+def test_a_network_that_takes_more_than_its_cnn_says_so():
+    assert comparison(records.evaluation()) == (
+        "The spiking network takes no more operations than its CNN: 0.02 times the CNN's "
+        "multiply-accumulates, as additions; 0.0016 times as multiply-accumulates; 0.0005 times "
+        "as membrane updates."
+    )
+    text = comparison(records.graded())
+    assert "takes more operations than its CNN: 0.03 times the CNN's" in text
+    assert "2.00 times as multiply-accumulates;" in text and "3.2e-05 times as comparisons." in text
+    activity = replace(records.evaluation().activity, accumulates=6_500_000.0)
+    text = comparison(records.evaluation(activity=activity))
+    assert "takes more operations than its CNN: 2.60 times" in text
+
+
+def test_a_cnn_without_weights_has_no_ratio():
+    activity = replace(records.evaluation().activity, cnn_macs=0)
+    bare = records.evaluation(activity=activity)
+    assert comparison(bare) == "" and layer_table(bare).footer[7] == ""
+    assert not any("CNN MACs" in name for name in accuracy_tables(bare)[0].header)
+
+
+def test_what_early_exit_takes():
+    rows = tuple(ExitRow(margin, 3.0, 0.5, 0.6, 0.01, 0.02, spikes, 0.1)
+                 for margin, spikes in ((1.0, 627.0), (2.0, 1254.0)))  # fmt: skip
+    course = ExitCourse(EarlyExit(1.0), rows[0], rows, np.zeros(6))
+    activity = replace(records.evaluation().activity, synaptic_operations=10_000_000.0)
+    (table,) = exit_tables(records.evaluation(activity=activity, early_exit=course))
+    assert table.header[-1] == "SOPs / CNN MACs, about"
+    assert [row[-1] for row in table.rows] == ["2.00", "4.00"]
 
 
 def test_latency_in_words():

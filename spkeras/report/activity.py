@@ -1,0 +1,166 @@
+"""Spikes and operations as tables and sentences, beside the CNN's multiply-accumulates."""
+
+from collections.abc import Sequence
+
+from spkeras.metrics import Activity, Evaluation, LayerActivity
+from spkeras.report.numbers import count, percent, ratio, small
+from spkeras.report.tables import Table, schedule
+
+# Columns of the layer table after the synaptic operations; only where a network has any of it.
+_COSTS = (
+    ("accumulates", "accumulates"),
+    ("shift-adds", "shift_adds"),
+    ("loop MACs", "loop_macs"),
+    ("membrane updates", "membrane_updates"),
+    ("comparisons", "comparisons"),
+    ("payload bits", "payload_bits"),
+    ("function evaluations", "function_evaluations"),
+)
+
+
+def activity_tables(evaluation: Evaluation) -> tuple[Table, ...]:
+    """Spikes and operations by layer, by exponent where spikes are graded, and in total."""
+    graded = (_exponent_table(evaluation),) if evaluation.activity.graded else ()
+    return (layer_table(evaluation), *graded, cost_table(evaluation))
+
+
+def layer_table(evaluation: Evaluation) -> Table:
+    """Spikes and operations of each layer of neurons, per sample, over the whole run."""
+    activity = evaluation.activity
+    # Of one-bit spikes each synaptic operation is an accumulate.
+    costs = [pair for pair in _COSTS if getattr(activity, pair[1])]
+    costs = costs if activity.graded else [pair for pair in costs if pair[1] != "accumulates"]
+    # Named where there is something to name.
+    named = any(layer.synapses not in ("", "direct") for layer in activity.layers)
+    header = ["layer", "neurons", "spikes", "per neuron", "firing rate", "silent"]
+    rows = [_layer_cells(layer) for layer in activity.layers]
+    footer = ["all", "", count(activity.spikes), small(activity.spikes_per_neuron), "", ""]
+    if named:
+        header.append("synapses")
+        rows = [[*row, layer.synapses] for row, layer in zip(rows, activity.layers, strict=True)]
+        footer.append("")
+    header += ["synaptic operations", "SOPs / CNN MACs", *(title for title, _ in costs)]
+    names = [name for _, name in costs]
+    return Table(
+        f"Spikes and operations per sample in T = {evaluation.timesteps} steps, "
+        f"{schedule(evaluation)}",
+        tuple(header),
+        tuple(
+            (*row, *_cost_cells(layer, activity, names))
+            for row, layer in zip(rows, activity.layers, strict=True)
+        ),
+        (*footer, *_cost_cells(activity, activity, names)),
+        frozenset({0, 6}) if named else frozenset({0}),
+    )
+
+
+def _layer_cells(layer: LayerActivity) -> list[str]:
+    return [
+        layer.name,
+        count(layer.neurons),
+        count(layer.spikes),
+        small(layer.spikes_per_neuron),
+        small(layer.firing_rate),
+        percent(layer.silent),
+    ]
+
+
+def _cost_cells(
+    record: LayerActivity | Activity, activity: Activity, names: Sequence[str]
+) -> tuple[str, ...]:
+    operations = record.synaptic_operations
+    costs = (count(getattr(record, name)) for name in names)
+    return (count(operations), _over(operations, activity), *costs)
+
+
+def _over(number: float, activity: Activity) -> str:
+    return ratio(number / activity.cnn_macs) if activity.cnn_macs else ""
+
+
+def _exponent_table(evaluation: Evaluation) -> Table:
+    activity = evaluation.activity
+    width = len(activity.exponents)
+
+    def cells(exponents: Sequence[float]) -> tuple[str, ...]:
+        return (*map(count, exponents), *[""] * (width - len(exponents)))
+
+    graded = (layer for layer in activity.layers if layer.exponents)
+    rows = tuple((layer.name, *cells(layer.exponents)) for layer in graded)
+    title = f"Spikes per sample by exponent k{scale_at(evaluation)}"
+    header = ("layer", *(f"k = {k}" for k in range(width)))
+    return Table(title, header, rows, ("all", *cells(activity.exponents)))
+
+
+def scale_at(evaluation: Evaluation) -> str:
+    """Which spike is as large as its layer's scale, for titles."""
+    headroom = int(evaluation.settings.get("headroom") or 0)
+    return f"; the layer's scale is k = {headroom}, each further one half of it"
+
+
+def cost_table(evaluation: Evaluation) -> Table:
+    """Each kind of operation beside the CNN's multiply-accumulates."""
+    activity = evaluation.activity
+    kinds = [
+        ("synaptic operations (SOPs)", activity.synaptic_operations),
+        *((("accumulates", activity.accumulates), ("shift-and-adds", activity.shift_adds))
+          if activity.graded else ()),
+        ("multiply-accumulates at the input", activity.input_macs),
+        ("multiply-accumulates in the loop (at most)", activity.loop_macs),
+        ("multiply-accumulates in neurons", activity.function_macs),
+        ("membrane updates", activity.membrane_updates),
+        ("comparisons of pooling neurons", activity.comparisons),
+    ]  # fmt: skip
+    kept = kinds[:1] + [(kind, number) for kind, number in kinds[1:] if number]
+    rows = tuple((kind, count(number), _over(number, activity)) for kind, number in kept)
+    footer = (
+        "CNN: multiply-accumulates",
+        count(activity.cnn_macs),
+        _over(activity.cnn_macs, activity),
+    )
+    title = f"Operations per sample beside the CNN's, T = {evaluation.timesteps}, {schedule(evaluation)}"
+    return Table(title, ("operation", "per sample", "/ CNN MACs"), rows, footer)
+
+
+def operations(evaluation: Evaluation) -> str:
+    """What the network adds and multiplies, beside what the CNN multiplies."""
+    activity = evaluation.activity
+    if activity.graded:
+        additions = (
+            f"{count(activity.accumulates)} accumulates and {count(activity.shift_adds)} "
+            "shift-and-adds (one for each bit set in a spike, counted in some samples) in "
+            f"{count(activity.synaptic_operations)} synaptic operations; "
+            f"{count(activity.payload_bits)} bits of payload;"
+        )
+    else:
+        additions = f"{count(activity.synaptic_operations)} synaptic additions;"
+    functions = ""
+    if activity.function_evaluations:
+        functions = f" {count(activity.function_evaluations)} function evaluations in neurons"
+        if activity.function_macs:
+            functions += f" with {count(activity.function_macs)} multiply-accumulates"
+        functions += ";"
+    if activity.loop_macs:
+        functions += f" at most {count(activity.loop_macs)} multiply-accumulates in the loop;"
+    return (
+        f"Operations per sample: {additions}{functions} {count(activity.input_macs)} "
+        f"multiply-accumulates at the input; {count(activity.membrane_updates)} membrane updates; "
+        f"the CNN: {count(activity.cnn_macs)} multiply-accumulates."
+    )
+
+
+def comparison(evaluation: Evaluation) -> str:
+    """Whether the network takes more operations than its CNN; empty for a CNN without any."""
+    activity = evaluation.activity
+    if not activity.cnn_macs:
+        return ""
+    additions, *others = [
+        (activity.additions, "additions"),
+        (activity.macs, "multiply-accumulates"),
+        (activity.membrane_updates, "membrane updates"),
+        (activity.comparisons, "comparisons"),
+    ]
+    total = sum(number for number, _ in (additions, *others))
+    kind = "more" if total > activity.cnn_macs else "no more"
+    first = f"{_over(additions[0], activity)} times the CNN's multiply-accumulates, as additions"
+    rest = (f"; {_over(number, activity)} times as {name}" for number, name in others if number)
+    return f"The spiking network takes {kind} operations than its CNN: {first}{''.join(rest)}."
