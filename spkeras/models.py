@@ -23,6 +23,7 @@ from spkeras.errors import OptionError, SpkerasError
 from spkeras.facade import convert
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph, Node
+from spkeras.passes.changes import kept
 from spkeras.passes.fold import WEIGHTED
 from spkeras.passes.normalize import normalize
 from spkeras.passes.quantize import quantize_weights
@@ -191,7 +192,7 @@ class cnn_to_snn:
         graph = self._converted
         changed = {node.name: self._neuron(node) for node in graph.of("neuron")}
         self.model = build(
-            graph.updated(changed).with_settings(alpha=self.thresholding),
+            kept(graph.updated(changed).with_settings(alpha=self.thresholding), graph),
             timesteps=self.timesteps,
             schedule="layer_synchronous",
         )

@@ -41,7 +41,7 @@ class Run:
 
 
 class Stages:
-    """The same network exact, clipped, quantised and simulated.
+    """The same network as it was converted, exact, clipped, quantised and simulated.
 
     Args:
         loop: Its settings count when a stage is asked for.
@@ -53,6 +53,9 @@ class Stages:
         self._models = {mode: self.network.rates(mode) for mode in ("analogue", "clipped")}
         self._modes = {mode: compiled(self._call(mode), variables) for mode in self._models}
         self._modes["count"] = compiled(self._counts, variables)
+        self._reference = loop.reference()
+        everything = [*variables, *self._reference.variables]
+        self._modes["reference"] = compiled(self._former, everything)
         self._step = compiled(self._advance, variables)
         self._count_step = compiled(self._add_spikes, variables)
 
@@ -68,6 +71,9 @@ class Stages:
     def _counts(self, scaled: Any, window: Any) -> Any:
         return self._decoded(self.loop.counts(scaled, window))
 
+    def _former(self, scaled: Any, window: Any) -> Any:
+        return self._reference(scaled, ops.reshape(ops.cast(window, "float32"), (1,)))
+
     def _decoded(self, answer: list[Any]) -> Any:
         cut = len(self.network.readouts)
         return self.network.decode(answer[:cut]), answer[cut:]
@@ -76,9 +82,10 @@ class Stages:
         """Rates, or values, of the whole network, without a loop.
 
         Args:
-            mode: "analogue" or "clipped", as `spkeras.layers.FiringRate`, or "count": each
+            mode: "analogue" or "clipped", as `spkeras.layers.FiringRate`; "count": each
                 layer coded once its inputs are final; under the rate code the closed form of
-                the layer-synchronous network.
+                the layer-synchronous network; or "reference": the net that was converted, with
+                its own weights, on real values.
             batch: One array per input.
         """
         scaled = self.loop.units([np.asarray(array, "float32") for array in batch])
@@ -90,7 +97,7 @@ class Stages:
 
         Args:
             batch: One array per input.
-            exact: What `rates("analogue")` gives for each layer, to tell errors from.
+            exact: The rates, or values, of each layer to tell errors from.
         """
         network, loop, size = self.network, self.loop, len(batch[0])
         if loop.schedule == "layer_synchronous":

@@ -166,7 +166,7 @@ def test_layer_synchronous_runs_are_windows_of_their_own():
 def test_the_analogue_twin_is_the_cnn():
     model = networks.residual()
     _, snn, x = case("residual")
-    (found,) = Simulation(loop_of(snn)).analogue([x])
+    (found,) = Simulation(loop_of(snn)).reference([x])
     np.testing.assert_allclose(found, model(x), rtol=1e-5, atol=1e-6)
 
 

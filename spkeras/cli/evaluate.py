@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from spkeras.cli import options
-from spkeras.cli.files import check_output, read_snn, write_whole
+from spkeras.cli.files import check_output, read_cnn, read_snn, write_whole
 from spkeras.cli.messages import show, show_json, warn
 from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
@@ -61,6 +61,11 @@ def _ray_options(command: options.Command) -> options.Command:
 @click.option("--timesteps", type=click.IntRange(min=1), help="T, instead of the network's own.")
 @options.simulation_options
 @options.engine_option
+@click.option(
+    "--cnn",
+    type=options.MODEL,
+    help="The CNN that was converted, to compare with.  [default: what SNN holds of it]",
+)
 @_exit_options
 @_ray_options
 @options.any_range_option
@@ -77,6 +82,7 @@ def command(
     report: Path | None,
     ray: str | None,
     ray_cpus: int | None,
+    cnn: Path | None,
     **settings: Any,
 ) -> None:
     """Measure a spiking network: accuracy at every step, spikes and operations."""
@@ -84,6 +90,7 @@ def command(
     policy = _policy(settings)
     model = read_snn(snn)
     evaluate = _evaluator(ray, ray_cpus)
+    source = None if cnn is None else read_cnn(cnn, None, ()).model
     samples = data.read(model)
     with progress("simulating") as told:
         result = evaluate(
@@ -93,6 +100,7 @@ def command(
             batch_size=batch_size,
             any_range=any_range,
             early_exit=policy,
+            cnn=source,
             progress=told,
             **options.given(**settings),
         )
@@ -157,6 +165,7 @@ def _show(result: Any) -> None:
         exit_tables,
         latency,
         operations,
+        reference_sentence,
         summary,
     )
 
@@ -168,6 +177,8 @@ def _show(result: Any) -> None:
     click.echo(latency(result))
     if begins(result):
         click.echo(begins(result))
+    if reference_sentence(result):
+        click.echo(reference_sentence(result))
     if result.early_exit:
         click.echo(exit_sentence(result))
 

@@ -39,13 +39,14 @@ def evaluate(
     any_range: bool = False,
     engine: str = "auto",
     early_exit: EarlyExit | float | None = None,
+    cnn: keras.Model | None = None,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Evaluation:
     """`spkeras.evaluate` with its batches run by a Ray cluster.
 
     Args:
-        snn, x, y, batch_size, any_range, engine, early_exit, progress, settings: As of
+        snn, x, y, batch_size, any_range, engine, early_exit, cnn, progress, settings: As of
             `spkeras.evaluate`; progress is told after each batch.
         address: "local" for a cluster of this machine that ends with the call; host:port,
             ray://host:port or "auto" for one that runs.
@@ -63,7 +64,7 @@ def evaluate(
     """
     (result,) = sweep(
         snn, x, y, [settings], address=address, cpus=cpus, batch_size=batch_size,
-        any_range=any_range, engine=engine, early_exit=early_exit, progress=progress,
+        any_range=any_range, engine=engine, early_exit=early_exit, cnn=cnn, progress=progress,
     )  # fmt: skip
     return result
 
@@ -80,6 +81,7 @@ def sweep(
     any_range: bool = False,
     engine: str = "auto",
     early_exit: EarlyExit | float | None = None,
+    cnn: keras.Model | None = None,
     progress: Progress | None = None,
 ) -> list[Evaluation]:
     """Evaluate networks under several settings, all batches of all of them side by side.
@@ -88,7 +90,7 @@ def sweep(
         snns: A converted network, or several: of other recipes, thresholds, weight bits.
         settings: For each evaluation `timesteps`, `schedule`, `stagger`, `coding`, `seed` instead
             of the network's own; `{}` for these.
-        x, y, address, cpus, batch_size, any_range, engine, early_exit, progress: As of
+        x, y, address, cpus, batch_size, any_range, engine, early_exit, cnn, progress: As of
             `evaluate`, for all.
 
     Returns:
@@ -104,7 +106,7 @@ def sweep(
     if cpus is not None and (int(cpus) != cpus or cpus < 1):
         raise OptionError(f"cpus={cpus!r}; allowed: whole numbers from 1")
     options = {"batch_size": batch_size, "any_range": any_range, "engine": engine,
-               "early_exit": early_exit}  # fmt: skip
+               "early_exit": early_exit, "cnn": cnn}  # fmt: skip
     cases = [_Case(snn, own, x, y, options) for snn in networks for own in settings]
     with connected(address) as ray:
         return _evaluations(cases, Workers(ray, cpus), progress or _quiet)

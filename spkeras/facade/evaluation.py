@@ -30,6 +30,7 @@ def evaluate(
     any_range: bool = False,
     engine: str = "auto",
     early_exit: EarlyExit | float | None = None,
+    cnn: keras.Model | None = None,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Evaluation:
@@ -47,6 +48,8 @@ def evaluate(
             in float32; the result names the one that ran.
         early_exit: Also tell what it would save and cost to stop each sample once its decision
             is stable: a margin, or an `EarlyExit`, which may stop them in earnest.
+        cnn: The Keras model that was converted, to compare with. None: what the network holds of
+            it; `Evaluation.reference` says whose figures stand there.
         progress: Told (sample steps done, sample steps in all).
         settings: `timesteps`, `schedule`, `stagger`, `coding`, `seed` for this run instead of
             the network's own.
@@ -56,8 +59,8 @@ def evaluate(
         samples settled or would stop.
 
     Raises:
-        DataError: samples or targets do not fit, or samples reach beyond twice the range the
-            network was calibrated on.
+        DataError: samples or targets do not fit, samples reach beyond twice the range the
+            network was calibrated on, or `cnn` is another model than the one converted.
         WeightsError: weights or thresholds are NaN or infinite.
         OptionError: a setting out of its range, an engine that cannot run the network, or early
             exit where no decision is taken step by step.
@@ -66,7 +69,7 @@ def evaluate(
     with configured(loop, settings):
         plan = Plan(
             snn.name, loop, x, y, batch_size=batch_size, any_range=any_range, engine=engine,
-            early_exit=early_exit,
+            early_exit=early_exit, cnn=cnn,
         )  # fmt: skip
         simulation = Simulation(loop, engine)
         start = time.perf_counter()

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import keras
 import numpy as np
 
 from spkeras.data.batches import as_samples, check_range
 from spkeras.errors import DataError, OptionError
+from spkeras.facade.reference import NamedCnn, name_of, warning_of
 from spkeras.graph import Graph
 from spkeras.graph.finite import check_finite
 from spkeras.metrics import (
@@ -39,11 +41,13 @@ class Shard:
         samples: One array per input of the network.
         scores: One per output, with the batch's targets.
         watch: Follows early exit, or None.
+        reference: Outputs of the net that was converted; None where the network knows it.
     """
 
     samples: list[np.ndarray]
     scores: tuple[Score, ...]
     watch: Watch | None
+    reference: list[np.ndarray] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,9 +83,11 @@ def run_shard(
         shard: The batch.
         told: Told the number of steps done.
     """
-    cnn = simulation.analogue(shard.samples)
-    for score, reference in zip(shard.scores, cnn, strict=True):
-        score.reference(reference)
+    answers = shard.reference
+    if answers is None:
+        answers = simulation.reference(shard.samples)
+    for score, answer in zip(shard.scores, answers, strict=True):
+        score.reference(answer)
     watch = shard.watch
     if watch is not None:
         watch.begin(len(shard.samples[0]))
@@ -112,6 +118,7 @@ class Plan:
         any_range: Accept samples far outside the calibrated range.
         engine: "dense", "events" or "auto".
         early_exit: A policy, its margin, or None.
+        cnn: The net that was converted, or None.
 
     Attributes:
         engine: The engine that will run.
@@ -133,6 +140,7 @@ class Plan:
         any_range: bool = False,
         engine: str = "auto",
         early_exit: EarlyExit | float | None = None,
+        cnn: keras.Model | None = None,
     ) -> None:
         self.name, self.graph = name, loop.graph
         check_finite(self.graph, name)
@@ -147,6 +155,7 @@ class Plan:
         self.work = count * len(self.steps)
         self.scores = _scores(loop, self.graph, y, count, len(self.steps))
         self.watch = None if early_exit is None else self._watch(loop, early_exit)
+        self.cnn = None if cnn is None else NamedCnn(cnn, loop, self.samples)
 
     def _watch(self, loop: SpikeLoop, early_exit: EarlyExit | float) -> Watch:
         policy = early_exit if isinstance(early_exit, EarlyExit) else EarlyExit(early_exit)
@@ -169,7 +178,9 @@ class Plan:
         for rows in self.rows:
             scores = tuple(score.part(rows) for score in self.scores)
             watch = None if self.watch is None else self.watch.part(scores[0])
-            yield Shard([array[rows] for array in self.samples], scores, watch)
+            samples = [array[rows] for array in self.samples]
+            answers = None if self.cnn is None else self.cnn(samples)
+            yield Shard(samples, scores, watch, answers)
 
     def added(self, parts: Iterable[Part], told: Callable[[int, int], None]) -> Part:
         """The sum of the parts of all batches, which come in order.
@@ -201,6 +212,7 @@ class Plan:
         if self.watch is not None and total.exits is not None:
             course = self.watch.course(total.exits)
         scores = tuple(score.result() for score in self.scores)
+        named = self.cnn is not None
         return Evaluation(
             self.name,
             loop.schedule,
@@ -213,6 +225,7 @@ class Plan:
             activity(self.graph, trace),
             trace.layer_spikes,
             (
+                *filter(None, [warning_of(self.graph, named)]),
                 *_other_steps(self.graph, loop),
                 *_warnings(trace.inputs_beyond, trace.range_exceeded),
                 *_undefined(scores),
@@ -222,6 +235,7 @@ class Plan:
             settling(trace),
             self.engine,
             course,
+            name_of(self.graph, named),
         )
 
 

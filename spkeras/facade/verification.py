@@ -7,18 +7,19 @@ import keras
 import numpy as np
 
 from spkeras.data.batches import as_samples, check_range
-from spkeras.errors import DataError
 from spkeras.facade.folded import Folded
+from spkeras.facade.reference import check_pair, name_of
 from spkeras.graph import Graph
 from spkeras.graph.finite import check_finite
 from spkeras.metrics import NeuronCheck, Verification
 from spkeras.metrics.comparison import RateComparison
+from spkeras.passes.changes import is_lost
 from spkeras.rates import Stages
 from spkeras.simulate import equal_slices
 from spkeras.snn.settings import configured
 from spkeras.snn.spike_loop import SpikeLoop, loop_of
 
-STAGES = ("folded", "clipped", "quantized", "simulated")
+STAGES = ("folded", "parameters", "clipped", "quantized", "simulated")
 
 
 def verify(
@@ -49,23 +50,26 @@ def verify(
 
     Raises:
         DataError: the samples do not fit or reach beyond twice the calibrated range, or the
-            two models have different inputs or outputs.
+            CNN is another model than the one converted.
         WeightsError: weights or thresholds of one of them are NaN or infinite.
     """
     loop = loop_of(snn)
     graph = loop.graph
     check_finite(graph, snn.name)
     samples = as_samples(graph, x)
-    _check_pair(cnn, graph)
+    check_pair(cnn, graph)
     if not any_range:
         check_range(graph, samples)
     folded, outputs = Folded(cnn), _Outputs(graph)
+    lost = is_lost(graph)
     with configured(loop, settings):
         layers = _Layers(loop)
         for rows in equal_slices(len(samples[0]), batch_size):
             batch = [array[rows].astype("float32") for array in samples]
             answers = layers.add(batch)
-            outputs.add(*folded.add(batch), answers)
+            own, exact = folded.add(batch)
+            # A network that knows nothing of the CNN shares what the CNN itself folds to.
+            outputs.add(own, exact, [exact, *answers[1:]] if lost else answers)
             if progress is not None:
                 progress(rows.stop, len(samples[0]))
         checks = folded.result()
@@ -82,6 +86,7 @@ def verify(
             loop.code,
             layers.steps,
             layers.settles_last(),
+            name_of(graph),
         )
 
 
@@ -93,7 +98,7 @@ class _Layers:
     """
 
     def __init__(self, loop: SpikeLoop) -> None:
-        self.stages = Stages(loop)
+        self.stages, self.changed = Stages(loop), bool(loop.graph.originals)
         running = loop.schedule == "clock_driven"
         self.steps = tuple(range(1, loop.timesteps + 1)) if running else ()
         headroom = int(loop.graph.settings.get("headroom") or 0)
@@ -105,7 +110,9 @@ class _Layers:
     def add(self, batch: list[np.ndarray]) -> list[list[np.ndarray]]:
         """Compare one batch; returns the outputs of each of `STAGES`."""
         ways = [self.stages.rates(mode, batch) for mode in ("analogue", "clipped", "count")]
-        run = self.stages.simulated(batch, ways[0][1])
+        former = self.stages.rates("reference", batch) if self.changed else ways[0]
+        ways = [former, *ways]
+        run = self.stages.simulated(batch, former[1])
         ways.append((run.outputs, run.rates))
         for index, comparison in enumerate(self.comparisons):
             comparison.add(*(rates[index] for _, rates in ways))
@@ -129,16 +136,6 @@ class _Layers:
         return self.comparisons[max(known)[1]].node.name if known else None
 
 
-def _check_pair(cnn: keras.Model, graph: Graph) -> None:
-    wanted = [tuple(tensor.shape[1:]) for tensor in cnn.inputs]
-    given = [node.shape for node in graph.of("input")]
-    if wanted != given or len(cnn.outputs) != len(graph.outputs):
-        raise DataError(
-            f"the CNN takes {wanted} and gives {len(cnn.outputs)} outputs, the converted "
-            f"network takes {given} and gives {len(graph.outputs)}: they are no pair"
-        )
-
-
 class _Outputs:
     """Decisions and outputs after each stage, against the CNN's; of the first output."""
 
@@ -147,6 +144,7 @@ class _Outputs:
         self.classes = len(shape) == 1 and shape[0] > 1
         self.equal, self.squares = np.zeros(len(STAGES)), np.zeros(len(STAGES))
         self.samples = self.elements = 0
+        self.changed = bool(graph.originals) or is_lost(graph)
 
     def add(
         self,
@@ -166,4 +164,7 @@ class _Outputs:
         """Share of equal decisions and rms difference, by stage."""
         shares = (self.equal / max(self.samples, 1)).tolist() if self.classes else []
         errors = np.sqrt(self.squares / max(self.elements, 1)).tolist()
-        return dict(zip(STAGES, shares, strict=False)), dict(zip(STAGES, errors, strict=True))
+        shown = [stage for stage in STAGES if self.changed or stage != "parameters"]
+        found = [dict(zip(STAGES, values, strict=False)) for values in (shares, errors)]
+        first, second = ({s: own[s] for s in shown if s in own} for own in found)
+        return first, second

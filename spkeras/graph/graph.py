@@ -9,6 +9,7 @@ import numpy as np
 
 from spkeras.errors import GraphError
 from spkeras.graph.node import Node
+from spkeras.graph.original import Original
 
 SCHEMA = 1
 
@@ -23,6 +24,9 @@ class Graph:
         outputs: Names of the nodes whose values the network returns, in the CNN's order.
         notes: One sentence per thing that a user should know (folded, dropped, approximated).
         settings: Plain values that passes leave for later rooms (recipe, calibration, ...).
+        originals: What nodes were in the net that was converted, by name, where the graph's
+            own nodes compute something else (n-bit weights, trained thresholds, corrections).
+            None: no pass has said.
 
     Raises:
         GraphError: two nodes share a name, or a node reads one that does not come before it.
@@ -33,6 +37,7 @@ class Graph:
     outputs: tuple[str, ...]
     notes: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    originals: Mapping[str, Original] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "nodes", tuple(self.nodes))
@@ -84,6 +89,23 @@ class Graph:
         """A graph with some nodes replaced by nodes of the same name."""
         return self.with_nodes((changed.get(node.name, node) for node in self.nodes), notes=notes)
 
+    def reference(self) -> "Graph":
+        """The net that was converted: the graph with its original nodes."""
+        originals = self.originals or {}
+        former = {name: own.applied(self[name]) for name, own in originals.items()}
+        return replace(self.updated(former), originals=None)
+
+    def keeping(self, before: "Graph") -> "Graph":
+        """The graph with the originals of another one, for a change of what is computed.
+
+        Args:
+            before: The graph before the change, with nodes of the same names and inputs.
+        """
+        former = before.reference()
+        pairs = ((node, Original.of(former[node.name], node)) for node in self.nodes)
+        kept = {node.name: own for node, own in pairs if own is not None}
+        return replace(self, originals=kept)
+
     def without(self, name: str) -> "Graph":
         """A graph without a node of one input: its readers read that input instead."""
         (before,) = self[name].inputs
@@ -115,7 +137,7 @@ class Graph:
 
 def structure(graph: Graph) -> dict[str, Any]:
     """The graph as plain JSON values, arrays by shape only (see `from_structure`)."""
-    return {
+    data = {
         "schema": SCHEMA,
         "name": graph.name,
         "outputs": list(graph.outputs),
@@ -134,6 +156,15 @@ def structure(graph: Graph) -> dict[str, Any]:
             for node in graph.nodes
         ],
     }
+    if graph.originals is not None:
+        data["originals"] = {
+            name: {
+                "attributes": dict(own.attributes),
+                "arrays": {k: None if a is None else list(a.shape) for k, a in own.arrays.items()},
+            }
+            for name, own in graph.originals.items()
+        }
+    return data
 
 
 def from_structure(
@@ -176,6 +207,19 @@ def from_structure(
         tuple(data["outputs"]),
         tuple(data["notes"]),
         {key: _plain(value) for key, value in data["settings"].items()},
+        _originals(data.get("originals")),
+    )
+
+
+def _originals(data: Mapping[str, Any] | None) -> dict[str, Original] | None:
+    return None if data is None else {name: _original(entry) for name, entry in data.items()}
+
+
+def _original(entry: Mapping[str, Any]) -> Original:
+    shapes = entry["arrays"].items()
+    return Original(
+        {key: _plain(value) for key, value in entry["attributes"].items()},
+        {key: None if shape is None else np.zeros(shape, "float32") for key, shape in shapes},
     )
 
 

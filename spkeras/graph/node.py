@@ -11,7 +11,8 @@ from spkeras.errors import GraphError
 from spkeras.graph.vocabulary import ACTIVATIONS, FUNCTIONS, OPERATIONS
 
 
-def _frozen(array: Any) -> np.ndarray:
+def frozen(array: Any) -> np.ndarray:
+    """A read-only copy."""
     array = np.array(array)
     array.setflags(write=False)
     return array
@@ -48,7 +49,7 @@ class Node:
     source: str = ""
 
     def __post_init__(self) -> None:
-        arrays = {key: _frozen(array) for key, array in self.arrays.items()}
+        arrays = {key: frozen(array) for key, array in self.arrays.items()}
         object.__setattr__(self, "arrays", MappingProxyType(arrays))
         object.__setattr__(self, "attributes", MappingProxyType(dict(self.attributes)))
         object.__setattr__(self, "inputs", tuple(self.inputs))

@@ -8,7 +8,7 @@ from spkeras.ops.names import GRADED
 
 
 class RateComparison:
-    """One layer of neurons: exact, clipped, quantised and simulated rates, or values.
+    """One layer of neurons: the CNN's and its own, clipped, quantised and simulated rates, or values.
 
     Args:
         node: The layer's node.
@@ -23,19 +23,32 @@ class RateComparison:
         self.most = node["limit"] * _reach(node["code"], timesteps)
         self.elements = 0
         self.sums = np.zeros(5)  # of rate, activation, their squares, their product
-        self.squares = np.zeros(4)  # of the whole error and its three parts
+        self.squares = np.zeros(5)  # of the whole error and its four parts
         self.shares = np.zeros(3)  # exact, saturated, silent
         self.course = np.zeros(steps)  # squares of the error after each step
         self.last: list[np.ndarray] = []
 
     def add(
-        self, exact: np.ndarray, clipped: np.ndarray, counted: np.ndarray, simulated: np.ndarray
+        self,
+        exact: np.ndarray,
+        own: np.ndarray,
+        clipped: np.ndarray,
+        counted: np.ndarray,
+        simulated: np.ndarray,
     ) -> None:
-        """Rates (spikes per step) or values of one batch, in units of a spike of size 1."""
+        """Add one batch of rates (spikes per step) or values, in units of a spike of size 1.
+
+        Args:
+            exact: Of the net that was converted.
+            own: Of the network with its own parameters, on real values.
+            clipped: The same, cut to what spikes can send.
+            counted: The layers coded once their inputs are final.
+            simulated: Of the schedule in force.
+        """
         a, r = exact.astype(np.float64), simulated.astype(np.float64)
         self.elements += a.size
         self.sums += [r.sum(), a.sum(), (r * r).sum(), (a * a).sum(), (r * a).sum()]
-        parts = (r - a, clipped - a, counted - clipped, r - counted)
+        parts = (r - a, own - a, clipped - own, counted - clipped, r - counted)
         self.squares += [float((part**2).sum()) for part in parts]
         self.shares[:2] += [
             np.isclose(r, counted, rtol=0, atol=min(1e-6, self.finest / 2)).sum(),
@@ -76,7 +89,9 @@ class RateComparison:
         r, a, rr, aa, ra = self.sums / n
         spread = np.sqrt(max(rr - r * r, 0) * max(aa - a * a, 0))
         correlation = (ra - r * a) / spread if spread > 0 else float(np.isclose(rr, aa))
-        error, clipping, quantization, unevenness = self.unit * np.sqrt(self.squares / n)
+        error, parameters, clipping, quantization, unevenness = self.unit * np.sqrt(
+            self.squares / n
+        )
         exact, saturated, silent = self.shares / n
         course = np.sqrt(self.course / (n * aa if aa > 0 else n))
         settles = self.node["code"] == "delta" and bool(self.last)
@@ -84,6 +99,7 @@ class RateComparison:
             self.node.name, float(correlation), float(self.unit * (r - a)), float(error), float(clipping),
             float(quantization), float(unevenness), float(exact), float(saturated), float(silent),
             tuple(course.tolist()), float(np.concatenate(self.last).mean()) if settles else None,
+            float(parameters),
         )  # fmt: skip
 
 

@@ -38,6 +38,10 @@ class Evaluation:
             form".
         early_exit: What it saves and costs to stop samples once their decision is stable; None
             where nobody asked.
+        reference: The net that the network is held against, on real values: "CNN", the one
+            that was converted, with its own weights; "twin", the same where it was trained for
+            spikes; "own weights", the network itself where it was changed after the conversion
+            and neither its file nor the caller says what stood there before.
     """
 
     model: str
@@ -56,6 +60,7 @@ class Evaluation:
     settling: Settling | None = None
     engine: str = "dense"
     early_exit: ExitCourse | None = None
+    reference: str = "CNN"
 
     @property
     def pipelined_latency(self) -> int:
@@ -83,12 +88,12 @@ class Evaluation:
 
     @property
     def cnn_accuracy(self) -> float | None:
-        """The CNN's accuracy on the first output, on the same samples."""
+        """Accuracy of the `reference` on the first output, on the same samples."""
         return self.scores[0].cnn_accuracy
 
     @property
     def agreement(self) -> np.ndarray | None:
-        """Share of the first output's decisions that equal the CNN's, at each of `steps`."""
+        """Share of the first output's decisions that equal the `reference`'s, at each of `steps`."""
         return self.scores[0].agreement
 
     def to_dict(self) -> dict[str, Any]:

@@ -34,7 +34,7 @@ class NeuronCheck:
         bias: Mean of (rate - activation), in units of the layer's scale.
         error: Root mean square of (rate - activation), in units of the layer's scale.
         clipping: Part of `error` due to activations beyond what can be sent (rms of the
-            clipped network against the exact one).
+            clipped network against the one on real values).
         quantization: Part due to the resolution of the spikes (rms of the network whose layers
             are coded once their inputs are final, against the clipped one).
         unevenness: Part due to when spikes arrive (rms of the simulation against the layers
@@ -46,6 +46,8 @@ class NeuronCheck:
             activation) over rms of the activation.
         settled: Last step at which the layer sent a spike, mean over the samples; None where
             the code never settles.
+        parameters: Part of `error` due to n-bit weights, trained thresholds and corrections
+            (rms of the network on real values against the net that was converted).
     """
 
     name: str
@@ -60,6 +62,7 @@ class NeuronCheck:
     silent: float
     course: tuple[float, ...] = ()
     settled: float | None = None
+    parameters: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -77,14 +80,17 @@ class Verification:
             explain (rms > 1 / T; under the delta code the last exponent of its spikes, or what
             T roundings leave), or None.
         faithful: Whether every layer of the folded graph is within 1e-5 (relative).
-        decisions: Share of decisions equal to the CNN's after each stage: "folded",
-            "clipped", "quantized", "simulated"; empty for regression.
+        decisions: Share of decisions equal to the CNN's after each stage: "folded", with "parameters"
+            of its own (where the network was changed after the conversion), "clipped",
+            "quantized", "simulated"; empty for regression.
         output_error: Root mean square difference of the outputs to the CNN's, by stage.
         code: What spikes mean: "rate", "differential" or "delta".
         steps: Steps after which the neurons' `course` was taken; none for a layer-synchronous
             network, which has no answer before its window is over.
         settles_last: The layer that sends longest, mean over the samples; the deepest of
             several; None where the code never settles.
+        reference: Whose activations the neurons are held against: "CNN", "twin" or "own weights",
+            as `Evaluation.reference`.
     """
 
     model: str
@@ -100,6 +106,7 @@ class Verification:
     code: str = "rate"
     steps: tuple[int, ...] = ()
     settles_last: str | None = None
+    reference: str = "CNN"
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -66,7 +66,9 @@ def lift_biases(graph: Graph, resting: Mapping[str, np.ndarray]) -> Graph:
         elif node.op != "input":
             node = node.with_arrays(**dict.fromkeys(_BIASES))
         nodes.append(node)
-    return graph.with_nodes(nodes)
+    result = graph.with_nodes(nodes)
+    # Originals keep their biases in the synapses, where they compute the same.
+    return result.keeping(graph) if graph.originals else result
 
 
 def _offset(values: np.ndarray) -> np.ndarray | None:

@@ -50,7 +50,7 @@ def quantize_weights(graph: Graph, bits: int) -> Graph:
             )
         else:
             changed[node.name] = _rescaled(node, codes * unit, 1.0)
-    return graph.updated(changed, notes=[f"weights rounded to {bits} bits"])
+    return graph.updated(changed, notes=[f"weights rounded to {bits} bits"]).keeping(graph)
 
 
 def _rescaled(node: Node, kernel: np.ndarray, unit: float) -> Node:

@@ -6,6 +6,8 @@ from spkeras.graph import Graph, Node
 
 _SHAPING = ("reshape", "permute")
 _PROBABILITIES = ("softmax", "log_softmax")
+# Ends the names of neurons that only a read-out reads.
+_SPIKES = ":spikes"
 
 
 def attach_readouts(graph: Graph) -> Graph:
@@ -77,10 +79,25 @@ def read_from_spikes(graph: Graph, neuron: str) -> Graph:
             signed = neuron.startswith("signed")
             numbers = {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}
             function = {"function": "linear"} if signed else {"function": "relu", **numbers}
-            name = f"{node.inputs[0]}:spikes"
+            name = f"{node.inputs[0]}{_SPIKES}"
             nodes.append(Node(name, "activation", node.inputs, node.shape, function))
             node = replace(node, inputs=(name,))
             if not signed:
                 notes.append(f"{name}: negative outputs are lost in binary spikes")
         nodes.append(node)
     return graph.with_nodes(nodes, notes=notes)
+
+
+def cut_outputs(graph: Graph) -> tuple[Node, ...]:
+    """The neurons of `read_from_spikes` that lose negative outputs."""
+    found = (node for node in graph.of("neuron") if node.name.endswith(_SPIKES))
+    return tuple(node for node in found if not node.source and node["function"] == "relu")
+
+
+def with_whole_outputs(graph: Graph) -> Graph:
+    """The graph with neurons before its read-outs that lose nothing: what the CNN computes."""
+    whole = {
+        node.name: node.with_attributes(function="linear", reset="subtract")
+        for node in cut_outputs(graph)
+    }
+    return graph.updated(whole)

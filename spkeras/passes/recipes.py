@@ -16,7 +16,7 @@ from spkeras.passes.learned import learned_scales
 from spkeras.passes.neurons import place_neurons
 from spkeras.passes.normalize import normalize
 from spkeras.passes.quantize import quantize_weights
-from spkeras.passes.readout import attach_readouts, read_from_spikes
+from spkeras.passes.readout import attach_readouts, read_from_spikes, with_whole_outputs
 from spkeras.passes.scales import Fit, Scales, choose_scales
 from spkeras.passes.thresholds import METHODS, fit
 
@@ -177,6 +177,8 @@ def finish(
     neurons = {node.name for node in graph.of("neuron")}
     scales = {n: np.float32(raised) * s if n in neurons else s for n, s in scales.items()}
     graph = normalize(graph, scales)
+    if options.readout == "spikes":
+        graph = graph.keeping(with_whole_outputs(graph))
     if options.weight_bits is not None:
         graph = quantize_weights(graph, options.weight_bits)
     return graph.with_settings(**asdict(options))

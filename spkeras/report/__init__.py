@@ -14,6 +14,7 @@ from spkeras.report.tables import (
     Table,
     accuracy_tables,
     latency,
+    reference_sentence,
     summary,
     verdict_table,
 )
@@ -32,6 +33,7 @@ __all__ = [
     "latency",
     "layer_table",
     "operations",
+    "reference_sentence",
     "summary",
     "to_text",
     "verdict_table",

@@ -2,7 +2,7 @@
 
 from spkeras.metrics import NeuronCheck, Verification
 from spkeras.report.numbers import percent, small
-from spkeras.report.tables import Table, doubling, schedule
+from spkeras.report.tables import Table, doubling, phrase, schedule
 
 # Most steps whose errors are all shown; of more those that double.
 _ALL_STEPS = 12
@@ -30,11 +30,13 @@ def _check_table(verification: Verification) -> Table:
 
 
 def _neuron_table(verification: Verification) -> Table:
-    parts = ("error", "clipping", "quantization", "unevenness")
+    parts: tuple[str, ...] = ("error", "clipping", "quantization", "unevenness")
     titles, what, exact = parts, "Firing rates", "as in closed form"
     if _keeps_values(verification):
         titles = ("error", "clipping", "resolution", "arrival")
         what, exact = "Values that listeners hold", "as coded at once"
+    if any(check.parameters for check in verification.neurons):
+        parts, titles = (("error", "parameters", *rest[1:]) for rest in (parts, titles))
     rows = tuple(
         (
             check.name,
@@ -63,7 +65,8 @@ def _course_table(verification: Verification) -> Table:
         return (check.name, *(small(check.course[place]) for place in places), *last)
 
     return Table(
-        "Error of each layer against the CNN after t steps (rms, relative to the layer's own), "
+        f"Error of each layer against {phrase(verification.reference)} after t steps (rms, "
+        "relative to the layer's own), "
         f"{schedule(verification)}",
         (
             "layer",
@@ -97,7 +100,17 @@ def findings(verification: Verification) -> tuple[str, ...]:
         if first
         else f"No layer's {what} depart by more than its levels explain."
     )
-    return (faithful, departs, *_settles(verification))
+    return (faithful, *_own(verification), departs, *_settles(verification))
+
+
+def _own(verification: Verification) -> tuple[str, ...]:
+    if verification.reference != "own weights":
+        return ()
+    return (
+        "The network was changed after the conversion, and its file does not hold the CNN's own "
+        "weights: layers of neurons are held against their own parameters on real values, so that "
+        "only the stage 'parameters' shows what the change costs.",
+    )
 
 
 def _word(verification: Verification) -> str:

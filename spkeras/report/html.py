@@ -14,6 +14,7 @@ from spkeras.report.tables import (
     Table,
     accuracy_tables,
     latency,
+    reference_sentence,
     summary,
 )
 
@@ -41,11 +42,7 @@ def page(evaluation: Evaluation) -> str:
         f"<h1>{title}</h1>",
         f"<p>{escape(summary(evaluation))}</p>",
         f"<p>{escape(latency(evaluation))}</p>",
-        *(
-            f"<p>{escape(text)}</p>"
-            for text in (begins(evaluation), exit_sentence(evaluation))
-            if text
-        ),
+        *(f"<p>{escape(text)}</p>" for text in _sentences(evaluation) if text),
         *warnings,
         f'<img alt="accuracy and spikes over time steps, spikes by exponent" src="{_picture(evaluation)}">',
         *(_table(table) for table in tables),
@@ -58,6 +55,10 @@ def page(evaluation: Evaluation) -> str:
         f"</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n" + "\n".join(body) + "\n</body>\n"
         "</html>\n"
     )
+
+
+def _sentences(evaluation: Evaluation) -> tuple[str, ...]:
+    return begins(evaluation), reference_sentence(evaluation), exit_sentence(evaluation)
 
 
 def _picture(evaluation: Evaluation) -> str:

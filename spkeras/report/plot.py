@@ -8,7 +8,7 @@ from matplotlib.ticker import FuncFormatter
 from spkeras.metrics import Evaluation, OutputScore
 from spkeras.report.activity import scale_at
 from spkeras.report.steps import first_row
-from spkeras.report.tables import schedule
+from spkeras.report.tables import phrase, schedule
 
 # Most layers that a legend names.
 _NAMED = 8
@@ -22,9 +22,9 @@ def accuracy_over_time(evaluation: Evaluation) -> Figure:
 
     Returns:
         A figure of two panels over a common axis of T (powers of two): accuracy (without
-        labels the share of the CNN's decisions, for regression the rms error), from the first
+        labels the share of equal decisions, for regression the rms error), from the first
         step at which the read-out has received something, with a dot at the T that the network
-        was built for, the CNN dashed and, where samples stop by themselves, the share that has
+        was built for, the reference dashed and, where samples stop by themselves, the share that has
         settled dotted (right axis); and spikes per neuron of each layer. Where spikes are graded, a third panel: spikes by
         exponent, layer upon layer.
     """
@@ -50,7 +50,8 @@ def accuracy_over_time(evaluation: Evaluation) -> Figure:
 
 
 def _draw_score(axes: Axes, evaluation: Evaluation, score: OutputScore) -> None:
-    values, cnn, label = _course(score)
+    reference = evaluation.reference
+    values, cnn, label = _course(score, reference)
     prefix = f"{score.name}: " if len(evaluation.scores) > 1 else ""
     first, steps = first_row(evaluation, score), evaluation.steps
     (line,) = axes.plot(steps[first:], values[first:], label=f"{prefix}SNN")
@@ -61,19 +62,19 @@ def _draw_score(axes: Axes, evaluation: Evaluation, score: OutputScore) -> None:
         axes.plot(steps[place], values[place], "o", color=line.get_color(),
                   label=f"{prefix}built for T = {evaluation.built_for}")  # fmt: skip
     if cnn is not None:
-        axes.axhline(cnn, linestyle="--", color=line.get_color(), label=f"{prefix}CNN")
+        axes.axhline(cnn, linestyle="--", color=line.get_color(), label=f"{prefix}{reference}")
     axes.set_ylabel(label)
 
 
-def _course(score: OutputScore) -> tuple[np.ndarray, float | None, str]:
+def _course(score: OutputScore, reference: str) -> tuple[np.ndarray, float | None, str]:
     if score.accuracy is not None:
         cnn = None if score.cnn_accuracy is None else 100 * score.cnn_accuracy
         return 100 * score.accuracy, cnn, "accuracy [%]"
     if score.agreement is not None:
-        return 100 * score.agreement, None, "same decision as the CNN [%]"
+        return 100 * score.agreement, None, f"same decision as {phrase(reference)} [%]"
     if score.error is not None:
         return score.error, score.cnn_error, "rms error"
-    return score.deviation, None, "rms difference to the CNN"
+    return score.deviation, None, f"rms difference to {phrase(reference)}"
 
 
 def _draw_settled(axes: Axes, evaluation: Evaluation) -> None:

@@ -94,8 +94,23 @@ def _settings(settings: Mapping[str, Any]) -> str:
     return "".join(f", {text}" for text in given)
 
 
+def phrase(reference: str) -> str:
+    """A reference's name within a sentence."""
+    return reference if reference == "own weights" else f"the {reference}"
+
+
+def reference_sentence(evaluation: Evaluation) -> str:
+    """Which net stands in the last row where it is not the CNN; empty where it is."""
+    return {
+        "twin": "The twin is the CNN as it was trained for spikes (`spkeras finetune`), the net "
+        "that was converted; how the CNN did before that training is not measured here.",
+        "own weights": "The row of own weights shows this network on real values, after all that "
+        "was done to it since the conversion: it is not the CNN.",
+    }.get(evaluation.reference, "")
+
+
 def accuracy_tables(evaluation: Evaluation) -> tuple[Table, ...]:
-    """One table per output: how good it is after 1, 2, 4, ... T steps, and the CNN.
+    """One table per output: how good it is after 1, 2, 4, ... T steps, and the reference.
 
     It begins at the first step at which the read-out has received something, and marks the T
     that the network was built for.
@@ -113,13 +128,14 @@ def _score_table(evaluation: Evaluation, score: OutputScore) -> Table:
     first = first_row(evaluation, score)
     rows = sorted({*doubling(evaluation.steps, first), *_built(evaluation, first)})
     columns: list[_Column] = []
+    reference = evaluation.reference
     if score.accuracy is not None:
         columns.append(("accuracy", score.accuracy, percent, score.cnn_accuracy))
     if score.agreement is not None:
-        columns.append(("same decision as CNN", score.agreement, percent, 1.0))
+        columns.append((f"same decision as {reference}", score.agreement, percent, 1.0))
     if score.error is not None:
         columns.append(("rms error", score.error, small, score.cnn_error))
-    columns.append(("rms difference to CNN", score.deviation, small, 0.0))
+    columns.append((f"rms difference to {reference}", score.deviation, small, 0.0))
     columns += _course_columns(evaluation)
     body = tuple(
         (
@@ -132,7 +148,7 @@ def _score_table(evaluation: Evaluation, score: OutputScore) -> Table:
         f"{score.name}: {score.task} after T steps, {schedule(evaluation)}",
         ("T", *(name for name, *_ in columns)),
         body,
-        ("CNN", *(show(cnn) for _, _, show, cnn in columns)),
+        (reference, *(show(cnn) for _, _, show, cnn in columns)),
     )
 
 

@@ -14,7 +14,6 @@ from spkeras.simulate.devices import spread
 from spkeras.simulate.engine import Events, choose
 from spkeras.simulate.record import Counts, Recorder, observe
 from spkeras.simulate.rows import Answers
-from spkeras.snn.network import as_list
 from spkeras.snn.spike_loop import SpikeLoop
 from spkeras.trace import Trace
 
@@ -49,9 +48,9 @@ class Simulation:
         self._drive = compiled(loop.drive, variables)
         self._step = compiled(self._one_step, variables)
         self._window = compiled(self._whole_window, variables)
-        self._analogue = compiled(self._real_values, variables)
         self._decode = compiled(self.network.decode, variables)
-        self._twin = self.network.rates("analogue")
+        self._reference = loop.reference()
+        self._real = compiled(self._real_values, [*variables, *self._reference.variables])
         self._events = Events(loop) if self.engine == "events" else None
 
     def steps(self) -> np.ndarray:
@@ -116,16 +115,14 @@ class Simulation:
             self._layer_synchronous(scaled, steps, record, told)
         return record.counts()
 
-    def analogue(self, batch: list[np.ndarray]) -> list[np.ndarray]:
-        """What the CNN itself answers: the same weights, real values in place of spikes."""
-        values = self._analogue(spread(batch))
+    def reference(self, batch: list[np.ndarray]) -> list[np.ndarray]:
+        """What the net that was converted answers, on real values in place of spikes."""
+        values = self._real(spread(batch))
         return [ops.convert_to_numpy(output) for output in values]
 
     def _real_values(self, batch: Any) -> Any:
-        frontier = self.loop.drive_of(self.loop.units(batch))
         steps = ops.convert_to_tensor(np.array([self.loop.timesteps], "float32"))
-        answer = as_list(self._twin([*frontier, steps]))
-        return self.network.decode(answer[: len(self.network.readouts)])
+        return self._reference(self.loop.units(batch), steps)[0]
 
     def _by_events(
         self,

@@ -5,8 +5,9 @@ constant input current it is the same at every step; the *body* holds the neuron
 whatever depends on them; the *head* follows a read-out and runs once, at the end.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any
 
 import keras
@@ -35,19 +36,22 @@ class Network:
 
     Args:
         graph: Any graph; with neurons for `step` and `rates`, without for `analogue`.
+        shared: Layers of another network to use for the nodes of these names.
 
     Attributes:
         graph: As given; `current_graph` has the arrays that the layers hold now.
         layers: Keras layer by node name, for all nodes but inputs without a unit.
     """
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(
+        self, graph: Graph, shared: Mapping[str, keras.layers.Layer] = MappingProxyType({})
+    ) -> None:
         self.graph = graph
         self.neurons = graph.of("neuron")
         self.readouts = graph.of("readout")
         self._split()
         self.layers: dict[str, keras.layers.Layer] = {
-            node.name: self._layer(node)
+            node.name: shared.get(node.name) or self._layer(node)
             for node in graph.nodes
             if node.op != "input" or "unit" in node.arrays
         }

@@ -14,6 +14,7 @@ from spkeras.graph.finite import check_finite
 from spkeras.ops import code as _code
 from spkeras.ops import coding as _coding
 from spkeras.snn.network import Network, as_list
+from spkeras.snn.reference import Originals, Reference
 from spkeras.snn.settings import (
     NAMES,
     apply,
@@ -76,6 +77,8 @@ class SpikeLoop(keras.layers.Layer):
         self.check()
         # Keras tracks what is an attribute: one flat list of layers holds all the weights.
         self.synapses = list(self.network.layers.values())
+        graph = self.network.graph
+        self.originals = Originals(graph, name="originals") if graph.originals else None
         # Built here, not at the first call: models made inside a traced call hold its tensors.
         self._models = [self.network.drive, self.network.step, self.network.head]
         self._window = self.network.window
@@ -135,7 +138,18 @@ class SpikeLoop(keras.layers.Layer):
     @property
     def graph(self) -> Graph:
         """The graph with the weights that the layer holds now."""
-        return self.network.current_graph()
+        graph = self.network.current_graph()
+        return graph if self.originals is None else self.originals.put(graph)
+
+    def reference(self) -> Reference:
+        """The net that was converted, as far as the layer knows it, on real values."""
+        return Reference(self.network, self.graph)
+
+    def load(self, graph: Graph) -> None:
+        """Take the arrays of a graph of the same structure."""
+        self.network.load(graph)
+        if self.originals is not None:
+            self.originals.load(graph)
 
     def add_notes(self, notes: Sequence[str]) -> None:
         """Add sentences to the notes of the network's graph."""
@@ -326,7 +340,7 @@ def build(graph: Graph, **options: Any) -> keras.Model:
     """
     check_finite(graph, graph.name)
     loop = SpikeLoop(structure(graph), name="spike_loop", **options)
-    loop.network.load(graph)
+    loop.load(graph)
     inputs = [
         keras.Input(node.shape, name=keras_name(name), dtype=node["dtype"])
         for node, name in zip(graph.of("input"), loop.network.inputs(), strict=True)

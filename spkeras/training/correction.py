@@ -9,6 +9,7 @@ import numpy as np
 from spkeras.data.batches import as_samples, check_range
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
+from spkeras.passes.changes import kept
 from spkeras.passes.fold import WEIGHTED
 from spkeras.rates import Stages
 from spkeras.simulate import equal_slices
@@ -87,7 +88,7 @@ def correct(
     arrays = [array[chosen] for array in arrays]
     student = _Correction(loop, arrays, _PARTS[method], batch_size, progress).run()
     note = f"{method} correction on {len(chosen)} samples"
-    done = student.graph
+    done = kept(student.graph, loop.graph)
     return _rebuilt(
         student, done.with_nodes(done.nodes, notes=[note]).with_settings(correction=method)
     )
@@ -108,8 +109,11 @@ class _Correction:
         graph, self.charges = _charged(graph) if "advanced" in parts else (graph, {})
         self.student, self.parts, self.progress = loop_of(_rebuilt(teacher, graph)), parts, progress
         self.passage = Passage(self.student, arrays, batch_size)
-        # The CNN's rates are those of the network as it was: its own move with its biases.
-        self.wanted = _mean_rates(teacher, arrays, batch_size)
+        # The CNN's rates are those of the net that was converted: the network's own move with
+        # its biases.
+        former = teacher.graph.reference()
+        exact = loop_of(_rebuilt(teacher, former)) if teacher.graph.originals else teacher
+        self.wanted = _mean_rates(exact, arrays, batch_size)
         self.done, self.samples = 0, len(arrays[0])
 
     def run(self) -> SpikeLoop:

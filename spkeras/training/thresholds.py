@@ -10,6 +10,7 @@ from spkeras.data.batches import as_samples, check_range
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
 from spkeras.ops.code import keeps_values
+from spkeras.passes.changes import kept
 from spkeras.rates import Stages
 from spkeras.simulate import equal_slices
 from spkeras.snn.settings import NAMES
@@ -83,9 +84,10 @@ def train_thresholds(
         if progress is not None:
             progress(rows.stop, total)
         if checkpoint is not None and batches % every == 0:
-            checkpoint(_rebuilt(student, student.graph.with_settings(**{SEEN: rows.stop})))
+            part = student.graph.with_settings(**{SEEN: rows.stop})
+            checkpoint(_rebuilt(student, kept(part, teacher.graph)))
     seen = {SEEN: max(total, start)}
-    return _rebuilt(student, student.graph.with_settings(**seen))
+    return _rebuilt(student, kept(student.graph.with_settings(**seen), teacher.graph))
 
 
 class _Trainer:

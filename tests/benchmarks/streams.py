@@ -157,7 +157,7 @@ def draw(path: Path, runs: dict[str, tuple[Any, Any]], neurons: int, title: str)
 
 def logits(simulation: Any, images: np.ndarray) -> np.ndarray:
     """What the CNN answers to frames (frames, batch, ...)."""
-    return np.stack([simulation.analogue([frame])[0] for frame in images])
+    return np.stack([simulation.reference([frame])[0] for frame in images])
 
 
 @click.command(help=__doc__)

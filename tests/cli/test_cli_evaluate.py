@@ -131,3 +131,28 @@ def test_an_engine_that_cannot_run_the_network(run, graded, data):
     result = run("evaluate", graded, "--data", data, "--engine", "events")
     assert result.exit_code == 1 and not result.stdout
     assert "delta code" in result.stderr and "engine='dense'" in result.stderr
+
+
+def test_the_cnn_by_name(run, folder, cnn, data):
+    """A network of coarse weights; the CNN's own accuracy with and without its file."""
+    path = folder / "coarse.keras"
+    assert run("convert", cnn, "-o", path, "--data", data, "--weight-bits", 2).exit_code == 0
+    arrays = np.load(data)
+    answers = keras.models.load_model(cnn).predict(arrays["x_test"][..., None], verbose=0)
+    wanted = (answers.argmax(-1) == arrays["y_test"]).mean()
+    for words in ((), ("--cnn", cnn)):
+        result = run("evaluate", path, "--data", data, *words)
+        rows = {line.split()[0]: line for line in result.stdout.splitlines() if line.strip()}
+        assert percent(wanted) in rows["CNN"] and not result.stderr
+        found = json.loads(run("evaluate", path, "--data", data, "--json", *words).stdout)
+        assert (found["reference"], found["scores"][0]["cnn_accuracy"]) == ("CNN", wanted)
+
+
+def test_another_cnn_is_refused(run, folder, snn, cnn, data):
+    other = keras.models.clone_model(keras.models.load_model(cnn))
+    other.save(folder / "other.keras")
+    result = run("evaluate", snn, "--data", data, "--cnn", folder / "other.keras")
+    assert result.exit_code == 1 and not result.stdout
+    assert "give the model that was converted" in result.stderr.replace("\n", " ")
+    result = run("evaluate", snn, "--data", data, "--cnn", snn)
+    assert result.exit_code == 1 and "a CNN is wanted here" in result.stderr.replace("\n", " ")

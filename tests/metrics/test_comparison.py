@@ -8,10 +8,20 @@ from tests.metrics.graphs import GRADED, neuron
 
 
 def compare(
-    exact, clipped, counted, simulated, *, timesteps=4, course=(), silent=0, last=(1,), **changed
+    exact,
+    clipped,
+    counted,
+    simulated,
+    *,
+    own=None,
+    timesteps=4,
+    course=(),
+    silent=0,
+    last=(1,),
+    **changed,
 ):
     comparison = RateComparison(neuron("n", "x", (2,), **changed), timesteps, len(course))
-    arrays = (exact, clipped, counted, simulated)
+    arrays = (exact, exact if own is None else own, clipped, counted, simulated)
     comparison.add(*(np.array([row], np.float32) for row in arrays))
     comparison.follow(silent, np.array(course), np.array(last))
     return comparison
@@ -25,6 +35,15 @@ def test_parts_of_the_error():
     assert check.error == pytest.approx(np.sqrt((1.25**2 + 0.25**2) / 2))
     assert check.bias == -0.75 and check.exact == 0.5
     assert check.course == () and check.settled is None
+
+
+def test_what_own_parameters_cost_is_no_clipping():
+    """A network with other weights: its values first, then what its spikes can send of them."""
+    found = compare([2.0, 0.5], [1.0, 0.75], [1.0, 0.75], [1.0, 0.75], own=[1.5, 0.75]).result()
+    assert found.parameters == pytest.approx(np.sqrt((0.5**2 + 0.25**2) / 2))
+    assert found.clipping == pytest.approx(np.sqrt(0.5**2 / 2))
+    assert found.quantization == found.unevenness == 0
+    assert found.error == pytest.approx(np.sqrt((1.0**2 + 0.25**2) / 2))
 
 
 def test_course_is_relative_to_the_activations():
@@ -60,7 +79,7 @@ def test_silent_is_told_not_guessed():
 
 def test_settled_is_the_mean_over_all_batches():
     comparison = compare([1.0, 1.0], [1, 1], [1, 1], [1, 1], last=[2, 4], **GRADED)
-    comparison.add(*(np.ones((1, 2), np.float32),) * 4)
+    comparison.add(*(np.ones((1, 2), np.float32),) * 5)
     comparison.follow(0, np.zeros(0), np.array([6, 0, 3]))
     assert comparison.result().settled == 3
     never = compare([1.0], [1], [1], [1], last=[2], code="differential", model="multi_threshold")
@@ -91,7 +110,7 @@ def test_headroom_makes_a_spike_of_size_1_larger_than_the_scale():
     node = neuron("n", "x", (2,), **{**GRADED, "levels": 9})
     comparison = RateComparison(node, 3, 0, 4)
     exact, found = np.array([[0.25, 0.5]], np.float32), np.array([[0.125, 0.5]], np.float32)
-    comparison.add(exact, exact, found, found)
+    comparison.add(exact, exact, exact, found, found)
     check = comparison.result()
     assert check.bias == -16 / 16 and check.error == check.quantization == pytest.approx(np.sqrt(2))
     assert comparison.explained == 2.0 ** (4 - 8)

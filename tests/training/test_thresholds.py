@@ -106,5 +106,5 @@ def test_exact_counts_need_no_training(pair):
     from spkeras.snn.spike_loop import build
 
     waiting = build(loop_of(snn).graph, timesteps=4, schedule="layer_synchronous")
-    with pytest.raises(OptionError, match="exact as they are"):
+    with pytest.raises(OptionError, match="equal the closed form without it"):
         train_thresholds(waiting, data)

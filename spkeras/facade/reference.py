@@ -1,0 +1,156 @@
+"""The net that a network is held against: which it is, and what it answers."""
+
+from collections.abc import Sequence
+
+import keras
+import numpy as np
+from keras import ops
+
+from spkeras.errors import DataError
+from spkeras.frontend.walk import read_graph
+from spkeras.graph import Graph
+from spkeras.ops.compiled import compiled
+from spkeras.passes.changes import changes, is_lost
+from spkeras.passes.fold import WEIGHTED
+from spkeras.passes.learned import trained_steps
+from spkeras.passes.recipes import Options, prepare
+from spkeras.snn.network import analogue, as_list
+from spkeras.snn.spike_loop import SpikeLoop
+
+CNN, TWIN, OWN = "CNN", "twin", "own weights"
+# Samples whose outputs are compared, and the largest difference (rms, relative to the outputs)
+# that rounding explains; activations with levels may turn it into a whole level.
+_COMPARED, _ROUNDING, _LEVELS = 32, 1e-3, 0.05
+
+
+def name_of(graph: Graph, named: bool = False) -> str:
+    """What the reference of an evaluation or a verification is called in tables.
+
+    Args:
+        graph: Of the network.
+        named: Whether the net that was converted is given, and not read from the network.
+
+    Returns:
+        "CNN"; "twin" for a CNN trained with the values that spikes carry; "own weights" where
+        the network was changed and its file does not hold what stood there before.
+    """
+    if is_lost(graph) and not named:
+        return OWN
+    return CNN if trained_steps(graph) is None else TWIN
+
+
+def warning_of(graph: Graph, named: bool = False) -> str:
+    """Whose figures stand in place of the CNN's, and what to do; empty where they are the CNN's."""
+    if named or not is_lost(graph):
+        return ""
+    return (
+        f"the figures of {OWN!r} are not the CNN's: the network has {', '.join(changes(graph))}, "
+        "and its file, written by an earlier version, does not hold the CNN's own weights; name "
+        "the CNN (--cnn FILE, in Python cnn=MODEL), or convert it again"
+    )
+
+
+class NamedCnn:
+    """The net that was converted, given as a Keras model; checked to be the one.
+
+    Args:
+        cnn: The Keras model.
+        loop: The spike loop of the network.
+        samples: One array per input; the first of them are compared where the network knows
+            what the CNN answers.
+
+    Raises:
+        DataError: other inputs or outputs, other weights, or other answers.
+    """
+
+    def __init__(self, cnn: keras.Model, loop: SpikeLoop, samples: Sequence[np.ndarray]) -> None:
+        own = loop.graph
+        self.graph = check_pair(cnn, own)
+        model = analogue(self.graph)
+        self._model = compiled(lambda inputs: as_list(model(inputs)), model.variables)
+        if not is_lost(own):
+            self._compare(loop, [array[:_COMPARED] for array in samples])
+
+    def __call__(self, samples: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Its outputs; logits where it ends in softmax."""
+        given = [np.asarray(array, "float32") for array in samples]
+        answer = self._model(given if len(given) > 1 else given[0])
+        return [ops.convert_to_numpy(output) for output in answer]
+
+    def _compare(self, loop: SpikeLoop, samples: list[np.ndarray]) -> None:
+        scaled = loop.units([np.asarray(array, "float32") for array in samples])
+        outputs, _ = loop.reference()(scaled, ops.ones((1,)))
+        known = [ops.convert_to_numpy(output) for output in outputs]
+        pairs = list(zip(self(samples), known, strict=True))
+        error = sum(float(np.square(a - b, dtype=np.float64).sum()) for a, b in pairs)
+        size = sum(float(np.square(a, dtype=np.float64).sum()) for a, _ in pairs)
+        allowed = _ROUNDING if trained_steps(loop.graph) is None else _LEVELS
+        if not error <= allowed**2 * size:
+            raise DataError(
+                f"cnn: the outputs differ by {(error / max(size, 1e-30)) ** 0.5:.2g} (rms, "
+                f"relative) from those of the net that was converted, rounding explains {allowed}; "
+                "give the model that was converted"
+            )
+
+
+def check_pair(cnn: keras.Model, graph: Graph) -> Graph:
+    """Refuse a CNN that cannot be the one that a network was converted from.
+
+    The conversion multiplies kernels by positive factors, and rounds them: none of their values
+    changes its sign.
+
+    Args:
+        cnn: The Keras model.
+        graph: Of the network.
+
+    Returns:
+        The CNN's graph, folded.
+
+    Raises:
+        DataError: other inputs or outputs, or other weights.
+    """
+    wanted = [tuple(tensor.shape[1:]) for tensor in cnn.inputs]
+    given = [node.shape for node in graph.of("input")]
+    if wanted != given or len(cnn.outputs) != len(graph.outputs):
+        raise DataError(
+            f"cnn: takes {wanted} and gives {len(cnn.outputs)} outputs, the converted network "
+            f"takes {given} and gives {len(graph.outputs)}; give the model that was converted"
+        )
+    folded = prepare(read_graph(cnn), Options())
+    steps = trained_steps(folded), trained_steps(graph)
+    if steps[0] != steps[1]:
+        raise DataError(
+            f"cnn: {_trained(steps[0])}, the converted network {_trained(steps[1])}; give the model "
+            "that was converted (after `spkeras finetune` the twin that it wrote)"
+        )
+    pairs = [graph.of(*WEIGHTED), folded.of(*WEIGHTED)]
+    shapes = [[(n.op, n.arrays["kernel"].shape) for n in nodes] for nodes in pairs]
+    if shapes[0] != shapes[1]:
+        raise DataError(
+            f"cnn: {_first_difference(shapes[1], shapes[0])}; give the model that was converted"
+        )
+    for own, former in zip(*pairs, strict=True):
+        kernels = own.arrays["kernel"], former.arrays["kernel"]
+        changed = (kernels[0] * kernels[1] < 0).mean()
+        if changed:
+            raise DataError(
+                f"cnn: {changed:.2%} of the weights of {former.source or former.name} have "
+                "another sign than in the converted network; give the model that was converted"
+            )
+    return folded
+
+
+def _trained(steps: int | None) -> str:
+    """In words what activations take."""
+    return "has plain activations" if steps is None else f"has activations of {steps} steps"
+
+
+def _first_difference(cnn: list[tuple[str, tuple[int, ...]]], own: list[tuple[str, tuple[int, ...]]]) -> str:  # fmt: skip
+    """In words where two lists of weighted layers begin to differ."""
+    for index, (one, other) in enumerate(zip(cnn, own, strict=False)):
+        if one != other:
+            return (
+                f"weighted layer {index + 1} is {one[0]} {one[1]}, in the converted network "
+                f"{other[0]} {other[1]}"
+            )
+    return f"has {len(cnn)} weighted layers, the converted network {len(own)}"
