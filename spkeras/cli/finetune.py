@@ -1,7 +1,5 @@
 """`spkeras finetune`."""
 
-import hashlib
-import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import replace as changed
@@ -11,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spkeras.cli import options
+from spkeras.cli.checkpoint import checkpoint_folder
 from spkeras.cli.files import check_output, read_cnn, write_whole
-from spkeras.cli.messages import note, show_json
+from spkeras.cli.messages import show_json
 from spkeras.cli.progress import progress
 from spkeras.errors import DataError, OptionError
 
@@ -29,8 +28,6 @@ _TWIN = ("recipe", "timesteps", "levels", "encoding", "input_threshold", "poolin
          "pooling_neurons", "percentile", "tau", "shift", "code", "policy")  # fmt: skip
 _PLAN = ("relu", "clamp", "quantize", "log", "log_rate", "then", "rate", "optimizer", "loss",
          "distil", "seed")  # fmt: skip
-# Left out of a checkpoint's label where unset, so that runs begun before these options go on.
-_WEIGHTS = ("log", "log_rate", "weight_bits", "weight_steps", "float_weights")
 _REPORT_SAMPLES = 1000
 
 
@@ -59,6 +56,8 @@ def _twin_options() -> list[Any]:
     return [
         option("--recipe", type=choice(RECIPES), default="cq", show_default=True,
                help="What is trained for: see above."),
+        option("--published", is_flag=True,
+               help="All settings as published for the recipe (docs/papers.md)."),
         option("--timesteps", type=one, help="T.  [default: 64; low_latency, qcfs 8; cat 24]"),
         option("--levels", type=positive, help="N, for low_latency.  [default: 5/4 T]"),
         option("--encoding", type=choice(ENCODINGS), help="What enters.  [default: spikes; "
@@ -156,6 +155,9 @@ def command(
     check_output(output, (".keras",), "--output", force)
     from spkeras.training import ChooseTimesteps, finetune
 
+    published = chosen.pop("published")
+    if published:
+        chosen |= _as_published(chosen)
     plan = _plan(chosen)
     cnn = read_cnn(model, architecture, replace).model
     samples = data.read(cnn)
@@ -167,7 +169,7 @@ def command(
             raise OptionError("--choose-timesteps: needs --held-out 1 or more")
         drop = chosen["max_drop"] / 100
         choice = [ChooseTimesteps(held[0], held[1], chosen["choose_timesteps"], drop)]
-    backup = _backup(output, model, data, chosen, start_over)
+    backup = checkpoint_folder(output, model, data, chosen, start_over)
     with progress("training") as told:
         trained, _ = finetune(
             twin, x, y, plan, validation=held, teacher=cnn, backup=backup,
@@ -177,7 +179,9 @@ def command(
     record = {"output": str(output), "recipe": chosen["recipe"], "epochs": plan.epochs + plan.log}
     if choice:
         record |= {"timesteps": choice[0].chosen, "held_out_accuracies": choice[0].accuracies}
-    record |= _report(cnn, trained, x[:1000], data, chosen["recipe"], batch_size)
+    # The staggered start is no part of any publication.
+    simulation = {"stagger": 0} if published else {}
+    record |= _report(cnn, trained, x[:1000], data, chosen["recipe"], batch_size, simulation)
     if as_json:
         show_json(record)
         return
@@ -188,8 +192,19 @@ def command(
     else:
         click.echo(
             f"next: spkeras convert {shlex.quote(str(output))} {data.words()} "
-            f"--recipe {chosen['recipe']}"
+            f"--recipe {chosen['recipe']}{' --published' if published else ''}"
         )
+
+
+def _as_published(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of a twin as published, where they leave room for those given."""
+    from spkeras.ops.published import check_plan, for_training
+
+    recipe = chosen["recipe"]
+    check_plan(recipe, {name: chosen[name] for name in _PLAN})
+    weights = {"weight_bits": chosen["weight_bits"], "float_weights": chosen["float_weights"]}
+    check_plan(recipe, weights)
+    return for_training(recipe, {n: chosen[n] for n in _TWIN if n != "recipe"})
 
 
 def _split(samples: Any, held_out: int) -> tuple[Any, Any, tuple[Any, Any] | None]:
@@ -240,40 +255,19 @@ def _format(chosen: Mapping[str, Any]) -> "LogFormat | None":
     return LogFormat(bits or 5, int(steps or 2))
 
 
-def _backup(
-    output: Path, model: Path, data: Any, chosen: Mapping[str, Any], start_over: bool
-) -> Path:
-    """The folder of checkpoints; that of another command is refused, not gone on from."""
-    import shutil
-
-    folder = output.with_name(f"{output.stem}.checkpoint")
-    told = {key: value for key, value in chosen.items()
-            if key not in _WEIGHTS or not (value is None or value is False)}  # fmt: skip
-    asked = {"model": hashlib.sha256(model.read_bytes()).hexdigest(), "data": data.words(),
-             "samples": data.samples, **told}  # fmt: skip
-    words = json.dumps(asked, sort_keys=True, default=list)
-    label = folder / "command.json"
-    if start_over and folder.is_dir() and label.is_file():
-        shutil.rmtree(folder)
-    if label.is_file() and label.read_text() != words:
-        raise OptionError(
-            f"{folder}: is the checkpoint of another command; give that one again, another "
-            "--output, or --start-over"
-        )
-    if label.is_file():
-        note(f"{folder}: going on from the last epoch there")
-    folder.mkdir(exist_ok=True)
-    write_whole(label, lambda path: path.write_text(words))
-    return folder
-
-
 def _tell(epoch: int, plan: "Plan", logs: Mapping[str, float]) -> None:
     figures = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
     click.echo(f"epoch {epoch + 1}/{plan.epochs + plan.log}: {figures}", err=True)
 
 
 def _report(
-    cnn: Any, trained: Any, inputs: Any, data: Any, recipe: str, batch_size: int
+    cnn: Any,
+    trained: Any,
+    inputs: Any,
+    data: Any,
+    recipe: str,
+    batch_size: int,
+    simulation: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Accuracy (for values, error) on the test part: of the CNN, as trained, and spiking on some samples."""
     import spkeras
@@ -287,7 +281,7 @@ def _report(
     if recipe == "cat":
         return found
     some, own = x[:_REPORT_SAMPLES], labels[:_REPORT_SAMPLES]
-    snn = spkeras.convert(trained, inputs, recipe=recipe, thresholds="learned")
+    snn = spkeras.convert(trained, inputs, recipe=recipe, thresholds="learned", **simulation)
     found["spiking_samples"] = len(some)
     with progress("spiking") as told:
         for schedule in ("layer_synchronous", "clock_driven"):

@@ -236,6 +236,12 @@ def _conversion_options() -> list[Callable[[Any], Any]]:
     choice = click.Choice
     return [
         _option("--recipe", choice(RECIPES), "What spikes carry: see above.", "ecc"),
+        click.option(
+            "--published",
+            is_flag=True,
+            default=None,
+            help="All settings as published for the recipe (docs/papers.md).",
+        ),
         _option("--timesteps", one, "T, counted from the first input.", _steps()),
         _option("--spikes", choice(SPIKES), "What the hardware can send, for --recipe auto."),
         _option("--neuron", choice(NEURONS), "Which spikes a neuron sends.", "binary or recipe's"),
@@ -258,6 +264,12 @@ def _conversion_options() -> list[Callable[[Any], Any]]:
         _option("--reset", choice(RESETS), "What a spike takes from it.", "subtract"),
         _option("--alpha", part, "Share of a level given in advance; 0.5 rounds.", 0.5),
         _option("--readout", choice(READOUTS), "Where the answer is read.", "membrane"),
+        _option(
+            "--pooling-neurons/--no-pooling-neurons",
+            bool,
+            "Neurons after average poolings, for ecc.",
+            "no",
+        ),
         _option("--weight-bits", click.IntRange(2, 16), "Bits of a weight.", "float32"),
         _option("--seed", int, "Of Bernoulli spikes and of positions drawn in calibration.", 0),
     ]

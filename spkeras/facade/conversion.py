@@ -11,6 +11,8 @@ from spkeras.facade.calibrated import Calibrated
 from spkeras.frontend.walk import read_graph
 from spkeras.ops.code import keeps_values
 from spkeras.ops.names import TRAINED
+from spkeras.ops.published import PUBLISHED, for_conversion
+from spkeras.passes.as_published import check_trained
 from spkeras.passes.learned import trained_steps
 from spkeras.passes.recipes import Options
 from spkeras.snn.settings import check_settings
@@ -32,6 +34,7 @@ def convert(
     data: Any,
     *,
     recipe: str = "ecc",
+    published: bool = False,
     spikes: str | None = None,
     timesteps: int | None = None,
     percentile: float | None = None,
@@ -47,10 +50,11 @@ def convert(
     reset: str | None = None,
     alpha: float | None = None,
     stagger: float | None = None,
-    coding: str = "constant",
+    coding: str | None = None,
     readout: str | None = None,
     schedule: str = "clock_driven",
     weight_bits: int | None = None,
+    pooling_neurons: bool | None = None,
     seed: int = 0,
     batch_size: int = 100,
     progress: Progress | None = None,
@@ -68,6 +72,9 @@ def convert(
             that carry changes, for any feed-forward network; "cq", "cq+", "low_latency" or
             "qcfs" for a CNN that was trained for spikes (`spkeras.training`); or "auto": the
             best by the calibration samples of what the hardware's `spikes` allow.
+        published: Whether all settings are those of the recipe's publication
+            (`spkeras.ops.published`; docs/papers.md). An option given beside it that
+            contradicts them is refused, as is a network that was trained with others.
         spikes: With "auto": "binary", "signed" (one bit and a sign) or "graded" (default).
         timesteps: T, counted from the first input: 64, 4 where spikes carry values, or what the
             CNN was trained for. Changes
@@ -98,10 +105,12 @@ def convert(
         alpha: Thresholding for residual elimination: share of a level given in advance (1/2).
         stagger: Steps by which each layer starts after the one before, sixteenths allowed;
             chosen from T and the number of layers (`spkeras.snn.settings.automatic_stagger`).
-        coding: Input as "constant" current, "regular" spike train or "bernoulli" spikes.
+        coding: Input as "constant" current (default), "regular" spike train or "bernoulli" spikes.
         readout: Output from the last layer's "membrane" (default) or from "spikes".
         schedule: "clock_driven" or "layer_synchronous".
         weight_bits: n-bit weights, or None for float32.
+        pooling_neurons: Whether average poolings have neurons, for ecc (as published); by
+            default they are part of the synapses.
         seed: Of everything drawn at random: Bernoulli spikes, and the positions that calibration
             counts in maps too large to count whole (`spkeras.calibrate`).
         batch_size: Samples at once during calibration.
@@ -120,7 +129,6 @@ def convert(
     Reference:
         Wu, Yi, Huang 2022, "A little energy goes a long way", Front. Neurosci. 15:759900.
     """
-    simulation = {"schedule": schedule, "stagger": stagger, "coding": coding, "seed": seed}
     options: dict[str, Any] = {
         "percentile": percentile,
         "per_channel": per_channel,
@@ -135,8 +143,17 @@ def convert(
         "alpha": alpha,
         "readout": readout,
         "weight_bits": weight_bits,
+        "pooling_neurons": pooling_neurons,
     }
     given = {name: value for name, value in options.items() if value is not None}
+    if published:
+        others = {"timesteps": timesteps, "stagger": stagger, "coding": coding,
+                  "correction": correction}  # fmt: skip
+        settings = _as_published(model, recipe, schedule, {**given, **others})
+        timesteps, stagger, coding = (settings.pop(name, None) for name in list(others)[:3])
+        given = settings
+    coding = coding or "constant"
+    simulation = {"schedule": schedule, "stagger": stagger, "coding": coding, "seed": seed}
     told = progress or _quiet
     if recipe == "auto" and correction is not None:
         raise OptionError(f"correction={correction!r} with recipe='auto'; allowed: another recipe")
@@ -166,3 +183,13 @@ def convert(
     if trains:
         snn = train_thresholds(snn, data, progress=told)
     return snn if correction is None else correct(snn, data, correction, progress=told)
+
+
+def _as_published(
+    model: keras.Model, recipe: str, schedule: str, given: dict[str, Any]
+) -> dict[str, Any]:
+    """The options given, completed by the published ones; refuses a net trained otherwise."""
+    settings = for_conversion(recipe, schedule, given)
+    if recipe in TRAINED:
+        check_trained(read_graph(model), recipe, PUBLISHED[recipe].training)
+    return settings

@@ -15,6 +15,7 @@ from spkeras.passes.fold import fold_scales
 from spkeras.passes.learned import learned_scales
 from spkeras.passes.neurons import place_neurons
 from spkeras.passes.normalize import normalize
+from spkeras.passes.pooling import separate_poolings
 from spkeras.passes.quantize import quantize_weights
 from spkeras.passes.readout import attach_readouts, read_from_spikes, with_whole_outputs
 from spkeras.passes.scales import Fit, Scales, choose_scales
@@ -60,6 +61,8 @@ class Options:
             trained for spikes what it was trained with.
         readout: "membrane" or "spikes".
         weight_bits: n-bit weights, or None for float32.
+        pooling_neurons: Whether average poolings have neurons, for ecc (as published); else they
+            are part of the synapses. A network trained for spikes has them in its layers.
     """
 
     recipe: str = "ecc"
@@ -76,6 +79,7 @@ class Options:
     alpha: float | None = None
     readout: str = "membrane"
     weight_bits: int | None = None
+    pooling_neurons: bool = False
 
     def __post_init__(self) -> None:
         check_numbers(**asdict(self))
@@ -91,6 +95,7 @@ class Options:
             ),
             "reset": ("subtract", "zero") if self._counts else ("subtract",),
             "readout": ("membrane", "spikes"),
+            "pooling_neurons": (False, True) if self.recipe == "ecc" else (False,),
         }
         for option, values in allowed.items():
             if getattr(self, option) not in values:
@@ -142,7 +147,10 @@ def prepare(graph: Graph, options: Options) -> Graph:
 
     After: linear nodes, activations, poolings and read-outs; computes what the CNN computes.
     """
-    graph = fold_scales(attach_readouts(graph))
+    graph = attach_readouts(graph)
+    if options.pooling_neurons:
+        graph = separate_poolings(graph)
+    graph = fold_scales(graph)
     return read_from_spikes(graph, str(options.neuron)) if options.readout == "spikes" else graph
 
 

@@ -12,6 +12,7 @@ from spkeras.frontend.steps import steps
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
 from spkeras.layers import Staged, TrainablePooling2D
+from spkeras.ops.published import for_training
 from spkeras.passes.readout import attach_readouts
 from spkeras.passes.scales import automatic_percentile
 from spkeras.training.ranges import Units, places_of, refuse_activations, units_of
@@ -30,16 +31,17 @@ def prepare(
     data: Any = None,
     *,
     recipe: str = "cq",
+    published: bool = False,
     timesteps: int | None = None,
     levels: float | None = None,
     encoding: str | None = None,
-    input_threshold: float = 1.0,
-    pooling: str = "keep",
+    input_threshold: float | None = None,
+    pooling: str | None = None,
     pooling_neurons: bool | None = None,
     percentile: float | None = None,
-    tau: float = 4.0,
+    tau: float | None = None,
     shift: float | None = None,
-    code: str = "ttfs",
+    code: str | None = None,
     stage: str = "quantize",
     policy: str | None = None,
     batch_size: int = 100,
@@ -57,20 +59,23 @@ def prepare(
         recipe: "cq" or "cq+" (clamp and quantise, Yan et al. 2021, 2023), "low_latency" (value
             range, Yan et al. 2022), "qcfs" (Bu et al. 2022) or "cat" (conversion-aware
             training for time-to-first-spike, Lew et al. 2022).
+        published: Whether all settings are those of the recipe's publication
+            (`spkeras.ops.published`; docs/papers.md). An option given beside it that
+            contradicts them is refused.
         timesteps: T: 64 for cq and cq+, 8 for low_latency and qcfs (L), for cat 24, or
             8 for phase and burst codes.
         levels: N, for low_latency: levels in a unit (5/4 T).
         encoding: "spikes": the input is quantised, too; "expanded" (low_latency's own): it is
             quantised on three scales; "real" (qcfs's own): it stays as it is.
-        input_threshold: theta of the input neurons (parameterised input encoding).
-        pooling: "keep"; "average": max pooling becomes average pooling; "trainable": poolings
+        input_threshold: theta of the input neurons (parameterised input encoding; 1).
+        pooling: "keep" (default); "average": max pooling becomes average pooling; "trainable": poolings
             become depthwise convolutions that start as averages.
         pooling_neurons: Whether average poolings have an activation of their own (yes for cq,
             cq+ and low_latency); global poolings never have.
         percentile: Share of a layer's activations inside its range, in %; chosen from T.
-        tau: Steps in which the threshold halves, for cat.
+        tau: Steps in which the threshold halves, for cat (4).
         shift: Share of a level given in advance (0, for qcfs 1/2).
-        code: What spikes mean, for cat: "ttfs" (first spikes), "phase" (spikes of a period weigh
+        code: What spikes mean, for cat: "ttfs" (default; first spikes), "phase" (spikes of a period weigh
             1/2, 1/4 ...) or "burst" (each spike of a burst weighs twice the one before).
         stage: "relu", "clamp" or "quantize": where training begins.
         policy: Keras dtype policy of the other layers, such as "mixed_bfloat16"; None keeps it.
@@ -89,8 +94,17 @@ def prepare(
     Reference:
         Sources stand with the layers: `ClampQuantize`, `ValueRange`, `QCFS`, `TTFSActivation`.
     """
-    chosen = Recipe(recipe, timesteps, levels, encoding, input_threshold, pooling_neurons, tau,
-                    shift, code)  # fmt: skip
+    settings: dict[str, Any] = {
+        "timesteps": timesteps, "levels": levels, "encoding": encoding,
+        "input_threshold": input_threshold, "pooling": pooling,
+        "pooling_neurons": pooling_neurons, "tau": tau, "shift": shift, "code": code,
+    }  # fmt: skip
+    if published:
+        settings = for_training(recipe, settings)
+    pooling = settings.pop("pooling", None) or "keep"
+    chosen = Recipe(
+        recipe, **{name: value for name, value in settings.items() if value is not None}
+    )
     if pooling not in POOLINGS:
         raise OptionError(f"pooling={pooling!r}; allowed: {POOLINGS}")
     base = rebuild(model, _poolings(pooling))

@@ -63,6 +63,35 @@ def test_the_same_command_goes_on_and_another_is_refused(trained, run, cnn, data
     assert over.exit_code == 0, over.output
 
 
+def test_published_settings_are_trained_and_converted(run, cnn, data, tmp_path):
+    path, snn = tmp_path / "p.keras", tmp_path / "p_snn.keras"
+    words = ["finetune", cnn, "-o", path, "--data", data, "--recipe", "low_latency",
+             "--published"]  # fmt: skip
+    result = run(*words, *FEW)
+    assert result.exit_code == 0, result.output
+    assert "--recipe low_latency --published" in result.stdout
+    convert = ["convert", path, "-o", snn, "--data", data, "--recipe", "low_latency",
+               "--published"]  # fmt: skip
+    result = run(*convert)
+    assert result.exit_code == 0, result.output
+    assert "T = 8, clock_driven" in result.stdout and "stagger 0" in result.stdout
+    refused = run(*convert, "--force", "--stagger", 1)
+    assert refused.exit_code == 1 and "published" in refused.stderr
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (("--recipe", "cq", "--shift", 0.5), ("shift=0.5", "shift=0.0")),
+    (("--recipe", "cq+", "--distil", 0.5), ("distil=0.5", "distil=0.0")),
+    (("--recipe", "cat", "--weight-bits", 4), ("weight_bits=4", "weight_bits=5")),
+    (("--recipe", "cat", "--float-weights"), ("float_weights=True", "float_weights=False")),
+])  # fmt: skip
+def test_what_contradicts_a_publication_is_refused(run, cnn, data, tmp_path, arguments, words):
+    path = tmp_path / "q.keras"
+    result = run("finetune", cnn, "-o", path, "--data", data, "--published", *arguments)
+    assert result.exit_code == 1 and all(word in result.stderr for word in words)
+    assert not list(tmp_path.iterdir())
+
+
 def test_values_are_reported_by_their_error(run, tmp_path):
     rng = np.random.default_rng(0)
     x = rng.random((40, 4)).astype("float32")

@@ -1,0 +1,51 @@
+"""Neurons after average poolings."""
+
+from dataclasses import replace
+
+from spkeras.graph import Graph, Node
+from spkeras.graph.node import parameters_of
+from spkeras.ops.properties import is_rectifier
+
+_POOLS = ("average_pool", "global_average_pool")
+# Of values that are not negative these make values that are not negative.
+_PASSING = (*_POOLS, "max_pool", "global_max_pool", "add", "concatenate", "reshape", "permute")
+_RELU = {"function": "relu", "max_value": None, "negative_slope": 0.0, "threshold": 0.0}
+
+
+def separate_poolings(graph: Graph) -> Graph:
+    """Give each average pooling of rectified values an activation, and so a layer of neurons.
+
+    Before: a graph with read-outs.
+    After: a ReLU follows each average pooling whose values cannot be negative, unless an
+        activation or the read-out follows it anyway.
+    Preserves: outputs.
+
+    Reference:
+        Wu et al. 2022: a pooling layer spikes on a scale lambda, like any other layer.
+    """
+    renamed: dict[str, str] = {}
+    nodes: list[Node] = []
+    rectified: set[str] = set()
+    for node in graph.nodes:
+        if _rectifies(node) or (node.op in _PASSING and rectified.issuperset(node.inputs)):
+            rectified.add(node.name)
+        inputs = tuple(renamed.get(name, name) for name in node.inputs)
+        nodes.append(replace(node, inputs=inputs))
+        if node.op in _POOLS and node.name in rectified and not _ends(graph, node):
+            name = renamed[node.name] = f"{node.name}:neurons"
+            nodes.append(Node(name, "activation", (node.name,), node.shape, _RELU,
+                              source=node.source))  # fmt: skip
+    return graph.with_nodes(nodes)
+
+
+def _rectifies(node: Node) -> bool:
+    if node.op != "activation":
+        return False
+    numbers = {name: node[name] for name in parameters_of(node["function"])}
+    return is_rectifier(node["function"], numbers)
+
+
+def _ends(graph: Graph, node: Node) -> bool:
+    """Whether an activation or the read-out follows a pooling."""
+    readers = graph.consumers[node.name]
+    return not readers or all(reader.op in ("activation", "readout") for reader in readers)

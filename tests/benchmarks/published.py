@@ -1,0 +1,146 @@
+"""Each method with its published settings beside the defaults, as the tables of docs/papers.md.
+
+    python tests/benchmarks/published.py ecc models/cifar10_vgg16.keras --data cifar10.npz -o ecc.json
+    python tests/benchmarks/published.py low_latency PUBLISHED.keras --cnn models/cifar10_vgg16.keras \
+        --beside models/cifar10_vgg16_t8.keras --data cifar10.npz -o low_latency.json
+    python tests/benchmarks/published.py cat models/cifar10_vgg16_cat.keras --cnn models/cifar10_vgg16.keras \
+        --data cifar10.npz -o cat.json
+
+PUBLISHED.keras is what `spkeras finetune --published` made of the CNN; `--beside` names the net
+that was trained with this package's settings. Calibrates and trains thresholds on the first
+training samples, evaluates on the first test samples. Each figure is written when it is there:
+the same command goes on where it stopped, and prints the table at the end.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from post_training import first, kept, numbers, write
+
+CLOCK, WINDOWS = "clock_driven", "layer_synchronous"
+SCHEDULES = {"ecc": (CLOCK, WINDOWS), "low_latency": (CLOCK, WINDOWS), "qcfs": (CLOCK,),
+             "cq": (CLOCK,), "cq+": (CLOCK,), "cat": ("first spikes",)}  # fmt: skip
+# Windows in closed form are scored once; operations are counted on some of the samples.
+COUNTED = 50
+
+
+def networks(recipe: str, nets: dict[str, Any], schedule: str, timesteps: int | None) -> Any:
+    """(setting, CNN to convert, options) of each run."""
+    own = {"recipe": recipe, "schedule": schedule}
+    if timesteps is not None:
+        own["timesteps"] = timesteps
+    yield "published", nets["model"], {**own, "published": True}
+    if recipe == "ecc":
+        yield "here", nets["model"], own
+    elif "beside" in nets:
+        ways = {"thresholds": "learned"} if schedule == WINDOWS else {"thresholds": "trained"}
+        yield "here", nets["beside"], {**own, **ways}
+        if schedule == CLOCK:
+            yield "here, at once", nets["beside"], {**own, **ways, "stagger": 0}
+
+
+def spiking(net: Any, options: dict[str, Any], train: Any, test: Any) -> dict[str, Any]:
+    """Accuracy and operations of one spiking network."""
+    import spkeras
+    from spkeras.snn.spike_loop import loop_of
+
+    snn = spkeras.convert(net, train.inputs, **options)
+    loop = loop_of(snn)
+    if loop.schedule == WINDOWS:
+        found = snn.predict(test.inputs, batch_size=100, verbose=0).argmax(-1)
+        accuracy = float((found == test.y).mean())
+        result = spkeras.evaluate(snn, test.x[0][:COUNTED], test.y[:COUNTED])
+    else:
+        result = spkeras.evaluate(snn, test.inputs, test.y)
+        accuracy = float(result.accuracy[-1])
+    activity = result.activity
+    return {"timesteps": loop.timesteps, "stagger": loop.offset, "accuracy": accuracy,
+            "spikes_per_neuron": activity.spikes_per_neuron,
+            "synaptic_operations": activity.synaptic_operations,
+            "cnn_macs": activity.cnn_macs}  # fmt: skip
+
+
+def first_spikes(net: Any, test: Any) -> dict[str, Any]:
+    """Accuracy and operations of the integer program of a network of first spikes."""
+    from spkeras.frontend.walk import read_graph
+    from spkeras.graph.macs import macs
+    from spkeras.hardware import log_ttfs
+
+    result = log_ttfs.run(log_ttfs.compile(net), test.x[0], test.y)
+    return {"timesteps": result.timing.latency, "stagger": None, "accuracy": result.accuracy,
+            "spikes_per_neuron": result.total.spikes / sum(r.neurons for r in result.layers),
+            "synaptic_operations": result.total.synaptic,
+            "cnn_macs": int(sum(macs(read_graph(net)).values()))}  # fmt: skip
+
+
+def score(model: Any, test: Any) -> float:
+    return float((model.predict(test.inputs, verbose=0).argmax(-1) == test.y).mean())
+
+
+def line(row: dict[str, Any]) -> str:
+    ratio = row["synaptic_operations"] / row["cnn_macs"]
+    return (
+        f"| {row['schedule']} | {row['timesteps']} | {row['setting']} | {100 * row['cnn']:.1f} "
+        f"| {100 * row['trained']:.1f} | {100 * row['accuracy']:.1f} "
+        f"| {row['spikes_per_neuron']:.2f} | {ratio:.2f} |"
+    )
+
+
+@click.command(help=__doc__)
+@click.argument("recipe", type=click.Choice(list(SCHEDULES)))
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.option("--cnn", type=click.Path(exists=True, path_type=Path), help="The CNN it comes from.")
+@click.option("--beside", type=click.Path(exists=True, path_type=Path))
+@click.option("--data", required=True)
+@click.option("--scale", type=float, default=255.0, show_default=True)
+@click.option("--samples", default=1000, show_default=True, help="Test samples, the first ones.")
+@click.option("--calibration", default=1000, show_default=True, help="Training samples.")
+@click.option("--times", help="T, by comma; of a trained net its own.")
+@click.option("--schedule", "schedules", multiple=True, help="[default: all that are published]")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
+def main(
+    recipe: str, model: Path, cnn: Path | None, beside: Path | None, data: str, scale: float,
+    samples: int, calibration: int, times: str | None, schedules: tuple[str, ...], output: Path,
+) -> None:  # fmt: skip
+    import spkeras
+    from spkeras.data import fit_inputs, read_data
+
+    files = {"model": model, "cnn": cnn or model, **({"beside": beside} if beside else {})}
+    of = {"recipe": recipe, "data": Path(data).name, "samples": samples,
+          "calibration": calibration, **{role: path.name for role, path in files.items()}}  # fmt: skip
+    rows = kept(output, of)
+    nets = {role: spkeras.load_model(path) for role, path in files.items()}
+    train, test = (
+        fit_inputs(first(read_data(data, part=part, samples=None, scale=scale), count), nets["cnn"])
+        for part, count in (("train", calibration), ("test", samples))
+    )
+    known = {(row["schedule"], row["asked"], row["setting"]) for row in rows}
+    own = {role: score(net, test) for role, net in nets.items()}
+
+    def add(setting: str, schedule: str, asked: int | None, net: str, found: Any) -> None:
+        rows.append({"setting": setting, "schedule": schedule, "asked": asked,
+                     "cnn": own["cnn"], "trained": own[net], **found})  # fmt: skip
+        write(output, of, rows)
+        click.echo(line(rows[-1]), err=True)
+
+    for asked in numbers(times) if times else [None]:
+        for schedule in schedules or SCHEDULES[recipe]:
+            if recipe == "cat":
+                if (schedule, asked, "published") not in known:
+                    add("published", schedule, asked, "model", first_spikes(nets["model"], test))
+                continue
+            for setting, net, options in networks(recipe, nets, schedule, asked):
+                if (schedule, asked, setting) not in known:
+                    role = "beside" if net is nets.get("beside") else "model"
+                    add(setting, schedule, asked, role, spiking(net, options, train, test))
+    click.echo(
+        "| schedule | T | settings | CNN | trained | spiking | spikes per neuron | operations |"
+    )
+    click.echo("|---|---|---|---|---|---|---|---|")
+    for row in rows:
+        click.echo(line(row))
+
+
+if __name__ == "__main__":
+    main()
