@@ -38,3 +38,11 @@ def test_readme_has_examples():
 def test_links_lead_somewhere(path):
     for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
         assert (path.parent / target).exists(), target
+
+
+def test_tests_that_documents_name_exist():
+    for path in sorted((ROOT / "docs").glob("*.md")):
+        for file, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", path.read_text()):
+            assert re.search(
+                rf"^def {name}\(", (ROOT / file).read_text(), re.MULTILINE
+            ), f"{path.name} names {file}::{name}"
