@@ -245,3 +245,27 @@ def test_what_graded_spikes_of_a_window_cost_is_not_guessed():
     snn = build(networks.spiking(model, neuron="multi_threshold"))
     with pytest.raises(OptionError, match="graded spikes.*relu1.*clock_driven"):
         spkeras.evaluate(snn, networks.samples(model), any_range=True, schedule="layer_synchronous")
+
+
+def shared():
+    """A convolution without an activation that a layer reads at once, and a sum two layers on."""
+    x = keras.Input((6, 6, 2), name="image")
+    y = L.Conv2D(4, 3, padding="same", activation="relu", name="stem")(x)
+    both = L.Conv2D(4, 3, padding="same", name="shared")(y)
+    early = L.ReLU(name="early")(both)
+    z = L.Conv2D(4, 3, padding="same", activation="relu", name="between")(early)
+    z = L.Conv2D(4, 1, name="after")(z)
+    late = L.ReLU(name="late")(L.Add(name="sum")([both, z]))
+    y = L.Dense(3, name="dense")(L.Flatten(name="flatten")(late))
+    return networks.dyadic(keras.Model(x, y, name="shared"))
+
+
+@pytest.mark.parametrize("stagger", [1, 2.5])
+def test_a_shared_linear_node_starts_with_its_earliest_reader(stagger):
+    """Not with the one that starts last: what comes in between is the earlier one's."""
+    graph = networks.spiking(shared())
+    depths = {node.name: node["depth"] for node in graph.of("neuron")}
+    assert len(graph.consumers["shared"]) == 2 and depths["late"] > depths["early"] + 1
+    run = check(graph, build(graph), networks.samples(shared()), stagger=stagger)
+    start = int(depths["early"] * stagger)
+    assert abs(run.spikes["early"][start : int(depths["late"] * stagger)]).sum() > 0

@@ -105,3 +105,20 @@ def test_biases_are_lifted_once():
     _, lifted = both("chain")
     with pytest.raises(GraphError, match="relu1.*lifted out before"):
         lift_biases(lifted, resting_currents(lifted))
+
+
+def test_the_offset_of_a_read_out_is_in_the_outputs_unit():
+    """Spikes and a biased branch meet in the last addition: the read-out has a scale of its own."""
+    import keras
+    from keras import layers
+
+    x = keras.Input((3,), name="x")
+    hidden = layers.Dense(4, activation="relu", name="hidden")(x)
+    y = layers.Add(name="sum")([hidden, layers.Dense(4, name="branch")(x)])
+    model = networks.dyadic(keras.Model(x, y, name="meeting"))
+    graph = networks.spiking(model, **DELTA)
+    (readout,) = graph.of("readout")
+    assert (readout.arrays["scale"] != 1).all()
+    bias = keras.ops.convert_to_numpy(model.get_layer("branch").bias)
+    assert (bias != 0).all()
+    np.testing.assert_array_equal(np.broadcast_to(readout.arrays["offset"], bias.shape), bias)

@@ -98,3 +98,78 @@ def test_corrections_without_a_meaning_are_refused(pair, settings, words):
     _, model, data = pair
     with pytest.raises(OptionError, match=words):
         spkeras.convert(model, data[:20], **settings)
+
+
+# Two layers whose thresholds are no ones, as n-bit weights and shared units make them.
+WEIGHTS = [np.array([[0.5, -0.25, 1.0], [0.75, 1.0, -0.5]]), np.array([[0.5, 1.0], [-0.5, 0.75],
+           [1.0, 0.25]])]  # fmt: skip
+BIASES, THRESHOLDS = [np.array([0.125, 0.0, 0.25]), np.array([0.0625, -0.125])], [0.5, 2.0]
+# Steps, starts and samples are powers of two: means, and so all sums, are exact.
+STAGGER = 8
+
+
+@pytest.fixture(scope="module")
+def two_layers():
+    """(network of two dense layers, samples)."""
+    from spkeras.graph import Graph, Node
+    from spkeras.snn.spike_loop import build
+
+    numbers = {"model": "binary", "reset": "subtract", "rounding": 0.0, "limit": 1, "pool": None,
+               "code": "rate", "levels": 8, "mantissa_bits": 0, "function": "relu", "max_value": None,
+               "negative_slope": 0.0, "threshold": 0.0}  # fmt: skip
+    nodes = [Node("x", "input", (), (2,), {"dtype": "float32"}, {"unit": np.float32(1)})]
+    for depth, (kernel, bias) in enumerate(zip(WEIGHTS, BIASES, strict=True)):
+        arrays = {"kernel": kernel.astype("float32"), "bias": bias.astype("float32")}
+        shape, name = kernel.shape[1:], f"n{depth}"
+        nodes.append(Node(f"w{depth}", "dense", (nodes[-1].name,), shape, {}, arrays))
+        threshold = {"threshold": np.float32(THRESHOLDS[depth])}
+        nodes.append(
+            Node(name, "neuron", (f"w{depth}",), shape, {**numbers, "depth": depth}, threshold)
+        )
+    nodes.append(Node("out", "readout", ("n1",), (2,), {"depth": 2, "code": "rate"}))
+    x = np.random.default_rng(3).integers(0, 17, (32, 2)) / 16
+    return build(Graph("two", nodes, ("out",)), timesteps=STEPS, stagger=STAGGER), x
+
+
+def by_hand(x, method):
+    """Biases and initial potentials after the correction, by loops over neurons and steps."""
+    biases, starts = [bias.copy() for bias in BIASES], [np.zeros(3), np.zeros(2)]
+    exact, train = x, [x] * STEPS
+    for layer, (kernel, threshold) in enumerate(zip(WEIGHTS, THRESHOLDS, strict=True)):
+        exact = np.clip((exact @ kernel + BIASES[layer]) / threshold, 0, 1)
+        first = layer * STAGGER
+
+        def run(layer=layer, kernel=kernel, threshold=threshold, first=first, train=train):
+            v, sent = starts[layer], []
+            for step in range(STEPS):
+                if step < first:
+                    sent.append(np.zeros((len(x), kernel.shape[1])))
+                    continue
+                v = v + train[step] @ kernel + biases[layer]
+                sent.append((v >= threshold).astype(float))
+                v = v - sent[-1] * threshold
+            return sent
+
+        for part in ("light", "advanced") if method == "both" else (method,):
+            rate = np.mean(run()[first:], axis=0)
+            missing = (exact - rate).mean(axis=0)
+            if part == "light":
+                biases[layer] = biases[layer] + missing * threshold
+            else:
+                starts[layer] = starts[layer] + missing * threshold * (STEPS - first)
+        train = run()
+    return biases, starts
+
+
+@pytest.mark.parametrize("method", ["light", "advanced", "both"])
+def test_changes_by_hand(two_layers, method):
+    """In units of thresholds that are no ones, over the steps that each layer has."""
+    snn, x = two_layers
+    graph = loop_of(correct(snn, x, method, samples=len(x), batch_size=7)).graph
+    biases, starts = by_hand(x, method)
+    for layer in range(2):
+        offset = graph[f"n{layer}"].arrays.get("offset0", 0.0)
+        np.testing.assert_allclose(graph[f"w{layer}"].arrays["bias"], biases[layer], atol=1e-6)
+        np.testing.assert_allclose(offset, starts[layer], atol=1e-6)
+        moved = biases[layer] - BIASES[layer] if method == "light" else starts[layer]
+        assert abs(moved).max() > 1e-3

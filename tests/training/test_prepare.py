@@ -114,6 +114,18 @@ def test_a_wider_first_layer_starts_with_the_same_sums():
     assert abs(found - wanted).max() < 0.05 * abs(wanted).max()
 
 
+def test_the_kernels_of_a_wider_first_layer_add_up_to_the_cnns():
+    """Six equal parts, one for each copy of the channels."""
+    model = NETS["vgg"]()
+    twin = prepare(model, recipe="low_latency", timesteps=80, levels=100)
+    wanted, found = (net.get_layer("a1").get_weights() for net in (model, twin))
+    parts = np.split(found[0], 6, axis=2)
+    np.testing.assert_allclose(sum(part.astype(float) for part in parts), wanted[0], rtol=1e-6)
+    for part in parts[1:]:
+        np.testing.assert_array_equal(part, parts[0])
+    np.testing.assert_array_equal(found[1], wanted[1])
+
+
 @pytest.mark.parametrize("pooling", ["average", "trainable"])
 def test_max_pooling_becomes_what_spikes_can_do(normed, pooling):
     twin = prepare(normed, data(normed), recipe="cq", pooling=pooling)
