@@ -247,7 +247,7 @@ class Watch:
             float(stopped[:-1].sum()) / count,
             right / count if known else None,
             (sums.last_right - right) / count if known and full else None,
-            1 - int(sums.same[number]) / count if full else None,
+            (count - int(sums.same[number])) / count if full else None,
             spikes / count,
             1 - spikes / max(sums.all_spikes, 1) if full else None,
         )

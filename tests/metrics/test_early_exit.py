@@ -90,6 +90,16 @@ def test_a_stopped_sample_tells_nothing_of_what_it_would_have_done():
     assert (row.accuracy, row.steps, row.spikes) == (1, 3, 3)
 
 
+@pytest.mark.parametrize("samples", [1, 3, 49, 200, 299, 1000])
+def test_a_share_is_the_number_it_prints(samples):
+    """One changed decision in 200 is 0.005, not a rounding error more, and keeps to a rule of it."""
+    courses = [[1, 1, 1, 1, 1, -1]] + [[1] * 6] * (samples - 1)
+    watch, sums, _ = follow(4, 2, courses, [[1] * 6] * samples)
+    course = watch.course(sums)
+    assert course.chosen.changed == 1 / samples
+    assert course.smallest(changed=1 / samples).margin == 4
+
+
 @pytest.mark.parametrize("values", [(0,), (-1,), (np.inf,), (np.nan,), (1, 0), (1, 1.5)])
 def test_values_out_of_their_range(values):
     with pytest.raises(OptionError, match="early_exit (margin|patience)=.*allowed"):
