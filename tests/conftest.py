@@ -12,6 +12,12 @@ os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 
 ROOT = Path(__file__).resolve().parents[1]
 
+# They import PyTorch, which is optional; tests run them in processes of their own.
+collect_ignore = [
+    "race_torch.py",
+    *(f"benchmarks/{name}.py" for name in ("peers", "torch_modules", "torch_network")),
+]
+
 settings.register_profile(
     "spkeras",
     derandomize=True,

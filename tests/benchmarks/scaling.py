@@ -15,7 +15,8 @@ from typing import Any
 
 import click
 
-from tests.benchmarks.race import UNIT, prepare, processor, race, summary, versions
+from tests.benchmarks.machine import processor, versions
+from tests.benchmarks.race import UNIT, prepare, race
 
 SYSTEMS = ("spkeras, events", "spkeras, predict, TensorFlow", "SpikingJelly")
 BASE = {"timesteps": 32, "batch": 100, "images": 100, "width": 16}
@@ -36,17 +37,18 @@ def network(width: int, folder: Path) -> str:
     return str(path)
 
 
-def measure(data: str, setting: dict[str, int], repeats: int) -> list[dict[str, Any]]:
+def measure(data: str, setting: dict[str, int], rounds: int) -> list[dict[str, Any]]:
     """One point of the plots: all systems under one setting."""
-    options = {**setting}
+    timesteps, images = setting["timesteps"], setting["images"]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        path = network(options.pop("width"), folder)
-        case = prepare(path, data, folder, scale=1 / 255, threads=2, **options)
-        long = setting["timesteps"] > 128
+        path = network(setting["width"], folder)
+        wanted = prepare(path, data, folder, (timesteps,), scale=255.0, images=images,
+                         batch=setting["batch"], threads=2)  # fmt: skip
+        long = timesteps > 128
         systems = [UNIT, *(system for system in SYSTEMS if not long or "spkeras" in system)]
-        found = race(case, systems, repeats)
-    return summary(found, setting["images"], setting["timesteps"])
+        rows = race(systems, folder, wanted, rounds)[timesteps]
+    return [{**row, "ms_per_image_and_step": 1e3 * row["seconds_a_step"] / images} for row in rows]
 
 
 def plot(points: dict[str, list[tuple[int, list[dict[str, Any]]]]], output: Path) -> None:
@@ -75,10 +77,10 @@ def plot(points: dict[str, list[tuple[int, list[dict[str, Any]]]]], output: Path
 
 @click.command(help=__doc__)
 @click.option("--data", required=True)
-@click.option("--repeats", default=3, show_default=True)
+@click.option("--rounds", default=3, show_default=True)
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
-def main(data: str, repeats: int, output: Path) -> None:
-    measured = cache(lambda setting: measure(data, dict(setting), repeats))
+def main(data: str, rounds: int, output: Path) -> None:
+    measured = cache(lambda setting: measure(data, dict(setting), rounds))
     points = {
         axis: [(value, measured(tuple({**BASE, axis: value}.items()))) for value in values]
         for axis, values in AXES.items()
