@@ -43,7 +43,7 @@ def activations(model, x, quantile=0.998):
     """For each ReLU in order, what its positive values stay below on most samples."""
     outputs = [layer.output for layer in model.layers if rectifies(layer)]
     values = keras.Model(model.inputs, outputs).predict(x, batch_size=250, verbose=0)
-    return [float(np.quantile(v[v > 0][::7], quantile)) for v in values]
+    return [float(np.quantile(v[v > 0], quantile)) for v in values]
 
 
 def rectifies(layer):
@@ -194,7 +194,7 @@ def main(
     if start:
         chain = chain_of(keras.models.load_model(start))
     else:
-        chain = normalized(cnn, x[:: max(len(x) // 1000, 1)])
+        chain = normalized(cnn, np.random.default_rng(0).permutation(x)[:1000])
     title = f"{name}_cat"
     makers = {"clip": Clip, "ttfs": lambda: TTFSActivation(timesteps, tau)}
     for phase, count, rate in zip(PHASES, epochs, rates, strict=True):

@@ -6,6 +6,7 @@ import pytest
 import spkeras
 from spkeras.errors import DataError
 from spkeras.simulate import Simulation
+from spkeras.simulate.record import Recorder
 from spkeras.snn.spike_loop import build, loop_of
 from tests import networks, oracle, oracle_neurons
 
@@ -131,19 +132,32 @@ def test_graded_spikes_are_counted_by_what_they_carry(neurons):
         assert 1 < trace.settled.min() <= trace.settled.max() < steps
 
 
-def test_of_large_batches_every_so_manieth_sample_is_looked_at_closely():
-    """Numbers of spikes stay exact; exponents and bits are those of the share, scaled up."""
+def test_of_large_batches_some_samples_are_analysed(monkeypatch):
+    """Numbers of spikes stay exact; exponents and bits are those of the share, scaled up. The
+    samples are others in every batch: none of classes stored in turns is left out."""
     model = networks.chain()
     graph = networks.spiking(model, recipe="sigma_delta")
-    snn, x = build(graph, timesteps=5), networks.samples(model, 31)
-    _, trace = run(snn, x, 17)  # batches of 16 and 15, of which every second one
+    snn, x = build(graph, timesteps=5), networks.samples(model, 60)
+    drawn, init = [], Recorder.__init__
+
+    def noted(self, network, loop, steps, samples, first=0):
+        init(self, network, loop, steps, samples, first)
+        drawn.append(np.asarray(self.analysed))
+
+    monkeypatch.setattr(Recorder, "__init__", noted)
+    _, trace = run(snn, x, 20)  # three batches, eight of each
+    places = [rows + 20 * batch for batch, rows in enumerate(drawn)]
+    rows = np.concatenate(places)
+    assert [len(np.unique(found)) for found in places] == [8, 8, 8]
+    assert len({tuple(found) for found in drawn}) == 3
+    for classes in (2, 4, 5):
+        assert len(np.unique(rows % classes)) == classes
     spikes = oracle.clock_driven(graph, [x], 5).spikes["relu1"]
-    rows = [*range(0, 16, 2), *range(16, 31, 2)]
     exponents, ones, bits = oracle_neurons.grades(spikes[:, rows], 6)
     np.testing.assert_array_equal(trace.spikes["relu1"], (spikes != 0).sum((0, 1)))
     for found, wanted in ((trace.exponents, exponents), (trace.unit_spikes, ones),
                           (trace.bits, bits)):  # fmt: skip
-        np.testing.assert_allclose(found["relu1"], wanted * 31 / len(rows))
+        np.testing.assert_allclose(found["relu1"], wanted * 60 / len(rows))
 
 
 def test_layer_synchronous_runs_are_windows_of_their_own():

@@ -208,8 +208,10 @@ def _as_published(chosen: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _split(samples: Any, held_out: int) -> tuple[Any, Any, tuple[Any, Any] | None]:
-    """Samples to train on, their labels, and evenly spread ones that are held out."""
+    """Samples to train on, their labels, and ones drawn at random that are held out."""
     import numpy as np
+
+    from spkeras.ops.sampling import chosen
 
     if len(samples.x) != 1 or samples.y is None or isinstance(samples.y, tuple):
         raise DataError(f"{samples.name}: allowed for training: one input, one set of labels")
@@ -217,17 +219,18 @@ def _split(samples: Any, held_out: int) -> tuple[Any, Any, tuple[Any, Any] | Non
     if held_out >= count:
         raise OptionError(f"--held-out {held_out}: there are {count} samples; hold out fewer")
     kept = np.ones(count, bool)
-    kept[np.arange(held_out) * count // max(held_out, 1)] = False
+    kept[chosen(count, held_out)] = False
     held = None if held_out == 0 else (x[~kept].astype("float32"), y[~kept])
     return x[kept], y[kept], held
 
 
 def _twin(cnn: Any, x: Any, chosen: Mapping[str, Any], batch_size: int) -> Any:
+    from spkeras.ops import sampling
     from spkeras.training import prepare
 
     settings = options.given(**{name: chosen[name] for name in _TWIN})
     with progress("choosing ranges") as told:
-        return prepare(cnn, x[:: max(1, len(x) // 1000)][:1000].astype("float32"),
+        return prepare(cnn, x[sampling.chosen(len(x), 1000)].astype("float32"),
                        batch_size=batch_size, progress=told, **settings)  # fmt: skip
 
 

@@ -163,7 +163,8 @@ def _data_options(part: str, samples: int | None) -> list[Callable[[Any], Any]]:
             "--samples",
             type=click.IntRange(min=1),
             default=samples,
-            help=f"How many samples, spread evenly over the part.  [default: {shown}]",
+            help=f"How many samples, drawn at random from the part (the same each time).  "
+            f"[default: {shown}]",
         ),
         click.option(
             "--scale", type=positive, help="Divide inputs by this: 255 for pixels of 0..255."

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from spkeras.data.samples import ALLOWED, Data, checked, fallback_note, other, spread
+from spkeras.data.samples import ALLOWED, Data, checked, fallback_note, other
 from spkeras.errors import DataError
+from spkeras.ops.sampling import chosen
 
 
 def read_npz(path: Path, part: str, samples: int | None) -> Data:
@@ -39,10 +40,10 @@ def _from_arrays(path: Path, file: Any, part: str, samples: int | None) -> Data:
             raise DataError(f"{path}: holds single numbers; give arrays of samples")
         # Lengths are compared before the choice, which would hide what is too long.
         checked(Data(tuple(x), tuple(y), str(path)))
-        chosen = spread(len(x[0]), samples)
-        labels = tuple(a[chosen] for a in y) or None
+        rows = chosen(len(x[0]), samples)
+        labels = tuple(a[rows] for a in y) or None
         return Data(
-            tuple(a[chosen] for a in x),
+            tuple(a[rows] for a in x),
             labels[0] if labels and len(labels) == 1 else labels,
             str(path),
             fallback_note(str(path), part, taken),

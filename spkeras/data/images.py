@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
-from spkeras.data.samples import Data, fallback_note, other, spread
+from spkeras.data.samples import Data, fallback_note, other
 from spkeras.errors import DataError
+from spkeras.ops.sampling import chosen
 
 IMAGES = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 _PARTS = {"train": ("train", "training"), "test": ("test", "val", "validation")}
@@ -28,9 +29,9 @@ def read_folder(
         )
     root, taken = _part(folder, part)
     files = _files(root)
-    chosen = [files[index] for index in spread(len(files), samples)]
-    x = np.stack([_image(path, image_size) for path, _ in chosen])
-    y = np.array([label for _, label in chosen])
+    taken_files = [files[index] for index in chosen(len(files), samples)]
+    x = np.stack([_image(path, image_size) for path, _ in taken_files])
+    y = np.array([label for _, label in taken_files])
     return Data((x,), y, str(folder), fallback_note(str(folder), part, taken))
 
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from spkeras.data.samples import Data, spread
+from spkeras.data.samples import Data
 from spkeras.errors import DataError
+from spkeras.ops.sampling import chosen
 
 # How the stored networks were trained: a fixed order, the first part for training.
 _DIGITS_TRAIN = 1297
@@ -21,7 +22,7 @@ def read_digits(part: str, samples: int | None) -> Data:
     x, y = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(y))
     rows = order[:_DIGITS_TRAIN] if part == "train" else order[_DIGITS_TRAIN:]
-    rows = rows[spread(len(rows), samples)]
+    rows = rows[chosen(len(rows), samples)]
     return Data(((x[rows].reshape(-1, 8, 8) / 16).astype("float32"),), y[rows], "digits")
 
 
@@ -37,5 +38,5 @@ def read_keras_set(name: str, part: str, samples: int | None) -> Data:
             "and y_test, or load it once with a network connection: Keras keeps it"
         ) from error
     x, y = train if part == "train" else test
-    rows = spread(len(x), samples)
+    rows = chosen(len(x), samples)
     return Data((x[rows],), y[rows], name)

@@ -35,7 +35,8 @@ def read_data(
             [0, 1]. A name wins over a folder of that name: write `./digits` for the folder.
         part: "train" or "test". Where the data have the other part only, it is taken and a
             note says so.
-        samples: How many to take, spread evenly over the part; all if None or too many.
+        samples: How many to take, drawn at random from the part, always the same ones (seed 0);
+            all if None or too many.
         scale: Divisor of all values, such as 255 for pixels.
         mean: One value, or one per channel (last axis), to subtract.
         std: The same, to divide by.

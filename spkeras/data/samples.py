@@ -49,13 +49,6 @@ class Data:
         return self.x[0] if len(self.x) == 1 else list(self.x)
 
 
-def spread(count: int, samples: int | None) -> np.ndarray:
-    """Indices of so many samples, evenly spread: data are often sorted by class."""
-    if samples is None or samples >= count:
-        return np.arange(count)
-    return np.arange(samples) * count // samples
-
-
 def other(part: str) -> str:
     """The part that is taken where a data set lacks one."""
     return "test" if part == "train" else "train"

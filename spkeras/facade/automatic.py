@@ -12,13 +12,15 @@ from spkeras.errors import OptionError
 from spkeras.facade.calibrated import Calibrated
 from spkeras.facade.evaluation import evaluate
 from spkeras.frontend.walk import read_graph
+from spkeras.ops.sampling import chosen
 from spkeras.passes.readout import attach_readouts
 from spkeras.passes.recipes import Options
 from spkeras.snn.settings import check_settings
 from spkeras.snn.spike_loop import loop_of
 
 SPIKES = ("binary", "signed", "graded")
-# Share of the samples that no statistics are taken from, and the most that are tried on.
+# Share of the samples, and the most of them, that candidates are tried on and no statistics of
+# the choice are taken from.
 _HELD_BACK, _MOST = 0.25, 200
 # Candidates that lose as little as the best, to within this share, are told apart by spikes.
 _ALIKE = 0.05
@@ -98,8 +100,8 @@ def choose(
 ) -> keras.Model:
     """The candidate whose outputs are nearest to the CNN's after T steps.
 
-    Statistics come from three quarters of the calibration samples, the comparison from (up to
-    200 of) the others; the network that is returned has the statistics of all. Labels and test
+    A quarter of the calibration samples, 200 at most, is drawn at random for the comparison;
+    statistics come from the others. The network that is returned has the statistics of all. Labels and test
     data play no part.
 
     Returns:
@@ -108,9 +110,11 @@ def choose(
     graph = attach_readouts(read_graph(model))
     samples = as_samples(graph, data)
     count, seed = len(samples[0]), int(tried[0].simulation["seed"])
-    held = np.arange(count) % int(1 / _HELD_BACK) == 0 if count > 1 else np.zeros(count, bool)
+    held = np.zeros(count, bool)
+    if count > 1:
+        held[chosen(count, min(max(int(_HELD_BACK * count), 1), _MOST), seed)] = True
     fit = [array[~held] for array in samples]
-    check = [array[held][:_MOST] for array in samples] if held.any() else samples
+    check = [array[held] for array in samples] if held.any() else samples
     total = count + len(fit[0]) + len(tried)
     calibrated = Calibrated(
         model, _as_given(fit), tried[0].options, batch_size, lambda done, _: progress(done, total),

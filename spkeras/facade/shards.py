@@ -42,12 +42,14 @@ class Shard:
         scores: One per output, with the batch's targets.
         watch: Follows early exit, or None.
         reference: Outputs of the net that was converted; None where the network knows it.
+        first: Index of the first sample in the data.
     """
 
     samples: list[np.ndarray]
     scores: tuple[Score, ...]
     watch: Watch | None
     reference: list[np.ndarray] | None = None
+    first: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,7 +103,7 @@ def run_shard(
         return None if watch is None or sent is None else watch.add(index, outputs[0], sent)
 
     stopping = watch.earliest if watch is not None and watch.policy.stop else None
-    counts = simulation.batch(shard.samples, observe, stopping)
+    counts = simulation.batch(shard.samples, observe, stopping, shard.first)
     exits = None if watch is None else watch.sums()
     return Part(counts, tuple(score.sums for score in shard.scores), exits)
 
@@ -180,7 +182,7 @@ class Plan:
             watch = None if self.watch is None else self.watch.part(scores[0])
             samples = [array[rows] for array in self.samples]
             answers = None if self.cnn is None else self.cnn(samples)
-            yield Shard(samples, scores, watch, answers)
+            yield Shard(samples, scores, watch, answers, rows.start)
 
     def added(self, parts: Iterable[Part], told: Callable[[int, int], None]) -> Part:
         """The sum of the parts of all batches, which come in order.

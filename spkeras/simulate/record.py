@@ -9,6 +9,7 @@ from keras import ops
 
 from spkeras.graph import Node
 from spkeras.ops.names import GRADED
+from spkeras.ops.sampling import chosen
 from spkeras.simulate.rows import Steps
 from spkeras.snn.network import Network
 from spkeras.snn.spike_loop import SpikeLoop
@@ -18,17 +19,25 @@ from spkeras.trace import Trace
 _ONE, _MANTISSA = 127, 23
 
 
-# Samples of each batch whose graded spikes are told apart; it would cost more than the network.
+# Samples of each batch whose graded spikes are analysed; all of them would cost more than the
+# network.
 GRADED_SAMPLES = 8
 
 
-def observe(neurons: Sequence[Node], spikes: Sequence[Any]) -> tuple[list[Any], list[Any], Any]:
+def observe(
+    neurons: Sequence[Node], spikes: Sequence[Any], analysed: Any
+) -> tuple[list[Any], list[Any], Any]:
     """What is kept of one step's spikes (batch, ...) of each layer; to be compiled with it.
+
+    Args:
+        neurons: The layers.
+        spikes: Their spikes.
+        analysed: Indices of the samples whose graded spikes are analysed.
 
     Returns:
         Number of spikes of each neuron, summed over the batch; for each layer of graded neurons
         the number of spikes of each exponent (levels,), the number of size 1 of each neuron,
-        and the number of bits set of each neuron, in `graded_rows` of the batch; and the
+        and the number of bits set of each neuron, in the samples that are analysed; and the
         number of spikes of each sample, (batch, 1), or 0 where there are no neurons.
     """
     numbers, graded, anywhere = [], [], 0.0
@@ -42,14 +51,9 @@ def observe(neurons: Sequence[Node], spikes: Sequence[Any]) -> tuple[list[Any], 
         numbers.append(ops.reshape(total, node.shape))
         anywhere = anywhere + ops.matmul(flat, ops.ones((flat.shape[1], 1)))
         if is_graded:
-            some = ops.abs(spike[:: graded_stride(size)])
+            some = ops.abs(ops.take(spike, analysed, axis=0))
             graded += _grades(some, node["levels"], node["mantissa_bits"])
     return numbers, graded, anywhere
-
-
-def graded_stride(batch: int) -> int:
-    """Every so manieth sample of a batch is looked at closely."""
-    return -(-batch // GRADED_SAMPLES)
 
 
 def _grades(size: Any, levels: int, mantissa_bits: int) -> list[Any]:
@@ -147,13 +151,19 @@ class Recorder:
         loop: Its settings are those of the run.
         steps: Numbers of steps at which the run is looked at.
         samples: Number of samples in the batch.
+        first: Index of the first of them in the data: the samples whose graded spikes are
+            analysed are drawn afresh for each batch, the same ones whatever runs it.
 
     Attributes:
+        analysed: Indices of these samples.
         settled: Whether nobody has anything to send any more, for good.
     """
 
-    def __init__(self, network: Network, loop: SpikeLoop, steps: np.ndarray, samples: int) -> None:
+    def __init__(
+        self, network: Network, loop: SpikeLoop, steps: np.ndarray, samples: int, first: int = 0
+    ) -> None:
         self.loop, self.steps, self.samples = loop, steps, samples
+        self.analysed = chosen(samples, GRADED_SAMPLES, first).astype("int32")
         self.totals = {node.name: np.zeros(node.shape) for node in network.neurons}
         self.layers = {node.name: np.zeros(len(steps)) for node in network.neurons}
         graded = [node for node in network.neurons if node["model"] in GRADED]
@@ -212,6 +222,6 @@ class Recorder:
         """What was counted."""
         return Counts(
             self.samples, self.totals, self.layers, self.exponents, self.units, self.adds,
-            len(range(0, self.samples, graded_stride(self.samples))), self.active,
+            len(self.analysed), self.active,
             self.beyond, self.exceeded, self.elements,
         )  # fmt: skip

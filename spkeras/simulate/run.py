@@ -76,7 +76,7 @@ class Simulation:
         total: Counts | None = None
         for rows in equal_slices(len(samples[0]), batch_size):
             watch = self._watching(rows, len(steps), told, progress)
-            counts = self.batch([array[rows] for array in samples], watch)
+            counts = self.batch([array[rows] for array in samples], watch, first=rows.start)
             total = counts if total is None else total + counts
         if total is None:
             raise ValueError("a run of no samples; as_samples refuses them")
@@ -93,7 +93,11 @@ class Simulation:
         return watch
 
     def batch(
-        self, samples: list[np.ndarray], told: Watcher, stopping: int | None = None
+        self,
+        samples: list[np.ndarray],
+        told: Watcher,
+        stopping: int | None = None,
+        first: int = 0,
     ) -> Counts:
         """Run one batch.
 
@@ -102,9 +106,10 @@ class Simulation:
             told: Told what happened at each of `steps()`.
             stopping: From this number of steps on take samples out of the run once `told` says
                 so: they keep their answer and send no more spikes. By events only. None: never.
+            first: Index of the batch's first sample in the data.
         """
         steps = self.steps()
-        record = Recorder(self.network, self.loop, steps, len(samples[0]))
+        record = Recorder(self.network, self.loop, steps, len(samples[0]), first)
         scaled = self._scale(spread([np.asarray(x, "float32") for x in samples]))
         record.inputs([ops.convert_to_numpy(value) for value in scaled])
         if self._events is not None:
@@ -174,16 +179,20 @@ class Simulation:
             sent = np.zeros(size)
             if not record.settled:
                 time = np.float32(index)
-                answers, sums, states, seen = self._step(scaled, constant, sums, states, time)
+                answers, sums, states, seen = self._step(
+                    scaled, constant, sums, states, time, record.analysed
+                )
                 sent = record.step(index, seen)
                 outputs = [ops.convert_to_numpy(output) for output in answers]
             told(index, outputs, sent)
 
-    def _one_step(self, scaled: Any, constant: Any, sums: Any, states: Any, time: Any) -> Any:
+    def _one_step(
+        self, scaled: Any, constant: Any, sums: Any, states: Any, time: Any, analysed: Any
+    ) -> Any:
         frontier = self.loop.frontier(scaled, constant, time)
         sums, states, spikes = self.loop.advance(frontier, sums, states, time)
         outputs = self.network.decode(self.loop.means(sums, time + 1))
-        return outputs, sums, states, observe(self.network.neurons, spikes)
+        return outputs, sums, states, observe(self.network.neurons, spikes, analysed)
 
     def _layer_synchronous(
         self, scaled: list[Any], steps: np.ndarray, record: Recorder, told: Watcher

@@ -9,6 +9,7 @@ import numpy as np
 from spkeras.data.batches import as_samples, check_range
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
+from spkeras.ops.sampling import chosen
 from spkeras.passes.changes import kept
 from spkeras.passes.fold import WEIGHTED
 from spkeras.rates import Stages
@@ -59,7 +60,7 @@ def correct(
 
     Args:
         snn: A clock-driven network of binary neurons under the rate code; not changed.
-        x: Training samples; evenly spread ones are taken.
+        x: Training samples; some are drawn at random, always the same ones.
         method: "light" (biases), "advanced" (initial potentials) or "both".
         samples: How many. They run through each layer once, and once more for each change.
         batch_size: Samples at once.
@@ -84,10 +85,10 @@ def correct(
             raise OptionError(f"{name}={number!r}; allowed: whole numbers from 1")
     arrays = as_samples(loop.graph, x)
     check_range(loop.graph, arrays)
-    chosen = np.unique(np.linspace(0, len(arrays[0]) - 1, samples).astype(int))
-    arrays = [array[chosen] for array in arrays]
+    rows = chosen(len(arrays[0]), samples)
+    arrays = [array[rows] for array in arrays]
     student = _Correction(loop, arrays, _PARTS[method], batch_size, progress).run()
-    note = f"{method} correction on {len(chosen)} samples"
+    note = f"{method} correction on {len(rows)} samples"
     done = kept(student.graph, loop.graph)
     return _rebuilt(
         student, done.with_nodes(done.nodes, notes=[note]).with_settings(correction=method)

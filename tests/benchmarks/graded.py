@@ -47,7 +47,7 @@ def samples(path: str, divisor: float) -> tuple[Any, ...]:
     with np.load(path) as file:
         x, y = file["x_train"], file["y_test"]
         x_test = file["x_test"]
-    chosen = np.linspace(0, len(x) - 1, IMAGES).astype(int)
+    chosen = np.sort(np.random.default_rng(0).permutation(len(x))[:IMAGES])
 
     def scaled(images: Any) -> Any:
         images = images if images.ndim == 4 else images[..., None]

@@ -26,12 +26,12 @@ MODELS = Path(__file__).parents[2] / "models"
 
 
 def samples(spec, count):
-    """Test images of whole numbers, 0 to 255, or floats, and labels; evenly spread."""
+    """Test images of whole numbers, 0 to 255, or floats, and labels; drawn at random."""
     sys.path.insert(0, str(MODELS))
     from train import read
 
     _, (x, y) = read(spec)
-    chosen = np.arange(len(x)) if count is None else np.arange(count) * len(x) // count
+    chosen = np.sort(np.random.default_rng(0).permutation(len(x))[:count])
     return x[chosen], y[chosen]
 
 

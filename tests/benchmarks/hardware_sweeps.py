@@ -20,6 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
+import numpy as np  # noqa: E402
 from hardware import MODELS, floating, nets, samples  # noqa: E402
 
 WIDTHS = {
@@ -115,7 +116,7 @@ def untrained_plan(name, data):
 
     plain = keras.models.load_model(MODELS / f"{name}.keras")
     (x, _), _ = read(data)
-    twin = prepare(plain, x[:: max(1, len(x) // 500)][:500], recipe="cat")
+    twin = prepare(plain, np.random.default_rng(0).permutation(x)[:500], recipe="cat")
     return lower(read_graph(finished(twin)))
 
 
