@@ -32,6 +32,14 @@ def test_regular_by_hand():
     assert trains("regular", [[-0.75]], 4)[:, 0, 0].tolist() == [-1, 0, -1, -1]
 
 
+def test_regular_count_is_the_sum_of_its_spikes():
+    x = np.arange(-70, 71) / 64
+    spikes = oracle.regular_train(x.reshape(1, -1), 40)[:, 0]
+    for steps in (0, 1, 7, 40):
+        found = np.asarray(coding.regular_count(x.astype("float32"), np.float32(steps)))
+        np.testing.assert_array_equal(found, spikes[:steps].sum(0))
+
+
 def test_regular_spreads_evenly():
     """Any window of t steps holds floor(x t) or ceil(x t) spikes."""
     found = trains("regular", np.arange(65).reshape(1, -1) / 64, 64)[:, 0]

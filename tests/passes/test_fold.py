@@ -145,6 +145,15 @@ def test_one_scale_per_position_stays_live():
     assert len(graph.of("scale")) == 1
 
 
+@pytest.mark.parametrize("which", ["scale", "offset"])
+def test_a_scale_of_which_one_part_varies_over_positions_stays_live(which):
+    graph = read_graph(model_of(layers.Conv2D(3, 3), layers.Rescaling(2.0, 1.0, name="end")))
+    array = np.linspace(1, 2, 4 * 4 * 3).reshape(4, 4, 3).astype("float32")
+    (scale,) = graph.of("scale")
+    graph = graph.updated({scale.name: scale.with_arrays(**{which: array})})
+    assert fold_scales(graph).of("scale") == graph.of("scale")
+
+
 def test_a_convolution_that_others_read_keeps_its_weights():
     x = keras.Input((5, 5, 2))
     y = layers.Conv2D(3, 3, name="shared")(x)

@@ -6,7 +6,7 @@ from keras import layers
 
 from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.walk import read_graph
-from spkeras.passes.neurons import place_neurons
+from spkeras.passes.neurons import is_plain, place_neurons
 from spkeras.passes.readout import attach_readouts
 from tests import networks
 
@@ -158,6 +158,30 @@ def test_behind_a_read_out_nothing_is_refused():
                               layers.Activation("tanh")])  # fmt: skip
     assert len(graph.of("neuron")) == 1
     assert not placed(model).of("neuron")
+
+
+@pytest.mark.parametrize(
+    "model, code, layer, plain",
+    [
+        ("binary", "rate", layers.ReLU(), True),
+        ("binary", "rate", layers.ReLU(6.0), True),
+        ("binary", "rate", layers.Activation("relu6"), True),
+        ("signed", "rate", layers.ReLU(), False),
+        ("burst", "rate", layers.ReLU(), False),
+        ("binary", "differential", layers.ReLU(), False),
+        ("signed", "differential", layers.ReLU(), False),
+        ("binary", "rate", layers.ReLU(negative_slope=0.5), False),
+        ("binary", "rate", layers.ReLU(threshold=0.5), False),
+        ("binary", "rate", layers.Activation("tanh"), False),
+        ("binary", "rate", layers.MaxPooling2D(2), False),
+    ],
+)
+def test_a_plain_neuron_is_binary_counts_rectifies_and_pools_nothing(model, code, layer, plain):
+    (node,) = placed(net(layers.Conv2D(2, 3), layer), model, code=code).of("neuron")
+    assert is_plain(node) == plain
+    pooled = net(layers.Conv2D(2, 3), layers.ReLU(), layers.MaxPooling2D(2))
+    pooled = placed(pooled, model, code=code)
+    assert not any(is_plain(node) for node in pooled.of("neuron"))
 
 
 def test_reset_to_zero_is_refused_where_it_is_not_defined():

@@ -123,3 +123,13 @@ def test_reading_from_spikes_takes_neurons_that_are_there():
     graph = attached(keras.Model(x, [y, layers.Dense(2, name="second")(y)]))
     changed = read_from_spikes(graph, "binary")
     assert len(changed.of("activation")) == 2
+
+
+@pytest.mark.parametrize("op", [layers.Multiply, layers.Maximum])
+def test_what_joins_two_branches_at_the_end_stays_inside(op):
+    x = keras.Input((4,))
+    y, z = layers.Dense(3, name="y")(x), layers.Dense(3, name="z")(x)
+    model = networks.dyadic(keras.Model(x, op(name="end")([y, z])))
+    graph = attached(model)
+    assert graph[graph.of("readout")[0].inputs[0]].name == "end"
+    assert graph.of("readout")[0]["depth"] == 0

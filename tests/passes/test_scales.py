@@ -144,3 +144,20 @@ def test_the_automatic_percentile_cuts_less_the_longer_a_network_runs():
     assert chosen == sorted(chosen) and chosen[0] == 99.5
     assert chosen[2] == pytest.approx(99.97)
     assert 100 - chosen[3] == pytest.approx((100 - chosen[2]) / 8, rel=0.05)
+
+
+@pytest.mark.parametrize("timesteps, expected", [(1, 99.5), (16, 99.76), (64, 99.97),
+                                                 (256, 99.9962)])  # fmt: skip
+def test_the_automatic_percentile_by_its_formula(timesteps, expected):
+    assert automatic_percentile(timesteps) == pytest.approx(expected, abs=2e-4)
+
+
+def test_an_addition_of_three_branches_and_of_one_twice():
+    x = keras.Input((4,), name="x")
+    a, b, c = (layers.Dense(3, activation="relu", name=name)(x) for name in "abc")
+    total = layers.Add()([a, b, layers.Add()([c, c])])
+    graph = graph_of(keras.Model(x, layers.Dense(2)(total)))
+    scales = {"x": np.float32(9), "a": np.float32(1), "b": np.float32(2), "c": np.float32(3)}
+    joined = join_scales(graph, scales)
+    assert {name: float(scale) for name, scale in joined.items()} == {
+        "x": 9, "a": 3, "b": 3, "c": 3}  # fmt: skip

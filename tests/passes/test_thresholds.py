@@ -37,6 +37,56 @@ def seen(values):
     return ActivationStats(maximum, np.zeros(2, np.float32), histogram, len(values))
 
 
+@pytest.mark.parametrize("starts", [1.5, 5.0])
+def test_iteration_by_hand(starts):
+    """Lloyd's algorithm on a scale: counts for the threshold, then the best threshold for them."""
+    values = np.repeat([0.5, 1.0, 2.25, 3.0], [40, 10, 4, 2])
+    stats = seen(values)
+    middles = stats.magnitudes()[bins(np.float32(values))]
+    threshold = starts
+    for _ in range(100):
+        counts = np.clip(np.floor(4 * middles / threshold + 0.5), 0, 4) / 4
+        before, threshold = threshold, (middles * counts).sum() / (counts**2).sum()
+        if abs(threshold - before) < 1e-4 * before:
+            break
+    found = fit("iteration", stats, np.float32([starts, 1.0]), Coder(4))
+    np.testing.assert_allclose(found[0], threshold, rtol=1e-6)
+    assert found[0] != starts
+
+
+def test_iteration_from_a_threshold_that_no_value_reaches_stays():
+    assert fit("iteration", seen([0.1, 0.2]), np.float32([8.0, 1.0]), Coder(4))[0] == 8
+
+
+def test_mean_square_error_by_trying_all_candidates():
+    """Of eight thresholds to the octave, down from 2^(3/4) times the largest value."""
+    values = np.repeat([0.3, 1.1, 2.6], [30, 9, 3])
+    stats = seen(values)
+    middles = stats.magnitudes()[bins(np.float32(values))]
+    candidates = middles.max() * 2.0 ** (np.arange(6, -54, -1) / 8)
+
+    def error(threshold):
+        counts = np.clip(np.floor(4 * middles / threshold + 0.5), 0, 4)
+        return ((counts * threshold / 4 - middles) ** 2).sum()
+
+    best = min(candidates, key=error)
+    found = fit("mse", stats, np.float32([1.0, 1.0]), Coder(4))[0]
+    np.testing.assert_allclose(found, best, rtol=1e-6)
+
+
+@pytest.mark.parametrize("small", [[2.0**-14], [2.0**-14, 2.0**-15], [2.0**-14] * 3])
+def test_balancing_with_values_below_the_finest(small):
+    """They are taken together, which changes no mean."""
+    values = np.array([*small, 1.0, 2.0, 4.0])
+    stats = seen(values)
+    middles = stats.magnitudes()[bins(np.float32(values))]
+    threshold = 0.0
+    for _ in range(64):
+        threshold += 2 * np.maximum(middles - threshold, 0).mean()
+    found = fit("balance", stats, np.float32([3.0, 5.0]), Coder(16))
+    np.testing.assert_allclose(found[0], threshold, rtol=1e-5)
+
+
 @pytest.mark.parametrize("method", ["mse", "iteration", "balance"])
 def test_a_silent_channel_keeps_the_threshold_it_had(method):
     found = fit(method, seen([0, 0.25, 1.0]), np.float32([1.0, 0.75]), Coder(8))

@@ -87,6 +87,15 @@ def test_training_sees_the_values_of_the_codes(steps, zero):
     np.testing.assert_array_equal(fixed, log_quantize(weights, form, -3))
 
 
+def test_a_weight_of_0_without_a_zero_code_is_the_smallest_level_in_training_too():
+    form = LogFormat(4, 1, zero=False, full_scale="ceil")
+    weights = np.float32([1.0, 0.0, -0.0, -1e-9, 1e-9])
+    smallest = 2.0**-7
+    found = ops.convert_to_numpy(straight_through(ops.convert_to_tensor(weights), form))
+    assert found.tolist() == [1.0, smallest, smallest, -smallest, smallest]
+    np.testing.assert_array_equal(log_quantize(weights, form), found)
+
+
 def test_layers_train_the_stored_kernel_and_show_the_quantised_one(tmp_path):
     keras.utils.set_random_seed(0)
     form = {"bits": 5, "steps": 2, "full_scale": "ceil"}

@@ -1,0 +1,140 @@
+"""Options at the ends of their ranges, and what a recipe hands to its passes."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from spkeras.errors import OptionError
+from spkeras.frontend.walk import read_graph
+from spkeras.passes import recipes
+from spkeras.passes.recipes import Options, finish, neurons_of, prepare
+from tests.passes.test_scales import stats_of
+
+GRADED = {"recipe": "sigma_delta"}
+# option: smallest, largest (None: without end), other options.
+RANGES = {
+    "alpha": (0, 1, {}),
+    "limit": (1, None, {"neuron": "burst"}),
+    "levels": (1, 24, {**GRADED, "headroom": 0}),
+    "headroom": (0, 9, {**GRADED, "levels": 10}),
+    "mantissa_bits": (0, 3, GRADED),
+    "weight_bits": (2, 16, {}),
+}
+
+
+@pytest.mark.parametrize("option", RANGES)
+def test_both_ends_of_a_range_are_allowed_and_nothing_beyond(option):
+    low, high, others = RANGES[option]
+    for value in (low, 1000 if high is None else high):
+        assert getattr(Options(**{**others, option: value}), option) == value
+    for value in (low - 1, None if high is None else high + 1):
+        if value is not None:
+            with pytest.raises(OptionError, match=f"{option}={value}; allowed: "):
+                Options(**{**others, option: value})
+
+
+@pytest.mark.parametrize("percentile", [1e-3, 50.0, 100, 100.0])
+def test_percentiles_up_to_the_maximum_itself(percentile):
+    assert Options(percentile=percentile).percentile == percentile
+
+
+@pytest.mark.parametrize("percentile", [0, -1.0, 100.001])
+def test_percentiles_out_of_range(percentile):
+    with pytest.raises(OptionError, match="percentile=.*above 0, up to 100"):
+        Options(percentile=percentile)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"recipe": "none"}, {"neuron": "none"}, {"code": "none"}, {"thresholds": "learned"},
+        {"reset": "none"}, {"readout": "none"}, {"neuron": "signed", "reset": "zero"},
+        {"code": "differential", "reset": "zero"}, {"code": "delta"}, {**GRADED, "code": "rate"},
+        {**GRADED, "neuron": "binary"}, {"recipe": "cq", "thresholds": "mse"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_what_does_not_go_together_is_refused(options):
+    with pytest.raises(OptionError, match="allowed: "):
+        Options(**options)
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        ({}, ("binary", "rate", 8, 0, 0, 0.5)),
+        ({"neuron": "multi_threshold"}, ("multi_threshold", "rate", 8, 0, 0, 0.5)),
+        (GRADED, ("sigma_delta", "delta", 16, 6, 1, 0.5)),
+        ({**GRADED, "levels": 12}, ("sigma_delta", "delta", 12, 2, 1, 0.5)),
+        ({**GRADED, "levels": 8}, ("sigma_delta", "delta", 8, 0, 1, 0.5)),
+        ({**GRADED, "levels": 20}, ("sigma_delta", "delta", 20, 6, 1, 0.5)),
+        ({"recipe": "qcfs"}, ("binary", "rate", 8, 0, 0, None)),
+    ],
+)
+def test_what_a_recipe_chooses_by_itself(given, expected):
+    found = Options(**given)
+    names = ("neuron", "code", "levels", "headroom", "mantissa_bits", "alpha")
+    assert tuple(getattr(found, name) for name in names) == expected
+
+
+def dense_net():
+    net = keras.Sequential(
+        [keras.Input((2,), name="x"), layers.Dense(2, name="d"), layers.ReLU(name="act"),
+         layers.Dense(1, name="end")]
+    )  # fmt: skip
+    net.set_weights([np.eye(2), np.zeros(2), np.ones((2, 1)), np.zeros(1)])
+    return net
+
+
+STATS = {"x": stats_of([[1.0, 1.0]]), "act": stats_of([[0.5, 2.0], [0.25, 1.0]])}
+
+
+@pytest.mark.parametrize("headroom", [0, 1, 3])
+def test_headroom_lifts_the_scale_by_octaves(headroom):
+    """What a spike of size 1 stands for is 2^headroom times the largest activation."""
+    options = Options(**GRADED, levels=8, headroom=headroom, thresholds="percentile")
+    graph = finish(neurons_of(prepare(read_graph(dense_net()), options), options), STATS,
+                   options, {"act": 4})  # fmt: skip
+    kernel = graph["end"].arrays["kernel"][:, 0]
+    np.testing.assert_allclose(kernel, np.float32([0.5, 2.0]) * 2.0**headroom)
+
+
+@pytest.mark.parametrize(
+    "options, expected",
+    [
+        ({"thresholds": "mse"}, (5, False, True, 0.5, 1, 8, 0)),
+        ({"thresholds": "mse", "alpha": 0.25}, (5, False, True, 0.25, 1, 8, 0)),
+        ({"thresholds": "mse", "neuron": "burst", "limit": 3}, (5, False, True, 0.5, 3, 8, 0)),
+        ({**GRADED, "thresholds": "mse"}, (5, True, False, 0.5, 1, 10, 1)),
+        ({**GRADED, "thresholds": "iteration", "levels": 12, "headroom": 3, "mantissa_bits": 2},
+         (5, True, False, 0.5, 1, 9, 2)),
+        ({"neuron": "multi_threshold", "code": "differential", "thresholds": "mse"},
+         (5, True, False, 0.5, 1, 8, 0)),
+    ],
+)  # fmt: skip
+def test_thresholds_are_fitted_to_the_spikes_that_the_neuron_sends(options, expected, monkeypatch):
+    """Steps, graded, rate, alpha, limit, exponents below the scale, mantissa bits."""
+    met = []
+
+    def fit(method, stats, start, coder):
+        met.append((method, coder))
+        return start
+
+    monkeypatch.setattr(recipes, "fit", fit)
+    options = Options(**options)
+    graph = neurons_of(prepare(read_graph(dense_net()), options), options)
+    finish(graph, STATS, options, {"act": 5})
+    ((method, coder),) = met
+    assert method == options.thresholds
+    assert (coder.timesteps, coder.graded, coder.rate, coder.alpha, coder.limit, coder.levels,
+            coder.mantissa_bits) == expected  # fmt: skip
+
+
+@pytest.mark.parametrize("bits", [None, 4])
+def test_weights_are_rounded_on_request(bits):
+    options = Options(weight_bits=bits, thresholds="percentile")
+    graph = neurons_of(prepare(read_graph(dense_net()), options), options)
+    found = finish(graph, STATS, options, {"act": 4})
+    assert any("bits" in note for note in found.notes) == (bits is not None)
+    assert found.settings["weight_bits"] == bits and found.settings["recipe"] == "ecc"
