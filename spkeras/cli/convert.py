@@ -9,6 +9,7 @@ import click
 
 from spkeras.cli import options
 from spkeras.cli.files import check_output, read_cnn, write_whole
+from spkeras.cli.labelled import cnn_quality
 from spkeras.cli.messages import note
 from spkeras.cli.progress import progress
 from spkeras.ops.names import GRADED
@@ -26,6 +27,7 @@ SUFFIXES = (".keras", ".h5", ".hdf5")
 )
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @options.data_options("train", 1000)
+@options.insist_option
 @options.conversion_options
 @options.simulation_options
 @options.model_options
@@ -34,6 +36,7 @@ def command(
     output: Path | None,
     force: bool,
     data: options.DataChoice,
+    insist: bool,
     architecture: Path | None,
     replace: tuple[tuple[str, str], ...],
     **chosen: Any,
@@ -60,21 +63,25 @@ def command(
     for change in cnn.changes:
         note(f"{model}: {change}")
     samples = data.read(cnn.model)
+    quality = cnn_quality(cnn.model, samples, chosen["batch_size"], insist)
     with progress("calibrating") as told:
-        snn = spkeras.convert(cnn.model, samples.inputs, progress=told, **options.given(**chosen))
+        snn = spkeras.convert(
+            cnn.model, samples.inputs, progress=told,
+            **options.given(insist=insist or None, **chosen),
+        )  # fmt: skip
     write_whole(output, snn.save)
-    _tell(model, cnn.writer, samples, snn)
+    _tell(model, cnn.writer, samples, snn, quality)
     click.echo(f"wrote {output} ({output.stat().st_size / 1e3:.0f} kB)")
     click.echo(f"next: spkeras evaluate {shlex.quote(str(output))} {data.words()}")
 
 
-def _tell(model: Path, writer: str, samples: Any, snn: Any) -> None:
+def _tell(model: Path, writer: str, samples: Any, snn: Any, quality: str) -> None:
     """What was done, in the words of the graph itself."""
     from spkeras.snn.spike_loop import loop_of
 
     loop = loop_of(snn)
     click.echo(f"{model}: written by {writer}")
-    click.echo(f"calibrated on {samples.samples} samples of {samples.name}")
+    click.echo(f"calibrated on {samples.samples} samples of {samples.name}{quality}")
     settings = {**loop.graph.settings, **loop.settings}
     shown = [f"{key} {value}" for key, value in settings.items() if _matters(key, settings)]
     click.echo(

@@ -9,6 +9,7 @@ import click
 
 from spkeras.cli import options
 from spkeras.cli.files import check_output, read_cnn, read_snn, write_whole
+from spkeras.cli.kinds import Real
 from spkeras.cli.messages import show, show_json, warn
 from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
@@ -25,7 +26,7 @@ def _exit_options(command: options.Command) -> options.Command:
         ),
         click.option(
             "--early-exit",
-            type=options.Real(min=0, min_open=True),
+            type=Real(min=0, min_open=True),
             metavar="MARGIN",
             help="What it saves and costs to stop each sample once the second class lies so many "
             "steps behind; choose MARGIN on calibration data.",
@@ -69,6 +70,7 @@ def _ray_options(command: options.Command) -> options.Command:
 @_exit_options
 @_ray_options
 @options.any_range_option
+@options.insist_option
 @options.json_option
 @click.option("--plot", type=click.Path(path_type=Path), help="Plot accuracy over T: .png, .svg.")
 @click.option("--report", type=click.Path(path_type=Path), help="One HTML page of it all.")
@@ -77,6 +79,7 @@ def command(
     data: options.DataChoice,
     batch_size: int,
     any_range: bool,
+    insist: bool,
     as_json: bool,
     plot: Path | None,
     report: Path | None,
@@ -99,6 +102,7 @@ def command(
             samples.y,
             batch_size=batch_size,
             any_range=any_range,
+            insist=insist,
             early_exit=policy,
             cnn=source,
             progress=told,

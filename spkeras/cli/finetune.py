@@ -11,8 +11,11 @@ import click
 from spkeras.cli import options
 from spkeras.cli.checkpoint import checkpoint_folder
 from spkeras.cli.files import check_output, read_cnn, write_whole
-from spkeras.cli.messages import show_json
+from spkeras.cli.kinds import Real
+from spkeras.cli.labelled import cnn_quality
+from spkeras.cli.messages import note, show_json, warn
 from spkeras.cli.progress import progress
+from spkeras.cli.trained import report
 from spkeras.errors import DataError, OptionError
 
 if TYPE_CHECKING:
@@ -28,7 +31,6 @@ _TWIN = ("recipe", "timesteps", "levels", "encoding", "input_threshold", "poolin
          "pooling_neurons", "percentile", "tau", "shift", "code", "policy")  # fmt: skip
 _PLAN = ("relu", "clamp", "quantize", "log", "log_rate", "then", "rate", "optimizer", "loss",
          "distil", "seed")  # fmt: skip
-_REPORT_SAMPLES = 1000
 
 
 def _steps_and_epochs(ctx: Any, param: Any, value: str | None) -> tuple[int, int] | None:
@@ -52,7 +54,7 @@ def _counts(ctx: Any, param: Any, value: str | None) -> list[int]:
 
 def _twin_options() -> list[Any]:
     one, choice, option = click.IntRange(min=1), click.Choice, click.option
-    positive = options.Real(0, min_open=True)
+    positive = Real(0, min_open=True)
     return [
         option("--recipe", type=choice(RECIPES), default="cq", show_default=True,
                help="What is trained for: see above."),
@@ -66,11 +68,11 @@ def _twin_options() -> list[Any]:
         option("--pooling", type=choice(POOLINGS), help="What becomes of max pooling."),
         option("--pooling-neurons/--no-pooling-neurons", default=None,
                help="Neurons behind average poolings.  [default: for cq, cq+, low_latency]"),
-        option("--percentile", type=options.Real(0, 100, min_open=True),
+        option("--percentile", type=Real(0, 100, min_open=True),
                help="Activations inside a layer's range, in %.  [default: from T]"),
         option("--tau", type=positive, help="Steps in which the threshold halves, for cat."),
         option("--code", type=choice(CODES), help="What spikes mean, for cat.  [default: ttfs]"),
-        option("--shift", type=options.Real(0, 1, max_open=True),
+        option("--shift", type=Real(0, 1, max_open=True),
                help="Share of a level given in advance.  [default: 0; qcfs 0.5]"),
         option("--policy", help="Keras dtype policy while training, such as mixed_bfloat16."),
     ]  # fmt: skip
@@ -84,7 +86,7 @@ def _plan_options() -> list[Any]:
         option("--quantize", type=none, help="Epochs with levels.  [default: 3]"),
         option("--then", callback=_steps_and_epochs, metavar="T:EPOCHS", help="A further T."),
         option("--log", type=none, help="Epochs with logarithmic weights.  [default: cat 2]"),
-        option("--log-rate", type=options.Real(), help="Their peak rate.  [default: rate / 4]"),
+        option("--log-rate", type=Real(), help="Their peak rate.  [default: rate / 4]"),
         option("--weight-bits", type=click.IntRange(2, 12),
                help="Bits of a logarithmic weight, for cat.  [default: 5]"),
         option("--weight-steps", type=click.Choice(["1", "2", "4", "8"]),
@@ -92,17 +94,17 @@ def _plan_options() -> list[Any]:
         option("--float-weights", is_flag=True, help="Leave cat's weights as they are."),
         option("--choose-timesteps", callback=_counts, metavar="T,T,...",
                help="Take the smallest of these within --max-drop, on held-out samples."),
-        option("--max-drop", type=options.Real(0, 100), default=1.0, show_default=True,
+        option("--max-drop", type=Real(0, 100), default=1.0, show_default=True,
                help="For that, in points."),
-        option("--rate", type=options.Real(), help="Peak learning rate.  [default: 0.0005]"),
+        option("--rate", type=Real(), help="Peak learning rate.  [default: 0.0005]"),
         option("--optimizer", type=click.Choice(("adam", "sgd")), help="[default: adam]"),
         option("--loss", type=click.Choice(("crossentropy", "mse")), help="[default: crossentropy]"),
-        option("--distil", type=options.Real(0, 1),
+        option("--distil", type=Real(0, 1),
                help="Share of each label that is the CNN's own answer.  [default: 0]"),
         option("--train-batch", type=one, default=128, show_default=True, help="Samples at once."),
         option("--crop-shift", type=none, default=0, help="Most pixels images are moved by."),
         option("--flip", is_flag=True, help="Mirror half of the images."),
-        option("--noise", type=options.Real(0), default=0.0,
+        option("--noise", type=Real(0), default=0.0,
                help="Standard deviation of added noise."),
         option("--held-out", type=none, default=200, show_default=True,
                help="Training samples that are not trained on but looked at."),
@@ -122,6 +124,7 @@ def _decorated(command: Any) -> Any:
               help="The trained network.  [default: MODEL_RECIPE.keras here]")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @options.data_options("train", None)
+@options.insist_option
 @_decorated
 @click.option("--start-over", is_flag=True, help="Forget the checkpoint of a stopped run.")
 @options.json_option
@@ -132,6 +135,7 @@ def command(
     force: bool,
     data: options.DataChoice,
     batch_size: int,
+    insist: bool,
     start_over: bool,
     as_json: bool,
     architecture: Path | None,
@@ -153,6 +157,7 @@ def command(
     """
     output = output or Path(f"{model.stem}_{chosen['recipe'].replace('+', '_plus')}.keras")
     check_output(output, (".keras",), "--output", force)
+    from spkeras.metrics.chance import MOST
     from spkeras.training import ChooseTimesteps, finetune
 
     published = chosen.pop("published")
@@ -162,6 +167,9 @@ def command(
     cnn = read_cnn(model, architecture, replace).model
     samples = data.read(cnn)
     x, y, held = _split(samples, chosen["held_out"])
+    # A CNN that is trained from the start, by epochs with ReLU, is near chance.
+    quality = cnn_quality(cnn, samples.some(MOST), batch_size, insist or plan.relu > 0)
+    note(f"training on {len(x)} samples of {samples.name}{quality}")
     twin = _twin(cnn, x, chosen, batch_size)
     choice = []
     if chosen["choose_timesteps"]:
@@ -172,7 +180,7 @@ def command(
     backup = checkpoint_folder(output, model, data, chosen, start_over)
     with progress("training") as told:
         trained, _ = finetune(
-            twin, x, y, plan, validation=held, teacher=cnn, backup=backup,
+            twin, x, y, plan, validation=held, teacher=cnn, backup=backup, insist=True,
             callbacks=list(choice), progress=told, told=None if as_json else lambda epoch, logs: _tell(epoch, plan, logs),
         )  # fmt: skip
     write_whole(output, trained.save)
@@ -181,11 +189,15 @@ def command(
         record |= {"timesteps": choice[0].chosen, "held_out_accuracies": choice[0].accuracies}
     # The staggered start is no part of any publication.
     simulation = {"stagger": 0} if published else {}
-    record |= _report(cnn, trained, x[:1000], data, chosen["recipe"], batch_size, simulation)
+    record |= report(cnn, trained, x[:1000], data, chosen["recipe"], batch_size, simulation)
+    for text in record["warnings"]:
+        warn(text)
     if as_json:
         show_json(record)
         return
     for key, value in record.items():
+        if key == "warnings":
+            continue
         click.echo(f"{key}: {value}")
     if chosen["recipe"] == "cat":
         click.echo(f"next: spkeras hardware compile {shlex.quote(str(output))} -o program.npz")
@@ -261,35 +273,3 @@ def _format(chosen: Mapping[str, Any]) -> "LogFormat | None":
 def _tell(epoch: int, plan: "Plan", logs: Mapping[str, float]) -> None:
     figures = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
     click.echo(f"epoch {epoch + 1}/{plan.epochs + plan.log}: {figures}", err=True)
-
-
-def _report(
-    cnn: Any,
-    trained: Any,
-    inputs: Any,
-    data: Any,
-    recipe: str,
-    batch_size: int,
-    simulation: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Accuracy (for values, error) on the test part: of the CNN, as trained, and spiking on some samples."""
-    import spkeras
-    from spkeras.training.targets import quality
-
-    test = changed(data, part="test", samples=None).read(cnn)
-    x, labels = test.x[0].astype("float32"), test.y
-    kind, before = quality(cnn, x, labels)
-    found: dict[str, Any] = {"test_samples": len(x), "measure": kind, "cnn": before,
-                             "trained": quality(trained, x, labels)[1]}  # fmt: skip
-    if recipe == "cat":
-        return found
-    some, own = x[:_REPORT_SAMPLES], labels[:_REPORT_SAMPLES]
-    snn = spkeras.convert(trained, inputs, recipe=recipe, thresholds="learned", **simulation)
-    found["spiking_samples"] = len(some)
-    with progress("spiking") as told:
-        for schedule in ("layer_synchronous", "clock_driven"):
-            result = spkeras.evaluate(snn, some, own, schedule=schedule, batch_size=batch_size,
-                                      progress=told)  # fmt: skip
-            course = getattr(result.scores[0], kind)
-            found[schedule] = {"timesteps": result.timesteps, kind: float(course[-1])}
-    return found

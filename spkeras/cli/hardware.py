@@ -8,6 +8,7 @@ import click
 
 from spkeras.cli import options
 from spkeras.cli.files import check_output, read_cnn
+from spkeras.cli.kinds import Real
 from spkeras.cli.messages import note, show, show_json, warn
 from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
@@ -45,7 +46,7 @@ def _widths(function: Callable[..., Any]) -> Callable[..., Any]:
         ("--fraction-bits", int, "Bits below the table's last one.  [default: as fit]"),
         ("--input-bits", bits, "Bits of an input value.  [default: 8]"),
         ("--pe-count", one, "Processing elements.  [default: 128]"),
-        ("--clock-hz", options.Real(), "Clock.  [default: 250e6]"),
+        ("--clock-hz", Real(), "Clock.  [default: 250e6]"),
         ("--weight-kib", one, "Weight memory.  [default: 1024]"),
         ("--membrane-kib", one, "Memory of accumulators.  [default: 32]"),
     ]

@@ -1,7 +1,6 @@
 """Options that several commands share."""
 
 import functools
-import math
 import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from spkeras.cli.kinds import Numbers, Real, Replacement
 from spkeras.cli.messages import note
 from spkeras.ops.names import CODES, ENGINES, MOST_LEVELS, MOST_MANTISSA_BITS, NEURONS
 
@@ -30,58 +30,6 @@ CODINGS = ("constant", "regular", "bernoulli")
 SCHEDULES = ("clock_driven", "layer_synchronous")
 
 MODEL = click.Path(exists=True, dir_okay=False, path_type=Path)
-
-
-class Real(click.FloatRange):
-    """A finite number, in a range where one is given."""
-
-    name = "number"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """A number; NaN, which no comparison refuses, and infinity are none."""
-        number = float(super().convert(value, param, ctx))
-        if not math.isfinite(number):
-            self.fail(f"{value!r} is not a finite number", param, ctx)
-        return number
-
-
-class Numbers(click.ParamType[tuple[float, ...]]):
-    """One number, or several separated by commas."""
-
-    name = "numbers"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[float, ...]:
-        """Numbers of a text such as "0.49,0.48,0.45"."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            numbers = tuple(float(part) for part in str(value).split(","))
-        except ValueError:
-            self.fail(f"{value!r} is not a number or numbers separated by commas", param, ctx)
-        if not all(math.isfinite(number) for number in numbers):
-            self.fail(f"{value!r} holds a number that is not finite", param, ctx)
-        return numbers
-
-
-class Replacement(click.ParamType[tuple[str, str]]):
-    """LAYER=SPEC."""
-
-    name = "layer=spec"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, str]:
-        """Layer name and what stands for it."""
-        if isinstance(value, tuple):
-            return value
-        layer, sign, spec = str(value).partition("=")
-        if not (layer and sign and spec):
-            self.fail(f"{value!r} is not of the form LAYER=SPEC", param, ctx)
-        return layer, spec
 
 
 @dataclass(frozen=True)
@@ -294,6 +242,11 @@ engine_option = click.option(
 
 any_range_option = click.option(
     "--any-range", is_flag=True, help="Accept data far outside the calibrated range."
+)
+insist_option = click.option(
+    "--insist",
+    is_flag=True,
+    help="Go on with data on which the CNN is near chance or that look wrong.",
 )
 json_option = click.option("as_json", "--json", is_flag=True, help="Print JSON and nothing else.")
 

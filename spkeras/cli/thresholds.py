@@ -7,6 +7,7 @@ import click
 
 from spkeras.cli import options
 from spkeras.cli.files import check_output, read_snn, write_whole
+from spkeras.cli.kinds import Real
 from spkeras.cli.messages import note, show_json
 from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
@@ -18,7 +19,7 @@ from spkeras.errors import OptionError
               help="The trained network.  [default: SNN_trained.keras here]")  # fmt: skip
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @options.data_options("train", 5000)
-@click.option("--rate", type=options.Real(0, 1, min_open=True), default=0.1, show_default=True,
+@click.option("--rate", type=Real(0, 1, min_open=True), default=0.1, show_default=True,
               help="Step of a threshold.")  # fmt: skip
 @click.option("--start-over", is_flag=True, help="Forget the checkpoint of a stopped run.")
 @options.json_option

@@ -22,6 +22,7 @@ from spkeras.errors import OptionError
 from spkeras.facade.shards import Plan
 from spkeras.metrics import EarlyExit, Evaluation
 from spkeras.ops.names import ENGINES
+from spkeras.simulate import Simulation
 from spkeras.snn.settings import NAMES, configured
 from spkeras.snn.spike_loop import loop_of
 
@@ -37,6 +38,7 @@ def evaluate(
     cpus: int | None = None,
     batch_size: int = 100,
     any_range: bool = False,
+    insist: bool = False,
     engine: str = "auto",
     early_exit: EarlyExit | float | None = None,
     cnn: keras.Model | None = None,
@@ -46,7 +48,7 @@ def evaluate(
     """`spkeras.evaluate` with its batches run by a Ray cluster.
 
     Args:
-        snn, x, y, batch_size, any_range, engine, early_exit, cnn, progress, settings: As of
+        snn, x, y, batch_size, any_range, insist, engine, early_exit, cnn, progress, settings: As of
             `spkeras.evaluate`; progress is told after each batch.
         address: "local" for a cluster of this machine that ends with the call; host:port,
             ray://host:port or "auto" for one that runs.
@@ -64,7 +66,8 @@ def evaluate(
     """
     (result,) = sweep(
         snn, x, y, [settings], address=address, cpus=cpus, batch_size=batch_size,
-        any_range=any_range, engine=engine, early_exit=early_exit, cnn=cnn, progress=progress,
+        any_range=any_range, insist=insist, engine=engine, early_exit=early_exit,
+        cnn=cnn, progress=progress,
     )  # fmt: skip
     return result
 
@@ -79,6 +82,7 @@ def sweep(
     cpus: int | None = None,
     batch_size: int = 100,
     any_range: bool = False,
+    insist: bool = False,
     engine: str = "auto",
     early_exit: EarlyExit | float | None = None,
     cnn: keras.Model | None = None,
@@ -90,7 +94,7 @@ def sweep(
         snns: A converted network, or several: of other recipes, thresholds, weight bits.
         settings: For each evaluation `timesteps`, `schedule`, `stagger`, `coding`, `seed` instead
             of the network's own; `{}` for these.
-        x, y, address, cpus, batch_size, any_range, engine, early_exit, cnn, progress: As of
+        x, y, address, cpus, batch_size, any_range, insist, engine, early_exit, cnn, progress: As of
             `evaluate`, for all.
 
     Returns:
@@ -108,6 +112,9 @@ def sweep(
     options = {"batch_size": batch_size, "any_range": any_range, "engine": engine,
                "early_exit": early_exit, "cnn": cnn}  # fmt: skip
     cases = [_Case(snn, own, x, y, options) for snn in networks for own in settings]
+    if not insist:
+        for case in cases:
+            case.check_labels()
     with connected(address) as ray:
         return _evaluations(cases, Workers(ray, cpus), progress or _quiet)
 
@@ -129,6 +136,11 @@ class _Case:
         # A closed form is what "auto" finds for its schedule, and has no name for users.
         self.engine = self.plan.engine if self.plan.engine in ENGINES else "auto"
         self.settings = settings
+
+    def check_labels(self) -> None:
+        """Refuse labels that the CNN meets no more often than chance."""
+        with configured(self.loop, self.own):
+            self.plan.check_labels(Simulation(self.loop, "dense"))
 
 
 def _evaluations(cases: Sequence[_Case], workers: Workers, progress: Progress) -> list[Evaluation]:

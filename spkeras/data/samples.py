@@ -1,6 +1,6 @@
 """The record that data are read into, and the choice of samples."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,6 +42,14 @@ class Data:
     def samples(self) -> int:
         """Number of samples."""
         return len(self.x[0])
+
+    def some(self, most: int) -> "Data":
+        """Up to so many of the samples, chosen at random by a fixed seed."""
+        rows = np.random.default_rng(0).permutation(self.samples)[:most]
+        y = tuple(a[rows] for a in self.y) if isinstance(self.y, tuple) else self.y
+        if isinstance(y, np.ndarray):
+            y = y[rows]
+        return replace(self, x=tuple(a[rows] for a in self.x), y=y)
 
     @property
     def inputs(self) -> np.ndarray | list[np.ndarray]:

@@ -11,6 +11,7 @@ from spkeras.data.batches import as_samples
 from spkeras.errors import OptionError
 from spkeras.facade.calibrated import Calibrated
 from spkeras.facade.evaluation import evaluate
+from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import read_graph
 from spkeras.ops.sampling import chosen
 from spkeras.passes.readout import attach_readouts
@@ -97,6 +98,7 @@ def choose(
     timesteps: int,
     batch_size: int,
     progress: Callable[[int, int], None],
+    insist: bool = False,
 ) -> keras.Model:
     """The candidate whose outputs are nearest to the CNN's after T steps.
 
@@ -109,6 +111,8 @@ def choose(
     """
     graph = attach_readouts(read_graph(model))
     samples = as_samples(graph, data)
+    if not insist:
+        check_calibration(model, samples)
     count, seed = len(samples[0]), int(tried[0].simulation["seed"])
     held = np.zeros(count, bool)
     if count > 1:

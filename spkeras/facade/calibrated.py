@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 
 from spkeras.calibrate import calibrate
 from spkeras.data.batches import as_samples, batches
@@ -33,6 +34,8 @@ class Calibrated:
         batch_size: Samples at once.
         progress: Told (samples done, samples in all).
         seed: Of the positions of maps that are too large to be counted whole.
+        check: Called with the graph with neurons and the samples before any of them runs; may
+            refuse them.
 
     Raises:
         UnsupportedLayerError: layers that cannot be converted, all of them at once.
@@ -47,10 +50,12 @@ class Calibrated:
         batch_size: int,
         progress: Callable[[int, int], None],
         seed: int = 0,
+        check: Callable[[Graph, list[np.ndarray]], None] = lambda graph, samples: None,
     ) -> None:
         self.graph = prepare(read_graph(model), options)
         neurons = neurons_of(self.graph, options)
         samples = as_samples(neurons, data)
+        check(neurons, samples)
         # A network trained for spikes says itself what they stand for.
         measured = ("input",) if options.recipe in TRAINED else ("input", "neuron")
         names = [node.name for node in neurons.of(*measured)]

@@ -4,18 +4,21 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.facade import automatic
 from spkeras.facade.calibrated import Calibrated
+from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import read_graph
+from spkeras.graph import Graph
 from spkeras.ops.code import keeps_values
 from spkeras.ops.names import TRAINED
 from spkeras.ops.published import PUBLISHED, for_conversion
 from spkeras.passes.as_published import check_trained
 from spkeras.passes.learned import trained_steps
 from spkeras.passes.recipes import Options
-from spkeras.snn.settings import check_settings
+from spkeras.snn.settings import check_settings, check_start
 from spkeras.training.correction import check_correction, correct
 from spkeras.training.thresholds import train_thresholds
 
@@ -57,6 +60,7 @@ def convert(
     pooling_neurons: bool | None = None,
     seed: int = 0,
     batch_size: int = 100,
+    insist: bool = False,
     progress: Progress | None = None,
 ) -> keras.Model:
     """Turn a trained CNN into a spiking network, an ordinary Keras model.
@@ -114,6 +118,8 @@ def convert(
         seed: Of everything drawn at random: Bernoulli spikes, and the positions that calibration
             counts in maps too large to count whole (`spkeras.calibrate`).
         batch_size: Samples at once during calibration.
+        insist: Accept calibration samples that are all the same, or whose range is absurd behind
+            the CNN's own Rescaling or Normalization, too.
         progress: Told (samples done, samples in all).
 
     Returns:
@@ -123,8 +129,9 @@ def convert(
 
     Raises:
         UnsupportedLayerError: layers that cannot be converted, all of them at once.
-        DataError: samples of another shape, none, or NaN.
-        OptionError: an option out of its range.
+        DataError: samples of another shape, none, or NaN; all the same, or of an absurd range.
+        OptionError: an option out of its range; a read-out that would start after T.
+        WeightsError: weights that are NaN or infinite.
 
     Reference:
         Wu, Yi, Huang 2022, "A little energy goes a long way", Front. Neurosci. 15:759900.
@@ -161,7 +168,7 @@ def convert(
         own = STEPS.get(spikes or DEFAULT_SPIKES, 1)
         steps = own if timesteps is None else timesteps
         candidates = automatic.candidates(spikes or DEFAULT_SPIKES, steps, given, simulation)
-        return automatic.choose(model, data, candidates, steps, batch_size, told)
+        return automatic.choose(model, data, candidates, steps, batch_size, told, insist)
     if spikes is not None:
         raise OptionError(f"spikes={spikes!r} with recipe={recipe!r}; allowed: recipe='auto'")
     chosen = Options(recipe, **given)
@@ -178,7 +185,9 @@ def convert(
             f"schedule={schedule!r} with thresholds='trained'; allowed: 'clock_driven', for "
             "which they are trained: layer-synchronous counts equal the closed form without it"
         )
-    calibrated = Calibrated(model, data, chosen, batch_size, _quiet if trains else told, seed)
+    shown = _quiet if trains else told
+    calibrated = Calibrated(model, data, chosen, batch_size, shown, seed,
+                            _checks(model, steps, schedule, stagger, insist))  # fmt: skip
     snn = calibrated.network(chosen, steps, **simulation)
     if trains:
         snn = train_thresholds(snn, data, progress=told)
@@ -193,3 +202,16 @@ def _as_published(
     if recipe in TRAINED:
         check_trained(read_graph(model), recipe, PUBLISHED[recipe].training)
     return settings
+
+
+def _checks(
+    model: keras.Model, steps: int, schedule: str, stagger: float | None, insist: bool
+) -> Callable[[Graph, list[np.ndarray]], None]:
+    """What is checked before a sample runs: where the read-out starts, and the samples."""
+
+    def check(graph: Graph, samples: list[np.ndarray]) -> None:
+        check_start(graph, steps, schedule, stagger)
+        if not insist:
+            check_calibration(model, samples)
+
+    return check

@@ -28,6 +28,7 @@ def evaluate(
     *,
     batch_size: int = 100,
     any_range: bool = False,
+    insist: bool = False,
     engine: str = "auto",
     early_exit: EarlyExit | float | None = None,
     cnn: keras.Model | None = None,
@@ -43,6 +44,7 @@ def evaluate(
             outputs.
         batch_size: Most samples at once; memory depends on it, not on T or the data.
         any_range: Accept samples far outside the calibrated range, too.
+        insist: Accept samples whose labels the CNN meets no more often than chance, too.
         engine: "dense" runs one Keras pass a step on any backend; "events" follows the spikes
             (needs numba); "auto" takes events wherever they can run the network. Both compute
             in float32; the result names the one that ran.
@@ -60,7 +62,8 @@ def evaluate(
 
     Raises:
         DataError: samples or targets do not fit, samples reach beyond twice the range the
-            network was calibrated on, or `cnn` is another model than the one converted.
+            network was calibrated on, `cnn` is another model than the one converted, or the
+            CNN's decisions have nothing to do with the labels.
         WeightsError: weights or thresholds are NaN or infinite.
         OptionError: a setting out of its range, an engine that cannot run the network, or early
             exit where no decision is taken step by step.
@@ -72,6 +75,8 @@ def evaluate(
             early_exit=early_exit, cnn=cnn,
         )  # fmt: skip
         simulation = Simulation(loop, engine)
+        if not insist:
+            plan.check_labels(simulation)
         start = time.perf_counter()
         told = progress or _quiet
         total = plan.added(_in_turn(plan, simulation, told), told)

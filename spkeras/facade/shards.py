@@ -13,21 +13,21 @@ import numpy as np
 
 from spkeras.data.batches import as_samples, check_range
 from spkeras.errors import DataError, OptionError
-from spkeras.facade.reference import NamedCnn, name_of, warning_of
+from spkeras.facade.reference import OWN, NamedCnn, name_of, warning_of
+from spkeras.facade.warnings import beyond_range, other_steps, undefined
 from spkeras.graph import Graph
 from spkeras.graph.finite import check_finite
 from spkeras.metrics import (
     Evaluation,
     ExitSums,
-    OutputScore,
     Score,
     Sums,
     Watch,
     activity,
     settling,
 )
+from spkeras.metrics.chance import check_decisions
 from spkeras.metrics.early_exit import EarlyExit, check_exit
-from spkeras.metrics.evaluation import depends_on_timesteps
 from spkeras.simulate import Simulation, choose, equal_slices, looked_at
 from spkeras.simulate.record import Counts
 from spkeras.snn.spike_loop import SpikeLoop
@@ -175,6 +175,23 @@ class Plan:
         (readout,) = loop.network.readouts
         return Watch(policy, self.scores[0], loop.timesteps, loop.start(readout))
 
+    def check_labels(self, simulation: Simulation) -> None:
+        """Refuse labels that the CNN meets no more often than chance, on up to 500 samples.
+
+        Where the file does not hold the CNN's weights, nothing is known of it.
+
+        Raises:
+            DataError: how many it meets, the likely cause and the way out.
+        """
+        if name_of(self.graph, self.cnn is not None) == OWN:
+            return
+
+        def answers(batch: Sequence[np.ndarray]) -> np.ndarray:
+            answer = simulation.reference if self.cnn is None else self.cnn
+            return answer(list(batch))[0]
+
+        check_decisions(self.scores[0], self.samples, answers, self.rows[0].stop)
+
     def shards(self) -> Iterator[Shard]:
         """The batches, in order; each is cut when it is asked for."""
         for rows in self.rows:
@@ -228,9 +245,9 @@ class Plan:
             trace.layer_spikes,
             (
                 *filter(None, [warning_of(self.graph, named)]),
-                *_other_steps(self.graph, loop),
-                *_warnings(trace.inputs_beyond, trace.range_exceeded),
-                *_undefined(scores),
+                *other_steps(self.graph, loop),
+                *beyond_range(trace.inputs_beyond, trace.range_exceeded),
+                *undefined(scores),
             ),
             seconds,
             loop.depth,
@@ -255,39 +272,3 @@ def _scores(loop: SpikeLoop, graph: Graph, y: Any, samples: int, steps: int) -> 
         threshold = 0.5 if sigmoid else 0.0
         scores.append(Score(label, node.shape, array, steps, threshold, loop.first_step(name)))
     return scores
-
-
-def _other_steps(graph: Graph, loop: SpikeLoop) -> Iterator[str]:
-    """A sentence where a network runs for another T than it was built for."""
-    built = graph.settings.get("built_for")
-    if built not in (None, loop.timesteps) and depends_on_timesteps(graph.settings):
-        yield (
-            f"T = {loop.timesteps} runs a network whose thresholds were chosen for T = {built}; "
-            f"to see one built for {loop.timesteps} steps, convert again: spkeras "
-            f"convert CNN --data DATA --timesteps {loop.timesteps}"
-        )
-
-
-def _undefined(scores: Sequence[OutputScore]) -> Iterator[str]:
-    """A sentence for each output with values that are NaN or infinite."""
-    for score in scores:
-        for whose, size in (("CNN", score.cnn_spread), ("SNN", score.deviation[-1])):
-            if not np.isfinite(size):
-                yield (
-                    f"{score.name}: the {whose} returns NaN or infinity for some samples; they "
-                    "count as decided wrong. Look for values too large for float32 in its layers"
-                )
-                break
-
-
-def _warnings(beyond: float, share: float) -> tuple[str, ...]:
-    if beyond <= 1.25:
-        low = "" if beyond > 0.2 else (
-            f"the data reach only {beyond:.2g} of the range the network was calibrated on; "
-            "is the input scaled as in calibration?"
-        )  # fmt: skip
-        return (low,) if low else ()
-    return (
-        f"the data reach {beyond:.3g} times the range the network was calibrated on "
-        f"({share:.1%} of the values lie outside); is the input scaled as in calibration?",
-    )

@@ -60,6 +60,33 @@ def _check_values(schedule: str, stagger: float | None, coding: str, code: str) 
         )
 
 
+def check_start(graph: Graph, timesteps: int, schedule: str, stagger: float | None) -> None:
+    """Refuse a stagger by which a read-out starts at T or later: it would receive nothing.
+
+    Args:
+        graph: With neurons.
+        timesteps: T.
+        schedule: One of `SCHEDULES`; only clock-driven layers start one after the other.
+        stagger: As given; what is chosen for None never starts that late.
+
+    Raises:
+        OptionError: names stagger, T and depth, and the largest stagger that is allowed.
+    """
+    depth = depth_of(graph)
+    if schedule != "clock_driven" or stagger is None or int(depth * stagger) < timesteps:
+        return
+    raise OptionError(
+        f"stagger={stagger!r} with timesteps={timesteps}: the read-out behind {depth} layers of "
+        f"neurons would start after {int(depth * stagger)} steps and receive nothing; allowed: up "
+        f"to {_latest(timesteps, depth):g} here, None to have it chosen, or more time steps"
+    )
+
+
+def _latest(timesteps: int, depth: int) -> float:
+    """The largest stagger, in sixteenths, by which a layer behind `depth` others starts before T."""
+    return (-(-_PARTS * timesteps // depth) - 1) / _PARTS
+
+
 def automatic_stagger(timesteps: int, depth: int) -> float:
     """The stagger for a network of binary neurons: min(0.65 T / d, 1.25 sqrt(T / d)).
 
@@ -68,7 +95,8 @@ def automatic_stagger(timesteps: int, depth: int) -> float:
     which is where the share of T holds, and more than it saves where T is long.
     """
     per_layer = timesteps / max(depth, 1)
-    return round(_PARTS * min(_SHARE * per_layer, _ROOT * per_layer**0.5)) / _PARTS
+    chosen = round(_PARTS * min(_SHARE * per_layer, _ROOT * per_layer**0.5)) / _PARTS
+    return min(chosen, _latest(timesteps, max(depth, 1)))
 
 
 def depth_of(graph: Graph) -> int:

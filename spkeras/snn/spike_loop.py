@@ -19,6 +19,7 @@ from spkeras.snn.settings import (
     NAMES,
     apply,
     check_settings,
+    check_start,
     depth_of,
     stagger_in_force,
     start,
@@ -87,6 +88,7 @@ class SpikeLoop(keras.layers.Layer):
     def check(self) -> None:
         """Refuse options out of their range."""
         check_settings(self.timesteps, self.schedule, self.stagger, self.coding, self.code)
+        check_start(self.network.graph, self.timesteps, self.schedule, self.stagger)
         self._draws = _coding.draws(self.seed) if self.coding == "bernoulli" else None
 
     @property

@@ -9,8 +9,10 @@ import keras
 import numpy as np
 
 from spkeras.errors import OptionError
+from spkeras.metrics.chance import MOST
 from spkeras.ops.log_weights import LogFormat
 from spkeras.training.augment import Augmentation, Batches, EnterEpoch
+from spkeras.training.labelled import check_cnn, score_of
 from spkeras.training.log_weights import logarithmic, policy_of, settled
 from spkeras.training.prepare import finished
 from spkeras.training.schedule import StageSchedule, TimestepSchedule, set_stage, set_timesteps
@@ -113,6 +115,7 @@ def finetune(
     validation: tuple[np.ndarray, np.ndarray] | None = None,
     teacher: keras.Model | None = None,
     backup: Path | None = None,
+    insist: bool = False,
     callbacks: list[keras.callbacks.Callback] | None = None,
     progress: Callable[[int, int], None] | None = None,
     told: Callable[[int, dict[str, float]], None] | None = None,
@@ -126,8 +129,10 @@ def finetune(
             the output's shape with `loss="mse"`.
         plan: What to do; by default one epoch of clamp and three of quantise.
         validation: Samples and labels that are looked at after each epoch, and never trained on.
-        teacher: The CNN that the twin was made of, where the plan distils.
+        teacher: The CNN that the twin was made of, where the plan distils. Given, it is checked
+            on the training samples, unless the plan begins with ReLU for a CNN to be trained.
         backup: Folder for a checkpoint after each epoch; what lies there is gone on from.
+        insist: Accept a teacher that is near chance on the training samples, too.
         callbacks: Further Keras callbacks, such as `ChooseTimesteps`.
         progress: Told (batches done, batches in all).
         told: Told each epoch (from 0) and its figures.
@@ -138,10 +143,14 @@ def finetune(
 
     Raises:
         OptionError: the model has no stages, or a plan that distils has no teacher.
+        DataError: the teacher meets the labels no more often than chance.
     """
     plan = plan or Plan()
     if plan.distil and teacher is None:
         raise OptionError(f"distil={plan.distil!r} without a teacher; give teacher=the CNN")
+    if teacher is not None and not insist and not plan.relu:
+        rows = np.random.default_rng(plan.seed).permutation(len(x))[:MOST]
+        check_cnn(teacher, score_of(teacher, np.asarray(y)[rows]), [x[rows]])
     keras.utils.set_random_seed(plan.seed)
     set_stage(twin, "quantize")
     batches = Batches(x, np.asarray(y), plan.batch_size, plan.augmentation, plan.seed)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from spkeras.errors import OptionError
 from spkeras.layers import FiringRate
 from spkeras.snn.network import as_list
 from spkeras.snn.settings import automatic_stagger
@@ -81,13 +82,25 @@ def test_staggered_start(net, neuron, stagger):
         assert not trains[node.name][: int(stagger * node["depth"])].any()
 
 
-def test_a_start_after_the_end_is_silence():
-    """T = 3, stagger 2: layers that would start at step 4 and later never do."""
+def test_a_readout_that_would_start_after_the_end_is_refused():
+    """Five layers of neurons: the read-out starts after 5 times the stagger."""
     graph, snn, x = case("residual")
-    check(graph, snn, x, stagger=2, timesteps=3)
-    deep = [node.name for node in graph.of("neuron") if node["depth"] >= 2]
-    trains = every_step(snn, networks.as_list(x))
-    assert deep and not any(trains[name].any() for name in deep)
+    with pytest.raises(OptionError, match=r"5 layers .* after 10 steps .* up to 0.5625 here"):
+        configure(snn, timesteps=3, stagger=2)
+    with pytest.raises(OptionError, match="after 5 steps"):
+        configure(snn, timesteps=5, stagger=1)
+    check(graph, snn, x, stagger=0.5625, timesteps=3)
+    check(graph, snn, x, stagger=1, timesteps=6)
+    configure(snn, timesteps=1, stagger=None)
+    configure(snn, timesteps=3, stagger=2, schedule="layer_synchronous")
+    with pytest.raises(OptionError, match="stagger=2"):
+        configure(snn, schedule="clock_driven")
+
+
+def test_the_automatic_stagger_leaves_the_readout_a_step():
+    for depth in range(1, 200):
+        for timesteps in range(1, 70):
+            assert int(depth * automatic_stagger(timesteps, depth)) < timesteps
 
 
 @pytest.mark.parametrize("coding", ["regular", "bernoulli"])

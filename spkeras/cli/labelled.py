@@ -1,0 +1,38 @@
+"""How good a CNN is on the labelled data of a command, before it is converted or trained."""
+
+from typing import Any
+
+from spkeras.cli.messages import note
+from spkeras.errors import DataError
+
+
+def cnn_quality(model: Any, samples: Any, batch_size: int, insist: bool) -> str:
+    """The CNN's accuracy (for values, its error) on labelled data, in words that follow a comma.
+
+    Args:
+        model: The CNN.
+        samples: What `DataChoice.read` returned; without labels there is nothing to say.
+        batch_size: Samples at once.
+        insist: Accept decisions that are near chance, too.
+
+    Returns:
+        Words, or nothing without labels.
+
+    Raises:
+        DataError: decisions that are near chance.
+    """
+    labels = samples.y[0] if isinstance(samples.y, tuple) else samples.y
+    if labels is None:
+        return ""
+    from spkeras.report.numbers import percent, small
+    from spkeras.training.labelled import check_cnn, score_of
+
+    try:
+        score = score_of(model, labels)
+    except DataError as error:
+        note(f"the CNN's accuracy is not measured: {error}")
+        return ""
+    result = check_cnn(model, score, list(samples.x), batch_size, insist)
+    if result.cnn_accuracy is None:
+        return f", on which the CNN has an rms error of {small(result.cnn_error)}"
+    return f", of which the CNN decides {percent(result.cnn_accuracy)} right"

@@ -1,0 +1,75 @@
+"""What `spkeras finetune` reports of a trained network, and what training has lost."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import replace as changed
+from typing import Any
+
+from spkeras.cli.progress import progress
+
+_REPORT_SAMPLES = 1000
+# A loss is worth a warning from this share of the decisions on, where it exceeds so many standard
+# deviations of the difference; of an error from this share of the CNN's on.
+_LOST, _DEVIATIONS, _WORSE = 0.01, 2.0, 0.1
+
+
+def lost(kind: str, before: float, after: float, samples: int) -> list[str]:
+    """A warning where a trained network is clearly worse than its CNN.
+
+    Args:
+        kind: "accuracy" or "error".
+        before: The CNN's.
+        after: The trained network's, on the same samples.
+        samples: Their number.
+    """
+    advice = (
+        "train longer (--quantize, --clamp), with another --rate, with more time steps or with "
+        "--distil 0.5; or convert the CNN itself"
+    )
+    if kind == "error":
+        if after <= (1 + _WORSE) * before:
+            return []
+        return [f"training made the rms error worse: {before:.4g} before, {after:.4g} after, on "
+                f"{samples} test samples; {advice}"]  # fmt: skip
+    spread = math.sqrt((before * (1 - before) + after * (1 - after)) / samples)
+    if before - after <= max(_LOST, _DEVIATIONS * spread):
+        return []
+    return [
+        f"training lost {100 * (before - after):.1f} points: the CNN decides {before:.2%} of "
+        f"{samples} test samples right, the trained network {after:.2%}; {advice}"
+    ]
+
+
+def report(
+    cnn: Any,
+    trained: Any,
+    inputs: Any,
+    data: Any,
+    recipe: str,
+    batch_size: int,
+    simulation: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Accuracy (for values, error) on the test part: of the CNN, as trained, and spiking on some samples."""
+    import spkeras
+    from spkeras.training.targets import quality
+
+    test = changed(data, part="test", samples=None).read(cnn)
+    x, labels = test.x[0].astype("float32"), test.y
+    kind, before = quality(cnn, x, labels)
+    after = quality(trained, x, labels)[1]
+    found: dict[str, Any] = {"test_samples": len(x), "measure": kind, "cnn": before,
+                             "trained": after, "warnings": lost(kind, before, after, len(x))}  # fmt: skip
+    if recipe == "cat":
+        return found
+    some, own = x[:_REPORT_SAMPLES], labels[:_REPORT_SAMPLES]
+    snn = spkeras.convert(
+        trained, inputs, recipe=recipe, thresholds="learned", insist=True, **simulation
+    )
+    found["spiking_samples"] = len(some)
+    with progress("spiking") as told:
+        for schedule in ("layer_synchronous", "clock_driven"):
+            result = spkeras.evaluate(snn, some, own, schedule=schedule, batch_size=batch_size,
+                                      insist=True, progress=told)  # fmt: skip
+            course = getattr(result.scores[0], kind)
+            found[schedule] = {"timesteps": result.timesteps, kind: float(course[-1])}
+    return found
