@@ -1,95 +1,93 @@
-"""Accuracy of converted networks over time steps, as the table of docs/accuracy.md.
+"""Accuracy and operations of converted networks, as the tables of docs/accuracy.md and docs/training.md.
 
-    python tests/benchmarks/accuracy.py MODEL --data SET [--scale 255] [--samples 1000]
+    python tests/benchmarks/accuracy.py RESULTS.json --group clock --net NAME=MODEL:DATA[:DIVISOR] ...
+    python tests/benchmarks/accuracy.py RESULTS.json --group clock            # print the table
 
-Calibrates on the first 1,000 training samples, evaluates on the first test samples, and never
-looks at a label before the network is fixed. Each T is a run of its own, counted from the first
-input. `--data` as for `spkeras evaluate`.
+Calibrates on the first 1,000 training samples and evaluates on the first 1,000 test samples; no
+label is read before a network is fixed. Each T is a conversion of its own, counted from the first
+input. Each record is written as it comes: the same command goes on where it stopped.
 """
 
-import json
-import time
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
+from results import Net, Results, cost, measured, percent
 
-CLOCK = (16, 32, 64, 128, 256)
+_SYNCHRONOUS = {"schedule": "layer_synchronous"}
+
+# group: (numbers of steps, label: arguments of spkeras.convert)
+GROUPS: dict[str, tuple[tuple[int, ...], dict[str, dict[str, Any]]]] = {
+    "clock": ((16, 32, 64, 128), {"default": {}}),
+    "long": ((256,), {"default": {}, "layer-synchronous": _SYNCHRONOUS}),
+    "synchronous": ((16, 32, 64, 128), {"layer-synchronous": _SYNCHRONOUS}),
+    "signed": ((16, 32), {"signed": {"neuron": "signed"}}),
+    "light": ((16, 32), {"default": {}, "light correction": {"correction": "light"}}),
+    "foreign": ((64, 128), {"default": {}}),
+    "switches": (
+        (8, 16, 32, 64, 128),
+        {
+            "mse": {"thresholds": "mse"},
+            "mse, light correction": {"thresholds": "mse", "correction": "light"},
+            "percentile": {"thresholds": "percentile"},
+            "percentile, no stagger": {"thresholds": "percentile", "stagger": 0},
+        },
+    ),
+}
 
 
-def rows(model: Any, train: Any, x: Any, y: Any, quick: bool) -> list[dict[str, Any]]:
-    """One record per setting and T."""
-    import spkeras
-
-    found: list[dict[str, Any]] = []
-
-    def add(setting: str, snn: Any, times: tuple[int, ...], **options: Any) -> None:
-        result = spkeras.evaluate(snn, x, y, timesteps=max(times), **options)
-        accuracy = dict(zip(result.steps.tolist(), result.accuracy.tolist(), strict=True))
-        for timesteps in times:
-            found.append(
-                {
-                    "setting": setting,
-                    "schedule": result.schedule,
-                    "timesteps": timesteps,
-                    "accuracy": accuracy[timesteps],
-                    "drop": result.cnn_accuracy - accuracy[timesteps],
-                    "cnn_accuracy": result.cnn_accuracy,
-                    "stagger": result.settings["stagger"],
-                    "spikes_per_neuron": (
-                        result.activity.spikes_per_neuron if timesteps == max(times) else None
-                    ),
-                    "seconds": round(result.seconds, 1),
-                }
-            )
-            click.echo(json.dumps(found[-1]), err=True)
-
-    for timesteps in (16, 64) if quick else CLOCK:
-        for schedule in ("layer_synchronous", "clock_driven"):
-            snn = spkeras.convert(model, train, timesteps=timesteps, schedule=schedule)
-            add("ecc", snn, (timesteps,))
-    for timesteps in (16, 32):
-        signed = spkeras.convert(model, train, timesteps=timesteps, neuron="signed")
-        add("ecc, signed", signed, (timesteps,))
-    return found
+def table(results: Results, group: str, digits: int) -> str:
+    """A row per net and setting, a column per T: accuracy in % (operations over the CNN's MACs)."""
+    times, settings = GROUPS[group]
+    lines = [
+        "| net | CNN | setting | " + " | ".join(f"T = {time}" for time in times) + " |",
+        "|---" * (len(times) + 3) + "|",
+    ]
+    for net, records in results.nets.items():
+        for label in settings:
+            found = [records.get(f"{label}, T = {time}") for time in times]
+            known = next((record for record in found if record), None)
+            if known is None:
+                continue
+            cells = [
+                f"{percent(record['accuracy'], digits)} ({cost(record)})" if record else ""
+                for record in found
+            ]
+            cnn = percent(known["cnn"], digits)
+            lines.append(f"| `{net}` | {cnn} | {label} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
 
 
 @click.command(help=__doc__)
-@click.argument("model", type=click.Path(exists=True, path_type=Path))
-@click.option("--data", required=True)
-@click.option("--scale", type=float, default=255.0, show_default=True)
-@click.option("--samples", default=1000, show_default=True)
-@click.option("--quick", is_flag=True, help="T = 16 and 64 alone.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Records as JSON.")
+@click.argument("output", type=click.Path(path_type=Path))
+@click.option("--group", type=click.Choice(list(GROUPS)), required=True)
+@click.option("--net", "nets", multiple=True, metavar="NAME=MODEL:DATA[:DIVISOR]")
+@click.option("--samples", default=1000, show_default=True, help="Test samples, the first ones.")
+@click.option("--calibration", default=1000, show_default=True, help="Training samples.")
+@click.option("--digits", default=1, show_default=True, help="Decimals of the table.")
 def main(
-    model: Path, data: str, scale: float, samples: int, quick: bool, output: Path | None
+    output: Path, group: str, nets: tuple[str, ...], samples: int, calibration: int, digits: int
 ) -> None:
     import spkeras
-    from spkeras.data import fit_inputs, read_data
 
-    cnn = spkeras.load_model(model)
-    # The first ones, not an even spread: figures of other tools are for these images.
-    train = first(read_data(data, part="train", samples=None, scale=scale), 1000)
-    test = first(read_data(data, part="test", samples=None, scale=scale), samples)
-    start = time.perf_counter()
-    train, test = fit_inputs(train, cnn), fit_inputs(test, cnn)
-    found = rows(cnn, train.inputs, test.inputs, test.y, quick)
-    seconds = time.perf_counter() - start
-    click.echo(f"{model.stem}: CNN {100 * found[0]['cnn_accuracy']:.1f} %, {seconds:.0f} s")
-    for row in found:
-        click.echo(
-            f"| {row['setting']} | {row['schedule']} | {row['timesteps']} | {row['stagger']} "
-            f"| {100 * row['accuracy']:.1f} | {100 * row['drop']:+.1f} |"
-        )
-    if output:
-        output.write_text(json.dumps(found, indent=1) + "\n")
-
-
-def first(data: Any, samples: int) -> Any:
-    """The first samples of a data set."""
-    y = None if data.y is None else data.y[:samples]
-    return replace(data, x=tuple(x[:samples] for x in data.x), y=y)
+    results = Results(output)
+    times, settings = GROUPS[group]
+    for net in map(Net.parse, nets):
+        wanted = [
+            (f"{label}, T = {steps}", steps, options)
+            for label, options in settings.items()
+            for steps in times
+        ]
+        wanted = [entry for entry in wanted if not results.holds(net.name, entry[0])]
+        if not wanted:
+            continue
+        cnn, train, test = net.load(calibration, samples)
+        for key, steps, options in wanted:
+            snn = spkeras.convert(cnn, train.inputs, timesteps=steps, **options)
+            record = measured(snn, test.inputs, test.y)
+            results.put(net.name, key, {"options": options, **record})
+            click.echo(f"{net.name}, {key}: {record}", err=True)
+    click.echo(table(results, group, digits))
 
 
 if __name__ == "__main__":

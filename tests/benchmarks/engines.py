@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from results import Net
 
 
 def spikes_and_outputs(loop: Any, engine: str, samples: list[Any]) -> tuple[Any, Any]:
@@ -44,17 +45,10 @@ def spikes_and_outputs(loop: Any, engine: str, samples: list[Any]) -> tuple[Any,
 @click.option("--timesteps", default=64, show_default=True)
 def main(model: Path, data: str, scale: float, samples: int, timesteps: int) -> None:
     import numpy as np
-    from accuracy import first
-
     import spkeras
-    from spkeras.data import fit_inputs, read_data
     from spkeras.snn.spike_loop import loop_of
 
-    cnn = spkeras.load_model(model)
-    train, test = (
-        fit_inputs(first(read_data(data, part=part, samples=None, scale=scale), count), cnn)
-        for part, count in (("train", 1000), ("test", samples))
-    )
+    cnn, train, test = Net(model.stem, model, data, scale).load(1000, samples)
     loop = loop_of(spkeras.convert(cnn, train.inputs, timesteps=timesteps))
     rows = list(zip(*test.x, strict=True))
     (dense, values), (events, other) = (
