@@ -45,6 +45,7 @@ def spikes_and_outputs(loop: Any, engine: str, samples: list[Any]) -> tuple[Any,
 @click.option("--timesteps", default=64, show_default=True)
 def main(model: Path, data: str, scale: float, samples: int, timesteps: int) -> None:
     import numpy as np
+
     import spkeras
     from spkeras.snn.spike_loop import loop_of
 
