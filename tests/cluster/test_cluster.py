@@ -75,6 +75,19 @@ def test_settings_side_by_side_under_other_engines(two_workers, case):
     assert snn.layers[-1].timesteps == STEPS
 
 
+def test_the_net_that_was_converted_travels_along(two_workers, case):
+    """Of a network of coarse weights: from its file, or by name."""
+    _, x, y = case
+    cnn = networks.frayed(networks.chain())
+    accuracy = (cnn.predict(x, verbose=0).argmax(-1) == y).mean()
+    snn = spkeras.convert(cnn, x, timesteps=STEPS, weight_bits=2)
+    for options in ({}, {"cnn": cnn}):
+        found = cluster.evaluate(snn, x, y, cpus=1, batch_size=10, **options)
+        assert figures(found) == figures(spkeras.evaluate(snn, x, y, batch_size=10, **options))
+        assert (found.reference, found.cnn_accuracy) == ("CNN", accuracy)
+        assert found.agreement[-1] < 1
+
+
 def test_a_killed_worker_costs_time_only(two_workers, case, tmp_path, monkeypatch):
     snn, x, y = case
     killed = tmp_path / "killed"
