@@ -1,7 +1,7 @@
 """Accuracy and operations of converted networks, as the tables of docs/accuracy.md and docs/training.md.
 
-    python tests/benchmarks/accuracy.py RESULTS.json --group clock --net NAME=MODEL:DATA[:DIVISOR] ...
-    python tests/benchmarks/accuracy.py RESULTS.json --group clock            # print the table
+    python -m tests.benchmarks.accuracy RESULTS.json --group clock --net NAME=MODEL:DATA[:DIVISOR] ...
+    python -m tests.benchmarks.accuracy RESULTS.json --group clock            # print the table
 
 Calibrates on the first 1,000 training samples and evaluates on the first 1,000 test samples; no
 label is read before a network is fixed. Each T is a conversion of its own, counted from the first
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from results import Net, Results, cost, measured, percent
+
+from tests.benchmarks.results import Net, Results, cost, measured, percent
 
 _SYNCHRONOUS = {"schedule": "layer_synchronous"}
 

@@ -1,6 +1,6 @@
 """How far two orders of addition differ on trained weights, as the table of docs/architecture.md.
 
-    python tests/benchmarks/engines.py MODEL --data SET [--scale 255] [--samples 20] [--timesteps 64]
+    python -m tests.benchmarks.engines MODEL --data SET [--scale 255] [--samples 20] [--timesteps 64]
 
 Runs each of the first test samples by itself, once with the dense engine and once with events, and
 compares the spike count of every neuron, the outputs and the decisions. Both engines compute in
@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from results import Net
+
+from tests.benchmarks.results import Net
 
 
 def spikes_and_outputs(loop: Any, engine: str, samples: list[Any]) -> tuple[Any, Any]:

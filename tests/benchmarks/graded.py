@@ -1,7 +1,7 @@
 """Accuracy and spikes of every neuron model, step by step, on real test images.
 
-    python tests/benchmarks/graded.py RESULTS.json --net NAME=MODEL:DATA[:DIVISOR] ...
-    python tests/benchmarks/graded.py RESULTS.json --plot docs/figures/graded.svg
+    python -m tests.benchmarks.graded RESULTS.json --net NAME=MODEL:DATA[:DIVISOR] ...
+    python -m tests.benchmarks.graded RESULTS.json --plot docs/figures/graded.svg
 
 Each net is converted on the first 1,000 training images and run on the first 1,000 test images, once
 for each of `MODELS` (or those named by --only). Each record is written as it comes: the same command
@@ -13,7 +13,8 @@ from typing import Any
 
 import click
 import numpy as np
-from results import Net, Results, cost, operations, percent
+
+from tests.benchmarks.results import Net, Results, cost, operations, percent
 
 # label: (T, arguments of spkeras.convert)
 MODELS: dict[str, tuple[int, dict[str, Any]]] = {

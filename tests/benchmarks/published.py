@@ -1,9 +1,9 @@
 """Each method with its published settings beside the defaults, as the tables of docs/papers.md.
 
-    python tests/benchmarks/published.py ecc models/cifar10_vgg16.keras --data cifar10.npz -o ecc.json
-    python tests/benchmarks/published.py low_latency PUBLISHED.keras --cnn models/cifar10_vgg16.keras \
+    python -m tests.benchmarks.published ecc models/cifar10_vgg16.keras --data cifar10.npz -o ecc.json
+    python -m tests.benchmarks.published low_latency PUBLISHED.keras --cnn models/cifar10_vgg16.keras \
         --beside models/cifar10_vgg16_t8.keras --data cifar10.npz -o low_latency.json
-    python tests/benchmarks/published.py cat models/cifar10_vgg16_cat.keras --cnn models/cifar10_vgg16.keras \
+    python -m tests.benchmarks.published cat models/cifar10_vgg16_cat.keras --cnn models/cifar10_vgg16.keras \
         --data cifar10.npz -o cat.json
 
 PUBLISHED.keras is what `spkeras finetune --published` made of the CNN; `--beside` names the net
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from post_training import first, kept, numbers, write
+
+from tests.benchmarks.results import Results, first
 
 CLOCK, WINDOWS = "clock_driven", "layer_synchronous"
 SCHEDULES = {"ecc": (CLOCK, WINDOWS), "low_latency": (CLOCK, WINDOWS), "qcfs": (CLOCK,),
@@ -118,31 +119,31 @@ def main(
     from spkeras.data import fit_inputs, read_data
 
     files = {"model": model, "cnn": cnn or model, **({"beside": beside} if beside else {})}
-    of = {"recipe": recipe, "data": Path(data).name, "samples": samples,
-          "calibration": calibration, **{role: path.name for role, path in files.items()}}  # fmt: skip
-    rows = kept(output, of)
+    results, name = Results(output), f"{recipe}, {model.stem}, {samples} samples of {data}"
     nets = {role: spkeras.load_model(path) for role, path in files.items()}
     train, test = (
         fit_inputs(first(read_data(data, part=part, samples=None, scale=scale), count), nets["cnn"])
         for part, count in (("train", calibration), ("test", samples))
     )
-    known = {(row["schedule"], row["asked"], row["setting"]) for row in rows}
     own = {role: score(net, test) for role, net in nets.items()}
 
     def add(setting: str, schedule: str, asked: int | None, net: str, found: Any) -> None:
-        rows.append({"setting": setting, "schedule": schedule, "asked": asked,
-                     "cnn": own["cnn"], "trained": own[net], **found})  # fmt: skip
-        write(output, of, rows)
-        click.echo(line(rows[-1]), err=True)
+        row = {"setting": setting, "schedule": schedule, "calibration": calibration,
+               "cnn": own["cnn"], "trained": own[net], **found}  # fmt: skip
+        results.put(name, f"{schedule}, T = {asked}, {setting}", row)
+        click.echo(line(row), err=True)
 
-    for asked in numbers(times) if times else [None]:
+    def known(setting: str, schedule: str, asked: int | None) -> bool:
+        return results.holds(name, f"{schedule}, T = {asked}, {setting}")
+
+    for asked in [int(number) for number in times.split(",")] if times else [None]:
         for schedule in schedules or SCHEDULES[recipe]:
             if recipe == "cat":
-                if (schedule, asked, "published") not in known:
+                if not known("published", schedule, asked):
                     add("published", schedule, asked, "model", first_spikes(nets["model"], test))
                 continue
             for setting, net, options in networks(recipe, nets, schedule, asked):
-                if (schedule, asked, setting) not in known:
+                if not known(setting, schedule, asked):
                     role = "beside" if net is nets.get("beside") else "model"
                     add(setting, schedule, asked, role, spiking(net, options, train, test))
     click.echo(
@@ -150,7 +151,7 @@ def main(
         "| synaptic operations / MACs | membrane updates / MACs |"
     )
     click.echo("|---" * 9 + "|")
-    for row in rows:
+    for row in results.nets.get(name, {}).values():
         click.echo(line(row))
 
 
