@@ -135,7 +135,7 @@ def test_qcfs_takes_half_of_its_trained_ceiling_in_advance():
 
 def test_a_network_without_ranges_is_refused_by_name():
     with pytest.raises(UnsupportedLayerError, match="a1_relu: relu has no range.*finetune"):
-        spkeras.convert(NETS["vgg"](), np.zeros((1, 8, 8, 2)), recipe="cq")
+        spkeras.convert(NETS["vgg"](), samples(NETS["vgg"]()), recipe="cq")
 
 
 def test_thresholds_are_trained_for_the_clock_alone():
