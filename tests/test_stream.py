@@ -22,7 +22,7 @@ def test_by_hand():
         variable.assign(np.full(variable.shape, value))
     # The largest activation in calibration is the threshold: V = 1.5 / 2 + 1 / 4 = 1.
     snn = spkeras.convert(model, np.array([[1.5]], "float32"), recipe="sigma_delta", levels=2, headroom=0,
-                          mantissa_bits=0, percentile=100, timesteps=4)  # fmt: skip
+                          mantissa_bits=0, percentile=100, timesteps=4, insist=True)  # fmt: skip
     stream, table = spkeras.Stream(snn), []
     for value in (1.0, 1.0, 0.0, 0.25, 1.5):
         output = stream.frame([[value]])

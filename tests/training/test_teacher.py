@@ -47,7 +47,7 @@ def test_a_twin_learns_from_its_teacher_what_no_label_says():
     for share in (0.0, 1.0):
         twin = prepare(cnn, x, recipe="qcfs", timesteps=8)
         plan = Plan(clamp=0, quantize=6, batch_size=20, rate=0.01, distil=share)
-        trained, _ = finetune(twin, x, wrong, plan, teacher=cnn)
+        trained, _ = finetune(twin, x, wrong, plan, teacher=cnn, insist=True)
         agreed[share] = (trained.predict(x, verbose=0).argmax(-1) == decisions).mean()
     assert agreed[1.0] > 0.9 > 0.2 > agreed[0.0]
 
