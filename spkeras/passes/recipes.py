@@ -200,7 +200,9 @@ def _scales(
         return learned_scales(graph, stats)
     search = None if options.thresholds == "percentile" else _fit(options, windows)
     percentile = 100.0 if options.percentile is None else options.percentile
-    return choose_scales(graph, stats, percentile, options.per_channel, search)
+    return choose_scales(
+        graph, stats, percentile, options.per_channel, search, int(options.headroom or 0)
+    )
 
 
 def _fit(options: Options, windows: Windows) -> Fit:

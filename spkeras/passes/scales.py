@@ -25,6 +25,10 @@ def automatic_percentile(timesteps: int) -> float:
 # For codes whose spikes add up: what exceeds the scale takes another spike, no more.
 VALUES_PERCENTILE = 99.97
 
+# A channel with a smaller share of values that are not zero was almost silent in calibration: what
+# it was seen to send says nothing about what it may have to.
+_ALMOST_SILENT = 3e-4
+
 Fit = Callable[[Node, ActivationStats, np.ndarray], np.ndarray]
 
 
@@ -34,6 +38,7 @@ def choose_scales(
     percentile: float = 100.0,
     per_channel: bool = False,
     fit: Fit | None = None,
+    headroom: int = 0,
 ) -> Scales:
     """Activation scale (lambda) of each neuron and input.
 
@@ -45,10 +50,12 @@ def choose_scales(
             by their maximum.
         per_channel: One scale per channel instead of one per layer.
         fit: Improves a neuron's scales, given its statistics and the percentile's scales.
+        headroom: Exponents of a graded spike above the scale; see `_usable`.
 
     Returns:
         Arrays of shape () or (channels,). A channel that was silent in calibration takes the
-        layer's largest scale, a layer that was silent takes 1. A bounded ReLU's scale never
+        layer's largest scale, one that was almost silent at least the layer's own, a layer that
+        was silent 1. A bounded ReLU's scale never
         exceeds its bound. Neurons whose spikes meet in an addition share the largest.
 
     Raises:
@@ -62,7 +69,11 @@ def choose_scales(
     for node in graph.of("neuron"):
         own = stats[node.name] if per_channel else stats[node.name].merged()
         scale = _positive(_statistic(own, percentile))
-        scale = _bounded(node, scale if fit is None else fit(node, own, scale))
+        scale = scale if fit is None else fit(node, own, scale)
+        if percentile < 100 or headroom:
+            layer = _statistic(stats[node.name].merged(), percentile)
+            scale = _usable(own, layer, scale, headroom)
+        scale = _bounded(node, scale)
         scales[node.name] = scale if per_channel else scale[0]
     return join_scales(graph, scales)
 
@@ -79,6 +90,31 @@ def _statistic(stats: ActivationStats, percentile: float) -> np.ndarray:
 def _positive(scale: np.ndarray) -> np.ndarray:
     largest = scale.max() if scale.max() > 0 else 1.0
     return np.where(scale > 0, scale, largest).astype(np.float32)
+
+
+def _usable(
+    stats: ActivationStats, layer: np.ndarray, scale: np.ndarray, headroom: int
+) -> np.ndarray:
+    """Scales with which every channel can send what it may have to.
+
+    With headroom h the largest spike of a channel is V = 2^h times its scale. What exceeds V
+    takes several spikes, one a step, and the error falls no faster than 1/t. Therefore, with the
+    layer's scale L and the channel's maximum in calibration m,
+
+        V >= L               for a channel that was almost silent,
+        V >= m               where there is headroom,
+        V >= min(L, 4^h m/4) where there is headroom: a channel that was weak in calibration may
+                             send what others of its layer do, as far as its spikes stay fine
+                             enough for m.
+    """
+    reach = np.float32(2.0**headroom)
+    active = stats.histogram[:, 1:].sum(-1)
+    silent = active < _ALMOST_SILENT * stats.histogram.sum(-1)
+    least = np.where(silent, layer / reach, 0)
+    if headroom:
+        weak = np.minimum(layer / reach, stats.maximum * reach / 4)
+        least = np.maximum(least, np.maximum(stats.maximum / reach, weak))
+    return np.maximum(scale, least).astype(np.float32)
 
 
 def _bounded(node: Node, scale: np.ndarray) -> np.ndarray:

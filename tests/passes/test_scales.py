@@ -161,3 +161,51 @@ def test_an_addition_of_three_branches_and_of_one_twice():
     joined = join_scales(graph, scales)
     assert {name: float(scale) for name, scale in joined.items()} == {
         "x": 9, "a": 3, "b": 3, "c": 3}  # fmt: skip
+
+
+def almost_silent(value, share=0.0, others=0.0, samples=10_000):
+    """Two channels with values in [0, 4], and one that has a value once, or in a share of all."""
+    values = np.random.default_rng(0).uniform(0, 4, (samples, 3))
+    values[:, 2] = others
+    values[: max(int(share * samples), 1), 2] = value
+    return stats_of(values)
+
+
+def test_a_channel_that_was_almost_silent_has_the_layers_scale():
+    """One value of 10,000, a thousandth of the others: no measure of what it may send."""
+    stats = {"x": X, "act": almost_silent(0.004)}
+    found = choose_scales(dense_net(), stats, 99.9, per_channel=True)["act"]
+    assert found[2] == pytest.approx(4, rel=0.01)
+    whole = choose_scales(dense_net(), stats, 100.0, per_channel=True)["act"]
+    assert whole[2] == np.float32(0.004), "100 is the maximum"
+
+
+def test_fitted_thresholds_of_a_channel_that_was_almost_silent_too():
+    stats = {"x": X, "act": almost_silent(0.004)}
+    found = choose_scales(
+        dense_net(), stats, 99.9, True, lambda node, seen, start: np.float32([1, 2, 0.004])
+    )["act"]
+    assert found[:2].tolist() == [1, 2] and found[2] == pytest.approx(4, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    "value, share, others, largest",
+    [
+        (0.004, 0.0, 0.0, 4.0),  # almost silent: the layer's
+        (0.01, 0.2, 0.0, 4.0),  # weak: the layer's, 2^10 times what was seen at most
+        (0.001, 0.2, 0.0, 1.024),
+        (1000.0, 0.0002, 0.5, 1000.0),  # rare and large: what was seen
+        (8.0, 0.2, 0.0, 8 * 64.0),  # as without these rules
+    ],
+)
+def test_the_largest_graded_spike_reaches_what_may_come(value, share, others, largest):
+    stats = {"x": X, "act": almost_silent(value, share, others)}
+    found = choose_scales(dense_net(), stats, 99.9, True, headroom=6)["act"]
+    assert 64 * found[2] == pytest.approx(largest, rel=0.02)
+    np.testing.assert_allclose(found[:2], 4, rtol=0.01)
+
+
+def test_without_headroom_a_weak_channel_keeps_its_scale():
+    stats = {"x": X, "act": almost_silent(0.01, 0.2)}
+    found = choose_scales(dense_net(), stats, 99.9, True)["act"]
+    assert found[2] == pytest.approx(0.01, rel=0.02)
