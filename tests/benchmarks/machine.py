@@ -1,7 +1,8 @@
-"""What a timing was taken on: processor and versions."""
+"""What a measurement was taken on: processor, versions, and the memory of a process."""
 
 import importlib.metadata
 import platform
+import resource
 from pathlib import Path
 
 PACKAGES = ("spkeras", "keras", "tensorflow", "jax", "numba", "torch", "spikingjelly", "sinabs",
@@ -29,3 +30,13 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             continue
     return found
+
+
+def peak() -> float:
+    """Return the largest resident memory of this process so far, in MiB."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        # `ru_maxrss` counts the memory of the process that started this one.
+        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
+        return round(int(line.split()[1]) / 1024, 1)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)

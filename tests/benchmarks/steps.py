@@ -1,6 +1,6 @@
 """What a run to T = 4 of graded spikes costs, in forward passes of the CNN.
 
-    python tests/benchmarks/steps.py models/cifar10_vgg16.keras [--repeats 5]
+    python -m tests.benchmarks.steps models/cifar10_vgg16.keras [--repeats 5]
 
 Random images of the model's own size; CNN and network take turns, so that a busy machine slows
 both. Memory is the peak of the whole process after runs to T = 4 and T = 32.
@@ -8,12 +8,13 @@ both. Memory is the peak of the whole process after runs to T = 4 and T = 32.
 
 import argparse
 import platform
-import resource
 import time
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+
+from tests.benchmarks.machine import peak
 
 IMAGES, BATCH, STEPS = 400, 100, 4
 
@@ -23,11 +24,6 @@ def seconds(task: Callable[[], Any]) -> float:
     start = time.perf_counter()
     task()
     return time.perf_counter() - start
-
-
-def peak() -> float:
-    """Peak memory of the process in MB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def main() -> None:

@@ -12,7 +12,6 @@ TensorFlow do not run in one process.
 import json
 import os
 import pickle
-import resource
 import sys
 import time
 from collections.abc import Callable
@@ -22,17 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from tests.benchmarks.machine import peak
+
 Task = Callable[[], Any]
-
-
-def peak() -> float:
-    """Return the peak memory of the process in MB."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # `ru_maxrss` counts the memory of the process that started this one.
-        line = next(x for x in status.read_text().splitlines() if x.startswith("VmHWM:"))
-        return int(line.split()[1]) / 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 @dataclass(frozen=True, eq=False)
