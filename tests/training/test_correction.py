@@ -126,7 +126,8 @@ def two_layers():
         nodes.append(
             Node(name, "neuron", (f"w{depth}",), shape, {**numbers, "depth": depth}, threshold)
         )
-    nodes.append(Node("out", "readout", ("n1",), (2,), {"depth": 2, "code": "rate"}))
+    # It starts with the second layer: eight of sixteen steps are left for both.
+    nodes.append(Node("out", "readout", ("n1",), (2,), {"depth": 1, "code": "rate"}))
     x = np.random.default_rng(3).integers(0, 17, (32, 2)) / 16
     return build(Graph("two", nodes, ("out",)), timesteps=STEPS, stagger=STAGGER), x
 
