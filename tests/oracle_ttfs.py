@@ -139,7 +139,7 @@ class WholeChain:
         """What the accumulator's last bit stands for."""
         _, _, top = whole_exponents(self.weights[layer][0], self.steps)
         below = self.bits - 1 + self.fractions[layer]
-        return power_of_two(top, self.steps) / members / 2**below
+        return power_of_two(top, self.steps) / members / Decimal(2) ** below
 
     def _bias(self, layer, members):
         unit = self.unit(layer, members)

@@ -2,6 +2,7 @@
 
 import gc
 import importlib.machinery
+import math
 import os
 import resource
 import signal
@@ -12,8 +13,10 @@ from types import CodeType, FunctionType
 
 from tests.mutation.operators import Mutant
 
-KILLED, SURVIVED, TIMEOUT = "killed", "survived", "timeout"
+KILLED, SURVIVED, TIMEOUT, STUCK = "killed", "survived", "timeout", "stuck"
 MOST_MEMORY = 12 << 30
+# Wall clock over processor time, beyond which a process waits for something that never comes.
+PATIENCE = 10
 
 
 @dataclass
@@ -23,7 +26,7 @@ class Child:
     Attributes:
         pid: Process number.
         mutant: What is wrong in it.
-        until: Time at which it is stopped.
+        until: Time at which it is stopped whatever it does.
         reader: File descriptor on which it names the test that failed.
     """
 
@@ -34,17 +37,25 @@ class Child:
 
 
 def start(mutant: Mutant, seconds: float, body: Callable[[], str | None]) -> Child:
-    """Fork a process that runs `body` and reports which test failed, None for none."""
+    """Fork a process that runs `body` and reports which test failed, None for none.
+
+    Args:
+        mutant: What is wrong in it.
+        seconds: Of processor time that it may take; a machine under load is no failure.
+        body: What it does.
+    """
     reader, writer = os.pipe()
     pid = os.fork()
     if pid:
         os.close(writer)
-        return Child(pid, mutant, time.monotonic() + seconds, reader)
+        return Child(pid, mutant, time.monotonic() + PATIENCE * seconds, reader)
     silence = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(silence, stream)
     # Many a fault asks for more memory than there is.
     resource.setrlimit(resource.RLIMIT_DATA, (MOST_MEMORY, MOST_MEMORY))
+    used = math.ceil(time.process_time() + seconds)
+    resource.setrlimit(resource.RLIMIT_CPU, (used, used + 1))
     try:
         failed = body()
     except BaseException as error:  # noqa: B036
@@ -66,10 +77,14 @@ def wait(children: list[Child]) -> tuple[Child, str, str]:
                 children.remove(child)
                 test = os.read(child.reader, 4000).decode()
                 os.close(child.reader)
-                if late:
-                    return child, TIMEOUT, test
-                return child, (KILLED if status else SURVIVED), test
+                return child, STUCK if late else _outcome(status), test
         time.sleep(0.01)
+
+
+def _outcome(status: int) -> str:
+    if os.WIFSIGNALED(status) and os.WTERMSIG(status) in (signal.SIGXCPU, signal.SIGKILL):
+        return TIMEOUT
+    return KILLED if status else SURVIVED
 
 
 def living_functions(files: dict[str, str]) -> dict[tuple[str, str, int], list[FunctionType]]:

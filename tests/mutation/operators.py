@@ -73,7 +73,8 @@ def mutants_of(source: str, file: str) -> list[Mutant]:
     """All mutants of a file, in the order of its lines.
 
     Left out, by rule: docstrings and all other strings, annotations, decorators, `__all__`, what
-    is raised, asserted or warned of, `strict=` of zip, `__repr__` and `__str__`.
+    is raised, asserted or warned of, `strict=` of zip, the -1 of a reshape (which may be dropped,
+    but not be -2), `__repr__` and `__str__`.
 
     Args:
         source: The file's text.
@@ -177,12 +178,23 @@ def _silent(node: ast.AST, name: str, child: ast.AST) -> bool:
         return True
     if isinstance(child, ast.keyword) and child.arg == "strict":
         return True
+    if isinstance(node, ast.Call) and _called(node) == "reshape":
+        _mark_rest(node)
+    if getattr(child, "is_rest", False):
+        return True
     if isinstance(child, ast.Assign):
         return any(isinstance(t, ast.Name) and t.id == "__all__" for t in child.targets)
     # A docstring, or the text behind a field.
     return isinstance(child, ast.Expr) and (
         isinstance(child.value, ast.Constant) or _silent(child, "value", child.value)
     )
+
+
+def _mark_rest(call: ast.Call) -> None:
+    """Any negative size of a reshape means what is left: -2 is no fault."""
+    for argument in ast.walk(call):
+        if isinstance(argument, ast.UnaryOp) and isinstance(argument.op, ast.USub):
+            argument.operand.is_rest = True  # type: ignore[attr-defined]
 
 
 def _called(call: ast.Call) -> str:

@@ -73,8 +73,14 @@ def interval(killed: int, run: int, total: int) -> tuple[float, float]:
     return middle - half, middle + half
 
 
-def show(results: Results, mutants: Iterable[Mutant]) -> int:
-    """Print rates by package, then the survivors; 1 if one of them has no reason."""
+def show(results: Results, mutants: Iterable[Mutant], totals: Mapping[str, int]) -> int:
+    """Print rates by package, then the survivors; 1 if one of them has no reason.
+
+    Args:
+        results: Of a run.
+        mutants: Those that count.
+        totals: How many there are in each package.
+    """
     reasons = equivalents()
     by_package: dict[str, list[Mutant]] = {}
     for mutant in mutants:
@@ -88,9 +94,9 @@ def show(results: Results, mutants: Iterable[Mutant]) -> int:
         open_ones += unlisted
         run = sum(results.status(mutant) is not None for mutant in found)
         killed = run - len(left)
-        low, high = interval(killed, run, len(found))
-        spread = "" if run == len(found) else f"  ({100 * low:.1f} to {100 * high:.1f} %)"
-        print(f"{name:<10} {len(found):>8} {run:>6} {killed:>7} {100 * killed / max(run, 1):>6.1f}%"
+        low, high = interval(killed, run, totals[name])
+        spread = "" if run == totals[name] else f"  ({100 * low:.1f} to {100 * high:.1f} %)"
+        print(f"{name:<10} {totals[name]:>8} {run:>6} {killed:>7} {100 * killed / max(run, 1):>6.1f}%"
               f" {len(left) - len(unlisted):>7} {len(unlisted):>5}{spread}")  # fmt: skip
     for mutant in open_ones:
         print(f"\n# {results.status(mutant)}, line {mutant.lines[0]}\n{mutant.key}")
@@ -99,11 +105,3 @@ def show(results: Results, mutants: Iterable[Mutant]) -> int:
 
 def _survivors(results: Results, mutants: Iterable[Mutant]) -> list[Mutant]:
     return [m for m in mutants if results.status(m) not in (None, KILLED, TIMEOUT)]
-
-
-def counts(results: Results) -> Mapping[str, int]:
-    """How many mutants have each status."""
-    found: dict[str, int] = {}
-    for status, _ in results.known.values():
-        found[status] = found.get(status, 0) + 1
-    return found

@@ -10,6 +10,7 @@ import argparse
 import os
 import random
 import sys
+from collections import Counter
 from pathlib import Path
 
 from tests.mutation.children import KILLED, TIMEOUT
@@ -26,7 +27,7 @@ TESTS = (
     "tests/ops", "tests/passes", "tests/graph", "tests/metrics", "tests/hardware", "tests/ttfs",
     "tests/properties", "tests/layers", "tests/snn", "tests/events", "tests/test_calibrate.py",
     "tests/test_evaluate.py", "tests/test_simulate.py", "tests/test_verify.py",
-    "tests/test_finite.py", "tests/test_reference.py", "tests/test_first_step.py",
+    "tests/test_finite.py", "tests/test_plausible.py", "tests/test_reference.py", "tests/test_first_step.py",
     "tests/test_published.py", "tests/training/test_exactness.py", "tests/training/test_quantizing.py",
     "tests/training/test_gradients.py", "tests/frontend/test_walk.py", "spkeras",
 )  # fmt: skip
@@ -53,7 +54,8 @@ def main() -> int:
     os.chdir(ROOT)
     results, mutants = Results(options.folder / "results.json"), chosen(options)
     if options.report:
-        return show(results, mutants)
+        every = chosen(argparse.Namespace(**{**vars(options), "sample": None}))
+        return show(results, mutants, Counter(package(mutant.file) for mutant in every))
     prepare()
     from tests.mutation import sessions
 

@@ -86,7 +86,7 @@ class Loop:
         """Run mutants, so many at a time."""
         children: list[Child] = []
         for mutant, names in self.tested(mutants):
-            limit = 30 + 4 * self.record.seconds(names)
+            limit = 10 + 2 * self.record.seconds(names)
 
             def own(mutant: Mutant = mutant, names: list[str] = names) -> str | None:
                 return body(mutant, names)
