@@ -135,3 +135,30 @@ def test_the_share_that_one_rounding_leaves(mantissa_bits):
     node = neuron("n", "x", (2,), **{**GRADED, "levels": 24, "mantissa_bits": mantissa_bits})
     found = RateComparison(node, 1, 0).explained
     assert found == pytest.approx(worst_share(mantissa_bits), rel=1e-3)
+
+
+@pytest.mark.parametrize("factor, shift", [(1.0, 0.0), (0.5, 0.25), (-1.0, 1.0)])
+def test_correlation_is_that_of_numpy(factor, shift):
+    rng = np.random.default_rng(1)
+    exact = rng.random(50).astype(np.float32)
+    found = (factor * exact + shift + 0.1 * rng.normal(size=50)).astype(np.float32)
+    check = compare(exact, exact, found, found).result()
+    assert check.correlation == pytest.approx(np.corrcoef(exact, found)[0, 1], abs=1e-6)
+
+
+def test_correlation_without_any_spread_is_whether_both_are_alike():
+    same = compare([0.5, 0.5], [0.5, 0.5], [0.5, 0.5], [0.5, 0.5]).result()
+    other = compare([0.5, 0.5], [0.5, 0.5], [0.25, 0.25], [0.25, 0.25]).result()
+    one = compare([0.5, 0.25], [0.5, 0.25], [0.5, 0.5], [0.5, 0.5]).result()
+    assert (same.correlation, other.correlation) == (1.0, 0.0)
+    assert one.correlation == 0.0
+
+
+@pytest.mark.parametrize("levels, mantissa_bits", [(4, 0), (6, 2), (10, 1)])
+def test_exact_means_closer_than_half_the_finest_spike(levels, mantissa_bits):
+    finest = 2.0 ** (1 - levels - mantissa_bits)
+    kept = {**GRADED, "levels": levels, "mantissa_bits": mantissa_bits}
+    counted = [0.5, 0.5, 0.5, 0.5]
+    near = min(1e-6, finest / 2)
+    found = [0.5, 0.5 + 0.9 * near, 0.5 + 1.2 * near + 2**-22, 0.5 + finest]
+    assert compare(counted, counted, counted, found, **kept).result().exact == 0.5

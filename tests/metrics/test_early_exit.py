@@ -70,6 +70,7 @@ def test_one_row_for_each_margin_in_order():
     assert [(row.margin, row.steps) for row in course.rows] == [(2, 1), (4, 2), (8, 4), (100, 6)]
     assert course.chosen is course.rows[1] and course.chosen.cost is None
     assert [row.exits for row in course.rows] == [1, 1, 1, 0]
+    assert sums.right.tolist() == [0] * 4 and sums.last_right == 0
 
 
 def test_sums_of_parts_are_those_of_all():

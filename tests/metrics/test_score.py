@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from spkeras.errors import DataError
 from spkeras.metrics import Score
 
 
@@ -62,3 +63,82 @@ def test_without_labels():
     assert found.accuracy is None and found.cnn_accuracy is None
     assert found.agreement == pytest.approx([1 / 2])
     assert found.deviation == pytest.approx([1.0])
+
+
+ONE_HOT = np.array([[0, 1], [1, 0], [0, 1]])
+
+
+@pytest.mark.parametrize(
+    "shape, targets, task, stored",
+    [
+        ((2,), None, "classification", None),
+        ((1,), None, "regression", None),
+        ((2, 2), None, "regression", None),
+        ((2,), ONE_HOT, "classification", [1, 0, 1]),
+        ((2,), ONE_HOT.astype("float32"), "classification", [1, 0, 1]),
+        ((3,), np.eye(3), "classification", [0, 1, 2]),
+        # Rows of which one holds none or two of the classes are values.
+        ((2,), np.array([[0, 1], [0, 0]]), "regression", [[0, 1], [0, 0]]),
+        ((2,), np.array([[0.0, 1], [1, 1]]), "regression", [[0, 1], [1, 1]]),
+        ((2,), np.array([[0, 1], [-1, 2]]), "regression", [[0, 1], [-1, 2]]),
+        ((2,), np.array([[0.5, 0.5], [1, 0]]), "regression", [[0.5, 0.5], [1, 0]]),
+        ((3,), np.array([2, 0, 1]), "classification", [2, 0, 1]),
+        ((3,), np.array([[2], [0], [1]]), "classification", [2, 0, 1]),
+        ((2,), np.array([1, 0, 1]), "classification", [1, 0, 1]),
+        ((1,), np.array([1, 0, 1]), "binary classification", [1, 0, 1]),
+        ((1,), np.array([[1], [0]]), "binary classification", [1, 0]),
+        ((1,), np.array([1, 1]), "binary classification", [1, 1]),
+        ((1,), np.array([1, 2]), "regression", [[1], [2]]),
+        ((1,), np.array([1.0, 0.0]), "regression", [[1], [0]]),
+        ((1,), np.array([[1.0], [0.0]]), "regression", [[1], [0]]),
+        ((2, 1), np.arange(4.0).reshape(2, 2), "regression", [[[0], [1]], [[2], [3]]]),
+    ],
+)
+def test_what_targets_mean(shape, targets, task, stored):
+    score = Score("out", shape, targets, 1)
+    assert score.task == task
+    assert (None if stored is None else score.targets.tolist()) == stored
+
+
+@pytest.mark.parametrize(
+    "shape, targets, message",
+    [
+        ((3,), np.array([0, 3]), "received 0 to 3, the network tells 3 classes apart .0 to 2."),
+        ((3,), np.array([-1, 2]), "received -1 to 2"),
+        ((3,), np.array([0.0, 2.0]), "received shape .. of float64 a sample, the output has"),
+        ((2,), np.zeros((3, 3)), "give whole-number labels"),
+        (
+            (2,),
+            np.array([[1.0, 2], [np.nan, 0], [np.inf, 0]]),
+            "in 2 of 3 samples .first: sample 1",
+        ),
+    ],
+)
+def test_targets_that_fit_nothing_are_refused(shape, targets, message):
+    with pytest.raises(DataError, match=message):
+        Score("out", shape, targets, 1)
+
+
+def test_parts_compare_values_in_float64_and_keep_labels():
+    values = Score("out", (2,), np.array([[0.1, 0.2], [0.3, 0.4]], "float32"), 1)
+    assert values.part(slice(1, 2)).targets.dtype == np.float64
+    assert values.part(slice(1, 2)).targets.tolist() == [[np.float32(0.3), np.float32(0.4)]]
+    labels = Score("out", (3,), np.array([2, 1, 0], "uint8"), 1).part(slice(0, 2))
+    assert labels.targets.dtype == np.uint8 and labels.targets.tolist() == [2, 1]
+    assert Score("out", (3,), None, 1).part(slice(0, 2)).targets is None
+
+
+def test_undecided_samples_are_neither_right_nor_equal():
+    cnn = [[2.0, 0], [0, 3], [np.nan, 0]]
+    found = scored(
+        Score("out", (2,), np.array([0, 1, 1]), 1), cnn, [[[1, 0], [np.inf, 0], [np.nan, 1]]]
+    )
+    assert found.cnn_accuracy == pytest.approx(2 / 3)
+    assert found.accuracy == pytest.approx([1 / 3]) and found.agreement == pytest.approx([1 / 3])
+
+
+def test_steps_before_the_read_out_has_received_something_have_no_figures():
+    cnn = [[2.0, 0]]
+    found = scored(Score("out", (2,), np.array([0]), 4, first=3), cnn, [[[1, 0]]] * 4)
+    for course in (found.accuracy, found.agreement, found.deviation):
+        assert np.isnan(course).tolist() == [True, True, False, False]
