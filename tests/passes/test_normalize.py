@@ -74,6 +74,30 @@ def test_the_analogue_network_is_the_cnn(net):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * np.abs(theirs).max())
 
 
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_the_threshold_of_a_chain_is_one(per_channel):
+    """The weights take the unit, whether it is one number or one for each channel."""
+    graph = prepared(networks.chain())
+    changed = normalize(graph, random_scales(graph, per_channel))
+    for node in changed.of("neuron"):
+        np.testing.assert_allclose(node.arrays["threshold"], 1, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scales", [[1.0, 2.0], [1.0, 1.0], [3.0, 3.0]])
+def test_a_read_out_of_spikes_is_in_units_of_the_cnn(scales):
+    x = keras.Input((3,), name="x")
+    model = keras.Model(x, layers.Dense(2, activation="relu", name="d")(x))
+    graph = prepared(model, readout="spikes")
+    (neuron,) = graph.of("neuron")
+    given = {"x": np.float32(1), neuron.name: np.float32(scales)}
+    (readout,) = normalize(graph, given).of("readout")
+    assert readout.inputs == (neuron.name,)
+    found = readout.array("scale")
+    assert (found is None) == (scales == [1.0, 1.0])
+    if found is not None:
+        np.testing.assert_array_equal(np.broadcast_to(found, 2), np.float32(scales))
+
+
 def test_the_chain_by_its_formula():
     """W' = W lambda_before / lambda, b' = b / lambda, V = 1; the read-out is in CNN units."""
     model = networks.chain()
