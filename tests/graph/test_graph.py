@@ -85,6 +85,11 @@ def test_a_graph_passes_through_json():
         assert again[node.name].attributes == node.attributes
         for name, array in node.arrays.items():
             np.testing.assert_array_equal(again[node.name].arrays[name], array)
+    assert again.originals is None
+    changed = graph.updated({"a": graph["a"].with_arrays(bias=np.ones(4, "float32"))})
+    kept = changed.keeping(graph)
+    other = from_structure(json.loads(json.dumps(structure(kept))))
+    assert set(other.originals) == {"a"} and other.originals["a"].arrays["bias"] is None
     empty = from_structure(data)
     assert empty["a"].arrays["kernel"].shape == (3, 4) and not empty["a"].arrays["kernel"].any()
 
@@ -145,6 +150,8 @@ def test_originals_turn_a_node_back():
     assert added.arrays["bias"] is None and added.applied(before).array("bias") is None
     with pytest.raises(TypeError):
         original.arrays["bias"] = None
+    with pytest.raises(TypeError):
+        original.attributes["bias"] = None
     with pytest.raises(ValueError, match="read-only"):
         original.arrays["kernel"][0] = 0
     other = original.with_arrays({"kernel": np.zeros((3, 2))})

@@ -126,6 +126,8 @@ def test_random_sequences_of_operations(seed, limit, monkeypatch):
             np.testing.assert_array_equal(found, pairs.found, err_msg=name)
         assert not (pairs.found & ~found).any(), name
         assert product.empty == (not found.any())
+        counted = reaches.fan([product], product.source).array().reshape(-1)
+        np.testing.assert_array_equal(counted, found.reshape(len(found), -1).sum(1))
         assert limit == 300 or product.exact
 
 
@@ -195,6 +197,10 @@ def test_products_that_contain_each_other_are_one():
         (found,) = reaches.union(given)
         np.testing.assert_array_equal(dense(found), dense(whole))
         assert found.exact
+    both = products.mapped(part, 1, np.diag([True, True, False]))
+    for given in ([whole, both], [both, whole]):
+        (found,) = reaches.union(given)
+        np.testing.assert_array_equal(dense(found), dense(whole))
     nothing = products.mapped(products.identity((4, 3)), 0, np.zeros((4, 4), bool))
     assert nothing.empty and reaches.union([nothing], [nothing]) == ()
     inexact = products.replace(part, exact=False)
@@ -215,3 +221,10 @@ def test_one_overlap_of_two_takes_one_intersection(budget, exact, monkeypatch):
     wanted = np.ones((3, 4)) + np.where(np.arange(4) == 0, 3, 0)
     wanted += np.where(np.arange(3) == 0, 2, 0)[:, None]
     np.testing.assert_array_equal(fan.array(), wanted if exact else wanted + 1)
+
+
+@pytest.mark.parametrize("limit, allowed", [(36, True), (35, False)])
+def test_a_matrix_may_be_as_large_as_the_limit(limit, allowed, monkeypatch):
+    monkeypatch.setattr(products, "LIMIT", limit)
+    found = products.reshaped(products.identity((2, 3)), (3, 2))
+    assert found.exact == allowed

@@ -1,5 +1,7 @@
 """Spikes and operations, counted by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -246,3 +248,15 @@ def test_elements_of_pooling_windows(shape, window, pooled, elements):
     assert window_elements(graph, whole) == np.prod(shape)
     assert window_elements(graph, node.with_attributes(pool=None)) == 0
     assert potentials(graph, node) == np.prod(shape)
+
+
+def test_a_single_sample():
+    found = activity(graphs.chain(), graphs.trace(SPIKES, samples=1))
+    assert (found.spikes, found.layers[0].spikes, found.accumulates) == (8, 6, 14)
+
+
+def test_multiply_accumulates_of_all_three_kinds_are_added():
+    found = replace(
+        activity(graphs.chain(), graphs.trace(SPIKES)), loop_macs=5.0, function_macs=7.0
+    )
+    assert found.macs == found.input_macs + 12

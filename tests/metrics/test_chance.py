@@ -21,7 +21,7 @@ def least(count, rate):
     return hits
 
 
-@pytest.mark.parametrize("count", [1, 7, 40, 300])
+@pytest.mark.parametrize("count", [1, 7, 9, 40, 300])
 @pytest.mark.parametrize("rate", [Fraction(1, 10), Fraction(1, 2), Fraction(9, 10)])
 def test_what_chance_reaches(count, rate):
     assert chance._upper(count, float(rate)) == least(count, rate)
@@ -50,7 +50,7 @@ def test_the_least_number_that_is_more_than_chance(count):
 
 def test_too_few_samples_tell_nothing():
     """The bound lies at most a quarter of the way from chance to all."""
-    for count in range(8, 120, 8):
+    for count in range(8, 176, 8):
         far = Fraction(least(count, Fraction(1, 2)), count) > Fraction(5, 8)
         labels = np.arange(count) % 2
         decisions = labels ^ (np.arange(count) // 2 % 2)
@@ -150,3 +150,10 @@ def test_values_and_unlabelled_data_are_left_alone():
     chance.check_decisions(Score("out", (2,), None, 1), [x], fail, 50)
     targets = np.random.default_rng(0).random((400, 2))
     chance.check_decisions(Score("out", (2,), targets, 1), [x], fail, 50)
+
+
+def test_the_change_that_mends_most_is_named():
+    labels = np.arange(200) % 2
+    half = np.where(np.arange(200) < 160, labels, 1 - labels)
+    words = chance._cause([("half", half), ("all", labels), ("none", 1 - labels)], labels, 0.5)
+    assert "With the inputs all 100.0% are right" in words

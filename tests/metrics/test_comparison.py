@@ -162,3 +162,11 @@ def test_exact_means_closer_than_half_the_finest_spike(levels, mantissa_bits):
     near = min(1e-6, finest / 2)
     found = [0.5, 0.5 + 0.9 * near, 0.5 + 1.2 * near + 2**-22, 0.5 + finest]
     assert compare(counted, counted, counted, found, **kept).result().exact == 0.5
+
+
+def test_the_ends_of_what_counts_as_equal_and_as_saturated():
+    kept = {**GRADED, "levels": 22, "mantissa_bits": 0}
+    found = [0.5, 0.5 + 2.0**-22, 0.5 + 2.0**-22 + 2.0**-24, 0.5 - 2.0**-22]
+    assert compare([0.5] * 4, [0.5] * 4, [0.5] * 4, found, **kept).result().exact == 3 / 4
+    near = [1.0, 1 - 0.9e-6, 1 - 1.5e-6, 0.5]
+    assert compare(near, near, near, near).result().saturated == 0.5

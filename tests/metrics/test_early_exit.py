@@ -18,6 +18,26 @@ def test_lead_counts_steps_of_the_spread():
     assert lead(np.array([[3.0, 1.0]]), 0) == lead(np.array([[3.0, 1.0]]), -5) == 0
 
 
+def test_nobody_leads_where_all_classes_are_equal_whatever_their_sign():
+    logits = np.array([[-5.0, -5.0, -5.0], [0.1, 0.1, 0.1], [-0.1, -0.1, -0.1], [1e9, 1e9, 1e9]])
+    assert lead(logits, 3).tolist() == [0, 0, 0, 0]
+
+
+def test_spikes_are_whole_numbers_whatever_their_means_were_rounded_to():
+    sent = np.array([[1 - 1e-9, 2 + 1e-9, 3 - 1e-9, 4, 5, 6]])
+    _, sums, _ = follow(4, 2, [[1] * 6], sent)
+    assert sums.all_spikes == 21 and sums.spikes.tolist() == [6]
+
+
+def test_the_earliest_exit_and_the_watch_of_a_part():
+    watch, _, _ = follow(4, 3, [[1] * 6], [[1] * 6], start=2)
+    assert watch.earliest == 5
+    other = Score("out", (2,), np.array([1]), STEPS)
+    part = watch.part(other)
+    assert part.score is other and watch.score is not other
+    assert part.margins is watch.margins and part.earliest == 5
+
+
 @pytest.mark.parametrize("factor", [2.0**-20, 1.0, 3e4])
 def test_lead_does_not_know_the_scale_of_the_logits(factor):
     logits = np.random.default_rng(0).normal(size=(20, 7))

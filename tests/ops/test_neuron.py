@@ -237,3 +237,37 @@ def test_plain_neurons_have_one_state_and_others_two():
     assert (product.states, neuron.Constants(1.0, code="differential").states) == (3, 2)
     assert {name: c.states for name, c in plain.items()} == dict.fromkeys(plain, 1)
     assert {name: c.states for name, c in others.items()} == dict.fromkeys(others, 2)
+
+
+def test_a_function_of_the_mean_from_the_first_step_on():
+    constants = neuron.Constants(0.5, model="signed", function="tanh")
+    for elapsed in (1, 2, 5):
+        received = np.float32([0.75, -2.0]) * elapsed
+        found = np.asarray(constants.target([received], np.float32(elapsed)))
+        np.testing.assert_allclose(found, elapsed * np.tanh([0.75, -2.0]) / 0.5, rtol=1e-6)
+
+
+def test_where_a_function_has_no_value_nothing_is_sent():
+    missing = np.float32([np.nan, np.inf, -np.inf, 0.75])
+    for model, wanted in (("signed", [0, 0, 0, 1]), ("multi_threshold", [0, 0, 0, 1])):
+        constants = neuron.Constants(1.0, model=model, function="log")
+        np.testing.assert_array_equal(np.asarray(constants.part(missing)), wanted)
+
+
+@pytest.mark.parametrize("code, wanted", [("delta", 1.5), ("differential", 1.5), ("rate", 1.0)])
+def test_an_offset_is_part_of_a_value_and_not_of_a_rate(code, wanted):
+    constants = neuron.Constants(
+        2.0, model="multi_threshold", function="linear", code=code, offsets=(np.float32(1.0),)
+    )
+    found = np.asarray(neuron.rate(np.float32([2.0]), constants))
+    assert found.tolist() == [wanted]
+
+
+@pytest.mark.parametrize("timesteps", [1, 2, 3, 10, 100])
+def test_what_t_spikes_reach_under_each_code(timesteps):
+    """1 under a rate, T where they add up, 1 + 1/2 + ... + 1/T where they weigh less and less."""
+    harmonic = sum(1 / t for t in range(1, timesteps + 1))
+    for code, most in (("rate", 1), ("delta", timesteps), ("differential", harmonic)):
+        constants = neuron.Constants(1.0, model="multi_threshold", function="linear", code=code)
+        found = np.asarray(neuron.clipped_rate(np.float32([1e6, -1e6]), timesteps, constants))
+        np.testing.assert_allclose(found, [most, -most], atol=0.002)

@@ -200,3 +200,22 @@ def test_scaling_outputs_and_inputs_by_hand():
     np.testing.assert_allclose(
         oracle_layers.conv(scale_inputs(node, factors, 0.25), x),
         oracle_layers.conv(node, x * factors + 0.25), rtol=1e-5, atol=1e-5)  # fmt: skip
+
+
+@pytest.mark.parametrize("offset", [[0.5, 0, 0, 0], [0, 0, 0, -1.0], [0, 0, 0, 0]])
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_an_offset_of_some_inputs_only(offset, use_bias):
+    node = read_graph(model_of(layers.Conv2D(3, 2, use_bias=use_bias, name="w")))["w"]
+    x = np.random.default_rng(0).normal(size=(2, 6, 6, 4))
+    factors, offset = np.array([0.5, 2.0, -1.0, 3.0]), np.array(offset)
+    changed = scale_inputs(node, factors, offset)
+    np.testing.assert_allclose(
+        oracle_layers.conv(changed, x), oracle_layers.conv(node, x * factors + offset),
+        rtol=1e-5, atol=1e-5)  # fmt: skip
+    assert ("bias" in changed.arrays) == (use_bias or offset.any())
+
+
+def test_a_depthwise_layer_of_one_axis():
+    model = model_of(layers.DepthwiseConv1D(2, depth_multiplier=2), layers.BatchNormalization(),
+                     shape=(5, 3))  # fmt: skip
+    assert not folded(model).of("scale")

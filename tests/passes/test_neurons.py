@@ -201,3 +201,72 @@ def test_an_activation_keeps_its_own_alpha():
     model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
     (node,) = placed(model, "signed", alpha=0.25).of("neuron")
     assert (node["alpha"], node["rounding"]) == (pytest.approx(0.7), 0.25)
+
+
+RISING = ("relu6", "sigmoid", "tanh", "elu", "hard_sigmoid", "softplus")
+
+
+@pytest.mark.parametrize("function", [*RISING, "relu", "leaky_relu", "silu", "gelu"])
+@pytest.mark.parametrize("pool_first", [True, False])
+def test_a_max_pooling_merges_with_functions_that_never_fall(function, pool_first):
+    pair = [layers.Activation(function, name="act"), layers.MaxPooling2D(2, name="pool")]
+    graph = placed(net(layers.Conv2D(2, 3), *(pair[::-1] if pool_first else pair)), "signed")
+    merged = function not in ("silu", "gelu")
+    assert len(graph.of("neuron")) == (1 if merged else 2)
+    assert sum(node["pool"] is not None for node in graph.of("neuron")) == 1
+
+
+@pytest.mark.parametrize("slope, merged", [(0.1, True), (0.0, True), (-0.1, False)])
+def test_a_negative_slope_that_is_negative_falls(slope, merged):
+    parts = [layers.Conv2D(2, 3), layers.ReLU(negative_slope=0.1), layers.MaxPooling2D(2)]
+    graph = attach_readouts(read_graph(net(*parts)))
+    (act,) = [node for node in graph.of("activation") if node["function"] == "relu"]
+    graph = graph.updated({act.name: act.with_attributes(negative_slope=slope)})
+    assert len(place_neurons(graph, "signed").of("neuron")) == (1 if merged else 2)
+
+
+def test_a_quantising_activation_merges_with_a_pooling():
+    from spkeras.layers import ClampQuantize
+
+    graph = placed(net(layers.Conv2D(2, 3), ClampQuantize(4), layers.MaxPooling2D(2)))
+    (node,) = graph.of("neuron")
+    assert node["function"] == "quantized_relu" and node["pool"] is not None
+    assert node["model"] == "binary"
+
+
+@pytest.mark.parametrize(
+    "scale, offset, model",
+    [
+        ([1.0, 2.0], 0.0, "binary"),
+        ([1.0, 2.0], [0.5, 0.0], "binary"),
+        ([-1.0, -2.0], 0.0, "signed"),
+        ([1.0, -2.0], 0.0, "signed"),
+        ([1.0, 2.0], [0.5, -0.5], "signed"),
+        ([-1.0, 2.0], [0.5, 0.5], "signed"),
+    ],
+)
+def test_a_pooling_after_a_scale_is_signed_where_the_scale_can_turn_counts(scale, offset, model):
+    parts = [layers.Conv2D(2, 1), layers.ReLU(), layers.Rescaling(scale, offset),
+             layers.MaxPooling2D(2, name="pool")]  # fmt: skip
+    assert kinds(placed(net(*parts)))["pool"] == model
+
+
+def test_one_signed_branch_makes_a_sum_fall():
+    x = keras.Input((4, 4, 2))
+    y = layers.Conv2D(2, 1)(x)
+    plain, leaky = layers.ReLU(name="plain")(y), layers.LeakyReLU(0.1, name="leaky")(y)
+    for number, order in enumerate(([plain, leaky], [leaky, plain], [plain, plain])):
+        z = layers.MaxPooling2D(2, name="pool")(layers.Add()(order))
+        model = keras.Model(x, layers.Dense(2)(layers.Flatten()(z)))
+        assert kinds(placed(model))["pool"] == ("signed" if number < 2 else "binary")
+
+
+@pytest.mark.parametrize("model, own", [("binary", "signed"), ("burst", "signed_burst")])
+def test_products_and_functions_of_several_values_are_signed(model, own):
+    x = keras.Input((4,))
+    y, z = layers.Dense(3, name="y")(x), layers.Dense(3, name="z")(x)
+    product = layers.Multiply(name="product")([y, z])
+    normal = layers.LayerNormalization(name="normal", center=False, scale=False)(product)
+    net_of_values = keras.Model(x, layers.Dense(2)(normal))
+    graph = placed(net_of_values, model, code="differential")
+    assert set(kinds(graph).values()) == {own} and len(graph.of("neuron")) == 2

@@ -303,3 +303,41 @@ def test_batch_norm_and_everything_at_once():
     xs = oracle_layers.samples(model, 4)
     _, outputs = oracle.analogue(check(model, xs=xs), xs)
     np.testing.assert_allclose(outputs[0], model(xs[0]), rtol=1e-4, atol=1e-4)
+
+
+def two_relus():
+    x = keras.Input((3,), name="x")
+    a = layers.Dense(2, activation="relu", name="a")(x)
+    b = layers.Dense(2, activation="relu", name="b")(x)
+    return oracle_layers.randomize(keras.Model(x, layers.Dense(2)(layers.Add()([a, b]))), 3)
+
+
+def test_branches_whose_scales_agree_in_one_channel_only():
+    model = two_relus()
+    first, second = prepared(model).of("neuron")
+    scales = {"x": np.float32(1), first.name: np.float32([1, 2]), second.name: np.float32([1, 3])}
+    changed = check(model, scales=scales)
+    assert len(changed.of("scale")) == 1
+    equal = check(model, scales={**scales, second.name: np.float32([1, 2])})
+    assert not equal.of("scale")
+
+
+def test_a_pooled_branch_gives_the_unit_of_a_sum():
+    """Spikes that only pass a pooling are added as they are; the weights take their unit."""
+    x = keras.Input((4, 4, 2), name="x")
+    a = layers.Conv2D(3, 1, activation="relu", name="a")(x)
+    pooled, weighted = layers.AveragePooling2D(2)(a), layers.Conv2D(3, 2, strides=2)(a)
+    inner = layers.Add()([layers.AveragePooling2D(2)(a), layers.AveragePooling2D(2)(a)])
+    for branches in ([pooled, weighted], [weighted, pooled], [weighted, inner]):
+        y = layers.ReLU(name="b")(layers.Add()(branches))
+        model = keras.Model(x, layers.Dense(2)(layers.Flatten()(y)))
+        changed = check(oracle_layers.randomize(model, 2))
+        assert not changed.of("scale")
+
+
+def test_a_unit_that_varies_over_positions_does_not_pass_a_pooling():
+    x = keras.Input((5,), name="x")
+    y = layers.Dense(8, activation="relu", name="a")(x)
+    y = layers.AveragePooling1D(2)(layers.Reshape((4, 2))(y))
+    model = keras.Model(x, layers.Dense(2)(layers.Flatten()(y)))
+    check(oracle_layers.randomize(model, 1))

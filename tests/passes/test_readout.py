@@ -125,11 +125,12 @@ def test_reading_from_spikes_takes_neurons_that_are_there():
     assert len(changed.of("activation")) == 2
 
 
-@pytest.mark.parametrize("op", [layers.Multiply, layers.Maximum])
+@pytest.mark.parametrize("op", [layers.Multiply, layers.Maximum, layers.Dot])
 def test_what_joins_two_branches_at_the_end_stays_inside(op):
     x = keras.Input((4,))
     y, z = layers.Dense(3, name="y")(x), layers.Dense(3, name="z")(x)
-    model = networks.dyadic(keras.Model(x, op(name="end")([y, z])))
+    options = {"axes": 1} if op is layers.Dot else {}
+    model = networks.dyadic(keras.Model(x, op(name="end", **options)([y, z])))
     graph = attached(model)
     assert graph[graph.of("readout")[0].inputs[0]].name == "end"
     assert graph.of("readout")[0]["depth"] == 0

@@ -138,3 +138,19 @@ def test_weights_are_rounded_on_request(bits):
     found = finish(graph, STATS, options, {"act": 4})
     assert any("bits" in note for note in found.notes) == (bits is not None)
     assert found.settings["weight_bits"] == bits and found.settings["recipe"] == "ecc"
+
+
+@pytest.mark.parametrize("bad", [float("inf"), float("nan")])
+def test_options_that_are_no_finite_numbers_are_refused(bad):
+    with pytest.raises(OptionError, match="limit=.*finite"):
+        Options(neuron="burst", limit=bad)
+
+
+@pytest.mark.parametrize("steps, expected", [((4, 8), 8), ((8, 4), 8), ((), None)])
+def test_steps_of_training_are_the_largest(steps, expected):
+    from spkeras.layers import ClampQuantize
+    from spkeras.passes.learned import trained_steps
+
+    parts = [part for t in steps for part in (layers.Dense(2), ClampQuantize(t))]
+    net = keras.Sequential([keras.Input((2,)), *parts, layers.Dense(1)])
+    assert trained_steps(read_graph(net)) == expected

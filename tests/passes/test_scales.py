@@ -209,3 +209,19 @@ def test_without_headroom_a_weak_channel_keeps_its_scale():
     stats = {"x": X, "act": almost_silent(0.01, 0.2)}
     found = choose_scales(dense_net(), stats, 99.9, True)["act"]
     assert found[2] == pytest.approx(0.01, rel=0.02)
+
+
+def test_a_silent_channel_beside_small_ones():
+    stats = {"x": X, "act": stats_of([[0.5, 0.0, 0.25]])}
+    assert choose_scales(dense_net(), stats, per_channel=True)["act"].tolist() == [0.5, 0.5, 0.25]
+
+
+def test_one_channel_that_is_added_to_many_shares_one_number():
+    x = keras.Input((4, 4, 2), name="x")
+    a = layers.Conv2D(3, 1, activation="relu", name="a")(x)
+    b = layers.Conv2D(1, 1, activation="relu", name="b")(x)
+    graph = graph_of(keras.Model(x, layers.Conv2D(2, 1)(layers.Add()([a, b]))))
+    scales = {"x": np.float32(1), "a": np.float32([1, 5, 2]), "b": np.float32([4])}
+    joined = join_scales(graph, scales)
+    assert joined["a"].shape == joined["b"].shape == ()
+    assert float(joined["a"]) == float(joined["b"]) == 5

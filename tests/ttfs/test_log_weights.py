@@ -133,3 +133,26 @@ def test_weights_that_are_no_numbers_are_refused():
         log_codes(np.array([1.0, np.nan]), LogFormat())
     with pytest.raises(OptionError, match="linear"):
         straight_through(ops.ones((2,)), LogFormat(rounding="linear"))
+
+
+@pytest.mark.parametrize("steps", [1, 2, 4])
+@pytest.mark.parametrize("small, octaves", [(-5, 3), (-6, 4), (-7, 0), (-9, 0)])
+def test_the_range_of_least_error_lies_at_most_four_octaves_down(small, octaves, steps):
+    """Three levels: many small weights are met where their level can be the last one."""
+    weights = np.array([1.0, *[2.0**small] * 10**6])
+    form = LogFormat(3, steps)
+    found = full_scale_exponent(weights, form)
+    if steps == 1:
+        assert found == -octaves
+    errors = {n: np.sum((log_quantize(weights, form, n) - weights) ** 2)
+              for n in range(-4 * steps, 1)}  # fmt: skip
+    assert errors[found] == min(errors.values()) and -4 * steps <= found <= 0
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_weight_in_the_middle_of_two_levels_takes_the_larger_one(steps):
+    form = LogFormat(5, steps, rounding="linear", full_scale="ceil")
+    below = 2.0 ** (-1 / steps)
+    middle = (1 + below) / 2
+    weights = np.array([1.0, middle, middle * (1 - 1e-9), -middle])
+    assert log_quantize(weights, form).tolist() == [1.0, 1.0, below, -1.0]
