@@ -271,3 +271,18 @@ def test_what_t_spikes_reach_under_each_code(timesteps):
         constants = neuron.Constants(1.0, model="multi_threshold", function="linear", code=code)
         found = np.asarray(neuron.clipped_rate(np.float32([1e6, -1e6]), timesteps, constants))
         np.testing.assert_allclose(found, [most, -most], atol=0.002)
+
+
+@pytest.mark.parametrize("offset, start", [(None, 1.0), (3.0, 4.0), (-0.5, 0.5)])
+def test_a_plain_neuron_starts_with_its_share_and_its_offset(offset, start):
+    given = None if offset is None else np.float32(offset)
+    constants = neuron.Constants(np.float32(2.0), function="relu", numbers=RELU, offsets=(given,))
+    (potential,) = neuron.initial_state(lambda index: ops.zeros((1, 3)), constants)
+    assert np.asarray(potential).tolist() == [[start] * 3]
+
+
+def test_other_neurons_start_with_what_each_input_had_received():
+    constants = neuron.Constants(1.0, model="signed", function="multiply",
+                                 offsets=(None, np.float32(3.0)))  # fmt: skip
+    state = neuron.initial_state(lambda index: ops.zeros((1, 2 if index is None else 1)), constants)
+    assert [np.asarray(part).tolist() for part in state] == [[[0]], [[3]], [[0, 0]]]

@@ -156,3 +156,20 @@ def test_a_weight_in_the_middle_of_two_levels_takes_the_larger_one(steps):
     middle = (1 + below) / 2
     weights = np.array([1.0, middle, middle * (1 - 1e-9), -middle])
     assert log_quantize(weights, form).tolist() == [1.0, 1.0, below, -1.0]
+
+
+def test_a_format_as_plain_values_is_the_format():
+    form = LogFormat(7, 4, False, "linear", "nearest")
+    assert LogFormat(**form.to_dict()) == form
+    assert form.to_dict() == {"bits": 7, "steps": 4, "zero": False, "rounding": "linear",
+                              "full_scale": "nearest"}  # fmt: skip
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="uses TensorFlow's tape")
+def test_the_gradient_is_that_of_the_weights_themselves():
+    import tensorflow as tf
+
+    weights = tf.Variable([0.9, -0.3, 0.01, 0.0])
+    with tf.GradientTape() as tape:
+        total = tf.reduce_sum(straight_through(weights, LogFormat()) * [1.0, 2.0, 3.0, 4.0])
+    np.testing.assert_array_equal(tape.gradient(total, weights), [1, 2, 3, 4])
