@@ -128,7 +128,7 @@ class Record:
         return found
 
     def of(self, file: str, first: int, last: int, budget: float) -> list[str]:
-        """Tests that run a line of a range: near ones first, then fast ones.
+        """Tests that run a line of a range: those of its own module first, near ones, fast ones.
 
         Args:
             file: Path from the root of the repository.
@@ -140,11 +140,12 @@ class Record:
         met = {
             test for line, tests in lines.items() if first <= int(line) <= last for test in tests
         }
-        package = file.split("/")[1]
-        names = sorted(
-            (self.names[index] for index in met),
-            key=lambda name: (not name.startswith(f"tests/{package}"), self.tests[name]),
-        )
+        package, own = file.split("/")[1], f"/test_{Path(file).stem}.py"
+
+        def distance(name: str) -> tuple[bool, bool, float]:
+            return own not in name, not name.startswith(f"tests/{package}"), self.tests[name]
+
+        names = sorted((self.names[index] for index in met), key=distance)
         return self._within(names, budget)
 
     def _within(self, names: list[str], budget: float) -> list[str]:

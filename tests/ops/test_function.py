@@ -194,3 +194,19 @@ def test_functions_that_need_no_values():
         assert properties.needs_values(op) is None
     assert properties.needs_values("multiply") == "a product of two branches"
     assert "softmax" in properties.needs_values("activation", "softmax")
+
+
+@pytest.mark.parametrize(
+    "name, numbers, homogeneous",
+    [
+        ("relu", {"max_value": None, "threshold": 0.0}, True),
+        ("relu", {"max_value": 6.0, "threshold": 0.0}, False),
+        ("relu", {"max_value": None, "threshold": 0.5}, False),
+        ("quantized_relu", {"max_value": None}, True),
+        ("quantized_relu", {"max_value": 1.0}, False),
+        ("linear", {}, True), ("prelu", {}, True), ("leaky_relu", {"negative_slope": 0.2}, True),
+        ("tanh", {}, False), ("multiply", {}, False),
+    ],
+)  # fmt: skip
+def test_functions_that_a_factor_passes(name, numbers, homogeneous):
+    assert properties.is_homogeneous(name, numbers) is homogeneous

@@ -74,6 +74,21 @@ def test_the_tolerance_of_a_level_is_no_shift():
     assert differences(net(shift=2.0**-7)) == ["shift=0.01, published 0.0"]
 
 
+def test_an_input_that_is_read_with_and_without_neurons_is_real():
+    image = keras.Input((4,))
+    x = layers.Concatenate()([layers.Dense(2)(quantized()(image)), layers.Dense(2)(image)])
+    graph = read_graph(keras.Model(image, layers.Dense(2)(quantized()(x))))
+    assert differences(graph) == ["encoding='real', published 'spikes'"]
+
+
+def test_a_pooling_that_is_read_with_and_without_neurons_has_none():
+    image = keras.Input((4, 4, 2))
+    pooled = layers.AveragePooling2D(2)(quantized()(image))
+    x = layers.Concatenate()([quantized()(pooled), layers.Conv2D(2, 1)(pooled)])
+    graph = read_graph(keras.Model(image, layers.Dense(2)(layers.Flatten()(quantized()(x)))))
+    assert differences(graph) == ["pooling_neurons=False, published True"]
+
+
 def test_a_net_without_quantising_activations_is_left_alone():
     plain = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="relu")])
     check_trained(read_graph(plain), "cq", COUNTED)

@@ -6,7 +6,7 @@ import pytest
 from keras import layers
 
 from spkeras.frontend.walk import read_graph
-from spkeras.passes.fold import fold_scales, scale_inputs, scale_outputs
+from spkeras.passes.fold import channel_vector, fold_scales, scale_inputs, scale_outputs
 from tests import networks, oracle, oracle_layers
 
 
@@ -219,3 +219,45 @@ def test_a_depthwise_layer_of_one_axis():
     model = model_of(layers.DepthwiseConv1D(2, depth_multiplier=2), layers.BatchNormalization(),
                      shape=(5, 3))  # fmt: skip
     assert not folded(model).of("scale")
+
+
+@pytest.mark.parametrize(
+    "array, wanted",
+    [
+        (3.0, [3, 3, 3]),
+        (np.full((4, 1), 2.0), [2, 2, 2]),
+        (np.tile([1.0, 2, 3], (4, 1)), [1, 2, 3]),
+        ([1.0, 2, 3], [1, 2, 3]),
+        (np.full((4, 4), 2.0), None),
+        (np.arange(12.0).reshape(4, 3), None),
+        (np.arange(4.0).reshape(4, 1), None),
+    ],
+)
+def test_what_depends_on_the_channel_only(array, wanted):
+    found = channel_vector(np.asarray(array), 3)
+    assert (None if found is None else found.tolist()) == wanted
+
+
+@pytest.mark.parametrize("offset", [[0.5, 0, 0], [0, 0, 0], [1.0, 1.0, 1.0]])
+def test_outputs_take_an_offset_of_some_channels(offset):
+    node = read_graph(model_of(layers.Conv2D(3, 2, use_bias=False, name="w")))["w"]
+    changed = scale_outputs(node, np.ones(3), np.array(offset))
+    assert ("bias" in changed.arrays) == any(offset)
+    if any(offset):
+        assert changed.arrays["bias"].tolist() == offset
+
+
+def test_an_offset_of_one_channel_before_zero_padding_stays_live():
+    graph = read_graph(model_of(layers.Rescaling(2.0, [0.0, 1.0, 0.0, 0.0]),
+                                layers.Conv2D(3, 3, padding="same")))  # fmt: skip
+    assert len(fold_scales(graph).of("scale")) == 1
+
+
+def test_a_scale_without_an_array_of_offsets():
+    graph = read_graph(model_of(layers.Conv2D(3, 3), layers.Rescaling(2.0)))
+    (scale,) = graph.of("scale")
+    plain = graph.updated({scale.name: scale.with_arrays(offset=None)})
+    found = fold_scales(plain)
+    assert not found.of("scale")
+    kernel = graph.of("conv")[0].arrays["kernel"]
+    np.testing.assert_array_equal(found.of("conv")[0].arrays["kernel"], 2 * kernel)

@@ -239,6 +239,8 @@ def test_a_quantising_activation_merges_with_a_pooling():
     [
         ([1.0, 2.0], 0.0, "binary"),
         ([1.0, 2.0], [0.5, 0.0], "binary"),
+        ([0.5, 0.25], 0.0, "binary"),
+        ([0.0, 1.0], 0.0, "binary"),
         ([-1.0, -2.0], 0.0, "signed"),
         ([1.0, -2.0], 0.0, "signed"),
         ([1.0, 2.0], [0.5, -0.5], "signed"),
@@ -270,3 +272,31 @@ def test_products_and_functions_of_several_values_are_signed(model, own):
     net_of_values = keras.Model(x, layers.Dense(2)(normal))
     graph = placed(net_of_values, model, code="differential")
     assert set(kinds(graph).values()) == {own} and len(graph.of("neuron")) == 2
+
+
+@pytest.mark.parametrize(
+    "between, model",
+    [
+        (layers.UpSampling2D(2), "binary"),
+        (layers.UpSampling2D(2, interpolation="bilinear"), "binary"),
+        (layers.UpSampling2D(2, interpolation="bicubic"), "signed"),
+        (layers.AveragePooling2D(2), "binary"),
+        (layers.ZeroPadding2D(1), "binary"),
+        (layers.Permute((2, 1, 3)), "binary"),
+        (layers.Conv2D(2, 1), "signed"),
+    ],
+)
+def test_what_stands_between_a_relu_and_a_pooling(between, model):
+    parts = [layers.Conv2D(2, 1), layers.ReLU(), between, layers.MaxPooling2D(2, name="pool")]
+    assert kinds(placed(net(*parts)))["pool"] == model
+
+
+@pytest.mark.parametrize("alpha, shift, wanted", [(None, 0.25, 0.25), (0.75, 0.25, 0.75)])
+def test_an_activation_brings_its_share_of_a_level(alpha, shift, wanted):
+    from spkeras.layers import ClampQuantize
+
+    parts = [layers.Dense(2), ClampQuantize(4, shift=shift), layers.Dense(2), layers.ReLU()]
+    graph = placed(net(*parts, shape=(4,)), alpha=alpha)
+    found = [node["rounding"] for node in graph.of("neuron")]
+    # The layer adds a little to its share: what lies at a level reaches it in float32, too.
+    assert found == pytest.approx([wanted, 0.5 if alpha is None else alpha], abs=2.0**-9)

@@ -331,8 +331,9 @@ def test_a_pooled_branch_gives_the_unit_of_a_sum():
     for branches in ([pooled, weighted], [weighted, pooled], [weighted, inner]):
         y = layers.ReLU(name="b")(layers.Add()(branches))
         model = keras.Model(x, layers.Dense(2)(layers.Flatten()(y)))
-        changed = check(oracle_layers.randomize(model, 2))
-        assert not changed.of("scale")
+        for per_channel in (True, False):
+            changed = check(oracle_layers.randomize(model, 2), per_channel)
+            assert not changed.of("scale")
 
 
 def test_a_unit_that_varies_over_positions_does_not_pass_a_pooling():
@@ -341,3 +342,11 @@ def test_a_unit_that_varies_over_positions_does_not_pass_a_pooling():
     y = layers.AveragePooling1D(2)(layers.Reshape((4, 2))(y))
     model = keras.Model(x, layers.Dense(2)(layers.Flatten()(y)))
     check(oracle_layers.randomize(model, 1))
+
+
+def test_all_that_follows_a_read_out_stays_as_it_is():
+    x = keras.Input((3,), name="x")
+    y = layers.Dense(4, activation="relu", name="a")(x)
+    y = layers.Activation("tanh", name="b")(layers.Dense(4, name="end")(y))
+    y = layers.Reshape((2, 2), name="c")(layers.Reshape((4, 1))(y))
+    check(oracle_layers.randomize(keras.Model(x, y), 1))

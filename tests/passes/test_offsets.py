@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from spkeras.passes.offsets import resting_points
+from spkeras.passes.offsets import lift_biases, resting_points
 from spkeras.snn.network import resting_currents
 from tests import networks, oracle, oracle_layers
 
@@ -122,3 +122,32 @@ def test_the_offset_of_a_read_out_is_in_the_outputs_unit():
     bias = keras.ops.convert_to_numpy(model.get_layer("branch").bias)
     assert (bias != 0).all()
     np.testing.assert_array_equal(np.broadcast_to(readout.arrays["offset"], bias.shape), bias)
+
+
+@pytest.mark.parametrize(
+    "values, wanted",
+    [
+        ([[0.0, 0.0]], None),
+        ([[0.0, 2.0]], [[0.0, 2.0]]),
+        ([[1.0, 2.0], [1.0, 2.0]], [[1.0, 2.0]]),
+        ([[1.0, 1.0], [2.0, 2.0]], [[1.0], [2.0]]),
+        ([[3.0, 3.0], [3.0, 3.0]], [[3.0]]),
+    ],
+)
+def test_offsets_have_as_few_values_as_say_them(values, wanted):
+    from spkeras.passes.offsets import _offset
+
+    found = _offset(np.array(values))
+    assert (None if found is None else found.tolist()) == wanted
+
+
+def test_biases_of_originals_stay_in_their_synapses():
+    graph = networks.spiking(networks.chain(), lifted=False, **DELTA)
+    resting = {name: np.zeros(graph[name].shape) for name in resting_points(graph).outputs}
+    assert lift_biases(graph, resting).originals is None
+    node = graph.of("conv")[0]
+    changed = graph.updated({node.name: node.with_arrays(kernel=2 * node.arrays["kernel"])})
+    lifted = lift_biases(changed.keeping(graph), resting)
+    back = lifted.reference()[node.name]
+    for name, array in node.arrays.items():
+        np.testing.assert_array_equal(back.arrays[name], array)

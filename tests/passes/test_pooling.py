@@ -1,51 +1,82 @@
-"""Neurons after average poolings: where they belong, and where they would change the network."""
+"""Where an average pooling gets neurons of its own."""
 
 import keras
-import numpy as np
 import pytest
 from keras import layers
 
-import spkeras
-from spkeras.errors import OptionError
-from spkeras.snn.spike_loop import loop_of
+from spkeras.frontend.walk import read_graph
+from spkeras.passes.pooling import separate_poolings
+from spkeras.passes.readout import attach_readouts
+from tests import oracle_layers
 
 
-def net(*middle):
-    keras.utils.set_random_seed(2)
-    return keras.Sequential([
-        keras.Input((8, 8, 2)), layers.Conv2D(4, 3, padding="same", name="conv"), *middle,
-        layers.Flatten(), layers.Dense(3, name="out"),
-    ])  # fmt: skip
+def separated(*parts):
+    net = keras.Sequential([keras.Input((8, 8, 2)), *parts, layers.Flatten(), layers.Dense(2)])
+    graph = attach_readouts(read_graph(oracle_layers.randomize(net, 1)))
+    found = separate_poolings(graph)
+    assert len({node.name for node in found.nodes}) == len(found.nodes)
+    return graph, found
 
 
-CASES = {
-    "after ReLU": ([layers.ReLU(name="act"), layers.AveragePooling2D(2, name="pool")], 2),
-    "after ReLU and maximum": (
-        [layers.ReLU(name="act"), layers.MaxPooling2D(2), layers.AveragePooling2D(2)], 2,
-    ),
-    "before ReLU": ([layers.AveragePooling2D(2, name="pool"), layers.ReLU(name="act")], 1),
-    "before batch norm": (
-        [layers.AveragePooling2D(2), layers.BatchNormalization(), layers.ReLU()], 1,
-    ),
-    "of signed values": (
-        [layers.ReLU(), layers.Conv2D(4, 1), layers.AveragePooling2D(2),
-         layers.Conv2D(4, 1), layers.ReLU()], 2,
-    ),
-}  # fmt: skip
+def added(graph, found):
+    """Poolings that have an activation more, by name."""
+    new = [node for node in found.nodes if node.name not in graph.by_name]
+    assert all(node.op == "activation" and node["function"] == "relu" for node in new)
+    for node in new:
+        (pool,) = node.inputs
+        assert found[pool].op.endswith("average_pool") and node.source == found[pool].source
+        assert [reader.name for reader in found.consumers[pool]] == [node.name]
+        assert node.shape == found[pool].shape
+    return [node.inputs[0] for node in new]
 
 
-@pytest.mark.parametrize("case", CASES)
-def test_the_network_stays_what_it_is(case):
-    middle, neurons = CASES[case]
-    model = net(*[type(layer).from_config(layer.get_config()) for layer in middle])
-    x = np.random.default_rng(3).random((20, 8, 8, 2)).astype("float32")
-    snn = spkeras.convert(model, x, pooling_neurons=True, percentile=100, timesteps=4096,
-                          schedule="layer_synchronous")  # fmt: skip
-    assert len(loop_of(snn).graph.of("neuron")) == neurons
-    wanted = model.predict(x, verbose=0)
-    assert abs(snn.predict(x, verbose=0) - wanted).max() < 0.01 * abs(wanted).max()
+RELU = [layers.Conv2D(3, 1), layers.ReLU()]
+POOL = layers.AveragePooling2D(2, name="pool")
 
 
-def test_nets_trained_for_spikes_have_them_in_their_layers():
-    with pytest.raises(OptionError, match="pooling_neurons=True"):
-        spkeras.convert(net(), np.ones((2, 8, 8, 2)), recipe="cq", pooling_neurons=True)
+@pytest.mark.parametrize(
+    "parts, wanted",
+    [
+        ([*RELU, POOL, layers.Conv2D(2, 1)], ["pool"]),
+        ([*RELU, layers.GlobalAveragePooling2D(keepdims=True, name="pool"), layers.Conv2D(2, 1)],
+         ["pool"]),
+        ([layers.Conv2D(3, 1), layers.ReLU(6.0), POOL, layers.Conv2D(2, 1)], ["pool"]),
+        ([*RELU, layers.MaxPooling2D(2), POOL, layers.Conv2D(2, 1)], ["pool"]),
+        ([*RELU, layers.Permute((2, 1, 3)), POOL, layers.Conv2D(2, 1)], ["pool"]),
+        ([*RELU, layers.Dropout(0.1), POOL, layers.AveragePooling2D(2, name="second"),
+          layers.Conv2D(2, 1)], ["pool", "second"]),
+        # Followed by an activation anyway, or of values that may be negative.
+        ([*RELU, POOL, layers.ReLU(), layers.Conv2D(2, 1)], []),
+        ([layers.Conv2D(3, 1), POOL, layers.Conv2D(2, 1)], []),
+        ([layers.Conv2D(3, 1), layers.LeakyReLU(0.1), POOL, layers.Conv2D(2, 1)], []),
+        ([layers.Conv2D(3, 1), layers.Activation("tanh"), POOL, layers.Conv2D(2, 1)], []),
+        ([POOL, layers.Conv2D(2, 1)], []),
+    ],
+)  # fmt: skip
+def test_poolings_of_rectified_values(parts, wanted):
+    graph, found = separated(*[type(p).from_config(p.get_config()) for p in parts])
+    assert added(graph, found) == wanted
+
+
+def test_a_pooling_at_the_end_and_one_that_two_read():
+    x = keras.Input((8, 8, 2))
+    y = layers.Conv2D(3, 1, activation="relu")(x)
+    end = layers.GlobalAveragePooling2D(name="end")(y)
+    graph = attach_readouts(read_graph(keras.Model(x, end)))
+    assert added(graph, separate_poolings(graph)) == []
+    pooled = layers.AveragePooling2D(2, name="pool")(y)
+    both = [layers.ReLU()(pooled), layers.Conv2D(3, 1)(pooled)]
+    model = keras.Model(x, layers.Dense(2)(layers.Flatten()(layers.Add()(both))))
+    graph = attach_readouts(read_graph(model))
+    assert added(graph, separate_poolings(graph)) == ["pool"]
+
+
+@pytest.mark.parametrize("negative", [True, False])
+def test_a_sum_is_rectified_where_all_its_branches_are(negative):
+    x = keras.Input((8, 8, 2))
+    a = layers.Conv2D(3, 1, activation="relu")(x)
+    b = layers.Conv2D(3, 1, activation=None if negative else "relu")(x)
+    y = layers.AveragePooling2D(2, name="pool")(layers.Add()([a, b]))
+    model = keras.Model(x, layers.Dense(2)(layers.Flatten()(layers.Conv2D(2, 1)(y))))
+    graph = attach_readouts(read_graph(model))
+    assert added(graph, separate_poolings(graph)) == ([] if negative else ["pool"])

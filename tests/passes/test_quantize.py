@@ -117,3 +117,15 @@ def test_weights_that_are_all_zero_stay():
 def test_bits_out_of_range(bits):
     with pytest.raises(OptionError, match="allowed: 2 to 16"):
         quantize_weights(networks.spiking(networks.chain()), bits)
+
+
+def test_a_layer_of_zeros_leaves_the_others_to_be_rounded():
+    net = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="d"), layers.ReLU(),
+                            layers.Dense(2, name="e")])  # fmt: skip
+    oracle_layers.randomize(net, 1)
+    net.get_layer("d").kernel.assign(np.zeros((3, 2)))
+    graph, changed = quantized(net, 3)
+    kernel, found = graph["e"].arrays["kernel"], changed["e"].arrays["kernel"]
+    codes = found / (np.abs(kernel).max() / 3)
+    np.testing.assert_allclose(codes, np.rint(codes), atol=1e-6)
+    assert (found != kernel).any()

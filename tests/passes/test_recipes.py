@@ -154,3 +154,29 @@ def test_steps_of_training_are_the_largest(steps, expected):
     parts = [part for t in steps for part in (layers.Dense(2), ClampQuantize(t))]
     net = keras.Sequential([keras.Input((2,)), *parts, layers.Dense(1)])
     assert trained_steps(read_graph(net)) == expected
+
+
+@pytest.mark.parametrize("recipe", ["ecc", "sigma_delta", "cq"])
+def test_pooling_neurons_are_part_of_one_recipe(recipe):
+    if recipe == "ecc":
+        assert Options(recipe, pooling_neurons=True).pooling_neurons is True
+        return
+    with pytest.raises(OptionError, match="pooling_neurons=True"):
+        Options(recipe, pooling_neurons=True)
+
+
+@pytest.mark.parametrize("readout, known", [("membrane", None), ("spikes", {"end:spikes"})])
+def test_outputs_read_from_spikes_remember_what_the_cnn_computes(readout, known):
+    options = Options(readout=readout, thresholds="percentile")
+    graph = neurons_of(prepare(read_graph(dense_net()), options), options)
+    stats = {**STATS, "end:spikes": stats_of([[1.0]])}
+    found = finish(graph, stats, options, {"act": 4, "end:spikes": 4})
+    assert (None if found.originals is None else set(found.originals)) == known
+
+
+def test_neurons_take_all_their_options():
+    options = Options(**GRADED, levels=12, mantissa_bits=2, alpha=0.25)
+    (node,) = neurons_of(prepare(read_graph(dense_net()), options), options).of("neuron")
+    names = ("model", "code", "levels", "mantissa_bits", "rounding", "reset", "limit")
+    assert [node[name] for name in names] == [
+        "sigma_delta", "delta", 12, 2, 0.25, "subtract", 1]  # fmt: skip

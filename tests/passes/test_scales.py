@@ -150,6 +150,7 @@ def test_the_automatic_percentile_cuts_less_the_longer_a_network_runs():
                                                  (256, 99.9962)])  # fmt: skip
 def test_the_automatic_percentile_by_its_formula(timesteps, expected):
     assert automatic_percentile(timesteps) == pytest.approx(expected, abs=2e-4)
+    assert automatic_percentile(100) == 99.9846, "four digits"
 
 
 def test_an_addition_of_three_branches_and_of_one_twice():
@@ -225,3 +226,10 @@ def test_one_channel_that_is_added_to_many_shares_one_number():
     joined = join_scales(graph, scales)
     assert joined["a"].shape == joined["b"].shape == ()
     assert float(joined["a"]) == float(joined["b"]) == 5
+
+
+def test_a_percentile_below_one_is_allowed():
+    values = np.linspace(0, 1, 1001)[:, None] * [1, 2, 4]
+    stats = {"x": X, "act": stats_of(values[1:])}
+    found = choose_scales(dense_net(), stats, 0.5, per_channel=True)["act"]
+    np.testing.assert_allclose(found, [0.005, 0.01, 0.02], rtol=1 / 16)

@@ -37,6 +37,17 @@ def seen(values):
     return ActivationStats(maximum, np.zeros(2, np.float32), histogram, len(values))
 
 
+def test_balancing_small_values_stays_below_one():
+    stats = seen([0.125, 0.25, 0.25])
+    middles = stats.magnitudes()[bins(np.float32([0.125, 0.25, 0.25]))]
+    threshold = 0.0
+    for _ in range(64):
+        threshold += 2 * np.maximum(middles - threshold, 0).mean()
+    found = fit("balance", stats, np.float32([3.0, 5.0]), Coder(16))
+    np.testing.assert_allclose(found, [threshold, 5.0], rtol=1e-6)
+    assert 0.4 < threshold < 0.45
+
+
 @pytest.mark.parametrize("starts", [1.5, 5.0])
 def test_iteration_by_hand(starts):
     """Lloyd's algorithm on a scale: counts for the threshold, then the best threshold for them."""
