@@ -8,6 +8,9 @@ from keras import ops
 from spkeras.errors import OptionError
 from spkeras.ops.log_weights import SLACK, LogFormat
 
+# Smaller magnitudes, which have no logarithm that backends agree on, count as this one.
+_TINY = float(np.finfo(np.float32).tiny)
+
 
 def straight_through(weights: Any, form: LogFormat, full_scale: int | None = None) -> Any:
     """Quantised weights on `keras.ops`, with the gradient of the weights themselves.
@@ -30,10 +33,12 @@ def straight_through(weights: Any, form: LogFormat, full_scale: int | None = Non
         raise OptionError(f"rounding={form.rounding!r} in training; allowed: log")
     dtype = weights.dtype
     weights = ops.cast(weights, "float32")
-    sizes = ops.maximum(ops.abs(weights), 1e-30)
+    sizes = ops.maximum(ops.abs(weights), _TINY)
     octaves = form.steps / float(np.log(2.0))
-    top = ops.ceil(octaves * ops.log(ops.max(sizes)) - SLACK) if full_scale is None else full_scale
-    top = ops.stop_gradient(ops.cast(top, "float32"))
+    if full_scale is None:
+        some = ops.any(weights != 0)
+        full_scale = ops.where(some, ops.ceil(octaves * ops.log(ops.max(sizes)) - SLACK), 0.0)
+    top = ops.stop_gradient(ops.cast(full_scale, "float32"))
     q = ops.clip(ops.floor(top - octaves * ops.log(sizes) + 0.5), 0.0, float(form.zero_exponent))
     levels = ops.power(2.0, (top - ops.minimum(q, float(form.largest))) / form.steps)
     if form.zero:

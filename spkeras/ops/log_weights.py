@@ -164,8 +164,9 @@ def _exponents(sizes: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
     if form.rounding == "log":
         q = np.floor(down + 0.5)
     else:
-        # The linear middle of two levels lies above their geometric one.
-        upper = np.clip(np.floor(down + SLACK), 0, form.largest)
+        # The linear middle of two levels lies above their geometric one. A level that rounding
+        # has put below itself has the next larger one above it, and is nearer to itself.
+        upper = np.clip(np.floor(down), 0, form.largest)
         lower_is_nearer = sizes < _middle(upper, n, form)
         q = upper + lower_is_nearer
     q = np.clip(q, 0, form.zero_exponent)

@@ -46,7 +46,8 @@ class Coder:
 def rounded_float(x: np.ndarray, levels: int, mantissa_bits: int) -> np.ndarray:
     """One graded spike for float32 values: `spkeras.ops.quantizer.rounded_float` in NumPy."""
     half = 1 << (_MANTISSA - mantissa_bits - 1)
-    bits = np.abs(x).view(np.int32) + np.int32(half)
+    bits = x.view(np.int32) + np.int32(half)
+    # Neither the sign nor what has been rounded away.
     size = (bits & np.int32(0x7FFFFFFF ^ (2 * half - 1))).view(np.float32)
     size = np.where(size >= np.float32(2.0 ** (1 - levels)), np.minimum(size, 1), 0)
     return np.sign(x) * size.astype(np.float32)

@@ -175,11 +175,10 @@ def _own_model(node: Node, model: str, falling: bool) -> str:
     function = "linear" if node.op in _POOLS else node.attributes.get("function")
     if function == "linear":
         may_fall = falling
-    elif node.op == "function" or node.op in MERGING:
-        may_fall = True
     elif function == "relu":
         may_fall = bool(node["negative_slope"] or node["threshold"])
     else:
+        # Functions of several values, and what merges branches without one, among them.
         may_fall = function not in ("relu6", "quantized_relu")
     if not may_fall:
         return model

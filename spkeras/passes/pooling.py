@@ -47,5 +47,4 @@ def _rectifies(node: Node) -> bool:
 
 def _ends(graph: Graph, node: Node) -> bool:
     """Whether an activation or the read-out follows a pooling."""
-    readers = graph.consumers[node.name]
-    return not readers or all(reader.op in ("activation", "readout") for reader in readers)
+    return all(reader.op in ("activation", "readout") for reader in graph.consumers[node.name])

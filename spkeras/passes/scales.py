@@ -130,8 +130,8 @@ def join_scales(graph: Graph, scales: Scales) -> Scales:
     group = {name: name for name in scales}
     carried: dict[str, list[str]] = {}
     for node in graph.nodes:
-        if node.name in scales or node.op in ("neuron", "input"):
-            carried[node.name] = [node.name] if node.name in scales else []
+        if node.name in scales:
+            carried[node.name] = [node.name]
             continue
         sources = [name for before in node.inputs for name in carried[before]]
         passes = OPERATIONS[node.op].channelwise

@@ -69,7 +69,7 @@ def _values(stats: ActivationStats, channel: int) -> tuple[np.ndarray, np.ndarra
     # The lowest bin holds the zeros, and reaches up into the subnormal numbers.
     found = np.flatnonzero((counts > 0) & (magnitudes > np.finfo(np.float32).tiny))
     values, weights = magnitudes[found], counts[found].astype(np.float64)
-    small = int(np.searchsorted(values, values[-1] * _FINEST)) if len(values) else 0
+    small = int(np.searchsorted(values, values.max(initial=0) * _FINEST))
     if small < 2:
         return values, weights
     mean = np.average(values[:small], weights=weights[:small])
@@ -86,7 +86,7 @@ def _balanced(stats: ActivationStats, channel: int, start: float) -> float:
     shares, threshold = weights / stats.histogram[channel].sum(), 0.0
     for _ in range(_BALANCING):
         threshold += 2 * float((shares * np.maximum(values - threshold, 0)).sum())
-    return threshold if threshold > 0 else start
+    return threshold
 
 
 def _search(values: np.ndarray, weights: np.ndarray, start: float, coder: Coder) -> float:

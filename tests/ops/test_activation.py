@@ -53,3 +53,28 @@ def test_prelu_and_the_old_hard_sigmoid_by_hand():
     np.testing.assert_array_equal(found, [[-1.0, -0.5, 3.0]])
     found = applied("hard_sigmoid_keras2", [-3.0, -2.5, -1.0, 0.0, 2.0, 2.5, 9.0])
     np.testing.assert_allclose(found, [0, 0, 0.3, 0.5, 0.9, 1, 1], rtol=1e-6)
+
+
+def test_what_time_coded_spikes_carry_by_hand():
+    x = [-1.0, 0.0, 0.24, 0.25, 0.7, 1.0, 1.9, 2.0, 3.4, 4.0, 9.0]
+    found = applied("ttfs", x, timesteps=3, tau=1, theta0=1.0)
+    np.testing.assert_array_equal(found, [0, 0, 0, 0.25, 0.5, 1, 1, 1, 1, 1, 1])
+    found = applied("phase", x, bits=3, theta0=4.0)
+    np.testing.assert_array_equal(found, [0, 0, 0, 0, 0.5, 1, 1.5, 2, 3, 3.5, 3.5])
+    found = applied("burst", x, timesteps=3, theta=0.5)
+    # Spikes of a burst are worth 0.5, 1 and 2; one that is not reached ends it.
+    np.testing.assert_array_equal(found, [0, 0, 0, 0, 0.5, 1, 1.5, 1.5, 1.5, 3.5, 3.5])
+
+
+def test_a_period_of_many_bits():
+    """All of its spikes together are one step below theta0."""
+    found = applied("phase", [0.5, 1.0, 7.0], bits=16, theta0=1.0)
+    np.testing.assert_array_equal(found, [0.5, 1 - 2.0**-16, 1 - 2.0**-16])
+
+
+def test_names_that_are_known():
+    for name in ("linear", "relu", "quantized_relu", "prelu", "ttfs", "phase", "burst",
+                 "hard_sigmoid_keras2", "tanh"):  # fmt: skip
+        assert activation.is_known(name)
+    assert not activation.is_known("unheard_of")
+    assert applied("linear", EDGES).tolist() == EDGES.tolist()

@@ -6,7 +6,7 @@ import pytest
 from spkeras.ops import histogram
 
 
-@pytest.mark.parametrize("way", [histogram._by_index, histogram._counter()])
+@pytest.mark.parametrize("way", [histogram._by_index, histogram._one_by_one, histogram._counter()])
 @pytest.mark.parametrize("block", [1, 64, 1 << 20])
 def test_counts(way, block, monkeypatch):
     """Values of four magnitudes and both signs; what the shift leaves out makes no difference."""

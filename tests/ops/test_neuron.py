@@ -286,3 +286,14 @@ def test_other_neurons_start_with_what_each_input_had_received():
                                  offsets=(None, np.float32(3.0)))  # fmt: skip
     state = neuron.initial_state(lambda index: ops.zeros((1, 2 if index is None else 1)), constants)
     assert [np.asarray(part).tolist() for part in state] == [[[0]], [[3]], [[0, 0]]]
+
+
+def test_what_each_kind_of_neuron_may_send():
+    """Negative spikes, several in a step, spikes of several sizes."""
+    kinds = {name: (m.signed, m.burst, m.graded) for name, m in neuron.MODELS.items()}
+    assert kinds == {
+        "binary": (False, False, False), "signed": (True, False, False),
+        "burst": (False, True, False), "signed_burst": (True, True, False),
+        "multi_threshold": (True, False, True), "sigma_delta": (True, False, True),
+    }  # fmt: skip
+    assert set(kinds) == set(NEURONS)

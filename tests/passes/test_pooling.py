@@ -43,7 +43,7 @@ POOL = layers.AveragePooling2D(2, name="pool")
         ([layers.Conv2D(3, 1), layers.ReLU(6.0), POOL, layers.Conv2D(2, 1)], ["pool"]),
         ([*RELU, layers.MaxPooling2D(2), POOL, layers.Conv2D(2, 1)], ["pool"]),
         ([*RELU, layers.Permute((2, 1, 3)), POOL, layers.Conv2D(2, 1)], ["pool"]),
-        ([*RELU, layers.Dropout(0.1), POOL, layers.AveragePooling2D(2, name="second"),
+        ([*RELU, layers.Dropout(0), POOL, layers.AveragePooling2D(2, name="second"),
           layers.Conv2D(2, 1)], ["pool", "second"]),
         # Followed by an activation anyway, or of values that may be negative.
         ([*RELU, POOL, layers.ReLU(), layers.Conv2D(2, 1)], []),

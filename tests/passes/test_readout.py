@@ -134,3 +134,12 @@ def test_what_joins_two_branches_at_the_end_stays_inside(op):
     graph = attached(model)
     assert graph[graph.of("readout")[0].inputs[0]].name == "end"
     assert graph.of("readout")[0]["depth"] == 0
+
+
+def test_shaping_behind_probabilities_that_are_left_out():
+    model = closed_by(layers.Softmax(name="end"), layers.Reshape((3, 2), name="shape"))
+    graph = attached(model)
+    assert [node.op for node in graph.nodes] == ["input", "dense", "readout", "reshape"]
+    x = networks.samples(model)
+    logits = x.astype(float) @ model.get_layer("dense").get_weights()[0] + model.weights[1].numpy()
+    np.testing.assert_allclose(values(graph, x)[0], logits.reshape(-1, 3, 2))

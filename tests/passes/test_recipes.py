@@ -180,3 +180,19 @@ def test_neurons_take_all_their_options():
     names = ("model", "code", "levels", "mantissa_bits", "rounding", "reset", "limit")
     assert [node[name] for name in names] == [
         "sigma_delta", "delta", 12, 2, 0.25, "subtract", 1]  # fmt: skip
+
+
+@pytest.mark.parametrize("headroom, percentile, per_channel", [(0, None, True), (3, 99.5, False)])
+def test_scales_are_chosen_as_asked(headroom, percentile, per_channel, monkeypatch):
+    met = []
+
+    def choose(graph, stats, *chosen):
+        met.append(chosen)
+        return {name: np.ones((), np.float32) for name in stats}
+
+    monkeypatch.setattr(recipes, "choose_scales", choose)
+    options = Options(**GRADED, headroom=headroom, percentile=percentile, per_channel=per_channel,
+                      thresholds="percentile")  # fmt: skip
+    graph = neurons_of(prepare(read_graph(dense_net()), options), options)
+    finish(graph, STATS, options, {"act": 5})
+    assert met == [(percentile or 100.0, per_channel, None, headroom)]

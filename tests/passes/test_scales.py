@@ -233,3 +233,29 @@ def test_a_percentile_below_one_is_allowed():
     stats = {"x": X, "act": stats_of(values[1:])}
     found = choose_scales(dense_net(), stats, 0.5, per_channel=True)["act"]
     np.testing.assert_allclose(found, [0.005, 0.01, 0.02], rtol=1 / 16)
+
+
+def test_the_maximum_may_lie_where_the_histogram_did_not_look():
+    """Of large tensors it counts positions drawn at random; the maximum is that of all."""
+    seen = stats_of([[0.5, 2.0, 1.0], [0.75, 0.0, 1.0]])
+    drawn = ActivationStats(np.float32([9, 2, 1]), seen.lowest, seen.histogram, 2, 0.5)
+    scales = choose_scales(dense_net(), {"x": X, "act": drawn}, per_channel=True)
+    assert scales["act"].tolist() == [9, 2, 1]
+
+
+@pytest.mark.parametrize("active, rare", [(2, True), (4, False)])
+def test_a_channel_is_almost_silent_below_three_in_ten_thousand(active, rare):
+    values = np.tile([2.0, 4.0, 0.0], (10_000, 1))
+    values[:active, 2] = 0.5
+    found = choose_scales(dense_net(), {"x": X, "act": stats_of(values)}, 99.99, True)["act"]
+    np.testing.assert_allclose(found, [2, 4, 4 if rare else 0.5], rtol=1 / 32)
+
+
+def test_what_has_no_scale_carries_none_to_an_addition():
+    x = keras.Input((4,), name="x")
+    a = layers.Dense(3, activation="relu", name="a")(x)
+    b = layers.Dense(3, activation="relu", name="b")(a)
+    c = layers.Dense(3, activation="relu", name="c")(b)
+    graph = graph_of(keras.Model(x, layers.Dense(2)(layers.Add()([a, b, c]))))
+    scales = {"a": np.float32(1), "c": np.float32(3)}
+    assert {n: float(s) for n, s in join_scales(graph, scales).items()} == {"a": 3, "c": 3}

@@ -9,7 +9,7 @@ from spkeras.facade.calibrated import windows
 from spkeras.graph.stats import BINS, ActivationStats, bins
 from spkeras.passes.coder import Coder
 from spkeras.passes.recipes import Options
-from spkeras.passes.thresholds import fit
+from spkeras.passes.thresholds import _values, fit
 from spkeras.snn.spike_loop import loop_of
 
 
@@ -191,3 +191,25 @@ def test_few_steps_want_fitted_thresholds(timesteps, chosen):
     assert settings["thresholds"] == chosen
     given = loop_of(spkeras.convert(small_cnn(), x, timesteps=timesteps, percentile=99)).graph
     assert given.settings["thresholds"] == "percentile"
+
+
+@pytest.mark.parametrize("method", ["mse", "iteration", "balance"])
+@pytest.mark.parametrize("unit", [2.0**-14, 2.0**10])
+def test_thresholds_follow_the_unit_of_the_values(method, unit):
+    values = np.repeat([0.3, 0.9, 1.1, 2.25, 2.6], [30, 12, 9, 4, 3])
+    start = np.float32([1.5, 1.0])
+    found = fit(method, seen(values), start, Coder(5))
+    scaled = fit(method, seen(unit * values), np.float32(unit) * start, Coder(5))
+    np.testing.assert_allclose(scaled[0], unit * found[0], rtol=1e-6)
+
+
+@pytest.mark.parametrize("small, kept", [([], 0), ([2.0**-14], 1), ([2.0**-14, 2.0**-15], 1),
+                                         ([2.0**-13, 2.0**-14, 2.0**-15], 1)])  # fmt: skip
+def test_values_below_the_finest_are_taken_together(small, kept):
+    """A search takes as long as there are values to be told apart."""
+    values, weights = _values(seen([*small, 1.0, 1.0, 4.0]), 0)
+    assert len(values) == kept + 2
+    assert weights.tolist() == [len(small)] * kept + [2, 1]
+    assert values[kept:] == pytest.approx([1.0, 4.0], rel=0.01)
+    if small:
+        assert values[0] == pytest.approx(np.mean(small), rel=0.01)

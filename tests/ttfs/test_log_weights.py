@@ -173,3 +173,22 @@ def test_the_gradient_is_that_of_the_weights_themselves():
     with tf.GradientTape() as tape:
         total = tf.reduce_sum(straight_through(weights, LogFormat()) * [1.0, 2.0, 3.0, 4.0])
     np.testing.assert_array_equal(tape.gradient(total, weights), [1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("zero", [True, False])
+@pytest.mark.parametrize(
+    "weights", [[0.0, -0.0], [3e-36, -1e-35, 0.0], [1e-30, 2e-30], [1e-30, 1.0]]
+)
+def test_weights_that_are_all_small_have_their_stored_values_in_training(weights, zero):
+    form = LogFormat(5, 2, zero=zero, full_scale="ceil")
+    weights = np.float32(weights)
+    found = ops.convert_to_numpy(straight_through(ops.convert_to_tensor(weights), form))
+    np.testing.assert_allclose(found, log_quantize(weights, form), rtol=1e-6)
+
+
+@pytest.mark.parametrize("bits", [2, 12])
+def test_the_fewest_and_the_most_bits(bits):
+    form = LogFormat(bits, 1, zero=False, full_scale="ceil")
+    assert form.largest == {2: 1, 12: 2047}[bits]
+    assert log_quantize(np.array([1.0, 0.5, 1e-300]), form).tolist() == [
+        1.0, 0.5, 2.0 ** -min(form.largest, 997)]  # fmt: skip
