@@ -54,12 +54,12 @@ def check_arrays(network: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None
     )
 
 
-def _problem(name: str, array: np.ndarray) -> str:
-    """What is wrong with an array in words, or nothing."""
+def _problem(name: str, array: np.ndarray) -> str | None:
+    """What is wrong with an array in words; None for an array that is finite."""
     with np.errstate(over="ignore"):
         bad = ~np.isfinite(np.asarray(array, np.float32))
     if not bad.any():
-        return ""
+        return None
     where = tuple(int(index) for index in np.argwhere(bad)[0])
     first = f" (first at {where})" if where else ""
     return f"{name}: {int(bad.sum())} of {bad.size} values{first}"

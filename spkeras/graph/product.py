@@ -234,8 +234,7 @@ def _reached(before: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 def reshaped(product: Product, shape: Sequence[int]) -> Product:
     """Return the pairs after a reshape of the target, in row-major order."""
     queue = list(itertools.chain.from_iterable(product.axes))
-    # One flat axis while parts are cut and joined.
-    product = replace(product, axes=(tuple(queue),))
+    # Parts that are cut and joined on the way form these axes; those of `product` are replaced.
     axes: list[tuple[int, ...]] = []
     for size in shape:
         group: list[int] = []
@@ -269,11 +268,7 @@ def _cut(product: Product, part: int, size: int) -> tuple[Product, list[int]]:
     shape = block.matrix.shape
     matrix = block.matrix.reshape(*shape[: 1 + place], size, -1, *shape[2 + place :])
     parts = (*block.parts[:place], *new, *block.parts[place + 1 :])
-    cut = Block(block.sources, parts, matrix)
-    (flat,) = product.axes
-    start = flat.index(part)
-    axes = ((*flat[:start], *new, *flat[start + 1 :]),)
-    return replace(replaced(product, [block], cut), axes=axes), new
+    return replaced(product, [block], Block(block.sources, parts, matrix)), new
 
 
 def permuted(product: Product, order: Sequence[int]) -> Product:

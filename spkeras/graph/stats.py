@@ -45,8 +45,11 @@ class ActivationStats:
     @staticmethod
     def magnitudes() -> np.ndarray:
         """The middle of each bin of the histogram, (BINS,); 0 for the bins beyond floats."""
-        edges = np.nan_to_num(_edges(), nan=0.0, posinf=0.0, neginf=0.0).astype(np.float64)
-        return np.where(edges[1:] > edges[:-1], (edges[:-1] + edges[1:]) / 2, 0)
+        # Floats are evenly spaced within a bin: its middle has the next bit set.
+        middles = ((np.arange(BINS, dtype=np.uint32) << SHIFT) + (1 << (SHIFT - 1))).view(
+            np.float32
+        )
+        return np.where(np.isfinite(middles), middles, 0).astype(np.float64)
 
     def merged(self) -> "ActivationStats":
         """The same with all channels taken together, as one channel."""
@@ -68,10 +71,10 @@ def _quantile(histogram: np.ndarray, share: float, maximum: np.ndarray) -> np.nd
     if not len(occupied):
         return np.zeros(len(histogram), np.float32)
     counts = histogram[:, occupied]
-    cumulated = counts.cumsum(-1)
+    cumulated = counts.cumsum(1)
     # A product like 0.999 x 6,000 may lie a rounding above the whole number that it is.
     rank = share * cumulated[:, -1:] * (1 - _ROUNDING)
-    index = np.minimum((cumulated < rank).sum(-1), len(occupied) - 1)
+    index = np.minimum((cumulated <= rank).sum(1), len(occupied) - 1)
     rows = np.arange(len(histogram))
     below = np.where(index > 0, cumulated[rows, index - 1], 0)
     part = np.clip((rank[:, 0] - below) / np.maximum(counts[rows, index], 1), 0, 1)

@@ -23,20 +23,21 @@ class Synapses:
     """What the spikes of one layer cause, per sample.
 
     Attributes:
+        loop_course: Multiply-accumulates in the loop up to each of the trace's steps, of the
+            layers that it is the last to reach.
         ways: Names of the ways through the regions that its spikes enter.
         operations: Events at synapses.
         accumulates: Plain additions.
         shift_adds: Additions of shifted weights.
-        loop_macs: Multiply-accumulates in the loop, of the layers that it is the last to reach.
-        loop_course: The same up to each of the trace's steps.
+        loop_macs: Multiply-accumulates in the loop over the whole run.
     """
 
+    loop_course: np.ndarray
     ways: list[str] = field(default_factory=list)
     operations: float = 0.0
     accumulates: float = 0.0
     shift_adds: float = 0.0
     loop_macs: float = 0.0
-    loop_course: np.ndarray = field(default_factory=lambda: np.zeros(1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,7 +60,7 @@ class Sent:
 def synaptic_costs(graph: Graph, trace: Trace) -> dict[str, Synapses]:
     """Return what the spikes of each layer of a trace cause at synapses."""
     sent = {name: _sent(name, trace) for name in trace.spikes}
-    costs = {name: Synapses(loop_course=np.zeros(len(trace.steps))) for name in sent}
+    costs = {name: Synapses(np.zeros(len(trace.steps))) for name in sent}
     for region in regions(graph, tuple(sent)):
         _add_region(region, sent, costs, trace)
     return costs

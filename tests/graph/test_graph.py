@@ -110,7 +110,18 @@ def test_other_structures_are_refused():
         ("dense", ("x",), {}, {"kernel": np.ones((3, 2)), "slope": np.ones(2)}),
         ("dense", ("x", "x"), {}, {"kernel": np.ones((3, 2))}),
         ("dense", (), {}, {"kernel": np.ones((3, 2))}),
+        ("input", ("x",), {"dtype": "float32"}, {}),
+        ("input", (), {}, {}),
+        ("add", (), {}, {}),
         ("add", ("x",), {}, {}),
+        ("function", (), {"function": "power", "exponent": 2.0}, {}),
+        ("function", ("x",), {"function": "power"}, {}),
+        (
+            "conv",
+            ("x",),
+            {"padding": "same", "dilation": (1,), "groups": 1},
+            {"kernel": np.ones((3, 2, 2))},
+        ),
         ("permute", ("x",), {}, {}),
         ("activation", ("x",), {"function": "relu"}, {}),
     ],
@@ -207,3 +218,20 @@ def test_a_layer_is_named_with_the_node_that_a_pass_made_of_it():
         own = Node(name, "dense", ("x",), (2,), {}, node.arrays, src)
         with pytest.raises(WeightsError, match=rf"- {words.replace('(', '.').replace(')', '.')}:"):
             check_finite(Graph("net", (source((3,)), own), ("d",)), "net")
+
+
+@pytest.mark.parametrize(
+    "op, inputs, attributes",
+    [
+        ("input", (), {"dtype": "float32", "more": 1}),
+        ("add", ("x", "y"), {}),
+        ("add", ("x", "y", "z"), {}),
+        ("function", ("x",), {"function": "power", "exponent": 2.0}),
+        ("function", ("x", "y", "z", "w"), {"function": "divide"}),
+        ("activation", ("x",), {"function": "sigmoid"}),
+    ],
+)
+def test_nodes_that_are_whole(op, inputs, attributes):
+    """Further attributes are allowed; merging takes two inputs or more, functions one or more."""
+    node = Node("n", op, inputs, (2,), attributes)
+    assert node.inputs == inputs and dict(node.attributes) == attributes

@@ -49,9 +49,10 @@ def test_the_middle_of_a_bin_lies_half_its_width_above_its_start():
     for start in (2.0**-100, 0.5, 1.0, 1.5, 3.0, 2.0**127):
         exponent = 2.0 ** np.floor(np.log2(start))
         assert middles[bins(np.float32([start]))[0]] == start + exponent * BIN / 2
-    beyond = bins(np.float32([np.finfo(np.float32).max]))[0]
-    assert not middles[beyond:].any() and (middles[1:beyond] > 0).all()
-    assert len(middles) == BINS
+    last = bins(np.float32([np.finfo(np.float32).max]))[0]
+    assert middles[last] == 2.0**127 * (2 - BIN / 2)
+    assert not middles[last + 1 :].any() and (np.diff(middles[: last + 1]) > 0).all()
+    assert middles[0] == 2.0**-149 * 2**16 and len(middles) == BINS
 
 
 def test_channels_taken_together():
@@ -60,3 +61,19 @@ def test_channels_taken_together():
     assert (found.samples, found.counted) == (7, 0.5)
     counts = found.histogram[0, bins(np.float32([1, 2, 4, 8]))]
     assert counts.tolist() == [1, 1, 2, 1] and found.histogram.shape == (1, BINS)
+
+
+def test_no_share_of_the_values_lies_below_the_smallest():
+    """The start of each channel's own lowest bin, whatever the other channels hold."""
+    found = stats_of([1.0, 2.0], [4.0, 4.0, 8.0], [0.0, 3.0]).quantile(0.0)
+    assert found.tolist() == [1, 4, 0]
+    assert stats_of([1.0, 2.0], [4.0, 4.0]).merged().quantile(0.0).tolist() == [1]
+
+
+def test_bins_start_at_powers_of_two_and_their_64th_parts():
+    start = int(bins(np.float32([1.0]))[0])
+    for value, place in ((1.0, 0), (1 + BIN * 0.999, 0), (1 + BIN, 1), (2 - BIN, 63), (2.0, 64),
+                         (0.5, -64), (4 * (1 + 5 * BIN), 133)):  # fmt: skip
+        assert bins(np.array([value]))[0] == start + place
+    assert bins(np.zeros((2, 3))).tolist() == [[0] * 3] * 2
+    assert BINS == 2**14 and bins(np.float32([np.finfo(np.float32).max]))[0] < BINS

@@ -260,3 +260,42 @@ def test_multiply_accumulates_of_all_three_kinds_are_added():
         activity(graphs.chain(), graphs.trace(SPIKES)), loop_macs=5.0, function_macs=7.0
     )
     assert found.macs == found.input_macs + 12
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_courses_are_the_mean_fan_out_times_the_spikes_so_far(samples):
+    trace = graphs.trace(SPIKES, samples=samples)
+    sent = {"n1": np.array([1.0, 2, 6, 6]) / samples, "n2": np.array([0.0, 0, 1, 2]) / samples}
+    found = activity(graphs.chain(), replace(trace, layer_spikes=sent))
+    # A spike of n1 meets two synapses, one of n2 the read-out.
+    wanted = np.array([2.0, 4, 13, 14]) / samples
+    assert found.courses["synaptic_operations"] == pytest.approx(wanted)
+    assert found.courses["membrane_updates"] == (5, 10, 15, 20)
+    assert found.courses["loop_macs"] == (0, 0, 0, 0)
+
+
+def test_a_layer_without_spikes_causes_nothing():
+    found = activity(graphs.chain(), graphs.trace({"n1": [0, 0, 0], "n2": [0, 0]}, samples=0))
+    assert (found.spikes, found.synaptic_operations, found.accumulates) == (0, 0, 0)
+    assert found.courses["synaptic_operations"] == (0, 0, 0, 0)
+    assert [layer.silent for layer in found.layers] == [1, 1] and found.steps == 4
+
+
+@pytest.mark.parametrize("levels, bits", [(1, 0), (2, 1), (4, 2), (5, 3), (8, 3), (9, 4)])
+def test_an_exponent_takes_the_bits_that_count_the_levels(levels, bits):
+    kept = {**graphs.GRADED, "levels": levels, "mantissa_bits": 2}
+    found = activity(graphs.chain(**kept), graphs.trace({"n1": [2, 0, 0], "n2": [0, 0]}))
+    assert found.payload_bits == 1 + bits + 2
+
+
+@pytest.mark.parametrize("function", ["linear", "maximum", "minimum", "relu6", "quantized_relu"])
+def test_sums_and_comparisons_are_no_function(function):
+    changed = {"quantized_relu": {"max_value": None, "steps": 4, "shift": 0.5}}.get(function, {})
+    graph = graphs.chain()
+    before = graph["n2"]
+    numbers = {name: before[name] for name in ("model", "reset", "rounding", "limit", "depth",
+               "pool", "code", "levels", "mantissa_bits")}  # fmt: skip
+    node = Node("n2", "neuron", before.inputs, (2,), {**numbers, "function": function, **changed},
+                before.arrays)  # fmt: skip
+    found = activity(graph.updated({"n2": node}), graphs.trace(SPIKES))
+    assert found.function_evaluations == 0 and found.function_macs == 0

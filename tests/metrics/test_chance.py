@@ -89,8 +89,8 @@ def test_words_where_all_are_decided_alike(decisions, words):
     assert chance._collapsed(np.array(decisions)) == words
 
 
-@pytest.mark.parametrize("count, batch, rows", [(1200, 50, 500), (1200, 64, 448), (90, 40, 80),
-                                                (30, 40, 30), (80, 40, 80)])  # fmt: skip
+@pytest.mark.parametrize("count, batch, rows", [(1200, 50, 500), (1200, 64, 448), (1200, 1, 500),
+                                                (90, 40, 80), (30, 40, 30), (80, 40, 80)])  # fmt: skip
 def test_whole_batches_of_samples_chosen_at_random(count, batch, rows):
     found = chance._rows(count, batch)
     assert len(found) == rows == len(set(found.tolist())) and 0 <= found.min() < found.max() < count
@@ -157,3 +157,38 @@ def test_the_change_that_mends_most_is_named():
     half = np.where(np.arange(200) < 160, labels, 1 - labels)
     words = chance._cause([("half", half), ("all", labels), ("none", 1 - labels)], labels, 0.5)
     assert "With the inputs all 100.0% are right" in words
+
+
+def test_as_many_as_the_least_number_are_more_than_chance():
+    """Two balanced classes, so that the rate of chance is a half exactly."""
+    counts = [n for n in range(200, 400, 4) if least(n, Fraction(1, 2)) % 4 == 0]
+    assert len(counts) > 3
+    for count in counts:
+        bound = least(count, Fraction(1, 2))
+        assert not chance.near_chance(*drawn(count, bound, 2))
+        assert chance.near_chance(*drawn(count, bound - 2, 2))
+
+
+def test_a_change_that_mends_nothing_is_not_named():
+    labels = np.arange(200) % 2
+    half = np.where(np.arange(200) < 160, labels, 1 - labels)
+    for right, named in ((0.79, True), (0.8, False), (0.81, False)):
+        words = chance._cause([("half", half)], labels, right)
+        assert ("With the inputs half 80.0% are right" in words) == named
+        assert ("labels in another order" in words) != named
+
+
+def test_several_inputs_are_changed_and_cut_alike():
+    """All inputs of a batch belong to the same samples, at most as many as asked for."""
+    x, labels = pixels(130)
+    seen = []
+
+    def answers(arrays):
+        one, two = arrays
+        np.testing.assert_array_equal(two, one[:, [0, 0]])
+        seen.append(len(one))
+        return np.stack([127.5 - one[:, 0], one[:, 0] - 127.5], 1)
+
+    score = Score("out", (2,), labels, 1)
+    chance.check_decisions(score, [x, x[:, [0, 0]]], answers, 50)
+    assert seen == [50, 50]

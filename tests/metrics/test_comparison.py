@@ -170,3 +170,38 @@ def test_the_ends_of_what_counts_as_equal_and_as_saturated():
     assert compare([0.5] * 4, [0.5] * 4, [0.5] * 4, found, **kept).result().exact == 3 / 4
     near = [1.0, 1 - 0.9e-6, 1 - 1.5e-6, 0.5]
     assert compare(near, near, near, near).result().saturated == 0.5
+
+
+def test_one_value_only():
+    found = compare([0.5], [0.5], [0.25], [0.125], course=[0.0625, 0.0], silent=1).result()
+    assert (found.error, found.bias) == (pytest.approx(0.375), pytest.approx(-0.375))
+    assert (found.quantization, found.unevenness) == (pytest.approx(0.25), pytest.approx(0.125))
+    assert found.course == pytest.approx((0.5, 0)) and found.silent == 1
+    assert (found.exact, found.saturated, found.clipping, found.parameters) == (0, 0, 0, 0)
+
+
+def test_nothing_compared_yet():
+    found = RateComparison(neuron("n", "x", (2,)), 4, 2).result()
+    assert (found.error, found.bias, found.exact, found.silent) == (0, 0, 0, 0)
+    assert found.course == (0, 0) and found.settled is None
+    kept = RateComparison(neuron("n", "x", (2,), **GRADED), 4, 0).result()
+    assert kept.settled is None and kept.course == ()
+
+
+def test_the_limit_of_saturation_belongs_to_it():
+    comparison = RateComparison(neuron("n", "x", (2,)), 4, 0)
+    values = np.array([[1 - 1e-6, 1 - 1.1e-6]])
+    comparison.add(values, values, values, values, values)
+    assert comparison.result().saturated == 0.5
+
+
+def test_batches_are_added():
+    one = compare([2.0, 0.5], [1.0, 0.5], [1.0, 0.25], [0.75, 0.25], course=[1.0], silent=2)
+    values = [np.array([[0.5, 1.0]], np.float32)] * 4
+    one.add(*values, np.array([[0.5, 0.5]], np.float32))
+    one.follow(1, np.array([3.0]), np.array([3]))
+    found = one.result()
+    assert found.bias == pytest.approx((0.75 + 0.25 + 0.5 + 0.5 - 4) / 4)
+    assert found.error == pytest.approx(np.sqrt((1.25**2 + 0.25**2 + 0.5**2) / 4))
+    assert found.course == pytest.approx((np.sqrt(4 / (4 + 0.25 + 0.25 + 1)),))
+    assert (found.silent, found.exact) == (3 / 4, 2 / 4)

@@ -146,3 +146,14 @@ def test_smallest_margin_that_changes_few_decisions():
     assert course.smallest(0) == EarlyExit(12, 1)
     with pytest.raises(OptionError, match="at most -1 of the decisions"):
         course.smallest(-1)
+
+
+def test_the_table_of_margins():
+    """Each twice the one before; the policy's own stands among them, once."""
+    score = Score("out", (2,), None, STEPS)
+    usual = [0.5, 1, 2, 4, 8, 16]
+    assert Watch(EarlyExit(4.0), score, STEPS, 0).margins.tolist() == usual
+    assert Watch(EarlyExit(3.0), score, STEPS, 0).margins.tolist() == [0.5, 1, 2, 3, 4, 8, 16]
+    assert Watch(EarlyExit(3.0, stop=True), score, STEPS, 0).margins.tolist() == [3]
+    assert Watch(EarlyExit(3.0), score, STEPS, 0, (1, 5)).margins.tolist() == [1, 3, 5]
+    assert EarlyExit(4.0) == EarlyExit(4.0, 2, False)

@@ -142,3 +142,40 @@ def test_steps_before_the_read_out_has_received_something_have_no_figures():
     found = scored(Score("out", (2,), np.array([0]), 4, first=3), cnn, [[[1, 0]]] * 4)
     for course in (found.accuracy, found.agreement, found.deviation):
         assert np.isnan(course).tolist() == [True, True, False, False]
+
+
+def test_one_sample_and_none():
+    found = scored(Score("out", (1,), np.array([[3.0]]), 1), [[1.0]], [[[2.0]]])
+    assert (found.error, found.cnn_error) == (pytest.approx([1.0]), pytest.approx(2.0))
+    assert (found.deviation, found.cnn_spread) == (pytest.approx([1.0]), pytest.approx(1.0))
+    found = scored(Score("out", (2,), np.array([1]), 1), [[0, 1.0]], [[[0, 1.0]]])
+    assert (found.accuracy, found.cnn_accuracy, found.agreement) == ([1], 1, [1])
+    empty = Score("out", (2,), np.array([1]), 2).result()
+    assert empty.accuracy.tolist() == [0, 0] and empty.cnn_accuracy == empty.cnn_spread == 0
+    assert empty.deviation.tolist() == empty.agreement.tolist() == [0, 0]
+
+
+def test_the_first_steps_figures_are_there_by_default():
+    found = scored(Score("out", (2,), np.array([0]), 2, first=2), [[2.0, 0]], [[[1, 0]]] * 2)
+    usual = scored(Score("out", (2,), np.array([0]), 2), [[2.0, 0]], [[[1, 0]]] * 2)
+    assert np.isnan(found.accuracy).tolist() == [True, False] and found.first == 2
+    assert usual.accuracy.tolist() == [1, 1] and usual.first == 1
+
+
+def test_a_score_starts_anew_with_each_reference():
+    score = Score("out", (2,), np.array([0, 0]), 1)
+    for _ in range(2):
+        score.reference(np.array([[1.0, 0], [0, 1]]))
+        score.add(0, np.array([[1.0, 0], [1, 0]]))
+    assert (score.sums.samples, score.sums.elements, score.sums.cnn_right) == (2, 4, 1)
+    assert score.result().accuracy.tolist() == [1] and score.result().agreement.tolist() == [0.5]
+
+
+@pytest.mark.parametrize("labels, right", [([0, 2], True), ([1, 1], True), ([2, 3], False),
+                                           ([-1, 0], False)])  # fmt: skip
+def test_labels_reach_from_zero_to_the_last_class(labels, right):
+    if right:
+        assert Score("out", (3,), np.array(labels), 1).targets.tolist() == labels
+    else:
+        with pytest.raises(DataError, match=f"received {labels[0]} to {labels[1]}"):
+            Score("out", (3,), np.array(labels), 1)

@@ -6,12 +6,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from spkeras.graph import Graph, Node, reach
 from spkeras.graph.synapses import regions
 from spkeras.metrics import activity
 from spkeras.metrics.synaptic import _loop, _sent
 from spkeras.trace import Trace
 from tests.graph.brute_force import Counter
-from tests.graph.topologies import TOPOLOGIES
+from tests.graph.nodes import conv, merged
+from tests.graph.topologies import N1, TOPOLOGIES, X, readout
+from tests.metrics import graphs
 
 STEPS, SAMPLES = 7, 3
 
@@ -160,3 +163,77 @@ def test_courses_grow_to_the_totals():
         assert (np.diff(course) >= 0).all()
         if name != "membrane_updates":
             assert np.flatnonzero(np.diff(course, prepend=0)).tolist() == [0, 1, 3, 4, 6]
+
+
+def two_dense(**neurons):
+    """One neuron - dense - two sums - dense - three values that are read out."""
+    nodes = (
+        Node("image", "input", (), (1,), {"dtype": "float32"}),
+        graphs.neuron("n1", "image", (1,), **neurons),
+        graphs.dense("first", "n1", 1, 2),
+        graphs.dense("second", "first", 2, 3),
+        graphs.readout("second", (3,), "delta"),
+    )
+    return Graph("two", nodes, ("answer",))
+
+
+@pytest.mark.parametrize("bits, way", [(1, "composed"), (6, "composed"), (7, "factored")])
+def test_the_way_with_fewer_additions_of_shifted_weights(bits, way):
+    """A spike of b bits takes 3 b additions composed, factored 2 b and the 6 of both sums."""
+    graph = two_dense(**graphs.GRADED)
+    trace = graphs.trace(
+        {"n1": [1]}, samples=1, exponents={"n1": [0, 1]}, unit_spikes={"n1": [0]},
+        bits={"n1": [bits]},
+    )  # fmt: skip
+    (layer,) = activity(graph, replace(trace, layer_spikes={"n1": np.ones(4)})).layers
+    composed = way == "composed"
+    assert (layer.synapses, layer.loop_macs) == (way, 0 if composed else 6)
+    assert layer.shift_adds == bits * (3 if composed else 2) and layer.accumulates == 0
+    assert layer.synaptic_operations == (3 if composed else 2)
+
+
+def test_a_way_is_named_once():
+    """Two layers that read the same neurons are two regions; both have one way."""
+    nodes = (
+        Node("image", "input", (), (2,), {"dtype": "float32"}),
+        graphs.neuron("n1", "image", (2,)),
+        graphs.dense("left", "n1", 2, 3),
+        graphs.dense("right", "n1", 2, 4),
+        graphs.readout("left", (3,), "rate"),
+        Node("other", "readout", ("right",), (4,), {"depth": 1, "code": "rate"}),
+    )
+    graph = Graph("fork", nodes, ("answer", "other"))
+    (layer,) = activity(graph, graphs.trace({"n1": [2, 4]}, samples=2)).layers
+    assert (layer.synapses, layer.synaptic_operations) == ("direct", 3 * 7)
+
+
+@pytest.mark.parametrize("budget, way", [(256, "composed"), (0, "direct (at most)")])
+def test_upper_bounds_are_named_so(budget, way, monkeypatch):
+    """Two windows that share taps; each counted for itself they are as many as factored."""
+    monkeypatch.setattr(reach, "_BUDGET", budget)
+    near, far = conv(N1, (3, 3), 2, name="near"), conv(N1, (3, 3), 2, dilation=2, name="far")
+    total = merged("add", near, far, name="total")
+    graph = Graph("net", (X, N1, near, far, total, readout(total)), ("answer",))
+    (layer,) = activity(graph, recorded(graph, spike_trains(graph, 0.1))).layers
+    assert layer.synapses == way
+
+
+def test_a_shortcut_within_a_convolution_has_two_ways():
+    """Factored it is one more addition, composed a weight of a synapse that is there."""
+    layer = conv(N1, (3, 3), 4)
+    total = merged("add", layer, N1, name="total")
+    for last, way in ((total, "composed"), (layer, "direct")):
+        end = readout(last)
+        nodes = (X, N1, layer, *([total] if last is total else []), end)
+        graph = Graph("net", nodes, ("answer",))
+        (found,) = activity(graph, recorded(graph, spike_trains(graph, 0.5))).layers
+        assert found.synapses == way
+
+
+def test_a_later_layer_that_nothing_reads_starts_with_the_input():
+    (layer,) = next(region.later for region in regions(two_dense()) if region.later)
+    trace = replace(graphs.trace({"n1": [4]}, samples=1), layer_spikes={"n1": np.arange(1.0, 5)})
+    sent = {"n1": _sent("n1", trace)}
+    assert _loop(replace(layer, targets=()), sent, trace).tolist() == [6, 12, 18, 24]
+    late = replace(trace, starts={"answer": 1})
+    assert _loop(layer, sent, late).tolist() == [0, 6, 12, 18]

@@ -1,0 +1,55 @@
+"""The table of operations: what each one takes, and through which a spike passes."""
+
+from spkeras.graph.vocabulary import ACTIVATIONS, FUNCTIONS, MERGING, OFFSETS, OPERATIONS
+
+
+def of(**wanted):
+    """Names of the operations with these entries."""
+    return {
+        name for name, operation in OPERATIONS.items()
+        if all(getattr(operation, key) == value for key, value in wanted.items())
+    }  # fmt: skip
+
+
+def test_linear_operations():
+    assert of(linear=True) == {
+        "conv", "depthwise_conv", "conv_transpose", "dense", "scale", "pad", "crop",
+        "average_pool", "global_average_pool", "upsample", "reshape", "permute", "add",
+        "subtract", "concatenate", "readout",
+    }  # fmt: skip
+
+
+def test_operations_that_a_scale_per_channel_passes():
+    """A difference does not keep signs, a reshape may move channels: neither is among them."""
+    assert of(channelwise=True) == {
+        "pad", "crop", "average_pool", "global_average_pool", "max_pool", "global_max_pool",
+        "upsample", "add",
+    }  # fmt: skip
+
+
+def test_numbers_of_inputs():
+    assert of(inputs=0) == {"input"}
+    assert of(inputs=-1) == {"add", "subtract", "concatenate", *MERGING}
+    assert of(inputs=-2) == {"function", "neuron"}
+    assert of(inputs=1) == set(OPERATIONS) - of(inputs=0) - of(inputs=-1) - of(inputs=-2)
+
+
+def test_arrays_that_must_be_there():
+    needed = {name: set(operation.arrays) - set(operation.optional)
+              for name, operation in OPERATIONS.items()}  # fmt: skip
+    assert {name: arrays for name, arrays in needed.items() if arrays} == {
+        "conv": {"kernel"}, "depthwise_conv": {"kernel"}, "conv_transpose": {"kernel"},
+        "dense": {"kernel"}, "scale": {"scale"}, "neuron": {"threshold"},
+    }  # fmt: skip
+    assert all(
+        set(operation.optional) <= set(operation.arrays) for operation in OPERATIONS.values()
+    )
+
+
+def test_a_neuron_has_an_offset_for_each_of_up_to_eight_inputs():
+    assert OFFSETS == tuple(f"offset{index}" for index in range(8))
+    assert set(OFFSETS) < set(OPERATIONS["neuron"].optional)
+
+
+def test_a_name_is_an_activation_or_a_function():
+    assert not set(ACTIVATIONS) & set(FUNCTIONS)
