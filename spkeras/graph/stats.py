@@ -62,10 +62,6 @@ class ActivationStats:
         )
 
 
-def _edges() -> np.ndarray:
-    return (np.arange(BINS + 1, dtype=np.uint64) << SHIFT).astype(np.uint32).view(np.float32)
-
-
 def _quantile(histogram: np.ndarray, share: float, maximum: np.ndarray) -> np.ndarray:
     occupied = np.flatnonzero(histogram.any(axis=0))
     if not len(occupied):
@@ -78,6 +74,8 @@ def _quantile(histogram: np.ndarray, share: float, maximum: np.ndarray) -> np.nd
     rows = np.arange(len(histogram))
     below = np.where(index > 0, cumulated[rows, index - 1], 0)
     part = np.clip((rank[:, 0] - below) / np.maximum(counts[rows, index], 1), 0, 1)
-    edges = _edges()
-    low, high = edges[occupied[index]], edges[occupied[index] + 1]
+    low, high = (
+        (found << SHIFT).astype(np.uint32).view(np.float32)
+        for found in (occupied[index], occupied[index] + 1)
+    )
     return np.minimum(low + part * (high - low), maximum).astype(np.float32)

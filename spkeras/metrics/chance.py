@@ -113,7 +113,7 @@ def _upper(count: int, rate: float) -> int:
         factorials[count] - factorials[hits] - factorials[count - hits]
         + hits * math.log(rate) + (count - hits) * math.log1p(-rate)
     )  # fmt: skip
-    tails = np.exp(logs)[::-1].cumsum()[::-1]
+    tails = np.exp(logs)[::-1].cumsum()  # of at least count, count - 1, ... hits
     return int((tails > _LEVEL).sum())
 
 

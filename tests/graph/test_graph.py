@@ -167,8 +167,14 @@ def test_originals_turn_a_node_back():
         original.arrays["kernel"][0] = 0
     other = original.with_arrays({"kernel": np.zeros((3, 2))})
     assert not other.arrays["kernel"].any() and other.arrays["bias"] is not None
-    wide = before.with_arrays(kernel=np.ones((4, 2)))
-    assert set(Original.of(before, wide).arrays) == {"kernel"}
+    for other in (np.ones((4, 2)), np.array([[1, 1], [1, 2], [1, 1]]), np.ones((1, 2))):
+        assert set(Original.of(before, before.with_arrays(kernel=other)).arrays) == {"kernel"}
+    attributes, arrays = {"a": 1}, {"bias": np.ones(2)}
+    own = Original(attributes, arrays)
+    attributes["a"], arrays["bias"][0] = 2, 5
+    assert own.attributes == {"a": 1} and own.arrays["bias"].tolist() == [1, 1]
+    with pytest.raises(TypeError):
+        own.attributes["a"] = 3
     named = relu(source((3,)), "r")
     assert Original.of(named, named.with_attributes(max_value=6.0)).applied(
         named.with_attributes(max_value=6.0)).attributes == named.attributes  # fmt: skip

@@ -209,6 +209,14 @@ def test_products_that_contain_each_other_are_one():
     assert not reaches.fan([inexact], (4, 3)).exact
 
 
+def test_a_tensor_without_axes_is_one_element():
+    for product in (products.everything(()), products.identity(())):
+        (found,) = reaches.union([product])
+        assert reaches.fan([found], ()).array() == 1 and found.exact
+        assert reaches.fan([products.widened(found, (2, 3))], ()).array() == 6
+        assert reaches.fan([products.reshaped(found, (1, 1))], (), [None, None]).array() == 1
+
+
 @pytest.mark.parametrize("budget, exact", [(0, False), (1, True)])
 def test_one_overlap_of_two_takes_one_intersection(budget, exact, monkeypatch):
     monkeypatch.setattr(reaches, "_BUDGET", budget)

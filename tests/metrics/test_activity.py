@@ -7,7 +7,6 @@ import pytest
 
 from spkeras.graph import Graph, Node
 from spkeras.metrics import activity
-from spkeras.metrics.membrane import potentials, window_elements
 from tests.metrics import graphs
 
 SPIKES = {"n1": [4, 2, 0], "n2": [1, 1]}
@@ -232,22 +231,6 @@ def test_a_cnn_without_weights_has_no_ratio():
 
 def test_spikes_for_each_neuron():
     assert activity(graphs.chain(), graphs.trace(SPIKES)).spikes_per_neuron == 4 / 5
-
-
-@pytest.mark.parametrize(
-    "shape, window, pooled, elements",
-    [((4, 6, 5), (2, 2), (2, 3, 5), 4 * 6 * 5), ((7, 3), (2,), (3, 3), 6 * 3)],
-)
-def test_elements_of_pooling_windows(shape, window, pooled, elements):
-    pool = {"pool_size": window, "strides": window, "padding": "valid"}
-    image = Node("image", "input", (), shape, {"dtype": "float32"})
-    node = graphs.neuron("n", "image", pooled, pool=pool)
-    graph = Graph("g", (image, node), ("n",))
-    assert window_elements(graph, node) == elements
-    whole = node.with_attributes(pool={"keepdims": False})
-    assert window_elements(graph, whole) == np.prod(shape)
-    assert window_elements(graph, node.with_attributes(pool=None)) == 0
-    assert potentials(graph, node) == np.prod(shape)
 
 
 def test_a_single_sample():

@@ -140,6 +140,10 @@ def test_without_a_range_that_mends_it_other_causes_are_named():
     message = refused(lambda arrays: np.stack([arrays[0][:, 0], 0 * arrays[0][:, 0] + 1e9], 1), x,
                       labels)  # fmt: skip
     assert "labels in another order" in message and "100% are decided as class 1" in message
+    rows = chance._rows(400, 50)
+    share = labels[rows].mean()
+    assert f"decides {share:.1%} of 400 samples" in message and f"{share:.1%} would be" in message
+    assert abs(share - 0.5) > 0.001
 
 
 def test_values_and_unlabelled_data_are_left_alone():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spkeras.graph import Graph, Node
-from spkeras.metrics.membrane import running_steps, window_elements
+from spkeras.metrics.membrane import potentials, running_steps, window_elements
 from tests.metrics import graphs
 
 SPIKES = {"n1": [1, 0, 0]}
@@ -37,4 +37,19 @@ def test_windows_that_overlap_hold_an_element_once_each():
     node = graphs.neuron("n", "image", (3, 4, 3), pool=pool)
     graph = Graph("g", (image, node), ("n",))
     assert window_elements(graph, node) == (2 + 3 + 2) * (2 + 2 + 2 + 1) * 3
-    np.testing.assert_equal(window_elements(graph, node.with_attributes(pool=None)), 0)
+
+
+@pytest.mark.parametrize(
+    "shape, window, pooled, elements",
+    [((4, 6, 5), (2, 2), (2, 3, 5), 4 * 6 * 5), ((7, 3), (2,), (3, 3), 6 * 3)],
+)
+def test_elements_of_pooling_windows(shape, window, pooled, elements):
+    pool = {"pool_size": window, "strides": window, "padding": "valid"}
+    image = Node("image", "input", (), shape, {"dtype": "float32"})
+    node = graphs.neuron("n", "image", pooled, pool=pool)
+    graph = Graph("g", (image, node), ("n",))
+    assert window_elements(graph, node) == elements
+    whole = node.with_attributes(pool={"keepdims": False})
+    assert window_elements(graph, whole) == np.prod(shape)
+    assert window_elements(graph, node.with_attributes(pool=None)) == 0
+    assert potentials(graph, node) == np.prod(shape)

@@ -148,6 +148,11 @@ class Record:
         names = sorted((self.names[index] for index in met), key=distance)
         return self._within(names, budget)
 
+    def named(self, file: str) -> list[str]:
+        """Tests of the file that has a module's name: a module without functions runs in none."""
+        package, module = file.split("/")[1], Path(file).stem
+        return [name for name in self.names if name.startswith(f"tests/{package}/test_{module}.py")]
+
     def _within(self, names: list[str], budget: float) -> list[str]:
         spent, taken = 0.0, []
         for name in names:

@@ -1,12 +1,14 @@
 """The driver of the mutation run itself: it kills what is wrong and lets live what is not."""
 
 import importlib.util
+import json
 import sys
 from pathlib import Path
 
 import pytest
 
 from tests.mutation import children, report
+from tests.mutation.lines import Record
 from tests.mutation.operators import mutants_of
 
 SOURCE = '''"""A module."""
@@ -144,3 +146,12 @@ def test_results_are_kept_and_rates_have_an_interval(tmp_path):
     low, high = report.interval(90, 100, 1000)
     assert 0.83 < low < 0.85 < 0.94 < high < 0.95
     assert report.interval(90, 100, 100) == (0.9, 0.9)
+
+
+def test_tests_of_a_module_without_functions_are_found_by_name(tmp_path):
+    known = {"tests/boxes/test_boxes.py::test_a": 1.0, "tests/boxes/test_box.py::test_b": 1.0}
+    record = {"tests": known, "lines": {}, "files": {}, "imported": []}
+    (tmp_path / "lines.json").write_text(json.dumps(record))
+    found = Record(tmp_path / "lines.json")
+    assert found.named("spkeras/boxes/boxes.py") == ["tests/boxes/test_boxes.py::test_a"]
+    assert found.of("spkeras/boxes/boxes.py", 0, 1 << 30, 30.0) == []
