@@ -112,7 +112,7 @@ def two_strengths(exponent):
 
 @pytest.mark.parametrize("exponent", [0, -6, -40])
 def test_a_branch_whose_products_all_vanish(exponent):
-    """Products below the last bit are 0: the engine has no matrix for them."""
+    """Products below the last bit are 0: the engine's matrices are, too."""
     config = HardwareConfig(table_bits=6, accumulator_bits=24, fraction_bits=8)
     program = log_ttfs.compile(two_strengths(exponent), config)
     layer = program.by_name["joined"]

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import cast
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def compile_plan(plan: Plan, config: HardwareConfig) -> Program:
         UnsupportedLayerError: branches of a layer do not share a grid of exponents.
     """
     config = _with_kernel(plan, config)
-    timesteps, tau = int(config.timesteps or 0), int(config.tau or 0)
+    timesteps, tau = cast(int, config.timesteps), cast(int, config.tau)
     grid = max(config.weight_steps, tau)
     program = Program(
         plan.name,
@@ -93,7 +94,7 @@ class _Compiler:
         return self._fitted(layer, result, largest)
 
     def _input_thresholds(self, layer: Layer) -> np.ndarray:
-        table = kernel_table(len(self.program.times), float(self.config.tau or 1), layer.theta0)
+        table = kernel_table(len(self.program.times), cast(int, self.config.tau), layer.theta0)
         return np.ceil(self.config.input_levels * table).astype(np.int64)
 
     def _branches(self, layer: Layer) -> tuple[tuple[ProgramBranch, ...], float]:

@@ -107,13 +107,12 @@ def _groups(program: Program, layer: ProgramLayer, branch: ProgramBranch) -> Ite
 
 def _separable(rows: np.ndarray, steps: np.ndarray, program: Program) -> np.ndarray:
     """The first steps whose products are those of the last of them times a power of two."""
-    whole = steps[:0]
-    for count in range(len(steps), 0, -1):
+    for count in range(len(steps), 1, -1):
         octaves = program.times[steps[:count]] // program.grid
         expected = rows[:, steps[count - 1]][:, None] << (octaves[-1] - octaves)
         if np.array_equal(expected, rows[:, steps[:count]]):
             return steps[:count]
-    return whole
+    return steps[:1]
 
 
 def _signed(branch: ProgramBranch, products: np.ndarray) -> np.ndarray:
@@ -125,8 +124,6 @@ def _received(
     branch: ProgramBranch, times: np.ndarray, groups: list[_Group], part: Part
 ) -> np.ndarray:
     """The sum over a branch's synapses, int64 (samples, positions out, channels reached)."""
-    if not groups:
-        return np.zeros((len(times), len(branch.index), branch.exponents.shape[-1]), np.int64)
     matrix = np.concatenate([part(group.matrix) for group in groups], axis=1)
     powers = np.stack([group.powers for group in groups])
     taps, width, out = matrix.shape

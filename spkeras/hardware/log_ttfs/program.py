@@ -124,7 +124,8 @@ class ProgramLayer:
 
 def bits_for(low: int, high: int) -> int:
     """Bits of the smallest two's complement number that holds both."""
-    return 1 + max(int(high).bit_length(), int(-low - 1).bit_length() if low < 0 else 0)
+    ends = int(low), int(high)
+    return 1 + max((~end if end < 0 else end).bit_length() for end in ends)
 
 
 @dataclass(frozen=True, eq=False)

@@ -133,12 +133,12 @@ class RunResult:
 def run_program(
     program: Program,
     inputs: Any,
-    labels: Any = None,
+    labels: Any,
     *,
-    batch_size: int = 50,
-    costs: str | CostTable = "horowitz-45nm",
-    reference: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    batch_size: int,
+    costs: str | CostTable,
+    reference: bool,
+    progress: Callable[[int, int], None],
 ) -> RunResult:
     """Run a program bit for bit over samples.
 
@@ -147,7 +147,7 @@ def run_program(
         inputs: (samples, ...) floats from 0 to 1, or whole numbers as the input port takes them;
             a list of them where the program has several inputs.
         labels: Whole-number classes (samples,), for the accuracy; a list of them where it has
-            several outputs.
+            several outputs; None where there are none.
         batch_size: Samples at once.
         costs: Table of energies: its name, a .json file, or the table itself.
         reference: Use the integer-only reference instead of the engine.
