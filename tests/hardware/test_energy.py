@@ -41,6 +41,7 @@ def test_the_total_is_the_sum_of_all_parts():
     assert Energy("a", "b", 1.0, 20.0, 300.0, 4000.0).total == 4321.0
 
 
-def test_published_figures():
-    """Lew, Lee & Park 2022, abstract: uJ for an image."""
+def test_published_figures_have_the_unit_of_an_estimate():
+    """uJ for an image: Lew, Lee & Park 2022, abstract."""
+    assert energy(Operations(comparisons=1e6), CONFIG, TABLE).total == pytest.approx(16.0)
     assert LITERATURE_UJ == {"CIFAR-10": 486.7, "CIFAR-100": 503.6, "Tiny-ImageNet": 1426.0}

@@ -1,5 +1,7 @@
 """Matrix products instead of single additions: the same sums, by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -98,6 +100,21 @@ def test_a_step_whose_products_are_cut_off_has_a_matrix():
     assert found[0].tolist() == [[10 + 4 - 2, -20 - 2 + 3, 0 + 1], [10 - 1, -20 + 1, 0]]
 
 
+def test_steps_share_a_matrix_as_far_down_as_no_bit_is_lost():
+    """Steps 0, 4 and 8 of nine: 4 2 1, but 2 1 0 for the smaller weights."""
+    program = replace(byhand.chain(fraction=-1), times=np.arange(9))
+
+    def powers(**steps):
+        return [steps.get(f"k{step}", 0) for step in range(10)]
+
+    assert matrices(program, "hidden") == [
+        (powers(k0=2, k4=1), [2, -1, 0, -1, 2, 1]), (powers(k8=1), [1, 0, 0, 0, 1, 0]),
+        (powers(k1=1), [3, -2, 0, -2, 3, 1]), (powers(k5=1), [1, -1, 0, -1, 1, 0]),
+        (powers(k2=1), [2, -2, 0, -2, 2, 1]), (powers(k6=1), [1, -1, 0, -1, 1, 0]),
+        (powers(k3=1), [2, -1, 0, -1, 2, 1]), (powers(k7=1), [1, 0, 0, 0, 1, 0]),
+    ]  # fmt: skip
+
+
 def test_products_that_are_all_lost_leave_the_bias():
     """8 of the table, cut by 4 bits or more."""
     program = byhand.chain(fraction=-4)
@@ -108,8 +125,6 @@ def test_products_that_are_all_lost_leave_the_bias():
 
 
 def test_sums_beyond_float64_are_refused():
-    from dataclasses import replace
-
     program = byhand.chain()
     layers = [replace(layer, high=2**53) if layer.name == "end" else layer
               for layer in program.layers]  # fmt: skip

@@ -40,6 +40,14 @@ def test_a_course_by_hand(order, batch_size):
     assert told == [(end, len(order)) for end in ends]
 
 
+@pytest.mark.parametrize("run", [lambda program, x, told: execute(program, [x], progress=told),
+                                 lambda program, x, told: log_ttfs.run(program, x, progress=told)])  # fmt: skip
+def test_batches_of_fifty_samples_by_default(run):
+    told = []
+    run(byhand.chain(), INPUTS[[0] * 101], lambda *now: told.append(now))
+    assert told == [(50, 101), (100, 101), (101, 101)]
+
+
 def test_extremes_hold_zero():
     """One sample whose sums are all positive, then one whose sums are all negative."""
     program = byhand.joined()

@@ -273,10 +273,16 @@ def _layer_run(
     program: Program, course: Course, name: str, operations: Operations, passes: int
 ) -> LayerRun:
     layer, sums = program.by_name[name], course.extremes.get(name)
-    fired = course.histogram.fired.get(name, np.zeros((1, 1, 1)))[:-1].sum((1, 2))
-    spikes = float(fired.sum())
-    mean = float((fired * np.arange(len(fired))).sum()) / spikes if spikes else 0.0
+    fired = course.histogram.fired.get(name)
+    mean = 0.0 if fired is None else _mean_time(fired)
     neurons = layer.positions * layer.channels
     if sums is None:
         return LayerRun(name, neurons, operations, 0, 0, mean, 0)
     return LayerRun(name, neurons, operations, layer.needed_bits, bits_for(*sums), mean, passes)
+
+
+def _mean_time(fired: np.ndarray) -> float:
+    """Mean step of all spikes, 0 without any; fired (T + 1, positions, channels)."""
+    spikes = fired[:-1].sum((1, 2))
+    steps = np.arange(len(spikes))
+    return float(np.average(steps, weights=spikes)) if spikes.any() else 0.0
