@@ -6,9 +6,6 @@ from typing import Any
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
 
-# Activations start this share of a level early (`spkeras.ops.straight_through`); more is a shift.
-_SHIFTED = 2.0**-8
-
 
 def check_trained(graph: Graph, recipe: str, training: Mapping[str, Any]) -> None:
     """Refuse a network whose activations differ from the published ones.
@@ -66,6 +63,8 @@ def _pooling_neurons(graph: Graph) -> bool | None:
 
 
 def _shift(graph: Graph) -> float:
-    """The largest share of a level in advance; 0.0 for no more than the tolerance."""
-    largest = max(float(node["shift"]) for node in graph.nodes if _quantizes(node))
-    return 0.0 if largest < _SHIFTED else round(largest, 2)
+    """The largest share of a level in advance; 0.0 for no more than the tolerance.
+
+    Activations start 2^-10 of a level early (`spkeras.ops.straight_through`): no two digits.
+    """
+    return round(max(float(node["shift"]) for node in graph.nodes if _quantizes(node)), 2)

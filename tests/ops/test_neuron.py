@@ -297,3 +297,9 @@ def test_what_each_kind_of_neuron_may_send():
         "multi_threshold": (True, False, True), "sigma_delta": (True, False, True),
     }  # fmt: skip
     assert set(kinds) == set(NEURONS)
+
+
+def test_a_layer_of_neurons_by_default():
+    found = neuron.Constants(1.0)
+    assert (found.model, found.reset, found.code) == ("binary", "subtract", "rate")
+    assert (found.alpha, found.limit, found.levels, found.mantissa_bits) == (0.5, 1, 8, 0)

@@ -94,3 +94,8 @@ def test_whole_spikes_are_rounded_down_and_cut():
     x = np.array([-3.5, -2, -0.25, 0, 0.75, 1, 1.999, 7], "float32")
     assert np.asarray(whole(x, -2, 3)).tolist() == [-2, -2, -1, 0, 0, 1, 1, 3]
     assert np.asarray(whole(x, 0, 1)).tolist() == [0, 0, 0, 0, 0, 1, 1, 1]
+
+
+def test_powers_of_two_by_default():
+    x = ops.convert_to_tensor(np.float32([0.7, 0.76, 0.37, -0.4]))
+    assert np.asarray(rounded_float(x, 4)).tolist() == [0.5, 1.0, 0.25, -0.5]

@@ -36,3 +36,7 @@ def test_all_where_there_are_no_more(samples):
 
 def test_none():
     assert chosen(5, 0).tolist() == []
+
+
+def test_the_first_seed_is_0():
+    assert chosen(100, 10).tolist() == chosen(100, 10, 0).tolist() != chosen(100, 10, 1).tolist()

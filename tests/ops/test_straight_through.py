@@ -50,3 +50,17 @@ def test_a_level_is_reached_a_tolerance_early(levels, shift):
     x = ops.convert_to_tensor(np.float32([below, far, 0.0]))
     found = ops.convert_to_numpy(rounded(x, levels, shift))
     np.testing.assert_allclose(found, np.array([3, 2, 0]) / levels, rtol=1e-6)
+
+
+def test_clamps_and_roundings_by_default():
+    x = ops.convert_to_tensor(np.float32([-1.0, 0.3, 0.6, 1.0, 1.5]))
+    found = ops.convert_to_numpy(clamp(x)).tolist()
+    assert found == np.float32([0.0, 0.3, 0.6, 1.0, 1.0]).tolist()
+    assert ops.convert_to_numpy(rounded(x[1:], 2)).tolist() == [0.0, 0.5, 1.0, 1.5]
+    assert TOLERANCE == 1 / 1024
+
+
+@TENSORFLOW
+def test_gradients_of_a_rounding_are_cut_by_default():
+    x = [0.0, 0.3, 0.5, 0.6, 0.99, 2.2]
+    assert values_and_gradients(lambda x: rounded(x, 4), x)[1] == np.clip(UPSTREAM, -1, 1).tolist()

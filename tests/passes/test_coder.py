@@ -43,3 +43,8 @@ def test_a_window_of_whole_spikes():
         found = Coder(4, limit=limit).carried(values)
         wanted = np.minimum(np.floor(values * 4 + 0.5) / 4, most)
         np.testing.assert_allclose(found, wanted)
+
+
+def test_a_coder_by_default():
+    assert Coder(4) == Coder(4, graded=False, rate=True, alpha=0.5, limit=1, levels=8,
+                             mantissa_bits=0)  # fmt: skip

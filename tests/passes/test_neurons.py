@@ -300,3 +300,11 @@ def test_an_activation_brings_its_share_of_a_level(alpha, shift, wanted):
     found = [node["rounding"] for node in graph.of("neuron")]
     # The layer adds a little to its share: what lies at a level reaches it in float32, too.
     assert found == pytest.approx([wanted, 0.5 if alpha is None else alpha], abs=2.0**-9)
+
+
+def test_neurons_by_default():
+    (node,) = placed(net(layers.Dense(2), layers.ReLU(), shape=(4,))).of("neuron")
+    names = ("model", "code", "reset", "rounding", "limit", "levels", "mantissa_bits")
+    assert [node[name] for name in names] == ["binary", "rate", "subtract", 0.5, 1, 8, 0]
+    bursts = placed(net(layers.Dense(2), layers.ReLU(), shape=(4,)), "burst").of("neuron")
+    assert [node["limit"] for node in bursts] == [1]

@@ -21,7 +21,8 @@ def separated(*parts):
 def added(graph, found):
     """Poolings that have an activation more, by name."""
     new = [node for node in found.nodes if node.name not in graph.by_name]
-    assert all(node.op == "activation" and node["function"] == "relu" for node in new)
+    relu = {"function": "relu", "max_value": None, "negative_slope": 0.0, "threshold": 0.0}
+    assert all(node.op == "activation" and dict(node.attributes) == relu for node in new)
     for node in new:
         (pool,) = node.inputs
         assert found[pool].op.endswith("average_pool") and node.source == found[pool].source

@@ -196,3 +196,11 @@ def test_scales_are_chosen_as_asked(headroom, percentile, per_channel, monkeypat
     graph = neurons_of(prepare(read_graph(dense_net()), options), options)
     finish(graph, STATS, options, {"act": 5})
     assert met == [(percentile or 100.0, per_channel, None, headroom)]
+
+
+def test_what_is_chosen_where_nothing_is_asked_for():
+    found = Options()
+    assert (found.recipe, found.per_channel, found.reset, found.readout) == (
+        "ecc", True, "subtract", "membrane")  # fmt: skip
+    assert (found.percentile, found.thresholds, found.weight_bits) == (None, None, None)
+    assert found.limit == 4 and found.pooling_neurons is False

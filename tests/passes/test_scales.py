@@ -9,7 +9,12 @@ from spkeras.errors import OptionError
 from spkeras.frontend.walk import read_graph
 from spkeras.graph.stats import BINS, ActivationStats, bins
 from spkeras.passes.recipes import Options, neurons_of, prepare
-from spkeras.passes.scales import automatic_percentile, choose_scales, join_scales
+from spkeras.passes.scales import (
+    VALUES_PERCENTILE,
+    automatic_percentile,
+    choose_scales,
+    join_scales,
+)
 from tests import networks
 
 
@@ -259,3 +264,10 @@ def test_what_has_no_scale_carries_none_to_an_addition():
     graph = graph_of(keras.Model(x, layers.Dense(2)(layers.Add()([a, b, c]))))
     scales = {"a": np.float32(1), "c": np.float32(3)}
     assert {n: float(s) for n, s in join_scales(graph, scales).items()} == {"a": 3, "c": 3}
+
+
+def test_scales_by_default_are_the_maximum_of_a_layer():
+    stats = {"x": X, "act": stats_of([[0.5, 0.25, 0.0], [0.75, 0.0, 3.0]])}
+    assert choose_scales(dense_net(), stats) == {"x": 3.0, "act": 3.0}
+    assert choose_scales(dense_net(), stats, 90.0, headroom=0)["act"].shape == ()
+    assert VALUES_PERCENTILE == automatic_percentile(64) == 99.97

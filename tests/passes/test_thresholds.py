@@ -9,7 +9,7 @@ from spkeras.facade.calibrated import windows
 from spkeras.graph.stats import BINS, ActivationStats, bins
 from spkeras.passes.coder import Coder
 from spkeras.passes.recipes import Options
-from spkeras.passes.thresholds import _values, fit
+from spkeras.passes.thresholds import _values, automatic_thresholds, fit
 from spkeras.snn.spike_loop import loop_of
 
 
@@ -213,3 +213,39 @@ def test_values_below_the_finest_are_taken_together(small, kept):
     assert values[kept:] == pytest.approx([1.0, 4.0], rel=0.01)
     if small:
         assert values[0] == pytest.approx(np.mean(small), rel=0.01)
+
+
+def test_a_few_large_values_are_balanced_in_64_rounds():
+    """V falls short of the one value x by x (1 - 2 s)^64, s its share."""
+    stats = seen([*[0.0] * 999, 2.0])
+    (x,) = stats.magnitudes()[bins(np.float32([2.0]))]
+    found = fit("balance", stats, np.float32([3.0, 5.0]), Coder(16))
+    np.testing.assert_allclose(found, [x * (1 - 0.998**64), 5.0], rtol=1e-5)
+
+
+def test_thresholds_that_are_tried():
+    """Eight to the octave, from 2^(3/4) times the largest value down to a hundredth of it."""
+    tried = []
+
+    class Recorder(Coder):
+        def carried(self, x):
+            tried.append(np.asarray(x))
+            return super().carried(x)
+
+    stats = seen([1.0, 3.0])
+    values = stats.magnitudes()[bins(np.float32([1.0, 3.0]))]
+    fit("mse", stats, np.float32([1.0, 1.0]), Recorder(4))
+    ((scaled,),) = [tried]
+    np.testing.assert_allclose(values / scaled, np.tile(values.max() * 2.0 ** (
+        np.arange(6, -54, -1)[:, None] / 8), 2), rtol=1e-12)  # fmt: skip
+
+
+def test_the_automatic_method_changes_at_64_steps():
+    assert [automatic_thresholds(steps) for steps in (1, 63, 64, 65, 1000)] == [
+        "mse", "mse", "percentile", "percentile", "percentile"]  # fmt: skip
+
+
+@pytest.mark.parametrize("octaves, apart", [(11.5, True), (12.5, False)])
+def test_values_are_told_apart_down_to_the_finest(octaves, apart):
+    values, _ = _values(seen([4 * 2.0**-octaves, 4 * 2.0 ** -(octaves + 0.25), 4.0]), 0)
+    assert len(values) == (3 if apart else 2)

@@ -150,3 +150,10 @@ def test_levels_that_do_not_fall_are_refused(levels):
 def test_tables_that_are_none_are_refused(kernel):
     with pytest.raises(OptionError, match="timesteps=|tau=|theta0="):
         ttfs.kernel_table(*kernel)
+
+
+@pytest.mark.parametrize("kernel", [(1, 1), (255, 1), (4, 0.5), (4, 1, 0.25), (4.0, 1, 0.5)])
+def test_tables_at_the_ends_of_what_is_allowed(kernel):
+    table = ttfs.kernel_table(*map(int, kernel[:1]), *kernel[1:])
+    ttfs.check_kernel(*kernel, *([1.0] if len(kernel) < 3 else []))
+    assert len(table) == kernel[0] and table[0] == (*kernel, 1.0)[2]
