@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.mutation.children import KILLED, TIMEOUT
 from tests.mutation.operators import Mutant, mutants_of
-from tests.mutation.report import Results, package, show
+from tests.mutation.report import Results, equivalents, package, show
 
 ROOT = Path(__file__).resolve().parents[2]
 HARDWARE = ("arithmetic", "compile", "datapath", "energy", "engine", "operations", "program",
@@ -43,7 +43,11 @@ def main() -> int:
     parser.add_argument("--file", action="append", help="only mutants of this file")
     parser.add_argument("--sample", type=int, help="mutants of each package (default: all)")
     parser.add_argument("--seed", type=int, default=0, help="of the sample (default: 0)")
-    parser.add_argument("--survivors", action="store_true", help="run those again that survived")
+    parser.add_argument(
+        "--survivors",
+        action="store_true",
+        help="run those again that survived, but for those with a reason",
+    )
     parser.add_argument(
         "--inside", action="store_true", help="only what needs no import of its own: fast"
     )
@@ -61,8 +65,10 @@ def main() -> int:
 
     if options.lines:
         return sessions.record_lines(sources(), options.folder, options.tests or TESTS)
+    listed = equivalents()
     waiting = [m for m in mutants if results.status(m) is None or (
-        options.survivors and results.status(m) not in (KILLED, TIMEOUT))]  # fmt: skip
+        options.survivors and m.key not in listed and results.status(m) not in (KILLED, TIMEOUT)
+    )]  # fmt: skip
     return sessions.run(waiting, results, options, TESTS)
 
 
