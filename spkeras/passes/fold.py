@@ -105,11 +105,10 @@ def _sum_inputs(node: Node, kernel: np.ndarray) -> np.ndarray:
 
 
 def _affine(node: Node) -> tuple[np.ndarray, np.ndarray] | None:
-    vectors = [
-        channel_vector(np.asarray(node.arrays.get(name, default)), node.shape[-1])
-        for name, default in (("scale", 1.0), ("offset", 0.0))
-    ]
-    return None if vectors[0] is None or vectors[1] is None else (vectors[0], vectors[1])
+    channels, arrays = node.shape[-1], node.arrays
+    scale = channel_vector(arrays["scale"], channels)
+    offset = channel_vector(np.asarray(arrays.get("offset", 0.0)), channels)
+    return None if scale is None or offset is None else (scale, offset)
 
 
 def _fold_backward(graph: Graph, scale: Node) -> Graph | None:

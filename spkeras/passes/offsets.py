@@ -52,18 +52,14 @@ def lift_biases(graph: Graph, resting: Mapping[str, np.ndarray]) -> Graph:
     if lifted:
         raise GraphError(f"neurons {lifted} have offsets: biases were lifted out before")
     nodes: list[Node] = []
-    head: set[str] = set()
     for node in graph.nodes:
-        if head.intersection(node.inputs):
-            head.add(node.name)
-        elif node.op == "neuron":
+        if node.op == "neuron":
             starts = zip(OFFSETS, node.inputs, strict=False)
             node = node.with_arrays(**{key: _offset(resting[name]) for key, name in starts})
         elif node.op == "readout":
-            head.add(node.name)
             scale = node.arrays.get("scale", np.float32(1))
             node = node.with_arrays(offset=_offset(resting[node.inputs[0]] * scale))
-        elif node.op != "input":
+        else:  # what stands behind read-outs has no biases
             node = node.with_arrays(**dict.fromkeys(_BIASES))
         nodes.append(node)
     result = graph.with_nodes(nodes)
