@@ -149,7 +149,7 @@ class Record:
         return self._within(names, budget)
 
     def named(self, file: str) -> list[str]:
-        """Tests of the file that has a module's name: a module without functions runs in none."""
+        """Tests of the file that has a module's name: they may read a table and run no line."""
         package, module = file.split("/")[1], Path(file).stem
         return [name for name in self.names if name.startswith(f"tests/{package}/test_{module}.py")]
 

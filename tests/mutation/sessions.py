@@ -103,8 +103,9 @@ class Loop:
             whole = runs_at_import(mutant, self.record)
             lines = (0, 1 << 30) if whole else mutant.lines
             names = self.record.of(mutant.file, *lines, self.options.budget)
-            if whole and not names:
-                names = self.record.named(mutant.file)
+            if whole:
+                own = self.record.named(mutant.file)
+                names = [*own, *(name for name in names if name not in own)]
             if not names:
                 self.results.add(mutant, UNCOVERED, "")
                 continue
