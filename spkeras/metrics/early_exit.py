@@ -263,9 +263,9 @@ def lead(logits: np.ndarray, steps: int) -> np.ndarray:
     Returns:
         (samples,); 0 where all classes are equal.
     """
-    second, first = np.partition(logits.astype(np.float64), -2, axis=-1)[:, -2:].T
-    spread = logits.astype(np.float64).std(axis=-1)
-    known = spread > _NOTHING * np.abs(logits).max(axis=-1)
+    second, first = np.partition(logits.astype(np.float64), -2, axis=1)[:, -2:].T
+    spread = logits.astype(np.float64).std(axis=1)
+    known = spread > _NOTHING * np.abs(logits).max(axis=1)
     return max(steps, 0) * np.divide(first - second, spread, out=np.zeros_like(spread), where=known)
 
 

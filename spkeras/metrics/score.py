@@ -157,8 +157,8 @@ class Score:
         """
         if self.task == REGRESSION:
             return output
-        classes = output[:, 0] > self.threshold if self.task == BINARY else output.argmax(-1)
-        return np.where(np.isfinite(output).all(axis=-1), classes.astype(int), UNDECIDED)
+        classes = output[:, 0] > self.threshold if self.task == BINARY else output.argmax(1)
+        return np.where(np.isfinite(output).all(axis=1), classes.astype(int), UNDECIDED)
 
     def result(self) -> OutputScore:
         """The course over the steps."""

@@ -143,7 +143,7 @@ def _loop(layer: LaterLayer, sent: Mapping[str, Sent], trace: Trace) -> np.ndarr
     steps, caused = np.zeros(len(trace.steps)), 0.0
     for name, fan in layer.caused.items():
         numbers = fan.array()
-        steps = steps + sent[name].course * numbers.max(initial=0.0)
+        steps = steps + sent[name].course * numbers.max()
         caused += float((sent[name].spikes * numbers).sum())
     steps = np.minimum(steps, layer.dense)
     if trace.schedule != "clock_driven":

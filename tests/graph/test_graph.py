@@ -90,6 +90,9 @@ def test_a_graph_passes_through_json():
     kept = changed.keeping(graph)
     other = from_structure(json.loads(json.dumps(structure(kept))))
     assert set(other.originals) == {"a"} and other.originals["a"].arrays["bias"] is None
+    heavy = graph.updated({"a": graph["a"].with_arrays(kernel=np.full((3, 4), 2.0))})
+    other = from_structure(json.loads(json.dumps(structure(heavy.keeping(graph)))))
+    assert other.originals["a"].arrays["kernel"].tolist() == np.zeros((3, 4)).tolist()
     empty = from_structure(data)
     assert empty["a"].arrays["kernel"].shape == (3, 4) and not empty["a"].arrays["kernel"].any()
 

@@ -73,11 +73,18 @@ PRODUCTS = {
     "matmul": ((Q, source((2, 3, 6), "k")), (2, 5, 6), {}, 2 * 5 * 6 * 3),
     "dot": ((Q, source((4, 5), "k")), (2, 3, 4), {"axes": (2, 2), "normalize": None},
             2 * 3 * 4 * 5),
+    "other axes": ((Q, source((4, 6, 5), "k")), (2, 3, 4, 6), {"axes": (2, 3), "normalize": 1.0},
+                   2 * 3 * 4 * 6 * 5),
     "divide": ((Q, source((2, 5, 3), "k")), (2, 5, 3), {}, 0),
     "layer_normalization": ((Q,), (2, 5, 3), {"axes": (3,), "epsilon": 0.1}, 0),
     "elementwise": ((Q,), (2, 5, 3), {"name": "sqrt"}, 0),
 }  # fmt: skip
-KINDS = {"causal": "attention", "window": "attention", "weighed": "additive_attention"}
+KINDS = {
+    "causal": "attention",
+    "other axes": "dot",
+    "window": "attention",
+    "weighed": "additive_attention",
+}
 
 
 @pytest.mark.parametrize("case", PRODUCTS)

@@ -179,3 +179,12 @@ def test_labels_reach_from_zero_to_the_last_class(labels, right):
     else:
         with pytest.raises(DataError, match=f"received {labels[0]} to {labels[1]}"):
             Score("out", (3,), np.array(labels), 1)
+
+
+def test_decisions_by_hand():
+    classes = Score("out", (3,), None, 1)
+    assert classes.decide(np.array([[1.0, 3, 2], [5, 0, 5], [0, np.nan, 9]])).tolist() == [1, 0, -1]
+    binary = Score("out", (1,), np.array([0, 1]), 1)
+    assert binary.decide(np.array([[0.0], [0.1], [-0.1], [np.inf]])).tolist() == [0, 1, 0, -1]
+    values = np.array([[1.0, 2.0]])
+    assert Score("out", (2,), values, 1).decide(values) is values
