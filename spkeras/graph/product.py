@@ -225,7 +225,7 @@ def _reached(before: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     ways = matrix.sum(axis=0)
     # The n-th position that reaches each one, for n = 0, 1, ...: windows have few.
     order = np.argsort(~matrix, axis=0, kind="stable")
-    for number in range(int(ways.max(initial=0))):
+    for number in range(int(ways.max())):
         there = np.flatnonzero(ways > number)
         after[there] |= before[order[number, there]]
     return after

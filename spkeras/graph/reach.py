@@ -96,7 +96,7 @@ def _common(one: Product, other: Product) -> Product | None:
         blocks.append(replace(a, matrix=a.matrix & b.matrix))
         if not blocks[-1].matrix.any():
             return None
-    return replace(one, blocks=tuple(blocks), exact=one.exact and other.exact)
+    return replace(one, blocks=tuple(blocks))
 
 
 def _alike(one: Product, other: Product) -> tuple[Product, Product]:

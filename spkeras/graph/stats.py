@@ -73,7 +73,7 @@ def _quantile(histogram: np.ndarray, share: float, maximum: np.ndarray) -> np.nd
     index = np.minimum((cumulated <= rank).sum(1), len(occupied) - 1)
     rows = np.arange(len(histogram))
     below = np.where(index > 0, cumulated[rows, index - 1], 0)
-    part = np.clip((rank[:, 0] - below) / np.maximum(counts[rows, index], 1), 0, 1)
+    part = (rank[:, 0] - below) / np.maximum(counts[rows, index], 1)
     low, high = (
         (found << SHIFT).astype(np.uint32).view(np.float32)
         for found in (occupied[index], occupied[index] + 1)

@@ -210,4 +210,4 @@ def _dense(graph: Graph, node: Node, ways: _Ways, kinds: Iterable[int]) -> int:
     """Multiply-accumulates of a node on the elements of its input that are reached."""
     before = graph[node.inputs[0]]
     reached = union(*(ways[before.name][kind] for kind in kinds))
-    return round(float(fan(reached, (), fan_outs(node, before.shape)).array()))
+    return int(fan(reached, (), fan_outs(node, before.shape)).array())

@@ -257,6 +257,17 @@ def test_courses_are_the_mean_fan_out_times_the_spikes_so_far(samples):
     assert found.courses["loop_macs"] == (0, 0, 0, 0)
 
 
+def test_a_single_neuron():
+    nodes = (
+        Node("image", "input", (), (1,), {"dtype": "float32"}),
+        graphs.neuron("n1", "image", (1,)),
+        graphs.readout("n1", (1,), "rate"),
+    )
+    found = activity(Graph("one", nodes, ("answer",)), graphs.trace({"n1": [6]}))
+    assert (found.spikes, found.spikes_per_neuron) == (3, 3)
+    assert (found.layers[0].spikes_per_neuron, found.layers[0].firing_rate) == (3, 3 / 4)
+
+
 def test_a_layer_without_spikes_causes_nothing():
     found = activity(graphs.chain(), graphs.trace({"n1": [0, 0, 0], "n2": [0, 0]}, samples=0))
     assert (found.spikes, found.synaptic_operations, found.accumulates) == (0, 0, 0)

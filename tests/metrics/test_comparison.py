@@ -205,3 +205,10 @@ def test_batches_are_added():
     assert found.error == pytest.approx(np.sqrt((1.25**2 + 0.25**2 + 0.5**2) / 4))
     assert found.course == pytest.approx((np.sqrt(4 / (4 + 0.25 + 0.25 + 1)),))
     assert (found.silent, found.exact) == (3 / 4, 2 / 4)
+
+
+@pytest.mark.parametrize("levels, mantissa_bits", [(23, 0), (20, 3), (17, 6)])
+def test_bits_of_the_mantissa_make_the_finest_spike_finer(levels, mantissa_bits):
+    kept = {**GRADED, "levels": levels, "mantissa_bits": mantissa_bits}
+    found = [0.5, 0.5 + 2.0**-22, 0.5 + 2.0**-23, 0.5 - 2.0**-22]
+    assert compare([0.5] * 4, [0.5] * 4, [0.5] * 4, found, **kept).result().exact == 2 / 4

@@ -5,7 +5,7 @@ import pytest
 
 from spkeras.errors import OptionError
 from spkeras.metrics import EarlyExit, Score, Watch
-from spkeras.metrics.early_exit import check_exit, lead
+from spkeras.metrics.early_exit import ExitCourse, ExitRow, check_exit, lead
 
 STEPS = 6
 
@@ -157,3 +157,32 @@ def test_the_table_of_margins():
     assert Watch(EarlyExit(3.0, stop=True), score, STEPS, 0).margins.tolist() == [3]
     assert Watch(EarlyExit(3.0), score, STEPS, 0, (1, 5)).margins.tolist() == [1, 3, 5]
     assert EarlyExit(4.0) == EarlyExit(4.0, 2, False)
+
+
+def test_a_margin_is_no_choice_where_a_larger_one_changes_more():
+    def row(margin, changed):
+        return ExitRow(margin, 3.0, 0.5, None, None, changed, 1.0, 0.0)
+
+    rows = (row(1.0, 0.0), row(2.0, 0.5), row(4.0, 0.1), row(8.0, 0.0))
+    course = ExitCourse(EarlyExit(2.0, 3), rows[1], rows, np.ones(6))
+    assert course.smallest(0.1) == EarlyExit(4.0, 3) and course.smallest(0.0).margin == 8
+    assert course.smallest(0.5).margin == 1
+    stopped = ExitCourse(EarlyExit(2.0), rows[1], (*rows[:3], row(8.0, None)), np.ones(6))
+    with pytest.raises(OptionError, match="no margin up to 8 does"):
+        stopped.smallest(1.0)
+
+
+def test_samples_may_stop_at_the_first_step_and_at_the_last():
+    watch, sums, masks = follow(2, 1, [[1] * 6, [0] * 6], [[2] * 6, [0] * 6], [0, 1])
+    assert masks.tolist() == [[True, False]] * 5 + [[True, True]]
+    assert sums.stopped.tolist() == [[1, 0, 0, 0, 0, 1]] and sums.spikes.tolist() == [2]
+    row = watch.course(sums).chosen
+    assert (row.steps, row.exits, row.spikes) == (3.5, 0.5, 1)
+    assert row.saved == 1 - 2 / 12 and (sums.all_spikes, sums.samples) == (12, 2)
+
+
+def test_a_run_without_spikes_saves_all_and_none():
+    watch, sums, _ = follow(2, 1, [[1] * 6], [[0] * 6])
+    assert (watch.course(sums).chosen.saved, watch.course(sums).chosen.spikes) == (1, 0)
+    watch, sums, _ = follow(2, 1, [[1] * 6], [[1] + [0] * 5])
+    assert (watch.course(sums).chosen.saved, watch.course(sums).chosen.spikes) == (0, 1)

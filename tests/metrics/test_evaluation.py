@@ -15,10 +15,10 @@ from spkeras.metrics.verification import LayerCheck, NeuronCheck, Verification
 FIGURES = LayerActivity("n1", 5, 8.0, 1.6, 0.4, 0.2, 30.0)
 
 
-def score(name, share):
+def score(name, share, first=2):
     return OutputScore(
         name, "classification", np.array([np.nan, share]), share / 2, np.array([np.nan, share / 4]),
-        None, None, np.array([np.nan, 0.5]), 2.0, 2,
+        None, None, np.array([np.nan, 0.5]), 2.0, first,
     )  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def evaluation(**changed):
     values = {
         "model": "net", "schedule": "clock_driven", "timesteps": 4, "latency": 4,
         "settings": {"code": "rate", "built_for": np.int64(8), "window": (1, (2, 3))},
-        "samples": 10, "steps": np.array([1, 4]), "scores": (score("a", 0.5), score("b", 0.25)),
+        "samples": 10, "steps": np.array([1, 4]), "scores": (score("a", 0.5), score("b", 0.25, 1)),
         "activity": activity, "layer_spikes": {"n1": np.array([0.0, 8.0])}, "warnings": ("mind",),
         "seconds": 0.5,
     }  # fmt: skip
