@@ -12,8 +12,8 @@ from spkeras.metrics import activity
 from spkeras.metrics.synaptic import _loop, _sent
 from spkeras.trace import Trace
 from tests.graph.brute_force import Counter
-from tests.graph.nodes import conv, merged
-from tests.graph.topologies import N1, TOPOLOGIES, X, readout
+from tests.graph.nodes import conv, merged, shaped
+from tests.graph.topologies import N1, TOPOLOGIES, X, neuron, readout
 from tests.metrics import graphs
 
 STEPS, SAMPLES = 7, 3
@@ -237,3 +237,22 @@ def test_a_later_layer_that_nothing_reads_starts_with_the_input():
     assert _loop(replace(layer, targets=()), sent, trace).tolist() == [6, 12, 18, 24]
     late = replace(trace, starts={"answer": 1})
     assert _loop(layer, sent, late).tolist() == [0, 6, 12, 18]
+    # The first of several receivers decides; one that is not named starts with the input.
+    several = replace(layer, targets=("answer", "later"))
+    starts = {"answer": 3, "later": 2}
+    assert _loop(several, sent, replace(trace, starts=starts)).tolist() == [0, 0, 6, 12]
+    assert _loop(several, sent, late).tolist() == [6, 12, 18, 24]
+
+
+def test_ways_differ_where_one_element_of_one_source_takes_another():
+    """A shortcut of inner elements only, beside neurons that have one way."""
+    inner = shaped("crop", N1, (4, 3, 4), amounts=((1, 1), (1, 1)))
+    framed = shaped("pad", inner, N1.shape, amounts=((1, 1), (1, 1)))
+    n2 = neuron(shaped("reshape", X, X.shape, "same"), "n2")
+    layer = conv(N1, (3, 3), 4)
+    total = merged("add", layer, framed, n2, name="total")
+    nodes = (X, shaped("reshape", X, X.shape, "same"), N1, n2, inner, framed, layer, total,
+             readout(total))  # fmt: skip
+    graph = Graph("net", nodes, ("answer",))
+    found = activity(graph, recorded(graph, spike_trains(graph, 0.5))).layers
+    assert [layer.synapses for layer in found] == ["composed", "composed"]
