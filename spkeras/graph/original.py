@@ -55,6 +55,4 @@ class Original:
 
 
 def _equal(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    if one is None or other is None:
-        return False
-    return one.shape == other.shape and bool((one == other).all())
+    return one is not None and other is not None and np.array_equal(one, other)

@@ -236,3 +236,32 @@ def test_a_matrix_may_be_as_large_as_the_limit(limit, allowed, monkeypatch):
     monkeypatch.setattr(products, "LIMIT", limit)
     found = products.reshaped(products.identity((2, 3)), (3, 2))
     assert found.exact == allowed
+
+
+def test_an_axis_of_one_position_has_a_part_or_none():
+    row = products.reshaped(products.identity((3,)), (1, 3))
+    held = products.spread(row, 0, 1)
+    assert row.axes[0] == () and len(held.axes[0]) == 1
+    assert len(reaches.union([row, held])) == len(reaches.union([held, row])) == 1
+    shifted = products.mapped(held, 1, np.eye(3, k=1, dtype=bool))
+    for given in ([row, shifted], [shifted, row]):
+        fan = reaches.fan(reaches.union(given), (3,))
+        assert fan.exact and fan.array().tolist() == [2, 2, 1]
+    moved = products.mapped(row, 0, np.array([[False, True, False]]))
+    np.testing.assert_array_equal(dense(moved)[:, 1], np.eye(3, dtype=bool))
+    assert dense(moved).sum() == 3 and products.mapped(row, 0, np.zeros((1, 2), bool)).empty
+
+
+@pytest.mark.parametrize("limit, exact", [(36, True), (35, False)])
+def test_axes_cut_differently_are_compared_up_to_the_limit(limit, exact, monkeypatch):
+    """Beyond it each product counts for itself: never fewer than there are."""
+    cut = products.reshaped(products.identity((2, 3)), (6,))
+    reach = np.eye(6, dtype=bool) | np.eye(6, k=1, dtype=bool)
+    whole = products.mapped(products.reshaped(products.identity((2, 3)), (6,)), 0, reach)
+    monkeypatch.setattr(products, "LIMIT", limit)
+    for given in ([cut, whole], [whole, cut]):
+        union = reaches.union(given)
+        fan = reaches.fan(union, (2, 3))
+        assert (len(union), fan.exact) == ((1, True) if exact else (2, False))
+        wanted = [[2, 2, 2], [2, 2, 1]] if exact else [[3, 3, 3], [3, 3, 2]]
+        assert fan.array().tolist() == wanted

@@ -179,6 +179,9 @@ def test_samples_may_stop_at_the_first_step_and_at_the_last():
     row = watch.course(sums).chosen
     assert (row.steps, row.exits, row.spikes) == (3.5, 0.5, 1)
     assert row.saved == 1 - 2 / 12 and (sums.all_spikes, sums.samples) == (12, 2)
+    watch, sums, _ = follow(10, 1, [[1] * 6, [0] * 6], [[2] * 6, [0] * 6])
+    row = watch.course(sums).chosen
+    assert (row.steps, row.exits, row.saved) == (5.5, 0.5, 1 - 10 / 12)
 
 
 def test_a_run_without_spikes_saves_all_and_none():

@@ -88,6 +88,7 @@ ONE_HOT = np.array([[0, 1], [1, 0], [0, 1]])
         ((1,), np.array([1, 0, 1]), "binary classification", [1, 0, 1]),
         ((1,), np.array([[1], [0]]), "binary classification", [1, 0]),
         ((1,), np.array([1, 1]), "binary classification", [1, 1]),
+        ((1,), np.array([[1], [1]]), "binary classification", [1, 1]),
         ((1,), np.array([1, 2]), "regression", [[1], [2]]),
         ((1,), np.array([1.0, 0.0]), "regression", [[1], [0]]),
         ((1,), np.array([[1.0], [0.0]]), "regression", [[1], [0]]),
