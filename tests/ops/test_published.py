@@ -12,6 +12,11 @@ def test_training_is_completed_by_what_is_published():
                      "encoding": "spikes", "pooling_neurons": True, "shift": 0.0}  # fmt: skip
     assert for_training("qcfs", {}) == {
         "timesteps": 8, "encoding": "real", "pooling_neurons": False, "shift": 0.5}  # fmt: skip
+    counted = {"pooling": "average", "pooling_neurons": True, "shift": 0.0}
+    assert for_training("cq+", {}) == {
+        **counted, "timesteps": 64, "input_threshold": 0.999, "encoding": "spikes"}  # fmt: skip
+    assert for_training("low_latency", {}) == {**counted, "timesteps": 8, "encoding": "expanded"}
+    assert for_training("cat", {}) == {"code": "ttfs", "encoding": "spikes"}
 
 
 def test_conversion_is_completed_by_what_is_published():
@@ -38,6 +43,7 @@ def test_conversion_is_completed_by_what_is_published():
         (lambda: for_training("cq", {"shift": 0.5}), "shift=0.0"),
         (lambda: check_plan("cq", {"distil": 0.5}), "distil=0.0"),
         (lambda: check_plan("cat", {"weight_bits": 4}), "weight_bits=5"),
+        (lambda: check_plan("cat", {"float_weights": True}), "float_weights=False"),
         (lambda: for_conversion("cat", "clock_driven", {}), "recipe='cat'; allowed"),
         (lambda: for_conversion("cq", "layer_synchronous", {}), "clock_driven"),
         (lambda: for_conversion("cq", "clock_driven", {"stagger": 2}), "stagger=0"),
@@ -52,3 +58,4 @@ def test_what_contradicts_a_publication_is_refused(call, words):
 def test_plans_that_agree_pass():
     check_plan("cq", {"distil": 0.0, "epochs": 3, "weight_bits": None})
     check_plan("cat", {"weight_bits": 5, "float_weights": None})
+    check_plan("cat", {"float_weights": False, "distil": 0.0})

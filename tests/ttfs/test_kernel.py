@@ -145,8 +145,11 @@ def test_levels_that_do_not_fall_are_refused(levels):
         ttfs.check_levels(levels, 3)
 
 
-@pytest.mark.parametrize("kernel", [(0, 1), (256, 1), (2.5, 1), (4, 0), (4, -1), (4, np.inf),
-                                    (4, np.nan), (4, 1, 0), (4, 1, -2.0), (4, 1, np.nan)])  # fmt: skip
+@pytest.mark.parametrize(
+    "kernel",
+    [(0, 1), (256, 1), (2.5, 1), (4, 0), (4, -1), (4, np.inf), (4, np.nan), (4, 1, 0),
+     (4, 1, -2.0), (4, 1, np.inf), (4, 1, np.nan)],
+)  # fmt: skip
 def test_tables_that_are_none_are_refused(kernel):
     with pytest.raises(OptionError, match="timesteps=|tau=|theta0="):
         ttfs.kernel_table(*kernel)
