@@ -261,3 +261,15 @@ def test_a_scale_without_an_array_of_offsets():
     assert not found.of("scale")
     kernel = graph.of("conv")[0].arrays["kernel"]
     np.testing.assert_array_equal(found.of("conv")[0].arrays["kernel"], 2 * kernel)
+
+
+@pytest.mark.parametrize("scaled", [scale_outputs, scale_inputs])
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_scaling_without_an_offset(scaled, use_bias):
+    node = read_graph(model_of(layers.Conv2D(4, 2, use_bias=use_bias, name="w")))["w"]
+    changed = scaled(node, np.full(4, 2.0))
+    np.testing.assert_array_equal(changed.arrays["kernel"], 2 * node.arrays["kernel"])
+    assert ("bias" in changed.arrays) == use_bias
+    if use_bias:
+        factor = 2 if scaled is scale_outputs else 1
+        np.testing.assert_array_equal(changed.arrays["bias"], factor * node.arrays["bias"])
