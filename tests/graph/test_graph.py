@@ -99,6 +99,7 @@ def test_a_graph_passes_through_json():
 
 def test_other_structures_are_refused():
     data = structure(diamond())
+    assert data["schema"] == 1, "files of earlier versions have this number"
     with pytest.raises(GraphError, match="schema"):
         from_structure({**data, "schema": 99})
     with pytest.raises(GraphError, match="'a'.*kernel.*another shape"):

@@ -59,6 +59,8 @@ def test_channels_taken_together():
     found = stats_of([1, 2], [4, 4, 8]).merged()
     assert (found.maximum.tolist(), found.lowest.tolist()) == ([8], [-8])
     assert (found.samples, found.counted) == (7, 0.5)
+    usual = ActivationStats(found.maximum, found.lowest, found.histogram, 7)
+    assert usual.counted == 1, "all positions, where it is not said"
     counts = found.histogram[0, bins(np.float32([1, 2, 4, 8]))]
     assert counts.tolist() == [1, 1, 2, 1] and found.histogram.shape == (1, BINS)
 
