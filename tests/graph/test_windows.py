@@ -97,3 +97,9 @@ def test_axes_of_an_upsampling_stand_apart():
     assert [reached(m) for m in taps(node, x.shape)] == [
         [[0, 1], [2, 3]], [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
     ]  # fmt: skip
+
+
+def test_the_widest_kernel_reaches_five_positions_to_either_side():
+    x = source((15, 2))
+    node = shaped("upsample", x, (30, 2), size=(2,), interpolation="lanczos5")
+    assert np.flatnonzero(taps(node, x.shape)[0][7]).tolist() == list(range(5, 25))

@@ -196,3 +196,13 @@ def test_several_inputs_are_changed_and_cut_alike():
     score = Score("out", (2,), labels, 1)
     chance.check_decisions(score, [x, x[:, [0, 0]]], answers, 50)
     assert seen == [50, 50]
+
+
+def test_the_changes_of_range_do_what_their_words_say():
+    pixels, shares = np.array([0.0, 51, 255]), np.array([0.0, 0.2, 1])
+    signed = np.array([-1.0, -0.6, 1])
+    before, after = [pixels, shares, pixels, shares], [shares, pixels, signed, signed]
+    words = ["divided by 255", "multiplied by 255", "brought to -1..1", "brought from 0..1 to -1"]
+    for (said, change), x, y, word in zip(chance._MEANT, before, after, words, strict=True):
+        assert said.startswith(word)
+        np.testing.assert_allclose(change(x), y, rtol=1e-12)

@@ -5,6 +5,7 @@ import pytest
 
 from spkeras.errors import DataError
 from spkeras.metrics import Score
+from spkeras.metrics.score import OutputScore
 
 
 def scored(score, cnn, outputs, batches=1):
@@ -161,6 +162,8 @@ def test_the_first_steps_figures_are_there_by_default():
     usual = scored(Score("out", (2,), np.array([0]), 2), [[2.0, 0]], [[[1, 0]]] * 2)
     assert np.isnan(found.accuracy).tolist() == [True, False] and found.first == 2
     assert usual.accuracy.tolist() == [1, 1] and usual.first == 1
+    short = OutputScore("out", "regression", *(None,) * 5, np.zeros(2), 1.0)
+    assert (short.first, short.cnn_spread) == (1, 1)
 
 
 def test_a_score_starts_anew_with_each_reference():
