@@ -15,6 +15,7 @@ from spkeras.hardware.log_ttfs.arithmetic import (
     products,
     root_of_two,
     rounded_power,
+    split,
 )
 from tests import oracle_ttfs as oracle
 
@@ -57,7 +58,7 @@ def test_every_product_is_the_exact_one_rounded_to_the_table(steps, tau, bits):
 def test_what_lies_below_the_accumulator_is_cut_off(fraction):
     mantissa = mantissa_table(4, 8)
     times = np.arange(24)
-    table = product_table(16, 2, times, 5, mantissa, fraction, 15)
+    table = product_table(15, 2, times, 5, mantissa, fraction)
     lost = cut(5 + np.arange(16)[:, None] * 2 + times[None], mantissa, fraction)
     for weight in range(15):
         for spike in range(24):
@@ -72,8 +73,34 @@ def test_what_lies_below_the_accumulator_is_cut_off(fraction):
 def test_a_table_by_hand():
     assert mantissa_table(1, 4).tolist() == [8]
     assert mantissa_table(2, 4).tolist() == [8, 11]
-    table = product_table(3, 1, np.arange(3), 0, mantissa_table(1, 4), 4, 2)
+    table = product_table(2, 1, np.arange(3), 0, mantissa_table(1, 4), 4)
     assert table.tolist() == [[128, 64, 32, 0], [64, 32, 16, 0], [0, 0, 0, 0]]
+    assert table.dtype == np.int64
+
+
+def test_products_by_hand():
+    """8 11 of a table of half octaves, five bits above the last one to five below it."""
+    mantissa = mantissa_table(2, 4)
+    found = [products(np.arange(5), mantissa, fraction).tolist() for fraction in (5, 1, 0, -1, -5)]
+    assert found == [
+        [256, 176, 128, 88, 64], [16, 11, 8, 5, 4], [8, 5, 4, 2, 2], [4, 2, 2, 1, 1], [0] * 5
+    ]  # fmt: skip
+    lost = [cut(np.arange(5), mantissa, fraction).tolist() for fraction in (1, 0, -1, -4)]
+    assert lost == [
+        [False, False, False, True, False], [False, True, False, True, False],
+        [False, True, False, True, False], [True] * 5,
+    ]  # fmt: skip
+    shift, index = split(np.array([0, 1, 3, 4, 5]), 4)
+    assert (shift.tolist(), index.tolist()) == ([0, 1, 1, 1, 2], [0, 3, 1, 0, 3])
+
+
+def test_entries_of_most_bits_shifted_out_altogether():
+    """30 bits, 70 octaves down: nothing is left, and all of it is cut off."""
+    mantissa = np.array([2**30 - 1])
+    for fraction in (0, 20, -40):
+        distance = np.array([70 + fraction, 31 + max(fraction, 0)])
+        assert products(distance, mantissa, fraction).tolist() == [0, 0]
+        assert cut(distance, mantissa, fraction).all()
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,9 @@ def test_steps_share_a_matrix_as_far_down_as_no_bit_is_lost():
     def powers(**steps):
         return [steps.get(f"k{step}", 0) for step in range(10)]
 
+    exact = replace(byhand.chain(), times=np.arange(9))
+    assert matrices(exact, "hidden")[0] == (powers(k0=4, k4=2, k8=1), [32, -22, 0, -22, 32, 16])
+    assert len(matrices(exact, "hidden")) == 4
     assert matrices(program, "hidden") == [
         (powers(k0=2, k4=1), [2, -1, 0, -1, 2, 1]), (powers(k8=1), [1, 0, 0, 0, 1, 0]),
         (powers(k1=1), [3, -2, 0, -2, 3, 1]), (powers(k5=1), [1, -1, 0, -1, 1, 0]),

@@ -72,8 +72,7 @@ def products(distance: np.ndarray, mantissa: np.ndarray, fraction: int) -> np.nd
     """
     shift, index = split(distance, len(mantissa))
     left = fraction - shift
-    entries = mantissa[index]
-    return np.where(left >= 0, entries << np.maximum(left, 0), entries >> np.clip(-left, 0, 63))
+    return mantissa[index] << np.maximum(left, 0) >> np.clip(-left, 0, 63)
 
 
 def cut(distance: np.ndarray, mantissa: np.ndarray, fraction: int) -> np.ndarray:
@@ -84,26 +83,21 @@ def cut(distance: np.ndarray, mantissa: np.ndarray, fraction: int) -> np.ndarray
 
 
 def product_table(
-    exponents: int, weight_step: int, times: np.ndarray, offset: int, mantissa: np.ndarray,
-    fraction: int, zero: int,
-) -> np.ndarray:  # fmt: skip
+    zero: int, weight_step: int, times: np.ndarray, offset: int, mantissa: np.ndarray, fraction: int
+) -> np.ndarray:
     """All products of a branch: of each weight exponent with each spike time.
 
     Args:
-        exponents: Number of rows, q = 0 ... exponents - 1.
+        zero: The exponent that stands for the weight 0; those of other weights lie below it.
         weight_step: G / z.
         times: k G / tau for each step, (T,).
         offset: o of the branch.
         mantissa: The table M.
         fraction: X.
-        zero: The exponent that stands for the weight 0.
 
     Returns:
-        int64 (exponents, T + 1); the last column (silence) and the row `zero` are 0.
+        int64 (zero + 1, T + 1); the last row (weight 0) and the last column (silence) are 0.
     """
-    q = np.arange(exponents, dtype=np.int64)[:, None] * weight_step
+    q = np.arange(zero, dtype=np.int64)[:, None] * weight_step
     table = products(offset + q + times[None], mantissa, fraction)
-    table = np.concatenate([table, np.zeros((exponents, 1), np.int64)], 1)
-    if zero < exponents:
-        table[zero] = 0
-    return table
+    return np.pad(table, (0, 1))

@@ -187,6 +187,6 @@ class Program:
         """Products of a branch, int64 (exponents, T + 1): see `arithmetic.product_table`."""
         form = self.config.weight_format
         return product_table(
-            form.zero_exponent + 1, self.grid // form.steps, self.times, branch.offset,
-            self.mantissa, layer.fraction, form.zero_exponent,
+            form.zero_exponent, self.grid // form.steps, self.times, branch.offset,
+            self.mantissa, layer.fraction,
         )  # fmt: skip
