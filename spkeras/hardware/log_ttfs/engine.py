@@ -71,7 +71,7 @@ class Engine:
 
 def exact_in_float64(layer: ProgramLayer) -> bool:
     """Whether no partial sum of a layer can reach 2^53, so that float64 holds all of them."""
-    return max(abs(layer.low), abs(layer.high)) < 1 << 53
+    return max(-layer.low, layer.high) < 1 << 53
 
 
 class _Group:

@@ -147,7 +147,7 @@ def _underflow(
     q = np.arange(zero)[:, None] * step
     distance = branch.offset + q + program.times[None]
     losing = cut(distance, program.mantissa, layer.fraction)
-    gone = program.table(layer, branch)[:zero, :-1] == 0
+    gone = program.table(layer, branch)[:zero] == 0
     counts = {"lost": 0.0, "cut": 0.0}
     for number in np.flatnonzero(losing.any(0)):
         for key, table in (("lost", gone), ("cut", losing)):
