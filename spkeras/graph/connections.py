@@ -1,4 +1,4 @@
-"""What each linear operation connects: which elements of its input reach which of its output."""
+"""The connections of each linear operation: the output elements that each input element reaches."""
 
 from collections.abc import Callable, Sequence
 
@@ -21,12 +21,12 @@ def passes(node: Node) -> bool:
 
 
 def through(graph: Graph, node: Node, place: int, product: Product) -> Product:
-    """Return the pairs once a node was passed.
+    """Return the pairs after a node that spikes pass through.
 
     Args:
         graph: The graph.
         node: A node that spikes pass through.
-        place: Which of its inputs they take.
+        place: Index of the input that they arrive at.
         product: Pairs of a source and the elements of that input.
     """
     shape = graph[node.inputs[place]].shape
@@ -43,7 +43,7 @@ def through(graph: Graph, node: Node, place: int, product: Product) -> Product:
 
 
 def axis_maps(node: Node, shape: Sequence[int]) -> list[np.ndarray | None]:
-    """Return for each axis which input positions reach which output positions.
+    """Return for each axis the output positions that each input position reaches.
 
     Args:
         node: A weighted node, an average pooling or an upsampling.
@@ -51,7 +51,7 @@ def axis_maps(node: Node, shape: Sequence[int]) -> list[np.ndarray | None]:
 
     Returns:
         Boolean (input positions, output positions) for each axis; None where each position
-        reaches the same one only.
+        reaches only the position of the same index.
     """
     unchanged: list[np.ndarray | None] = [None] * (len(shape) - 1)
     if node.op == "scale":
@@ -67,14 +67,14 @@ def _channel_map(node: Node, channels: int) -> np.ndarray | None:
     outputs = node.shape[-1]
     if node.op == "conv_transpose":
         return np.ones((channels, outputs), bool)
-    # Neighbouring channels form a group; of a depthwise convolution each channel is one.
+    # Neighbouring channels form a group; in a depthwise convolution each channel is a group.
     groups = channels if node.op == "depthwise_conv" else node["groups"]
     own = np.arange(channels) // (channels // groups)
     return own[:, None] == np.arange(outputs) // (outputs // groups)
 
 
 def fan_outs(node: Node, shape: Sequence[int]) -> list[np.ndarray | None]:
-    """Return for each axis how many weights of a node an element meets, as factors.
+    """Return the fan-out of each input element in a node, as one factor for each axis.
 
     Args:
         node: A weighted node.
@@ -95,7 +95,7 @@ def _concatenated(graph: Graph, node: Node, place: int, product: Product) -> Pro
 
 
 def _shifted(size: int, before: int, total: int) -> np.ndarray:
-    """Positions moved behind `before` others; those that fall outside reach none."""
+    """Return the map that moves positions up by `before`; those that fall outside reach none."""
     return np.arange(size)[:, None] + before == np.arange(total)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from spkeras.errors import WeightsError
 from spkeras.graph.graph import Graph
 
-# Most arrays that a message names.
+# Maximum number of arrays in one message.
 _NAMED = 8
 
 
@@ -16,10 +16,11 @@ def check_finite(graph: Graph, network: str) -> None:
 
     Args:
         graph: Any graph.
-        network: What to call the network in the message.
+        network: Name of the network in the message.
 
     Raises:
-        WeightsError: names each node (and the Keras layer it comes from) and array.
+        WeightsError: an array is not finite; the message names the nodes (with their Keras
+            layers) and the arrays.
     """
     check_arrays(
         network,
@@ -35,11 +36,11 @@ def check_arrays(network: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None
     """Refuse arrays that hold NaN or infinity in float32.
 
     Args:
-        network: What to call the network in the message.
+        network: Name of the network in the message.
         arrays: Name (layer and array) and values of each.
 
     Raises:
-        WeightsError: names each of them.
+        WeightsError: an array is not finite; the message names up to eight of them.
     """
     problems = [text for name, array in arrays if (text := _problem(name, array))]
     if not problems:
@@ -55,7 +56,7 @@ def check_arrays(network: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None
 
 
 def _problem(name: str, array: np.ndarray) -> str | None:
-    """What is wrong with an array in words; None for an array that is finite."""
+    """Return a description of the values that are not finite; None for a finite array."""
     with np.errstate(over="ignore"):
         bad = ~np.isfinite(np.asarray(array, np.float32))
     if not bad.any():

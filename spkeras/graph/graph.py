@@ -16,17 +16,16 @@ SCHEMA = 1
 
 @dataclass(frozen=True, eq=False)
 class Graph:
-    """Nodes, outputs, and what has been done to them so far.
+    """Nodes and outputs of a network, with the notes and settings of the passes.
 
     Attributes:
         name: The model's name.
-        nodes: Each node stands behind all the nodes it reads.
+        nodes: The nodes; each one comes after all the nodes it reads.
         outputs: Names of the nodes whose values the network returns, in the CNN's order.
-        notes: One sentence per thing that a user should know (folded, dropped, approximated).
-        settings: Plain values that passes leave for later rooms (recipe, calibration, ...).
-        originals: What nodes were in the net that was converted, by name, where the graph's
-            own nodes compute something else (n-bit weights, trained thresholds, corrections).
-            None: no pass has said.
+        notes: One sentence per change that a user should know (folded, dropped, approximated).
+        settings: Plain values that passes record for later modules (recipe, calibration, ...).
+        originals: Nodes of the converted CNN, by name, where the graph's nodes compute something
+            else (n-bit weights, trained thresholds, corrections). None: no pass recorded them.
 
     Raises:
         GraphError: two nodes share a name, or a node reads one that does not come before it.
@@ -58,7 +57,7 @@ class Graph:
 
     @cached_property
     def consumers(self) -> Mapping[str, tuple[Node, ...]]:
-        """The nodes that read each node; a node that reads it twice stands there twice."""
+        """The nodes that read each node; a node that reads it twice is listed twice."""
         found: dict[str, list[Node]] = {node.name: [] for node in self.nodes}
         for node in self.nodes:
             for name in node.inputs:
@@ -69,34 +68,34 @@ class Graph:
         return self.by_name[name]
 
     def of(self, *ops: str) -> tuple[Node, ...]:
-        """The nodes of these kinds, in order."""
+        """Return the nodes with one of these operations, in order."""
         return tuple(node for node in self.nodes if node.op in ops)
 
     def sole_consumer(self, name: str) -> Node | None:
-        """The one node that reads `name`, or None: several readers, none, or an output."""
+        """Return the only node that reads `name`; None for several readers, none, or an output."""
         readers = self.consumers[name]
         return readers[0] if len(readers) == 1 and name not in self.outputs else None
 
     def with_nodes(self, nodes: Iterable[Node], *, notes: Iterable[str] = ()) -> "Graph":
-        """A graph of these nodes; `notes` are added to those it has."""
+        """Return a graph of these nodes; `notes` are added to the existing ones."""
         return replace(self, nodes=tuple(nodes), notes=(*self.notes, *notes))
 
     def with_settings(self, **settings: Any) -> "Graph":
-        """A graph with these settings changed."""
+        """Return a graph with these settings changed."""
         return replace(self, settings={**self.settings, **settings})
 
     def updated(self, changed: Mapping[str, Node], *, notes: Iterable[str] = ()) -> "Graph":
-        """A graph with some nodes replaced by nodes of the same name."""
+        """Return a graph with some nodes replaced by nodes of the same name."""
         return self.with_nodes((changed.get(node.name, node) for node in self.nodes), notes=notes)
 
     def reference(self) -> "Graph":
-        """The net that was converted: the graph with its original nodes."""
+        """Return the converted CNN: the graph with its original nodes."""
         originals = self.originals or {}
         former = {name: own.applied(self[name]) for name, own in originals.items()}
         return replace(self.updated(former), originals=None)
 
     def keeping(self, before: "Graph") -> "Graph":
-        """The graph with the originals of another one, for a change of what is computed.
+        """Return the graph with the originals of the graph before a change of computation.
 
         Args:
             before: The graph before the change, with nodes of the same names and inputs.
@@ -107,7 +106,7 @@ class Graph:
         return replace(self, originals=kept)
 
     def without(self, name: str) -> "Graph":
-        """A graph without a node of one input: its readers read that input instead."""
+        """Return a graph without a node of one input: its readers read that input instead."""
         (before,) = self[name].inputs
         nodes = [
             replace(node, inputs=tuple(before if i == name else i for i in node.inputs))
@@ -118,7 +117,7 @@ class Graph:
         return replace(self, nodes=tuple(nodes), outputs=outputs)
 
     def before(self, name: str) -> set[str]:
-        """Names of the nodes that a node depends on, its own among them."""
+        """Return the names of the nodes that a node depends on, including the node itself."""
         needed = {name}
         for node in reversed(self.nodes):
             if node.name in needed:
@@ -126,7 +125,7 @@ class Graph:
         return needed
 
     def pruned(self) -> "Graph":
-        """A graph without the nodes that no output depends on (inputs are kept)."""
+        """Return a graph without the nodes that no output depends on (inputs are kept)."""
         needed = set(self.outputs)
         for node in reversed(self.nodes):
             if node.name in needed:
@@ -136,7 +135,7 @@ class Graph:
 
 
 def structure(graph: Graph) -> dict[str, Any]:
-    """The graph as plain JSON values, arrays by shape only (see `from_structure`)."""
+    """Return the graph as plain JSON values, arrays by shape only (see `from_structure`)."""
     data = {
         "schema": SCHEMA,
         "name": graph.name,
@@ -170,14 +169,14 @@ def structure(graph: Graph) -> dict[str, Any]:
 def from_structure(
     data: Mapping[str, Any], arrays: Mapping[str, Mapping[str, np.ndarray]] | None = None
 ) -> Graph:
-    """The graph that `structure` described.
+    """Return the graph that `structure` described.
 
     Args:
-        data: What `structure` returned, possibly after a trip through JSON.
-        arrays: Arrays by node and name; zeros of the right shape where it is None.
+        data: The result of `structure`, possibly written as JSON and read back.
+        arrays: Arrays by node and name; arrays that are not given are zeros.
 
     Raises:
-        GraphError: written by a newer version, or an array of another shape.
+        GraphError: the schema is not that of this version, or an array has another shape.
     """
     if data.get("schema") != SCHEMA:
         raise GraphError(f"graph schema {data.get('schema')!r}, this version reads {SCHEMA}")

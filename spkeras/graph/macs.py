@@ -11,13 +11,12 @@ from spkeras.graph.windows import taps
 
 
 def macs(graph: Graph) -> dict[str, int]:
-    """Multiply-accumulates of each node for one sample.
+    """Count the multiply-accumulates of each node for one sample.
 
-    A convolution counts the taps that lie inside the image (zero padding is not counted), so
-    the result is the real fan-in summed over all outputs. `scale` counts one per element,
-    attention and products of two tensors what their matrix products take (of positions that
-    may see each other). Everything else counts 0: additions, pools, upsampling, activations,
-    normalisations; biases count 0 too.
+    A convolution counts the taps inside the image, without zero padding: the real fan-in,
+    summed over all outputs. `scale` counts one per element. Attention and products of two
+    tensors count their matrix products, over the pairs of positions that the mask allows.
+    Everything else counts 0: additions, biases, pools, upsampling, activations, normalisations.
 
     Args:
         graph: Any graph.
@@ -43,7 +42,7 @@ def _node_macs(node: Node, graph: Graph) -> int:
 
 
 def _function_macs(node: Node, shapes: Sequence[tuple[int, ...]]) -> int:
-    """Multiply-accumulates of a function of values, from the shapes of what it reads."""
+    """Count the multiply-accumulates of a function of values from the shapes of its inputs."""
     function = node["function"]
     if function == "matmul":
         return math.prod(node.shape) * shapes[0][-1]
@@ -55,6 +54,6 @@ def _function_macs(node: Node, shapes: Sequence[tuple[int, ...]]) -> int:
     window = node.attributes.get("window")
     seen = (keys <= queries) | (not node["causal"])
     seen &= abs(keys - queries) < (math.inf if window is None else window)
-    # A pair costs its score (sums alone where nothing weighs them) and its share of the answer.
+    # A pair costs its score (0 without weights: only sums) and its contribution to the output.
     scored = shapes[0][-1] if function == "attention" or "weight" in node.arrays else 0
     return math.prod(node.shape[:-2]) * int(seen.sum()) * (scored + node.shape[-1])

@@ -12,14 +12,14 @@ from spkeras.graph.vocabulary import ACTIVATIONS, FUNCTIONS, OPERATIONS
 
 
 def frozen(array: Any) -> np.ndarray:
-    """A read-only copy."""
+    """Return a read-only copy."""
     array = np.array(array)
     array.setflags(write=False)
     return array
 
 
 def parameters_of(function: str) -> tuple[str, ...]:
-    """Names of the parameters that a function of the vocabulary takes."""
+    """Return the names of the parameters of a function of the vocabulary."""
     return ACTIVATIONS.get(function, FUNCTIONS.get(function, ()))
 
 
@@ -28,7 +28,7 @@ class Node:
     """One operation with its constants.
 
     Attributes:
-        name: Unique in its graph. The last node made of a Keras layer has that layer's name.
+        name: Name, unique in its graph. The last node made of a Keras layer has the layer's name.
         op: A key of `spkeras.graph.vocabulary.OPERATIONS`.
         inputs: Names of the nodes it reads, in order.
         shape: Output shape without the batch axis, channels last.
@@ -37,7 +37,7 @@ class Node:
         source: Name of the Keras layer it comes from ("" for nodes that passes insert).
 
     Raises:
-        GraphError: an attribute or array is missing or unknown, or the number of inputs is off.
+        GraphError: an attribute or array is missing or unknown, or the number of inputs is wrong.
     """
 
     name: str
@@ -85,14 +85,14 @@ class Node:
         return OPERATIONS[self.op].linear
 
     def array(self, name: str) -> np.ndarray | None:
-        """The array of that name, or None where the node has none."""
+        """Return the array of that name; None where the node has none."""
         return self.arrays.get(name)
 
     def with_arrays(self, **arrays: np.ndarray | None) -> "Node":
-        """A copy with these arrays put in (or, for None, taken out)."""
+        """Return a copy with these arrays set, or removed where None is given."""
         merged = {**self.arrays, **arrays}
         return replace(self, arrays={k: a for k, a in merged.items() if a is not None})
 
     def with_attributes(self, **attributes: Any) -> "Node":
-        """A copy with these attributes changed."""
+        """Return a copy with these attributes changed."""
         return replace(self, attributes={**self.attributes, **attributes})

@@ -1,4 +1,4 @@
-"""What a node was in the net that was converted, where a pass or a training changed it since."""
+"""The state of a node in the converted CNN, where a pass or a training has changed it since."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,11 +12,11 @@ from spkeras.graph.node import Node, frozen
 
 @dataclass(frozen=True, eq=False)
 class Original:
-    """The difference between a node and what it was; equal arrays are not held twice.
+    """The difference between a node and its former state; equal arrays are not stored twice.
 
     Attributes:
         attributes: All attributes of the former node.
-        arrays: The former node's arrays where they differ; None for one that it did not have.
+        arrays: The former node's arrays where they differ; None where it had no such array.
     """
 
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -29,11 +29,11 @@ class Original:
 
     @classmethod
     def of(cls, former: Node, node: Node) -> "Original | None":
-        """What turns `node` back into `former`; None where they are equal.
+        """Return the changes that turn `node` back into `former`; None where they are equal.
 
         Args:
-            former: Reads the same nodes as `node`.
-            node: Has the same name.
+            former: The former node; it reads the same nodes as `node`.
+            node: The changed node, of the same name.
         """
         names = {*former.arrays, *node.arrays}
         differing = {
@@ -46,11 +46,11 @@ class Original:
         return cls(former.attributes, differing)
 
     def applied(self, node: Node) -> Node:
-        """The former node."""
+        """Return the former node."""
         return replace(node, attributes=self.attributes).with_arrays(**self.arrays)
 
     def with_arrays(self, arrays: Mapping[str, np.ndarray]) -> "Original":
-        """The same with other values in its arrays."""
+        """Return a copy with other values in its arrays."""
         return replace(self, arrays={**self.arrays, **arrays})
 
 

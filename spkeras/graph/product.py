@@ -1,4 +1,4 @@
-"""Which elements of one tensor reach which of another, as a product over axes.
+"""Pairs of connected elements of two tensors, as a product over axes.
 
 Windows are rectangles and kernels mix whole channel groups. The elements that a spike reaches
 are therefore a box: one boolean matrix for each axis describes them for all sources at once.
@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-# Entries of the largest matrix. A product that needs a larger one takes a superset.
+# Maximum number of entries of a matrix. A product that needs more becomes a superset.
 LIMIT = 1 << 26
 
 _fresh = itertools.count()
@@ -62,7 +62,7 @@ class Product:
 
     @property
     def empty(self) -> bool:
-        """Whether it holds no pair at all."""
+        """Whether it contains no pair."""
         return any(not block.matrix.any() for block in self.blocks)
 
 
@@ -77,7 +77,7 @@ def identity(shape: Sequence[int]) -> Product:
 
 
 def everything(shape: Sequence[int]) -> Product:
-    """Return all elements of a tensor, reached from one source that has no axes."""
+    """Return the pairs of one source without axes with all elements of a tensor."""
     parts = tuple(next(_fresh) for _ in shape)
     ones = (Block((), (part,), np.ones((1, n), bool)) for part, n in zip(parts, shape, strict=True))
     return Product((), tuple(ones), tuple((part,) for part in parts))
@@ -94,7 +94,7 @@ def replaced(product: Product, old: Sequence[Block], *new: Block) -> Product:
 
 
 def join(blocks: Sequence[Block]) -> Block:
-    """Return several blocks as one; rows and parts follow the order given.
+    """Return several blocks as one; rows and parts keep the order of the blocks.
 
     Raises:
         TooLarge: the matrix would exceed `LIMIT`.
@@ -112,13 +112,13 @@ def join(blocks: Sequence[Block]) -> Block:
 
 
 def as_one(product: Product, parts: Sequence[int], loose: bool = True) -> tuple[Product, int]:
-    """Return the same pairs with some neighbouring parts as a single one, and that part.
+    """Return the same pairs with some neighbouring parts merged into one, and that part.
 
     Args:
         product: The pairs.
-        parts: The parts, one at least.
-        loose: Where that takes a matrix above `LIMIT`, let the new part be independent of the
-            source (a superset) instead of raising.
+        parts: The parts, at least one.
+        loose: Where a matrix would exceed `LIMIT`, make the new part independent of the source
+            (a superset) instead of raising.
 
     Raises:
         TooLarge: a matrix would exceed `LIMIT`, and `loose` is False.
@@ -146,7 +146,7 @@ def as_one(product: Product, parts: Sequence[int], loose: bool = True) -> tuple[
 def _independent(
     product: Product, blocks: Sequence[Block], parts: Sequence[int], part: int
 ) -> list[Block]:
-    """Blocks whose parts do not depend on the source; `parts` become one."""
+    """Return blocks whose parts do not depend on the source; `parts` become one."""
     sizes = {p: product.size(p) for block in blocks for p in block.parts if p not in parts}
     sizes[part] = math.prod(map(product.size, parts))
     free = [Block((), (p,), np.ones((1, size), bool)) for p, size in sizes.items()]
@@ -177,7 +177,7 @@ def single(product: Product, axis: int, loose: bool = True) -> tuple[Product, in
 
 
 def spread(product: Product, axis: int, size: int) -> Product:
-    """Return the pairs once each element of an axis reaches all of `size` new positions."""
+    """Return the pairs after each position of an axis is connected to all `size` new ones."""
     parts = product.axes[axis]
     if len(parts) == 1:
         block = product.holder(parts[0])
@@ -201,12 +201,12 @@ def dropped(product: Product, axis: int) -> Product:
 
 
 def mapped(product: Product, axis: int, matrix: np.ndarray) -> Product:
-    """Return the pairs after one axis of the target has passed a map of positions.
+    """Return the pairs after a map of positions on one axis of the target.
 
     Args:
         product: The pairs before.
         axis: The axis.
-        matrix: Which position reaches which, boolean (positions before, positions after).
+        matrix: The map, boolean (positions before, positions after).
     """
     if matrix.shape[0] == matrix.shape[1] and np.array_equal(matrix, np.eye(len(matrix))):
         return product
@@ -220,10 +220,10 @@ def mapped(product: Product, axis: int, matrix: np.ndarray) -> Product:
 
 
 def _reached(before: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Boolean product of (positions before, ...) and (positions before, positions after)."""
+    """Return the boolean product of (positions before, ...) and (positions before, after)."""
     after = np.zeros((matrix.shape[1], *before.shape[1:]), bool)
     ways = matrix.sum(axis=0)
-    # The n-th position that reaches each one, for n = 0, 1, ...: windows have few.
+    # One pass for the n-th position that reaches each one; windows need few passes.
     order = np.argsort(~matrix, axis=0, kind="stable")
     for number in range(int(ways.max())):
         there = np.flatnonzero(ways > number)
@@ -234,7 +234,7 @@ def _reached(before: np.ndarray, matrix: np.ndarray) -> np.ndarray:
 def reshaped(product: Product, shape: Sequence[int]) -> Product:
     """Return the pairs after a reshape of the target, in row-major order."""
     queue = list(itertools.chain.from_iterable(product.axes))
-    # Parts that are cut and joined on the way form these axes; those of `product` are replaced.
+    # The parts, cut or joined, of each new axis; they replace the axes of `product`.
     axes: list[tuple[int, ...]] = []
     for size in shape:
         group: list[int] = []

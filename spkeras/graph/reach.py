@@ -1,4 +1,4 @@
-"""Unions of products: all ways from one tensor to another, each pair counted once."""
+"""Unions of products: all paths from one tensor to another, each pair counted once."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -8,10 +8,10 @@ import numpy as np
 
 from spkeras.graph.product import Block, Product, TooLarge, join, single
 
-# Intersections that one count may take; beyond, overlaps are counted more than once.
+# Maximum number of intersections of one count; above it overlaps are counted more than once.
 _BUDGET = 256
 
-# Products whose union is meant.
+# A union of products.
 Reach = tuple[Product, ...]
 
 
@@ -21,7 +21,7 @@ class Fan:
 
     Attributes:
         shape: Shape of the source.
-        terms: Factors; each is (axes, numbers of the positions of these axes).
+        terms: Products, each a sign and its factors: (axes, numbers of their positions).
         exact: False where the numbers are upper bounds.
     """
 
@@ -60,7 +60,7 @@ def _put(kept: list[Product], product: Product) -> None:
     for index, other in enumerate(kept):
         whole = _merged(other, product)
         if whole is not None:
-            # It may now contain further ones.
+            # The merged product may contain further ones.
             del kept[index]
             _put(kept, whole)
             return
@@ -68,7 +68,7 @@ def _put(kept: list[Product], product: Product) -> None:
 
 
 def _merged(one: Product, other: Product) -> Product | None:
-    """The union of two products where it is a product: they differ in one block at most."""
+    """Return the union of two products that differ in at most one block; None for others."""
     try:
         one, other = _alike(one, other)
     except TooLarge:
@@ -89,7 +89,7 @@ def _merged(one: Product, other: Product) -> Product | None:
 
 
 def _common(one: Product, other: Product) -> Product | None:
-    """The pairs that two products share; None without any."""
+    """Return the pairs that two products share; None if there are none."""
     one, other = _alike(one, other)
     blocks = []
     for a, b in zip(one.blocks, other.blocks, strict=True):
@@ -100,7 +100,7 @@ def _common(one: Product, other: Product) -> Product | None:
 
 
 def _alike(one: Product, other: Product) -> tuple[Product, Product]:
-    """Both with the same parts and the same blocks in the same order.
+    """Return both with the same parts and the same blocks in the same order.
 
     Raises:
         TooLarge: a matrix would be too large.
@@ -119,7 +119,7 @@ def _alike(one: Product, other: Product) -> tuple[Product, Product]:
 
 
 def _groups(blocks: Sequence[Block]) -> list[set[tuple[str, int]]]:
-    """Axes and parts that have to stand in one block, for several sets of blocks."""
+    """Return the sets of axes and parts that must share a block, for several sets of blocks."""
     groups: list[set[tuple[str, int]]] = []
     for block in blocks:
         items = {("axis", a) for a in block.sources} | {("part", p) for p in block.parts}
@@ -151,12 +151,12 @@ def fan(reach: Reach, source: Sequence[int], weights: Sequence[np.ndarray | None
     Args:
         reach: The pairs.
         source: Shape of the source.
-        weights: For each axis of the target what its positions count, as factors of the
-            target's number; None, or no entry at all, counts 1.
+        weights: For each axis of the target the factors of its positions in a target's weight;
+            None, or no entry, means 1.
 
     Returns:
-        Exact numbers where all products are exact and their overlaps are few enough to be
-        counted; else upper bounds.
+        Exact numbers where all products are exact and the intersections are within the budget;
+        else upper bounds.
     """
     budget = [_BUDGET]
     try:
@@ -169,7 +169,7 @@ def fan(reach: Reach, source: Sequence[int], weights: Sequence[np.ndarray | None
 
 
 def _signed(products: list[Product], budget: list[int]) -> list[tuple[float, Product]]:
-    """Inclusion and exclusion: products with signs whose sum counts each pair once."""
+    """Return products with signs whose sum counts each pair once (inclusion-exclusion)."""
     terms: list[tuple[float, Product]] = []
     for index, product in enumerate(products):
         terms.append((1.0, product))

@@ -1,18 +1,18 @@
-"""What calibration has seen of one tensor: a plain record, so that passes may read it."""
+"""Statistics of one tensor over the calibration data: a plain record that passes can read."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
-# A bin of the histogram is the exponent and the 6 first mantissa bits of a float32: relative
-# width 1/64, over the whole range of floats, without knowing the range in advance.
+# A bin of the histogram is the exponent and the first 6 mantissa bits of a float32: relative
+# width 1/64 over the whole range of floats, so that the range need not be known.
 BINS = 1 << 14
 SHIFT = 17
 _ROUNDING = 1e-12
 
 
 def bins(values: np.ndarray) -> np.ndarray:
-    """Index of the histogram bin of each non-negative float32 value."""
+    """Return the index of the histogram bin of each non-negative float32 value."""
     return np.ascontiguousarray(values, np.float32).view(np.uint32) >> SHIFT
 
 
@@ -25,8 +25,8 @@ class ActivationStats:
         lowest: Smallest value (with sign), (channels,).
         histogram: Number of magnitudes in each bin, (channels, BINS).
         samples: Number of samples.
-        counted: Share of the positions of each sample that entered the histogram; 1 for all,
-            less where they were drawn at random.
+        counted: Share of the positions of each sample in the histogram: 1 for all, less where
+            positions were drawn at random.
     """
 
     maximum: np.ndarray
@@ -36,15 +36,15 @@ class ActivationStats:
     counted: float = 1.0
 
     def quantile(self, share: float) -> np.ndarray:
-        """The magnitude below which this share of the values lies, per channel.
+        """Return the magnitude below which this share of the values lies, per channel.
 
-        Linear between the edges of a bin (relative width 1/64), never above the maximum.
+        It is linear between the edges of a bin (relative width 1/64), and at most the maximum.
         """
         return _quantile(self.histogram, share, self.maximum)
 
     @staticmethod
     def magnitudes() -> np.ndarray:
-        """The middle of each bin of the histogram, (BINS,); 0 for the bins beyond floats."""
+        """Return the middle of each bin of the histogram, (BINS,); 0 for bins of no finite float."""
         # Floats are evenly spaced within a bin: its middle has the next bit set.
         middles = ((np.arange(BINS, dtype=np.uint32) << SHIFT) + (1 << (SHIFT - 1))).view(
             np.float32
@@ -52,7 +52,7 @@ class ActivationStats:
         return np.where(np.isfinite(middles), middles, 0).astype(np.float64)
 
     def merged(self) -> "ActivationStats":
-        """The same with all channels taken together, as one channel."""
+        """Return the statistics of all channels together, as one channel."""
         return ActivationStats(
             self.maximum.max(keepdims=True),
             self.lowest.min(keepdims=True),
@@ -68,7 +68,7 @@ def _quantile(histogram: np.ndarray, share: float, maximum: np.ndarray) -> np.nd
         return np.zeros(len(histogram), np.float32)
     counts = histogram[:, occupied]
     cumulated = counts.cumsum(1)
-    # A product like 0.999 x 6,000 may lie a rounding above the whole number that it is.
+    # A product like 0.999 x 6,000 may exceed its exact whole value by a rounding error.
     rank = share * cumulated[:, -1:] * (1 - _ROUNDING)
     index = np.minimum((cumulated <= rank).sum(1), len(occupied) - 1)
     rows = np.arange(len(histogram))

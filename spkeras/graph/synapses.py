@@ -1,15 +1,14 @@
-"""The synapses between layers of neurons, and what one spike costs in them.
+"""The synapses between layers of neurons, and the cost of one spike in them.
 
-Linear layers without a neuron between form a *region*. Hardware has two ways to pass it:
+Linear layers without a neuron between form a *region*. Hardware can compute it in two ways:
 
 * composed: one synapse from each neuron to each next neuron that it reaches. A spike costs one
-  accumulate for each of them, however many paths lead there.
-* factored: a spike costs the accumulates of the weighted layers that it meets first. The sums
-  that these form pass each later weighted layer once a step, as multiply-accumulates on those
-  that have changed.
+  accumulate per synapse, whatever the number of paths.
+* factored: a spike costs the accumulates of the first weighted layers on its paths. Their sums
+  pass each later weighted layer once per step, as multiply-accumulates on the sums that changed.
 
-Everything is counted from shapes: a weight counts whatever its value is, zero padding does not.
-Operations without weights count nothing when sums pass them, as in `spkeras.graph.macs`.
+Everything is counted from shapes: a weight counts whatever its value, zero padding does not.
+Operations without weights count 0 when sums pass them, as in `spkeras.graph.macs`.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -25,14 +24,15 @@ from spkeras.graph.reach import Fan, Reach, fan, union
 
 @dataclass(frozen=True, eq=False)
 class LaterLayer:
-    """A weighted layer that sums of other weighted layers reach.
+    """A weighted layer that receives sums of other weighted layers.
 
     Attributes:
-        name: Its node's name.
-        dense: Its multiply-accumulates on all elements that such sums reach.
-        caused: Those on the elements that one spike changes, for each source in the graph's
-            order. Two spikes may change the same element: their sum is an upper bound.
-        targets: Names of the nodes that receive what it adds to.
+        name: Name of its node.
+        dense: Multiply-accumulates on all elements that such sums reach.
+        caused: Multiply-accumulates on the elements that one spike changes, for each source in
+            the graph's order. Two spikes may change the same element: the sum over spikes is an
+            upper bound.
+        targets: Names of the nodes that receive its result, directly or through linear nodes.
     """
 
     name: str
@@ -46,11 +46,11 @@ class Region:
     """Linear nodes that are connected without a neuron between.
 
     Attributes:
-        nodes: Names of the nodes; none where neurons read a source itself.
-        targets: Names of the nodes that receive what leaves it (neurons, read-outs, outputs).
+        nodes: Names of the nodes; none where neurons read a source directly.
+        targets: Names of the nodes that receive its results (neurons, read-outs, outputs).
         composed: Accumulates per spike of each source, composed.
         factored: Accumulates per spike of each source, factored.
-        later: Layers that the factored way computes by multiply-accumulates.
+        later: Layers that are computed by multiply-accumulates when factored.
     """
 
     nodes: tuple[str, ...]
@@ -60,7 +60,7 @@ class Region:
     later: tuple[LaterLayer, ...]
 
 
-# What has met no weight yet, and what has; by node.
+# By node: the reach of paths without a weight so far, and of paths with one.
 _Ways = dict[str, tuple[Reach, Reach]]
 
 
@@ -77,7 +77,7 @@ def regions(graph: Graph, sources: Iterable[str] | None = None) -> tuple[Region,
 
 
 def constant_macs(graph: Graph) -> int:
-    """Return the multiply-accumulates on what depends on the inputs without a neuron between.
+    """Count the multiply-accumulates on values that depend on the inputs without a neuron between.
 
     A layer that also receives spikes counts for the elements that the inputs reach.
     """
@@ -97,7 +97,7 @@ class _Regions:
         }
 
     def all(self) -> tuple[Region, ...]:
-        """All regions: first what leads to neurons directly, then what passes nodes."""
+        """Return all regions: first the direct connections to neurons, then those with nodes."""
         direct = {name: fan for name in self.sources if (fan := self._arrivals(name, [name])).terms}
         targets = (target for name in direct for target in self._targets([name]))
         first = Region((), tuple(dict.fromkeys(targets)), direct, direct, ())
@@ -106,7 +106,7 @@ class _Regions:
 
     @cached_property
     def _passed(self) -> list[str]:
-        """Nodes that spikes pass through, in order."""
+        """Names of the nodes that spikes pass through, in order."""
         reached = set().union(*self.ways.values()) - set(self.sources)
         return [node.name for node in self.graph.nodes if node.name in reached]
 
@@ -137,14 +137,14 @@ class _Regions:
         return Region(tuple(nodes), tuple(self._targets(nodes)), composed, factored, kept)
 
     def _targets(self, nodes: Sequence[str]) -> Iterator[str]:
-        """Who receives what these nodes hold: as often as it reads them."""
+        """Yield the names of the receivers of these nodes, once for each time they read them."""
         for name in nodes:
             yield from (node.name for node in self.graph.consumers[name] if not passes(node))
             if name in self.graph.outputs:
                 yield name
 
     def _arrivals(self, source: str, nodes: Sequence[str], weighted: bool = True) -> Fan:
-        """Targets that a spike reaches from these nodes, over all ways or unweighted ones."""
+        """Return the fan-out of a spike to targets of these nodes, by all or unweighted paths."""
         shape = self.graph[source].shape
         total = Fan(shape)
         for name in nodes:
@@ -184,13 +184,13 @@ class _Regions:
 
     @cached_property
     def _filled(self) -> _Ways:
-        """The elements that any source reaches."""
+        """The elements that at least one source reaches."""
         starts = {name: (everything(self.graph[name].shape),) for name in self.sources}
         return _followed(self.graph, starts)
 
 
 def _followed(graph: Graph, starts: Mapping[str, tuple[Product, ...]]) -> _Ways:
-    """Follow pairs through all nodes that they pass, to the next neurons."""
+    """Follow pairs through all linear nodes, to the next neurons."""
     ways: _Ways = {name: (start, ()) for name, start in starts.items()}
     for node in graph.nodes:
         if node.name in starts or not passes(node):
@@ -207,7 +207,7 @@ def _followed(graph: Graph, starts: Mapping[str, tuple[Product, ...]]) -> _Ways:
 
 
 def _dense(graph: Graph, node: Node, ways: _Ways, kinds: Iterable[int]) -> int:
-    """Multiply-accumulates of a node on the elements of its input that are reached."""
+    """Count the multiply-accumulates of a node on the elements of its input that are reached."""
     before = graph[node.inputs[0]]
     reached = union(*(ways[before.name][kind] for kind in kinds))
     return int(fan(reached, (), fan_outs(node, before.shape)).array())

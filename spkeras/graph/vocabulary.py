@@ -1,14 +1,14 @@
-"""The operations a graph is made of: one table that every room reads.
+"""The operations of a graph: the table that all modules share.
 
-All tensors are channels-last and shapes leave the batch axis out. Names are Keras's own,
+All tensors are channels-last and shapes omit the batch axis. Names are those of Keras,
 in lower case. An operation is
 
-* ``linear`` when it is linear (or affine) in its inputs: it stays as it is in a spiking
-  network, since a sum of spikes passes through it as the sum of what each spike does;
-* ``channelwise`` when each channel of its output depends on the same channel of its
-  input(s) alone, by a non-negative map without offset: a scale per channel passes it.
+* ``linear`` when it is linear (or affine) in its inputs: it stays unchanged in a spiking
+  network, since its effect on a sum of spikes is the sum of its effects on each spike;
+* ``channelwise`` when each channel of its output depends only on the same channel of its
+  input(s), by a non-negative map without offset: a scale per channel commutes with it.
 
-The remaining ones (activations, maxima, products, normalisations, attention) need a neuron.
+The other ones (activations, maxima, products, normalisations, attention) need a neuron.
 """
 
 from dataclasses import dataclass
@@ -16,14 +16,15 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Operation:
-    """What a kind of node must hold.
+    """The required contents of a node, for one operation.
 
     Attributes:
-        attributes: Names of the plain values a node of this kind has, all of them.
-        arrays: Names of the arrays it may have; those in `optional` may be missing.
+        attributes: Names of the plain values; a node has all of them.
+        arrays: Names of the arrays; a node has those that are not in `optional`.
+        optional: Names of the arrays that may be missing.
         inputs: Number of inputs; -1 for two or more, -2 for one or more.
-        linear: Linear or affine in its inputs.
-        channelwise: A positive scale per channel commutes with it.
+        linear: Whether it is linear or affine in its inputs.
+        channelwise: Whether a positive scale per channel commutes with it.
     """
 
     attributes: tuple[str, ...] = ()
@@ -34,14 +35,14 @@ class Operation:
     channelwise: bool = False
 
 
-# What a neuron has received on each of its inputs before the first step.
+# The constant input of a neuron on each of its inputs, received before the first step.
 OFFSETS = tuple(f"offset{index}" for index in range(8))
 
 _WINDOW = ("pool_size", "strides", "padding")
 
 OPERATIONS: dict[str, Operation] = {
-    # dtype: the dtype the CNN's own input has. unit: what one spike (or a full current)
-    # stands for, put there by normalisation.
+    # dtype: the dtype of the CNN's input. unit: value of one spike (or of a full current), set
+    # by normalisation.
     "input": Operation(("dtype",), ("unit",), ("unit",), inputs=0),
     # kernel (*window, channels_in / groups, channels_out); padding "valid"|"same"|"causal".
     # Rank 1, 2 or 3 from the kernel. strides and dilation are tuples of that rank.
@@ -55,7 +56,7 @@ OPERATIONS: dict[str, Operation] = {
     "depthwise_conv": Operation(
         ("strides", "padding", "dilation"), ("kernel", "bias"), ("bias",), linear=True
     ),
-    # kernel (*window, channels_out, channels_in), as Keras keeps it. output_padding None or tuple.
+    # kernel (*window, channels_out, channels_in), as in Keras. output_padding None or tuple.
     "conv_transpose": Operation(
         ("strides", "padding", "dilation", "output_padding"),
         ("kernel", "bias"),
@@ -76,9 +77,9 @@ OPERATIONS: dict[str, Operation] = {
     "global_max_pool": Operation(("keepdims",), channelwise=True),
     # size: repeats per axis; interpolation "nearest"|"bilinear"|...
     "upsample": Operation(("size", "interpolation"), linear=True, channelwise=True),
-    # The new shape is the node's own.
+    # The new shape is the node's shape.
     "reshape": Operation((), linear=True),
-    # axes: a permutation of 1..rank, as keras.layers.Permute has it.
+    # axes: a permutation of 1..rank, as in keras.layers.Permute.
     "permute": Operation(("axes",), linear=True),
     "add": Operation((), inputs=-1, linear=True, channelwise=True),
     "subtract": Operation((), inputs=-1, linear=True),
@@ -88,21 +89,21 @@ OPERATIONS: dict[str, Operation] = {
     "maximum": Operation((), inputs=-1),
     "minimum": Operation((), inputs=-1),
     # function: see ACTIVATIONS; its parameters are attributes of the same node.
-    # "linear" is no activation at all; slope: array for PReLU, broadcast against the shape.
+    # "linear" is the identity; slope: array for PReLU, broadcast against the shape.
     "activation": Operation(("function",), ("slope",), ("slope",)),
     # function: see FUNCTIONS; its parameters are attributes of the same node. Arrays: "weight"
     # for the functions that have one.
     "function": Operation(("function",), ("weight",), ("weight",), inputs=-2),
     # A spiking neuron: made by the passes, never by the frontend (see spkeras.ops.neuron).
     # function: of ACTIVATIONS, of FUNCTIONS, or the name of a merging operation; one input for
-    # each of its arguments. pool: None, or the window of a max pooling on what it has received,
-    # as attributes of "max_pool" or "global_max_pool". rounding: share of a level given in
-    # advance (alpha in the papers; some activations have an alpha of their own). depth: neurons
-    # before it on the longest way. code: what its spikes mean, see spkeras.ops.code. levels and
-    # mantissa_bits: exponents and mantissa of a graded spike, see spkeras.ops.quantizer.
-    # ceiling: a bounded ReLU's bound in the current's unit (what it can send is cut below it
-    # anyway). offset0, ...: what it has received on each input before the first step; the
-    # biases on the way to it, where the code wants them once and not at each step.
+    # each of its arguments. pool: None, or the window of a max pooling on its received inputs,
+    # as attributes of "max_pool" or "global_max_pool". rounding: initial potential as a fraction
+    # of a level (alpha in the papers; some activations have a parameter alpha, too). depth:
+    # neurons before it on the longest path. code: the spike code, see spkeras.ops.code. levels
+    # and mantissa_bits: exponents and mantissa of a graded spike, see spkeras.ops.quantizer.
+    # ceiling: bound of a bounded ReLU, in the unit of the current. offset0, ...: constant input,
+    # received on each input before the first step: the biases upstream, where the code delivers
+    # them once instead of at each step.
     "neuron": Operation(
         (
             "model", "reset", "rounding", "limit", "depth", "pool", "function", "code", "levels",
@@ -112,9 +113,9 @@ OPERATIONS: dict[str, Operation] = {
         ("ceiling", "slope", "weight", *OFFSETS),
         inputs=-2,
     ),
-    # Where the network's answer is decoded; everything behind it runs once, on real values.
-    # depth and code as for a neuron; scale: what a value of 1 stands for; offset: what is added
-    # to the scaled value.
+    # Decodes the network's output; everything after it runs once, on real values.
+    # depth and code as for a neuron; scale: value of a decoded 1; offset: is added to the
+    # scaled value.
     "readout": Operation(("depth", "code"), ("scale", "offset"), ("scale", "offset"), linear=True),
 }
 
@@ -123,14 +124,15 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
     # Keras's ReLU: 0 or negative_slope * (x - threshold) below threshold, x above, cut at
     # max_value (None: not at all).
     "relu": ("max_value", "negative_slope", "threshold"),
-    # floor(clip(x, 0, max_value) steps / max_value + shift) max_value / steps: what so many steps
-    # of spikes carry. max_value None (of a neuron, which has its bound in its threshold): ReLU.
+    # floor(clip(x, 0, max_value) steps / max_value + shift) max_value / steps: the values that
+    # `steps` steps of spikes represent. max_value None (of a neuron, bounded by its threshold):
+    # ReLU.
     "quantized_relu": ("max_value", "steps", "shift"),
     "linear": (),
     "prelu": (),  # with the array "slope"
     "softmax": ("axis",),
     "log_softmax": ("axis",),
-    # Every other function of keras.activations, by its name, with the numbers it takes.
+    # Every other function of keras.activations, by its name, with its parameters.
     "elu": ("alpha",),
     "celu": ("alpha",),
     "leaky_relu": ("negative_slope",),
@@ -151,8 +153,8 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 
 # Functions of several inputs, or of more than one element of an input, and the parameters each
-# takes. Axes count from 1 for the first axis after the batch. None of them has weights of its
-# own, but for the array "weight" where it is named: gains and biases are nodes behind them.
+# takes. Axes count from 1 for the first axis after the batch. None has weights, except the array
+# "weight" where it is named: gains and biases are separate nodes after them.
 FUNCTIONS: dict[str, tuple[str, ...]] = {
     # (x - mean) / sqrt(variance + epsilon) over the axes.
     "layer_normalization": ("axes", "epsilon"),
@@ -160,21 +162,21 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "variance_normalization": ("axes", "epsilon"),
     # x / sqrt(mean of squares + epsilon) over the axes.
     "rms_normalization": ("axes", "epsilon"),
-    # As layer_normalization, over all axes but the batch, for each of so many equal groups of
+    # As layer_normalization, over all axes but the batch, for each of `groups` equal groups of
     # neighbouring channels (last axis).
     "group_normalization": ("groups", "epsilon"),
     # x / max(length, epsilon), with the Euclidean length over the axes.
     "unit_normalization": ("axes", "epsilon"),
     # query (..., Tq, D), key (..., Tk, D), value (..., Tk, E) to (..., Tq, E), leading axes alike
-    # or broadcast: softmax(scale query key^T) value. causal: a position sees itself and those
-    # before it. window: it sees those less than so many positions away; None for all.
+    # or broadcast: softmax(scale query key^T) value. causal: a query attends to its position
+    # and to those before it. window: only to positions less than `window` away; None for all.
     "attention": ("scale", "causal", "window"),
     # As attention, with scores sum(weight * tanh(query + key)); weight: array (D,) or none.
     "additive_attention": ("causal",),
     # Matrix product of the last two axes, leading ones alike or broadcast.
     "matmul": (),
-    # Sum of products over one axis of each (as keras.layers.Dot), of unit length first where
-    # normalize is a number: the least length that they are divided by. None: as they are.
+    # Sum of products over one axis of each (as keras.layers.Dot). normalize: both are divided
+    # first by the larger of their length and this number; None: no division.
     "dot": ("axes", "normalize"),
     # First input over second, elementwise, broadcast.
     "divide": (),

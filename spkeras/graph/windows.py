@@ -1,4 +1,4 @@
-"""Windows of convolutions, pools and upsampling: which positions reach which, axis by axis."""
+"""Windows of convolutions, pools and upsampling: the positions they connect, axis by axis."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -7,12 +7,12 @@ import numpy as np
 
 from spkeras.graph.node import Node
 
-# Half the width of each interpolation's kernel, in input positions.
+# Half width of each interpolation's kernel, in input positions.
 _SUPPORT = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
 
 
 def taps(node: Node, shape: Sequence[int]) -> list[np.ndarray]:
-    """Return for each axis of a window which input positions reach which output positions.
+    """Return for each axis of a window the output positions that each input position reaches.
 
     Args:
         node: A convolution, a pool or an upsampling.
@@ -20,7 +20,8 @@ def taps(node: Node, shape: Sequence[int]) -> list[np.ndarray]:
 
     Returns:
         One boolean matrix (input positions, output positions) per axis. A window is a
-        rectangle: an element reaches another where all axes do. Zero padding has no position.
+        rectangle: an element reaches another where it does so on all axes. Zero padding has no
+        position.
     """
     if node.op == "upsample":
         return [
@@ -40,7 +41,7 @@ def taps(node: Node, shape: Sequence[int]) -> list[np.ndarray]:
 def pool_taps(
     pool: Node | Mapping[str, Any], shape: Sequence[int], pooled: Sequence[int]
 ) -> list[np.ndarray]:
-    """Return the same for the window of a pooling, given its attributes and both shapes."""
+    """Return `taps` for the window of a pooling, from its attributes and both shapes."""
     axes = zip(shape, pooled, pool["pool_size"], pool["strides"], strict=False)
     return [_window_reach(size, out, k, s, 1, pool["padding"]) for size, out, k, s in axes]
 
@@ -48,7 +49,7 @@ def pool_taps(
 def _window_reach(
     size: int, out: int, window: int, stride: int, dilation: int, padding: str
 ) -> np.ndarray:
-    """Which input positions lie in which window, as Keras places them."""
+    """Return the input positions (rows) within each window (columns), as Keras places them."""
     span = dilation * (window - 1) + 1
     before = 0
     if padding == "same":
@@ -60,7 +61,7 @@ def _window_reach(
 
 
 def _upsample_reach(size: int, factor: int, interpolation: str) -> np.ndarray:
-    """Which output positions take up each input position, the interpolation's borders too."""
+    """Return the output positions (columns) that read each input position (rows)."""
     outputs, inputs = np.arange(size * factor), np.arange(size)[:, None]
     if interpolation == "nearest":
         return inputs == outputs // factor
