@@ -1,1 +1,1 @@
-"""Pure functions on tensors: neurons, codings, activations."""
+"""Pure functions on tensors: neurons, encodings, activations."""

@@ -1,4 +1,4 @@
-"""Activation functions by name, on `keras.ops`: the analogue meaning of a neuron."""
+"""Activation functions by name, on `keras.ops`: the real-valued functions of neurons."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -17,8 +17,10 @@ def relu(
     negative_slope: float = 0.0,
     threshold: float = 0.0,
 ) -> Any:
-    """Keras's ReLU layer: below `threshold` negative_slope * (x - threshold), else x, cut at
-    `max_value`."""
+    """Compute Keras's ReLU: negative_slope * (x - threshold) below `threshold`, else x.
+
+    The result is cut at `max_value`.
+    """
     if threshold:
         y = ops.where(x > threshold, x, negative_slope * (x - threshold))
     elif negative_slope:
@@ -29,7 +31,14 @@ def relu(
 
 
 def quantized_relu(x: Any, max_value: Any, steps: int, shift: float) -> Any:
-    """ReLU cut at `max_value` in so many steps, `shift` of one given in advance."""
+    """Compute a ReLU cut at `max_value` and rounded down to `steps` levels, after adding `shift`.
+
+    Args:
+        x: Tensor of any shape.
+        max_value: Largest value; None for a plain ReLU.
+        steps: Number of levels above 0.
+        shift: Initial potential as a fraction of a level; 0.5 rounds to nearest.
+    """
     if max_value is None:
         return ops.relu(x)
     level = max_value / steps
@@ -37,7 +46,7 @@ def quantized_relu(x: Any, max_value: Any, steps: int, shift: float) -> Any:
 
 
 def hard_sigmoid_keras2(x: Any) -> Any:
-    """Hard sigmoid as Keras 1 and 2 had it: 0.2 x + 0.5, cut to [0, 1]."""
+    """Compute the hard sigmoid of Keras 1 and 2: 0.2 x + 0.5, cut to [0, 1]."""
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
@@ -46,17 +55,17 @@ _OWN = ("linear", "relu", "quantized_relu", "prelu", "hard_sigmoid_keras2", "ttf
 
 
 def is_known(function: str) -> bool:
-    """Whether `apply` computes the function of that name."""
+    """Return whether `apply` computes the function of that name."""
     return function in _OWN or hasattr(keras.activations, function)
 
 
 def apply(function: str, x: Any, parameters: Mapping[str, Any]) -> Any:
-    """The activation of that name (see `spkeras.graph.vocabulary.ACTIVATIONS`) of x.
+    """Compute an activation (see `spkeras.graph.vocabulary.ACTIVATIONS`) of x.
 
     Args:
         function: Name in the vocabulary.
         x: Tensor of any shape.
-        parameters: The function's numbers; for "prelu" the array "slope".
+        parameters: Parameters of the function; for "prelu" the array "slope".
     """
     if function == "linear":
         return x

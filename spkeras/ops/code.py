@@ -1,15 +1,15 @@
-"""What spikes mean to whoever receives them, as pure functions on `keras.ops`.
+"""Spike codes: the value that a train of spikes represents, as pure functions on `keras.ops`.
 
-A value x travels as spikes s(1), s(2), ... of which the one at step t counts w(t):
+A value x is sent as spikes s(1), s(2), ...; the spike of step t has the weight w(t):
 
-| code | a listener's x after t steps | w(t) | the sender still misses |
+| code | received x after t steps | w(t) | spikes still to be sent |
 |---|---|---|---|
 | rate | (1 / t) sum of s | 1 | t x - sum of s |
 | differential | sum of s / t | 1 / t | t (x - sum of s / t) |
 | delta | sum of s | 1 | x - sum of s |
 
-Under a rate the value is a mean and has to be sent again and again; under the other two it
-stays until it is changed, and whatever is constant (biases, a constant input) arrives once.
+Under the rate code the value is a mean, and is sent in every step. Under the other two it stays
+until it is changed, and constants (biases, a constant input) are sent once.
 
 Sources: rate: Rueckauer et al. 2017. differential: Huang et al., ICML 2025 (their
 v += (z - b) + e_in - e_out is the last column, with z summed as in the second). delta:
@@ -24,17 +24,17 @@ __all__ = ["CODES", "keeps_values", "missing", "weigh"]
 
 
 def keeps_values(code: str) -> bool:
-    """Whether a listener holds the value itself, which stays until it is changed."""
+    """Return whether receiving neurons keep the value, so that only changes are sent."""
     return code != "rate"
 
 
 def weigh(code: str, spikes: Any, elapsed: Any) -> Any:
-    """w(t) s(t): what spikes of step `elapsed` (from 1) add to what a listener holds."""
+    """Return w(t) s(t), the sum that spikes of step `elapsed` (from 1) add at their receivers."""
     return spikes / elapsed if code == "differential" else spikes
 
 
 def missing(code: str, value: Any, sent: Any, elapsed: Any) -> Any:
-    """What the sender still has to send for a value, in spikes of this step.
+    """Return the part of a value that is still to be sent, in spikes of this step.
 
     Args:
         code: One of `CODES`.

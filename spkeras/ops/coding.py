@@ -1,7 +1,7 @@
-"""How a real input becomes the input of each time step, on `keras.ops`.
+"""Input encodings: from a real input to the input of each time step, on `keras.ops`.
 
-All three keep the mean over time; all are pure functions of (value, step), so that every
-backend and every batch size sees the same spikes.
+All three preserve the mean over time. They are pure functions of (value, position, step), so that
+the spikes are the same for every backend and every batch size.
 """
 
 from typing import Any
@@ -12,52 +12,52 @@ from keras import ops
 CODINGS = ("constant", "regular", "bernoulli")
 
 _DRAWS = 1 << 16
-# Odd strides modulo a power of two visit every draw before any comes back.
+# Odd strides modulo a power of two use every draw once before any is repeated.
 _ELEMENT_STRIDE, _STEP_STRIDE = 40503, 25173
 
 
 def regular(x: Any, time: Any) -> Any:
-    """Evenly spread spikes: after t steps floor(x t + 1/2) of them have been sent.
+    """Return evenly spread spikes: floor(x t + 1/2) of them in the first t steps.
 
     Args:
-        x: Values in units of the input's scale; cut to [-1, 1]. Negative ones send -1.
+        x: Values in units of the input's scale; cut to [-1, 1]. Spikes of negative ones are -1.
         time: Index of the step, from 0.
     """
     return regular_count(x, time + 1) - regular_count(x, time)
 
 
 def regular_count(x: Any, steps: Any) -> Any:
-    """Spikes of a `regular` train after so many steps."""
+    """Return the number of spikes of a `regular` train in the first `steps` steps."""
     return ops.floor(ops.clip(x, -1.0, 1.0) * steps + 0.5)
 
 
 def draws(seed: int) -> np.ndarray:
-    """Uniform draws in [0, 1), float32 (65536,), for `bernoulli`."""
+    """Return uniform draws in [0, 1), float32 (65536,), for `bernoulli`."""
     return np.random.default_rng(seed).random(_DRAWS, dtype=np.float32)
 
 
 def bernoulli(x: Any, time: Any, table: Any) -> Any:
-    """A spike with probability |x| in each step, with the sign of x.
+    """Return a spike with probability |x| in each step, with the sign of x.
 
-    The draw depends on the position in the sample and on the step alone: the same sample
-    gives the same spikes in any batch, in any order, on any backend.
+    The draw depends only on the position in the sample and on the step: a sample has the same
+    spikes in any batch, in any order, on any backend.
 
     Args:
         x: Values in units of the input's scale, (batch, ...).
         time: Index of the step, from 0.
-        table: From `draws`.
+        table: Draws, from `draws`.
     """
     shape = x.shape[1:]
     elements = (np.arange(np.prod(shape), dtype="int64") * _ELEMENT_STRIDE % _DRAWS).astype("int32")
     offset = ops.cast(time, "int32") % _DRAWS * _STEP_STRIDE
-    # PyTorch adds no NumPy array to a tensor.
+    # PyTorch cannot add a NumPy array to a tensor.
     index = (ops.convert_to_tensor(elements) + offset) % _DRAWS
     uniform = ops.reshape(ops.take(table, index), (1, *shape))
     return ops.sign(x) * ops.cast(uniform < ops.abs(x), x.dtype)
 
 
 def encode(coding: str, x: Any, time: Any, table: Any = None) -> Any:
-    """What enters the network at one step: see `CODINGS`."""
+    """Return the input of the network at one step under one of `CODINGS`."""
     if coding == "constant":
         return x
     return regular(x, time) if coding == "regular" else bernoulli(x, time, table)

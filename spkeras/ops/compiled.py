@@ -1,6 +1,6 @@
-"""Compile a function of tensors on whichever backend Keras runs.
+"""Compilation of functions of tensors, on the backend that Keras runs on.
 
-The only module that knows backends by name: Keras has no public way to compile a call
+The only module that uses backends by name: Keras has no public way to compile a call
 without copying its results to the host, and a simulation keeps its state on the device.
 """
 
@@ -14,18 +14,18 @@ import keras
 def compiled(
     function: Callable[..., Any], variables: Sequence[keras.Variable]
 ) -> Callable[..., Any]:
-    """The function, compiled where the backend can (TensorFlow, JAX); eager on PyTorch.
+    """Return the function, compiled on TensorFlow and JAX; without gradients on PyTorch.
 
     Args:
-        function: Pure but for reading `variables`; nested lists of tensors in and out.
+        function: Function of nested lists of tensors; pure, except that it reads `variables`.
         variables: The Keras variables that it reads.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
         import tensorflow
 
-        # TensorFlow warns of one function compiled often; a partial is a function of its own.
-        # Nothing here branches on tensors: autograph would only read every source file again.
+        # TensorFlow warns if one function is compiled often; each partial is a new function.
+        # No function branches on tensors: autograph would only parse the source files again.
         return tensorflow.function(functools.partial(function), autograph=False)
     if backend == "jax":
         return _compiled_jax(function, variables)
@@ -43,7 +43,7 @@ def _compiled_jax(
 ) -> Callable[..., Any]:
     import jax
 
-    # Weights travel as arguments: as constants they would be copied and folded by XLA.
+    # Weights are arguments: XLA would copy and fold constants.
     @jax.jit
     def call(values: Any, *arguments: Any) -> Any:
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
@@ -53,14 +53,14 @@ def _compiled_jax(
 
 
 def fused(function: Callable[..., Any]) -> Callable[..., Any]:
-    """An elementwise function of tensors with all its operations in one pass over memory.
+    """Return an elementwise function with all its operations in one pass over memory.
 
-    TensorFlow runs each operation by itself unless XLA compiles them together (measured on a
-    graded neuron's step: 3.5 times faster); JAX fuses whatever is compiled; PyTorch runs it as
-    it is.
+    TensorFlow runs each operation separately unless XLA compiles them together (3.5 times as
+    fast on a graded neuron's step). JAX fuses all compiled operations. PyTorch runs the function
+    unchanged.
 
     Args:
-        function: Of tensors, to one tensor or nested tuples of tensors.
+        function: Elementwise function of tensors; it returns a tensor or nested tuples of tensors.
     """
     if keras.backend.backend() != "tensorflow":
         return function

@@ -1,7 +1,7 @@
 """Functions of several values by name, on `keras.ops`: normalisations, attention, products.
 
-What a neuron computes that holds values, as `spkeras.ops.activation` has those of one element
-alone. Every tensor has a batch axis; axes count from 1 for the first one behind it.
+Neurons that keep values compute them; `spkeras.ops.activation` has the functions of one element.
+Every tensor has a batch axis; axes count from 1 for the first one after it.
 """
 
 import functools
@@ -16,17 +16,17 @@ Axes = Sequence[int]
 
 
 def is_known(function: str) -> bool:
-    """Whether it is a function of this module, not an activation."""
+    """Return whether the name is a function of this module, not an activation."""
     return function in _FUNCTIONS
 
 
 def apply(function: str, values: Sequence[Any], numbers: Mapping[str, Any]) -> Any:
-    """The function of that name of these values.
+    """Compute a function of several values.
 
     Args:
         function: A key of `spkeras.graph.vocabulary.FUNCTIONS`, or one of its `MERGING`.
         values: Tensors with a batch axis, in the order of the function's arguments.
-        numbers: The function's parameters, and its array "weight" where it has one.
+        numbers: Parameters of the function, and its array "weight" where it has one.
 
     Returns:
         A tensor with a batch axis.
@@ -39,7 +39,7 @@ def _centred(x: Any, axes: Axes) -> Any:
 
 
 def _over_root_mean_square(x: Any, of: Any, axes: Axes, epsilon: float) -> Any:
-    """x / sqrt(mean of `of` squared + epsilon)."""
+    """Return x / sqrt(mean of `of` squared + epsilon)."""
     return x * ops.rsqrt(ops.mean(ops.square(of), tuple(axes), keepdims=True) + epsilon)
 
 
@@ -64,13 +64,13 @@ def _group_normalization(x: Any, groups: int, epsilon: float) -> Any:
 
 
 def _unit_normalization(x: Any, axes: Axes, epsilon: float) -> Any:
-    # The reciprocal is bounded, not the square: epsilon squared may be less than float32 holds.
+    # The reciprocal is bounded, not the square: epsilon squared may underflow in float32.
     inverse = ops.rsqrt(ops.sum(ops.square(x), tuple(axes), keepdims=True))
     return x * ops.minimum(inverse, 1.0 / epsilon)
 
 
 def _visible(queries: int, keys: int, causal: bool, window: int | None) -> np.ndarray | None:
-    """Which keys (columns) each query (row) may see; None for all."""
+    """Return the mask of the keys (columns) that each query (row) attends to; None for all."""
     if not causal and window is None:
         return None
     ahead = np.arange(keys) - np.arange(queries)[:, None]
@@ -79,7 +79,7 @@ def _visible(queries: int, keys: int, causal: bool, window: int | None) -> np.nd
 
 
 def _attend(scores: Any, value: Any, causal: bool, window: int | None = None) -> Any:
-    """softmax(scores) value; scores (..., Tq, Tk)."""
+    """Return softmax(scores) value; scores (..., Tq, Tk)."""
     seen = _visible(scores.shape[-2], scores.shape[-1], causal, window)
     if seen is not None:
         scores = ops.where(seen, scores, -math.inf)

@@ -1,4 +1,4 @@
-"""Counting values by magnitude: what calibration does with every number it sees."""
+"""Counting of values by magnitude, for the histograms of calibration."""
 
 from collections.abc import Callable
 from functools import cache
@@ -9,19 +9,19 @@ import numpy as np
 Counter = Callable[[np.ndarray, np.ndarray, int], None]
 
 _MAGNITUDE = 0x7FFFFFFF  # all bits of a float32 but its sign
-_BLOCK = 1 << 20  # values that NumPy takes at once
+_BLOCK = 1 << 20  # values that NumPy counts at once
 
 
 def count(values: np.ndarray, histogram: np.ndarray, shift: int) -> None:
     """Add the number of values of each magnitude in each column to a histogram.
 
-    The bin of a value is what the bits of its magnitude are without the last `shift` ones.
+    The bin of a value is the bit pattern of its magnitude without the last `shift` bits.
 
     Args:
         values: Numbers (rows, channels), float32.
-        histogram: (bins, channels) int64, changed. Neighbouring channels have like values: in
-            this layout, what is counted together lies together.
-        shift: Bits that are left out.
+        histogram: Counts (bins, channels), int64, changed in place. Neighbouring channels have
+            similar values: this layout keeps their counts close in memory.
+        shift: Number of bits that are left out.
     """
     bits = np.ascontiguousarray(values, np.float32).view(np.uint32)
     _counter()(bits, histogram, shift)
@@ -29,13 +29,13 @@ def count(values: np.ndarray, histogram: np.ndarray, shift: int) -> None:
 
 @cache
 def _counter() -> Counter:
-    """Compiled where numba is installed: ten times as fast as NumPy's way over one long index."""
+    """Return the counter: compiled where numba is installed, ten times as fast as NumPy."""
     try:
         from numba import njit
 
         compiled: Counter = njit(nogil=True, cache=True)(_one_by_one)
         return compiled
-    except (ImportError, RuntimeError):  # no numba, or no folder for what it compiles
+    except (ImportError, RuntimeError):  # no numba, or no folder for its cache
         return _by_index
 
 
@@ -47,7 +47,7 @@ def _one_by_one(bits: Any, histogram: Any, shift: int) -> None:
 
 def _by_index(bits: np.ndarray, histogram: np.ndarray, shift: int) -> None:
     channels = histogram.shape[1]
-    # Each block costs a pass over the histogram, too.
+    # Each block also costs a pass over the histogram: blocks are at least as large.
     rows = max(_BLOCK, histogram.size) // channels
     for start in range(0, len(bits), rows):
         codes = (bits[start : start + rows] & np.uint32(_MAGNITUDE)) >> np.uint32(shift)

@@ -8,15 +8,15 @@ from keras import ops
 from spkeras.errors import OptionError
 from spkeras.ops.log_weights import SLACK, LogFormat
 
-# Smaller magnitudes, which have no logarithm that backends agree on, count as this one.
+# Lower bound of magnitudes: backends disagree about logarithms of smaller ones.
 _TINY = float(np.finfo(np.float32).tiny)
 
 
 def straight_through(weights: Any, form: LogFormat, full_scale: int | None = None) -> Any:
-    """Quantised weights on `keras.ops`, with the gradient of the weights themselves.
+    """Return quantised weights, with the gradient of the weights that were not quantised.
 
-    Rounds in the logarithmic domain. Without `full_scale` the range follows the largest weight
-    of the tensor ("ceil", whatever the format's rule): the other rules need a search.
+    Rounding is in the logarithmic domain. Without `full_scale` the range follows the largest
+    weight of the tensor ("ceil", whatever the format's rule): the rule "mse" needs a search.
 
     Args:
         weights: Tensor of floats.
@@ -27,10 +27,10 @@ def straight_through(weights: Any, form: LogFormat, full_scale: int | None = Non
         The same values as `spkeras.ops.log_weights.log_quantize` (in float32), dtype as received.
 
     Raises:
-        OptionError: linear rounding.
+        OptionError: the format's rounding is linear.
     """
     if form.rounding != "log":
-        raise OptionError(f"rounding={form.rounding!r} in training; allowed: log")
+        raise OptionError(f"rounding={form.rounding!r} in training; allowed: 'log'")
     dtype = weights.dtype
     weights = ops.cast(weights, "float32")
     sizes = ops.maximum(ops.abs(weights), _TINY)
@@ -44,6 +44,6 @@ def straight_through(weights: Any, form: LogFormat, full_scale: int | None = Non
     if form.zero:
         levels = ops.where(q > form.largest, 0.0, levels)
     quantized = ops.where(weights < 0, -levels, levels)
-    # The value exactly, plus an exact zero that has the gradient of the weights.
+    # The exact value, plus an exact zero that has the gradient of the weights.
     result = ops.stop_gradient(quantized) + (weights - ops.stop_gradient(weights))
     return ops.cast(result, dtype)

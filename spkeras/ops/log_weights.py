@@ -1,10 +1,10 @@
-"""Weights as a sign and a whole exponent: what a shifter multiplies with.
+"""Weights as a sign and a whole exponent, so that a shifter can multiply with them.
 
     w = s FSR 2^(-q / z),  q = 0 ... q_max,  FSR = 2^(n / z)
 
 s: sign. z: steps per octave. n: whole exponent of the full-scale range, one per tensor. b bits
-hold the sign and 2^(b - 1) exponents, of which the last one stands for the weight 0 where the
-format has a zero code.
+hold the sign and 2^(b - 1) exponents; the last one means the weight 0 where the format has a zero
+code.
 
 Reference: Miyashita, Lee & Murmann 2016 (arXiv:1603.01025), weights in the logarithmic domain;
 Lew, Lee & Park 2022 (arXiv:2208.04494) use 5 bits. The base, the zero code, the rule for the
@@ -21,26 +21,26 @@ from spkeras.errors import OptionError
 ROUNDINGS = ("log", "linear")
 FULL_SCALES = ("ceil", "nearest", "mse")
 
-# What a float32 power may be off, in steps: an exponent on the grid stays where it is.
+# Error of a float32 power, in steps: within it a value counts as a level.
 SLACK = 1e-4
 
 
 @dataclass(frozen=True)
 class LogFormat:
-    """How a weight is written down.
+    """The format of a logarithmic weight.
 
     Attributes:
         bits: Bits of a weight, sign included, 2 to 12.
         steps: z, levels per octave; the base is 2^(1 / z). A power of two, so that exponents
-            add up in plain binary.
-        zero: Whether one exponent is given away for the weight 0. Without, the smallest level
-            stands for it.
+            can be added in binary.
+        zero: Whether one exponent is reserved for the weight 0. Without it, the weight 0 becomes
+            the smallest level.
         rounding: "log": to the level whose logarithm is nearest; "linear": to the nearest level.
-        full_scale: "ceil": the least level that no weight exceeds; "nearest": the level nearest
+        full_scale: "ceil": the smallest level that no weight exceeds; "nearest": the level nearest
             to the largest weight; "mse": the one with the least squared error.
 
     Raises:
-        OptionError: a value that is not allowed.
+        OptionError: a value is not allowed.
     """
 
     bits: int = 5
@@ -51,9 +51,9 @@ class LogFormat:
 
     def __post_init__(self) -> None:
         if self.bits not in range(2, 13):
-            raise OptionError(f"weight bits={self.bits!r}: allowed are 2 to 12")
+            raise OptionError(f"weight bits={self.bits!r}; allowed: whole numbers 2 to 12")
         if self.steps not in (1, 2, 4, 8):
-            raise OptionError(f"steps={self.steps!r} per octave: allowed are 1, 2, 4, 8")
+            raise OptionError(f"steps={self.steps!r} per octave; allowed: 1, 2, 4, 8")
         if self.zero and self.bits == 2:
             raise OptionError("bits=2 with a zero code leaves a single exponent; use 3 bits")
         if self.rounding not in ROUNDINGS:
@@ -68,11 +68,11 @@ class LogFormat:
 
     @property
     def zero_exponent(self) -> int:
-        """The exponent that stands for 0 (one beyond the last that can be written, without)."""
+        """The exponent of the weight 0; without a zero code no weight has it."""
         return self.largest + 1
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values by name."""
+        """Return plain values by name."""
         return asdict(self)
 
 
@@ -81,10 +81,10 @@ class LogCodes:
     """A tensor of weights as the hardware stores it.
 
     Attributes:
-        negative: Whether the sign is minus, bool.
+        negative: Whether the weight is negative, bool.
         exponents: q, uint16 of the same shape; `format.zero_exponent` for 0.
         full_scale: n, the exponent of the full-scale range in steps of 1 / z octave.
-        format: What these mean.
+        format: The format of the codes.
     """
 
     negative: np.ndarray
@@ -93,7 +93,7 @@ class LogCodes:
     format: LogFormat
 
     def values(self) -> np.ndarray:
-        """The weights, float64."""
+        """Return the weights, float64."""
         steps, z = self.exponents.astype(np.float64), self.format.steps
         sizes = np.exp2((self.full_scale - steps) / z)
         sizes = np.where(self.exponents == self.format.zero_exponent, 0.0, sizes)
@@ -101,33 +101,33 @@ class LogCodes:
 
 
 def log_codes(weights: np.ndarray, form: LogFormat, full_scale: int | None = None) -> LogCodes:
-    """Write weights down in a logarithmic format.
+    """Return the codes of weights in a logarithmic format.
 
     Args:
-        weights: Any shape; finite.
+        weights: Finite weights, any shape.
         form: The format.
-        full_scale: n, where it is given already; else by the format's rule.
+        full_scale: n; None for the format's rule.
 
     Returns:
-        The codes; `.values()` are the weights they stand for.
+        The codes; `.values()` are the quantised weights.
 
     Invariants:
-        Weights that are levels already keep their values; a code is never further from the
-        weight (in the format's domain) than any other code.
+        Weights that are levels keep their values; no other code is nearer to the weight (in the
+        domain of the format's rounding).
 
     Raises:
-        OptionError: NaN or infinity among the weights.
+        OptionError: a weight is NaN or infinite.
     """
     weights = np.asarray(weights, np.float64)
     if not np.isfinite(weights).all():
-        raise OptionError("weights hold NaN or infinity: a logarithmic code has neither")
+        raise OptionError("weights with NaN or infinity in a logarithmic format; allowed: finite")
     n = full_scale_exponent(weights, form) if full_scale is None else full_scale
     exponents = _exponents(np.abs(weights), n, form)
     return LogCodes(weights < 0, exponents.astype(np.uint16), n, form)
 
 
 def log_quantize(weights: np.ndarray, form: LogFormat, full_scale: int | None = None) -> np.ndarray:
-    """Weights rounded to the values of their codes, in their own float dtype; see `log_codes`.
+    """Return weights rounded to the values of their codes, in their float dtype; see `log_codes`.
 
     Example:
         >>> log_quantize(np.array([1.0, -0.3, 0.001]), LogFormat(bits=4, steps=1))
@@ -139,7 +139,7 @@ def log_quantize(weights: np.ndarray, form: LogFormat, full_scale: int | None = 
 
 
 def full_scale_exponent(weights: np.ndarray, form: LogFormat) -> int:
-    """n of the full-scale range 2^(n / z), by the format's rule; 0 for weights that are all 0."""
+    """Return n of the full-scale range 2^(n / z) by the format's rule; 0 if all weights are 0."""
     sizes = np.abs(np.asarray(weights, np.float64))
     largest = float(sizes.max(initial=0.0))
     if largest == 0.0:
@@ -150,7 +150,7 @@ def full_scale_exponent(weights: np.ndarray, form: LogFormat) -> int:
     top = int(np.ceil(exact - SLACK))
     if form.full_scale == "ceil":
         return top
-    # Few large weights may be cut so that many small ones are told apart: four octaves down.
+    # Search up to four octaves down: cutting few large weights can resolve many small ones.
     return min(
         range(top, top - 4 * form.steps - 1, -1),
         key=lambda n: float(np.sum((_values(_exponents(sizes, n, form), n, form) - sizes) ** 2)),
@@ -158,14 +158,15 @@ def full_scale_exponent(weights: np.ndarray, form: LogFormat) -> int:
 
 
 def _exponents(sizes: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
-    """q of magnitudes, zero codes included."""
+    """Return q of magnitudes, zero codes included."""
     with np.errstate(divide="ignore"):
         down = np.minimum(n - form.steps * np.log2(sizes), form.zero_exponent + 1.0)
     if form.rounding == "log":
         q = np.floor(down + 0.5)
     else:
-        # The linear middle of two levels lies above their geometric one. A level that rounding
-        # has put below itself has the next larger one above it, and is nearer to itself.
+        # `upper` is the level above or at the magnitude; the next one (q + 1) is taken where the
+        # magnitude is below their middle. An error of the logarithm shifts `upper` by one level
+        # at most, and the comparison corrects it.
         upper = np.clip(np.floor(down), 0, form.largest)
         lower_is_nearer = sizes < _middle(upper, n, form)
         q = upper + lower_is_nearer
@@ -174,7 +175,7 @@ def _exponents(sizes: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
 
 
 def _middle(q: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
-    """Linear middle of the level q and the next smaller one, which may be 0."""
+    """Return the linear middle of the level q and the next smaller one, which may be 0."""
     return (np.exp2((n - q) / form.steps) + _values(q + 1, n, form)) / 2
 
 

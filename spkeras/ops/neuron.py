@@ -1,26 +1,26 @@
 """Spiking neurons as pure functions: (current, state) -> (spikes, state), on `keras.ops`.
 
-A neuron adds up what it receives, u = sum of w(t) z(t), and sends spikes so that what its
-listeners hold follows the function it stands for:
+A neuron sums its inputs, u = sum of w(t) z(t), and sends spikes so that the value at its
+receivers follows its function:
 
-    missing(t) = what listeners of f(u) / V still miss in this step's spikes,
-    s(t) = the part of it that one step can send,
+    missing(t) = part of f(u) / V still to be sent, in spikes of this step,
+    s(t) = part of missing(t) that one step can send,
 
-where V is the threshold and f any function of what was received on one or several inputs.
-What "hold", w(t) and "miss" mean is the *code* (`spkeras.ops.code`); what one step can send is
-the *model* (`MODELS`): whole spikes (alpha, the share of a level given in advance, 1/2, turns
-rounding down into rounding: thresholding for residual elimination, Wu et al. 2022) or one
-power of two. Any model goes with any code, but that `sigma_delta` names the pair of powers of
-two and the delta code.
+where V is the threshold and f any function of the sums of one or several inputs. The *code*
+(`spkeras.ops.code`) defines w(t) and missing(t). The *model* (`MODELS`) defines the spikes of one
+step: whole spikes or one graded spike. For whole spikes an initial potential alpha = 1/2 (fraction
+of the threshold) turns rounding down into rounding to nearest (thresholding for residual
+elimination, Wu et al. 2022). Models and codes are independent, except that `sigma_delta` names
+the pair of graded spikes and the delta code.
 
-For ReLU, one spike and the rate code this is the integrate-and-fire neuron with soft reset:
-v = u + alpha V - n V fires when v >= V. Under the rate code u is a sum of currents whose mean
-is the value, so that its target is tau f(u / tau) / V, tau the number of steps since its
-start. After a whole window of T steps its count is
+For ReLU, one spike per step and the rate code this is the integrate-and-fire neuron with soft
+reset: v = u + alpha V - n V fires when v >= V (n: spikes so far). Under the rate code u is a sum
+of currents whose mean is the value: the target is tau f(u / tau) / V, with tau the number of
+steps since the start. After a window of T steps its count is
 
     N = clip(floor(T f(u / T) / V + alpha), low T, high T),
 
-which is also what a layer-synchronous network gives exactly (`count`).
+which is also the exact count of a layer-synchronous network (`count`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -40,13 +40,13 @@ State = tuple[Any, ...]
 
 @dataclass(frozen=True)
 class Model:
-    """A kind of neuron: which spikes it may send.
+    """A kind of neuron, by the spikes that it can send.
 
     Attributes:
-        signed: It may take spikes back by sending negative ones.
-        burst: It may send several spikes in one step (`limit` of them).
-        source: Where it was published.
-        graded: A spike carries a sign and an exponent (`levels` of them).
+        signed: Whether it sends negative spikes to correct earlier ones.
+        burst: Whether it sends several spikes in one step (up to `limit`).
+        source: Publication.
+        graded: Whether a spike has a sign and an exponent (one of `levels`).
     """
 
     signed: bool
@@ -67,21 +67,22 @@ MODELS: dict[str, Model] = {
 
 @dataclass(frozen=True)
 class Constants:
-    """What one layer of neurons keeps the same over time.
+    """The parameters of one layer of neurons.
 
     Attributes:
-        threshold: V, broadcast against the current (after pooling), in its unit.
+        threshold: V, broadcast against the current (after pooling), in the current's unit.
         model: Key of `MODELS`.
-        reset: "subtract" (soft) or "zero".
-        alpha: Share of a level given in advance, in [0, 1]; for whole spikes.
+        reset: Reset after a spike: "subtract" the threshold (soft), or set to "zero".
+        alpha: Initial potential as a fraction of the threshold, in [0, 1]; for whole spikes.
         limit: Largest number of spikes in one step.
-        function: What the neuron computes of what it received, and its numbers.
-        pool: Max pooling of what was received, or None.
-        ceiling: Bound of the analogue rate, in the current's unit; no spike count reaches it.
-        code: What its spikes mean, one of `spkeras.ops.code.CODES`.
-        levels: Exponents 0 .. levels - 1 of a graded spike.
-        mantissa_bits: Bits behind the leading one of a graded spike; 0 for powers of two.
-        offsets: What it has received on each input before the first step (None: nothing).
+        function: Function of the received sums.
+        numbers: Parameters of the function.
+        pool: Max pooling of the received sums, or None.
+        ceiling: Bound of the real-valued rate, in the current's unit; spike counts stay below it.
+        code: Spike code, one of `spkeras.ops.code.CODES`.
+        levels: Number of exponents of a graded spike: 0 .. levels - 1.
+        mantissa_bits: Bits after the leading one of a graded spike; 0 for powers of two.
+        offsets: Constant input on each input, received before the first step (None: zero).
     """
 
     threshold: Any
@@ -120,18 +121,18 @@ class Constants:
 
     @property
     def states(self) -> int:
-        """Number of state tensors: the potential, or all that was received and what was sent."""
+        """Number of state tensors: the potential, or the sums of each input and of the output."""
         return 1 if self.is_plain else len(self.offsets) + 1
 
     def response(self, received: Sequence[Any]) -> Any:
-        """f of what was received, after pooling: the current that the spikes stand for."""
+        """Return f of the received sums, after pooling: the current that the spikes represent."""
         values = list(received) if self.pool is None else [self.pool(x) for x in received]
         if activation.is_known(self.function):
             return activation.apply(self.function, values[0], self.numbers)
         return functions.apply(self.function, values, self.numbers)
 
     def target(self, received: Sequence[Any], elapsed: Any) -> Any:
-        """What listeners should hold (under the rate code its sum over the steps), in spikes."""
+        """Return the exact output (under the rate code its sum over the steps), in spikes."""
         homogeneous = is_homogeneous(self.function, self.numbers)
         if homogeneous or coding.keeps_values(self.code):
             return self.response(received) / self.threshold
@@ -139,7 +140,7 @@ class Constants:
         return steps * self.response([x / steps for x in received]) / self.threshold
 
     def part(self, missing: Any) -> Any:
-        """What of a missing amount one step can send; nothing where the function has no value."""
+        """Return the part of `missing` that one step can send; 0 where f is undefined."""
         if is_partial(self.function, self.numbers):
             missing = ops.where(ops.isfinite(missing), missing, 0.0)
         if self.is_graded:
@@ -152,10 +153,11 @@ def _listed(currents: Any) -> list[Any]:
 
 
 def initial_state(zeros: Callable[[int | None], Any], constants: Constants) -> State:
-    """The state before the first step.
+    """Return the state before the first step.
 
     Args:
-        zeros: Makes zeros, of the shape of the input of that index or (None) of the spikes.
+        zeros: Function that makes zeros in the shape of the input of an index, or of the spikes
+            for None.
         constants: The layer's constants.
     """
     if constants.is_plain:
@@ -170,24 +172,24 @@ def initial_state(zeros: Callable[[int | None], Any], constants: Constants) -> S
 
 
 def step(currents: Any, state: State, elapsed: Any, constants: Constants) -> tuple[Any, State]:
-    """One time step of a layer of neurons.
+    """Compute one time step of a layer of neurons.
 
     Args:
-        currents: What arrives in this step, any shape with the batch first; a list for a
-            neuron of several inputs.
-        state: From `initial_state` or the step before.
-        elapsed: Steps since the layer's start, this one included; it integrates and sends
-            nothing while this is below 1.
+        currents: Input of this step, any shape with the batch first; a list for a neuron of
+            several inputs.
+        state: State, from `initial_state` or the step before.
+        elapsed: Steps since the layer's start, this one included; below 1 it neither integrates
+            nor fires.
         constants: The layer's constants.
 
     Returns:
-        The spikes (0, 1, or whole numbers up to the limit, or powers of two; in the current's
+        The spikes (0, 1, or whole numbers up to the limit, or graded values; in the current's
         dtype) and the new state.
 
     Invariants:
-        Plain neuron, soft reset: sum of currents + alpha V = V * spikes + v, always.
-        Delta code: sum of spikes = what was sent, so that nothing is left to send as soon as
-        a step sends nothing and nothing arrives.
+        Plain neuron, soft reset: sum of currents + alpha V = V * (sum of spikes) + v.
+        Delta code: the sum of spikes is the value sent so far. A neuron that neither fires nor
+        receives a spike in a step never fires again, until it receives one.
     """
     currents = _listed(currents)
     if constants.is_plain:
@@ -196,7 +198,7 @@ def step(currents: Any, state: State, elapsed: Any, constants: Constants) -> tup
     *received, sent = state
     weigh = coding.weigh
     if coding.keeps_values(constants.code):
-        # It starts with the input: what a listener has missed once it would miss for ever.
+        # No start delay: messages are differences, and a lost one is never corrected.
         code = constants.code
         received = [r + weigh(code, z, elapsed) for r, z in zip(received, currents, strict=True)]
         missing = coding.missing(code, constants.target(received, elapsed), sent, elapsed)
@@ -212,7 +214,7 @@ def _integrate_fire(
     current: Any, state: State, gate: Any, constants: Constants
 ) -> tuple[Any, State]:
     potential = state[0] + current
-    # alpha = 1 fills the potential up to the threshold: the start still has to come.
+    # With alpha = 1 the potential is at the threshold before the start: the gate prevents spikes.
     spikes = gate * ops.cast(potential >= constants.threshold, current.dtype)
     if constants.reset == "zero":
         return spikes, (potential * (1 - spikes),)
@@ -220,14 +222,16 @@ def _integrate_fire(
 
 
 def rate(currents: Any, constants: Constants) -> Any:
-    """The analogue value that spikes stand for: f(z) / V, neither cut nor rounded.
+    """Return the real value that spikes represent: f(z) / V, not limited to what spikes can send.
+
+    It is cut at the ceiling, and rounded only where the function is a quantised ReLU.
 
     Args:
-        currents: Mean current (rate code), or its value without the offset; a list for a
-            neuron of several inputs.
+        currents: Mean current (rate code), or the value without the constant input; a list for
+            a neuron of several inputs.
         constants: The layer's constants.
     """
-    # Under a rate an offset is a potential to begin with, of which time leaves nothing.
+    # Under the rate code an offset is an initial potential, whose part in the mean vanishes.
     kept = coding.keeps_values(constants.code)
     pairs = zip(_listed(currents), constants.offsets, strict=True)
     value = constants.response([z + offset if kept and offset is not None else z
@@ -235,37 +239,38 @@ def rate(currents: Any, constants: Constants) -> Any:
     if constants.ceiling is not None:
         value = ops.minimum(value, constants.ceiling)
         if constants.function == "quantized_relu":
-            # The levels it was trained with; T steps have their own.
+            # The levels of the training, not those of T steps.
             numbers = {**constants.numbers, "max_value": constants.ceiling}
             value = activation.quantized_relu(value, **numbers)
     return value / constants.threshold
 
 
 def clipped_rate(currents: Any, timesteps: Any, constants: Constants) -> Any:
-    """The rate, or value, cut to what T steps can send."""
+    """Return the rate, or value, cut to the range that T steps can send."""
     low, high = constants.low, constants.limit
     reach = 1.0
     if constants.code == "delta":
         reach = ops.cast(timesteps, "float32")
     elif constants.code == "differential":
-        # 1 + 1/2 + ... + 1/T, to within 0.002 (Euler's constant; the next term of the series).
+        # 1 + 1/2 + ... + 1/T to within 0.002 (Euler's constant and the next term of the series).
         middle = ops.cast(timesteps, "float32") + 0.5
         reach = ops.log(middle) + 0.5772157 + 1 / (24 * middle * middle)
     return ops.clip(rate(currents, constants), low * reach, high * reach)
 
 
 def count(received: Any, timesteps: Any, constants: Constants) -> Any:
-    """What a layer sends in a window of T steps once all of it has been received.
+    """Return the output of a layer in a window of T steps after its inputs are complete.
 
     Args:
-        received: Of each input the sum of the currents over the window (rate code; sums and
-            not means, since n / T rounds in floating point and a count may lie on a tie), or
-            the value without the offset.
+        received: For each input the sum of the currents over the window (rate code), or the
+            value without the constant input. A mean would not do: n / T is rounded, and a count
+            may lie on a tie.
         timesteps: T.
         constants: The layer's constants.
 
     Returns:
-        The sum of w(t) s(t): for whole spikes under the rate code their number, in closed form.
+        The sum of w(t) s(t). For whole spikes under the rate code it is their number, in closed
+        form.
     """
     pairs = zip(_listed(received), constants.offsets, strict=True)
     sums = [z if offset is None else z + offset for z, offset in pairs]

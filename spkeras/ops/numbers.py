@@ -1,4 +1,4 @@
-"""Refuse options that are NaN or infinite, which no comparison with a bound finds."""
+"""A check of options for NaN and infinity, which comparisons with bounds may not detect."""
 
 import math
 
@@ -6,13 +6,13 @@ from spkeras.errors import OptionError
 
 
 def check_numbers(**options: object) -> None:
-    """Refuse options of which one is NaN or infinite.
+    """Refuse options that are NaN or infinite.
 
     Args:
-        options: By name; what is no number is left to other checks.
+        options: Options by name; values that are not floats are ignored.
 
     Raises:
-        OptionError: names the first of them.
+        OptionError: an option is NaN or infinite; the message names the first one.
     """
     for name, value in options.items():
         if isinstance(value, float) and not math.isfinite(value):

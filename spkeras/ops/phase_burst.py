@@ -1,4 +1,4 @@
-"""What phase and burst spikes carry of a value, on `keras.ops`."""
+"""Values that phase and burst spikes represent, on `keras.ops`."""
 
 from typing import Any
 
@@ -6,19 +6,19 @@ from keras import ops
 
 
 def phase_value(x: Any, bits: int, theta0: float) -> Any:
-    """The multiple of a period's last spike, theta0 2^-bits, that is not above x.
+    """Return the largest multiple of a period's smallest spike, theta0 2^-bits, not above x.
 
     Args:
         x: Values of any shape; cut to [0, theta0 (1 - 2^-bits)].
-        bits: Steps of a period, whose spikes weigh 1/2, 1/4 ... 2^-bits of theta0.
-        theta0: In units of x.
+        bits: Steps of a period; their spikes have the weights 1/2, 1/4 ... 2^-bits of theta0.
+        theta0: Scale of the weights, in units of x.
     """
     steps = 2.0**bits / theta0
     return ops.floor(ops.clip(x, 0.0, theta0 * (1.0 - 2.0**-bits)) * steps) / steps
 
 
 def burst_value(x: Any, timesteps: int, theta: float) -> Any:
-    """The sum of what a window's steps send, each spike of a burst twice the one before.
+    """Return the sum of a window's spikes, where each spike of a burst has twice the weight before.
 
     Args:
         x: Potential before the first step, of any shape.

@@ -1,14 +1,14 @@
-"""Properties of functions that need no tensors to be known."""
+"""Properties of functions that are known without tensors."""
 
 from collections.abc import Mapping
 from typing import Any
 
-# Functions with f(c x) = c f(x) for every c > 0: a sum of currents may stand for their mean.
+# Functions with f(c x) = c f(x) for every c > 0: a sum of currents can replace their mean.
 HOMOGENEOUS = frozenset({"linear", "prelu", "leaky_relu"})
 
 
 def is_homogeneous(function: str, parameters: Mapping[str, Any]) -> bool:
-    """Whether scaling the input by c > 0 scales the output by c."""
+    """Return whether scaling the input by c > 0 scales the output by c."""
     if function == "relu":
         return parameters.get("max_value") is None and not parameters.get("threshold")
     if function == "quantized_relu":
@@ -17,7 +17,7 @@ def is_homogeneous(function: str, parameters: Mapping[str, Any]) -> bool:
 
 
 def is_rectifier(function: str, parameters: Mapping[str, Any]) -> bool:
-    """Whether a plain integrate-and-fire neuron computes it: ReLU, cut at a maximum or not."""
+    """Return whether a plain integrate-and-fire neuron computes it: ReLU, bounded or not."""
     return (
         function in ("relu", "relu6", "quantized_relu")
         and not parameters.get("negative_slope")
@@ -25,7 +25,7 @@ def is_rectifier(function: str, parameters: Mapping[str, Any]) -> bool:
     )
 
 
-# Functions with a jump: close to it the least error of the input decides the output.
+# Functions with a jump: next to it the smallest error of the input changes the output.
 _JUMPS = frozenset(
     {
         "burst",
@@ -44,18 +44,18 @@ _JUMPS = frozenset(
 
 
 def jumps(function: str, parameters: Mapping[str, Any]) -> bool:
-    """Whether a function has a jump somewhere.
+    """Return whether a function has a jump.
 
     Args:
-        function: Of the vocabulary's activations or functions, or a merging operation.
-        parameters: Its parameters; an elementwise function's name is one of them.
+        function: Name of an activation, a function or a merging operation of the vocabulary.
+        parameters: Its parameters; they include the name of an elementwise function.
     """
     if function == "relu":
         return bool(parameters.get("threshold"))
     return parameters.get("name", function) in _JUMPS
 
 
-# Elementwise functions that have no value somewhere: a root below zero, 0 / 0.
+# Elementwise functions that are undefined for some inputs: a root below zero, 0 / 0.
 _PARTIAL = frozenset(
     {"arccos", "arccosh", "arcsin", "arctanh", "erfinv", "log", "log10", "log1p", "log2", "power",
      "rsqrt", "sqrt"}
@@ -63,10 +63,10 @@ _PARTIAL = frozenset(
 
 
 def is_partial(function: str, parameters: Mapping[str, Any]) -> bool:
-    """Whether a function is undefined (NaN) for some finite inputs.
+    """Return whether a function is undefined (NaN or infinite) for some finite inputs.
 
-    A neuron passes through values that the analogue network never has while its inputs add up;
-    where the function is undefined there, it must wait.
+    While its inputs accumulate, a neuron passes through values that do not occur in the
+    real-valued network. Where the function is undefined, it sends nothing.
 
     Args:
         function: As for `jumps`.
@@ -75,11 +75,11 @@ def is_partial(function: str, parameters: Mapping[str, Any]) -> bool:
     return function == "divide" or parameters.get("name", function) in _PARTIAL
 
 
-# What to do about a function that a rate-coded network cannot compute, or not exactly.
+# Advice for a function that a rate-coded network cannot compute, or not exactly.
 VALUES_REMEDY = 'use --recipe sigma_delta (in Python recipe="sigma_delta")'
 
-# Operations and functions that need the values of what they read, by what they are. A
-# rate-coded neuron has running means of its inputs only, and counts one function of one of them.
+# Descriptions of the operations and functions that need the values of their inputs. A rate-coded
+# neuron has only running means of its inputs, and computes one function of one of them.
 _OF_VALUES: dict[str, str] = {
     "multiply": "a product of two branches",
     "maximum": "a maximum of two branches",
@@ -104,14 +104,14 @@ _OF_VALUES: dict[str, str] = {
 
 
 def needs_values(op: str, function: str = "") -> str | None:
-    """What keeps a rate-coded neuron from computing a node; None where nothing does.
+    """Describe a node that a rate-coded neuron cannot compute; None for one that it can.
 
     Args:
         op: The node's operation.
         function: Its function, where the operation is "activation", "function" or "neuron".
 
     Returns:
-        What the node is, to begin a sentence with: "a product of two branches".
+        A description that can begin a sentence: "a product of two branches".
     """
     if op in ("activation", "neuron"):
         return _OF_VALUES.get(function)

@@ -1,6 +1,6 @@
-"""The settings of each method as its authors published them, in one table.
+"""The published settings of each method, in one table.
 
-`docs/papers.md` lists where each entry is taken from, and what the published sources leave open.
+`docs/papers.md` lists the source of each entry, and the settings that the sources leave open.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ class Published:
         parameters: Arguments that it varies, with the value used where none is given.
         plan: Options of `spkeras finetune` that it fixes; each equals the default.
         conversion: Arguments of `spkeras.convert` that it fixes; None: not part of the method.
-        schedules: Schedules that it has, and what each of them fixes besides.
+        schedules: Its schedules, and the further arguments that each of them fixes.
     """
 
     source: str
@@ -34,11 +34,11 @@ class Published:
 
 
 _BINARY = {"neuron": "binary", "code": "rate", "reset": "subtract", "correction": None}
-# All layers start with the input, which drives the first neurons as a constant current.
+# All layers start with the input, which is a constant current into the first neurons.
 _TRAINED = {**_BINARY, "stagger": 0, "coding": "constant", "readout": "membrane"}
-# Clamp-and-quantise: the input and the average poolings have neurons, counts are rounded down.
+# Clamp-and-quantise: the input and the average poolings have neurons; counts are rounded down.
 _COUNTED = {"encoding": "spikes", "pooling_neurons": True, "shift": 0.0}
-# Also published: trainable poolings (the VGG-19 of CQ).
+# Trainable poolings are published as well (the VGG-19 of CQ): a parameter, not fixed.
 _POOLING = {"pooling": "average"}
 _LABELS = {"distil": 0.0}
 
@@ -94,7 +94,7 @@ PUBLISHED: Mapping[str, Published] = {
         conversion={**_TRAINED, "alpha": None},
         schedules={"clock_driven": {"thresholds": "learned"}},
     ),
-    # T, tau and the base of the logarithm could not be had: they stay parameters.
+    # T, tau and the base of the logarithm are not known: they stay parameters.
     "cat": Published(
         "Lew et al. 2022, DAC",
         training={"code": "ttfs", "encoding": "spikes"},
@@ -108,10 +108,10 @@ def for_training(recipe: str, given: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         recipe: One of `PUBLISHED`.
-        given: What the caller has set; None counts as not set.
+        given: Arguments of the caller; None means not set.
 
     Raises:
-        OptionError: a recipe without a published training, or an argument that contradicts it.
+        OptionError: the recipe has no published training, or an argument contradicts it.
     """
     known = _known(recipe, "training")
     _compare(recipe, known, known.training, given)
@@ -122,7 +122,7 @@ def check_plan(recipe: str, given: Mapping[str, Any]) -> None:
     """Refuse options of `spkeras finetune` that contradict the published training.
 
     Raises:
-        OptionError: names the option, what was received and what is published.
+        OptionError: the recipe has no published training, or an option contradicts it.
     """
     known = _known(recipe, "training")
     _compare(recipe, known, known.plan, given)
@@ -133,11 +133,11 @@ def for_conversion(recipe: str, schedule: str, given: Mapping[str, Any]) -> dict
 
     Args:
         recipe: One of `PUBLISHED` that `convert` knows.
-        schedule: Of the simulation.
-        given: What else the caller has set; None counts as not set.
+        schedule: Schedule of the simulation.
+        given: Other arguments of the caller; None means not set.
 
     Raises:
-        OptionError: a recipe without a published conversion, or an argument that contradicts it.
+        OptionError: the recipe has no published conversion, or an argument contradicts it.
     """
     known = _known(recipe, "conversion")
     if schedule not in known.schedules:
@@ -174,5 +174,5 @@ def _contradiction(
     published = " or ".join(f"{name}={other!r}" for other in allowed)
     return OptionError(
         f"{name}={value!r} with published=True: {recipe} as published ({known.source}) has "
-        f"{published}; leave {name} out, or give single options instead of published"
+        f"{published}; leave {name} out, or leave published out and give single options"
     )

@@ -1,4 +1,4 @@
-"""What one spike can carry: the parts into which a missing amount is cut, on `keras.ops`."""
+"""Quantisers: the part of a missing amount that the spikes of one step send, on `keras.ops`."""
 
 from typing import Any
 
@@ -8,26 +8,26 @@ _MANTISSA = 23  # bits of a float32
 
 
 def whole(x: Any, low: int, high: int) -> Any:
-    """Whole numbers of unit spikes: floor(x), cut to [low, high]."""
+    """Return whole numbers of unit spikes: floor(x), cut to [low, high]."""
     return ops.clip(ops.floor(x), low, high)
 
 
 def rounded_float(x: Any, levels: int, mantissa_bits: int = 0) -> Any:
-    """One graded spike: a sign, an exponent and a few bits behind the leading one.
+    """Return one graded spike: a sign, an exponent and a few bits after the leading one.
 
-    The nearest of +-2^-k (1 + m / 2^mantissa_bits), k = 0, 1, ..., cut at 1; nothing where that
-    is finer than 2^(1 - levels), so that the smallest level begins close below itself. Without
-    mantissa bits these are powers of two, and each level reaches down to 3/4 of itself:
-    sign(x) 2^floor(log2(|x| / 0.75)) (multi-threshold neuron, Huang et al., ICML 2025). A
-    synapse shifts its weight and adds it once for each bit that is set.
+    It is the nearest of +-2^-k (1 + m / 2^mantissa_bits), k = 0, 1, ..., cut at 1, and 0 where
+    the nearest is below 2^(1 - levels). Without mantissa bits these are powers of two, and each
+    level begins at 3/4 of its value: sign(x) 2^floor(log2(|x| / 0.75)) (multi-threshold neuron,
+    Huang et al., ICML 2025). A synapse shifts its weight and adds it once for each bit that is
+    set.
 
-    Exact on every backend: half of the last bit that is kept is added to the bits of the
-    float32, and what lies behind that bit is left out; a tie goes up.
+    The result is exact on every backend: half of the last bit that is kept is added to the bits
+    of the float32, and the bits after it are cleared; a tie goes up.
 
     Args:
-        x: What is missing, in units of the threshold.
+        x: Amount still to be sent, in units of the threshold.
         levels: Number of exponents, 1 to 24.
-        mantissa_bits: Bits behind the leading one, 0 to 3.
+        mantissa_bits: Bits after the leading one, 0 to 3.
     """
     half = 1 << (_MANTISSA - mantissa_bits - 1)
     kept = 0x7FFFFFFF ^ (2 * half - 1)

@@ -1,18 +1,18 @@
-"""Which samples are taken where not all are: at random, so that no order of the data matters."""
+"""Random choice of samples, so that the order of the data has no influence."""
 
 import numpy as np
 
 
 def chosen(count: int, samples: int | None, seed: int = 0) -> np.ndarray:
-    """Return indices of `samples` of `count` samples, each equally likely, in rising order.
+    """Return the indices of `samples` of `count` samples, each equally likely, in rising order.
 
-    A fixed stride falls into step with classes that are stored in turns, and the first ones are
-    of one class where data are sorted; a permutation does neither.
+    A fixed stride can hit only one class where classes are stored in turns, and the first samples
+    are of one class where data are sorted. A permutation avoids both.
 
     Args:
-        count: Number of samples there are.
-        samples: Number of them to take; all if None or too many.
-        seed: Of the permutation.
+        count: Number of samples in the data.
+        samples: Number of samples to choose; all if None or above `count`.
+        seed: Seed of the permutation.
     """
     if samples is None or samples >= count:
         return np.arange(count)

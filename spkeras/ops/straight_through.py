@@ -1,9 +1,8 @@
 """Clamping and quantising with the gradients that training needs, on `keras.ops`.
 
-A quantiser is flat almost everywhere. Its gradient is taken to be that of the identity
-(straight-through), optionally with what comes from above cut to +-1, element by element, as CQ
-has it. The clamp passes a gradient at both of its ends, which backends do not agree on by
-themselves.
+A quantiser is flat almost everywhere. Its gradient is that of the identity (straight-through),
+optionally with the upstream gradient cut to +-1, element by element, as in CQ. The gradient of
+the clamp is 1 at both of its ends, where the gradients of backends differ.
 """
 
 from collections.abc import Callable
@@ -11,21 +10,21 @@ from typing import Any
 
 from keras import ops
 
-# Share of a level by which a value may fall short of it and still reach it: sums of the same
-# products in another order differ by that much in float32, and must not decide. Networks that
-# were trained with it start their neurons with as much of a threshold.
+# Fraction of a level by which a value may be below it and still count as it: sums of the same
+# products in another order differ by that much in float32. Networks that were trained with it
+# have the same fraction of the threshold as initial potential.
 TOLERANCE = 2.0**-10
 
 
 def _with_gradient(
     forward: Callable[[Any], Any], backward: Callable[[Any, Any], Any]
 ) -> Callable[[Any], Any]:
-    """forward(x), with the gradient backward(x, upstream)."""
+    """Return the function forward(x) with the gradient backward(x, upstream)."""
 
     @ops.custom_gradient
     def function(x: Any) -> Any:
         def gradient(*given: Any, upstream: Any = None) -> Any:
-            # PyTorch gives what forward received, and the upstream gradient by name.
+            # PyTorch passes the arguments of forward, and the upstream gradient by name.
             return backward(x, given[0] if upstream is None else upstream)
 
         return forward(x), gradient
@@ -34,7 +33,7 @@ def _with_gradient(
 
 
 def clamp(x: Any, high: float = 1.0) -> Any:
-    """min(max(x, 0), high); the gradient is 1 for 0 <= x <= high and 0 elsewhere."""
+    """Compute min(max(x, 0), high); the gradient is 1 for 0 <= x <= high and 0 elsewhere."""
 
     def backward(x: Any, upstream: Any) -> Any:
         inside = ops.logical_and(x >= 0.0, x <= high)
@@ -44,13 +43,13 @@ def clamp(x: Any, high: float = 1.0) -> Any:
 
 
 def rounded(x: Any, levels: float, shift: float = 0.0, cut: bool = True) -> Any:
-    """floor(x levels + shift + tolerance) / levels, straight-through.
+    """Compute floor(x levels + shift + tolerance) / levels, straight-through.
 
     Args:
         x: Values >= 0.
-        levels: Steps in a unit.
-        shift: Share of a level given in advance: 0 rounds down, 1/2 to the nearest.
-        cut: Whether the gradient from above is cut to +-1, element by element.
+        levels: Number of levels in a unit.
+        shift: Initial potential as a fraction of a level: 0 rounds down, 1/2 to the nearest.
+        cut: Whether the upstream gradient is cut to +-1, element by element.
 
     Reference:
         Yan et al. 2021 (floor and the cut gradient: the published code of CQ).

@@ -1,14 +1,14 @@
-"""Time-to-first-spike coding with a base-2 kernel: one table for training and for running.
+"""Time-to-first-spike coding with a base-2 kernel: one table for training and for simulation.
 
     kappa(k) = theta0 2^(-k / tau),  k = 0 ... T - 1
 
-A value u fires at the first k with u >= kappa(k), and its spike stands for kappa(k); a value
-under the last threshold stays silent and stands for 0. Encoding compares with the table and
-decoding reads it, so that no logarithm is rounded anywhere and no two rooms can disagree.
+A neuron with potential u fires at the first k with u >= kappa(k), and its spike represents
+kappa(k); below the last threshold it stays silent, which represents 0. Encoding compares with the
+table and decoding reads it: no logarithm is rounded, and all modules agree.
 `spkeras.ops.ttfs_tensors` has the same for tensors.
 
-Reference: Lew, Lee & Park, DAC 2022 (arXiv:2208.04494), reconstructed from the abstract: the
-paper's own T, tau and theta0 are not known, so they are parameters here.
+Reference: Lew, Lee & Park, DAC 2022 (arXiv:2208.04494), reconstructed from the abstract: T, tau
+and theta0 of the paper are not known, so they are parameters here.
 """
 
 from collections.abc import Sequence
@@ -17,31 +17,33 @@ import numpy as np
 
 from spkeras.errors import OptionError
 
-# A spike's time is one byte in files and messages; the last one of 256 stands for silence.
+# A spike's time is one byte in files and messages; the last of its 256 values means silence.
 MOST_TIMESTEPS = 255
 
 
 def check_kernel(timesteps: int, tau: float, theta0: float) -> None:
-    """Refuse a kernel that is no falling, positive table.
+    """Refuse the parameters of a kernel that does not give a falling, positive table.
 
     Raises:
         OptionError: a parameter is out of range.
     """
     if not 1 <= int(timesteps) <= MOST_TIMESTEPS or int(timesteps) != timesteps:
         raise OptionError(
-            f"timesteps={timesteps!r}: the window has 1 to {MOST_TIMESTEPS} whole steps"
+            f"timesteps={timesteps!r}; allowed: whole numbers from 1 to {MOST_TIMESTEPS}"
         )
     if not 0 < tau < np.inf:
-        raise OptionError(f"tau={tau!r}: give the steps in which the threshold halves, above 0")
+        raise OptionError(
+            f"tau={tau!r} (steps in which the threshold halves); allowed: numbers above 0"
+        )
     if not 0 < theta0 < np.inf:
-        raise OptionError(f"theta0={theta0!r}: give the largest value of a spike, above 0")
+        raise OptionError(f"theta0={theta0!r} (largest value of a spike); allowed: numbers above 0")
 
 
 def check_levels(levels: Sequence[float], timesteps: int) -> list[float]:
-    """A table of one's own as plain numbers.
+    """Return a table of levels given by the caller, as plain numbers.
 
     Raises:
-        OptionError: not T numbers that are positive and never rise.
+        OptionError: the levels are not T positive numbers that never rise.
     """
     table = np.asarray(levels, np.float64).reshape(-1)
     falls = bool(np.isfinite(table).all() and (table > 0).all() and (np.diff(table) <= 0).all())
@@ -53,7 +55,7 @@ def check_levels(levels: Sequence[float], timesteps: int) -> list[float]:
 
 
 def kernel_table(timesteps: int, tau: float, theta0: float = 1.0) -> np.ndarray:
-    """The thresholds of a window, which are also the values of its spikes.
+    """Return the thresholds of a window, which are also the values of its spikes.
 
     Args:
         timesteps: T, steps of the window, 1 to 255.
@@ -71,12 +73,12 @@ def kernel_table(timesteps: int, tau: float, theta0: float = 1.0) -> np.ndarray:
         array([1.  , 0.5 , 0.25])
     """
     check_kernel(timesteps, tau, theta0)
-    # Not NumPy's vectorised power, which differs by a last bit from one processor to another.
+    # Python's power: NumPy's vectorised one differs in the last bit between processors.
     return np.array([theta0 * 2.0 ** (-k / tau) for k in range(timesteps)])
 
 
 def encode(u: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """First-spike times of potentials; `len(table)` where a neuron stays silent.
+    """Return the first-spike times of potentials; `len(table)` where a neuron stays silent.
 
     Args:
         u: Potentials, any shape.
@@ -86,13 +88,14 @@ def encode(u: np.ndarray, table: np.ndarray) -> np.ndarray:
         Times 0 ... T, int64, of the same shape.
 
     Invariants:
-        encode(table, table) = 0 ... T - 1; never rises where u rises.
+        encode(table, table) = 0 ... T - 1 for a strictly falling table; a larger u never has a
+        later time.
     """
     falling = np.asarray(table, u.dtype if u.dtype.kind == "f" else None)
-    # Thresholds above u, counted in a rising table: those it has not reached in its time.
+    # The time equals the number of thresholds above u, here counted in a rising table.
     return len(falling) - np.searchsorted(falling[::-1], u, side="right")
 
 
 def decode(times: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Values of first-spike times: table[k], and 0 for silence (k = T)."""
+    """Return the values of first-spike times: table[k], and 0 for silence (k = T)."""
     return np.append(table, table.dtype.type(0))[times]
