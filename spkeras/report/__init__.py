@@ -1,4 +1,4 @@
-"""Records as tables, plots and pages; no number is computed here."""
+"""Tables, plots and pages made from records; this package computes no figure of its own."""
 
 from spkeras.report.activity import (
     activity_tables,

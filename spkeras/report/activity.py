@@ -1,4 +1,4 @@
-"""Spikes and operations as tables and sentences, beside the CNN's multiply-accumulates."""
+"""Tables and sentences on spikes and operations, with the CNN's multiply-accumulates."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from spkeras.metrics import Activity, Evaluation, LayerActivity
 from spkeras.report.numbers import count, percent, ratio, small
 from spkeras.report.tables import Table, schedule
 
-# Columns of the layer table after the synaptic operations; only where a network has any of it.
+# Columns of the layer table after the synaptic operations; a column of zeros is left out.
 _COSTS = (
     ("accumulates", "accumulates"),
     ("shift-adds", "shift_adds"),
@@ -19,18 +19,18 @@ _COSTS = (
 
 
 def activity_tables(evaluation: Evaluation) -> tuple[Table, ...]:
-    """Spikes and operations by layer, by exponent where spikes are graded, and in total."""
+    """Return the tables of spikes and operations: by layer, by exponent (graded), in total."""
     graded = (_exponent_table(evaluation),) if evaluation.activity.graded else ()
     return (layer_table(evaluation), *graded, cost_table(evaluation))
 
 
 def layer_table(evaluation: Evaluation) -> Table:
-    """Spikes and operations of each layer of neurons, per sample, over the whole run."""
+    """Return spikes and operations of each layer of neurons, per sample, over the whole run."""
     activity = evaluation.activity
-    # Of one-bit spikes each synaptic operation is an accumulate.
+    # A one-bit spike makes each synaptic operation an accumulate: the column would repeat them.
     costs = [pair for pair in _COSTS if getattr(activity, pair[1])]
     costs = costs if activity.graded else [pair for pair in costs if pair[1] != "accumulates"]
-    # Named where there is something to name.
+    # "direct" is the default: the column appears only where some layer differs.
     named = any(layer.synapses not in ("", "direct") for layer in activity.layers)
     header = ["layer", "neurons", "spikes", "per neuron", "firing rate", "silent"]
     rows = [_layer_cells(layer) for layer in activity.layers]
@@ -92,13 +92,13 @@ def _exponent_table(evaluation: Evaluation) -> Table:
 
 
 def scale_at(evaluation: Evaluation) -> str:
-    """Which spike is as large as its layer's scale, for titles."""
+    """Return the part of a title that says which exponent equals the layer's scale."""
     headroom = int(evaluation.settings.get("headroom") or 0)
     return f"; the layer's scale is k = {headroom}, each further one half of it"
 
 
 def cost_table(evaluation: Evaluation) -> Table:
-    """Each kind of operation beside the CNN's multiply-accumulates."""
+    """Return each kind of operation, with its ratio to the CNN's multiply-accumulates."""
     activity = evaluation.activity
     kinds = [
         ("synaptic operations (SOPs)", activity.synaptic_operations),
@@ -122,7 +122,7 @@ def cost_table(evaluation: Evaluation) -> Table:
 
 
 def operations(evaluation: Evaluation) -> str:
-    """What the network adds and multiplies, beside what the CNN multiplies."""
+    """Return a sentence with the operations of the network and of the CNN, per sample."""
     activity = evaluation.activity
     if activity.graded:
         additions = (
@@ -149,7 +149,7 @@ def operations(evaluation: Evaluation) -> str:
 
 
 def comparison(evaluation: Evaluation) -> str:
-    """Whether the network takes more operations than its CNN; empty for a CNN without any."""
+    """Return whether the network takes more operations than its CNN; "" for a CNN of 0 MACs."""
     activity = evaluation.activity
     if not activity.cnn_macs:
         return ""

@@ -1,15 +1,19 @@
-"""A verification as tables and sentences."""
+"""Tables and sentences on a verification."""
 
 from spkeras.metrics import NeuronCheck, Verification
 from spkeras.report.numbers import percent, small
 from spkeras.report.tables import Table, doubling, phrase, schedule
 
-# Most steps whose errors are all shown; of more those that double.
+# Up to this many steps are all shown; of a longer run only powers of two and the last.
 _ALL_STEPS = 12
 
 
 def verification_tables(verification: Verification) -> tuple[Table, ...]:
-    """The folded graph, rates or values against activations, their course, the stages."""
+    """Return the tables of a verification.
+
+    They are: folded graph against CNN, rates or values against activations, errors over the steps
+    (clock-driven only), and the stages of the conversion.
+    """
     course = (_course_table(verification),) if verification.steps else ()
     return (
         _check_table(verification),
@@ -34,7 +38,7 @@ def _neuron_table(verification: Verification) -> Table:
     titles, what, exact = parts, "Firing rates", "as in closed form"
     if _keeps_values(verification):
         titles = ("error", "clipping", "resolution", "arrival")
-        what, exact = "Values that listeners hold", "as coded at once"
+        what, exact = "Values held by receiving neurons", "as coded at once"
     if any(check.parameters for check in verification.neurons):
         parts, titles = (("error", "parameters", *rest[1:]) for rest in (parts, titles))
     rows = tuple(
@@ -66,7 +70,7 @@ def _course_table(verification: Verification) -> Table:
 
     return Table(
         f"Error of each layer against {phrase(verification.reference)} after t steps (rms, "
-        "relative to the layer's own), "
+        "relative to the rms of its activations), "
         f"{schedule(verification)}",
         (
             "layer",
@@ -87,9 +91,9 @@ def _stage_table(verification: Verification) -> Table:
 
 
 def findings(verification: Verification) -> tuple[str, ...]:
-    """What the tables of a verification come to."""
+    """Return the results of a verification as sentences."""
     if not verification.layers:
-        faithful = "No layer of the CNN stands in the folded graph as it is: none was compared."
+        faithful = "The folded graph keeps no layer of the CNN unchanged: none was compared."
     elif verification.faithful:
         faithful = "The folded graph equals the CNN in every layer (relative error below 1e-5)."
     else:
@@ -107,9 +111,9 @@ def _own(verification: Verification) -> tuple[str, ...]:
     if verification.reference != "own weights":
         return ()
     return (
-        "The network was changed after the conversion, and its file does not hold the CNN's own "
-        "weights: layers of neurons are held against their own parameters on real values, so that "
-        "only the stage 'parameters' shows what the change costs.",
+        "The network was changed after the conversion, and its file does not hold the weights of "
+        "the CNN. Layers of neurons are compared with their own parameters on real values; only "
+        "the stage 'parameters' shows what the change costs.",
     )
 
 
@@ -125,5 +129,5 @@ def _settles(verification: Verification) -> tuple[str, ...]:
         return ()
     text = f"The layer that settles last: {last}, {small(settled)} steps on average"
     if settled > verification.timesteps - 0.5:
-        text += f"; most samples still send at T = {verification.timesteps}"
+        text += f"; most samples still fire at T = {verification.timesteps}"
     return (f"{text}.",)

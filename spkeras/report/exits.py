@@ -1,4 +1,4 @@
-"""Early exit as a table and a sentence."""
+"""Table and sentence on early exit."""
 
 from spkeras.metrics import Evaluation, ExitRow
 from spkeras.report.numbers import count, percent, ratio, small
@@ -7,7 +7,7 @@ from spkeras.report.tables import Table
 
 
 def exit_tables(evaluation: Evaluation) -> tuple[Table, ...]:
-    """What each margin saves and costs; nothing where nobody asked for early exit."""
+    """Return what each margin saves and costs; empty without an early-exit policy."""
     course = evaluation.early_exit
     if course is None:
         return ()
@@ -30,7 +30,7 @@ def exit_tables(evaluation: Evaluation) -> tuple[Table, ...]:
 
 
 def _operations(evaluation: Evaluation, row: ExitRow) -> tuple[str, ...]:
-    """Synaptic operations at the run's mean fan-out, over the CNN's multiply-accumulates."""
+    """Return synaptic operations over the CNN's MACs, estimated with the run's mean fan-out."""
     activity = evaluation.activity
     if not activity.cnn_macs or not activity.spikes:
         return ()
@@ -52,7 +52,7 @@ def _row(row: ExitRow) -> tuple[str, ...]:
 
 
 def exit_sentence(evaluation: Evaluation) -> str:
-    """The policy asked for, in words; empty where nobody asked."""
+    """Return the result of the chosen policy as a sentence; "" without a policy."""
     course = evaluation.early_exit
     if course is None:
         return ""
@@ -60,9 +60,7 @@ def exit_sentence(evaluation: Evaluation) -> str:
     lead = f"Early exit at a lead of {row.margin:g} steps: {small(row.steps)} of {end} steps on average"
     if course.policy.stop:
         accuracy = "" if row.accuracy is None else f", accuracy {percent(row.accuracy)}"
-        return (
-            f"{lead}{accuracy}; samples stopped in earnest, what they would have done is unknown."
-        )
+        return f"{lead}{accuracy}; samples stopped at their exit, their decisions at T are unknown."
     lost = "" if row.cost is None else f"{percent(row.cost)} of accuracy lost, "
     return (
         f"{lead}, {lost}{percent(row.changed)} of the decisions changed, {percent(row.saved)} of the "

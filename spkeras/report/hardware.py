@@ -1,4 +1,4 @@
-"""Runs of a log-TTFS processor as words and tables."""
+"""Text and table on a run of a log-TTFS processor."""
 
 from spkeras.hardware.log_ttfs.energy import LITERATURE_UJ
 from spkeras.hardware.log_ttfs.operations import Operations
@@ -8,7 +8,7 @@ from spkeras.report.tables import Table
 
 
 def hardware_summary(result: RunResult) -> str:
-    """What a run comes to, in a few lines."""
+    """Return accuracy, latency and energy of a run, in a few lines."""
     several = len(result.answers) > 1
     accuracy = "".join(
         f", accuracy {percent(answer.accuracy)}" + f" ({answer.name})" * several
@@ -33,7 +33,7 @@ def hardware_summary(result: RunResult) -> str:
 
 
 def hardware_table(result: RunResult) -> Table:
-    """Layers of a run, for one sample."""
+    """Return operations, memory words and cycles of each layer, for one sample."""
     header = ("layer", "neurons", "spikes", "synaptic", "words", "off-chip", "cycles", "cut",
               "lost", "clipped", "bits met", "bits safe")  # fmt: skip
     footer = ("all", "", *_counts(result.total), "", "")

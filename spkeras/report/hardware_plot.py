@@ -10,7 +10,7 @@ from spkeras.hardware.log_ttfs.sweep import SweepPoint
 
 Points = Sequence[SweepPoint]
 
-# What a panel shows: words for its axis, and the number of a point; None where it was refused.
+# Axis label, and the value of a point; None where the configuration was refused.
 QUANTITIES: dict[str, tuple[str, Callable[[SweepPoint], float | None]]] = {
     "accuracy": ("accuracy [%]", lambda p: None if p.accuracy is None else 100 * p.accuracy),
     "energy": ("energy a sample [uJ]", lambda p: None if p.energy is None else p.energy.total),
@@ -26,16 +26,16 @@ def sweep_plot(
     floor: float | None = None,
     quantity: str = "accuracy",
 ) -> Figure:
-    """A quantity against each field, one panel a field.
+    """Draw a quantity against each field, one panel per field.
 
     Args:
-        sweeps: Points by field of the configuration, or by the name of a line in that panel.
-        title: Of the figure.
+        sweeps: Points by field of the configuration, or by line name within that panel.
+        title: Title of the figure.
         floor: Accuracy of the network in floating point, drawn as a dashed line.
-        quantity: Of `QUANTITIES`.
+        quantity: A key of `QUANTITIES`.
 
     Returns:
-        A figure; values that were refused are crosses at the bottom.
+        The figure; values that were refused are crosses at the bottom.
     """
     columns = min(len(sweeps), _COLUMNS)
     rows = -(-len(sweeps) // columns)
@@ -59,7 +59,7 @@ def sweep_plot(
 def _panel(
     axes: Axes, lines: Mapping[str, Points], number: Callable[[SweepPoint], float | None]
 ) -> None:
-    """Lines over the values of all of them, in the order in which they come."""
+    """Draw lines over all their values, in the order in which the values occur."""
     values = list(dict.fromkeys(point.value for points in lines.values() for point in points))
     for name, points in lines.items():
         places = [values.index(point.value) for point in points]
@@ -82,12 +82,12 @@ def _short(value: object) -> str:
 def cost_plot(
     tables: Points, panels: Mapping[str, tuple[str, Mapping[str, Points]]], title: str
 ) -> Figure:
-    """Energy by its parts under each table of costs, and what memories, elements and clock cost.
+    """Draw energy by its parts for each cost table, and one more panel per field.
 
     Args:
         tables: One point for each table of costs.
-        panels: Quantity of `QUANTITIES` and points by the name of a line, for each field.
-        title: Of the figure.
+        panels: For each field a key of `QUANTITIES`, and points by line name.
+        title: Title of the figure.
     """
     count = 1 + len(panels)
     figure = Figure(figsize=(3.4 * count, 3.2), layout="constrained")

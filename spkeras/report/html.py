@@ -1,4 +1,4 @@
-"""An evaluation as one HTML page that needs nothing beside it."""
+"""An evaluation as one self-contained HTML page."""
 
 import base64
 import io
@@ -31,7 +31,7 @@ img { max-width: 100%; }
 
 
 def page(evaluation: Evaluation) -> str:
-    """The page: what was run, warnings, plot, tables, settings."""
+    """Return the page: what was run, warnings, plot, tables, settings."""
     title = f"{escape(evaluation.model)}: evaluation"
     tables = (
         *accuracy_tables(evaluation), *exit_tables(evaluation), *activity_tables(evaluation)

@@ -1,4 +1,4 @@
-"""Plots of records; matplotlib without a window and without global state."""
+"""Plots of records, by matplotlib without a display and without global state."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -10,23 +10,26 @@ from spkeras.report.activity import scale_at
 from spkeras.report.steps import first_row
 from spkeras.report.tables import phrase, schedule
 
-# Most layers that a legend names.
+# Largest number of layers that get a legend.
 _NAMED = 8
 
 
 def accuracy_over_time(evaluation: Evaluation) -> Figure:
-    """How good the answer is, and how many spikes it took, over the steps.
+    """Draw accuracy and spikes over the steps.
+
+    The first panel shows accuracy; without labels the share of equal decisions; for regression
+    the rms error. It begins at the first step at which the read-out has received a spike. A dot
+    marks the T that the network was built for, a dashed line the reference. Where samples stop
+    by themselves, a dotted line (right axis) shows the share that has settled.
+
+    The second panel shows spikes per neuron of each layer. Where spikes are graded, a third
+    panel shows spikes by exponent, stacked by layer.
 
     Args:
         evaluation: One run.
 
     Returns:
-        A figure of two panels over a common axis of T (powers of two): accuracy (without
-        labels the share of equal decisions, for regression the rms error), from the first
-        step at which the read-out has received something, with a dot at the T that the network
-        was built for, the reference dashed and, where samples stop by themselves, the share that has
-        settled dotted (right axis); and spikes per neuron of each layer. Where spikes are graded, a third panel: spikes by
-        exponent, layer upon layer.
+        The figure; its first two panels share an axis of T with powers of two.
     """
     graded = evaluation.activity.graded
     figure = Figure(figsize=(7, 9 if graded else 6), layout="constrained")
@@ -80,7 +83,7 @@ def _course(score: OutputScore, reference: str) -> tuple[np.ndarray, float | Non
 def _draw_settled(axes: Axes, evaluation: Evaluation) -> None:
     if evaluation.settling is None:
         return
-    # On a scale of its own, lest differences in accuracy vanish beside it.
+    # A second axis: on the axis of the share, differences in accuracy would vanish.
     settled = axes.twinx()
     settled.plot(evaluation.steps, 100 * evaluation.settling.within, ":", color="grey")
     settled.set_ylim(0, 105)

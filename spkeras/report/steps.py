@@ -1,27 +1,27 @@
-"""Which T a network was built for, and where its answer begins, in words."""
+"""Text on the T that a network was built for, and on the first step with an answer."""
 
 from spkeras.metrics import Evaluation, OutputScore
 from spkeras.metrics.evaluation import depends_on_timesteps
 
 
 def mark(evaluation: Evaluation, step: int) -> str:
-    """A number of steps for a table, marked where the network was built for it."""
+    """Return a number of steps for a table, marked where the network was built for it."""
     return f"{step} (built for)" if step == evaluation.built_for else str(step)
 
 
 def first_row(evaluation: Evaluation, score: OutputScore) -> int:
-    """Index of the first step at which the output has received something."""
+    """Return the index of the first step at which the output has received a spike."""
     return int((evaluation.steps < score.first).sum())
 
 
 def built_for(evaluation: Evaluation) -> str:
-    """T in the words of a summary: of the run, and that which the network was built for."""
+    """Return "T = ..." of the run, with the T that the network was built for if it differs."""
     built, steps = evaluation.built_for, evaluation.timesteps
     return f"T = {steps}" if built in (None, steps) else f"T = {steps} (built for {built})"
 
 
 def begins(evaluation: Evaluation) -> str:
-    """Where curve and tables begin, and which command shows other T."""
+    """Return where plot and tables begin, and the command that shows another T."""
     sentences = []
     start = max(score.first for score in evaluation.scores)
     if start > 1:

@@ -1,4 +1,4 @@
-"""Records as tables of text, for the terminal and for HTML alike."""
+"""Tables of text, used by the terminal and by HTML."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from spkeras.ops.names import GRADED
 from spkeras.report.numbers import count, percent, ratio, small
 from spkeras.report.steps import built_for, first_row, mark
 
-# Title, values at each step, how to show one, and the CNN's.
+# Title, values at each step, formatter of a value, and the CNN's value.
 _Column = tuple[str, np.ndarray, Callable[[float | None], str], float | None]
 
 SCHEDULES = {"clock_driven": "clock-driven", "layer_synchronous": "layer-synchronous"}
@@ -19,15 +19,15 @@ SCHEDULES = {"clock_driven": "clock-driven", "layer_synchronous": "layer-synchro
 
 @dataclass(frozen=True)
 class Table:
-    """Text in rows.
+    """A table of text.
 
     Attributes:
         title: What the table shows.
-        header: Names of the columns. The first column is a name, the others are numbers
+        header: Names of the columns. The first column holds names, the others hold numbers
             unless `words` says otherwise.
         rows: One text per column.
-        footer: A last row of sums, or nothing.
-        words: Indices of columns that hold words.
+        footer: Last row, with sums; empty for none.
+        words: Indices of the columns that hold words, aligned left.
     """
 
     title: str
@@ -38,7 +38,7 @@ class Table:
 
 
 class Verdict(Protocol):
-    """What `inspect` says of one layer."""
+    """Interface of the record that `inspect` gives for one layer."""
 
     name: str
     kind: str
@@ -50,7 +50,7 @@ class Verdict(Protocol):
 
 
 def summary(evaluation: Evaluation) -> str:
-    """What was run and how, in one line; every figure of an evaluation holds under it."""
+    """Return what was run and how, in one line; it applies to every figure of the evaluation."""
     return (
         f"{evaluation.model}: {evaluation.samples} samples, {built_for(evaluation)}, "
         f"{schedule(evaluation)}, latency {evaluation.latency} steps "
@@ -60,7 +60,7 @@ def summary(evaluation: Evaluation) -> str:
 
 
 def latency(evaluation: Evaluation) -> str:
-    """When the answer stands, on both kinds of hardware, and when samples stop by themselves."""
+    """Return when the answer is complete, on both kinds of hardware, and when samples settle."""
     steps, depth, last = evaluation.timesteps, evaluation.depth, evaluation.settling
     text = (
         f"Latency: {evaluation.latency} steps where a spike passes all layers within its step; "
@@ -78,12 +78,12 @@ def _settled(settling: Settling, steps: int) -> str:
         return f"All samples settle: {mean}."
     return (
         f"{percent(settling.share)} of the samples settle within T = {steps}: {mean}, counting "
-        f"those that still send as {steps}."
+        f"those that still fire as {steps}."
     )
 
 
 def schedule(record: Evaluation | Verification) -> str:
-    """The schedule in words."""
+    """Return the schedule in words."""
     return SCHEDULES.get(record.schedule, record.schedule)
 
 
@@ -95,31 +95,31 @@ def _settings(settings: Mapping[str, Any]) -> str:
 
 
 def phrase(reference: str) -> str:
-    """A reference's name within a sentence."""
+    """Return a reference's name for use within a sentence."""
     return reference if reference == "own weights" else f"the {reference}"
 
 
 def reference_sentence(evaluation: Evaluation) -> str:
-    """Which net stands in the last row where it is not the CNN; empty where it is."""
+    """Return which network the last row shows where it is not the CNN; "" where it is."""
     return {
-        "twin": "The twin is the CNN as it was trained for spikes (`spkeras finetune`), the net "
-        "that was converted; how the CNN did before that training is not measured here.",
-        "own weights": "The row of own weights shows this network on real values, after all that "
-        "was done to it since the conversion: it is not the CNN.",
+        "twin": "The twin is the CNN as it was trained for spikes (`spkeras finetune`), the "
+        "network that was converted. The accuracy of the CNN before that training is not measured here.",
+        "own weights": "The row of own weights shows this network on real values, with all changes "
+        "made since the conversion: it is not the CNN.",
     }.get(evaluation.reference, "")
 
 
 def accuracy_tables(evaluation: Evaluation) -> tuple[Table, ...]:
-    """One table per output: how good it is after 1, 2, 4, ... T steps, and the reference.
+    """Return one table per output: its quality after 1, 2, 4, ... T steps, and the reference.
 
-    It begins at the first step at which the read-out has received something, and marks the T
+    A table begins at the first step at which the read-out has received a spike. It marks the T
     that the network was built for.
     """
     return tuple(_score_table(evaluation, score) for score in evaluation.scores)
 
 
 def doubling(steps: Sequence[int] | np.ndarray, first: int = 0) -> list[int]:
-    """Indices, from `first`, of it, of the steps that are powers of two, and of the last."""
+    """Return the indices of `first`, of later steps that are powers of two, and of the last."""
     wanted = [i for i, step in enumerate(steps) if i >= first and not int(step) & (int(step) - 1)]
     return sorted({first, *wanted, len(steps) - 1})
 
@@ -153,13 +153,13 @@ def _score_table(evaluation: Evaluation, score: OutputScore) -> Table:
 
 
 def _built(evaluation: Evaluation, first: int) -> list[int]:
-    """Index of the step that the network was built for, where the run reaches it."""
+    """Return the index of the step the network was built for; empty if the run ends before."""
     places = np.flatnonzero(evaluation.steps == evaluation.built_for)
     return [int(place) for place in places if place >= first]
 
 
 def _course_columns(evaluation: Evaluation) -> list[_Column]:
-    """What it takes to run for so many steps."""
+    """Return the columns of cost after each number of steps: spikes, latency, operations."""
     steps, settling = evaluation.steps, evaluation.settling
     spikes = np.sum(list(evaluation.layer_spikes.values()), axis=0, dtype=float)
     columns: list[_Column] = [("spikes per sample", np.broadcast_to(spikes, len(steps)), count,
@@ -174,7 +174,7 @@ def _course_columns(evaluation: Evaluation) -> list[_Column]:
 
 
 def _operation_columns(evaluation: Evaluation) -> list[_Column]:
-    """Operations so far over the CNN's multiply-accumulates; loops only where there are any."""
+    """Return operations so far over the CNN's MACs; the loop's only where there are any."""
     activity = evaluation.activity
     if not activity.cnn_macs:
         return []
@@ -196,7 +196,7 @@ def _whole(number: float | None) -> str:
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> Table:
-    """What becomes of each layer."""
+    """Return a table with the verdict on each layer."""
     rows = tuple(
         (
             layer.name,

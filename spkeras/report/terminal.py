@@ -14,18 +14,18 @@ from spkeras.report.tables import Table
 def to_text(
     tables: Iterable[Table], width: int = 160, colour: bool = False, encoding: str = "utf-8"
 ) -> str:
-    """All tables below each other.
+    """Return all tables as text, one below the other.
 
     Args:
         tables: Tables of text.
-        width: Most characters in a line.
+        width: Largest number of characters in a line.
         colour: Whether to mark titles and sums for a terminal.
-        encoding: Of where the text goes; lines are drawn in what it has.
+        encoding: Encoding of the output; lines are drawn with characters that it has.
     """
     stream = io.TextIOWrapper(io.BytesIO(), encoding, errors="replace", newline="\n")
     console = Console(file=stream, width=width, force_terminal=colour, highlight=False)
     for table in tables:
-        # Not rich's own title, which is folded to the width of its table.
+        # rich would fold its own title to the width of the table.
         console.print(Text(table.title, style="bold"))
         console.print(_rich(table))
     stream.seek(0)
@@ -42,7 +42,7 @@ def _rich(table: Table) -> RichTable:
     for index, name in enumerate(table.header):
         words = index in table.words
         rich.add_column(name, justify="left" if words else "right", overflow="fold")
-    # As Text: a layer's name may look like rich's own markup.
+    # As Text: a layer's name may look like markup of rich.
     for row in table.rows:
         rich.add_row(*(Text(cell) for cell in row))
     if table.footer:

@@ -187,7 +187,7 @@ def test_latency_in_words():
     assert "2 layers" in text and "every 6 steps" in text and "settle" not in text
     text = latency(records.graded())
     assert "75.00 % of the samples settle within T = 6: after 4.25 steps on average" in text
-    assert "6 at most" in text and "still send as 6" in text
+    assert "6 at most" in text and "still fire as 6" in text
     rest = np.ones(6)
     text = latency(records.graded(settling=Settling(3.5, 4, 1.0, rest)))
     assert text.endswith("All samples settle: after 3.5 steps on average, 4 at most.")
