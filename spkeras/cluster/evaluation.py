@@ -1,8 +1,8 @@
 """Evaluations whose batches are Ray tasks; the result equals that of one process.
 
-A batch's part consists of counts and of sums over the batch. Parts are added in the order of
-the batches, here as in `spkeras.evaluate`, so that no sum depends on who was faster. A worker
-that dies takes its batch with it, and Ray gives the batch to another one.
+The part of a batch consists of counts and of sums over the batch. Parts are added in the order
+of the batches, as in `spkeras.evaluate`, so no sum depends on which worker finishes first. When
+a worker dies, Ray gives its batch to another one.
 """
 
 import hashlib
@@ -45,24 +45,24 @@ def evaluate(
     progress: Progress | None = None,
     **settings: Any,
 ) -> Evaluation:
-    """`spkeras.evaluate` with its batches run by a Ray cluster.
+    """Run `spkeras.evaluate` with its batches distributed over a Ray cluster.
 
     Args:
-        snn, x, y, batch_size, any_range, insist, engine, early_exit, cnn, progress, settings: As of
-            `spkeras.evaluate`; progress is told after each batch.
+        snn, x, y, batch_size, any_range, insist, engine, early_exit, cnn, progress, settings: As
+            in `spkeras.evaluate`; progress is called after each batch.
         address: "local" for a cluster of this machine that ends with the call; host:port,
-            ray://host:port or "auto" for one that runs.
-        cpus: Processors, and threads, of a worker. Default: as many as this process may use, so
-            that a sum is cut as here; with fewer, more batches run at once.
+            ray://host:port or "auto" for a running one.
+        cpus: Processors, and threads, per worker. The default is the number that this process may
+            use, so that the backend splits sums as here. With fewer, more batches run at once.
 
-    Returns:
-        As of `spkeras.evaluate`, and equal to it bit for bit where the kernels of the backend
-        do not depend on the number of threads, or `cpus` is left alone; `seconds` apart.
+        Returns:
+            As `spkeras.evaluate`, and equal to it bit for bit, except for `seconds`. The condition:
+            the backend's kernels do not depend on the number of threads, or `cpus` is the default.
 
-    Raises:
-        DataError, OptionError: as of `spkeras.evaluate`, before any work is sent.
-        ClusterError: nobody answers at the address, workers have other versions, or one batch
-            killed six workers.
+        Raises:
+            DataError, OptionError: as in `spkeras.evaluate`, before any batch is sent.
+            ClusterError: no cluster answers at the address, workers have other versions, or one
+                batch killed six workers.
     """
     (result,) = sweep(
         snn, x, y, [settings], address=address, cpus=cpus, batch_size=batch_size,
@@ -88,21 +88,21 @@ def sweep(
     cnn: keras.Model | None = None,
     progress: Progress | None = None,
 ) -> list[Evaluation]:
-    """Evaluate networks under several settings, all batches of all of them side by side.
+    """Evaluate networks under several settings, with all batches in one queue.
 
     Args:
-        snns: A converted network, or several: of other recipes, thresholds, weight bits.
-        settings: For each evaluation `timesteps`, `schedule`, `stagger`, `coding`, `seed` instead
-            of the network's own; `{}` for these.
-        x, y, address, cpus, batch_size, any_range, insist, engine, early_exit, cnn, progress: As of
-            `evaluate`, for all.
+        snns: A converted network, or several (other recipes, thresholds, weight bits).
+        settings: For each evaluation, `timesteps`, `schedule`, `stagger`, `coding` and `seed` that
+            replace those of the network; `{}` keeps them.
+        x, y, address, cpus, batch_size, any_range, insist, engine, early_exit, cnn, progress: As in
+            `evaluate`, for all evaluations.
 
     Returns:
-        For each network in turn one evaluation for each of the settings. The seconds of each
-        count from when the one before it was complete.
+        For each network in turn, one evaluation per entry of `settings`. The seconds of each
+        count from the completion of the one before.
 
     Raises:
-        As of `evaluate`; nothing is run unless all can be.
+        As `evaluate`; no batch is run unless all evaluations are valid.
     """
     networks = [snns] if isinstance(snns, keras.Model) else list(snns)
     if not networks or not settings:
@@ -120,11 +120,11 @@ def sweep(
 
 
 def _quiet(done: int, total: int) -> None:
-    """No progress shown."""
+    """Show no progress."""
 
 
 class _Case:
-    """One evaluation of a sweep, checked."""
+    """One evaluation of a sweep, with checked arguments."""
 
     def __init__(
         self, snn: keras.Model, own: Mapping[str, Any], x: Any, y: Any, options: Mapping[str, Any]
@@ -133,12 +133,12 @@ class _Case:
         with configured(self.loop, self.own):
             self.plan = Plan(snn.name, self.loop, x, y, **options)
             settings = tuple((name, getattr(self.loop, name)) for name in NAMES)
-        # A closed form is what "auto" finds for its schedule, and has no name for users.
+        # The name of a closed form is internal: "auto" finds it again from the schedule.
         self.engine = self.plan.engine if self.plan.engine in ENGINES else "auto"
         self.settings = settings
 
     def check_labels(self) -> None:
-        """Refuse labels that the CNN meets no more often than chance."""
+        """Refuse labels that the CNN predicts no more often than chance."""
         with configured(self.loop, self.own):
             self.plan.check_labels(Simulation(self.loop, "dense"))
 
@@ -162,7 +162,7 @@ def _evaluations(cases: Sequence[_Case], workers: Workers, progress: Progress) -
 
 
 def _tasks(cases: Sequence[_Case], workers: Workers) -> Iterator[Task]:
-    """The batches of all evaluations, in order; each network travels once."""
+    """Yield the batches of all evaluations, in order; each network is sent once."""
     sent: dict[int, tuple[Any, str]] = {}
     for case in cases:
         if id(case.snn) not in sent:
@@ -175,7 +175,7 @@ def _tasks(cases: Sequence[_Case], workers: Workers) -> Iterator[Task]:
 
 
 def _file(snn: keras.Model) -> bytes:
-    """The network as the content of a .keras file."""
+    """Return the network as the content of a .keras file."""
     with tempfile.TemporaryDirectory(prefix="spkeras") as folder:
         path = Path(folder, "network.keras")
         snn.save(path)

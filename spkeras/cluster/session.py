@@ -1,4 +1,4 @@
-"""The connection to a Ray cluster, for as long as work lasts."""
+"""Connection to a Ray cluster for the duration of an evaluation or sweep."""
 
 import importlib
 import logging
@@ -11,17 +11,17 @@ from urllib.parse import urlsplit
 
 from spkeras.errors import ClusterError, OptionError
 
-# Starts a cluster of this machine's processors that ends with the work.
+# Address that starts a cluster of this machine's processors, ended with the work.
 LOCAL = "local"
-# Seconds in which an address must answer.
+# Seconds within which an address must answer.
 _PATIENCE = 10.0
 
 
 def ray_module() -> Any:
-    """Ray.
+    """Import Ray.
 
     Raises:
-        OptionError: it is not installed.
+        OptionError: Ray is not installed.
     """
     try:
         return importlib.import_module("ray")
@@ -33,16 +33,16 @@ def ray_module() -> Any:
 
 @contextmanager
 def connected(address: str) -> Iterator[Any]:
-    """Ray, connected; a connection that was there before is used and left as it is.
+    """Connect to Ray; a connection that exists already is used and left open.
 
     Args:
         address: "local", "auto", host:port, or ray://host:port.
 
     Raises:
         OptionError: Ray is not installed.
-        ClusterError: nobody answers at the address.
+        ClusterError: no cluster answers at the address.
     """
-    # A cluster of one machine for one run has nothing to report to anybody.
+    # Usage statistics are off unless the user sets the variable: no data leaves by default.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     ray = ray_module()
     if ray.is_initialized():
@@ -65,7 +65,7 @@ def connected(address: str) -> Iterator[Any]:
 
 
 def _knock(address: str) -> None:
-    """See whether anybody listens there; Ray itself would try for minutes."""
+    """Check that a socket answers at the address; Ray would retry for minutes."""
     parts = urlsplit(address if "://" in address else f"//{address}")
     try:
         if not parts.hostname or not parts.port:
@@ -83,6 +83,6 @@ def _unreachable(address: str, error: Exception) -> ClusterError:
 
 
 def smallest_node(ray: Any) -> int:
-    """Processors of the smallest machine in the cluster that has any."""
+    """Return the processors of the smallest machine in the cluster that has at least one."""
     alive = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
     return int(min((number for number in alive if number >= 1), default=1))

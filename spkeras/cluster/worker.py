@@ -1,4 +1,4 @@
-"""What runs in a worker: a network from a file's bytes, and one batch at a time."""
+"""Code that runs in a worker: it loads a network from bytes and runs one batch at a time."""
 
 import tempfile
 from collections import OrderedDict
@@ -10,20 +10,20 @@ from typing import Any
 import spkeras
 from spkeras.errors import ClusterError
 
-# Networks that a worker keeps ready, compiled; a sweep comes back to the latest ones only.
+# Number of compiled networks that a worker keeps; a sweep returns only to the latest ones.
 _KEPT = 4
 _ready: "OrderedDict[Configuration, Any]" = OrderedDict()
 
 
 @dataclass(frozen=True)
 class Configuration:
-    """Which network runs, and how; equal ones share what a worker has compiled.
+    """Network and settings of a task; workers reuse what they compiled for an equal one.
 
     Attributes:
-        sha256: Of the network's file.
+        sha256: Hash of the network's file.
         settings: Pairs of a spike loop's setting and its value.
         engine: "dense", "events" or "auto".
-        versions: What a worker must have to give the caller's result; see `versions`.
+        versions: Versions that a worker must have to give the caller's result; see `versions`.
     """
 
     sha256: str
@@ -33,7 +33,7 @@ class Configuration:
 
 
 def versions() -> tuple[tuple[str, str], ...]:
-    """What decides about the sums of a batch: versions of the library, of Keras, its backend."""
+    """Return the versions that sums depend on: of spkeras, of Keras, and of its backend."""
     import keras
 
     return (
@@ -47,7 +47,7 @@ def versions() -> tuple[tuple[str, str], ...]:
 def _backend_version(name: str) -> str:
     from importlib.metadata import PackageNotFoundError, version
 
-    # TensorFlow goes by several names.
+    # TensorFlow is published under several package names.
     for package in (name, f"{name}-cpu"):
         try:
             return version(package)
@@ -61,11 +61,11 @@ def run_batch(model: bytes, configuration: Configuration, shard: Any) -> Any:
 
     Args:
         model: The network's file (.keras).
-        configuration: Which network this is, and how it runs.
+        configuration: The network's identity and its settings.
         shard: The batch, a `spkeras.facade.shards.Shard`.
 
     Returns:
-        Its `Part`.
+        The result of the batch, a `spkeras.facade.shards.Part`.
 
     Raises:
         ClusterError: this worker has other versions than the caller.

@@ -1,4 +1,4 @@
-"""Ray tasks in order: so many at once, taken up again where a worker dies."""
+"""Ray tasks in order: a limited number at once, retried when a worker dies."""
 
 import os
 from collections import deque
@@ -13,14 +13,14 @@ from spkeras.errors import ClusterError, OptionError, SpkerasError
 from spkeras.events.engine import available
 from spkeras.facade.shards import Part, Shard
 
-# How often a batch is given to another worker before it is given up.
+# Number of times a batch is retried on another worker before the run fails.
 RETRIES = 5
-# Batches on their way for each that runs: so many wait in memory, not all.
+# Submitted batches per running one; the others wait outside Ray's memory.
 _AHEAD = 2
-# What tells the backends and their libraries how many threads to start.
+# Environment variables that set the number of threads of the backends and their libraries.
 _THREADS = ("TF_NUM_INTRAOP_THREADS", "OMP_NUM_THREADS", "NPROC")
 
-# (the network's file as a Ray object, which network it is and how it runs, one batch)
+# (the network's file as a Ray object, its configuration, one batch)
 Task = tuple[Any, Configuration, Shard]
 
 
@@ -28,12 +28,12 @@ class Workers:
     """The workers of a cluster, for one evaluation or sweep.
 
     Args:
-        ray: Ray, connected.
-        cpus: Processors and threads of each; None for as many as this process may use, or the
-            smallest machine has.
+        ray: The connected `ray` module.
+            cpus: Processors and threads per worker. None: the number that this process may use, or
+                that of the smallest machine if it has fewer.
 
-    Raises:
-        OptionError: no machine of the cluster has so many processors.
+        Raises:
+            OptionError: no machine of the cluster has that many processors.
     """
 
     def __init__(self, ray: Any, cpus: int | None) -> None:
@@ -53,14 +53,14 @@ class Workers:
         )
 
     def put(self, content: bytes) -> Any:
-        """Content that many tasks need, sent to each machine once."""
+        """Store content that many tasks need; it is sent to each machine once."""
         return self.ray.put(content)
 
     def run(self, tasks: Iterator[Task]) -> Iterator[Part]:
-        """The parts of the tasks, in their order, a limited number of them at once.
+        """Yield the parts of the tasks, in their order, with a limited number running at once.
 
         Raises:
-            ClusterError: a task failed, or killed one worker more often than it was repeated.
+            ClusterError: a task failed, or its workers died more often than `RETRIES`.
         """
         flying: deque[Any] = deque()
         try:
