@@ -207,7 +207,7 @@ def test_resizing_is_that_of_keras(tmp_path):
 def test_folders_refused(images, tmp_path):
     with pytest.raises(DataError, match="image_size=None"):
         read_data(str(images), part="test")
-    with pytest.raises(DataError, match="wants 2"):
+    with pytest.raises(DataError, match="takes 2"):
         read_data(str(images), part="test", image_size=(2, 4, 2))
     (images / "cat" / "a.png").write_text("no image")
     with pytest.raises(DataError, match="a.png: cannot be read as an image"):
@@ -266,7 +266,7 @@ def test_shapes_that_fit(have, want):
         ((3, 8, 8), (8, 8, 3), r"channels first: x.transpose\(0, 2, 3, 1\)"),
         ((8, 8, 3), (3, 8, 8), r"channels first: x.transpose\(0, 3, 1, 2\)"),
         ((3072,), (32, 32, 3), "give samples of that shape"),
-        ((8, 9), (9, 8, 1), r"\(8, 9\).*'in0' wants \(9, 8, 1\)"),
+        ((8, 9), (9, 8, 1), r"\(8, 9\).*'in0' takes \(9, 8, 1\)"),
     ],
 )
 def test_shapes_that_do_not(have, want, hint):

@@ -1,7 +1,7 @@
-"""Samples and labels from files, folders and well-known sets, fitted to a model.
+"""Samples and labels from files, folders and well-known data sets, fitted to a model.
 
-Pixels are passed on as they are stored unless a scale is given: a network was trained on
-one range of values, and nothing in the data says which.
+Pixels keep their stored values unless a scale is given: a network was trained on one range of
+values, and the data do not say which.
 """
 
 from spkeras.data.fit import fit_inputs

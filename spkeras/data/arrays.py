@@ -13,6 +13,11 @@ from spkeras.ops.sampling import chosen
 
 
 def read_npz(path: Path, part: str, samples: int | None) -> Data:
+    """Read one part from an .npz file; unnumbered arrays or the other part as a fallback.
+
+    Raises:
+        DataError: the file is missing, unreadable, a single array, or has no array of samples.
+    """
     try:
         file = np.load(path, allow_pickle=False)
         if not isinstance(file, np.lib.npyio.NpzFile):
@@ -38,7 +43,7 @@ def _from_arrays(path: Path, file: Any, part: str, samples: int | None) -> Data:
         y = _stored(file, f"y{suffix}")
         if any(not a.ndim for a in (*x, *y)):
             raise DataError(f"{path}: holds single numbers; give arrays of samples")
-        # Lengths are compared before the choice, which would hide what is too long.
+        # Lengths are compared before the choice of rows, which would hide extra labels.
         checked(Data(tuple(x), tuple(y), str(path)))
         rows = chosen(len(x[0]), samples)
         labels = tuple(a[rows] for a in y) or None
@@ -55,7 +60,7 @@ def _from_arrays(path: Path, file: Any, part: str, samples: int | None) -> Data:
 
 
 def _stored(file: Any, name: str) -> list[np.ndarray]:
-    """One array, or several numbered from 0."""
+    """Return the array of that name, or several numbered from 0."""
     if name in file.files:
         return [file[name]]
     found: list[np.ndarray] = []

@@ -1,4 +1,4 @@
-"""Samples as a network takes them, checked before any work is done."""
+"""Samples in the form a network takes, checked before any work is done."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,10 +11,10 @@ from spkeras.simulate import equal_slices
 
 
 def as_samples(graph: Graph, data: Any) -> list[np.ndarray]:
-    """Data as one array per input of the graph.
+    """Return data as one array per input of the graph.
 
     Raises:
-        DataError: another number of inputs, another shape, no sample, NaN or infinity.
+        DataError: wrong number of inputs, wrong shape, no sample, NaN or infinity.
     """
     inputs = graph.of("input")
     several = isinstance(data, (list, tuple)) and len(inputs) > 1
@@ -52,17 +52,18 @@ def _refuse_nan(name: str, array: np.ndarray) -> None:
 
 
 def batches(samples: list[np.ndarray], batch_size: int) -> Iterator[list[np.ndarray]]:
+    """Yield slices of nearly equal size, as float32, one array per input."""
     for rows in equal_slices(len(samples[0]), batch_size):
         yield [array[rows].astype("float32") for array in samples]
 
 
-# How far samples may reach beyond the calibrated range before a run is refused: twice is no
-# matter of chance but of another scaling (0..255 for 0..1).
+# Largest magnitude allowed, as a multiple of the calibrated one. A factor of 2 is beyond chance
+# and points to another scaling (0..255 instead of 0..1).
 RANGE_LIMIT = 2.0
 
 
 def check_range(graph: Graph, samples: list[np.ndarray]) -> None:
-    """Refuse samples that lie far outside the range a network was calibrated on.
+    """Refuse samples far outside the range that a network was calibrated on.
 
     Raises:
         DataError: an input's largest magnitude exceeds twice the calibrated one.

@@ -1,4 +1,4 @@
-"""Samples in the shapes and types that a model wants."""
+"""Samples in the shapes and types that a model takes."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -11,14 +11,14 @@ from spkeras.errors import DataError
 
 
 def fit_inputs(data: Data, model: Any) -> Data:
-    """The data in the shapes and types that a Keras model wants.
+    """Return the data in the shapes and types that a Keras model takes.
 
     Axes of size 1 are added or dropped, and samples are flattened for a model of flat inputs;
     nothing is transposed, cropped or resized.
 
     Args:
-        data: As read.
-        model: Anything with Keras `inputs` (and `layers`).
+        data: Data as read.
+        model: Any object with Keras `inputs` and `layers`.
 
     Raises:
         DataError: the number of inputs or a shape does not fit.
@@ -39,9 +39,9 @@ def _inputs(count: int) -> str:
 
 
 def _raw_pixels(data: Data, model: Any) -> Iterator[str]:
-    """A note where pixels in 0..255 meet a network that does not scale them itself.
+    """Yield a note where pixels in 0..255 meet a network that does not scale them itself.
 
-    A converted network knows the range of its calibration, and says so when it is left.
+    A converted network is left out: it checks its calibrated range when it runs.
     """
     scales = {"Rescaling", "Normalization", "BatchNormalization", "SpikeLoop"}
     first = {type(layer).__name__ for layer in model.layers[:3]}
@@ -71,15 +71,15 @@ def _same(want: Sequence[int | None], have: Sequence[int]) -> bool:
 
 
 def _filled(want: Sequence[int | None], have: Sequence[int]) -> list[int]:
-    """The wanted shape with its open sizes taken from the data."""
+    """Return the wanted shape with its open sizes taken from the data."""
     sizes = iter(size for size in have if size != 1)
     return [1 if size == 1 else next(sizes) for size in want]
 
 
 def _misfit(name: str, tensor: str, want: Sequence[int | None], have: Sequence[int]) -> str:
-    message = f"{name}: received samples of shape {tuple(have)}, input {tensor!r} wants {want}"
+    message = f"{name}: received samples of shape {tuple(have)}, input {tensor!r} takes {want}"
     if len(want) == len(have) == 3 and _same(want, (have[1], have[2], have[0])):
         return f"{message}; the data have their channels first: x.transpose(0, 2, 3, 1)"
     if len(want) == len(have) == 3 and _same(want, (have[2], have[0], have[1])):
-        return f"{message}; the model wants its channels first: x.transpose(0, 3, 1, 2)"
+        return f"{message}; the model takes its channels first: x.transpose(0, 3, 1, 2)"
     return f"{message}; give samples of that shape, or another model"

@@ -17,7 +17,7 @@ _COLOURS = {1: "grayscale", 3: "rgb", 4: "rgba"}
 def read_folder(
     folder: Path, part: str, samples: int | None, image_size: Sequence[int] | None
 ) -> Data:
-    """Images of one class folder per class, as `image_dataset_from_directory` reads them.
+    """Read images from one folder per class, as `image_dataset_from_directory` reads them.
 
     Classes are numbered by sorted name, pixels are 0..255, and images of another size are
     resized bilinearly.
@@ -36,7 +36,7 @@ def read_folder(
 
 
 def _part(folder: Path, part: str) -> tuple[Path, str]:
-    """The folder that holds the class folders, and which part it is."""
+    """Return the folder that holds the class folders, and the part found ("" if neither)."""
     for taken in (part, other(part)):
         for name in _PARTS[taken]:
             if (folder / name).is_dir():
@@ -65,7 +65,7 @@ def _image(path: Path, size: Sequence[int]) -> np.ndarray:
 
     channels = size[2] if len(size) == 3 else 3
     if channels not in _COLOURS:
-        raise DataError(f"{path}: images have 1, 3 or 4 channels, the model wants {channels}")
+        raise DataError(f"{path}: images have 1, 3 or 4 channels, the model takes {channels}")
     try:
         pixels = np.asarray(keras.utils.load_img(path, color_mode=_COLOURS[channels]), "float32")
     except (OSError, ImportError, ValueError) as error:

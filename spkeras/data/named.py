@@ -6,17 +6,17 @@ from spkeras.data.samples import Data
 from spkeras.errors import DataError
 from spkeras.ops.sampling import chosen
 
-# How the stored networks were trained: a fixed order, the first part for training.
+# The split that the stored networks were trained with: a fixed order, its first rows to train.
 _DIGITS_TRAIN = 1297
 
 
 def read_digits(part: str, samples: int | None) -> Data:
-    """scikit-learn's bundled 8x8 digits, in [0, 1]."""
+    """Load scikit-learn's bundled 8x8 digits, in [0, 1]."""
     try:
         from sklearn.datasets import load_digits
     except ImportError as error:
         raise DataError(
-            "digits: scikit-learn, which brings these data, is not installed; "
+            "digits: scikit-learn, which contains these data, is not installed; "
             "pip install scikit-learn, or give other data"
         ) from error
     x, y = load_digits(return_X_y=True)
@@ -27,15 +27,15 @@ def read_digits(part: str, samples: int | None) -> Data:
 
 
 def read_keras_set(name: str, part: str, samples: int | None) -> Data:
-    """A set of `keras.datasets`, which Keras fetches once and keeps."""
+    """Load a set of `keras.datasets`, which Keras downloads once and caches."""
     import keras
 
     try:
         train, test = getattr(keras.datasets, name).load_data()
-    except Exception as error:  # Keras raises Exception itself where a download fails
+    except Exception as error:  # Keras raises a plain Exception where a download fails
         raise DataError(
             f"{name}: Keras could not fetch this data set ({error}). Give an .npz with x_test "
-            "and y_test, or load it once with a network connection: Keras keeps it"
+            "and y_test, or load it once with a network connection: Keras caches it"
         ) from error
     x, y = train if part == "train" else test
     rows = chosen(len(x), samples)

@@ -1,4 +1,4 @@
-"""The record that data are read into, and the choice of samples."""
+"""Record of the data read, with its checks and the choice of samples."""
 
 from dataclasses import dataclass, replace
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from spkeras.errors import DataError
 
-# The sets of keras.datasets that hold arrays of numbers; the text ones do not.
+# The sets of keras.datasets that hold numeric arrays; text sets are left out.
 KERAS_SETS = (
     "mnist",
     "fashion_mnist",
@@ -29,8 +29,8 @@ class Data:
         x: One array (samples, ...) per input of a network.
         y: Labels or targets (samples, ...); a tuple of them for several outputs; None where
             the data have none.
-        name: What to call the data in messages.
-        notes: Sentences that a user should read.
+        name: Name of the data in messages.
+        notes: Sentences for the user.
     """
 
     x: tuple[np.ndarray, ...]
@@ -44,7 +44,7 @@ class Data:
         return len(self.x[0])
 
     def some(self, most: int) -> "Data":
-        """Up to so many of the samples, chosen at random by a fixed seed."""
+        """Return up to `most` of the samples, chosen at random with a fixed seed."""
         rows = np.random.default_rng(0).permutation(self.samples)[:most]
         y = tuple(a[rows] for a in self.y) if isinstance(self.y, tuple) else self.y
         if isinstance(y, np.ndarray):
@@ -53,24 +53,24 @@ class Data:
 
     @property
     def inputs(self) -> np.ndarray | list[np.ndarray]:
-        """The samples as Keras takes them: an array, or a list of them for several inputs."""
+        """Samples in the form Keras takes: an array, or a list of arrays for several inputs."""
         return self.x[0] if len(self.x) == 1 else list(self.x)
 
 
 def other(part: str) -> str:
-    """The part that is taken where a data set lacks one."""
+    """Return the part that is used where a data set lacks the given one."""
     return "test" if part == "train" else "train"
 
 
 def fallback_note(name: str, part: str, taken: str) -> tuple[str, ...]:
-    """What a user should read when the other part was taken."""
+    """Return a note for the user if the other part was used; else nothing."""
     if taken != other(part):
         return ()
     return (f"{name}: has no {part} part, the {taken} part is used instead",)
 
 
 def checked(data: Data) -> Data:
-    """The same data, refused if empty, of unequal length, not numbers, or not finite."""
+    """Return the same data; refuse empty, unequally long, non-numeric or non-finite arrays."""
     labels = data.y if isinstance(data.y, tuple) else () if data.y is None else (data.y,)
     for what, arrays in (("x", data.x), ("y", labels)):
         for a in arrays:
