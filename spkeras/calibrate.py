@@ -1,4 +1,4 @@
-"""Calibration: one pass of the CNN over the data, statistics of all layers at once."""
+"""Calibration: one pass of the CNN over the data that collects statistics of all layers."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -13,9 +13,9 @@ from spkeras.ops.compiled import compiled
 from spkeras.ops.histogram import count
 
 # Most values held at once, 128 MB of float32. While one sample of all maps together has no more,
-# every position of every map is counted; a network with more has positions drawn at random.
+# every position of every map is counted; else positions are drawn at random.
 MOST_VALUES = 1 << 25
-# Positions of a map that are drawn at least, whatever the network.
+# Smallest number of positions of a map that are drawn, in every network.
 _LEAST_POSITIONS = 1 << 10
 
 
@@ -28,23 +28,23 @@ def calibrate(
 ) -> Mapping[str, ActivationStats]:
     """Run the model once over all batches and collect statistics of its outputs.
 
-    Maxima and minima are taken over every position of every sample. Histograms count every
-    position, too, as long as one sample has at most `MOST_VALUES` values in all outputs
-    together. Beyond that, a map larger than the others' share has positions drawn at random:
-    afresh for each sample, one in each of equal parts of the flattened map.
+    Maxima and minima are taken over every position of every sample. Histograms also count every
+    position, as long as one sample has at most `MOST_VALUES` values in all outputs together.
+    Beyond that, positions of the largest maps are drawn at random: afresh for each sample, one
+    in each of equal parts of the flattened map.
 
     Args:
-        model: Returns the tensors to measure, one output per name.
+        model: Model whose outputs are the tensors to measure, one per name.
         names: Names for the outputs.
-        batches: Inputs, a list of arrays each or an array; every sample of every batch counts.
-        progress: Receives the number of samples done after each batch.
-        seed: Of the drawn positions.
+        batches: Inputs, each a list of arrays or an array; every sample of every batch counts.
+        progress: Callback that receives the number of samples done after each batch.
+        seed: Seed of the drawn positions.
 
     Returns:
         Statistics by name.
 
     Raises:
-        DataError: a NaN or infinity came out, or there was no sample.
+        DataError: an output is NaN or infinite, or there is no sample.
     """
     survey = _Survey(model, seed)
     done = 0
@@ -60,14 +60,15 @@ def calibrate(
 
 
 def positions_counted(sizes: Sequence[tuple[int, int]]) -> int:
-    """Most positions of a map that enter its histogram, for each sample.
+    """Return the largest number of positions of a map that enter its histogram, per sample.
 
     Args:
         sizes: (positions, channels) of each map.
 
     Returns:
-        The positions of the largest map where all may be counted; else as few as keep the sum
-        of all maps within `MOST_VALUES`.
+        The positions of the largest map where all can be counted. Otherwise that number,
+        halved until the values of all maps are at most `MOST_VALUES` or about 1000 positions
+        remain.
     """
     most = max((positions for positions, _ in sizes), default=1)
     while most > _LEAST_POSITIONS and _values(sizes, most) > MOST_VALUES:
@@ -80,14 +81,14 @@ def _values(sizes: Sequence[tuple[int, int]], most: int) -> int:
 
 
 def _parts(arrays: list[np.ndarray], at_once: int) -> Iterator[list[np.ndarray]]:
-    """A batch in equal parts, none with more samples than memory allows."""
+    """Yield a batch in parts of nearly equal size that fit into memory."""
     rows = len(arrays[0])
     for places in np.array_split(np.arange(rows), -(-rows // at_once)) if rows else ():
         yield [array[places[0] : places[-1] + 1] for array in arrays]
 
 
 class _Survey:
-    """The model with summaries of its outputs, and what they have shown so far."""
+    """The model with summaries of its outputs, and the statistics so far."""
 
     def __init__(self, model: keras.Model, seed: int) -> None:
         shapes = [tuple(output.shape[1:]) for output in model.outputs]
@@ -96,7 +97,7 @@ class _Survey:
         self.at_once = max(1, MOST_VALUES // max(_values(sizes, self.most), 1))
         self.collectors = [_Collector(c, min(1.0, self.most / p)) for p, c in sizes]
         self.random = np.random.default_rng(seed)
-        # Positions are an input of the compiled pass: new ones trace nothing again.
+        # Positions are an input of the compiled pass, so that new ones need no new trace.
         self.drawn = sorted({p for p, _ in sizes if p > self.most})
         chosen = {p: keras.Input((self.most,), dtype="int32") for p in self.drawn}
         outputs = [
@@ -119,14 +120,14 @@ class _Survey:
             collector.add(largest, lowest, seen)
 
     def _draw(self, positions: int, samples: int) -> np.ndarray:
-        """One position of each of equal parts of a map: each is as likely as any other."""
+        """Draw one position in each of equal parts of a map: all positions are equally likely."""
         part = positions / self.most
         places = (np.arange(self.most) + self.random.random((samples, self.most))) * part
         return np.minimum(places.astype("int32"), positions - 1)
 
 
 class _Summary(keras.layers.Layer):
-    """Per-channel maximum of |x| and minimum of x, and x at the positions to be counted."""
+    """Layer that gives per-channel max |x|, min x, and x at the positions to be counted."""
 
     def call(self, inputs: Any) -> Any:
         x, *chosen = inputs
@@ -145,7 +146,7 @@ class _Summary(keras.layers.Layer):
 
 
 class _Collector:
-    """Statistics of one tensor, growing batch by batch."""
+    """Statistics of one tensor, extended batch by batch."""
 
     def __init__(self, channels: int, counted: float) -> None:
         self.maximum = np.zeros(channels, np.float32)
@@ -154,19 +155,21 @@ class _Collector:
         self.samples, self.counted = 0, counted
 
     def add(self, largest: np.ndarray, lowest: np.ndarray, values: np.ndarray) -> None:
+        """Add a batch: max |x| and min x, (samples, channels), and the values to count."""
         self.maximum = np.maximum(self.maximum, largest.max(0))
         self.lowest = np.minimum(self.lowest, lowest.min(0))
         count(values.reshape(-1, len(self.maximum)), self.histogram, SHIFT)
         self.samples += len(largest)
 
     def stats(self) -> ActivationStats:
-        # A view: most bins are empty pages of memory, which a copy would fill.
+        """Return the statistics so far."""
+        # A view: most bins are empty pages of memory, which a copy would allocate.
         histogram = self.histogram.T
         return ActivationStats(self.maximum, self.lowest, histogram, self.samples, self.counted)
 
 
 def _as_numpy(tensor: Any) -> np.ndarray:
-    """The values of a tensor, without a copy where they lie in the host's memory."""
+    """Return the values of a tensor, without a copy if they are in the host's memory."""
     try:
         return np.asarray(tensor)
     except TypeError:  # PyTorch, on another device

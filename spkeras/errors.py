@@ -1,38 +1,38 @@
-"""What can go wrong for a user, as one family of exceptions.
+"""Exceptions that a user can meet, as one family.
 
-Every message says where, what was received, what is allowed and what to do. The command
-line turns the whole family into one line and exit code 1; nothing else is caught.
+Every message says where, what was received, what is allowed and what to do. The command line
+turns the whole family into one line and exit code 1, and catches no other exception.
 """
 
 from collections.abc import Sequence
 
 
 class SpkerasError(ValueError):
-    """Base of all errors that a user can cause and cure."""
+    """Base of all errors that a user can cause and repair."""
 
 
 class ModelFileError(SpkerasError):
-    """A file is missing, unreadable, of another kind, or would need to run code."""
+    """A model file that is missing, unreadable, of another kind, or would need to run code."""
 
 
 class DataError(SpkerasError):
-    """Samples or labels do not fit: shape, range, NaN, number."""
+    """Samples or labels that do not fit: shape, range, NaN, number."""
 
 
 class WeightsError(SpkerasError):
-    """Weights, biases, statistics or thresholds of a network are NaN or infinite."""
+    """Weights, biases, statistics or thresholds that are NaN or infinite."""
 
 
 class OptionError(SpkerasError):
-    """An option has a value that is not allowed, or two options exclude each other."""
+    """An option whose value is not allowed, or two options that exclude each other."""
 
 
 class ClusterError(SpkerasError):
-    """A cluster does not answer, has other versions, or loses the same work again and again."""
+    """A cluster that does not answer, has other versions, or loses the same batch repeatedly."""
 
 
 class UnsupportedLayerError(SpkerasError):
-    """One or more layers cannot be converted.
+    """One or more layers that cannot be converted.
 
     Attributes:
         problems: One sentence per layer: its name and class, what was received, what to do.
@@ -46,4 +46,4 @@ class UnsupportedLayerError(SpkerasError):
 
 
 class GraphError(SpkerasError):
-    """A graph breaks its own rules; a fault of the pass that made it."""
+    """A graph that breaks its own rules; a fault of the pass that made it."""

@@ -1,13 +1,13 @@
-"""The interface of the original SpKeras (Wu et al. 2022), so that scripts written for it run.
+"""The interface of the original SpKeras (Wu et al. 2022), for scripts written for it.
 
     from spkeras.models import cnn_to_snn
 
     snn = cnn_to_snn(signed_bit=0)(cnn, x_train)
     loss, accuracy = snn.evaluate(x_test, y_test, timesteps=256)
 
-A thin facade: `spkeras.convert` makes the network, in the form the original had (largest
-activation per layer, closed form of the layer-synchronous schedule). What differs from the
-original, and why, is listed in docs/original_spkeras.md; new code has `spkeras.convert`.
+The network is made by `spkeras.convert` in the form that the original had: largest activation
+per layer, closed form of the layer-synchronous schedule. docs/original_spkeras.md lists what
+differs from the original, and why. New code uses `spkeras.convert`.
 """
 
 import warnings
@@ -32,7 +32,7 @@ from spkeras.passes.scales import join_scales
 from spkeras.rates import Rates, Stages
 from spkeras.snn.spike_loop import build, loop_of
 
-# Arguments without effect: the original's default, and what stands in their place.
+# Arguments without effect: the original's default, and what replaces them.
 _IDLE = {
     "method": (1, "there is one form of current normalisation"),
     "amp_factor": (100, "it cancels in every spike count"),
@@ -40,26 +40,28 @@ _IDLE = {
     "sf": (None, "use scaling_factor"),
 }
 _BURSTING = {"binary": "burst", "signed": "signed_burst"}
-# Spikes per step that no layer reaches: no upper clip.
+# Spikes per step that no layer reaches: no upper limit.
 _UNLIMITED = 1 << 20
 
 
 class cnn_to_snn:
-    """Converts a CNN, evaluates it for any T and counts its spikes.
+    """Converter of a CNN that also evaluates it for any T and counts its spikes.
 
     Args:
-        timesteps: T of `model` until `evaluate` or `SpikeCounter` is given another.
-        thresholding: Share of a level given in advance (alpha), 0 to 1; 1/2 rounds.
-        signed_bit: Bits of the weights, sign included, 2 to 16; anything else: float32.
+        timesteps: T of `model` until `evaluate` or `SpikeCounter` receives another.
+        thresholding: Initial potential as a fraction of the threshold, 0 to 1; 0.5 rounds to
+            nearest.
+        signed_bit: Bits of the weights, sign included, 2 to 16; any other value: float32.
         scaling_factor: Factor on every threshold.
-        method, amp_factor, epsilon, noneloss: No effect here.
-        spike_ext: Steps for which charged neurons go on firing after their input has ended;
+        method, amp_factor, epsilon: Accepted for compatibility, without effect.
+        noneloss: Stored; `evaluate` and `SpikeCounter` have their own argument.
+        spike_ext: Steps for which charged neurons go on firing after the end of their input;
             -1: as long as they can.
         user_define: One scale for all layers instead of their largest activations; 0: none.
 
     Attributes:
-        model: The converted network, a `keras.Model` that takes the CNN's own inputs and
-            returns its logits. None before the first call.
+        model: The converted network, a `keras.Model` that takes the CNN's inputs and returns its
+            logits. None before the first call.
     """
 
     def __init__(
@@ -106,14 +108,14 @@ class cnn_to_snn:
         fix: float = 0,
         **options: Any,
     ) -> Any:
-        """Loss and accuracy, as `keras.Model.evaluate` returns and prints them.
+        """Return loss and accuracy, and print them, as `keras.Model.evaluate` does.
 
         Args:
-            x_test: Samples, as the CNN takes them.
+            x_test: Samples in the form that the CNN takes.
             y_test: One-hot rows or whole-number labels.
             timesteps, thresholding, scaling_factor, spike_ext: As in the class.
-            noneloss: Real-valued rates instead of spike counts: what the CNN gives.
-            fix: Input spikes for an input of 1; 0: as many as there are steps.
+            noneloss: Real-valued rates instead of spike counts: the CNN's outputs.
+            fix: Input spikes for an input of 1; 0: one per step.
             options: Further arguments of `keras.Model.evaluate`; `sf` has no effect.
         """
         _tell_idle(sf=sf)
@@ -137,12 +139,12 @@ class cnn_to_snn:
         noneloss: bool = False,
         mode: int = 0,
     ) -> tuple[list[float], list[Any]]:
-        """Spikes of each layer, in the order of `NeuronNumbers`.
+        """Count the spikes of each layer, in the order of `NeuronNumbers`.
 
         Returns:
-            The most spikes of one neuron, and by `mode`: 0, the spikes per sample, rounded
-            up; 1, the numbers of neurons (over all samples) with 0, 1, 2, ... spikes. Outputs
-            are read from membranes: they stand last, with no spikes.
+            The most spikes of one neuron, by layer, and a list that depends on `mode`. 0: the
+            spikes per sample, rounded up. 1: the numbers of neurons (over all samples) with 0, 1,
+            2, ... spikes. Outputs are read from membrane potentials: they are last, without spikes.
         """
         self._set(timesteps, thresholding, scaling_factor, spike_ext, noneloss)
         self._rebuild()
@@ -160,15 +162,15 @@ class cnn_to_snn:
         return largest, [float(np.ceil(sum(sums) / samples)) for _, sums, _ in layers]
 
     def NeuronNumbers(self, mode: int = 0) -> tuple[list[tuple[int, ...]], list[int]]:
-        """Shapes of all kernels, and numbers of neurons of each layer (outputs last).
+        """Return the shapes of all kernels, and the number of neurons per layer (outputs last).
 
-        Average pooling needs no neurons of its own here: `mode` 0 and 1 give the same.
+        Average pooling has no neurons in this network: `mode` 0 and 1 give the same.
         """
         kernels = [tuple(n.arrays["kernel"].shape) for n in self._converted.of(*WEIGHTED)]
         return kernels, [int(np.prod(node.shape)) for node in self._layers()]
 
     def get_config(self) -> dict[str, Any]:
-        """The settings in force."""
+        """Return the current settings."""
         own = {name: v for name, v in vars(self).items() if name not in ("model", "_graph")}
         return {"signed_bit": own.pop("bit"), **own}
 
@@ -188,7 +190,7 @@ class cnn_to_snn:
         return [*self._converted.of("neuron"), *self._converted.of("readout")]
 
     def _rebuild(self) -> keras.Model:
-        """`model` with the settings in force; nothing is calibrated again."""
+        """Build `model` with the current settings, without a new calibration."""
         graph = self._converted
         changed = {node.name: self._neuron(node) for node in graph.of("neuron")}
         self.model = build(
@@ -204,7 +206,7 @@ class cnn_to_snn:
         node = node.with_arrays(threshold=threshold).with_attributes(rounding=self.thresholding)
         if not self.spike_ext:
             return node
-        # Only the upper clip moves, to T + ext spikes: currents flow for T steps alone.
+        # Only the upper limit moves, to T + ext spikes: currents flow for T steps.
         longer = (self.timesteps + self.spike_ext) / self.timesteps
         limit = longer if self.spike_ext > 0 else _UNLIMITED
         return node.with_attributes(model=_BURSTING[node["model"]], limit=limit)
@@ -225,13 +227,13 @@ class cnn_to_snn:
 
 
 def _tally(counts: np.ndarray) -> tuple[float, float, list[int]]:
-    """The largest count, their sum, and how often 0, 1, 2, ... occurs (rounded down)."""
+    """Return the largest count, the sum, and how often 0, 1, 2, ... occurs (rounded down)."""
     levels = np.bincount(np.floor(counts).astype(np.int64).ravel())
     return float(counts.max()), float(counts.sum()), levels.tolist()
 
 
 def _tell_idle(**given: Any) -> None:
-    """Warn of arguments that do nothing; Python shows each warning once per line."""
+    """Warn of arguments without effect; Python shows each warning once per line."""
     for name, value in given.items():
         usual, instead = _IDLE[name]
         if value != usual:
@@ -239,7 +241,7 @@ def _tell_idle(**given: Any) -> None:
 
 
 def _with_one_scale(model: keras.Model, x: Any, scale: float, bits: int | None) -> Graph:
-    """The converted graph with one scale for all layers of neurons."""
+    """Return the converted graph with one scale for all layers of neurons."""
     options = Options(percentile=100.0, per_channel=False, weight_bits=bits)
     graph = neurons_of(prepare(read_graph(model), options), options)
     inputs = zip(graph.of("input"), as_samples(graph, x), strict=True)

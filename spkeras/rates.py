@@ -1,7 +1,7 @@
-"""What the spikes of all layers come to for one batch, in four ways that may be compared.
+"""Firing rates of each layer for one batch, computed in four ways.
 
-That is a firing rate (spikes per step) or, under a code that keeps values, the value that
-listeners hold; in units of a spike of size 1.
+A rate is in spikes per step. Under a code that keeps values, it is instead the value that
+receiving neurons hold, in units of a spike of size 1.
 """
 
 from collections.abc import Sequence
@@ -22,12 +22,12 @@ Rates = tuple[list[np.ndarray], list[np.ndarray]]
 
 @dataclass(frozen=True, eq=False)
 class Run:
-    """The schedule in force over one batch.
+    """Result of simulating one batch under the network's schedule.
 
     Attributes:
-        outputs: Of the network.
+        outputs: Outputs of the network.
         rates: Rates, or values, of each layer of neurons.
-        silent: How many neurons (of all samples) sent nothing, by layer.
+        silent: Number of neurons (over all samples) without a spike, by layer.
         squares: Sum of the squared errors of each layer after each step, (layers, T); (layers,
             0) for a layer-synchronous network.
         last: Last step at which each layer sent a spike for each sample, (layers, batch).
@@ -41,10 +41,10 @@ class Run:
 
 
 class Stages:
-    """The same network as it was converted, exact, clipped, quantised and simulated.
+    """The same network in stages: as converted, exact, clipped, quantized and simulated.
 
     Args:
-        loop: Its settings count when a stage is asked for.
+        loop: The spike loop; its settings are read at each call.
     """
 
     def __init__(self, loop: SpikeLoop) -> None:
@@ -79,13 +79,13 @@ class Stages:
         return self.network.decode(answer[:cut]), answer[cut:]
 
     def rates(self, mode: str, batch: Sequence[np.ndarray]) -> Rates:
-        """Rates, or values, of the whole network, without a loop.
+        """Return rates, or values, of the whole network, without a loop over steps.
 
         Args:
-            mode: "analogue" or "clipped", as `spkeras.layers.FiringRate`; "count": each
-                layer coded once its inputs are final; under the rate code the closed form of
-                the layer-synchronous network; or "reference": the net that was converted, with
-                its own weights, on real values.
+            mode: "analogue" or "clipped", as in `spkeras.layers.FiringRate`. "count": each layer
+                coded once its inputs are final, which under the rate code is the closed form of
+                the layer-synchronous network. "reference": the network that was converted, with
+                its weights, on real values.
             batch: One array per input.
         """
         scaled = self.loop.units([np.asarray(array, "float32") for array in batch])
@@ -93,11 +93,11 @@ class Stages:
         return _arrays(outputs), _arrays(rates)
 
     def simulated(self, batch: Sequence[np.ndarray], exact: Sequence[np.ndarray]) -> Run:
-        """The schedule in force, step by step; rates count from each layer's own start.
+        """Simulate the schedule step by step; rates count from each layer's own start.
 
         Args:
             batch: One array per input.
-            exact: The rates, or values, of each layer to tell errors from.
+            exact: Rates, or values, of each layer that errors are measured against.
         """
         network, loop, size = self.network, self.loop, len(batch[0])
         if loop.schedule == "layer_synchronous":
@@ -124,10 +124,10 @@ class Stages:
         return Run(_arrays(outputs), _arrays(rates), np.array(silent), np.array(squares).T, last)
 
     def sent(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The rates of `simulated` alone: without errors and outputs in less than half the time.
+        """Return only the rates of `simulated`: less than half the time without errors and outputs.
 
         Args:
-            batch: One array per input; the schedule is clock-driven.
+            batch: One array per input; the schedule must be clock-driven.
         """
         network, loop, size = self.network, self.loop, len(batch[0])
         scaled = loop.units([np.asarray(array, "float32") for array in batch])
@@ -153,7 +153,7 @@ class Stages:
         return sums, states, [total + weigh(loop.code, s, time + 1) for total, s in pairs]
 
     def _span(self, index: int, steps: Any) -> Any:
-        """What the sum of a layer's spikes is divided by after so many steps."""
+        """Return the divisor that turns a layer's sum of spikes after `steps` into a rate."""
         if keeps_values(self.loop.code):
             return 1.0
         start = self.loop.start(self.network.neurons[index])
@@ -183,11 +183,11 @@ class Stages:
         return sums, states, held, sent, _stacked(squares), _stacked(active)
 
     def layer_synchronous_loop(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Spike counts of the layer-synchronous network by an explicit loop: the check of the closed form.
+        """Return the layer-synchronous spike counts by an explicit loop, to check the closed form.
 
-        Layer by layer, each first receives the T steps of its inputs, one by one, and then
-        fires for T steps: a spike whenever the potential has reached the threshold. Slow;
-        binary, plain neurons alone. Its counts equal the closed form's.
+        Layer by layer, each layer first receives the T steps of its inputs, one by one. Then it
+        fires for T steps: a spike whenever the potential reaches the threshold. Slow; only for
+        binary neurons without bursts. The counts equal those of the closed form.
         """
         loop, network, window = self.loop, self.network, self.loop.timesteps
         scaled = loop.units([np.asarray(array, "float32") for array in batch])
@@ -203,7 +203,7 @@ class Stages:
             constants = network.layers[node.name].constants
             received = ops.zeros((size, *network.graph[node.inputs[0]].shape))
             for t in range(window):
-                # Fired without a pause from the start of its window: spike t is the t-th.
+                # Sources fire without a pause from the start of their window: spike t is the t-th.
                 now = [
                     drives[t][name] if name in drives[t]
                     else ops.cast(counts[name] > t, "float32")

@@ -1,8 +1,8 @@
-"""Register spkeras's layers with Keras as soon as Keras is there, without importing it.
+"""Registration of spkeras's layers with Keras, deferred until Keras is imported.
 
 `keras.models.load_model` finds a layer only if its class has been registered. `import spkeras`
-must not cost the seconds that importing Keras takes, so the registration waits for whoever
-imports Keras first.
+must not take the seconds that importing Keras takes. An import hook therefore registers the
+layers right after the first import of Keras.
 """
 
 import importlib
@@ -17,7 +17,7 @@ _REGISTERING = "spkeras.snn.spike_loop"
 
 
 class _AfterKeras(MetaPathFinder, Loader):
-    """Finds Keras as usual, and imports the registering module once it is loaded."""
+    """Import hook that finds Keras as usual and, once loaded, imports the registering module."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
@@ -40,14 +40,14 @@ class _AfterKeras(MetaPathFinder, Loader):
             spec.loader = self.loader
         module.__loader__ = self.loader
         self.loader.exec_module(module)
-        # Keras may be imported by a room that the registering module needs itself: then the
-        # layers' room calls `complete` when it is done.
+        # If a module that the registering module needs is importing Keras, its package is only half
+        # loaded here; `spkeras.layers` then calls `complete` at its end.
         if not _under_way("spkeras.layers", "spkeras.ops", "spkeras.snn"):
             importlib.import_module(_REGISTERING)
 
 
 def _under_way(*rooms: str) -> bool:
-    """Whether a module of these rooms is being imported right now."""
+    """Return whether a module of these packages is being imported now."""
     return any(
         getattr(module.__spec__, "_initializing", False)
         for name, module in list(sys.modules.items())
@@ -56,13 +56,13 @@ def _under_way(*rooms: str) -> bool:
 
 
 def complete() -> None:
-    """Register what Keras's own import could not, once the layers' room is there."""
+    """Register the layers if the import of Keras could not; called at the end of `layers`."""
     if not _under_way("spkeras.ops", "spkeras.snn"):
         importlib.import_module(_REGISTERING)
 
 
 def when_keras_is_imported() -> None:
-    """Register now if Keras is loaded, else right after somebody loads it."""
+    """Register now if Keras is loaded, else right after its first import."""
     if "keras" in sys.modules:
         importlib.import_module(_REGISTERING)
     else:

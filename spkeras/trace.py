@@ -1,4 +1,4 @@
-"""What a simulation leaves behind: a plain record."""
+"""Record of a simulation."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ class Trace:
     Attributes:
         schedule: "clock_driven" or "layer_synchronous".
         timesteps: T, counted from the first input.
-        steps: The numbers of steps at which the run was looked at, increasing, up to T.
+        steps: Numbers of steps after which the run was evaluated, increasing, up to T.
         samples: Number of samples.
         spikes: Spikes (of either sign) of each neuron over all samples and steps, by layer;
             each array has the shape of the layer.
@@ -21,16 +21,17 @@ class Trace:
         input_spikes: Spikes of each input element, by input; empty for a constant current.
         range_exceeded: Share of input values beyond the calibrated range, over all inputs.
         inputs_beyond: Largest magnitude of an input in units of its calibrated maximum.
-        exponents: Estimated from some samples of each batch (from all of batches of up to eight),
-            scaled to all, as are the next two: graded spikes by exponent k = 0, 1, ... over all samples and steps, by layer;
-            layers of one-bit or counting neurons are left out.
-        unit_spikes: Of the graded spikes of each neuron those of size 1, by layer.
-        bits: Bits that are set in the graded spikes of each neuron: the additions of a synapse.
-        settled: Last step at which each sample sent a spike, (samples,); under the delta code
-            nothing changes any more behind it. None under the others.
+        exponents: Graded spikes by exponent k = 0, 1, ... over all samples and steps, by layer.
+            Layers of one-bit or counting neurons are left out. This field and the next two are
+            estimated from some samples of each batch, scaled to all; batches of up to eight
+            samples are counted in full.
+        unit_spikes: Number of graded spikes of size 1 of each neuron, by layer.
+        bits: Bits set in the graded spikes of each neuron: the additions of a synapse.
+        settled: Last step at which each sample sent a spike, (samples,). Under the delta code
+            nothing changes after it; None under the other codes.
         starts: Index of the step at which each layer of neurons and each read-out starts; those
             that are left out start with the input.
-        input_encoding: How inputs enter: as a "constant" current, or as spikes of some kind.
+        input_encoding: Encoding of the inputs: a "constant" current, or a kind of spikes.
     """
 
     schedule: str
