@@ -1,4 +1,4 @@
-"""What a run says about a network, as plain records."""
+"""Results of runs, evaluations and verifications, as plain records."""
 
 from spkeras.metrics.activity import Activity, LayerActivity, activity
 from spkeras.metrics.early_exit import EarlyExit, ExitCourse, ExitRow, ExitSums, Watch

@@ -16,16 +16,16 @@ from spkeras.metrics.synaptic import Synapses, by_size, synaptic_costs
 from spkeras.ops.names import GRADED
 from spkeras.trace import Trace
 
-# What additions and comparisons compute.
+# Functions that additions and comparisons compute.
 _COMPARING = ("linear", "relu", "relu6", "quantized_relu", "maximum", "minimum")
 
 
 @dataclass(frozen=True)
 class LayerActivity:
-    """What one layer of neurons did, on average over the samples.
+    """Spikes and operations of one layer of neurons, as means over the samples.
 
-    What the size of graded spikes decides (accumulates, shift_adds, exponents) is estimated
-    where the trace has looked at the size in some of the samples only; their number is exact.
+    Figures that depend on the size of graded spikes (accumulates, shift_adds, exponents) are
+    estimates where the trace has the sizes of only some samples; the number of spikes is exact.
 
     Attributes:
         name: The layer's name.
@@ -33,26 +33,26 @@ class LayerActivity:
         spikes: Spikes per sample over the whole run (of either sign).
         spikes_per_neuron: The same per neuron.
         firing_rate: Spikes per neuron and time step.
-        silent: Share of the neurons that never fired on any sample.
-        synaptic_operations: Events at synapses per sample: each spike times the synapses
-            it really reaches (borders, strides and groups counted), in the cheaper of two ways
-            through the linear layers up to the next neurons; see `spkeras.graph.synapses`.
-        accumulates: Plain additions at synapses per sample: all of a one-bit spike's, and
-            those of a graded spike of size 1.
-        shift_adds: Additions of shifted weights per sample: one for each bit that is set in a
-            graded spike, at every synapse that it reaches.
+        silent: Share of the neurons that fire on no sample.
+        synaptic_operations: Synaptic operations (SOPs) per sample: the sum of the fan-outs of all
+            spikes, where borders, strides and groups count. The cheaper of two ways through the
+            linear layers up to the next neurons is taken; see `spkeras.graph.synapses`.
+        accumulates: Plain additions at synapses per sample: of all spikes that are not graded,
+            and of graded spikes of size 1.
+        shift_adds: Additions of shifted weights per sample: for each synapse that a graded spike
+            reaches, one for each bit that is set in it.
         exponents: Spikes per sample of size 2^-k, k = 0, 1, ...; empty where spikes are not
             graded.
-        payload_bits: Bits per sample that spikes carry beside their address: a sign where a
-            neuron has one, and for graded spikes exponent and mantissa.
-        function_evaluations: Per sample, how often a neuron computes more than sums and
-            comparisons: a product, swish, a normalisation; or the weight 1 / t of the
-            differential code. At each step in turn until the sample settles.
-        function_macs: Multiply-accumulates within them, per sample (matrix products of
+        payload_bits: Bits per sample of the contents of spikes, without addresses: a sign for
+            signed neurons; exponent and mantissa for graded spikes.
+        function_evaluations: Evaluations per sample of neurons that compute more than sums and
+            comparisons (a product, swish, a normalisation), or that weigh with the 1 / t of the
+            differential code. One per neuron and step, until the sample settles.
+        function_macs: Multiply-accumulates of these evaluations, per sample (matrix products of
             attention).
-        synapses: The ways that its spikes take, in words: "direct" (one weighted layer at most),
-            "composed" or "factored"; several where they take several. "(at most)" marks numbers
-            that are upper bounds.
+        synapses: Ways of its spikes: "direct" (at most one weighted layer), "composed" or
+            "factored"; several names where they differ by region. "(at most)" marks numbers that
+            are upper bounds.
         loop_macs: Multiply-accumulates in the loop per sample, of the later linear layers of
             factored synapses; an upper bound. A linear layer that several layers of neurons
             reach counts once, for the last of them.
@@ -90,18 +90,18 @@ class Activity:
         layers: One entry per layer of neurons.
         spikes: Spikes per sample.
         spikes_per_neuron: Mean over all neurons, over the whole run.
-        synaptic_operations: Events at synapses, per sample.
-        input_macs: Multiply-accumulates on what depends on the input without a neuron between.
-            A constant current needs them once per sample, as a layer-synchronous run does;
-            under another encoding of the input they count at each step.
+        synaptic_operations: Synaptic operations (SOPs).
+        input_macs: Multiply-accumulates on values that depend on the input without a neuron
+            between. They count once per sample for a constant current and for a
+            layer-synchronous run, and once per step for another input encoding.
         cnn_macs: Multiply-accumulates of the CNN.
         accumulates: Plain additions at synapses.
         shift_adds: Additions of shifted weights at synapses.
         exponents: Spikes by exponent.
-        payload_bits: Bits that spikes carry beside their address.
-        function_evaluations: How often neurons compute more than sums and comparisons.
-        function_macs: Multiply-accumulates within them.
-        steps: Steps that a sample takes: T, or fewer where samples settle before.
+        payload_bits: Bits of the contents of spikes, without addresses.
+        function_evaluations: Evaluations of neurons that compute more than sums and comparisons.
+        function_macs: Multiply-accumulates of these evaluations.
+        steps: Mean number of steps of a sample: T, or fewer where samples settle before.
         loop_macs: Multiply-accumulates in the loop: of the later linear layers of factored
             synapses; an upper bound.
         membrane_updates: Additions to membrane potentials.
@@ -141,7 +141,7 @@ class Activity:
 
     @property
     def per_cnn_mac(self) -> dict[str, float]:
-        """Operations over the CNN's multiply-accumulates; empty for a CNN without any."""
+        """Operations per multiply-accumulate of the CNN; empty for a CNN without any."""
         if not self.cnn_macs:
             return {}
         names = ("synaptic_operations", "additions", "macs", "loop_macs", "membrane_updates",
@@ -161,7 +161,7 @@ _SUMS = (
 
 
 def activity(graph: Graph, trace: Trace) -> Activity:
-    """Count the spikes of a trace and what they cause in a graph with neurons."""
+    """Count the spikes of a trace and their operations in a graph with neurons."""
     products, costs = macs(graph), synaptic_costs(graph, trace)
     steps = _steps(trace)
     layers = tuple(
@@ -213,7 +213,7 @@ def _layer(graph: Graph, node: Node, trace: Trace, products: int, cost: Synapses
 def _courses(
     graph: Graph, trace: Trace, costs: Mapping[str, Synapses]
 ) -> dict[str, tuple[float, ...]]:
-    """What a run takes up to each of its steps."""
+    """Return the operations of a run up to each of its steps, by name."""
     synaptic, loop, membrane = (np.zeros(len(trace.steps)) for _ in range(3))
     for name, cost in costs.items():
         spikes = trace.spikes[name].sum() / max(trace.samples, 1)
@@ -226,7 +226,7 @@ def _courses(
 
 
 def _payload(node: Node) -> int:
-    """Bits of one spike beside its address."""
+    """Return the bits of the contents of one spike, without its address."""
     if node["model"] in GRADED:
         return 1 + math.ceil(math.log2(node["levels"])) + int(node["mantissa_bits"])
     return int("signed" in node["model"])
@@ -240,12 +240,12 @@ def _takes_more_than_sums(node: Node) -> bool:
 
 
 def _steps(trace: Trace) -> float:
-    """Steps of a sample: the one after its last spike is the first in which nobody sends."""
+    """Return the mean number of steps of a sample, up to the first step in which no neuron fires."""
     if trace.settled is None or not trace.samples:
         return float(trace.timesteps)
     return float(np.minimum(trace.settled + 1, trace.timesteps).mean())
 
 
 def _added(rows: Iterable[tuple[float, ...]]) -> tuple[float, ...]:
-    """Sums of the columns; rows may end early."""
+    """Return the sums of the columns; missing values at the ends of rows are 0."""
     return tuple(float(sum(column)) for column in zip_longest(*rows, fillvalue=0.0))

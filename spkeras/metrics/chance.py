@@ -1,4 +1,4 @@
-"""Whether a CNN's decisions follow the labels at all, and what explains it where they do not."""
+"""A check that a CNN's decisions depend on the labels, with the likely cause where they do not."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -8,18 +8,19 @@ import numpy as np
 from spkeras.errors import DataError
 from spkeras.metrics.score import REGRESSION, UNDECIDED, Score
 
-# Chance reaches what counts as above it in one of 1,000 draws.
+# Level of the test: chance exceeds its bound in one of 1,000 draws.
 _LEVEL = 1e-3
-# Too few samples tell nothing: the bound must lie within this share of the way from chance to 1.
+# With too few samples there is no verdict: the bound must be within this share of the way from
+# chance to 1.
 _REACH = 0.25
-# Of decisions that are all the same: labels that say otherwise.
+# Number of wrong decisions above which decisions that are all the same are near chance.
 _OTHERS = 30
-# Samples that are looked at, chosen by this seed.
+# Maximum number of samples that are evaluated, and the seed of their choice.
 MOST, _SEED = 500, 0
 
 Answers = Callable[[Sequence[np.ndarray]], np.ndarray]
 
-# What a user may have meant: words, and the change of the inputs.
+# Changes of the inputs that may explain wrong decisions: description and function.
 _MEANT: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
     ("divided by 255 (--scale 255)", lambda x: x / 255),
     ("multiplied by 255 (leave --scale 255 out)", lambda x: x * 255),
@@ -29,16 +30,16 @@ _MEANT: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
 
 
 def near_chance(decisions: np.ndarray, labels: np.ndarray) -> bool:
-    """Whether decisions are right no more often than without any relation to the labels.
+    """Return whether decisions are right no more often than decisions independent of the labels.
 
-    Decisions that do not depend on the labels are right with the probability sum p_c q_c, with
-    p_c and q_c the shares of class c among decisions and labels: 1 / classes for balanced labels,
+    Decisions independent of the labels are right with probability sum p_c q_c, with p_c and q_c
+    the shares of class c among decisions and labels. This is 1 / classes for balanced labels, and
     the share of the most frequent class for a network that always decides for it. An exact
-    binomial test at 0.1 % compares with that. Decisions that are all the same are near chance
-    where thirty labels or more say otherwise.
+    binomial test at 0.1 % compares with that probability. Decisions that are all the same are
+    near chance where at least thirty of them are wrong.
 
     Returns:
-        False also where the samples are too few, or the labels of one class only.
+        True near chance; False also for too few samples, or labels of only one class.
     """
     count, right = len(labels), int((decisions == labels).sum())
     if len(np.unique(labels)) < 2:
@@ -53,16 +54,17 @@ def near_chance(decisions: np.ndarray, labels: np.ndarray) -> bool:
 def check_decisions(
     score: Score, samples: Sequence[np.ndarray], answers: Answers, batch_size: int
 ) -> None:
-    """Refuse data on which the CNN is near chance; on up to 500 samples, chosen at random.
+    """Refuse data on which the CNN is near chance, from up to 500 random samples.
 
     Args:
-        score: Says what is decided, and has the labels of all samples.
+        score: Score with the task and the labels of all samples.
         samples: One array per input.
-        answers: The CNN's first output for samples.
+        answers: Function that returns the CNN's first output for samples.
         batch_size: Samples at once.
 
     Raises:
-        DataError: how many decisions are right, the likely cause and the way out.
+        DataError: the CNN is near chance; the message has the share of right decisions, the
+            likely cause and the remedy.
     """
     if score.task == REGRESSION or score.targets is None:
         return
@@ -90,21 +92,21 @@ def check_decisions(
 
 
 def _rows(count: int, batch_size: int) -> np.ndarray:
-    """Indices of whole batches, as far as there are any: what is compiled knows their size."""
+    """Return random indices, in whole batches if there are any: functions are compiled for them."""
     rows = np.random.default_rng(_SEED).permutation(count)[:MOST]
     whole = len(rows) // batch_size * batch_size
     return rows[:whole] if whole else rows
 
 
 def _by_chance(decisions: np.ndarray, labels: np.ndarray) -> float:
-    """Share of right decisions if they had nothing to do with the labels."""
+    """Return the expected share of right decisions if they were independent of the labels."""
     classes = np.unique(labels)
     decided, said = ((values[:, None] == classes).mean(axis=0) for values in (decisions, labels))
     return float(decided @ said)
 
 
 def _upper(count: int, rate: float) -> int:
-    """Least number of right decisions that chance reaches with a probability of 0.1 % at most."""
+    """Return the least number of right decisions that chance reaches in at most 0.1 % of draws."""
     if not 0 < rate < 1:
         return count + 1 if rate else 1
     hits = np.arange(count + 1)
@@ -118,7 +120,7 @@ def _upper(count: int, rate: float) -> int:
 
 
 def _collapsed(decisions: np.ndarray) -> str:
-    """Words where nearly all samples are decided alike."""
+    """Return a clause for the message where at least 90 % of the decisions are the same."""
     classes, counts = np.unique(decisions, return_counts=True)
     share, most = counts.max() / len(decisions), int(classes[counts.argmax()])
     if share < 0.9:
@@ -128,7 +130,7 @@ def _collapsed(decisions: np.ndarray) -> str:
 
 
 def _cause(others: Sequence[tuple[str, np.ndarray]], labels: np.ndarray, right: float) -> str:
-    """The change of the inputs that mends it, or what else it may be."""
+    """Return the sentence with the likely cause: a change of the inputs that helps, or others."""
     found = [
         (float((decided == labels).mean()), words)
         for words, decided in others

@@ -1,4 +1,4 @@
-"""Sums that hold what spikes stand for against the CNN's activations, batch by batch."""
+"""Sums that compare the values of spikes with the CNN's activations, batch by batch."""
 
 import numpy as np
 
@@ -8,12 +8,12 @@ from spkeras.ops.names import GRADED
 
 
 class RateComparison:
-    """One layer of neurons: the CNN's and its own, clipped, quantised and simulated rates, or values.
+    """Comparison of a layer of neurons with the CNN: exact, clipped, quantised and simulated.
 
     Args:
         node: The layer's node.
         timesteps: T.
-        steps: Number of steps after which `follow` tells an error; 0 for none.
+        steps: Number of steps for which `follow` receives an error; 0 for none.
         headroom: Exponents above the layer's scale: a spike of size 1 is 2^headroom scales.
     """
 
@@ -39,11 +39,11 @@ class RateComparison:
         """Add one batch of rates (spikes per step) or values, in units of a spike of size 1.
 
         Args:
-            exact: Of the net that was converted.
-            own: Of the network with its own parameters, on real values.
-            clipped: The same, cut to what spikes can send.
-            counted: The layers coded once their inputs are final.
-            simulated: Of the schedule in force.
+            exact: Those of the converted CNN.
+            own: Those of the network with its parameters, on real values.
+            clipped: The same, cut to the range that spikes can send.
+            counted: Those of layers that are coded after their inputs are complete.
+            simulated: Those of the simulation.
         """
         a, r = exact.astype(np.float64), simulated.astype(np.float64)
         self.elements += a.size
@@ -56,12 +56,12 @@ class RateComparison:
         ]
 
     def follow(self, silent: int, squares: np.ndarray, last: np.ndarray) -> None:
-        """How the same batch went, step by step.
+        """Add the course of the same batch, step by step.
 
         Args:
-            silent: How many neurons (of all samples) sent nothing.
+            silent: Number of neurons (over all samples) that did not fire.
             squares: Sum of the squared errors after each step.
-            last: Last step at which any neuron of the layer sent a spike, by sample.
+            last: Last step at which a neuron of the layer fired, by sample.
         """
         self.shares[2] += silent
         self.course += squares
@@ -69,12 +69,12 @@ class RateComparison:
 
     @property
     def explained(self) -> float:
-        """Largest error that the levels of the layer itself explain, in its scale.
+        """Largest error that the levels of the layer explain, in units of its scale.
 
-        Whole spikes, and all that have to be sent again at each step, follow a value to 1 / T.
-        A graded spike under the delta code leaves a share of what was missing (rounding to m
-        bits behind the leading one: at most half a bit of 1 and a half bit), until its last
-        exponent is reached.
+        Whole spikes, and all spikes under a code other than delta, follow a value to 1 / T. A
+        graded spike under the delta code leaves a share of the missing amount: rounding to m bits
+        after the leading one leaves at most h / (1 + h), h = 2^-(m + 1). The last exponent is
+        the limit.
         """
         node = self.node
         if node["code"] != "delta" or node["model"] not in GRADED:
@@ -84,7 +84,7 @@ class RateComparison:
         return max(last, (half / (1 + half)) ** self.timesteps)
 
     def result(self) -> NeuronCheck:
-        """What the sums say."""
+        """Return the figures of the layer over all batches."""
         n = max(self.elements, 1)
         r, a, rr, aa, ra = self.sums / n
         spread = np.sqrt(max(rr - r * r, 0) * max(aa - a * a, 0))
@@ -104,7 +104,7 @@ class RateComparison:
 
 
 def _reach(code: str, timesteps: int) -> float:
-    """What the largest spike, sent at each of T steps, comes to."""
+    """Return the received value if the largest spike is sent at each of T steps."""
     if code == "rate":
         return 1.0
     if code == "delta":

@@ -1,4 +1,4 @@
-"""Early exit: a sample stops once its decision is stable, and what that saves and costs."""
+"""Early exit: samples stop once their decision is stable; its savings and costs."""
 
 import copy
 from collections.abc import Sequence
@@ -9,36 +9,36 @@ import numpy as np
 from spkeras.errors import OptionError
 from spkeras.metrics.score import CLASSIFICATION, Score, same
 
-# Margins of the table from which a user chooses, beside the one asked for.
+# Margins of the table from which a user chooses, in addition to the policy's.
 MARGINS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-# Relative to its logits, below this a spread is rounding: all classes are equal.
+# Spread relative to the logits below which it is a rounding error: all classes are equal.
 _NOTHING = 1e-12
 
 
 @dataclass(frozen=True)
 class EarlyExit:
-    """When a sample stops.
+    """The policy by which a sample stops.
 
-    It stops at the first step at which its decision has been the same, and its lead at least
-    `margin`, for `patience` steps in a row. The lead after n steps of the read-out is
+    A sample stops at the first step at which its decision has been the same, and its lead at
+    least `margin`, for `patience` steps in a row. The lead after n steps of the read-out is
 
         n (y1 - y2) / s
 
     y1, y2: the largest and the second largest logit (means over the n steps); s: the standard
-    deviation of the sample's logits over the classes. n y is what the read-out has added up;
-    one step changes it by about s. The lead is the number of such steps that the second class
-    lies behind: no factor of the logits changes it, and rounding to spikes, which moves the sum
-    by a constant whatever n is, weighs as little as it should late in a run.
+    deviation of the sample's logits over the classes. n y is the sum in the read-out; one step
+    changes it by about s. The lead is the distance of the second class in such steps. A factor of
+    the logits does not change it. Rounding to spikes changes the sum by a constant for any n, so
+    that its relative effect falls during a run.
 
     Args:
         margin: Least lead, in steps; above 0. Choose it on calibration data, never on the data
-            that the accuracy is taken from.
+            that the accuracy is measured on.
         patience: Number of steps in a row, from 1.
-        stop: Take samples out of the simulation when they stop. What follows their exit is then
-            unknown: neither the curve to T nor what the exit costs. Needs the events engine.
+        stop: Whether to remove samples from the simulation when they stop. The curve to T and the
+            cost of the exit are then unknown. Needs the events engine.
 
     Raises:
-        OptionError: a value out of its range.
+        OptionError: a value is out of its range.
     """
 
     margin: float
@@ -56,19 +56,20 @@ class EarlyExit:
 
 @dataclass(frozen=True)
 class ExitRow:
-    """What one margin gives.
+    """The results of one margin.
 
     Attributes:
         margin: The margin.
         steps: Mean step at which samples stop; T for those that do not.
         exits: Share of the samples that stop before T.
-        accuracy: Share of right decisions on stopping; None without labels.
-        cost: Accuracy at T less that; None without labels, or where samples really stopped.
-        changed: Share of the decisions that differ from those at T; None where samples really
-            stopped.
+        accuracy: Share of right decisions at the exits; None without labels.
+        cost: Accuracy at T minus `accuracy`; None without labels, or if the simulation stopped
+            samples.
+        changed: Share of the decisions that differ from those at T; None if the simulation
+            stopped samples.
         spikes: Spikes per sample until it stops.
-        saved: Share of the spikes to T that lie behind the exit; None where samples really
-            stopped.
+        saved: Share of the spikes to T that come after the exit; None if the simulation stopped
+            samples.
     """
 
     margin: float
@@ -86,9 +87,9 @@ class ExitCourse:
     """Early exit over a data set.
 
     Attributes:
-        policy: The policy asked for.
-        chosen: What it gives.
-        rows: The same for some margins, increasing; the policy's is among them.
+        policy: The policy.
+        chosen: Its results.
+        rows: The results of several margins, increasing, including the policy's.
         within: Share of the samples that have stopped by each step, under the policy.
     """
 
@@ -98,16 +99,16 @@ class ExitCourse:
     within: np.ndarray
 
     def smallest(self, changed: float) -> EarlyExit:
-        """The policy with the smallest margin of the table that changes few decisions.
+        """Return the policy with the smallest margin of the table that changes few decisions.
 
-        It needs no labels: what counts is whether a decision is that of the run to T. To be
-        asked of an evaluation of calibration data.
+        It needs no labels: decisions are compared with those of the run to T. Use it on an
+        evaluation of calibration data.
 
         Args:
             changed: Largest share of the decisions that may change, such as 0.005.
 
         Raises:
-            OptionError: no margin of the table keeps to it, or samples really stopped.
+            OptionError: no margin of the table satisfies it, or the simulation stopped samples.
         """
         least = None
         for row in reversed(self.rows):
@@ -117,7 +118,7 @@ class ExitCourse:
         if least is None:
             raise OptionError(
                 f"early exit with at most {changed!r} of the decisions changed: no margin up to "
-                f"{self.rows[-1].margin:g} does, or samples stopped in earnest; run all to T "
+                f"{self.rows[-1].margin:g} does, or the simulation stopped samples; run all to T "
                 "with a larger margin"
             )
         return replace(self.policy, margin=least)
@@ -146,20 +147,21 @@ class ExitSums:
     samples: int
 
     def __add__(self, other: "ExitSums") -> "ExitSums":
-        """Both together."""
+        """Return the sums of both."""
         names = [field.name for field in fields(self)]
         return ExitSums(*(getattr(self, name) + getattr(other, name) for name in names))
 
 
 class Watch:
-    """Follows the samples of one batch, and sees which would stop under each margin.
+    """The record of one batch: at which step each sample stops under each margin.
 
     Args:
-        policy: The policy in force.
+        policy: The policy.
         score: The score of the batch.
         steps: T.
         start: Steps before the read-out starts.
-        margins: Margins of the table; default `MARGINS`. The policy's is added.
+        margins: Margins of the table; default `MARGINS`. The policy's margin is added. With
+            `policy.stop` the table has only that one.
     """
 
     def __init__(
@@ -176,30 +178,31 @@ class Watch:
         self.own = int(np.flatnonzero(self.margins == policy.margin)[0])
 
     def part(self, score: Score) -> "Watch":
-        """A watch for the batch of another score."""
+        """Return a record for the batch of another score."""
         part = copy.copy(self)
         part.score = score
         return part
 
     @property
     def earliest(self) -> int:
-        """No sample stops before this number of steps."""
+        """Least number of steps after which a sample can stop."""
         return self.start + self.policy.patience
 
     def begin(self, samples: int) -> None:
-        """Before the first step of so many samples."""
+        """Reset the state before the first step of a batch of `samples` samples."""
         shape = (len(self.margins), samples)
-        # Steps in a row that a lead has held; step of the exit, 0 before; decision on it.
+        # _held: steps in a row with enough lead. _exit: step of the exit, 0 before it. _decision,
+        # _spikes: decision and spikes so far at the exit.
         self._held, self._exit = np.zeros(shape, np.int32), np.zeros(shape, np.int32)
         self._decision, self._spikes = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
         self._before: np.ndarray = np.full(samples, -1)
         self._sent = np.zeros(samples, np.int64)
 
     def add(self, step: int, output: np.ndarray, sent: np.ndarray) -> np.ndarray:
-        """Tell a step's logits (samples, classes) and spikes (samples,).
+        """Add a step's logits (samples, classes) and spikes (samples,).
 
         Returns:
-            Which samples have stopped under the policy, (samples,).
+            Whether each sample has stopped under the policy, (samples,) bool.
         """
         decision = self.score.decide(output)
         self._sent += np.round(sent).astype(np.int64)
@@ -216,7 +219,7 @@ class Watch:
         return np.asarray(self._exit[self.own] > 0)
 
     def sums(self) -> ExitSums:
-        """What was seen, after the last step."""
+        """Return the sums over the batch, after the last step."""
         targets, last = self.score.targets, self._before
         known = targets is not None
         stopped = [np.bincount(row - 1, minlength=self.steps) for row in self._exit]
@@ -231,7 +234,7 @@ class Watch:
         )
 
     def course(self, sums: ExitSums) -> ExitCourse:
-        """Sums over all batches as shares and means."""
+        """Return sums over all batches as shares and means."""
         rows = tuple(self._row(sums, number) for number in range(len(self.margins)))
         within = sums.stopped[self.own].cumsum() / sums.samples
         return ExitCourse(self.policy, rows[self.own], rows, within)
@@ -254,14 +257,14 @@ class Watch:
 
 
 def lead(logits: np.ndarray, steps: int) -> np.ndarray:
-    """By how many steps the second class lies behind; see `EarlyExit`.
+    """Return the lead of the first class over the second, in steps; see `EarlyExit`.
 
     Args:
         logits: Means over the steps of the read-out, (samples, classes).
-        steps: Number of these steps; without any nobody leads.
+        steps: Number of these steps.
 
     Returns:
-        (samples,); 0 where all classes are equal.
+        The lead (samples,); 0 if no class leads, or before the first step of the read-out.
     """
     second, first = np.partition(logits.astype(np.float64), -2, axis=1)[:, -2:].T
     spread = logits.astype(np.float64).std(axis=1)
@@ -273,7 +276,7 @@ def check_exit(score: Score, outputs: int) -> None:
     """Refuse early exit where there is no decision that could be stable.
 
     Raises:
-        OptionError: several outputs, or one that tells no classes apart.
+        OptionError: the network has several outputs, or its output has fewer than two classes.
     """
     if outputs > 1:
         raise OptionError(f"early_exit with {outputs} outputs; allowed: one, which decides")

@@ -18,30 +18,29 @@ class Evaluation:
 
     Attributes:
         model: Name of the converted model.
-        schedule: "clock_driven" or "layer_synchronous"; holds for every figure here.
+        schedule: "clock_driven" or "layer_synchronous"; the schedule of every figure here.
         timesteps: T, counted from the first input.
-        latency: Steps until the answer stands where a spike passes all layers within its step:
+        latency: Steps until the output is final, if a spike passes all layers within its step:
             T when clock-driven; T times the number of layers of neurons in a row (plus one)
             when layer-synchronous.
-        settings: Neuron, input coding, stagger and so on.
+        settings: Neuron, input encoding, stagger and so on.
         samples: Number of samples.
-        steps: Numbers of steps at which the scores were taken. Before `first_step` no evidence
-            has reached the read-out: scores are NaN there (in JSON null).
-        scores: One per output.
+        steps: Numbers of steps of the scores. Before `first_step` the read-out has received
+            nothing: scores are NaN there (in JSON null).
+        scores: One score per output.
         activity: Spikes and operations of the whole run.
         layer_spikes: Mean spikes per sample of each layer up to each of `steps`.
-        warnings: Sentences that a user should read.
+        warnings: Warnings, one sentence each.
         seconds: Wall-clock time of the run.
-        depth: Layers of neurons in a row, on the longest way from input to output.
-        settling: When the samples stopped by themselves; None where the code lets none.
-        engine: What ran: "dense" (a Keras pass a step), "events" (spike by spike) or "closed
+        depth: Layers of neurons in a row, on the longest path from input to output.
+        settling: Settling of the samples; None where the code never settles.
+        engine: Engine: "dense" (a Keras pass per step), "events" (spike by spike) or "closed
             form".
-        early_exit: What it saves and costs to stop samples once their decision is stable; None
-            where nobody asked.
-        reference: The net that the network is held against, on real values: "CNN", the one
-            that was converted, with its own weights; "twin", the same where it was trained for
-            spikes; "own weights", the network itself where it was changed after the conversion
-            and neither its file nor the caller says what stood there before.
+        early_exit: Savings and costs of early exit; None where it was not requested.
+        reference: The network that decisions and outputs are compared with, on real values.
+            "CNN": the converted CNN, with its weights. "twin": the same where it was trained for
+            spikes. "own weights": the network itself, where it was changed after the conversion
+            and neither its file nor the caller has the weights from before.
     """
 
     model: str
@@ -64,21 +63,21 @@ class Evaluation:
 
     @property
     def pipelined_latency(self) -> int:
-        """Steps until the answer stands where a spike takes one step to each next layer.
+        """Steps until the output is final, if a spike takes one step to each next layer.
 
-        Shortcuts wait as long as what they pass by, so that all spikes are the same. The
-        hardware takes one sample every T steps.
+        Shortcuts are delayed as much as the path beside them, so that all spikes are the same.
+        The hardware takes one sample every T steps.
         """
         return self.latency + self.depth
 
     @property
     def first_step(self) -> int:
-        """First step at which the first output's read-out has received something."""
+        """First step at which the first output's read-out has received an input."""
         return self.scores[0].first
 
     @property
     def built_for(self) -> int | None:
-        """T that thresholds and scales were chosen for; None where the file does not say."""
+        """T that thresholds and scales were chosen for; None where the file does not have it."""
         return self.settings.get("built_for")
 
     @property
@@ -97,7 +96,7 @@ class Evaluation:
         return self.scores[0].agreement
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return plain JSON values."""
         own = ("pipelined_latency", "first_step", "built_for")
         record = {**asdict(self), **{name: getattr(self, name) for name in own}}
         record["activity"]["per_cnn_mac"] = self.activity.per_cnn_mac
@@ -105,16 +104,16 @@ class Evaluation:
 
 
 def depends_on_timesteps(settings: Mapping[str, Any]) -> bool:
-    """Whether the conversion chose anything by T: a network for another T is another one then.
+    """Return whether the conversion depends on T, so that another T needs another conversion.
 
     Args:
-        settings: Of an evaluation or a graph.
+        settings: Settings of an evaluation or a graph.
     """
     return settings.get("code", "rate") == "rate" or settings.get("thresholds") != "percentile"
 
 
 def plain(value: Any) -> Any:
-    """NumPy arrays and numbers, tuples and mappings as JSON's own kinds."""
+    """Return NumPy arrays and numbers, tuples and mappings as JSON types; NaN as None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

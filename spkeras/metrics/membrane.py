@@ -1,4 +1,4 @@
-"""Membrane potentials of a layer of neurons: how many there are, and in how many steps they run."""
+"""Membrane potentials of a layer of neurons: their number, and the steps that update them."""
 
 import math
 
@@ -12,14 +12,14 @@ from spkeras.trace import Trace
 def potentials(graph: Graph, node: Node) -> int:
     """Return the number of membrane potentials of a layer: one per element of each input.
 
-    A pooling neuron keeps what each element of its window has received, and a neuron of several
-    inputs one sum for each.
+    A pooling neuron has one sum for each element of its window, and a neuron of several inputs
+    one for each input.
     """
     return sum(math.prod(graph[name].shape) for name in node.inputs)
 
 
 def window_elements(graph: Graph, node: Node) -> int:
-    """Return the elements of all pooling windows of a layer, borders left out; 0 without any."""
+    """Return the number of elements in all pooling windows of a layer, without padding."""
     pool = node["pool"]
     if pool is None:
         return 0
@@ -30,11 +30,11 @@ def window_elements(graph: Graph, node: Node) -> int:
 
 
 def running_steps(trace: Trace, name: str, steps: int) -> float:
-    """Return in how many of the first steps of a run a layer updates its potentials.
+    """Return the number of the first `steps` steps in which a layer updates its potentials.
 
-    From its start on, until its sample settles: the step after the last spike is the first in
-    which no neuron fires. Mean over the samples. A layer-synchronous layer runs through a whole
-    window.
+    These are the steps from its start until the sample settles, up to the first step in which no
+    neuron fires; the result is the mean over the samples. A layer-synchronous layer runs for a
+    whole window.
     """
     start = trace.starts.get(name, 0)
     if trace.settled is None or not trace.samples:

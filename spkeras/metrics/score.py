@@ -1,4 +1,4 @@
-"""How good an output is at every step: accuracy or error, and closeness to the CNN."""
+"""Scores of an output at every step: accuracy or error, and agreement with the CNN."""
 
 import copy
 from dataclasses import dataclass, fields
@@ -8,7 +8,7 @@ import numpy as np
 
 from spkeras.errors import DataError
 
-# The decision of an output that holds NaN or infinity: no class.
+# The decision of an output with NaN or infinity: no class.
 UNDECIDED = -1
 CLASSIFICATION, BINARY, REGRESSION = "classification", "binary classification", "regression"
 
@@ -28,8 +28,8 @@ class OutputScore:
         cnn_error: The same of the CNN.
         deviation: Root mean square difference to the CNN's output at each step.
         cnn_spread: Root mean square of the CNN's output, to compare `deviation` with.
-        first: First step at which the read-out has received something. Before it no evidence has
-            arrived: the figures of earlier steps are NaN (in JSON null).
+        first: First step at which the read-out has received an input. The figures of earlier
+            steps are NaN (in JSON null).
     """
 
     name: str
@@ -46,11 +46,11 @@ class OutputScore:
 
 @dataclass(eq=False)
 class Sums:
-    """What grows batch by batch; arrays hold a value for each step.
+    """Sums over batches; arrays have a value for each step.
 
     Attributes:
         right: Samples decided right.
-        equal: Samples decided as by the CNN.
+        equal: Samples with the same decision as the CNN.
         squares: Squared differences to the targets, over all values.
         difference: Squared differences to the CNN's output, over all values.
         cnn_right: Samples that the CNN decides right.
@@ -72,32 +72,32 @@ class Sums:
 
     @classmethod
     def zero(cls, steps: int) -> "Sums":
-        """Before the first batch."""
+        """Return the sums before the first batch."""
         return cls(np.zeros(steps), np.zeros(steps), np.zeros(steps), np.zeros(steps))
 
     def __add__(self, other: "Sums") -> "Sums":
-        """Both together. Sums of squares round: add batches in their order, one by one."""
+        """Return the sums of both; add batches in their order, since sums of squares are rounded."""
         names = [field.name for field in fields(self)]
         return Sums(*(getattr(self, name) + getattr(other, name) for name in names))
 
 
 class Score:
-    """Scores one output, all samples or a batch of them.
+    """The score of one output, over all samples or a batch of them.
 
     Args:
         name: The output's name.
         shape: Its shape without the batch.
         targets: Labels (samples,), (samples, 1) or one-hot; real values of the output's
             shape; or None.
-        steps: Number of steps that will be told.
-        threshold: Where a single output decides: 0.5 behind a sigmoid, else 0.
-        first: First step at which the read-out has received something.
+        steps: Number of steps.
+        threshold: Decision threshold of a single output: 0.5 after a sigmoid, else 0.
+        first: First step at which the read-out has received an input.
 
     Attributes:
-        sums: What was told so far; whoever scores batches elsewhere adds theirs.
+        sums: Sums so far; those of batches that were scored by a `part` can be added.
 
     Raises:
-        DataError: targets fit neither classes nor values.
+        DataError: the targets are neither classes nor values of the output's shape.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Score:
         self.steps, self.sums = steps, Sums.zero(steps)
 
     def part(self, rows: slice) -> "Score":
-        """A score of these samples alone; `reference` starts it."""
+        """Return a score of only these samples; `reference` starts it."""
         part = copy.copy(self)
         if self.targets is not None:
             targets = self.targets[rows]
@@ -122,7 +122,7 @@ class Score:
         return part
 
     def reference(self, cnn: np.ndarray) -> None:
-        """Tell what the CNN gives for the samples, before their steps; starts the sums."""
+        """Set the CNN's output for the samples and reset the sums; call it before `add`."""
         self.cnn = cnn.astype(np.float64)
         self.decisions = self.decide(cnn)
         self.sums = sums = Sums.zero(self.steps)
@@ -137,7 +137,7 @@ class Score:
             sums.cnn_right += float((self.decisions == self.targets).sum())
 
     def add(self, step: int, output: np.ndarray) -> None:
-        """Tell what the network gives for the samples at one step."""
+        """Add the network's output for the samples at one step."""
         sums = self.sums
         sums.difference[step] += float(((output - self.cnn) ** 2).sum())
         if self.task == REGRESSION:
@@ -150,10 +150,10 @@ class Score:
             sums.right[step] += (decisions == self.targets).sum()
 
     def decide(self, output: np.ndarray) -> np.ndarray:
-        """Classes of classifications, (samples,); the output itself of a regression.
+        """Return the classes of a classification, (samples,), or the output of a regression.
 
-        NaN or infinity among the values of a sample leave it `UNDECIDED`, which is neither right
-        nor equal to another decision.
+        A sample with NaN or infinity is `UNDECIDED`, which is neither right nor equal to another
+        decision.
         """
         if self.task == REGRESSION:
             return output
@@ -161,7 +161,7 @@ class Score:
         return np.where(np.isfinite(output).all(axis=1), classes.astype(int), UNDECIDED)
 
     def result(self) -> OutputScore:
-        """The course over the steps."""
+        """Return the course over the steps."""
         classes, known, sums = self.task != REGRESSION, self.targets is not None, self.sums
         samples, elements = max(sums.samples, 1), max(sums.elements, 1)
         return OutputScore(
@@ -178,12 +178,12 @@ class Score:
         )
 
     def _course(self, values: np.ndarray) -> np.ndarray:
-        """The values with NaN at the steps before the read-out has received something."""
+        """Return the values, with NaN at the steps before the read-out has received an input."""
         return np.where(np.arange(1, len(values) + 1) < self.first, np.nan, values)
 
 
 def same(decisions: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Where two decisions are equal; an undecided sample equals none."""
+    """Return where two decisions are equal; an undecided sample equals none."""
     return (decisions == others) & (decisions != UNDECIDED)
 
 
@@ -226,6 +226,6 @@ def _check_labels(name: str, labels: Any, classes: int) -> None:
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:
         raise DataError(
-            f"labels of {name}: received {low} to {high}, the network tells {classes} classes "
-            f"apart (0 to {classes - 1})"
+            f"labels of {name}: received {low} to {high}, the network has {classes} classes; "
+            f"allowed: 0 to {classes - 1}"
         )

@@ -1,4 +1,4 @@
-"""When a run stopped by itself: the step behind which nobody had anything to send."""
+"""Settling of a run: the step after which no neuron fires."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ from spkeras.trace import Trace
 
 @dataclass(frozen=True, eq=False)
 class Settling:
-    """When the samples of a run settled, under a code that lets them.
+    """Settling of the samples of a run, under a code that keeps values.
 
-    A sample that sends a spike at the last step T may go on behind it: it counts as T here,
-    and as not settled.
+    A sample with a spike at the last step T may have further ones after it: it counts as T, and
+    as not settled.
 
     Attributes:
         mean: Last step with a spike, mean over the samples.
-        maximum: The same of the sample that took longest.
+        maximum: Last step with a spike, of the sample that settles last.
         share: Share of the samples that settled within the run.
         within: Share of the samples that have settled by each of the run's steps.
     """
@@ -28,10 +28,10 @@ class Settling:
 
 
 def settling(trace: Trace) -> Settling | None:
-    """When the samples of a trace settled; None under a code that never does."""
+    """Return the settling of the samples of a trace; None under a code that never settles."""
     last = trace.settled
     if last is None or not len(last):
         return None
-    # That a sample is silent for good shows at the step after its last spike.
+    # The step after its last spike is the first that shows that a sample has settled.
     within = [(last <= min(step, trace.timesteps - 1)).mean() for step in trace.steps]
     return Settling(float(last.mean()), int(last.max()), float(within[-1]), np.array(within))

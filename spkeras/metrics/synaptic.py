@@ -1,8 +1,8 @@
-"""Operations at the synapses of a run: the cheaper of two ways through each region.
+"""Operations at the synapses of a run, by the cheaper of two ways through each region.
 
-Additions are exact: all spikes count, also those that a layer receives before it starts, which
-hardware may leave out. Multiply-accumulates in the loop are an upper bound: the trace has the
-spikes of each layer in each step, not which of them change the same sum.
+Additions are exact for all spikes, including those that a layer receives before it starts, which
+hardware may omit. Multiply-accumulates in the loop are an upper bound: a trace has the number of
+spikes of each layer in each step, without the sums that they change.
 """
 
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ DIRECT, COMPOSED, FACTORED = "direct", "composed", "factored"
 
 @dataclass
 class Synapses:
-    """What the spikes of one layer cause, per sample.
+    """Operations at synapses that the spikes of one layer cause, per sample.
 
     Attributes:
         loop_course: Multiply-accumulates in the loop up to each of the trace's steps, of the
-            layers that it is the last to reach.
+            linear layers for which it is the last source.
         ways: Names of the ways through the regions that its spikes enter.
-        operations: Events at synapses.
+        operations: Synaptic operations.
         accumulates: Plain additions.
         shift_adds: Additions of shifted weights.
         loop_macs: Multiply-accumulates in the loop over the whole run.
@@ -45,10 +45,10 @@ class Sent:
     """The spikes of one layer, per sample.
 
     Attributes:
-        spikes: Of each neuron.
+        spikes: Spikes of each neuron.
         plain: Plain additions of each neuron at one synapse.
         shifted: Additions of shifted weights of each neuron at one synapse.
-        course: Of the whole layer in each step.
+        course: Spikes of the whole layer in each step.
     """
 
     spikes: np.ndarray
@@ -58,7 +58,7 @@ class Sent:
 
 
 def synaptic_costs(graph: Graph, trace: Trace) -> dict[str, Synapses]:
-    """Return what the spikes of each layer of a trace cause at synapses."""
+    """Return the operations at synapses of each layer's spikes in a trace, by name."""
     sent = {name: _sent(name, trace) for name in trace.spikes}
     costs = {name: Synapses(np.zeros(len(trace.steps))) for name in sent}
     for region in regions(graph, tuple(sent)):
@@ -78,8 +78,8 @@ def _sent(name: str, trace: Trace) -> Sent:
 def by_size(name: str, trace: Trace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return plain and shifted additions of each neuron at one synapse, and spikes by exponent.
 
-    All over all samples. Where the sizes of some samples' spikes are known, they are scaled to
-    the number of all spikes.
+    These are sums over all samples. Where only the sizes of some samples' spikes are known, they
+    are scaled to the number of all spikes.
     """
     spikes, exponents = trace.spikes[name], trace.exponents.get(name)
     if exponents is None:
@@ -115,7 +115,7 @@ def _add_region(
 
 
 def _differ(region: Region) -> bool:
-    """Whether the two ways through a region are two."""
+    """Return whether the two ways through a region differ."""
     if region.later:
         return True
     pairs = ((fan, region.factored[name]) for name, fan in region.composed.items())
@@ -133,12 +133,12 @@ def _add_spikes(sent: Sent, fan: np.ndarray, cost: Synapses) -> None:
 
 
 def _loop(layer: LaterLayer, sent: Mapping[str, Sent], trace: Trace) -> np.ndarray:
-    """Upper bounds of a later layer's multiply-accumulates up to each of the trace's steps.
+    """Return upper bounds of a later layer's multiply-accumulates up to each of the trace's steps.
 
-    In each step at most all of them, and at most those that the step's spikes cause if each
-    changes sums of its own and has the layer's largest fan-out; over the run at most those that
-    the neurons' spikes cause one by one. Means over samples keep these bounds. A
-    layer-synchronous run sums a whole window first and computes the layer once.
+    There are three bounds. In each step: all multiply-accumulates of the layer, and those of the
+    step's spikes if each changes different sums and has the largest fan-out. Over the run: those
+    of the neurons' spikes one by one. Means over samples keep these bounds. A layer-synchronous
+    run sums a whole window first and computes the layer once.
     """
     steps, caused = np.zeros(len(trace.steps)), 0.0
     for name, fan in layer.caused.items():

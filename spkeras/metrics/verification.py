@@ -1,4 +1,4 @@
-"""The result of a verification: where a converted network departs from its CNN, and why."""
+"""The result of a verification: the differences of a network to its CNN, and their causes."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -8,12 +8,12 @@ from spkeras.metrics.evaluation import plain
 
 @dataclass(frozen=True)
 class LayerCheck:
-    """One layer of the CNN against the folded graph, in floating point.
+    """The comparison of one layer of the CNN with the folded graph, in floating point.
 
     Attributes:
         name: The Keras layer's name.
         error: Largest absolute difference.
-        relative: The same over the largest magnitude of the CNN's layer.
+        relative: Largest absolute difference over the largest magnitude of the CNN's layer.
     """
 
     name: str
@@ -23,31 +23,32 @@ class LayerCheck:
 
 @dataclass(frozen=True)
 class NeuronCheck:
-    """One layer of neurons against the activations it stands for.
+    """The comparison of one layer of neurons with the CNN's activations.
 
-    What spikes come to is a rate (spikes per step) or, under a code that keeps values, the
-    value that its listeners hold; both in units of the layer's scale.
+    The value of spikes is a rate (spikes per step) or, under a code that keeps values, the value
+    at the receiving neurons. Both are in units of the layer's scale; "rate" means either below.
 
     Attributes:
         name: The layer's name.
-        correlation: Pearson's r of rates, or values, and activations.
+        correlation: Pearson's r of rates and activations.
         bias: Mean of (rate - activation), in units of the layer's scale.
         error: Root mean square of (rate - activation), in units of the layer's scale.
-        clipping: Part of `error` due to activations beyond what can be sent (rms of the
+        clipping: Part of `error` due to activations beyond the range of the spikes (rms of the
             clipped network against the one on real values).
         quantization: Part due to the resolution of the spikes (rms of the network whose layers
-            are coded once their inputs are final, against the clipped one).
-        unevenness: Part due to when spikes arrive (rms of the simulation against the layers
-            coded at once); 0 for a layer-synchronous network.
-        exact: Share of neurons and samples whose spikes come to what they do coded at once.
-        saturated: Share of neurons and samples that sent the largest spike at every step.
-        silent: Share that never sent one.
+            are coded after their inputs are complete, against the clipped one).
+        unevenness: Part due to the arrival times of spikes (rms of the simulation against layers
+            that are coded after their inputs are complete); 0 for a layer-synchronous network.
+        exact: Share of neurons and samples whose simulated rate equals that of layers coded after
+            their inputs are complete.
+        saturated: Share of neurons and samples with the largest spike at every step.
+        silent: Share of neurons and samples without a spike.
         course: Relative error after each of the verification's `steps`: rms of (rate so far -
             activation) over rms of the activation.
-        settled: Last step at which the layer sent a spike, mean over the samples; None where
-            the code never settles.
+        settled: Last step at which the layer fires, mean over the samples; None where the code
+            never settles.
         parameters: Part of `error` due to n-bit weights, trained thresholds and corrections
-            (rms of the network on real values against the net that was converted).
+            (rms of the network on real values against the converted CNN).
     """
 
     name: str
@@ -67,30 +68,30 @@ class NeuronCheck:
 
 @dataclass(frozen=True)
 class Verification:
-    """A converted network held against its CNN, layer by layer.
+    """The comparison of a converted network with its CNN, layer by layer.
 
     Attributes:
         model: Name of the converted model.
         schedule: The schedule of the simulation.
         timesteps: T.
         samples: Number of samples.
-        layers: The folded graph against the CNN.
-        neurons: Rates, or values, against activations.
-        departs_first: The first layer of neurons whose error exceeds twice what its levels
-            explain (rms > 1 / T; under the delta code the last exponent of its spikes, or what
-            T roundings leave), or None.
+        layers: Comparisons of the folded graph with the CNN.
+        neurons: Comparisons of rates, or values, with activations.
+        departs_first: The first layer of neurons whose error exceeds twice the error that its
+            levels explain (1 / T; under the delta code the last exponent of its spikes, or the
+            error after T roundings), or None.
         faithful: Whether every layer of the folded graph is within 1e-5 (relative).
-        decisions: Share of decisions equal to the CNN's after each stage: "folded", with "parameters"
-            of its own (where the network was changed after the conversion), "clipped",
-            "quantized", "simulated"; empty for regression.
+        decisions: Share of decisions equal to the CNN's after each stage: "folded", "parameters"
+            (where the network was changed after the conversion), "clipped", "quantized",
+            "simulated"; empty for regression.
         output_error: Root mean square difference of the outputs to the CNN's, by stage.
-        code: What spikes mean: "rate", "differential" or "delta".
-        steps: Steps after which the neurons' `course` was taken; none for a layer-synchronous
-            network, which has no answer before its window is over.
-        settles_last: The layer that sends longest, mean over the samples; the deepest of
-            several; None where the code never settles.
-        reference: Whose activations the neurons are held against: "CNN", "twin" or "own weights",
-            as `Evaluation.reference`.
+        code: Spike code: "rate", "differential" or "delta".
+        steps: Steps of the neurons' `course`; none for a layer-synchronous network, which has no
+            output before the end of its window.
+        settles_last: The layer with the latest last spike, by the mean over the samples; the
+            deepest of several; None where the code never settles.
+        reference: The network whose activations are compared: "CNN", "twin" or "own weights", as
+            `Evaluation.reference`.
     """
 
     model: str
@@ -109,5 +110,5 @@ class Verification:
     reference: str = "CNN"
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
+        """Return plain JSON values."""
         return plain(asdict(self))
