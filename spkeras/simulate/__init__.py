@@ -1,4 +1,4 @@
-"""Run a converted network over samples, or step by step."""
+"""Simulation of a converted network, over samples or step by step."""
 
 from spkeras.simulate.engine import choose
 from spkeras.simulate.run import Simulation, equal_slices, looked_at

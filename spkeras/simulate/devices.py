@@ -1,4 +1,4 @@
-"""Batches over the devices that `keras.distribution` names."""
+"""Distribution of batches over the devices of `keras.distribution`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,17 +8,17 @@ import numpy as np
 
 
 def spread(arrays: Sequence[np.ndarray]) -> list[Any]:
-    """Samples cut over the devices of Keras's distribution, where one is set.
+    """Split samples over the devices of Keras's distribution, if one is set.
 
-    What is computed from them then runs on all devices at once, and sums over the batch are
-    added up across them; they are counts, so that nothing rounds.
+    Computations on the result run on all devices at once, and sums over the batch are added up
+    across them. These sums are counts, so no rounding occurs.
 
     Args:
         arrays: One array (samples, ...) per input.
 
     Returns:
-        The arrays as they came where no distribution is set, or where the number of samples is
-        no multiple of the devices they would be cut over: one device, or all alike, run them.
+        The arrays over all devices; or the given arrays where no distribution is set, or where
+        the number of samples is no multiple of the number of devices.
     """
     distribution = keras.distribution.distribution()
     if distribution is None:
@@ -33,7 +33,7 @@ def spread(arrays: Sequence[np.ndarray]) -> list[Any]:
 
 
 def _devices(layout: Any) -> int:
-    """Over how many devices the samples are cut."""
+    """Return the number of devices that the samples are split over."""
     mesh = layout.device_mesh
     axis = layout.axes[0]
     return 1 if axis is None else int(mesh.shape[list(mesh.axis_names).index(axis)])

@@ -1,8 +1,8 @@
-"""Which engine runs a network: Keras, one dense pass a step, or events, only where spikes are.
+"""Choice of the engine that runs a network: Keras (one dense pass per step) or events.
 
-Both compute the same network in float32. They add up in another order, so that a potential
-within rounding of its threshold may fire under one and not under the other; on weights whose
-sums are exact they agree spike for spike.
+Both compute the same network in float32, but add in another order. A potential within rounding
+of its threshold may therefore fire under one and not under the other. On weights whose sums are
+exact, both agree spike for spike.
 """
 
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ from spkeras.snn.spike_loop import SpikeLoop
 
 
 def choose(loop: SpikeLoop, engine: str) -> str:
-    """The engine in force for a network with its present settings.
+    """Return the engine for a network with its current settings.
 
     Args:
         loop: The spike loop.
-        engine: "auto" takes events wherever they can run the network.
+        engine: "dense", "events", or "auto", which takes events wherever they can run it.
 
     Returns:
         "dense", "events" or "closed form".
 
     Raises:
-        OptionError: unknown engine, or "events" where they cannot run; says why.
+        OptionError: unknown engine, or "events" for a network or settings they cannot run.
     """
     if engine not in ENGINES:
         raise OptionError(f"engine={engine!r}; allowed: {ENGINES}")
@@ -40,9 +40,9 @@ def choose(loop: SpikeLoop, engine: str) -> str:
         graded = [node.name for node in loop.network.neurons if node["model"] in GRADED]
         if graded:
             raise OptionError(
-                f"schedule={loop.schedule!r} with graded spikes ({graded[0]}): what a window of them "
-                "costs has no closed form; measure schedule='clock_driven' (predict gives the answer "
-                "under either)"
+                f"schedule={loop.schedule!r} with graded spikes ({graded[0]}): the spikes of a "
+                "window have no closed form; measure schedule='clock_driven' (predict works under "
+                "both)"
             )
         if engine == "events":
             raise OptionError(
@@ -67,11 +67,11 @@ def _refusal(loop: SpikeLoop) -> str | None:
 
 
 class Events:
-    """A network as a program of events.
+    """A network compiled to a program of events.
 
     Args:
-        loop: A spike loop that events can run; its settings and weights now are those of the
-            program.
+        loop: A spike loop that events can run; the program keeps its current settings and
+            weights.
     """
 
     def __init__(self, loop: SpikeLoop) -> None:
@@ -84,11 +84,11 @@ class Events:
             self._standing = loop.network.standing(names)
 
     def batch(self, drive: Sequence[Any], samples: int) -> Rows:
-        """A batch of samples before the first step.
+        """Return a batch of samples in its state before the first step.
 
         Args:
-            drive: What the frontier carries under the constant input.
-            samples: Their number.
+            drive: Constant input currents, one array per node of the frontier.
+            samples: Number of samples.
         """
         values = dict(zip(self.frontier, drive, strict=True))
         names = [name for name, _ in self.program.own]
@@ -100,7 +100,7 @@ class Events:
         return Rows(self.program, np.concatenate([*parts, np.zeros((samples, 0))], axis=1))
 
     def readouts(self, outputs: np.ndarray) -> list[np.ndarray]:
-        """The read-outs' values side by side (..., values), one array each in its shape."""
+        """Split the values of all read-outs (..., values) into one array per read-out."""
         shapes = [shape for _, shape in self.program.outputs]
         sizes = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
         parts = np.split(outputs, sizes, axis=-1)

@@ -1,4 +1,4 @@
-"""What is kept of a run: sums over samples, growing step by step and batch by batch."""
+"""Counts of a run: sums over samples, extended step by step and batch by batch."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,37 +15,37 @@ from spkeras.snn.network import Network
 from spkeras.snn.spike_loop import SpikeLoop
 from spkeras.trace import Trace
 
-# Of the float32 of a graded spike: its exponent counts down from that of 1.
+# Layout of the float32 of a graded spike: exponent of 1, and bits of the mantissa.
 _ONE, _MANTISSA = 127, 23
 
 
-# Samples of each batch whose graded spikes are analysed; all of them would cost more than the
-# network.
+# Samples of each batch whose graded spikes are analysed: the analysis of one sample costs more
+# than its simulation.
 GRADED_SAMPLES = 8
 
 
 def observe(
     neurons: Sequence[Node], spikes: Sequence[Any], analysed: Any
 ) -> tuple[list[Any], list[Any], Any]:
-    """What is kept of one step's spikes (batch, ...) of each layer; to be compiled with it.
+    """Return the counts of one step's spikes (batch, ...) of each layer, to compile with the step.
 
     Args:
-        neurons: The layers.
-        spikes: Their spikes.
+        neurons: Layers of neurons.
+        spikes: Spikes of each layer.
         analysed: Indices of the samples whose graded spikes are analysed.
 
     Returns:
-        Number of spikes of each neuron, summed over the batch; for each layer of graded neurons
-        the number of spikes of each exponent (levels,), the number of size 1 of each neuron,
-        and the number of bits set of each neuron, in the samples that are analysed; and the
-        number of spikes of each sample, (batch, 1), or 0 where there are no neurons.
+        Number of spikes of each neuron, summed over the batch. Then, for each layer of graded
+        neurons and only in the analysed samples: spikes of each exponent (levels,), spikes of
+        size 1 of each neuron, and bits set of each neuron. Last the number of spikes of each
+        sample, (batch, 1), or 0 where there are no neurons.
     """
     numbers, graded, anywhere = [], [], 0.0
     for node, spike in zip(neurons, spikes, strict=True):
         size = spike.shape[0]
         is_graded = node["model"] in GRADED
         sent = ops.cast(spike != 0, "float32") if is_graded else ops.abs(spike)
-        # Products with ones: sums over either axis at the speed of memory.
+        # Products with ones: both sums run at memory speed.
         flat = ops.reshape(sent, (size, -1))
         total = ops.matmul(ops.ones((1, size)), flat)
         numbers.append(ops.reshape(total, node.shape))
@@ -57,7 +57,7 @@ def observe(
 
 
 def _grades(size: Any, levels: int, mantissa_bits: int) -> list[Any]:
-    """Exponents (levels,), spikes of size 1 and bits set, the latter two of each neuron."""
+    """Return spikes by exponent (levels,), and of each neuron spikes of size 1 and bits set."""
     bits = ops.view(size, "int32")
     exponent = _ONE - ops.right_shift(bits, _MANTISSA)
     by_exponent = [ops.sum(ops.cast(exponent == k, "float32")) for k in range(levels)]
@@ -71,19 +71,19 @@ def _grades(size: Any, levels: int, mantissa_bits: int) -> list[Any]:
 
 @dataclass(frozen=True, eq=False)
 class Counts:
-    """What is kept of the run of a batch, or of several: counts, and sums of counts.
+    """Counts of the run of a batch, or of several.
 
-    All but `beyond` are whole numbers, which float64 adds without rounding: whoever ran a batch,
-    the sums over all batches are the same.
+    All fields except `beyond` are whole numbers, which float64 adds without rounding. The sums over
+    all batches therefore do not depend on how batches are distributed.
 
     Attributes:
         samples: Number of samples.
         spikes: Spikes of each neuron over all samples and steps, by layer.
         layers: Spikes of each layer in each step, or in each window, over all samples.
-        exponents: Graded spikes by exponent, by layer; of some samples, as are the next two.
+        exponents: Graded spikes by exponent, by layer; of some samples, as the next two.
         units: Graded spikes of size 1 of each neuron, by layer.
         adds: Bits set in the graded spikes of each neuron, by layer.
-        graded_samples: Number of samples whose graded spikes were told apart.
+        graded_samples: Number of samples whose graded spikes were analysed.
         settled: Last step with a spike of each sample.
         beyond: Largest magnitude of an input in units of its calibrated maximum.
         exceeded: Number of input values beyond 1 in these units.
@@ -103,7 +103,7 @@ class Counts:
     elements: int
 
     def __add__(self, other: "Counts") -> "Counts":
-        """The two as one; the other's samples come after these."""
+        """Return the sum of both; the other's samples follow these."""
         return Counts(
             self.samples + other.samples,
             _added(self.spikes, other.spikes),
@@ -119,7 +119,7 @@ class Counts:
         )
 
     def trace(self, loop: SpikeLoop, steps: np.ndarray) -> Trace:
-        """The record of the run of a spike loop, looked at after these numbers of steps."""
+        """Return the record of a spike loop's run, evaluated after these numbers of steps."""
         running = loop.schedule == "clock_driven"
         layers = {
             name: (sums.cumsum() if running else sums) / max(self.samples, 1)
@@ -144,19 +144,19 @@ def _added(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> di
 
 
 class Recorder:
-    """Counts the spikes of one batch.
+    """Counter of the spikes of one batch.
 
     Args:
-        network: Its neurons are counted.
-        loop: Its settings are those of the run.
-        steps: Numbers of steps at which the run is looked at.
+        network: Network whose neurons are counted.
+        loop: Spike loop with the settings of the run.
+        steps: Numbers of steps at which the run is evaluated.
         samples: Number of samples in the batch.
-        first: Index of the first of them in the data: the samples whose graded spikes are
-            analysed are drawn afresh for each batch, the same ones whatever runs it.
+        first: Index of the batch's first sample in the data. It seeds the choice of the samples
+            whose graded spikes are analysed, so that every engine and worker chooses the same.
 
     Attributes:
-        analysed: Indices of these samples.
-        settled: Whether nobody has anything to send any more, for good.
+        analysed: Indices of the chosen samples.
+        settled: Whether the last step sent no spike under the delta code; no later step will.
     """
 
     def __init__(
@@ -175,7 +175,7 @@ class Recorder:
         self.settled = False
 
     def inputs(self, scaled: Sequence[np.ndarray]) -> None:
-        """How far the inputs reach, in units of what was calibrated."""
+        """Add the range of the inputs, in units of the calibrated maximum."""
         for value in scaled:
             magnitude = np.abs(value)
             self.beyond = max(self.beyond, float(magnitude.max(initial=0)))
@@ -183,14 +183,14 @@ class Recorder:
             self.elements += magnitude.size
 
     def step(self, index: int, seen: tuple[Sequence[Any], Sequence[Any], Any]) -> np.ndarray:
-        """What `observe` saw in one step; returns the spikes of each sample."""
+        """Add the result of `observe` for one step; return the spikes of each sample."""
         numbers, graded, active = seen
         self._count(index, [ops.convert_to_numpy(value) for value in numbers], True)
         counted = iter(ops.convert_to_numpy(value) for value in graded)
         for name in self.exponents:
             for record in (self.exponents, self.units, self.adds):
                 record[name] += next(counted)
-        # A network without neurons has nobody to say so: one number for all samples.
+        # A network without neurons gives one number for all samples.
         sent = np.broadcast_to(np.ravel(ops.convert_to_numpy(active)), self.samples)
         sending = sent > 0
         self.active[sending] = index + 1
@@ -198,18 +198,18 @@ class Recorder:
         return sent
 
     def events(self, taken: Steps) -> None:
-        """Spikes of some steps, counted by events."""
+        """Add the spikes of some steps, counted by events."""
         for number, name in enumerate(self.layers):
             steps = slice(taken.first, taken.first + taken.spikes.shape[1])
             self.layers[name][steps] += taken.spikes[:, :, number].sum(axis=0)
 
     def neurons(self, counted: Mapping[str, np.ndarray]) -> None:
-        """Spikes of each neuron over all steps of the batch, counted by events."""
+        """Add the spikes of each neuron over all steps of the batch, counted by events."""
         for name, spikes in counted.items():
             self.totals[name] += spikes
 
     def window(self, index: int, spikes: Sequence[np.ndarray]) -> None:
-        """Spikes of each neuron in one whole window, summed over the batch."""
+        """Add the spikes of each neuron in one whole window, summed over the batch."""
         self._count(index, spikes, index == len(self.steps) - 1)
 
     def _count(self, index: int, spikes: Sequence[np.ndarray], counts: bool) -> None:
@@ -219,7 +219,7 @@ class Recorder:
                 self.totals[name] += counted
 
     def counts(self) -> Counts:
-        """What was counted."""
+        """Return the counts so far."""
         return Counts(
             self.samples, self.totals, self.layers, self.exponents, self.units, self.adds,
             len(self.analysed), self.active,

@@ -1,4 +1,4 @@
-"""A batch under the events engine that tells its samples apart, and lets some of them go."""
+"""A batch under the events engine with counts per sample, from which samples can be removed."""
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -12,11 +12,11 @@ from spkeras.events.program import aligned
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """What happened in some steps.
+    """Results of consecutive steps.
 
     Attributes:
-        first: Index of the first.
-        outputs: The read-outs' means after each step, (samples, steps, values of all read-outs).
+        first: Index of the first step.
+        outputs: Mean of each read-out after each step, (samples, steps, values of all read-outs).
         spikes: Spikes of each sample in each step and layer, (samples, steps, layers).
     """
 
@@ -26,20 +26,20 @@ class Steps:
 
 
 class Rows(Batch):
-    """A batch of samples of which each counts its own spikes.
+    """A batch whose spikes are counted separately for each sample.
 
     Args:
-        As of `spkeras.events.engine.Batch`.
+        As `spkeras.events.engine.Batch`.
     """
 
     def taken(self, steps: int, together: int) -> Iterator[Steps]:
-        """Run so many steps from the first one, for as long as there are samples.
+        """Run `steps` steps from the first one, as long as samples are left.
 
         Args:
             steps: T.
-            together: So many of them in blocks as large as memory likes, the others one by one,
-                so that `keep` may take samples out between them. Blocks are faster: what a
-                sample needs is at hand still.
+            together: Number of first steps that run in blocks as large as memory allows. Later
+                steps run one by one, so that `keep` can remove samples between them. Blocks are
+                faster: the data of a sample stay in the cache.
         """
         for block in self.blocks(together):
             yield Steps(block.first, block.outputs, self._seen)
@@ -51,7 +51,7 @@ class Rows(Batch):
                 yield Steps(first, block.outputs, self._seen)
 
     def keep(self, rows: np.ndarray) -> None:
-        """Go on with these rows of the present ones only."""
+        """Continue only with these rows of the current ones."""
         state = aligned((len(rows), self.program.state.size))
         state[:] = self.state[rows]
         self.own, self.state = np.ascontiguousarray(self.own[rows]), state
@@ -75,7 +75,7 @@ class Rows(Batch):
 
 
 class Answers:
-    """What all samples of a batch answered last, while some have gone.
+    """Latest answers of all samples of a batch, of which some have stopped.
 
     Args:
         samples: Number of samples in the batch.
@@ -90,12 +90,12 @@ class Answers:
         self.last: list[np.ndarray] = []
 
     def after(self, rows: np.ndarray, outputs: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """The answers after one more step, in which these rows gave these outputs."""
+        """Return the answers after one more step, in which these rows gave these outputs."""
         self.number += 1
         if len(rows) == self.samples:
             self.last = list(outputs)
             return self.last
-        # Copies: whoever was told the former answers may have kept them.
+        # Copies: a callback may have kept the former answers.
         self.last = [np.array(answer) for answer in self.last]
         for answer, output in zip(self.last, outputs, strict=True):
             answer[rows] = output

@@ -1,6 +1,6 @@
-"""Run a converted network over samples, step by step, and keep what was seen.
+"""Run a converted network over samples, step by step, and record its spikes.
 
-Memory depends on the batch size alone: of each step only sums over the batch are kept.
+Memory depends only on the batch size: each step keeps only sums over the batch.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,20 +19,20 @@ from spkeras.trace import Trace
 
 # (rows of the samples, index into Trace.steps, outputs of the network at that step)
 Observer = Callable[[slice, int, list[np.ndarray]], None]
-# (index into Trace.steps, outputs of the batch at that step, spikes that each sample sent in it or
-# None where no step is its own); returns the samples that need not go on, (samples,), or None
+# (index into Trace.steps, outputs of the batch at that step, spikes of each sample in that step, or
+# None for a layer-synchronous window); returns a mask of the samples that may stop, or None
 Watcher = Callable[[int, list[np.ndarray], np.ndarray | None], np.ndarray | None]
 
 
 class Simulation:
-    """A network's step, compiled once, with settings that replace those of its spike loop.
+    """A network's compiled step, with settings that replace those of its spike loop.
 
     Args:
-        loop: The spike loop of a converted model; its settings count when a run starts.
+        loop: The spike loop of a converted model; its settings are read when a run starts.
         engine: "dense", "events" or "auto"; see `spkeras.simulate.engine`.
 
     Attributes:
-        engine: The engine in force: "dense", "events", or "closed form" for a layer-synchronous
+        engine: The chosen engine: "dense", "events", or "closed form" for a layer-synchronous
             network.
 
     Raises:
@@ -54,7 +54,7 @@ class Simulation:
         self._events = Events(loop) if self.engine == "events" else None
 
     def steps(self) -> np.ndarray:
-        """The numbers of steps at which a run is looked at; see `looked_at`."""
+        """Return the numbers of steps at which a run is evaluated; see `looked_at`."""
         return looked_at(self.loop)
 
     def run(
@@ -69,8 +69,8 @@ class Simulation:
         Args:
             samples: One array per input of the network.
             batch_size: Largest number of samples at once.
-            told: Told the outputs at each of `steps()` for each batch.
-            progress: Told the share of the work done so far, in sample steps.
+            told: Callback that receives the outputs at each of `steps()` for each batch.
+            progress: Callback that receives the work done so far, in sample steps.
         """
         steps = self.steps()
         total: Counts | None = None
@@ -103,9 +103,9 @@ class Simulation:
 
         Args:
             samples: One array per input of the network.
-            told: Told what happened at each of `steps()`.
-            stopping: From this number of steps on take samples out of the run once `told` says
-                so: they keep their answer and send no more spikes. By events only. None: never.
+            told: Callback that receives outputs and spikes at each of `steps()`.
+            stopping: Number of steps from which on `told` may stop samples: they keep their answer
+                and send no more spikes. Only with events. None: never.
             first: Index of the batch's first sample in the data.
         """
         steps = self.steps()
@@ -121,7 +121,7 @@ class Simulation:
         return record.counts()
 
     def reference(self, batch: list[np.ndarray]) -> list[np.ndarray]:
-        """What the net that was converted answers, on real values in place of spikes."""
+        """Return the outputs of the converted network on real values instead of spikes."""
         values = self._real(spread(batch))
         return [ops.convert_to_numpy(output) for output in values]
 
@@ -138,7 +138,7 @@ class Simulation:
         stopping: int | None,
     ) -> None:
         rows = events.batch(self._drive(scaled, np.float32(0)), len(scaled[0]))
-        # Of the batch: which samples are still there, and what all of them answered last.
+        # Indices of the samples still running, and the latest answers of all samples.
         present, answers = np.arange(record.samples), Answers(record.samples)
         last = self.loop.timesteps
         together = last if stopping is None else min(stopping - 1, last)
@@ -147,8 +147,8 @@ class Simulation:
             steps = taken.outputs.shape[1]
             sent = np.zeros((record.samples, steps), np.int64)
             sent[present] = taken.spikes.sum(axis=-1)
-            # All samples, gone or not: what is compiled for one size is compiled once. Steps
-            # first: what one step gives lies side by side.
+            # All samples, stopped or not: one batch size needs one compilation. Steps are the first
+            # axis: the values of one step are contiguous.
             values = np.zeros((steps, record.samples, taken.outputs.shape[2]), np.float32)
             values[:, present] = taken.outputs.swapaxes(0, 1)
             means = events.readouts(values)
@@ -211,11 +211,11 @@ class Simulation:
 
 
 def looked_at(loop: SpikeLoop) -> np.ndarray:
-    """The numbers of steps at which a run of a spike loop is looked at.
+    """Return the numbers of steps at which a run of a spike loop is evaluated.
 
-    Every step when clock-driven. A layer-synchronous network gives no answer before its
-    window is over: each number stands for a window of its own, all up to 16, then about
-    eight per doubling.
+    Clock-driven: every step. A layer-synchronous network has no answer before the end of its
+    window, so each number is a window of that length: all up to 16, then about eight per
+    doubling.
     """
     last = loop.timesteps
     if loop.schedule == "clock_driven":
@@ -225,9 +225,9 @@ def looked_at(loop: SpikeLoop) -> np.ndarray:
 
 
 def equal_slices(count: int, largest: int) -> Iterator[slice]:
-    """Cut `count` samples into parts of at most two sizes, none above `largest`.
+    """Split `count` samples into slices of at most two sizes, none above `largest`.
 
-    Compiled steps know their batch size: equal parts are compiled once.
+    A compiled step has a fixed batch size: equal slices need one compilation.
     """
     parts = -(-count // largest)
     edges = np.linspace(0, count, parts + 1).round().astype(int)

@@ -1,4 +1,4 @@
-"""Frame after frame of a video or a sensor: the state stays, so that only changes travel."""
+"""Streams of frames (video, sensors): the state is kept, so that only changes are sent."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,45 +14,48 @@ from spkeras.ops.names import GRADED
 from spkeras.snn.network import Network, as_list
 from spkeras.snn.spike_loop import loop_of
 
-# Steps after which the float32 sums are made anew; their error is that of so many additions.
+# Steps after which float32 sums are computed anew, which bounds their rounding error.
 REFRESH = 64
 
 
 class Stream:
     """A converted network that keeps its state from step to step and from frame to frame.
 
-    Delta code (recipe "sigma_delta"): a frame sends the difference to the one before (the
-    first one all of itself), then steps run until a step sends nothing: the batch is settled.
-    *Guaranteed*: then each neuron's listeners hold f(what it received) / V to within
-    (1 - 2^-(mantissa_bits + 2)) of the smallest spike 2^(1 - levels), V its threshold and f
-    its function, however many frames came before. A fresh run that is settled fulfils just
-    the same; the two need not be equal, since what remains below the resolution depends on the
-    way there. They are equal, bit for bit, where every f(received) / V is a multiple of the
-    smallest spike and float32 holds all sums. *Measured*: how far the outputs of the two are
-    apart (docs/streams.md).
+    Delta code (recipe "sigma_delta"): each frame sends its difference to the frame before, the
+    first one all of itself. Steps run until one sends nothing: the batch is settled. Two
+    properties then hold.
 
-    float32 sums of differences would drift. Every `REFRESH` steps what each neuron and
-    read-out has received is computed anew from what its sources have sent: the last input,
-    and sums of spikes, which float32 holds exactly up to 2^(25 - levels - mantissa_bits)
-    thresholds. Nothing is sent for that; it stands for the whole numbers that a chip adds up
-    without rounding.
+    *Guaranteed*: each receiving neuron holds f(received) / V of its source to within
+    (1 - 2^-(mantissa_bits + 2)) of the smallest spike 2^(1 - levels), for any number of frames
+    before. V is the threshold of the source, f its function. A settled fresh run has the same
+    bound. The two need not be equal, since the remainder below the resolution depends on the
+    frames before. They are equal, bit for bit, where every f(received) / V is a multiple of the
+    smallest spike and float32 holds all sums.
 
-    Rate code: a running simulation. Potentials stay, the sums of the read-outs start anew with
-    each frame, and layers start one after the other (stagger) only after a reset. A neuron
-    whose input was negative for long needs as long to recover: the answer to a frame depends
-    on the frames before it.
+    *Measured*: the difference between the outputs of the two (docs/streams.md).
 
-    Differential code: spikes weigh 1 / t, so that later frames could hardly be sent; an input
-    that changes before the next `reset` is refused.
+    float32 sums of differences would drift. Every `REFRESH` steps, the sum that each neuron and
+    read-out has received is computed anew from what its sources have sent. These are the last
+    input, and sums of spikes, which float32 holds exactly up to 2^(25 - levels - mantissa_bits)
+    thresholds. The refresh sends nothing; it reproduces the integers that a chip adds up without
+    rounding.
+
+    Rate code: a running simulation. Potentials are kept, and the sums of the read-outs start anew
+    with each frame. Layers start one after the other (stagger) only after a reset. A neuron whose
+    input was negative for many steps needs as many to recover: the answer to a frame depends on
+    the frames before it.
+
+    Differential code: spikes have weight 1 / t, so that later frames could hardly be sent. An
+    input that changes before the next `reset` is refused.
 
     Args:
-        snn: A converted model; its coding, stagger and seed count, its schedule does not.
+        snn: A converted model; its coding, stagger and seed apply, its schedule does not.
 
     Attributes:
         time: Steps taken since the last reset.
         frames: Frames taken since the last reset.
         frame_spikes: Number of spikes of the last frame by layer, (batch,), whole numbers.
-        frame_steps: Steps that the last frame took, that in which nothing was sent included.
+        frame_steps: Steps that the last frame took, including the last one, which sends nothing.
 
     Example:
         stream = spkeras.Stream(snn)
@@ -69,20 +72,20 @@ class Stream:
         variables = list(self.loop.variables)
         self._drive = compiled(self._driven, variables)
         self._step = compiled(self._one_step, variables)
-        # Made here: a model made inside a traced call holds its tensors.
+        # Built here: a model built inside a traced call would keep its tensors.
         self._held = _held(self._network) if self._keeps else None
         self._refresh = compiled(self._refreshed, variables)
         self.reset()
 
     def reset(self) -> None:
-        """Forget all frames: potentials, what was received and sent, and sums."""
+        """Clear the state: potentials, received and sent sums, frames."""
         self.time = self.frames = self.frame_steps = 0
         self.frame_spikes: dict[str, np.ndarray] = {}
-        self._sent: Sequence[Any] = ()  # the last step's spikes, on the device
-        self._start = 0  # step at which the read-outs' sums began
-        self._last: list[np.ndarray] = []  # the last inputs
-        self._frontier: list[Any] = []  # what the last step brought in
-        self._sums: list[Any] = []  # of the read-outs
+        self._sent: Sequence[Any] = ()  # spikes of the last step, on the device
+        self._start = 0  # step at which the sums of the read-outs began
+        self._last: list[np.ndarray] = []  # inputs of the last step
+        self._frontier: list[Any] = []  # input currents of the last step
+        self._sums: list[Any] = []  # sums of the read-outs
         self._states: list[Any] = []
 
     @property
@@ -93,45 +96,44 @@ class Stream:
 
     @property
     def settled(self) -> bool:
-        """Whether the last step sent nothing: under the delta code nothing is left to send."""
+        """Whether the last step sent no spike; under the delta code, nothing is left to send."""
         return self.time > 0 and not any(spikes.any() for spikes in self.spikes.values())
 
     def step(self, *inputs: Any) -> Any:
-        """Take one time step with these inputs.
+        """Run one time step with these inputs.
 
         Args:
             inputs: One array (batch, ...) per input, in the CNN's units. They may change from
-                step to step; the batch size may not until the next reset.
+                step to step; the batch size may change only after a reset.
 
         Returns:
-            The outputs: what the read-outs hold; under the rate code their mean over the
-            steps since the reset or the beginning of the last frame. A list where there are
-            several.
+            The outputs: the value of each read-out; under the rate code its mean over the steps
+            since the reset or the start of the last frame. A list for several outputs.
 
         Raises:
-            DataError: another number of inputs, another shape, another batch size than in the
-                last step, NaN or infinity. Nothing has been sent then.
+            DataError: wrong number of inputs, wrong shape, another batch size than in the last
+                step, NaN or infinity. No spike has been sent then.
             OptionError: a changed input under the differential code.
         """
         outputs, _ = self._advance(self._checked("step", inputs))
         return _shown(outputs)
 
     def frame(self, *inputs: Any, steps: int | None = None) -> Any:
-        """Take the steps of one frame; see the class.
+        """Run the steps of one frame; see the class.
 
         Args:
             inputs: One array (batch, ...) per input, in the CNN's units.
-            steps: Under the delta code most steps; what is not sent by then is sent with the
-                next frame (`settled` tells). Otherwise the number of steps. Default: the
+            steps: Under the delta code the largest number of steps; what is unsent by then is sent
+                with the next frame (see `settled`). Otherwise the number of steps. Default: the
                 network's T.
 
         Returns:
-            The outputs as of `step`; under the rate code their mean over this frame's steps
+            The outputs as in `step`; under the rate code their mean over this frame's steps
             (zeros for a read-out that has not started, see stagger).
 
         Raises:
             DataError: as `step`.
-            OptionError: as `step`, or steps that are no whole number from 1.
+            OptionError: as `step`, or `steps` is not a whole number from 1.
         """
         most = self.loop.timesteps if steps is None else steps
         if int(most) != most or most < 1:
@@ -151,7 +153,7 @@ class Stream:
         return _shown(outputs)
 
     def _checked(self, where: str, inputs: Sequence[Any]) -> list[np.ndarray]:
-        """The inputs as float32, if they may come next; nothing is changed."""
+        """Return the inputs as float32 if they are valid here; the state does not change."""
         nodes = self._network.graph.of("input")
         if len(inputs) != len(nodes):
             raise DataError(
@@ -172,17 +174,17 @@ class Stream:
         pairs = zip(values, self._last, strict=False)
         if self.loop.code == "differential" and any((a != b).any() for a, b in pairs):
             raise OptionError(
-                f"{where}: the input has changed, and differential spikes weigh 1 / t, t counted "
-                "from the first step, so that changes can hardly be sent; allowed: the same "
+                f"{where}: the input has changed, but differential spikes have weight 1 / t, t "
+                "counted from the first step, so that changes can hardly be sent; allowed: the same "
                 "input until reset(). For streams convert with recipe='sigma_delta'"
             )
         return values
 
     def _advance(self, values: list[np.ndarray] | None) -> tuple[Any, Any]:
-        """One step: outputs, and the number of spikes (layers, batch).
+        """Run one step; return the outputs and the number of spikes (layers, batch).
 
         Args:
-            values: The inputs; None: as in the step before.
+            values: The inputs; None for those of the step before.
         """
         if not self._last and values is not None:
             size = len(values[0])
@@ -204,10 +206,10 @@ class Stream:
         self.time += 1
         return outputs, counts
 
-    # What is compiled: tensors in, tensors out.
+    # Compiled functions: tensors in, tensors out.
 
     def _driven(self, values: Sequence[Any], before: Sequence[Any], time: Any) -> list[Any]:
-        """What the inputs bring to the network: where values are kept, that of their change."""
+        """Return the input currents; under a code that keeps values, those of the change."""
         scaled = self.loop.units(values)
         if not self._keeps:
             return self.loop.drive(scaled, time)
@@ -225,7 +227,7 @@ class Stream:
         return outputs, sums, states, spikes, counted
 
     def _means(self, sums: Sequence[Any], steps: Any, start: Any) -> list[Any]:
-        """What the read-outs hold; under the rate code since `start` or their own beginning."""
+        """Return the value of each read-out; under the rate code the mean since `start`."""
         if self._keeps:
             return list(sums)
         means = []
@@ -235,7 +237,7 @@ class Stream:
         return means
 
     def _refreshed(self, values: Sequence[Any], states: Sequence[Any]) -> tuple[Any, Any]:
-        """Sums of the read-outs and states, each sum from what its sources have sent."""
+        """Recompute the read-outs' sums and the states from what their sources have sent."""
         remaining, anew = list(states), []
         own = [self._network.layers[node.name] for node in self._network.neurons]
         sent = [[remaining.pop(0) for _ in layer.state_shapes][-1] for layer in own]
@@ -250,7 +252,10 @@ class Stream:
 
 
 def _held(network: Network) -> keras.Model:
-    """[*frontier, *what each neuron has sent] to what each neuron reads, then each read-out."""
+    """Build the model from [*frontier, *sums sent by each neuron] to all received sums.
+
+    Its outputs are the inputs of each neuron, then of each read-out.
+    """
     ends = [*network.frontier, *network.neurons]
     tensors = {node.name: keras.Input(node.shape) for node in ends}
     inputs = list(tensors.values())
@@ -260,13 +265,13 @@ def _held(network: Network) -> keras.Model:
 
 
 def _number(spikes: Any, graded: bool) -> Any:
-    """Number of spikes of each sample, (batch,)."""
+    """Return the number of spikes of each sample, (batch,)."""
     sent = ops.cast(spikes != 0, "float32") if graded else ops.abs(spikes)
     return ops.sum(sent, axis=tuple(range(1, len(spikes.shape))))
 
 
 def _checked(where: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A batch of samples of that shape as float32; refuses anything else."""
+    """Return samples of that shape as float32; refuse all others."""
     if array.ndim == 0 or array.shape[1:] != tuple(shape) or not len(array):
         raise DataError(
             f"{where}: received shape {array.shape}, allowed: (samples, "
@@ -279,13 +284,13 @@ def _checked(where: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarra
     if not np.isfinite(value).all():
         raise DataError(
             f"{where}: received NaN or infinity (in float32), allowed: finite numbers; clean it, "
-            "or give the last frame in its place"
+            "or repeat the last frame in its place"
         )
     return value
 
 
 def _shown(outputs: Sequence[Any]) -> Any:
-    """Outputs as arrays; one as itself."""
+    """Return the outputs as arrays; a single one without a list."""
     found = [ops.convert_to_numpy(output) for output in outputs]
     return found if len(found) > 1 else found[0]
 
