@@ -1,4 +1,4 @@
-"""Keras layers that a converted model is made of; importing them registers them."""
+"""Keras layers of converted models; importing this package registers them."""
 
 from spkeras import registration
 from spkeras.layers.encoding import ChannelExpansion, InputQuantizer, TrainablePooling2D

@@ -1,4 +1,4 @@
-"""What turns a real input into the counts of input spikes, and pooling that is trained."""
+"""Layers that turn a real input into counts of input spikes, and trainable pooling."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -12,30 +12,30 @@ from spkeras.ops.straight_through import TOLERANCE, clamp, rounded
 
 
 class _Encoder(_Bounded):
-    """What encoders share."""
+    """Base class of the encoders."""
 
     timesteps: int
 
     @property
     def rounding(self) -> float:
-        """Share of a level given in advance."""
+        """Initial potential as a fraction of a level; only the rounding tolerance."""
         return TOLERANCE
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class InputQuantizer(_Encoder):
-    """min(floor(x T / theta), T) / T: the spikes that a constant input drives, T steps long.
+    """min(floor(x T / theta), T) / T: the input spikes that a constant input causes in T steps.
 
     In the spiking network an integrate-and-fire neuron of threshold theta receives the input as
-    a constant current (parameterised input encoding); its spikes weigh 1.
+    a constant current (parameterised input encoding); its spikes have weight 1.
 
     Args:
         timesteps: int. T.
         threshold: float. theta, in units of the input; above 0. Below the largest input it
-            stretches what is dark at the price of what is bright.
+            resolves small values better and clips large ones.
 
     Input shape:
-        Any; values >= 0 (negative ones send nothing).
+        Any; values >= 0 (negative ones give no spikes).
 
     Output shape:
         The same.
@@ -44,8 +44,8 @@ class InputQuantizer(_Encoder):
         OptionError: an argument is out of its range.
 
     Reference:
-        Yan, Zhou, Wong 2023, "CQ+ training", TPAMI; that theta is the parameter of its input
-        encoding is read from the published code.
+        Yan, Zhou, Wong 2023, "CQ+ training", TPAMI. That theta is the parameter of the paper's
+        input encoding follows from the published code.
 
     Example:
         >>> InputQuantizer(4, threshold=0.5)(ops.array([0.1, 0.3, 0.9])).numpy()
@@ -64,32 +64,32 @@ class InputQuantizer(_Encoder):
         return self.threshold
 
     def set_timesteps(self, timesteps: int) -> None:
-        """Another T."""
+        """Set T."""
         check_count("timesteps", timesteps)
         self.timesteps = timesteps
 
     def call(self, x: Any) -> Any:
-        """The quantised input."""
+        """Return the quantized input."""
         return rounded(clamp(x / self.threshold), self.timesteps)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         own = {"timesteps": self.timesteps, "threshold": self.threshold}
         return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class ChannelExpansion(_Encoder):
-    """Each input channel six times, coarser and finer: min(floor(x M), T) / N twice for each M.
+    """Six quantized copies of each input channel: min(floor(x M), T) / N, twice for each M.
 
-    M goes through N - 1, N and N + 1. The three have their steps in different places, so that
-    together they tell more of a pixel than one of them in as many time steps.
+    M takes the values N - 1, N and N + 1. Their steps lie at different places, so that the three
+    together resolve an input better than one of them with as many time steps.
 
     Args:
         timesteps: int. T.
         levels: float. N, levels in a unit of the input; above 1.
-        order: three int. What is added to N, in the order of the copies: -1, 1, 0 for
-            CIFAR-10, 0, 1, -1 for CIFAR-100 and MNIST in the published code.
+        order: three int. Offsets added to N, in the order of the copies. Published code: -1, 1, 0
+            for CIFAR-10; 0, 1, -1 for CIFAR-100 and MNIST.
 
     Input shape:
         (batch, ..., channels); values >= 0.
@@ -134,13 +134,13 @@ class ChannelExpansion(_Encoder):
         return self.timesteps / self.levels
 
     def set_timesteps(self, timesteps: int) -> None:
-        """Another T; N changes with it, so that the range stays."""
+        """Set T; N changes in proportion, so that the range is kept."""
         check_count("timesteps", timesteps)
         self.levels *= timesteps / self.timesteps
         self.timesteps = timesteps
 
     def call(self, x: Any) -> Any:
-        """The expanded input."""
+        """Return the expanded input."""
         parts = [
             rounded(clamp(x, self.timesteps / steps), steps) * (steps / self.levels)
             for steps in self.copies[:3]
@@ -148,11 +148,11 @@ class ChannelExpansion(_Encoder):
         return ops.concatenate([*parts, *parts], axis=-1)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """Six times the channels."""
+        """Return the input shape with six times the channels."""
         return (*input_shape[:-1], 6 * input_shape[-1])
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         own = {"timesteps": self.timesteps, "levels": self.levels, "order": self.order}
         return {**super().get_config(), **own}
 
@@ -183,5 +183,5 @@ class TrainablePooling2D(keras.layers.DepthwiseConv2D):
         self.pool_size = list(size)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "pool_size": self.pool_size}

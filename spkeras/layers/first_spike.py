@@ -1,4 +1,4 @@
-"""Layers of a network in which each neuron fires at most once; spikes travel as their times."""
+"""Layers of networks whose neurons fire at most once; spikes are given by their times."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from spkeras.ops.ttfs_tensors import spike_times, spike_values
 
 
 class _Kernel(keras.layers.Layer):
-    """What the layers share: the kernel, and how many stages of arrival are looked at."""
+    """Base class with the kernel and the number of stages of arrival."""
 
     def __init__(
         self,
@@ -48,25 +48,25 @@ class _Kernel(keras.layers.Layer):
 class FirstSpike(_Kernel):
     """Times at which potentials first reach a falling threshold theta0 2^(-k / tau).
 
-    With one stage the potential has been integrated to its end before the window opens. With M
-    stages the neuron fires early: stage m holds what has arrived by step m of its window, and
-    the last one all of it; at step k the potential of stage min(k, M - 1) is compared.
+    With one stage, all input has been integrated before the window opens. With M stages the
+    neuron can fire early: stage m holds the input that has arrived by step m of the window, and
+    the last stage all of it. At step k the potential of stage min(k, M - 1) is compared.
 
     Args:
         timesteps: int. T, steps of the window.
         tau: float. Steps in which the threshold halves.
         theta0: float. Threshold at the first step, in units of the potential.
-        stages: int. M, stages in the batch axis, one whole batch after the other.
-        levels: list of T floats. Another falling table in the place of the base-2 kernel.
+        stages: int. M; the stages lie in the batch axis, one whole batch after the other.
+        levels: list of T floats. Falling thresholds that replace the base-2 kernel.
 
     Input shape:
         (M * batch, ...) potentials.
 
     Output shape:
-        (batch, ...) int32, 0 ... T - 1, or T for a neuron that stays silent.
+        (batch, ...) int32, 0 ... T - 1, or T for a neuron without a spike.
 
     Raises:
-        OptionError: a kernel that is no falling table.
+        OptionError: the thresholds do not fall.
 
     Reference:
         Lew, Lee & Park 2022, arXiv:2208.04494; early firing as in Park et al. 2020 (T2FSNN).
@@ -92,16 +92,16 @@ class FirstSpike(_Kernel):
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class SpikeValue(_Kernel):
-    """Values that spikes of these times stand for: theta0 2^(-k / tau), 0 for silence.
+    """Values of spikes at these times: theta0 2^(-k / tau), and 0 without a spike.
 
     Args:
-        timesteps: int. T of the layer that sends.
-        tau: float. Its tau.
-        theta0: float. Its theta0.
-        stages: int. M: how many stages of arrival to give, one whole batch after the other.
-        arrived: int. Spikes of times up to arrived + m have come by stage m; with one stage all
-            have.
-        levels: list of T floats. As for `FirstSpike`.
+        timesteps: int. T of the sending layer.
+        tau: float. tau of the sending layer.
+        theta0: float. theta0 of the sending layer.
+        stages: int. M, number of stages of arrival, one whole batch after the other.
+        arrived: int. By stage m, spikes with times up to arrived + m have arrived; with one
+            stage all have.
+        levels: list of T floats. As in `FirstSpike`.
 
     Input shape:
         (batch, ...) int32 times.
@@ -110,7 +110,7 @@ class SpikeValue(_Kernel):
         (M * batch, ...) values.
 
     Raises:
-        OptionError: a kernel that is no falling table.
+        OptionError: the thresholds do not fall.
     """
 
     def __init__(self, *args: Any, arrived: int = 0, **kwargs: Any) -> None:
@@ -136,11 +136,11 @@ class SpikeValue(_Kernel):
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class EarliestSpike(keras.layers.Layer):
-    """The earliest time in each window: max pooling of the values that times stand for.
+    """The earliest time in each window: max pooling of the spikes' values.
 
     Args:
-        window: dict. `pool_size`, `strides`, `padding`; or `keepdims` alone for global pooling.
-        timesteps: int. T, which stands for silence.
+        window: dict. `pool_size`, `strides`, `padding`; or only `keepdims` for global pooling.
+        timesteps: int. T, the time of a neuron without a spike.
 
     Input shape:
         (batch, height, width, channels) int32 times.
@@ -155,7 +155,7 @@ class EarliestSpike(keras.layers.Layer):
         self.timesteps = timesteps
 
     def call(self, times: Any) -> Any:
-        # Whole numbers up to 255, as floats: backends pool nothing else. Padding never wins.
+        # Whole numbers up to 255 as floats, since backends pool only floats. Padding never wins.
         left = ops.cast(self.timesteps - times, "float32")
         pooled = max_pooling(self.window)(left)
         return self.timesteps - ops.cast(pooled, "int32")
@@ -165,7 +165,7 @@ class EarliestSpike(keras.layers.Layer):
 
 
 class _Float64(keras.layers.Layer):
-    """What the layers of continuous time share: they compute in float64."""
+    """Base class of the layers of continuous time, which compute in float64."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float64", **kwargs})
@@ -176,13 +176,13 @@ class _Float64(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class SpikeInstant(_Float64):
-    """Instants at which potentials are reached, in continuous time: t = min(end - u, end).
+    """Instants of spikes in continuous time, from potentials u: t = min(end - u, end).
 
-    A neuron cannot fire before its window: larger potentials fire at its begin.
+    A neuron cannot fire before its window: larger potentials fire at its beginning.
 
     Args:
-        begin: float. When the window opens.
-        end: float. When it closes; also the time of a neuron that stays silent.
+        begin: float. Time at which the window opens.
+        end: float. Time at which it closes; also the time of a neuron without a spike.
 
     Input shape:
         Any; potentials.
@@ -211,10 +211,10 @@ class SpikeInstant(_Float64):
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class InstantValue(_Float64):
-    """What spikes at these instants stand for: end - t.
+    """Values of spikes at these instants: end - t.
 
     Args:
-        end: float. When the window of the layer that sends closes.
+        end: float. Time at which the window of the sending layer closes.
 
     Input shape:
         Any; instants.
@@ -239,8 +239,8 @@ class EarliestInstant(_Float64):
     """The earliest instant in each window.
 
     Args:
-        window: dict. As for `EarliestSpike`.
-        end: float. When the window of the layer that sends closes.
+        window: dict. As in `EarliestSpike`.
+        end: float. Time at which the window of the sending layer closes.
 
     Input shape:
         (batch, height, width, channels) instants.

@@ -1,4 +1,4 @@
-"""The spiking layer: a Keras layer around the pure neuron step."""
+"""The spiking layer: a Keras layer around the neuron step of `spkeras.ops.neuron`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -19,7 +19,7 @@ Shape = Sequence[int]
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class IntegrateFire(keras.layers.Layer):
-    """Maps (current, membrane state) to (spikes, membrane state), for one time step.
+    """Integrate-and-fire neurons: (current, state) to (spikes, state) for one time step.
 
     With ReLU, one spike a step and soft reset (the defaults):
 
@@ -27,34 +27,37 @@ class IntegrateFire(keras.layers.Layer):
 
     z: input current, in the unit of the threshold. v: membrane potential. V: threshold.
     The general form, for other spikes, codes and functions, is in `spkeras.ops.neuron`. The
-    layer holds no state of its own: the caller carries it, as with the cell of a recurrent
-    layer.
+    layer holds no state: the caller passes it in and receives it, as with a recurrent cell.
 
     Args:
         model: "binary" (0, 1), "signed" (-1, 0, 1), "burst", "signed_burst", or graded:
             "multi_threshold", "sigma_delta" (0 and +-2^-k).
         reset: "subtract" (soft) or "zero"; zero only for plain binary neurons.
-        alpha: Share of the threshold given in advance, in [0, 1].
+        alpha: Initial potential as a fraction of the threshold, in [0, 1].
         limit: Largest number of spikes in one step, for the burst models.
-        depth: Neurons before it on the longest way from the input; with a staggered start it
-            begins floor(depth * stagger) steps after the input.
-        function: What the spikes follow, by name: an activation, "linear", or a function of
-            several inputs.
-        parameters: The function's numbers.
-        pool: Max pooling of what was received: None, or a mapping with `pool_size`,
-            `strides`, `padding` (or `keepdims`, for global pooling).
-        code: What the spikes mean: "rate", "differential" or "delta" (`spkeras.ops.code`).
+        depth: Number of neurons before this one on the longest path from the input; with a
+            staggered start it begins floor(depth * stagger) steps after the input.
+        function: Name of the function that the firing rate follows: an activation, "linear", or
+            a function of several inputs.
+        parameters: Parameters of the function.
+        pool: Max pooling of the received input: None, or a mapping with `pool_size`, `strides`,
+            `padding` (or `keepdims`, for global pooling).
+        code: Code of the spikes: "rate", "differential" or "delta" (`spkeras.ops.code`).
         levels: Number of exponents of a graded spike: k = 0 .. levels - 1.
-        mantissa_bits: Bits behind the leading one of a graded spike.
+        mantissa_bits: Bits after the leading one of a graded spike.
         current_shapes: Shape of the current on each input, without the batch.
         threshold_shape: Shape of the thresholds, broadcast against the spikes' shape.
         slope_shape: Shape of PReLU's slopes, or None.
-        weight_shape: Shape of the function's own weight, or None.
+        weight_shape: Shape of the function's weight, or None.
         ceiling_shape: Shape of the bound of a bounded ReLU's analogue rate, or None.
-        offset_shapes: Shape of what each input has received before the first step, or None.
-        spikes_shape: Shape of the spikes without the batch; default that of the first current
+        offset_shapes: Shape of the constant that each input has received before the first step,
+            or None.
+        spikes_shape: Shape of the spikes without the batch; default: shape of the first current
             after pooling.
 
+        Input shape:
+            A list `[*currents, *state, clock]`: currents (batch, *shape); each state as
+            `get_initial_state` returns it; clock (2,) with the step's index from 0 and the stagger.
     Input shape:
         A list `[*currents, *state, clock]`: currents (batch, *shape), each state as
         `get_initial_state` gives it, clock (2,) with the step's index from 0 and the stagger.
@@ -63,7 +66,7 @@ class IntegrateFire(keras.layers.Layer):
         A list `[spikes, *state]`.
 
     Raises:
-        OptionError: an option out of its range, or reset to zero with another neuron.
+        OptionError: an option is out of its range, or reset to zero with another neuron.
 
     Reference:
         Wu, Yi, Huang 2022, "A little energy goes a long way" (thresholding for residual
@@ -160,14 +163,14 @@ class IntegrateFire(keras.layers.Layer):
         plain = is_rectifier(self.function, self.parameters) and self.model == "binary"
         if self.reset == "zero" and (self.pool or not plain or self.code != "rate"):
             raise OptionError(
-                "reset='zero' is defined for binary ReLU neurons without max pooling, under the rate "
-                f"code, alone; received model={self.model!r}, function={self.function!r}, "
+                "reset='zero' is defined only for binary ReLU neurons without max pooling under the "
+                f"rate code; received model={self.model!r}, function={self.function!r}, "
                 f"pool={self.pool!r}, code={self.code!r}"
             )
 
     @property
     def constants(self) -> neuron.Constants:
-        """The neuron's constants, as `spkeras.ops.neuron` takes them."""
+        """Constants of the neurons, as `spkeras.ops.neuron` takes them."""
         numbers = dict(self.parameters)
         for name in ("slope", "weight"):
             if getattr(self, name) is not None:
@@ -190,7 +193,7 @@ class IntegrateFire(keras.layers.Layer):
 
     @property
     def offsets(self) -> list[keras.Variable | None]:
-        """What each input has received before the first step; None for nothing."""
+        """Constant that each input has received before the first step; None for none."""
         return [getattr(self, f"offset{index}") for index in range(len(self.current_shapes))]
 
     @property
@@ -201,7 +204,7 @@ class IntegrateFire(keras.layers.Layer):
         return [*self.current_shapes, self.spikes_shape]
 
     def get_initial_state(self, batch_size: Any) -> list[Any]:
-        """The state before the first step, for that many samples."""
+        """Return the state before the first step, for that many samples."""
 
         def zeros(index: int | None) -> Any:
             shape = self.spikes_shape if index is None else self.current_shapes[index]
@@ -210,7 +213,7 @@ class IntegrateFire(keras.layers.Layer):
         return list(neuron.initial_state(zeros, self.constants))
 
     def call(self, inputs: Sequence[Any]) -> list[Any]:
-        """One time step; see the class."""
+        """Run one time step; see the class."""
         cut = len(self.current_shapes)
         currents, state, clock = inputs[:cut], inputs[cut:-1], inputs[-1]
         elapsed = clock[0] - ops.floor(clock[1] * self.depth) + 1
@@ -225,12 +228,12 @@ class IntegrateFire(keras.layers.Layer):
         return neuron.step(currents, state, elapsed, self.constants)
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> list[Any]:
-        """Shapes of the spikes and the states."""
+        """Return the shapes of the spikes and the states."""
         batch = input_shape[0][0]
         return [(batch, *shape) for shape in (self.spikes_shape, *self.state_shapes)]
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         names = (
             "model", "reset", "alpha", "limit", "depth", "function", "parameters", "pool", "code",
             "levels", "mantissa_bits", "current_shapes", "threshold_shape", "slope_shape", "weight_shape",
@@ -245,18 +248,18 @@ def _tensor(variable: keras.Variable | None) -> Any:
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class FiringRate(keras.layers.Layer):
-    """What a layer of neurons stands for, without a loop: its rate, or its value.
+    """The rate, or value, that a layer of neurons encodes, without a loop over steps.
 
     Args:
         neurons: The `IntegrateFire` layer whose thresholds it shares.
-        mode: "analogue": f(z) / V; "clipped": cut to what T steps can send.
+        mode: "analogue": f(z) / V; "clipped": limited to what T steps can send.
 
     Input shape:
         `[*currents, timesteps]`: mean current per step, or the value, of each input
         (batch, ...); T as (1,).
 
     Output shape:
-        As the spikes: spikes per step, or what listeners hold.
+        As the spikes: spikes per step, or the value that receiving neurons hold.
     """
 
     def __init__(self, neurons: IntegrateFire, mode: str = "analogue", **kwargs: Any) -> None:
@@ -265,20 +268,20 @@ class FiringRate(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Sequence[Any]) -> Any:
-        """The rates; see the class."""
+        """Return the rates; see the class."""
         *currents, timesteps = inputs
         if self.mode == "analogue":
             return neuron.rate(currents, self.neurons.constants)
         return neuron.clipped_rate(currents, timesteps, self.neurons.constants)
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
-        """Shape of the spikes."""
+        """Return the shape of the spikes."""
         return (input_shape[0][0], *self.neurons.spikes_shape)
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class SpikeCount(keras.layers.Layer):
-    """What a layer of neurons sends in a window once it has received all of it.
+    """The spikes of a window of a layer of neurons, once all its input has been received.
 
     For whole spikes under the rate code this is their number in closed form.
 
@@ -286,11 +289,11 @@ class SpikeCount(keras.layers.Layer):
         neurons: The `IntegrateFire` layer whose thresholds it shares.
 
     Input shape:
-        `[*received, timesteps]`: of each input the sum of the currents over the window, or the
-        value (batch, ...); T as (1,).
+        `[*received, timesteps]`: for each input the sum of the currents over the window, or the
+            value (batch, ...); T as (1,).
 
-    Output shape:
-        As the spikes: whole numbers, or what listeners hold.
+        Output shape:
+            As the spikes: whole numbers, or the values that receiving neurons hold.
     """
 
     def __init__(self, neurons: IntegrateFire, **kwargs: Any) -> None:
@@ -299,10 +302,10 @@ class SpikeCount(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs: Sequence[Any]) -> Any:
-        """The counts; see the class."""
+        """Return the counts; see the class."""
         *received, timesteps = inputs
         return neuron.count(received, ops.reshape(timesteps, ()), self.neurons.constants)
 
     def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
-        """Shape of the spikes."""
+        """Return the shape of the spikes."""
         return (input_shape[0][0], *self.neurons.spikes_shape)

@@ -1,4 +1,4 @@
-"""Functions and layers that keep the meaning of files older than Keras 3.
+"""Functions and layers that keep the behaviour of files older than Keras 3.
 
 Importing this module registers them under the package name "spkeras", so that a migrated
 model can be saved and loaded again.
@@ -22,12 +22,12 @@ hard_sigmoid_keras2 = keras.saving.register_keras_serializable(
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class Slice(keras.layers.Layer):
-    """Takes a part of each axis, as ``x[:, 1:7, ::-1]`` does.
+    """A part of each axis, as ``x[:, 1:7, ::-1]``.
 
     Args:
-        spec: list. One ``[start, stop, step]`` per axis from the batch axis on; None stands
-            for the open end. An int stands for one index and removes its axis; "..." stands
-            for the axes between, "newaxis" adds an axis of length 1.
+        spec: list. One ``[start, stop, step]`` per axis from the batch axis on; None is an open
+            end. An int is one index and removes its axis; "..." covers the axes between,
+            "newaxis" adds an axis of length 1.
 
     Input shape:
         Any with at least as many axes as `spec`.
@@ -58,12 +58,12 @@ REDUCTIONS = {"mean": ops.mean, "max": ops.max, "min": ops.min, "sum": ops.sum}
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class Reduce(keras.layers.Layer):
-    """Computes mean, max, min or sum over axes, as ``tf.reduce_*`` does.
+    """Mean, max, min or sum over axes, as in ``tf.reduce_*``.
 
     Args:
         reduction: str. "mean", "max", "min" or "sum".
         axis: int or list. Axes to reduce, the batch axis being 0.
-        keepdims: bool. Whether reduced axes stay with length 1.
+        keepdims: bool. Whether reduced axes are kept with length 1.
 
     Input shape:
         Any.
@@ -91,7 +91,7 @@ class Reduce(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class Clip(keras.layers.Layer):
-    """Limits every value to [minimum, maximum].
+    """Values limited to [minimum, maximum].
 
     Args:
         minimum: float. Lower bound.
@@ -118,7 +118,7 @@ class Clip(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class BilinearUpSampling(keras.layers.Layer):
-    """Enlarges images bilinearly from their corner, as TensorFlow 1 did.
+    """Bilinear enlargement of images, aligned at their corner, as in TensorFlow 1.
 
     Output row i is read at row i / size of the input, not at (i + 0.5) / size - 0.5 as in
     TensorFlow 2 and Keras 3; rows beyond the last one repeat it. The same for columns.
@@ -168,15 +168,15 @@ class BilinearUpSampling(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class LocallyConnected(keras.layers.Layer):
-    """Convolves with a kernel of its own at every position, as Keras 1 and 2 could.
+    """Convolution with a separate kernel at every position, as in Keras 1 and 2.
 
     Args:
         filters: int. Values per position of the output.
-        kernel_size: one or two int. Window; its length tells sequences from images.
-        strides: as many int. Step of the window.
+        kernel_size: one or two int. Window; one for sequences, two for images.
+        strides: same length. Step of the window.
         data_format: str. "channels_last" or "channels_first".
-        activation: Function on the result; None for none.
-        use_bias: bool. Whether each output value has an offset.
+        activation: Function applied to the result; None for none.
+        use_bias: bool. Whether a bias is added to each output value.
 
     Input shape:
         (batch, length, channels) or (batch, height, width, channels), or channels second.
@@ -244,10 +244,10 @@ class LocallyConnected(keras.layers.Layer):
 
 
 class _ChannelBias:
-    """Adds the bias of a convolution along the channels, with channels first.
+    """Mixin that adds the bias of a convolution along the channels, with channels first.
 
-    On TensorFlow, Keras 3.15 adds it along the width where that is as large as the number of
-    channels: ``ops.add`` takes the vector for the bias of the last axis.
+    On TensorFlow, Keras 3.15 adds it along the width if that equals the number of channels:
+    ``ops.add`` takes the vector for the bias of the last axis.
     """
 
     def call(self: Any, inputs: Any) -> Any:

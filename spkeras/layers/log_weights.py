@@ -1,4 +1,4 @@
-"""Layers whose kernel is used in its logarithmic code, for training with few bits."""
+"""Layers that compute with the logarithmic code of their kernel, for training with few bits."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,11 +10,11 @@ from spkeras.ops.log_weights import LogFormat
 
 
 class _LogKernel:
-    """A layer that computes with the values of its kernel's codes.
+    """Mixin of layers that compute with the quantized values of their kernel.
 
-    The stored kernel stays a plain float: steps of the optimizer that are smaller than a level
-    add up in it. Whoever asks for `kernel` (Keras's own call, the frontend) gets the codes'
-    values, with the gradient of the stored one.
+    The stored kernel is float32, so that optimizer steps smaller than a level add up in it. The
+    property `kernel`, read by Keras and by the frontend, gives the quantized values, with the
+    gradient of the stored ones.
     """
 
     def __init__(
@@ -30,12 +30,12 @@ class _LogKernel:
 
     @property
     def kernel(self: Any) -> Any:
-        """The kernel's quantised values."""
+        """Quantized values of the kernel."""
         stored = super().kernel  # type: ignore[misc]
         return self.coded(stored)
 
     def coded(self: Any, stored: Any) -> Any:
-        """The values of a stored kernel's codes."""
+        """Return the quantized values of a stored kernel."""
         value = stored.value if hasattr(stored, "value") else stored
         return straight_through(value, self.log_format, self.full_scale)
 
@@ -46,13 +46,13 @@ class _LogKernel:
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class LogDense(_LogKernel, keras.layers.Dense):
-    """Dense whose kernel has a sign and a whole exponent (see `spkeras.ops.log_weights`).
+    """Dense layer whose weights are a sign and a whole exponent (see `spkeras.ops.log_weights`).
 
     Args:
         log_format: dict. Arguments of `LogFormat` (bits, steps, zero, ...); None for 5 bits.
-        full_scale: int. Exponent of the full-scale range, in steps of 1 / z octave; None lets it
-            follow the largest weight.
-        args, kwargs: As for `keras.layers.Dense`.
+        full_scale: int. Exponent of the full-scale range, in steps of 1 / z octave; None: it
+            follows the largest weight.
+        args, kwargs: As in `keras.layers.Dense`.
 
     Input shape:
         As `keras.layers.Dense`.
@@ -61,7 +61,7 @@ class LogDense(_LogKernel, keras.layers.Dense):
         As `keras.layers.Dense`.
 
     Training:
-        The gradient of the quantised kernel goes to the stored one unchanged.
+        The gradient of the quantized kernel is passed to the stored one unchanged.
 
     Raises:
         OptionError: a format that is not allowed, or that cannot be trained.
@@ -73,12 +73,12 @@ class LogDense(_LogKernel, keras.layers.Dense):
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class LogConv2D(_LogKernel, keras.layers.Conv2D):
-    """Conv2D whose kernel has a sign and a whole exponent (see `spkeras.ops.log_weights`).
+    """Conv2D whose weights are a sign and a whole exponent (see `spkeras.ops.log_weights`).
 
     Args:
-        log_format: dict. As for `LogDense`.
-        full_scale: int. As for `LogDense`.
-        args, kwargs: As for `keras.layers.Conv2D`.
+        log_format: dict. As in `LogDense`.
+        full_scale: int. As in `LogDense`.
+        args, kwargs: As in `keras.layers.Conv2D`.
 
     Input shape:
         As `keras.layers.Conv2D`.
@@ -87,7 +87,7 @@ class LogConv2D(_LogKernel, keras.layers.Conv2D):
         As `keras.layers.Conv2D`.
 
     Training:
-        The gradient of the quantised kernel goes to the stored one unchanged.
+        The gradient of the quantized kernel is passed to the stored one unchanged.
 
     Raises:
         OptionError: a format that is not allowed, or that cannot be trained.
@@ -99,12 +99,12 @@ class LogConv2D(_LogKernel, keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class LogConv1D(_LogKernel, keras.layers.Conv1D):
-    """Conv1D whose kernel has a sign and a whole exponent (see `spkeras.ops.log_weights`).
+    """Conv1D whose weights are a sign and a whole exponent (see `spkeras.ops.log_weights`).
 
     Args:
-        log_format: dict. As for `LogDense`.
-        full_scale: int. As for `LogDense`.
-        args, kwargs: As for `keras.layers.Conv1D`.
+        log_format: dict. As in `LogDense`.
+        full_scale: int. As in `LogDense`.
+        args, kwargs: As in `keras.layers.Conv1D`.
 
     Input shape:
         As `keras.layers.Conv1D`.
@@ -113,7 +113,7 @@ class LogConv1D(_LogKernel, keras.layers.Conv1D):
         As `keras.layers.Conv1D`.
 
     Training:
-        The gradient of the quantised kernel goes to the stored one unchanged.
+        The gradient of the quantized kernel is passed to the stored one unchanged.
 
     Raises:
         OptionError: a format that is not allowed, or that cannot be trained.
@@ -125,12 +125,14 @@ class LogConv1D(_LogKernel, keras.layers.Conv1D):
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class LogDepthwiseConv2D(_LogKernel, keras.layers.DepthwiseConv2D):
-    """DepthwiseConv2D with a sign and a whole exponent a weight (`spkeras.ops.log_weights`).
+    """DepthwiseConv2D whose weights are a sign and a whole exponent.
+
+    See `spkeras.ops.log_weights`.
 
     Args:
-        log_format: dict. As for `LogDense`.
-        full_scale: int. As for `LogDense`.
-        args, kwargs: As for `keras.layers.DepthwiseConv2D`.
+        log_format: dict. As in `LogDense`.
+        full_scale: int. As in `LogDense`.
+        args, kwargs: As in `keras.layers.DepthwiseConv2D`.
 
     Input shape:
         As `keras.layers.DepthwiseConv2D`.
@@ -139,7 +141,7 @@ class LogDepthwiseConv2D(_LogKernel, keras.layers.DepthwiseConv2D):
         As `keras.layers.DepthwiseConv2D`.
 
     Training:
-        The gradient of the quantised kernel goes to the stored one unchanged.
+        The gradient of the quantized kernel is passed to the stored one unchanged.
 
     Raises:
         OptionError: a format that is not allowed, or that cannot be trained.
@@ -151,7 +153,7 @@ class LogDepthwiseConv2D(_LogKernel, keras.layers.DepthwiseConv2D):
     # Keras keeps this layer's kernel as a plain attribute.
     @property
     def kernel(self) -> Any:
-        """The kernel's quantised values."""
+        """Quantized values of the kernel."""
         return self.coded(self._stored_kernel)
 
     @kernel.setter

@@ -1,4 +1,4 @@
-"""Max pooling as a function, from the plain values that a graph node holds."""
+"""Max pooling as a function, made from the attributes of a graph node."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,10 +7,10 @@ from keras import ops
 
 
 def max_pooling(window: Mapping[str, Any]) -> Callable[[Any], Any]:
-    """Max pooling over `window`.
+    """Return the function that max-pools over `window`.
 
     Args:
-        window: `pool_size`, `strides`, `padding`; or `keepdims` alone for global pooling.
+        window: `pool_size`, `strides`, `padding`; or only `keepdims` for global pooling.
     """
     if "keepdims" in window:
         return lambda x: ops.max(x, tuple(range(1, len(x.shape) - 1)), window["keepdims"])

@@ -1,4 +1,4 @@
-"""The quantising activation whose ceiling is trained."""
+"""The quantizing activation with a trained ceiling."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ class QCFS(_Bounded):
     """lambda clip(floor(x L / lambda + 1/2) / L, 0, 1), with lambda trained.
 
     Args:
-        levels: int. L, the levels that it is trained with.
+        levels: int. L, number of levels in training.
         initial: float. lambda before training, in units of the input; the published code
             starts from 8.
-        shift: float. Share of a level given in advance, 0 <= shift < 1.
+        shift: float. Initial potential as a fraction of a level, 0 <= shift < 1.
 
     Input shape:
         Any.
@@ -27,8 +27,8 @@ class QCFS(_Bounded):
         The same.
 
     Training:
-        With respect to x: 1 where 0 <= x <= lambda, else 0. With respect to lambda: what
-        rounding added, over lambda, inside; 1 above; 0 below.
+        With respect to x: 1 where 0 <= x <= lambda, else 0. With respect to lambda: the rounding
+        error over lambda where 0 <= x <= lambda; 1 above; 0 below.
 
     Raises:
         OptionError: an argument is out of its range.
@@ -58,30 +58,30 @@ class QCFS(_Bounded):
 
     @property
     def timesteps(self) -> int:
-        """L."""
+        """L, under the name that all quantizing activations share."""
         return self.levels
 
     @property
     def ceiling(self) -> float:
-        """lambda as it is now."""
+        """Current value of lambda."""
         return float(ops.convert_to_numpy(self.scale))
 
     @property
     def rounding(self) -> float:
-        """Share of a level given in advance."""
+        """Initial potential as a fraction of a level, with the rounding tolerance."""
         return self.shift + TOLERANCE
 
     def set_timesteps(self, timesteps: int) -> None:
-        """Another L."""
+        """Set L."""
         check_count("levels", timesteps)
         self.levels = timesteps
 
     def call(self, x: Any) -> Any:
-        """The quantised values."""
+        """Return the quantized values."""
         scale = ops.convert_to_tensor(self.scale)
         return rounded(clamp(x / scale), self.levels, self.shift, cut=False) * scale
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         own = {"levels": self.levels, "initial": self.initial, "shift": self.shift}
         return {**super().get_config(), **own}

@@ -1,11 +1,10 @@
-"""Activations to train with: what the spikes of a window carry, with a gradient.
+"""Quantizing activations for training: the value that the spikes of a window carry.
 
-Each takes exactly the values that an integrate-and-fire neuron sends in a window of T steps, so
-that the network loses nothing when it is converted. All of them divide by a `unit` first and
-multiply by it in the end. The papers have their activations in [0, 1]; a trained CNN has other
-ranges, and a unit for each layer is the same network as one whose weights and batch norm were
-rescaled to [0, 1], since everything between two activations is linear. The conversion puts the
-units into the weights.
+Each gives exactly the values that an integrate-and-fire neuron sends in a window of T steps, so
+that the conversion adds no error. All of them divide by a `unit` first and multiply by it at
+the end. In the papers, activations lie in [0, 1]; a trained CNN has other ranges. A unit for each
+layer is equivalent to rescaling weights and batch norm to [0, 1], since everything between two
+activations is linear. The conversion folds the units into the weights.
 """
 
 from typing import Any
@@ -17,9 +16,9 @@ from spkeras.ops.straight_through import TOLERANCE, clamp, rounded
 
 
 class _Bounded(keras.layers.Layer):
-    """What they share: float32 whatever the policy, and the shape of what comes in.
+    """Base class: float32 under any policy, and an output of the input's shape.
 
-    In bfloat16 two levels of T = 600 would be the same number.
+    bfloat16 could not tell apart the levels of T = 600.
     """
 
     def __init__(self, **kwargs: Any) -> None:
@@ -31,25 +30,25 @@ class _Bounded(keras.layers.Layer):
         raise NotImplementedError
 
     def compute_output_shape(self, input_shape: Any) -> Any:
-        """As the input."""
+        """Return the input shape."""
         return input_shape
 
 
 def check_positive(name: str, value: float) -> None:
-    """Refuse what is not above zero.
+    """Refuse a value that is not above zero.
 
     Raises:
-        OptionError: names the option and what was received.
+        OptionError: the value is not above 0.
     """
     if not value > 0:
         raise OptionError(f"{name}={value!r}; allowed: numbers above 0")
 
 
 def check_count(name: str, value: float) -> None:
-    """Refuse what is no whole number from 1.
+    """Refuse a value that is not a whole number from 1.
 
     Raises:
-        OptionError: names the option and what was received.
+        OptionError: the value is not a whole number from 1.
     """
     if value < 1 or int(value) != value:
         raise OptionError(f"{name}={value!r}; allowed: whole numbers from 1")
@@ -57,7 +56,7 @@ def check_count(name: str, value: float) -> None:
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class Clamp(_Bounded):
-    """min(max(x, 0), high): the second stage of training.
+    """min(max(x, 0), high): the activation of the second stage of training.
 
     Args:
         high: float. Upper bound, in units of the input.
@@ -89,20 +88,20 @@ class Clamp(_Bounded):
 
     @property
     def ceiling(self) -> float:
-        """high."""
+        """Upper bound `high`."""
         return self.high
 
     def call(self, x: Any) -> Any:
-        """The clamped values."""
+        """Return the clamped values."""
         return clamp(x, self.high)
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "high": self.high}
 
 
 class _Counting(_Bounded):
-    """unit / N floor(clamp(x / unit, 0, T / N) N + shift): the counts of T steps."""
+    """Base class: unit / N floor(clamp(x / unit, 0, T / N) N + shift), the counts of T steps."""
 
     def __init__(
         self, timesteps: int, levels: float, unit: float, shift: float, **kwargs: Any
@@ -118,21 +117,21 @@ class _Counting(_Bounded):
 
     @property
     def ceiling(self) -> float:
-        """T / N units."""
+        """Largest value, T / N units."""
         return self.unit * self.timesteps / self._levels
 
     @property
     def rounding(self) -> float:
-        """Share of a level given in advance."""
+        """Initial potential as a fraction of a level, with the rounding tolerance."""
         return self.shift + TOLERANCE
 
     def call(self, x: Any) -> Any:
-        """The quantised values."""
+        """Return the quantized values."""
         inside = clamp(x / self.unit, self.timesteps / self._levels)
         return rounded(inside, self._levels, self.shift) * self.unit
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments, but the levels."""
+        """Return the constructor's arguments, without the levels."""
         own = {"timesteps": self.timesteps, "unit": self.unit, "shift": self.shift}
         return {**super().get_config(), **own}
 
@@ -143,9 +142,9 @@ class ClampQuantize(_Counting):
 
     Args:
         timesteps: int. T, the steps of the spiking network.
-        unit: float. What stands for 1, in units of the input.
-        shift: float. Share of a level given in advance, 0 <= shift < 1: 0 rounds down, 1/2 to
-            the nearest level (as the first published code did).
+        unit: float. Value that is scaled to 1, in units of the input.
+        shift: float. Initial potential as a fraction of a level, 0 <= shift < 1. 0 rounds down,
+            0.5 to nearest, as in the first published code.
 
     Input shape:
         Any.
@@ -154,7 +153,7 @@ class ClampQuantize(_Counting):
         The same.
 
     Training:
-        The gradient from above, cut to +-1 element by element (for values in units), where
+        The incoming gradient, limited to +-1 element by element (for values in units), where
         0 <= x <= 1 unit; 0 elsewhere.
 
     Raises:
@@ -174,7 +173,7 @@ class ClampQuantize(_Counting):
         super().__init__(timesteps, timesteps, unit, shift, **kwargs)
 
     def set_timesteps(self, timesteps: int) -> None:
-        """Another T; the levels change with it."""
+        """Set T; the number of levels changes with it."""
         check_count("timesteps", timesteps)
         self.timesteps = self._levels = timesteps
 
@@ -183,14 +182,14 @@ class ClampQuantize(_Counting):
 class ValueRange(_Counting):
     """clamp(floor(x N) / N, 0, T / N): T + 1 levels, N of them in a unit.
 
-    With T < N the range is cut for finer steps, which pays when T is small; with T > N it is
+    With T < N the range is cut for finer steps, which helps when T is small; with T > N it is
     widened.
 
     Args:
         timesteps: int. T, the steps of the spiking network.
         levels: float. N, levels in a unit.
-        unit: float. What stands for 1, in units of the input.
-        shift: float. Share of a level given in advance, 0 <= shift < 1.
+        unit: float. Value that is scaled to 1, in units of the input.
+        shift: float. Initial potential as a fraction of a level, 0 <= shift < 1.
 
     Input shape:
         Any.
@@ -199,7 +198,7 @@ class ValueRange(_Counting):
         The same.
 
     Training:
-        The gradient from above, cut to +-1 element by element (for values in units), where
+        The incoming gradient, limited to +-1 element by element (for values in units), where
         0 <= x <= T / N units; 0 elsewhere.
 
     Raises:
@@ -226,15 +225,15 @@ class ValueRange(_Counting):
 
     @property
     def levels(self) -> float:
-        """N."""
+        """N, levels in a unit."""
         return self._levels
 
     def set_timesteps(self, timesteps: int) -> None:
-        """Another T; N changes with it, so that the range stays."""
+        """Set T; N changes in proportion, so that the range is kept."""
         check_count("timesteps", timesteps)
         self._levels *= timesteps / self.timesteps
         self.timesteps = timesteps
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         return {**super().get_config(), "levels": self._levels}

@@ -1,4 +1,4 @@
-"""An activation that is reached in stages: ReLU, then its range, then its levels."""
+"""An activation in stages: ReLU, then its range, then its levels."""
 
 from typing import Any
 
@@ -15,12 +15,12 @@ STAGES = ("relu", "clamp", "quantize")
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class Staged(_Bounded):
-    """ReLU, its clamp, or the quantising activation itself, by what stage training is in.
+    """ReLU, clamp, or the quantizing activation, depending on the stage of training.
 
     Args:
         activation: A layer with a `ceiling` (`ClampQuantize`, `ValueRange`, `QCFS`) or, for
-            other codes than the rate, with a `largest` value (`TTFSActivation`).
-        stage: "relu"; "clamp": cut to [0, ceiling]; "quantize": the activation.
+            codes other than the rate, with a `largest` value (`TTFSActivation`).
+        stage: "relu"; "clamp": limited to [0, ceiling]; "quantize": the activation.
         max_value: float. Bound of the ReLU of the first stage; None for no bound.
 
     Input shape:
@@ -30,11 +30,11 @@ class Staged(_Bounded):
         As the activation's.
 
     Training:
-        The stage is a setting, not a weight: whoever changes it has to have the training
-        step compiled again (`spkeras.training.set_stage` does).
+        The stage is a setting, not a weight: after a change the training step must be compiled
+        again (`spkeras.training.set_stage` does so).
 
     Raises:
-        OptionError: unknown stage.
+        OptionError: the stage is unknown.
 
     Reference:
         Yan, Zhou, Wong 2021 (AAAI): each stage starts from the weights of the one before.
@@ -53,7 +53,7 @@ class Staged(_Bounded):
         self.set_stage(stage)
 
     def set_stage(self, stage: str) -> None:
-        """Go to another stage."""
+        """Set the stage; see the class."""
         if stage not in STAGES:
             raise OptionError(f"stage={stage!r}; allowed: {STAGES}")
         self.stage = stage
@@ -65,10 +65,10 @@ class Staged(_Bounded):
         return own
 
     def build(self, input_shape: Any) -> None:
-        """Nothing of its own; the activation is built where it is made."""
+        """Create no weights: the activation is built when it is created."""
 
     def call(self, x: Any) -> Any:
-        """The values of this stage."""
+        """Return the values of the current stage."""
         if self.stage == "relu":
             return relu(x, self.max_value)
         if self.stage == "quantize":
@@ -76,18 +76,18 @@ class Staged(_Bounded):
         trained = getattr(self.activation, "scale", None)
         if trained is None:
             return clamp(x, self.ceiling)
-        # A ceiling that is trained is trained from here on (trainable clipping).
+        # Trainable clipping: a trainable ceiling is trained from this stage on.
         scale = ops.convert_to_tensor(trained)
         return clamp(x / scale) * scale
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         inner = keras.saving.serialize_keras_object(self.activation)
         own = {"activation": inner, "stage": self.stage, "max_value": self.max_value}
         return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Staged":
-        """The layer of a configuration."""
+        """Create the layer from a configuration."""
         inner = keras.saving.deserialize_keras_object(config["activation"])
         return cls(**{**config, "activation": inner})

@@ -1,8 +1,8 @@
-"""Activations for conversion-aware training: what a spiking neuron will send, with a gradient.
+"""Activations for conversion-aware training: the value that the later spikes carry.
 
-Each computes in training exactly the value that the spikes of its code carry afterwards, so that
-the conversion has nothing left to lose. The gradient passes where the value may move (inside the
-code's range, its dead zone at the bottom included, for units would die there) and nowhere else.
+In training, each computes exactly the value that the spikes of its code carry, so that the
+conversion adds no error. The gradient passes inside the code's range, including its dead zone at
+the bottom, because units there could not recover otherwise; elsewhere it is 0.
 """
 
 from typing import Any
@@ -17,24 +17,24 @@ from spkeras.ops.ttfs_tensors import rounded_down
 
 
 class _CodedActivation(keras.layers.Layer):
-    """What the activations share: precision, and the straight-through gradient."""
+    """Base class with the precision and the straight-through gradient."""
 
     def call(self, x: Any) -> Any:
-        # Levels are closer together than bfloat16 tells apart, and the network that runs later
-        # compares in float32.
+        # bfloat16 cannot tell neighbouring levels apart, and the converted network compares in
+        # float32.
         wide = x if keras.backend.standardize_dtype(x.dtype) == "float64" else _float32(x)
         inside = ops.clip(wide, 0.0, self.largest)
-        # The value exactly, plus an exact zero that has the gradient of the clip.
+        # The exact value, plus an exact zero with the gradient of the clip.
         value = self.coded(ops.stop_gradient(wide)) + (inside - ops.stop_gradient(inside))
         return ops.cast(value, self.compute_dtype)
 
     @property
     def largest(self) -> float:
-        """Value from which on the code is saturated."""
+        """Value from which the code is saturated."""
         raise NotImplementedError
 
     def coded(self, x: Any) -> Any:
-        """The value that the code's spikes carry for x."""
+        """Return the value that the code's spikes carry for x."""
         raise NotImplementedError
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -47,7 +47,7 @@ def _float32(x: Any) -> Any:
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class TTFSActivation(_CodedActivation):
-    """Rounds down to the values of a time-to-first-spike code with a base-2 kernel.
+    """x rounded down to a value of a time-to-first-spike code with a base-2 kernel.
 
         y = theta0 2^(-k / tau),  k the first of 0 ... T - 1 with x >= theta0 2^(-k / tau)
 
@@ -56,8 +56,8 @@ class TTFSActivation(_CodedActivation):
 
     Args:
         timesteps: int. T, steps of the firing window, 1 to 255.
-        tau: float. Steps in which the threshold halves, above 0. (T - 1) / tau octaves are told
-            apart in steps of 2^(1 / tau).
+        tau: float. Steps in which the threshold halves, above 0. The levels cover
+            (T - 1) / tau octaves in steps of 2^(1 / tau).
         theta0: float. Largest value, in units of the input.
 
     Input shape:
@@ -67,7 +67,7 @@ class TTFSActivation(_CodedActivation):
         The same.
 
     Training:
-        The gradient is 1 inside (0, theta0), where nothing fires too, and 0 outside.
+        The gradient is 1 inside (0, theta0), including values below the last level; 0 outside.
 
     Raises:
         OptionError: a parameter is out of range.
@@ -92,11 +92,11 @@ class TTFSActivation(_CodedActivation):
 
     @property
     def largest(self) -> float:
-        """theta0."""
+        """Largest level, theta0."""
         return self.theta0
 
     def coded(self, x: Any) -> Any:
-        """The largest level that is not above x."""
+        """Return the largest level that is at most x."""
         return rounded_down(x, kernel_table(self.timesteps, self.tau, self.theta0))
 
     def get_config(self) -> dict[str, Any]:
@@ -106,13 +106,13 @@ class TTFSActivation(_CodedActivation):
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class PhaseActivation(_CodedActivation):
-    """Rounds down to the values of a phase code: spikes weigh 1/2, 1/4 ... 2^-bits of theta0.
+    """x rounded down to a value of a phase code: spikes weigh theta0 / 2, / 4, ... / 2^bits.
 
         y = theta0 min(floor(x 2^bits / theta0) 2^-bits, 1 - 2^-bits), not below 0
 
     Args:
         bits: int. Steps of a period, 1 to 16.
-        theta0: float. What all spikes together nearly reach, in units of the input.
+        theta0: float. Limit of the sum of all spikes for many bits, in units of the input.
 
     Input shape:
         Any.
@@ -145,11 +145,11 @@ class PhaseActivation(_CodedActivation):
 
     @property
     def largest(self) -> float:
-        """All spikes of a period together."""
+        """Sum of all spikes of a period."""
         return self.theta0 * (1.0 - 2.0**-self.bits)
 
     def coded(self, x: Any) -> Any:
-        """The multiple of the last spike's weight that is not above x."""
+        """Return the largest multiple of the last spike's weight that is at most x."""
         return phase_value(x, self.bits, self.theta0)
 
     def get_config(self) -> dict[str, Any]:
@@ -158,13 +158,13 @@ class PhaseActivation(_CodedActivation):
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class BurstActivation(_CodedActivation):
-    """The value that T steps of burst spikes carry: each spike of a burst weighs twice the last.
+    """The value that T steps of burst spikes carry; weights double within a burst.
 
     With the potential v = x before the first step, at each step
 
-        s = [v >= theta 2^j];  v <- v - s theta 2^j;  j <- j + 1 after a spike, 0 after a miss
+            s = [v >= theta 2^j];  v <- v - s theta 2^j;  j <- j + 1 after a spike, else 0
 
-    and y is the sum of all theta 2^j that were sent.
+        and y is the sum of all theta 2^j sent.
 
     Args:
         timesteps: int. T, steps of the window, 1 to 16.
@@ -201,11 +201,11 @@ class BurstActivation(_CodedActivation):
 
     @property
     def largest(self) -> float:
-        """One burst over the whole window."""
+        """Value of one burst over the whole window."""
         return self.theta * (2.0**self.timesteps - 1.0)
 
     def coded(self, x: Any) -> Any:
-        """What the steps send, one after the other."""
+        """Return the sum of the spikes of all steps."""
         return burst_value(x, self.timesteps, self.theta)
 
     def get_config(self) -> dict[str, Any]:
