@@ -1,1 +1,1 @@
-"""Emulations of hardware that runs spiking networks, bit for bit."""
+"""Bit-exact emulations of hardware that runs spiking networks."""

@@ -157,10 +157,10 @@ def test_other_files_are_refused(tmp_path):
     with pytest.raises(ModelFileError, match="no such file"):
         log_ttfs.load_program(tmp_path / "none.npz")
     (tmp_path / "text.npz").write_text("not a zip")
-    with pytest.raises(ModelFileError, match="no .npz"):
+    with pytest.raises(ModelFileError, match="not an .npz"):
         log_ttfs.load_program(tmp_path / "text.npz")
     np.savez(tmp_path / "other.npz", x=np.zeros(3))
-    with pytest.raises(ModelFileError, match="no program"):
+    with pytest.raises(ModelFileError, match="not a program"):
         log_ttfs.load_program(tmp_path / "other.npz")
     np.savez(tmp_path / "code.npz", x=np.array([print], object), allow_pickle=True)
     with pytest.raises(ModelFileError, match="plain arrays"):

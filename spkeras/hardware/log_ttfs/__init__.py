@@ -1,10 +1,10 @@
-"""A log-TTFS processor, emulated bit for bit: additions, shifts and small tables.
+"""A log-TTFS processor, emulated bit for bit with additions, shifts and small tables.
 
     program = log_ttfs.compile(cat_trained_model)
     result = log_ttfs.run(program, x_test, y_test)
 
-Everything from the input's whole numbers to the read-out is whole numbers; see
-`docs/hardware.md` for the arithmetic and where each of its parts comes from.
+All values from the input port to the read-out are whole numbers. `docs/hardware.md` describes
+the arithmetic, with the source of each part.
 """
 
 from collections.abc import Callable
@@ -33,21 +33,22 @@ __all__ = [
 
 
 def compile(model: Any, config: HardwareConfig | None = None, samples: Any = None) -> Program:
-    """A program from a model trained with TTFS activations (conversion-aware training).
+    """Compile a model trained with TTFS activations (conversion-aware training) to a program.
 
     Args:
         model: A Keras model, or a graph that was read from one.
-        config: Widths and sizes; the defaults of `HardwareConfig` without.
-        samples: Inputs for the golden vectors, (samples, ...), a list of them where the model
-            has several inputs; random ones without.
+        config: Widths and sizes; None for the defaults of `HardwareConfig`.
+        samples: Inputs for the golden vectors, (samples, ...), or a list of them for several
+            inputs; None for random ones.
 
     Returns:
         The program, with golden vectors.
 
     Raises:
-        UnsupportedLayerError: not trained for it, or a layer that cannot be computed.
-        OptionError: widths that do not hold its sums.
-        DataError: samples that do not fit.
+        UnsupportedLayerError: the model was not trained with these activations, or it has a
+            layer that cannot be computed.
+        OptionError: the widths cannot hold the sums.
+        DataError: the samples do not fit.
     """
     from spkeras.frontend.walk import read_graph
     from spkeras.graph import Graph

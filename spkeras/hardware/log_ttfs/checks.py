@@ -1,4 +1,4 @@
-"""Whether a program holds together: what a file may say, and what the data path relies on."""
+"""Consistency checks of a program: what a file may hold, and what the data path relies on."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def check_program(program: Program) -> None:
     """Refuse a program whose parts contradict each other or leave their ranges.
 
     Raises:
-        SpkerasError: says which part, and how.
+        SpkerasError: a part is invalid; the message names it.
     """
     config, grid = program.config, program.grid
     if config.tau is None or config.timesteps is None:
@@ -28,14 +28,14 @@ def check_program(program: Program) -> None:
     known: dict[str, ProgramLayer] = {}
     for layer in program.layers:
         if layer.name in known:
-            _wrong(layer.name, "stands there twice")
+            _wrong(layer.name, "occurs twice")
         _check_layer(program, layer, known)
         known[layer.name] = layer
     _check_ports(program)
 
 
 def _check_ports(program: Program) -> None:
-    """Inputs and outputs."""
+    """Check the inputs and outputs."""
     if list(program.encoders) != list(range(len(program.encoders))):
         _wrong("layers", f"encoders of the inputs {list(program.encoders)}")
     sizes = {
@@ -120,7 +120,7 @@ def _check_branch(
 def _check_codes(
     where: str, branch: ProgramBranch, source: ProgramLayer, layer: ProgramLayer
 ) -> None:
-    """Shapes and groups of a branch's weights."""
+    """Check the shapes and groups of a branch's weights."""
     codes, groups, first = branch.exponents, branch.groups, branch.first
     whole = isinstance(groups, int) and isinstance(first, int) and groups >= 1 and first >= 0
     if codes.ndim != 3 or not codes.size or not whole:

@@ -1,4 +1,4 @@
-"""From a plan with real weights to a program of whole numbers; the last place with floats."""
+"""Compiler from a plan with real weights to a program of whole numbers; the last use of floats."""
 
 import math
 from collections.abc import Sequence
@@ -16,22 +16,22 @@ from spkeras.ops.log_weights import log_codes
 from spkeras.ops.ttfs import kernel_table
 from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, Branch, Layer, Plan
 
-# Exponents that are off the grid by less are float rounding of ones that are on it.
+# Exponents closer to the grid than this lie on it; the rest is float rounding.
 _ON_GRID = 1e-6
 
 
 def compile_plan(plan: Plan, config: HardwareConfig) -> Program:
-    """The program that computes a plan.
+    """Return the program that computes a plan.
 
     Args:
-        plan: From `spkeras.ttfs.lower`.
-        config: Widths and sizes; T and tau of the plan where it leaves them open.
+        plan: Plan from `spkeras.ttfs.lower`.
+        config: Widths and sizes; open T and tau are those of the plan.
 
     Returns:
         The program, without golden vectors.
 
     Raises:
-        OptionError: the accumulator is too narrow, or tau is no power of two.
+        OptionError: the accumulator is too narrow, or tau is not a power of two.
         UnsupportedLayerError: branches of a layer do not share a grid of exponents.
     """
     config = _with_kernel(plan, config)
@@ -51,7 +51,7 @@ def compile_plan(plan: Plan, config: HardwareConfig) -> Program:
 
 
 def _with_kernel(plan: Plan, config: HardwareConfig) -> HardwareConfig:
-    """The configuration with T and tau filled in from the plan."""
+    """Return the configuration with open T and tau filled in from the plan."""
     tau = plan.tau if config.tau is None else config.tau
     if tau != int(tau):
         raise OptionError(
@@ -71,14 +71,14 @@ def _notes(plan: Plan, config: HardwareConfig) -> list[str]:
 
 
 class _Compiler:
-    """Turns layers into whole numbers; `program` holds the tables they share."""
+    """Compiler of layers to whole numbers; `program` holds the shared tables."""
 
     def __init__(self, plan: Plan, program: Program) -> None:
         self.plan, self.program = plan, program
         self.config, self.grid = program.config, program.grid
 
     def layer(self, layer: Layer) -> ProgramLayer:
-        """One layer."""
+        """Return one layer of the program."""
         result = ProgramLayer(layer.name, layer.kind, layer.shape, layer.depth, port=layer.port)
         if layer.kind == ENCODER:
             return replace(result, thresholds=self._input_thresholds(layer))
@@ -98,7 +98,7 @@ class _Compiler:
         return np.ceil(self.config.input_levels * table).astype(np.int64)
 
     def _branches(self, layer: Layer) -> tuple[tuple[ProgramBranch, ...], float]:
-        """The branches' codes, and the exponent of the layer's largest product in 1 / G."""
+        """Return the branches' codes, and the exponent of the largest product in units of 1 / G."""
         coded = [self._coded(branch) for branch in layer.branches]
         own = [
             codes.full_scale * self.grid / self.config.weight_steps
@@ -122,7 +122,7 @@ class _Compiler:
             codes = log_codes(branch.kernel, form)
             negative, exponents, n = codes.negative, codes.exponents, codes.full_scale
         else:
-            # A connection of weight 1 = 2^0 or -1, or none.
+            # A connection of weight 1 = 2^0, of weight -1, or none.
             exponents = np.where(branch.kernel != 0, 0, form.zero_exponent).astype(np.uint16)
             negative, n = branch.kernel < 0, 0
         return ProgramBranch(
@@ -131,10 +131,10 @@ class _Compiler:
         )  # fmt: skip
 
     def _fitted(self, layer: Layer, result: ProgramLayer, largest: float) -> ProgramLayer:
-        """The layer with as many fraction bits as the accumulator has room for."""
+        """Return the layer with as many fraction bits as the accumulator can hold."""
         width, given = self.config.accumulator_bits, self.config.fraction_bits
         if given is None:
-            # The largest product alone must fit.
+            # The largest single product must fit.
             fraction = min(self._exact_fraction(result), width - self.config.table_bits)
         else:
             fraction = given
@@ -162,7 +162,7 @@ class _Compiler:
             )
 
     def _exact_fraction(self, layer: ProgramLayer) -> int:
-        """X with which no product loses a bit."""
+        """Return X with which no product loses a bit."""
         form = self.config.weight_format
         step = self.grid // form.steps
         deepest = [
@@ -175,7 +175,7 @@ class _Compiler:
     def _at(
         self, layer: Layer, result: ProgramLayer, largest: float, fraction: int
     ) -> ProgramLayer:
-        """The layer with X fraction bits: bias, thresholds and range in units of the last bit."""
+        """Return the layer with X fraction bits; sums are in units of the last bit."""
         below = self.config.table_bits - 1 + fraction
         unit = 2.0 ** (largest / self.grid - below)
         bias = np.broadcast_to(layer.bias, (layer.channels,)).astype(np.float64)
@@ -190,14 +190,14 @@ class _Compiler:
         return replace(result, low=low, high=high)
 
     def _thresholds(self, layer: Layer, largest: float, below: int) -> np.ndarray:
-        """Smallest whole sums that reach each threshold."""
+        """Return the smallest whole sums that reach each threshold."""
         if layer.kind != NEURONS:
             return np.zeros(0, np.int64)
         first = self.grid * math.log2(layer.theta0) - largest + below * self.grid
         return np.array([self._reaching(first - int(k)) for k in self.program.times], np.int64)
 
     def _reaching(self, exponent: float) -> int:
-        """ceil(2^(exponent / G)), exact where the exponent is whole."""
+        """Return ceil(2^(exponent / G)), exact for whole exponents."""
         nearest = round(exponent)
         if abs(exponent - nearest) < _ON_GRID:
             return ceiling_of_two(nearest, self.grid)

@@ -1,4 +1,4 @@
-"""What a log-TTFS processor is made of, as one record."""
+"""Configuration of a log-TTFS processor."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,37 +12,37 @@ MOST_ACCUMULATOR_BITS = 53
 
 @dataclass(frozen=True)
 class HardwareConfig:
-    """Widths, tables and sizes of the processor. None of them is known of the published chip.
+    """Widths, tables and sizes of the processor; those of the published chip are unknown.
 
-    Defaults: 5-bit weights are the published choice; half octaves tell 15 magnitudes apart over
-    7 octaves, which is what trained kernels span; a table of 12 bits makes products exact to
-    2^-12, far below the step of 19 % between two spike times at tau = 4; 32-bit accumulators hold
-    every sum of a VGG16 without cutting a product. `docs/hardware.md` shows what each costs.
+    Defaults: 5-bit weights are the published choice. Half octaves resolve 15 magnitudes over 7
+    octaves, the span of trained kernels. A table of 12 bits makes products exact to 2^-12, far
+    below the step of 19 % between two spike times at tau = 4. 32-bit accumulators hold every sum
+    of a VGG16 without truncating a product. `docs/hardware.md` shows the cost of each.
 
     Attributes:
         weight_bits: Bits of a weight code, sign included.
         weight_steps: z, weight levels per octave: 1, 2, 4 or 8.
-        zero_code: Whether one exponent stands for the weight 0.
+        zero_code: Whether one exponent is reserved for the weight 0.
         rounding: "log" or "linear": domain in which weights are rounded.
         full_scale: "ceil", "nearest" or "mse": rule for the full-scale range.
-        timesteps: T; None for that of the trained model.
-        tau: Steps in which the threshold halves, a power of two; None for the model's.
-        table_bits: W, width of a mantissa table's entry.
+        timesteps: T; None for T of the trained model.
+        tau: Steps in which the threshold halves, a power of two; None for that of the model.
+        table_bits: W, width of an entry of the mantissa table.
         accumulator_bits: Width of the accumulator, sign included.
         fraction_bits: Bits of the accumulator below the table's last one for the largest
-            product; None for as many as the width allows, up to where nothing is cut off.
-        saturate: Whether sums that may leave the accumulator are accepted (they are clipped at
-            each addition, and counted).
-        input_bits: Bits of an input value; 2^bits - 1 stands for 1.
-        pe_count: Processing elements, each one synapse a cycle.
+            product. None: as many as the width allows, up to those that truncate nothing.
+        saturate: Whether sums that can leave the accumulator are accepted; they are clipped at
+            each addition, and counted.
+        input_bits: Bits of an input value; 2^bits - 1 is the input 1.
+        pe_count: Processing elements; each handles one synapse per cycle.
         clock_hz: Cycles per second.
-        weight_kib: On-chip weight memory in KiB: what reading a word costs, and how many have
-            to come from off-chip memory for each sample.
-        membrane_kib: On-chip memory of accumulators in KiB: what reading and writing one costs,
-            and how many output channels are worked on at a time.
+        weight_kib: On-chip weight memory in KiB. It sets the cost of reading a word, and the
+            number of words that each sample fetches from off-chip memory.
+        membrane_kib: On-chip memory of accumulators in KiB. It sets the cost of a read or write,
+            and the number of output channels computed at a time.
 
     Raises:
-        OptionError: a value out of its range.
+        OptionError: a value is out of its range.
     """
 
     weight_bits: int = 5
@@ -63,7 +63,7 @@ class HardwareConfig:
     membrane_kib: int = 32
 
     def __post_init__(self) -> None:
-        self.weight_format  # refuses what a weight code cannot be
+        self.weight_format  # refuses an invalid weight code
         ranges = {
             "timesteps": (1, 255),
             "table_bits": (2, 30),
@@ -82,7 +82,7 @@ class HardwareConfig:
                 raise OptionError(f"{name}={value!r}; allowed: {low} to {high}")
         if self.fraction_bits is not None and self.fraction_bits + self.table_bits > 60:
             raise OptionError(
-                f"fraction_bits={self.fraction_bits} behind a table of {self.table_bits} bits: "
+                f"fraction_bits={self.fraction_bits} after a table of {self.table_bits} bits: "
                 "products of more than 60 bits; use fewer"
             )
         if self.tau is not None and self.tau not in (1, 2, 4, 8, 16, 32):
@@ -92,16 +92,16 @@ class HardwareConfig:
 
     @property
     def weight_format(self) -> LogFormat:
-        """How weights are written down."""
+        """Format of the weight codes."""
         return LogFormat(
             self.weight_bits, self.weight_steps, self.zero_code, self.rounding, self.full_scale
         )
 
     @property
     def input_levels(self) -> int:
-        """The largest input value; it stands for 1."""
+        """Largest input value; it encodes the input 1."""
         return 2**self.input_bits - 1
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values by name."""
+        """Return plain values by name."""
         return asdict(self)

@@ -1,4 +1,4 @@
-"""What single operations cost: tables with their sources, and tables of one's own from a file."""
+"""Costs of single operations: tables with their sources, and tables read from a file."""
 
 import json
 import math
@@ -15,14 +15,14 @@ class CostTable:
     """Energy of single operations, in pJ.
 
     Attributes:
-        name: What to ask for.
-        source: Where the numbers come from.
+        name: Name of the table.
+        source: Publication of the numbers.
         node: Process and voltage.
-        add_per_bit: An integer addition or comparison, for each bit of its width.
-        shift_per_bit: A shift by a variable amount, likewise.
-        table_read: Reading the mantissa table, a few entries of logic.
-        sram: (KiB, pJ) for reading 64 bits from an on-chip memory of that size, rising.
-        dram: pJ for reading 64 bits from off-chip memory.
+        add_per_bit: An integer addition or comparison, per bit of its width.
+        shift_per_bit: A shift by a variable amount, per bit of its width.
+        table_read: A read of the mantissa table, a few entries of logic.
+        sram: (KiB, pJ) of reading 64 bits from an on-chip memory of that size, rising.
+        dram: pJ of reading 64 bits from off-chip memory.
     """
 
     name: str
@@ -35,9 +35,9 @@ class CostTable:
     dram: float
 
     def memory(self, kib: int, bits: int) -> float:
-        """pJ to read or write one word of so many bits in an on-chip memory of that size.
+        """Return the pJ of reading or writing one word of `bits` bits on the chip.
 
-        A size between two of the table costs as the larger one; beyond the last one, energy grows
+        A size between two of the table costs as the larger one. Beyond the last one, energy grows
         with the root of the size, as the lengths of word and bit lines do.
         """
         for size, cost in self.sram:
@@ -47,7 +47,7 @@ class CostTable:
         return cost * math.sqrt(kib / size) * bits / 64
 
     def offchip(self, bits: int) -> float:
-        """pJ to read one word of so many bits from off-chip memory."""
+        """Return the pJ of reading one word of `bits` bits from off-chip memory."""
         return self.dram * bits / 64
 
 
@@ -86,14 +86,14 @@ COST_TABLES = {table.name: table for table in (HOROWITZ_45NM, JOUPPI_7NM)}
 
 
 def cost_table(costs: str | CostTable) -> CostTable:
-    """The table of that name, or of that file.
+    """Return the cost table of that name or file.
 
     Args:
-        costs: A table; a name of `COST_TABLES`; or the path of a .json file with one object whose
-            keys are the fields of `CostTable`, and `sram` a list of [KiB, pJ].
+        costs: A table; a key of `COST_TABLES`; or the path of a .json file with one object whose
+            keys are the fields of `CostTable`, with `sram` a list of [KiB, pJ].
 
-    Raises:
-        OptionError: there is none, or the file holds no table.
+        Raises:
+            OptionError: the name is unknown, or the file does not hold a table.
     """
     if isinstance(costs, CostTable):
         return costs
@@ -117,7 +117,7 @@ def _read(path: Path) -> CostTable:
         )
     for name in ("name", "source", "node"):
         if not isinstance(values[name], str) or not values[name]:
-            raise OptionError(f"{path}: {name}={values[name]!r}; give words, the source above all")
+            raise OptionError(f"{path}: {name}={values[name]!r}; give text, the source above all")
     add, shift, read, dram = (
         _cost(path, name, values[name])
         for name in ("add_per_bit", "shift_per_bit", "table_read", "dram")
@@ -134,7 +134,7 @@ def _cost(path: Path, name: str, value: Any) -> float:
 
 
 def _sizes(path: Path, values: Mapping[str, Any]) -> tuple[tuple[int, float], ...]:
-    """Sizes and costs of on-chip memories, checked."""
+    """Return the checked sizes and costs of on-chip memories."""
     given = values["sram"]
     pairs = isinstance(given, list) and all(isinstance(p, list) and len(p) == 2 for p in given)
     if not given or not pairs:

@@ -1,4 +1,4 @@
-"""One batch through the processor: encode, integrate, fire, read out. Whole numbers throughout."""
+"""Data path of one batch: encode, integrate, fire, read out, in whole numbers throughout."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
 from spkeras.ttfs.closed_form import earliest
 from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, by_port
 
-# Neurons that are summed up one addition at a time, in one block.
+# Block size of the neurons that are summed one addition at a time.
 _SUSPECTS = 1 << 12
 
 Sums = Callable[[ProgramLayer, Mapping[str, np.ndarray]], np.ndarray]
@@ -21,13 +21,13 @@ Sums = Callable[[ProgramLayer, Mapping[str, np.ndarray]], np.ndarray]
 
 @dataclass(frozen=True, eq=False)
 class Pass:
-    """What a batch leaves behind.
+    """Result of one batch.
 
     Attributes:
-        times: First-spike times by layer, uint8 (samples, positions, channels); T for silence.
+        times: First-spike times by layer, uint8 (samples, positions, channels); T for no spike.
         outputs: Potentials of each read-out, int64 (samples, *output shape).
         extremes: Least and largest final sum of each layer.
-        clipped: Additions that were clipped, by layer.
+        clipped: Number of clipped additions, by layer.
     """
 
     times: Mapping[str, np.ndarray]
@@ -37,18 +37,18 @@ class Pass:
 
 
 def whole_inputs(program: Program, inputs: Any) -> tuple[np.ndarray, ...]:
-    """Inputs as the processor's ports take them: whole numbers, 1 as the largest.
+    """Return inputs as the whole numbers of the processor's ports, with 1 as the largest.
 
     Args:
         program: The program.
         inputs: Floats from 0 to 1, or whole numbers from 0 to 2^input_bits - 1; a list of them
-            where the program has several inputs.
+            for several inputs.
 
     Returns:
         int64 (samples, positions, channels) for each port.
 
     Raises:
-        DataError: another number of inputs, another shape, or values outside that range.
+        DataError: wrong number of inputs, wrong shape, or values outside that range.
     """
     encoders = program.encoders
     given = by_port(program.name, len(encoders), inputs)
@@ -77,18 +77,18 @@ def _whole(program: Program, layer: ProgramLayer, inputs: np.ndarray) -> np.ndar
 
 
 def fire(sums: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """First-spike times: thresholds that a sum has not reached, uint8."""
+    """Return first-spike times, uint8: the number of thresholds that a sum has not reached."""
     rising = thresholds[::-1]
     return (len(rising) - np.searchsorted(rising, sums, side="right")).astype(np.uint8)
 
 
 def run_batch(program: Program, inputs: Sequence[np.ndarray], engine: Engine | None = None) -> Pass:
-    """A batch through all layers.
+    """Run a batch through all layers.
 
     Args:
         program: The program.
-        inputs: From `whole_inputs`.
-        engine: For whole data sets; None for the integer-only reference.
+        inputs: Inputs from `whole_inputs`.
+        engine: Engine for whole data sets; None for the integer-only reference.
     """
     times: dict[str, np.ndarray] = {}
     extremes: dict[str, tuple[int, int]] = {}
@@ -113,7 +113,7 @@ def run_batch(program: Program, inputs: Sequence[np.ndarray], engine: Engine | N
 def _sums(
     program: Program, layer: ProgramLayer, times: Mapping[str, np.ndarray], engine: Engine | None
 ) -> tuple[np.ndarray, int]:
-    """Final sums, and how many additions were clipped on the way."""
+    """Return the final sums, and the number of clipped additions."""
     width = program.config.accumulator_bits
     if engine is None:
         sums = reference.layer_sums(program, layer, times)
@@ -121,7 +121,7 @@ def _sums(
         sums = engine.sums(layer, times)
     if layer.needed_bits <= width:
         return sums, 0
-    # Whose partial sums stay inside in any order has been clipped in none.
+    # If partial sums stay inside in any order, no order was clipped.
     low, high = (engine or Engine(program)).extremes(layer, times)
     limit = 1 << (width - 1)
     suspects = np.nonzero((low < -limit) | (high >= limit))

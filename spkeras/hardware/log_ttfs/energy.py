@@ -1,4 +1,4 @@
-"""Energy of a run under a named table of costs. An estimate of a model, no measurement."""
+"""Energy of a run under a named cost table: an estimate by a model, not a measurement."""
 
 from dataclasses import dataclass
 
@@ -6,25 +6,25 @@ from spkeras.hardware.log_ttfs.config import HardwareConfig
 from spkeras.hardware.log_ttfs.costs import CostTable
 from spkeras.hardware.log_ttfs.operations import Operations
 
-# Published for chips of 28 nm (Lew, Lee & Park 2022, abstract): VGG-16, 5-bit weights. They
-# stand beside an estimate as literature and are never its result.
+# Published for a 28 nm chip (Lew, Lee & Park 2022, abstract): VGG-16, 5-bit weights. Shown next
+# to an estimate as literature, never used in it.
 LITERATURE_UJ = {"CIFAR-10": 486.7, "CIFAR-100": 503.6, "Tiny-ImageNet": 1426.0}
 
-# Width of the sum of two exponents: 8 bits hold 4 octave fractions over 64 octaves.
+# Width of the sum of two exponents: 8 bits hold 4 fractions of an octave over 64 octaves.
 _EXPONENT_BITS = 8
 
 
 @dataclass(frozen=True)
 class Energy:
-    """uJ for one sample.
+    """Energy in uJ for one sample.
 
     Attributes:
         table: Name of the cost table.
-        node: Its process.
+        node: Process of the cost table.
         arithmetic: Additions, table reads, shifts, comparisons.
         weights: Reading weights on the chip.
         membranes: Reading and writing accumulators.
-        offchip: Fetching weights that the chip has no room for.
+        offchip: Fetching the weights that do not fit on the chip.
     """
 
     table: str
@@ -36,12 +36,12 @@ class Energy:
 
     @property
     def total(self) -> float:
-        """All of it."""
+        """Sum of all parts."""
         return self.arithmetic + self.weights + self.membranes + self.offchip
 
 
 def energy(operations: Operations, config: HardwareConfig, table: CostTable) -> Energy:
-    """Energy of the operations of one sample (or one layer of it)."""
+    """Return the energy of the operations of one sample (or of one layer of it)."""
     width = config.accumulator_bits
     synapse = (
         (_EXPONENT_BITS + width) * table.add_per_bit

@@ -1,18 +1,18 @@
-"""The same sums by matrix products of whole numbers, for whole data sets.
+"""Engine for whole data sets: the same sums as `reference`, by exact matrix products.
 
 A spike's exponent is m octaves and one of G fractions. For spikes of one fraction r the product
 with a weight is A_r[q] 2^-m: a matrix of whole numbers times a power of two. The sum over all
 synapses is therefore G matrix products, of A_r with whole powers 2^(m_max - m), joined into one.
 
-Why floating-point hardware may do it without becoming floating-point arithmetic: every factor,
-every product and every partial sum, in any order, is a whole number of magnitude at most the sum
-over all synapses of |largest product|, which range analysis bounds below 2^53. Each is therefore
-exactly representable in float64, each multiplication and addition is exact, and the result equals
-that of integer adders bit for bit. `exact_in_float64` checks the bound for every layer, and
-tests compare with `reference`, which has no float at all.
+Floating-point hardware computes these products exactly. Every factor, product and partial sum,
+in any order, is a whole number of magnitude at most the sum over all synapses of |largest
+product|, which range analysis bounds below 2^53. Each is therefore representable in float64, each
+multiplication and addition is exact, and the result equals that of integer adders bit for bit.
+`exact_in_float64` checks the bound for every layer; tests compare with the integer-only
+`reference`.
 
-Where the accumulator cuts products off (fraction bits below the exact number), a product is no
-longer a matrix entry times a power of two; then each such step has a matrix product of its own.
+Where the accumulator truncates products (fraction bits below the exact number), a product is no
+matrix entry times a power of two; each such step then needs a separate matrix product.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -29,13 +29,13 @@ Part = Callable[[np.ndarray], np.ndarray]
 
 
 class Engine:
-    """Matrices of a program, made once for many batches.
+    """Matrices of a program, built once for many batches.
 
     Args:
         program: The program.
 
     Raises:
-        OptionError: sums of a layer need more bits than float64 adds up exactly.
+        OptionError: sums of a layer need more bits than float64 can add exactly.
     """
 
     def __init__(self, program: Program) -> None:
@@ -50,11 +50,11 @@ class Engine:
                     self._plans[layer.name, number] = groups
 
     def sums(self, layer: ProgramLayer, times: Times) -> np.ndarray:
-        """As `reference.layer_sums`."""
+        """Return the same as `reference.layer_sums`."""
         return self._added(layer, times, lambda matrix: matrix) + layer.bias
 
     def extremes(self, layer: ProgramLayer, times: Times) -> tuple[np.ndarray, np.ndarray]:
-        """Least and largest partial sum that each neuron can have met, in any order."""
+        """Return the least and largest partial sum possible for each neuron, in any order."""
         low = self._added(layer, times, lambda matrix: np.minimum(matrix, 0.0)) + layer.bias
         high = self._added(layer, times, lambda matrix: np.maximum(matrix, 0.0)) + layer.bias
         return low, high
@@ -70,16 +70,16 @@ class Engine:
 
 
 def exact_in_float64(layer: ProgramLayer) -> bool:
-    """Whether no partial sum of a layer can reach 2^53, so that float64 holds all of them."""
+    """Return whether no partial sum of a layer can reach 2^53: float64 then holds all of them."""
     return max(-layer.low, layer.high) < 1 << 53
 
 
 class _Group:
-    """Spikes that one matrix serves.
+    """Spikes that share one matrix.
 
     Attributes:
-        powers: float64 (T + 1,), what a spike at each time counts: a power of two, or 0 for
-            spikes of other groups and for silence.
+        powers: float64 (T + 1,), weight of a spike at each time: a power of two, or 0 for spikes
+            of other groups and for no spike.
         matrix: float64 (taps, channels in / groups, channels reached), whole numbers.
     """
 
@@ -88,7 +88,7 @@ class _Group:
 
 
 def _groups(program: Program, layer: ProgramLayer, branch: ProgramBranch) -> Iterator[_Group]:
-    """One group for each fraction of an octave, and one for each step that is cut off."""
+    """Yield one group per fraction of an octave, and one per step with truncated products."""
     table = program.table(layer, branch)
     used = np.unique(branch.exponents)
     silent = program.timesteps
@@ -106,7 +106,7 @@ def _groups(program: Program, layer: ProgramLayer, branch: ProgramBranch) -> Ite
 
 
 def _separable(rows: np.ndarray, steps: np.ndarray, program: Program) -> np.ndarray:
-    """The first steps whose products are those of the last of them times a power of two."""
+    """Return the first steps whose products equal those of the last of them times powers of two."""
     for count in range(len(steps), 1, -1):
         octaves = program.times[steps[:count]] // program.grid
         expected = rows[:, steps[count - 1]][:, None] << (octaves[-1] - octaves)
@@ -123,11 +123,11 @@ def _signed(branch: ProgramBranch, products: np.ndarray) -> np.ndarray:
 def _received(
     branch: ProgramBranch, times: np.ndarray, groups: list[_Group], part: Part
 ) -> np.ndarray:
-    """The sum over a branch's synapses, int64 (samples, positions out, channels reached)."""
+    """Return the sum over a branch's synapses, int64 (samples, positions out, channels reached)."""
     matrix = np.concatenate([part(group.matrix) for group in groups], axis=1)
     powers = np.stack([group.powers for group in groups])
     taps, width, out = matrix.shape
-    # The fractions of an octave stand behind one another like further taps.
+    # The fractions of an octave follow one another like further taps.
     kernel = matrix.reshape(taps * len(groups), -1, out)
     block = max(BLOCK // (len(branch.index) * taps * width * branch.groups), 1)
     parts = []
@@ -141,6 +141,6 @@ def _received(
 
 
 def _counted(branch: ProgramBranch, times: np.ndarray, powers: np.ndarray) -> np.ndarray:
-    """What the spikes of each cell count in each group, (samples, cells, groups * channels)."""
+    """Return the weighted spikes of each cell by group, (samples, cells, groups * channels)."""
     values = np.concatenate([row[times] for row in powers], axis=-1)
     return values if branch.cells is None else gathered(values, branch.cells).sum(2)

@@ -1,7 +1,8 @@
-"""Program files: one .npz of plain arrays, checked on loading before anything is believed.
+"""Program files: one .npz of plain arrays, checked completely on loading.
 
-A header (JSON in an array of bytes) holds the schema, the configuration and the layers; arrays
-stand beside it. The SHA-256 of everything else stands in `sha256`. Nothing in a file is code.
+A header (JSON in an array of bytes) holds the schema, the configuration and the layers; the
+other arrays hold the numbers. `sha256` is the hash of all other arrays. No part of a file is
+executed.
 """
 
 import hashlib
@@ -24,7 +25,7 @@ from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLay
 
 SCHEMA = 2
 _HEADER, _HASH = "header", "sha256"
-# What a damaged container raises, somewhere inside zipfile and NumPy.
+# Exceptions that zipfile and NumPy raise for a damaged container.
 _UNREADABLE = (
     OSError, ValueError, EOFError, KeyError, AttributeError, RuntimeError, NotImplementedError,
     SyntaxError, struct.error, zlib.error, zipfile.BadZipFile,
@@ -33,14 +34,14 @@ _AGAIN = "compile it again (`spkeras hardware compile`)"
 
 
 def save_program(program: Program, path: Path | str) -> None:
-    """Write a program whole, or not at all.
+    """Write a program completely, or not at all.
 
     Args:
         program: The program.
-        path: Ends in .npz.
+        path: Path that ends in .npz.
 
     Raises:
-        ModelFileError: another suffix, or the disk does not take it.
+        ModelFileError: the suffix is another one, or the file cannot be written.
     """
     path = Path(path)
     if path.suffix != ".npz":
@@ -50,7 +51,7 @@ def save_program(program: Program, path: Path | str) -> None:
     arrays[_HASH] = np.frombuffer(_digest(arrays), np.uint8)
     draft = path.with_name(f".{path.stem}.{os.getpid()}.npz")
     try:
-        # NumPy's own argument names would be taken for arrays' names otherwise.
+        # Otherwise np.savez would take an array of this name for its argument.
         np.savez_compressed(draft, allow_pickle=False, **arrays)
         os.replace(draft, path)
     except OSError as error:
@@ -63,14 +64,14 @@ def load_program(path: Path | str) -> Program:
     """Read a program file and check it: hash, schema, shapes and ranges.
 
     Raises:
-        ModelFileError: no program file, a damaged one, or one of another schema.
+        ModelFileError: the file is no program, damaged, or of another schema.
     """
     arrays = _read(Path(path))
     stored = arrays.pop(_HASH, np.zeros(0, np.uint8))
     if _HEADER not in arrays or not stored.size:
-        raise ModelFileError(f"{path}: is no program of a log-TTFS processor; {_AGAIN}")
+        raise ModelFileError(f"{path}: is not a program of a log-TTFS processor; {_AGAIN}")
     if stored.tobytes() != _digest(arrays):
-        raise ModelFileError(f"{path}: its hash does not fit its contents, it is damaged; {_AGAIN}")
+        raise ModelFileError(f"{path}: its hash does not fit its contents: it is damaged; {_AGAIN}")
     try:
         header = json.loads(arrays.pop(_HEADER).tobytes().decode())
     except ValueError as error:
@@ -83,7 +84,7 @@ def load_program(path: Path | str) -> Program:
         program = _program(header, arrays)
         check_program(program)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise ModelFileError(f"{path}: does not hold together ({error}); {_AGAIN}") from error
+        raise ModelFileError(f"{path}: contradicts itself ({error}); {_AGAIN}") from error
     return program
 
 
@@ -92,13 +93,13 @@ def _read(path: Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as file:
             return {name: file[name] for name in file.files}
     except FileNotFoundError as error:
-        raise ModelFileError(f"{path}: there is no such file") from error
+        raise ModelFileError(f"{path}: no such file") from error
     except _UNREADABLE as error:
-        raise ModelFileError(f"{path}: is no .npz file of plain arrays ({error})") from error
+        raise ModelFileError(f"{path}: is not an .npz file of plain arrays ({error})") from error
 
 
 def _digest(arrays: Mapping[str, np.ndarray]) -> bytes:
-    """SHA-256 over names, types, shapes and bytes of all arrays but the hash itself."""
+    """Return the SHA-256 of names, types, shapes and bytes of all arrays except the hash."""
     digest = hashlib.sha256()
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])

@@ -1,4 +1,4 @@
-"""Inputs and what every layer must make of them, bit for bit: for this code and for chips."""
+"""Golden vectors: inputs with the bit-exact result of every layer, for tests of code and chips."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -10,17 +10,17 @@ from spkeras.hardware.log_ttfs.datapath import Pass, run_batch
 from spkeras.hardware.log_ttfs.engine import Engine
 from spkeras.hardware.log_ttfs.program import Program
 
-# Names of arrays: inputs by port, outputs and times by layer.
+# Prefixes of array names: inputs by port, outputs and times by layer.
 INPUT, OUTPUT, TIMES = "input/", "output/", "times/"
 
 
 @dataclass(frozen=True)
 class GoldenCheck:
-    """How a program's golden vectors compare with what it computes now.
+    """Comparison of a program's golden vectors with its current results.
 
     Attributes:
-        values: Times and outputs compared, by layer.
-        mismatches: How many of them differ, by layer.
+        values: Number of times and outputs compared, by layer.
+        mismatches: Number of them that differ, by layer.
     """
 
     values: Mapping[str, int]
@@ -28,16 +28,16 @@ class GoldenCheck:
 
     @property
     def equal(self) -> bool:
-        """Whether all are equal."""
+        """Whether all values are equal."""
         return not any(self.mismatches.values())
 
 
 def golden_vectors(program: Program, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-    """Inputs, times of every layer and outputs, by name.
+    """Return inputs, times of every layer and outputs, by name.
 
     Args:
         program: The program.
-        inputs: From `datapath.whole_inputs`.
+        inputs: Inputs from `datapath.whole_inputs`.
     """
     given = {f"{INPUT}{port}": array for port, array in enumerate(inputs)}
     return given | _found(run_batch(program, inputs, Engine(program)))
@@ -49,12 +49,12 @@ def _found(done: Pass) -> dict[str, np.ndarray]:
 
 
 def with_golden(program: Program, inputs: Sequence[np.ndarray]) -> Program:
-    """The program with golden vectors of these inputs."""
+    """Return the program with golden vectors of these inputs."""
     return replace(program, golden=golden_vectors(program, inputs))
 
 
 def random_inputs(program: Program, samples: int = 2) -> tuple[np.ndarray, ...]:
-    """Inputs of every level, the same ones each time: from `datapath.whole_inputs`' range."""
+    """Return random inputs over the full range of the ports, with a fixed seed."""
     rng, most = np.random.default_rng(0), program.config.input_levels + 1
     return tuple(
         rng.integers(0, most, (samples, layer.positions, layer.channels))
@@ -63,10 +63,10 @@ def random_inputs(program: Program, samples: int = 2) -> tuple[np.ndarray, ...]:
 
 
 def golden_inputs(program: Program) -> tuple[np.ndarray, ...]:
-    """The inputs of a program's golden vectors, by port.
+    """Return the inputs of a program's golden vectors, by port.
 
     Raises:
-        DataError: the program has none.
+        DataError: the program has no golden vectors.
     """
     if f"{INPUT}0" not in program.golden:
         raise DataError(f"{program.name}: no golden vectors; compile it with samples")
@@ -74,14 +74,14 @@ def golden_inputs(program: Program) -> tuple[np.ndarray, ...]:
 
 
 def check_golden(program: Program, *, reference: bool = False) -> GoldenCheck:
-    """Compute a program's golden inputs again and compare.
+    """Recompute a program's golden inputs and compare the results.
 
     Args:
-        program: With golden vectors.
-        reference: By the integer-only reference instead of the engine.
+        program: A program with golden vectors.
+        reference: Whether to use the integer-only reference instead of the engine.
 
     Raises:
-        DataError: the program has none.
+        DataError: the program has no golden vectors.
     """
     inputs = golden_inputs(program)
     found = _found(run_batch(program, inputs, None if reference else Engine(program)))

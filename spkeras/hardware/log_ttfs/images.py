@@ -18,31 +18,31 @@ _MODULES = ("log_ttfs_pe.v", "log_ttfs_fire.v", "log_ttfs_bench.v")
 
 
 def hex_words(values: Iterable[int], bits: int) -> str:
-    """Whole numbers as `$readmemh` reads them, two's complement, one on a line."""
+    """Return whole numbers as `$readmemh` reads them: two's complement, one per line."""
     digits, mask = -(-bits // 4), (1 << bits) - 1
     return "".join(f"{value & mask:0{digits}x}\n" for value in values)
 
 
 def write_images(program: Program, folder: Path | str) -> tuple[Path, ...]:
-    """Write all memories of a program into a folder that is new or empty.
+    """Write all memories of a program into a new or empty folder.
 
     For each layer: weights (sign, then exponent), addresses, biases, thresholds, golden spike
-    times (of read-outs, sums); for all: the mantissa table, spike-time exponents, golden inputs,
-    a listing, and the Verilog sources that read them.
+    times (of read-outs, sums). For the program: the mantissa table, spike-time exponents, golden
+    inputs, a listing, and the Verilog sources that read them.
 
     Args:
         program: The program.
-        folder: Where; appears whole or not at all.
+        folder: Folder to create; it appears completely or not at all.
 
     Returns:
         The files written.
 
     Raises:
-        OptionError: the folder holds something already, or cannot be written.
+        OptionError: the folder is not empty, or cannot be written.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise OptionError(f"{folder}: is there already and not empty; choose a new folder")
+        raise OptionError(f"{folder}: exists and is not empty; choose a new folder")
     draft = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         draft.mkdir(parents=True)
@@ -60,10 +60,10 @@ def write_images(program: Program, folder: Path | str) -> tuple[Path, ...]:
 
 
 def weight_words(program: Program, branch: ProgramBranch) -> np.ndarray:
-    """Weight codes as the memory holds them: the sign above the exponent, int64.
+    """Return weight codes as the memory holds them: the sign above the exponent, int64.
 
-    A weight of 0 in a format without a code for it (a padded connection) is not stored as such;
-    only connections of weight 1 have those, and they have no memory.
+    A weight of 0 in a format without a code for it (a padded connection) has no code here. Only
+    connections of weight 1 have such weights, and they need no memory.
     """
     sign = branch.negative.astype(np.int64) << (program.config.weight_bits - 1)
     return sign + branch.exponents

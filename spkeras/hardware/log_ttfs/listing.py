@@ -1,4 +1,4 @@
-"""A program for people to read."""
+"""Human-readable listing of a program."""
 
 from collections.abc import Iterator
 
@@ -7,16 +7,16 @@ from spkeras.ttfs.plan import EARLIEST, ENCODER
 
 
 def listing(program: Program) -> str:
-    """What the processor holds, layer by layer, as text."""
+    """Return the contents of the processor's memories, layer by layer, as text."""
     return "\n".join(_lines(program)) + "\n"
 
 
 def _lines(program: Program) -> Iterator[str]:
     config = program.config
-    zero = f"{config.weight_format.zero_exponent} stands for 0" if config.zero_code else "no zero"
+    zero = f"{config.weight_format.zero_exponent} is weight 0" if config.zero_code else "no zero"
     yield f"program of {program.name} for a log-TTFS processor"
     yield f"weights      {config.weight_bits} bits: sign, exponent q ({zero}); base 2^(1/{config.weight_steps})"
-    yield f"spikes       T = {config.timesteps}, tau = {config.tau}, value 2^(-k/{config.tau}); T stands for silence"
+    yield f"spikes       T = {config.timesteps}, tau = {config.tau}, value 2^(-k/{config.tau}); T is no spike"
     yield f"exponents    {program.grid} to an octave"
     yield f"mantissa     {config.table_bits} bits: {' '.join(map(str, program.mantissa))}"
     yield f"accumulator  {config.accumulator_bits} bits, {'clipping' if config.saturate else 'cannot overflow'}"

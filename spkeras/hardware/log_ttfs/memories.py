@@ -1,4 +1,4 @@
-"""What the on-chip memories hold, and what has to come from outside."""
+"""Contents of the on-chip memories, and the words fetched from off-chip memory."""
 
 from dataclasses import dataclass
 
@@ -9,14 +9,14 @@ _BITS_PER_KIB = 8 * 1024
 
 @dataclass(frozen=True)
 class Placement:
-    """One layer in the memories.
+    """Placement of one layer in the memories.
 
     Attributes:
-        weights: Its weight words.
+        weights: Number of weight words of the layer.
         streamed: Words fetched from off-chip memory for each sample.
         channels: Output channels whose accumulators are on the chip at a time.
-        passes: How often its input spikes are gone through: once for each such share of its
-            channels, and, where one map alone is larger than the memory, of each map.
+        passes: Number of passes over the layer's input spikes: one per such share of its
+            channels, and per share of a map that is larger than the memory.
     """
 
     weights: int
@@ -26,13 +26,13 @@ class Placement:
 
 
 def placements(program: Program) -> dict[str, Placement]:
-    """Where each layer's weights and accumulators are, by layer.
+    """Return where the weights and accumulators of each layer are, by layer.
 
-    Weights are kept on the chip in the order of the layers until `weight_kib` are full; all
-    others are fetched once for each sample (once for each share of a map, where a map does not
-    fit). No policy fetches less with a memory of that size, since every sample needs every
-    weight once. Accumulators of `membrane_kib` serve some output channels at a time, which need
-    their own weights alone, so that they never leave the chip.
+    Weights are kept on the chip in the order of the layers until `weight_kib` are full. All
+    others are fetched once for each sample, or once for each share of a map that does not fit.
+    No policy fetches less with a memory of that size, since every sample needs every weight
+    once. The accumulators in `membrane_kib` serve some output channels at a time, and these
+    channels need only their own weights, so that accumulators never leave the chip.
     """
     config, result = program.config, {}
     room = config.weight_kib * _BITS_PER_KIB // config.weight_bits
@@ -47,7 +47,7 @@ def placements(program: Program) -> dict[str, Placement]:
 
 
 def _at_once(program: Program, layer: ProgramLayer) -> tuple[int, int]:
-    """Channels whose accumulators fit at a time, and into how many shares a map is cut."""
+    """Return the channels whose accumulators fit at a time, and the number of shares of a map."""
     config = program.config
     one_map = layer.positions * config.accumulator_bits
     capacity = max(config.membrane_kib * _BITS_PER_KIB, config.accumulator_bits)
@@ -57,12 +57,12 @@ def _at_once(program: Program, layer: ProgramLayer) -> tuple[int, int]:
 
 
 def groups(outputs: int, at_once: int, elements: int) -> int:
-    """How many cycles a spike takes at one position: outputs are shared out to the elements.
+    """Return the cycles that a spike takes at one position, with outputs spread over elements.
 
     Args:
-        outputs: Output channels that it reaches.
+        outputs: Number of output channels that the spike reaches.
         at_once: Output channels on the chip at a time.
-        elements: Processing elements.
+        elements: Number of processing elements.
     """
     full, rest = divmod(outputs, at_once)
     return full * -(-at_once // elements) + -(-rest // elements)

@@ -1,4 +1,4 @@
-"""What a run costs: operations, memory words and cycles, counted from who fired when."""
+"""Operations, memory words and cycles of a run, counted from its spike times."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -13,21 +13,21 @@ from spkeras.ttfs.plan import NEURONS, READOUT
 
 @dataclass(frozen=True)
 class Operations:
-    """Counts for one sample, on average.
+    """Mean counts for one sample.
 
     Attributes:
         spikes: Spikes sent by the layer.
-        synaptic: Spikes times the weights other than 0 that each really reaches: as many
-            exponent additions, table reads, shifts and accumulations.
+        synaptic: Synaptic operations: spikes times the nonzero weights that each reaches. Each is
+            one exponent addition, table read, shift and accumulation.
         weight_words: Weights read (connections of weight 1 need none).
-        offchip_words: Weights fetched from off-chip memory, where the chip has no room for all.
-        membrane_words: Accumulators read and written: at each accumulation once each, and read
-            once at each comparison.
+        offchip_words: Weights fetched from off-chip memory because they do not fit on the chip.
+        membrane_words: Accumulators read and written: one read and one write per accumulation,
+            one read per comparison.
         comparisons: Thresholds compared: a neuron compares at each step until it fires.
-        cycles: Of the processing elements; see `docs/hardware.md`.
-        lost: Products other than 0 that fell below the accumulator's last bit altogether.
-        cut: Products that lost bits there.
-        clipped: Additions clipped at the accumulator's ends.
+        cycles: Cycles of the processing elements; see `docs/hardware.md`.
+        lost: Nonzero products that fall completely below the accumulator's last bit.
+        cut: Products that lose bits there.
+        clipped: Additions clipped at the ends of the accumulator's range.
     """
 
     spikes: float = 0.0
@@ -46,7 +46,7 @@ class Operations:
 
 
 class Histogram:
-    """How often each neuron fired at each step: all that operations depend on.
+    """Number of spikes of each neuron at each step, which determines all operations.
 
     Args:
         program: The program.
@@ -71,22 +71,23 @@ class Histogram:
         self.samples += len(found)
 
     def spikes(self, layer: str) -> int:
-        """Spikes of a layer in all samples."""
+        """Return the spikes of a layer in all samples."""
         return int(self.fired[layer][:-1].sum())
 
 
 def count_operations(
     program: Program, histogram: Histogram, clipped: Mapping[str, int]
 ) -> dict[str, Operations]:
-    """Operations of each layer for one sample.
+    """Return the operations of each layer for one sample.
 
     Args:
         program: The program, or the same one with another clock, other elements or memories.
-        histogram: Of a run.
-        clipped: Clipped additions of that run, by layer.
+            histogram: Histogram of a run.
+            clipped: Clipped additions of that run, by layer.
 
-    Returns:
-        By layer; `synaptic` and what follows from it belong to the layer that receives.
+        Returns:
+            Operations by layer; `synaptic` and the counts derived from it belong to the receiving
+            layer.
     """
     samples, places = max(histogram.samples, 1), placements(program)
     result = {}
@@ -124,7 +125,7 @@ def _branch(
     program: Program, layer: ProgramLayer, branch: ProgramBranch, fired: np.ndarray,
     place: Placement,
 ) -> dict[str, float]:  # fmt: skip
-    """What the spikes of one branch cost; fired (T + 1, positions, channels)."""
+    """Return the counts due to the spikes of one branch; fired (T + 1, positions, channels)."""
     reach = branch.geometry.reach(fired.shape[1])
     by_step = fired[:-1].astype(np.float64)
     spikes = by_step.sum(0)
@@ -141,7 +142,7 @@ def _underflow(
     program: Program, layer: ProgramLayer, branch: ProgramBranch, reach: np.ndarray,
     by_step: np.ndarray,
 ) -> dict[str, float]:  # fmt: skip
-    """Products that lose bits, or all of them."""
+    """Return the number of products that lose some bits, or all of them."""
     zero = program.config.weight_format.zero_exponent
     step = program.grid // program.config.weight_steps
     q = np.arange(zero)[:, None] * step
@@ -157,12 +158,18 @@ def _underflow(
 
 
 def _met(spikes: np.ndarray, reach: np.ndarray, synapses: np.ndarray) -> float:
-    """Synapses met by all spikes: (positions, channels) by (positions, taps) by (taps, channels)."""
+    """Return the number of synapses that all spikes reach.
+
+    Args:
+        spikes: (positions, channels).
+        reach: (positions, taps).
+        synapses: (taps, channels).
+    """
     return float((spikes * (reach @ synapses)).sum())
 
 
 def _comparisons(fired: np.ndarray) -> float:
-    """Comparisons until each neuron fires, all T where it does not."""
+    """Return the comparisons until each neuron fires, T for a neuron without a spike."""
     steps = len(fired) - 1
     tried = np.minimum(np.arange(1, steps + 2), steps)
     return float((fired.sum((1, 2)) * tried).sum())

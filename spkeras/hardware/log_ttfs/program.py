@@ -1,4 +1,4 @@
-"""The program of a log-TTFS processor: whole numbers, and where they belong."""
+"""The program of a log-TTFS processor: whole numbers and addresses."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,17 +16,17 @@ class ProgramBranch:
     """Synapses from one layer to another.
 
     Attributes:
-        source: Name of the layer that sends.
-        name: Name of the layer whose kernel it is.
-        index: int32 (positions, taps) into the cells; -1 where nothing arrives.
-        cells: int32 (cells, members) into the source's positions; None: each its own cell.
+        source: Name of the sending layer.
+        name: Name of the layer that the kernel comes from.
+        index: int32 (positions, taps), indices of cells; -1 where no spike arrives.
+        cells: int32 (cells, members), positions of the source; None: one cell per position.
         negative: bool (taps, channels in / groups, channels reached), sign of each weight.
         exponents: uint16 of that shape, q of each weight.
         full_scale: n of the full-scale range 2^(n / z).
-        offset: o, by how much the branch's largest product stays below the layer's, in 1 / G.
-        weighted: False for connections of weight 1 that need no weight memory.
+        offset: o, distance of the branch's largest product below the layer's, in 1 / G octave.
+        weighted: False for connections of weight 1, which need no weight memory.
         groups: Shares of the channels that do not mix, as in `spkeras.ttfs.plan.Branch`.
-        first: The first channel that is reached.
+        first: Index of the first channel reached.
     """
 
     source: str
@@ -43,32 +43,32 @@ class ProgramBranch:
 
     @cached_property
     def geometry(self) -> Branch:
-        """The same synapses without their weights."""
+        """The same synapses without weights."""
         empty = np.zeros((1, 1, 1), np.float32)
         return Branch(self.source, self.index, empty, 1.0, self.cells, self.weighted, self.name)
 
     @property
     def members(self) -> int:
-        """Positions of the source in one cell."""
+        """Number of source positions in one cell."""
         return 1 if self.cells is None else self.cells.shape[1]
 
     @property
     def reached(self) -> slice:
-        """The channels of the layer that it adds to."""
+        """Channels of the layer that the branch adds to."""
         return slice(self.first, self.first + self.exponents.shape[-1])
 
     @property
     def fan_out(self) -> int:
-        """Channels that one spike reaches at a position."""
+        """Number of channels that one spike reaches at a position."""
         return self.exponents.shape[-1] // self.groups
 
     def inputs_of(self, outputs: np.ndarray) -> np.ndarray:
-        """The source's channels behind channels reached (counted from 0), (outputs, width)."""
+        """Return the source's channels of each given channel (from 0), (outputs, width)."""
         width = self.exponents.shape[1]
         return outputs[:, None] // self.fan_out * width + np.arange(width)
 
     def synapses(self, chosen: np.ndarray) -> np.ndarray:
-        """How many of the chosen weights each channel of the source meets, (taps, channels)."""
+        """Return the chosen weights that each channel of the source reaches, (taps, channels)."""
         taps, width, _ = chosen.shape
         met = chosen.reshape(taps, width, self.groups, -1).sum(-1)
         return met.transpose(0, 2, 1).reshape(taps, -1)
@@ -76,21 +76,22 @@ class ProgramBranch:
 
 @dataclass(frozen=True, eq=False)
 class ProgramLayer:
-    """One layer.
+    """One layer of a program.
 
     Attributes:
-        name: Name of the Keras layer it comes from.
-        kind: As in `spkeras.ttfs.plan`.
+        name: Name of the Keras layer that it comes from.
+        kind: Kind, as in `spkeras.ttfs.plan`.
         shape: (spatial sizes ..., channels).
-        depth: Windows before its own.
-        branches: Its synapses.
+        depth: Number of windows before that of the layer.
+        branches: Synapses to the layer.
         bias: int64 (channels,), in units of the accumulator's last bit.
-        thresholds: int64 (T,), likewise; of an encoder in units of the input; else empty.
+        thresholds: int64 (T,), in the same units; of an encoder in units of the input; else
+            empty.
         fraction: X, bits of the accumulator below the table's last one.
-        unit: What the accumulator's last bit stands for; to read potentials with, never in the
-            data path.
-        port: Which input an encoder reads.
-        low, high: Least and largest sum that any input can lead to, in any order of additions.
+        unit: Value of the accumulator's last bit, used to read potentials, never in the data
+            path.
+        port: Index of the input that an encoder reads.
+        low, high: Least and largest sum possible for any input, in any order of additions.
     """
 
     name: str
@@ -108,7 +109,7 @@ class ProgramLayer:
 
     @property
     def positions(self) -> int:
-        """Number of positions of its map."""
+        """Number of positions of the map."""
         return int(np.prod(self.shape[:-1], dtype=np.int64))
 
     @property
@@ -118,29 +119,29 @@ class ProgramLayer:
 
     @property
     def needed_bits(self) -> int:
-        """Smallest accumulator that no input can drive out of its range."""
+        """Bits of the smallest accumulator that no input can overflow."""
         return bits_for(self.low, self.high)
 
 
 def bits_for(low: int, high: int) -> int:
-    """Bits of the smallest two's complement number that holds both."""
+    """Return the bits of the smallest two's complement number that holds both."""
     ends = int(low), int(high)
     return 1 + max((~end if end < 0 else end).bit_length() for end in ends)
 
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """All that the processor is given.
+    """Complete input of the processor: tables, layers and their weights.
 
     Attributes:
-        name: The model's name.
+        name: Name of the model.
         config: Widths and sizes, with T and tau filled in.
-        mantissa: int64 (G,), the table of products.
+        mantissa: int64 (G,), mantissa table.
         times: int64 (T,), k G / tau for each step: a spike's exponent.
-        layers: In order; the first one encodes an input.
+        layers: Layers in order; the first one encodes an input.
         outputs: Shape of each output, by the name of its read-out.
-        golden: Inputs and what every layer makes of them; see `spkeras.hardware.log_ttfs.golden`.
-        notes: One sentence per thing that a user should know.
+        golden: Inputs and results of every layer; see `spkeras.hardware.log_ttfs.golden`.
+        notes: Sentences for the user.
     """
 
     name: str
@@ -154,7 +155,7 @@ class Program:
 
     @property
     def timesteps(self) -> int:
-        """T; also the time that stands for silence."""
+        """T; also the time of a neuron without a spike."""
         return len(self.times)
 
     @property
@@ -174,17 +175,17 @@ class Program:
 
     @property
     def encoders(self) -> dict[int, ProgramLayer]:
-        """An encoder for each input, by port."""
+        """Encoder of each input, by port."""
         found = {layer.port: layer for layer in self.layers if layer.kind == ENCODER}
         return dict(sorted(found.items()))
 
     @property
     def windows(self) -> int:
-        """Windows that follow one another."""
+        """Number of windows in sequence."""
         return max(layer.depth for layer in self.layers)
 
     def table(self, layer: ProgramLayer, branch: ProgramBranch) -> np.ndarray:
-        """Products of a branch, int64 (exponents, T + 1): see `arithmetic.product_table`."""
+        """Return the products of a branch, int64 (exponents, T + 1), by `product_table`."""
         form = self.config.weight_format
         return product_table(
             form.zero_exponent, self.grid // form.steps, self.times, branch.offset,

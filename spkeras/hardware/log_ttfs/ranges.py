@@ -1,4 +1,4 @@
-"""How large a sum can become, whatever arrives and in whatever order."""
+"""Ranges of sums, for any input and any order of additions."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
 
 
 def channel_ranges(program: Program, layer: ProgramLayer) -> tuple[np.ndarray, np.ndarray]:
-    """Least and largest sum of each channel: all of one sign at the first step, none else.
+    """Return the least and largest sum of each channel.
 
-    The largest product of a weight is that with the earliest spike; a partial sum lies between
+    The largest product of a weight is that with the earliest spike. A partial sum lies between
     the bias plus all negative and the bias plus all positive products.
 
     Returns:
@@ -23,9 +23,9 @@ def channel_ranges(program: Program, layer: ProgramLayer) -> tuple[np.ndarray, n
 
 
 def sum_range(program: Program, layer: ProgramLayer) -> tuple[int, int]:
-    """Least and largest sum of a layer.
+    """Return the least and largest sum of a layer.
 
-    Beyond 2^62, where whole numbers of 64 bits end, an estimate: no accumulator is that wide.
+    Beyond 2^62 the result is an estimate, since int64 ends there; no accumulator is that wide.
     """
     largest = sum(
         float(program.table(layer, branch)[:, 0].max())

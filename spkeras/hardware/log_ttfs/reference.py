@@ -1,6 +1,7 @@
-"""The data path as it is written: one table look-up, shift and addition for each synapse.
+"""Reference of the data path: one table look-up, shift and addition for each synapse.
 
-Whole numbers only, in the order of the hardware. Slow, and what every other engine must equal.
+It uses only whole numbers, in the order of the hardware. It is slow; every engine must give the
+same result.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,12 +13,12 @@ from spkeras.ttfs.windows import composed
 
 Times = Mapping[str, np.ndarray]
 
-# Stands for a weight of 0, which has no exponent.
+# Code of a weight of 0, which has no exponent.
 ABSENT = -(1 << 31)
 
 
 def layer_sums(program: Program, layer: ProgramLayer, times: Times) -> np.ndarray:
-    """Potentials of a layer whose sums cannot leave the accumulator, in any order.
+    """Return the potentials of a layer whose sums cannot leave the accumulator, in any order.
 
     Args:
         program: The program.
@@ -44,7 +45,7 @@ def layer_sums(program: Program, layer: ProgramLayer, times: Times) -> np.ndarra
 
 
 def arriving(branch: ProgramBranch, times: np.ndarray, silent: int) -> np.ndarray:
-    """Spike times at each synapse: (samples, positions out, taps, members, channels)."""
+    """Return spike times at each synapse: (samples, positions out, taps, members, channels)."""
     border = np.full_like(times[:, :1], silent)
     index = _members(branch)
     found = np.concatenate([times, border], 1)[:, index]
@@ -53,33 +54,34 @@ def arriving(branch: ProgramBranch, times: np.ndarray, silent: int) -> np.ndarra
 
 
 def _members(branch: ProgramBranch) -> np.ndarray:
-    """Positions of the source at each tap, (positions out, taps * members)."""
+    """Return the source's positions at each tap, (positions out, taps * members)."""
     return branch.index if branch.cells is None else composed(branch.cells, branch.index)
 
 
 def arrivals(
     program: Program, layer: ProgramLayer, times: Times, neurons: Sequence[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What some neurons receive, in the order in which it arrives.
+    """Return the input of some neurons, in the order of its arrival.
 
-    Spikes come step by step; within a step by branch, tap, member and channel, as addresses run.
+    Spikes arrive step by step; within a step by branch, tap, member and channel, in the order of
+    addresses.
 
     Args:
         program: The program.
-        layer: Whose neurons.
+        layer: Layer of these neurons.
         times: Spike times of the layers before it, (samples, positions, channels).
         neurons: Samples, positions and channels of the neurons, three int arrays (neurons,).
 
     Returns:
-        Exponents d of the products (weight, branch offset and sign: -1 - d for minus), spike
-        times, and products, each int64 (neurons, synapses); -2^31 for a weight that is 0.
+        Exponents d of the products (weight and branch offset; -1 - d for a negative sign), spike
+        times, and products, each int64 (neurons, synapses); -2^31 for a weight of 0.
     """
     samples, positions, outputs = neurons
     parts: list[list[np.ndarray]] = [[], [], []]
     step = program.grid // program.config.weight_steps
     for branch in layer.branches:
         found = arriving(branch, times[branch.source], program.timesteps)[samples, positions]
-        # Nothing arrives at channels that the branch does not reach.
+        # No spike arrives at channels that the branch does not reach.
         own = outputs - branch.first
         inside = (own >= 0) & (own < branch.exponents.shape[-1])
         own = np.where(inside, own, 0)
@@ -102,18 +104,18 @@ def arrivals(
 
 
 def _widened(found: np.ndarray, branch: ProgramBranch) -> tuple[int, ...]:
-    """The shape of spike times at each synapse of neurons, (neurons, taps, members, width)."""
+    """Return the shape of spike times at each synapse, (neurons, taps, members, width)."""
     return (*found.shape[:-1], branch.exponents.shape[1])
 
 
 def clipped_sums(
     bias: np.ndarray, products: np.ndarray, width: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sums that are clipped at each addition, and how often each was.
+    """Return sums that are clipped at each addition, and the number of clippings of each.
 
     Args:
-        bias: What the accumulators start with (neurons,); clipped, too.
-        products: In the order of arrival, (neurons, synapses).
+        bias: Initial values of the accumulators, (neurons,); they are clipped, too.
+        products: Products in the order of arrival, (neurons, synapses).
         width: Bits of the accumulator.
     """
     low, high = -(1 << (width - 1)), (1 << (width - 1)) - 1

@@ -1,4 +1,4 @@
-"""Running a program over a data set, and what is worth knowing about it."""
+"""Run of a program over a data set: accuracy, operations, timing and energy."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -24,11 +24,11 @@ class LayerRun:
     Attributes:
         name: The layer's name.
         neurons: Number of neurons.
-        operations: For one sample.
+        operations: Operations for one sample.
         needed_bits: Smallest accumulator that no input can overflow (range analysis).
-        met_bits: Smallest that holds every final sum met in this run.
-        mean_time: Mean first-spike time of those that fired, in steps of the window.
-        passes: How often its input spikes are gone through, by the memory of accumulators.
+        met_bits: Smallest accumulator that holds every final sum of this run.
+        mean_time: Mean first-spike time of the neurons that fired, in steps of the window.
+        passes: Number of passes over the layer's input spikes, due to the accumulator memory.
     """
 
     name: str
@@ -42,10 +42,10 @@ class LayerRun:
 
 @dataclass(frozen=True, eq=False)
 class Course:
-    """What a program did, before anything is priced.
+    """Result of the data path, before costs are applied.
 
     Attributes:
-        histogram: Who fired when.
+        histogram: Spikes of each neuron at each step.
         outputs: Potentials of each read-out, int64 (samples, *output).
         extremes: Least and largest final sum, by layer.
         clipped: Clipped additions, by layer.
@@ -62,11 +62,11 @@ class Answer:
     """One output over a run.
 
     Attributes:
-        name: Of its read-out.
+        name: Name of its read-out.
         potentials: int64 (samples, *output), in units of the last bit.
-        unit: What that stands for.
+        unit: Value of the last bit.
         decisions: Class of each sample, int64.
-        accuracy: Share of right decisions; None without labels.
+        accuracy: Share of correct decisions; None without labels.
     """
 
     name: str
@@ -78,17 +78,17 @@ class Answer:
 
 @dataclass(frozen=True, eq=False)
 class RunResult:
-    """What a program made of a data set.
+    """Result of a program on a data set.
 
     Attributes:
-        name: The model's name.
-        samples: How many.
-        answers: One for each output, in the model's order.
-        layers: Layer by layer.
+        name: Name of the model.
+        samples: Number of samples.
+        answers: One per output, in the model's order.
+        layers: One record per layer.
         total: Operations of all layers for one sample.
-        energy: uJ for one sample.
+        energy: Energy in uJ for one sample.
         timing: Steps until the answer, and between two samples.
-        seconds: Cycles over clock, for one sample.
+        seconds: Cycles over clock frequency, for one sample.
     """
 
     name: str
@@ -102,7 +102,7 @@ class RunResult:
 
     @property
     def accuracy(self) -> float | None:
-        """Share of right decisions of the first output."""
+        """Share of correct decisions of the first output."""
         return self.answers[0].accuracy
 
     @property
@@ -116,7 +116,7 @@ class RunResult:
         return self.answers[0].potentials
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, without the outputs."""
+        """Return plain values, without the outputs."""
         return {
             "name": self.name,
             "samples": self.samples,
@@ -145,17 +145,17 @@ def run_program(
     Args:
         program: The program.
         inputs: (samples, ...) floats from 0 to 1, or whole numbers as the input port takes them;
-            a list of them where the program has several inputs.
-        labels: Whole-number classes (samples,), for the accuracy; a list of them where it has
-            several outputs; None where there are none.
-        batch_size: Samples at once.
-        costs: Table of energies: its name, a .json file, or the table itself.
-        reference: Use the integer-only reference instead of the engine.
-        progress: Told (samples done, samples).
+            a list of them for several inputs.
+        labels: Whole-number classes (samples,), for the accuracy; a list of them for several
+            outputs; None without labels.
+        batch_size: Number of samples per batch.
+        costs: Cost table: its name, a .json file, or the table itself.
+        reference: Whether to use the integer-only reference instead of the engine.
+        progress: Callback that receives (samples done, samples).
 
     Raises:
         DataError: inputs or labels do not fit.
-        OptionError: unknown cost table.
+        OptionError: the cost table is unknown.
     """
     table = cost_table(costs)
     whole = whole_inputs(program, inputs)
@@ -171,12 +171,12 @@ def execute(
     reference: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> Course:
-    """Run the data path alone.
+    """Run only the data path.
 
     Args:
         program: The program.
-        whole: From `datapath.whole_inputs`.
-        batch_size, reference, progress: As for `run_program`.
+        whole: Inputs from `datapath.whole_inputs`.
+        batch_size, reference, progress: As in `run_program`.
 
     Raises:
         DataError: there is no sample.
@@ -205,14 +205,14 @@ def execute(
 def account(
     program: Program, course: Course, labels: Sequence[np.ndarray | None], table: CostTable
 ) -> RunResult:
-    """What a course comes to in operations, cycles and energy.
+    """Return the operations, cycles and energy of a course.
 
     Args:
         program: The program that ran, or the same one with another clock, other processing
-            elements or memories: they change nothing of what it computes.
-        course: From `execute`.
-        labels: Classes for each output, None where there are none.
-        table: Costs.
+            elements or memories: none of these changes its results.
+        course: Course from `execute`.
+        labels: Classes for each output, None without labels.
+        table: Cost table.
     """
     answers = tuple(
         _answer(program, name, course.outputs[name], truth)
@@ -241,15 +241,15 @@ def _answer(program: Program, name: str, sums: np.ndarray, truth: np.ndarray | N
 
 
 def check_labels(program: Program, labels: Any, samples: int) -> list[np.ndarray | None]:
-    """Classes for each output; None where there are none.
+    """Return the classes for each output; None without labels.
 
     Args:
         program: The program.
         labels: None; whole numbers (samples,); or a list of them, one for each output.
-        samples: How many.
+        samples: Number of samples.
 
     Raises:
-        DataError: they do not fit.
+        DataError: the labels do not fit.
     """
     count = len(program.outputs)
     several = isinstance(labels, list | tuple) and count > 1
@@ -282,7 +282,7 @@ def _layer_run(
 
 
 def _mean_time(fired: np.ndarray) -> float:
-    """Mean step of all spikes, 0 without any; fired (T + 1, positions, channels)."""
+    """Return the mean step of all spikes, 0 without any; fired (T + 1, positions, channels)."""
     spikes = fired[:-1].sum((1, 2))
     steps = np.arange(len(spikes))
     return float(np.average(steps, weights=spikes)) if spikes.any() else 0.0

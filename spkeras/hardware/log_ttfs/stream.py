@@ -1,4 +1,4 @@
-"""Golden vectors of whole layers as commands for the Verilog test bench."""
+"""Golden vectors of whole layers as a command stream for the Verilog test bench."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ _BLOCK = 256
 
 @dataclass(frozen=True, eq=False)
 class Bench:
-    """What a simulator needs for one layer, and what must come out.
+    """Input of a simulator for one layer, and the expected result.
 
     Attributes:
-        parameters: Of the module `log_ttfs_bench`.
+        parameters: Parameters of the module `log_ttfs_bench`.
         files: Text by file name, for the folder in which the simulator runs.
         sums: Expected potentials of the neurons, int64, in the order of the stream.
         spikes: Expected first-spike times.
@@ -34,19 +34,19 @@ class Bench:
 
 
 def layer_bench(program: Program, name: str, sample: int = 0) -> Bench:
-    """All neurons of one layer, for one of the golden samples.
+    """Return the bench of all neurons of one layer, for one of the golden samples.
 
     Args:
-        program: With golden vectors.
-        name: A layer of neurons.
-        sample: Which golden sample.
+        program: A program with golden vectors.
+        name: Name of a layer of neurons.
+        sample: Index of the golden sample.
 
     Raises:
         OptionError: no layer of neurons has that name.
     """
     layer = program.by_name.get(name)
     if layer is None or layer.kind != NEURONS:
-        raise OptionError(f"{name!r} is no layer of neurons of {program.name}")
+        raise OptionError(f"{name!r} is not a layer of neurons of {program.name}")
     times = {
         branch.source: program.golden[TIMES + branch.source][sample : sample + 1]
         for branch in layer.branches
@@ -85,7 +85,7 @@ def _parameters(program: Program, layer: ProgramLayer) -> dict[str, int]:
 
 
 def _blocks(layer: ProgramLayer) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Neurons in the order in which a layer's values lie, some at a time."""
+    """Yield blocks of neurons in the order of a layer's values."""
     total = layer.positions * layer.channels
     for start in range(0, total, _BLOCK):
         flat = np.arange(start, min(start + _BLOCK, total))
@@ -93,13 +93,13 @@ def _blocks(layer: ProgramLayer) -> Iterator[tuple[np.ndarray, np.ndarray, np.nd
 
 
 def _synapses(program: Program, codes: np.ndarray, steps: np.ndarray) -> list[int]:
-    """Commands of one neuron's synapses; those where nothing arrives are left out."""
+    """Return the commands of one neuron's synapses, without those that receive no spike."""
     config = program.config
     step = program.grid // config.weight_steps
     here = steps < program.timesteps
     codes, steps = codes[here], steps[here]
     absent, negative = codes == ABSENT, (codes < 0) & (codes != ABSENT)
-    # Weight and branch offset come as one exponent: the whole steps of it as q, the rest as o.
+    # Weight and branch offset form one exponent: its whole steps become q, the rest o.
     distance = np.where(negative, -1 - codes, codes)
     exponent = np.minimum(distance // step, config.weight_format.largest)
     offset = distance - exponent * step

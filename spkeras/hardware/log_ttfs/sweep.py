@@ -1,4 +1,4 @@
-"""What a width is worth: the same network compiled for many configurations."""
+"""Sweeps: the same network compiled for many configurations."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -16,21 +16,21 @@ from spkeras.hardware.log_ttfs.program import Program
 from spkeras.hardware.log_ttfs.run import Course, account, check_labels, execute
 from spkeras.ttfs.plan import Plan
 
-# What the data path does not depend on: one run serves all their values.
+# Fields that do not affect the data path: one run serves all their values.
 ACCOUNTED = ("pe_count", "clock_hz", "weight_kib", "membrane_kib", "costs")
 
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """One configuration.
+    """Result of one configuration.
 
     Attributes:
-        value: Of the field that is swept.
-        accuracy: Share of right decisions; None where the program is refused.
-        energy: Estimated, for one sample.
-        cycles: Of the processing elements, for one sample.
-        seconds: That many cycles, by the clock.
-        refused: Why there is no program; "" where there is one.
+        value: Value of the swept field.
+        accuracy: Share of correct decisions; None where the program is refused.
+        energy: Estimated energy for one sample.
+        cycles: Cycles of the processing elements, for one sample.
+        seconds: Duration of these cycles.
+        refused: Reason why there is no program; "" where there is one.
     """
 
     value: Any
@@ -53,21 +53,21 @@ def sweep(
 ) -> tuple[SweepPoint, ...]:
     """Compile and run a plan once for each value of one field of the configuration.
 
-    Weights are rounded to each format as they are, and values are coded with each T and tau as
-    they come: nothing is trained again.
+    Weights are rounded to each format, and values are coded with each T and tau, without a new
+    training.
 
     Args:
-        plan: From `spkeras.ttfs.lower.lower`.
-        field: A field of `HardwareConfig`, or "costs" for tables of energies.
-        values: What to set it to.
+        plan: Plan from `spkeras.ttfs.lower.lower`.
+        field: A field of `HardwareConfig`, or "costs" for cost tables.
+        values: Values of the field.
         inputs: Samples.
-        labels: Their classes.
-        config: All other fields.
-        costs: Table of energies.
-        progress: Told (values done, values).
+        labels: Classes of the samples.
+        config: Configuration with all other fields.
+        costs: Cost table.
+        progress: Callback that receives (values done, values).
 
     Raises:
-        OptionError: no such field, or a value that the field itself does not allow.
+        OptionError: the field is unknown, or a value is out of its range.
     """
     config = config or HardwareConfig()
     allowed = (*config.to_dict(), "costs")
@@ -86,7 +86,7 @@ def sweep(
                 truth = check_labels(program, labels, len(whole[0]))
                 course = program, execute(program, whole)
         except OptionError as error:
-            # A width that holds no network is a result of its own.
+            # A width that cannot hold the network is a result, too.
             points.append(SweepPoint(value, refused=str(error)))
         else:
             points.append(_point(value, *course, changed, truth, table))
