@@ -1,1 +1,1 @@
-"""Event-driven simulation: what happens at each spike, and nothing where there is none."""
+"""Event-driven simulation: computation for each spike, none without spikes."""

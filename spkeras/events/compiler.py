@@ -1,9 +1,9 @@
 """From a graph with neurons to a program of events.
 
-Spikes are *events*: a place and a size. A linear node either moves events (`moves`) or sums what
-they do into memory (`linear`); a sum goes straight into the potentials of the neurons that read
-it where nobody else does, and becomes events again where a further linear node reads it. All
-biases have become constant currents of the neurons before.
+Spikes are *events*: a position and a size. A linear node either moves events (`moves`) or sums
+their effects in memory (`linear`). A sum is formed directly in the potentials of the neurons that
+read it, if there is no other reader. It becomes events again where another linear node reads it.
+All biases are constant currents into the next neurons.
 """
 
 from collections.abc import Callable, Mapping
@@ -44,13 +44,13 @@ _EMIT: dict[str, Callable[[Plan, Node], None]] = {
 
 
 def compile_program(graph: Graph, resting: Mapping[str, np.ndarray], stagger: float) -> Program:
-    """Turn a network of rate-coded neurons into a table of operations.
+    """Compile a network of rate-coded neurons to a table of operations.
 
     Args:
-        graph: With neurons, normalised, and not refused by `support.refusal`.
-        resting: What reaches each neuron and read-out while nobody sends anything and the
-            input is zero, without the batch, by the name of the node that they read.
-        stagger: Steps by which each layer starts after the one before it, in sixteenths.
+        graph: Normalised graph with neurons, which `support.refusal` does not refuse.
+        resting: Bias currents: the current into each neuron and read-out if no neuron fires and
+            the input is zero, without the batch, by the name of the node that they read.
+        stagger: Steps by which each layer starts after the one before it, a multiple of 1/16.
     """
     plan = Plan(graph, resting, stagger)
     for node in plan.nodes:

@@ -1,4 +1,4 @@
-"""Where events end and begin: neurons and read-outs."""
+"""Compilation of neurons and read-outs, where events end and begin."""
 
 import numpy as np
 
@@ -52,7 +52,7 @@ def _counting(plan: Plan, node: Node) -> dict[str, int]:
 
 
 def _pool(plan: Plan, node: Node) -> int:
-    """The elements in the window of each output, as pointers and places."""
+    """Add the table of the input elements in the window of each output; return its start."""
     windows = pooled(node, plan.graph[node.inputs[0]].shape)
     start = plan.writer.tables.size
     pointers = np.cumsum([0, *(len(window) for window in windows)]) + start + len(windows) + 1

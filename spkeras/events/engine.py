@@ -1,4 +1,4 @@
-"""Runs a program over a batch of samples, a block of steps at a time."""
+"""Simulation of a batch of samples with a program, a block of steps at a time."""
 
 import importlib
 import os
@@ -10,14 +10,14 @@ import numpy as np
 
 from spkeras.events.program import Program, aligned
 
-# Values that a block may hold: outputs of all steps, for all samples (64 MB).
+# Maximum number of output values of a block, over all steps and samples (64 MB).
 _BLOCK = 1 << 24
 MOST_STEPS = 64
 
 
 @dataclass(frozen=True, eq=False)
 class Block:
-    """What happened in a block of steps.
+    """The results of a block of steps.
 
     Attributes:
         first: Index of its first step.
@@ -31,12 +31,12 @@ class Block:
 
 
 class Batch:
-    """A batch of samples on its way through the steps.
+    """The state of a batch of samples during a simulation.
 
     Args:
         program: The network.
         own: Constant currents of each sample, (samples, program.own_size).
-        threads: Most threads; default the processors that this process may use.
+        threads: Maximum number of threads; default the processors available to this process.
 
     Attributes:
         counted: Spikes of each neuron so far, over all samples.
@@ -61,7 +61,7 @@ class Batch:
         return {name: part.reshape(shape) for (name, shape), part in named}
 
     def blocks(self, steps: int) -> Iterator[Block]:
-        """Run so many steps from the first one, and tell after each block."""
+        """Run the first `steps` steps, and yield the results of each block."""
         size = max(1, self.program.output_size * len(self.own))
         length = max(1, min(MOST_STEPS, _BLOCK // size))
         with ThreadPoolExecutor(self.threads) as pool:
@@ -99,9 +99,9 @@ class Batch:
 
 
 def _scratch(program: Program) -> tuple[np.ndarray, ...]:
-    """Room for the events of one sample in one step; see `spkeras.events.kernels.run`.
+    """Return buffers for the events of one sample in one step; see `spkeras.events.kernels.run`.
 
-    Sizes start as 1: neurons of one spike a step leave them so.
+    Sizes start as 1: neurons of one spike per step do not write them.
     """
     room = int(program.regions[-1]) + 8
     numbers = np.zeros(len(program.regions), np.int64)
@@ -109,16 +109,16 @@ def _scratch(program: Program) -> tuple[np.ndarray, ...]:
 
 
 def available() -> int:
-    """Processors that this process may use."""
+    """Return the number of processors available to this process."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def missing() -> str | None:
-    """What keeps the compiled kernels from running on this machine; None where nothing does."""
+    """Return why the compiled kernels cannot run on this machine; None if they can."""
     try:
         importlib.import_module("spkeras.events.kernels")
     except ImportError:
         return "numba is not installed (pip install spkeras[events])"
-    except RuntimeError as error:  # numba finds no folder to keep compiled code in
-        return f"numba cannot compile here ({error}); NUMBA_CACHE_DIR names a folder it may use"
+    except RuntimeError as error:  # numba finds no folder for its cache
+        return f"numba cannot compile ({error}); set NUMBA_CACHE_DIR to a folder that is writable"
     return None

@@ -1,8 +1,8 @@
-"""Where windows reach: one small table per axis, since all windows are rectangles.
+"""The reach of windows: one small table per axis, since all windows are rectangles.
 
 An event at position i of an axis reaches the output positions o with
-``o * stride + tap * dilation = i + before``. What lies outside the output is left out here, so
-that the inner loops have no borders to look after.
+``o * stride + tap * dilation = i + before``. The tables contain only positions inside the output,
+so that the inner loops need no checks of borders.
 """
 
 import math
@@ -13,22 +13,23 @@ import numpy as np
 
 from spkeras.graph import Node
 
-# (output position, tap, share of the axis) of all that an input position reaches.
+# For each input position the (output position, tap, factor of the axis) that it reaches.
 Reach = list[list[tuple[int, int, float]]]
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One axis of a window: sizes before and behind it, and how it moves.
+    """One axis of a window.
 
     Attributes:
-        size: Positions before the window.
-        out: Positions behind it.
+        size: Input positions.
+        out: Output positions.
         taps: Positions in the window.
-        stride: How far it moves.
-        dilation: How far its taps lie apart.
+        stride: Distance of neighbouring windows.
+        dilation: Distance of neighbouring taps.
         before: Padding before the first position.
-        backwards: A transposed convolution: each position spreads over a window of the output.
+        backwards: Whether each input position reaches a window of the output (transposed
+            convolution).
     """
 
     size: int
@@ -40,7 +41,7 @@ class Axis:
     backwards: bool = False
 
     def reach(self) -> Reach:
-        """What each input position reaches, by output position."""
+        """Return the output positions that each input position reaches, in rising order."""
         if self.backwards:
             return [
                 [
@@ -62,20 +63,20 @@ class Axis:
 
     @property
     def spacing(self) -> int:
-        """How far the outputs that one position reaches lie apart."""
+        """Distance of neighbouring outputs that one position reaches."""
         shared = 1 if self.backwards else math.gcd(self.stride, self.dilation)
         return self.dilation // shared
 
     @property
     def order(self) -> list[int]:
-        """Taps in the order in which an event meets neighbouring outputs."""
+        """Taps, ordered so that those of neighbouring outputs of one event are neighbours."""
         if self.backwards:
             return list(range(self.taps))
         return sorted(range(self.taps), key=lambda tap: (tap * self.dilation % self.stride, -tap))
 
 
 def averaged(reach: Reach, out: int) -> Reach:
-    """Shares of a mean: one over the number of inputs that each output takes."""
+    """Return the reach with the factors of a mean: one over the number of inputs of an output."""
     taken = np.zeros(out)
     for entries in reach:
         for output, _, _ in entries:
@@ -84,11 +85,11 @@ def averaged(reach: Reach, out: int) -> Reach:
 
 
 def axes(node: Node, shape: Sequence[int]) -> list[Axis]:
-    """The two axes of a convolution or pool; a sequence has one row.
+    """Return the two axes of a convolution or pool; a sequence has one row.
 
     Args:
-        node: With `strides`, `padding` and a window.
-        shape: Of its input: (channels,) behind one or two axes.
+        node: Node with `strides`, `padding` and a window.
+        shape: Shape of its input: one or two axes, then the channels.
     """
     kernel = node.arrays.get("kernel")
     window = node["pool_size"] if kernel is None else kernel.shape[:-2]
@@ -124,9 +125,9 @@ def _before(size: int, out: int, taps: int, stride: int, dilation: int, padding:
 
 
 def rows(axis: Axis) -> np.ndarray:
-    """For each position of an axis: first output, place of its tap, number; (size, 3).
+    """Return for each position of an axis: first output, index of its tap, number; (size, 3).
 
-    The outputs that a position reaches lie `spacing` apart, and their taps side by side in
+    The outputs that a position reaches have the distance `spacing`; their taps are neighbours in
     `Axis.order`.
     """
     place = {tap: number for number, tap in enumerate(axis.order)}
@@ -138,11 +139,11 @@ def rows(axis: Axis) -> np.ndarray:
 
 
 def runs(axis: Axis, apart: bool) -> list[np.ndarray]:
-    """The same for outputs side by side: (size, 3) for each run of them that a position has.
+    """Return `rows` for each run of neighbouring outputs: a list of (size, 3).
 
     Args:
         axis: The axis.
-        apart: Take each output by itself.
+        apart: Whether each output is a run.
     """
     table = rows(axis)
     if axis.spacing == 1 and not apart:
@@ -156,7 +157,7 @@ def runs(axis: Axis, apart: bool) -> list[np.ndarray]:
 
 
 def share_of(node: Node, shape: Sequence[int]) -> float | None:
-    """What each input is of its mean, where all are the same part of one mean; else None."""
+    """Return the factor of each input in its mean; None if factors differ or windows overlap."""
     if node.op == "global_average_pool":
         return 1 / int(np.prod(shape[:-1]))
     shares = set()
@@ -174,7 +175,7 @@ def share_of(node: Node, shape: Sequence[int]) -> float | None:
 
 
 def pooled_places(node: Node, shape: Sequence[int]) -> np.ndarray:
-    """The element of the mean that each input is part of; -1 for none."""
+    """Return the index of the mean that each input belongs to; -1 for none."""
     index = np.arange(int(np.prod(node.shape))).reshape(-1, shape[-1])
     if node.op == "global_average_pool":
         return np.broadcast_to(index, shape)
@@ -185,11 +186,11 @@ def pooled_places(node: Node, shape: Sequence[int]) -> np.ndarray:
 
 
 def pooled(node: Node, shape: Sequence[int]) -> list[np.ndarray]:
-    """The elements (of the flat input) in the pooling window of each element of a neuron layer.
+    """Return the elements (of the flat input) in the pooling window of each neuron of a layer.
 
     Args:
         node: A neuron with a pool.
-        shape: Of what it receives.
+        shape: Shape of its input.
     """
     index = np.arange(int(np.prod(shape))).reshape(shape)
     pool = node["pool"]

@@ -1,9 +1,8 @@
-"""The inner loops, compiled by numba: one sample's network over a block of steps.
+"""The inner loops, compiled by numba: the network of one sample over a block of steps.
 
-One compiled function interprets the operation table
-(`spkeras.events.table`) of any network, so that a new network compiles nothing, and the
-compiled code is kept on disk. A sample runs through a whole block of steps while its potentials
-lie in the processor's cache.
+One compiled function interprets the operation table (`spkeras.events.table`) of any network. A
+new network needs no compilation, and the compiled code is cached on disk. Each sample runs through
+a whole block of steps while its potentials are in the processor's cache.
 """
 
 from typing import Any
@@ -14,11 +13,11 @@ from spkeras.events.passing import compiled, contract, gather, pass_on, remap, w
 from spkeras.events.table import Field, Kind
 from spkeras.events.vectors import LANES, firing, peek, put
 
-# numba keeps compiled code until this file changes. What else goes into it, as a digest that a
-# test holds: changing `table`, `vectors` or `passing` changes this line.
-SOURCES = "bf09ec269f972705"
+# numba caches compiled code until this file changes. This digest of the other sources of the
+# code, checked by a test, makes a change of `table`, `vectors` or `passing` change this file.
+SOURCES = "1760be72d9311b68"
 
-# Of each number of eight bits: the places of those that are set, and how many they are.
+# For each number of eight bits: the indices of the bits that are set, and their number.
 _SET = np.array(
     [[k for k in range(8) if bits >> k & 1] + [0] * (8 - bits.bit_count()) for bits in range(256)],
     np.int32,
@@ -30,7 +29,7 @@ _fire_soft, _fire_zero = firing(zero=False), firing(zero=True)
 
 @compiled
 def _fire(op: Any, weights: Any, own: Any, state: Any, to: Any) -> Any:
-    """v <- v + z; spike where v >= V; v <- v - V there (or 0)."""
+    """Update potentials: v <- v + z; spike where v >= V, and v <- v - V there (or 0)."""
     period, zero = op[Field.PERIOD], op[Field.ZERO]
     currents = own if op[Field.OWN] else weights
     written = 0
@@ -43,7 +42,7 @@ def _fire(op: Any, weights: Any, own: Any, state: Any, to: Any) -> Any:
                 bits = _fire_zero(state, v, currents, z, weights, op[Field.THRESHOLD] + done)
             else:
                 bits = _fire_soft(state, v, currents, z, weights, op[Field.THRESHOLD] + done)
-            # Eight places are written, and as many kept as have fired: no branch to guess wrong.
+            # Eight indices are written and those of spikes kept: no branch to mispredict.
             put(to, written, _SET, bits & 255, start + done)
             written += peek(_HOW_MANY, bits & 255)
             put(to, written, _SET, bits >> 8, start + done + 8)
@@ -64,7 +63,10 @@ def _fire(op: Any, weights: Any, own: Any, state: Any, to: Any) -> Any:
 def _count(
     op: Any, tables: Any, weights: Any, own: Any, state: Any, elapsed: Any, to: Any, to_value: Any
 ) -> Any:
-    """u <- u + z; sends what the target misses: tau f(max u / tau) / V + alpha - n, cut."""
+    """Update u <- u + z, and send floor(tau f(max u / tau) / V + alpha - n), cut to the limits.
+
+    max: over the pooling window; tau: steps since the start; n: spikes sent so far.
+    """
     currents = own if op[Field.OWN] else weights
     received = state[op[Field.TARGET] : op[Field.TARGET] + op[Field.RECEIVED]]
     z = currents[op[Field.BIAS] : op[Field.BIAS] + op[Field.BIAS_PERIOD]]
@@ -99,7 +101,7 @@ def _count(
 
 @compiled
 def _read(op: Any, weights: Any, own: Any, state: Any, elapsed: Any, answer: Any) -> Any:
-    """The mean since the read-out's start."""
+    """Add the constant current, and write the mean since the read-out's start."""
     currents = own if op[Field.OWN] else weights
     for k in range(op[Field.SIZE]):
         state[op[Field.TARGET] + k] += currents[op[Field.BIAS] + k]
@@ -108,7 +110,7 @@ def _read(op: Any, weights: Any, own: Any, state: Any, elapsed: Any, answer: Any
 
 @compiled
 def _tally(counted: Any, places: Any, sizes: Any, count: Any) -> Any:
-    """Adds the spikes to those of each neuron, and returns their number."""
+    """Add spikes to the counts of the neurons, and return their number."""
     total = np.int64(0)
     for event in range(count):
         spikes = np.int64(abs(sizes[event]))
@@ -121,7 +123,7 @@ def _tally(counted: Any, places: Any, sizes: Any, count: Any) -> Any:
 def _deliver(
     kind: Any, op: Any, tables: Any, weights: Any, index: Any, value: Any, count: Any, state: Any
 ) -> Any:
-    """What events do to the state."""
+    """Add events to the state, by the operation of this kind."""
     if kind == Kind.CONTRACT:
         contract(op, tables, weights, index, value, count, state)
     elif kind == Kind.WINDOW:
@@ -145,19 +147,19 @@ def run(
     counted: Any,
     sums: Any,
 ) -> Any:
-    """Runs one sample from step `first` to before step `last`.
+    """Run one sample from step `first` to the step before `last`.
 
     Args:
         operations: The operation table, int64 (operations, fields).
         tables: Integers that the operations point into, int32.
-        weights: Numbers that they point into, float32.
-        regions: Where the events of each slot start, int64.
-        own: The sample's own constant currents, float32.
-        state: The sample's potentials and sums, float32; changed.
+        weights: Numbers that the operations point into, float32.
+        regions: Start of the events of each slot, int64.
+        own: Constant currents of the sample, float32.
+        state: Potentials and sums of the sample, float32; changed.
         first: Index of the first step.
-        last: Index behind the last step.
-        scratch: Events (places int32, sizes float32) and their numbers by slot (int64).
-        outputs: (steps, outputs), float32; read-outs' means after each step.
+        last: Index after the last step.
+        scratch: Events (positions int32, sizes float32) and their numbers by slot (int64).
+        outputs: Means of the read-outs after each step, (steps, outputs) float32; written.
         counted: Spikes of each neuron, int64; added to.
         sums: Spikes of each layer in each step, (steps, layers) int64; added to.
     """
@@ -192,6 +194,6 @@ def run(
             else:
                 _deliver(kind, op, tables, weights, index, value, count, state)
                 continue
-            # Behind the last event: places that no position has.
+            # Invalid positions after the last event: `contract` reads up to three events ahead.
             to[written : written + 4] = -1
             numbers[slot] = written

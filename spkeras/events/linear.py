@@ -1,4 +1,4 @@
-"""Linear nodes that sum: convolutions, dense layers, and what keeps channels apart."""
+"""Compilation of linear nodes that sum: convolutions, dense layers and channelwise windows."""
 
 import numpy as np
 
@@ -20,7 +20,7 @@ def _spread(
     weights: np.ndarray,
     taps: tuple[int, int],
 ) -> None:
-    """A window that keeps channels apart; weights (taps, channels) or one number."""
+    """Add the operation of a channelwise window; weights (taps, channels) or one number."""
     channels = plan.graph[name].shape[-1]
     varied = weights.size > 1
     spread = weights.size // (taps[0] * taps[1] * channels) if varied else 1
@@ -47,7 +47,7 @@ def _spread(
 
 
 def _row(node: Node) -> int:
-    """Positions in a row of an image; a sequence, or a vector, is one row."""
+    """Return the positions in a row of an image; a sequence, or a vector, is one row."""
     return node.shape[-2] if len(node.shape) > 1 else 1
 
 
@@ -101,7 +101,7 @@ def conv(plan: Plan, node: Node) -> None:
     first, tap, count = rows(row)[:, None].T
     line, channels = column.out * kernel.shape[-1], kernel.shape[-1]
     steps = {"line": row.spacing * line, "lead": column.taps * out}
-    # Neighbouring outputs lie side by side only where a group is all there is.
+    # The channels of neighbouring outputs are contiguous only if there is one group.
     for run in runs(column, groups > 1):
         start, place, length = run[:, None, :].T
         reached = np.broadcast_arrays(
@@ -124,7 +124,10 @@ def dense(plan: Plan, node: Node) -> None:
 def _contract(
     plan: Plan, node: Node, weights: np.ndarray, out: int, reached: np.ndarray, **steps: int
 ) -> None:
-    """Rows of weights; reached (positions, 4): target, first weight, rows, length of a row."""
+    """Add the operation that adds rows of weights.
+
+    reached: (positions, 4): target, first weight, number of rows, length of a row.
+    """
     (name,) = node.inputs
     channels = plan.graph[name].shape[-1]
     inverse, shift = _inverse(channels, int(np.prod(plan.graph[name].shape)))
@@ -146,9 +149,9 @@ def _contract(
 
 
 def _inverse(divisor: int, largest: int) -> tuple[int, int]:
-    """Division by multiplying: n // divisor = n * inverse >> shift for all n up to `largest`.
+    """Return (inverse, shift) with n // divisor = n * inverse >> shift for n up to `largest`.
 
-    Exact while largest < 2^shift / divisor (Granlund & Montgomery 1994).
+    It is exact if largest < 2^shift / divisor (Granlund & Montgomery 1994).
     """
     shift = (largest * divisor).bit_length() + 1
     return -(-(1 << shift) // divisor), shift

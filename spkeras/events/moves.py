@@ -1,4 +1,4 @@
-"""Linear nodes that only move events: concatenation, padding, pools whose windows do not overlap."""
+"""Compilation of nodes that only move events: concatenation, padding, pools without overlap."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from spkeras.graph import Node
 
 
 def move(plan: Plan, node: Node, share: float = 1.0) -> None:
-    # Several events may come to stand in one place: there is no merging here.
+    # Several events may have the same position: they are not merged.
     sources = [plan.events(name) for name in node.inputs if name in plan.spiking]
     slot, fresh = plan.writer.slot(sum(plan.writer.rooms[source] for source in sources)), 1
     for name, places in zip(node.inputs, _places(plan, node), strict=True):
@@ -29,7 +29,7 @@ def move(plan: Plan, node: Node, share: float = 1.0) -> None:
 
 
 def average_pool(plan: Plan, node: Node) -> None:
-    """Windows side by side only move events: each stands for its share of the mean."""
+    """Add an average pooling: windows without overlap move events, times their factor."""
     share = share_of(node, plan.graph[node.inputs[0]].shape)
     if share is None:
         window(plan, node)
@@ -38,7 +38,7 @@ def average_pool(plan: Plan, node: Node) -> None:
 
 
 def _places(plan: Plan, node: Node) -> list[np.ndarray]:
-    """Where each element of each input goes; -1 where it is dropped."""
+    """Return the new index of each element of each input; -1 where it is dropped."""
     index = np.arange(int(np.prod(node.shape))).reshape(node.shape)
     if node.op in ("average_pool", "global_average_pool"):
         return [pooled_places(node, plan.graph[node.inputs[0]].shape)]

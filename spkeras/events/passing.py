@@ -1,4 +1,4 @@
-"""What events do on their way from neuron to neuron, compiled by numba."""
+"""The operations on events between neurons, compiled by numba."""
 
 from typing import Any
 
@@ -8,13 +8,13 @@ from numba import njit
 from spkeras.events.table import Field
 from spkeras.events.vectors import LANES, adder, peek
 
-# As in `spkeras.events.kernels`: `table` and `vectors`.
-SOURCES = "7188a5536e30621b"
+# Digest of `table` and `vectors`, as in `spkeras.events.kernels`.
+SOURCES = "ff690ffe6cb93cd8"
 
 HALF = LANES // 2
 _add, _add_half = adder(LANES, 4), adder(HALF, 4)
 
-# Contraction: multiply and add in one instruction. Sums are float32 in the order of the events.
+# Contraction: one instruction for multiply and add. Sums are float32 in the order of the events.
 compiled = njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, error_model="numpy")
 
 
@@ -22,10 +22,10 @@ compiled = njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, error_mode
 def contract(
     op: Any, tables: Any, weights: Any, index: Any, value: Any, count: Any, state: Any
 ) -> Any:
-    """Each event adds its rows of weights; four of one position in one trip.
+    """Add the rows of weights of each event, for up to four events of one position at once.
 
-    Where a position has fewer, the first one stands in with size 0: cheaper than a branch that
-    the processor cannot foresee.
+    Where a position has fewer events, the first one is repeated with size 0: this is faster than
+    a branch that the processor cannot predict.
     """
     channels, stride = peek(op, Field.CHANNELS), peek(op, Field.STRIDE)
     inverse, shift = peek(op, Field.INVERSE), peek(op, Field.SHIFT)
@@ -40,7 +40,7 @@ def contract(
         start = peek(op, Field.TARGET) + peek(tables, plan)
         if grouped != channels:
             start += ((place - first) // grouped) * peek(op, Field.SPREAD)
-        # Behind the last event stand places that no position has.
+        # Invalid positions follow the last event.
         second, third = peek(index, event + 1) - first, peek(index, event + 2) - first
         fourth = peek(index, event + 3) - first
         two = np.int64((second >= 0) & (second < channels) & (grouped == channels))
@@ -79,7 +79,7 @@ def contract(
 
 @compiled
 def pass_on(op: Any, weights: Any, index: Any, value: Any, count: Any, state: Any) -> Any:
-    """Each event adds itself where it stands."""
+    """Add each event at its position, times a factor."""
     size = weights[op[Field.WEIGHTS]]
     for event in range(count):
         state[np.uint64(op[Field.TARGET] + index[event])] += size * value[event]
@@ -89,7 +89,7 @@ def pass_on(op: Any, weights: Any, index: Any, value: Any, count: Any, state: An
 def window(
     op: Any, tables: Any, weights: Any, index: Any, value: Any, count: Any, state: Any
 ) -> Any:
-    """Each event adds itself, weighed, wherever its window reaches on its own channel."""
+    """Add each event, weighted, at the positions of its window, on the same channel."""
     channels, width = op[Field.CHANNELS], op[Field.WIDTH]
     rows, columns = op[Field.ROWS], op[Field.COLUMNS]
     stride, spread, factors = op[Field.STRIDE], op[Field.SPREAD], op[Field.NUMBERS]
@@ -120,7 +120,7 @@ def remap(
     to_value: Any,
     written: Any,
 ) -> Any:
-    """Events to other places, times a share; -1 drops them."""
+    """Write events at other positions, times a factor; -1 drops them."""
     share = weights[op[Field.WEIGHTS]]
     for event in range(count):
         place = peek(tables, op[Field.ROWS] + np.int64(index[event]))
@@ -132,7 +132,7 @@ def remap(
 
 @compiled
 def gather(op: Any, state: Any, to: Any, to_value: Any) -> Any:
-    """What is not zero becomes events, and is cleared."""
+    """Write the sums that are not zero as events, and clear them."""
     written = 0
     sums = state[op[Field.TARGET] : op[Field.TARGET] + op[Field.SIZE]]
     for k in range(sums.size):

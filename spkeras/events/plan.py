@@ -1,4 +1,4 @@
-"""Where everything is while a network is compiled: memory, events, and when they begin."""
+"""State of a compilation: memory, events and starts of the nodes."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from spkeras.ops.properties import is_rectifier
 
 
 class Plan:
-    """What is known while a network is compiled: memory, events and starts by node."""
+    """State of the compilation of one network: memory, events and starts by node."""
 
     def __init__(self, graph: Graph, resting: Mapping[str, np.ndarray], stagger: float) -> None:
         self.graph, self.resting, self.stagger = graph, resting, stagger
@@ -27,7 +27,7 @@ class Plan:
         self.counted = self.layers = self.values = 0
 
     def _fed(self) -> set[str]:
-        """Nodes that depend on the input without a neuron between."""
+        """Return the nodes that depend on the input without a neuron between."""
         found: set[str] = set()
         for node in self.graph.nodes:
             if node.op == "input" or (
@@ -37,7 +37,7 @@ class Plan:
         return found
 
     def start(self, node: Node) -> int:
-        """The first step at which what the node does matters."""
+        """Return the first step at which a node can have an effect."""
         if node.op in ("neuron", "readout"):
             return int(node["depth"] * self.stagger)
         if node.name not in self.starts:
@@ -46,7 +46,7 @@ class Plan:
         return self.starts[node.name]
 
     def buffer(self, node: Node) -> int:
-        """Where the node's sum is kept: with its only reader if that adds it up anyway."""
+        """Return the address of a node's sum: that of its only reader if this reader sums, too."""
         if node.name not in self.buffers:
             reader = self.graph.sole_consumer(node.name)
             if reader is not None and reader.op in ("neuron", "readout", "add"):
@@ -56,7 +56,7 @@ class Plan:
         return self.buffers[node.name]
 
     def memory(self, reader: Node) -> int:
-        """Where a reader adds up what it receives."""
+        """Return the address at which a reader sums its inputs."""
         if reader.op == "add":
             return self.buffer(reader)
         if reader.name not in self.buffers:
@@ -70,7 +70,7 @@ class Plan:
         return self.buffers[reader.name]
 
     def events(self, name: str) -> int:
-        """The slot of a node's events; made of its sum where it has none yet."""
+        """Return the slot of a node's events; without one, add the operation that makes it."""
         if name not in self.slots:
             node = self.graph[name]
             self.slots[name] = self.writer.slot(int(np.prod(node.shape)))
@@ -84,7 +84,7 @@ class Plan:
         return self.slots[name]
 
     def deliver(self, reader: Node, target: int) -> None:
-        """Bring what is not summed there anyway into the memory of a reader."""
+        """Add the operations for inputs of a reader that are not summed in its memory yet."""
         for place, name in enumerate(reader.inputs):
             summed = name not in self.slots and self.buffers.get(name) == target
             if name in self.spiking and not summed:
@@ -92,7 +92,7 @@ class Plan:
                 self.pass_on(reader, name, target, sign)
 
     def pass_on(self, node: Node, name: str, target: int, sign: float) -> None:
-        """Events as they stand."""
+        """Add the operation that adds events at their positions."""
         self.writer.operation(
             Kind.PASS,
             self.start(node),
@@ -102,7 +102,7 @@ class Plan:
         )
 
     def current(self, name: str, period: int) -> dict[str, int]:
-        """The constant current that arrives with a node's spikes."""
+        """Return the fields of the constant current that comes from a node."""
         size = int(np.prod(self.graph[name].shape))
         if name in self.fed:
             before = sum(length for _, length in self.own.values())
@@ -115,7 +115,7 @@ class Plan:
 
 
 def is_plain(node: Node) -> bool:
-    """Whether one potential per neuron is all it needs."""
+    """Return whether a node is a neuron whose only state is one potential."""
     if node.op != "neuron":
         return False
     plain = is_rectifier(node["function"], node.attributes)
@@ -123,7 +123,7 @@ def is_plain(node: Node) -> bool:
 
 
 def repeated(values: np.ndarray) -> tuple[np.ndarray, int]:
-    """One row of an array whose rows are alike, else all of it; and the number of elements."""
+    """Return one row of an array if its rows are equal, else the array; and its size."""
     rows = values.reshape(-1, int(np.prod(values.shape[-2:])))
     rows = rows[:1] if (rows == rows[0]).all() else rows
     return rows.reshape(-1), rows.size

@@ -1,4 +1,4 @@
-"""A network of neurons as a table of operations on events, and how such a table is put together."""
+"""A network of neurons as a table of operations on events, and a writer of such tables."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ from spkeras.events.table import FIELDS, Field, Kind
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """What `spkeras.events.kernels.run` takes, and what its numbers mean.
+    """The arguments of `spkeras.events.kernels.run` for one network, with names and shapes.
 
     Attributes:
         operations: The operation table, int64 (operations, fields).
         tables: Integers that operations point into, int32.
         weights: Numbers that operations point into, float32.
         state: The potentials of one sample before the first step, float32.
-        regions: Where the events of each slot start, int64; the last number is their end.
-        own: For each constant current that depends on the sample: the name of the node that it
-            comes from and its number of elements, in order.
+        regions: Start of the events of each slot, int64; the last number is the end of all.
+        own: Name of the source node and number of elements of each constant current that depends
+            on the sample, in order.
         neurons: Names and shapes of the layers of neurons, in order.
         outputs: Names and shapes of the read-outs, in order.
     """
@@ -37,26 +37,26 @@ class Program:
 
     @property
     def own_size(self) -> int:
-        """Constant currents of a sample."""
+        """Number of constant currents of a sample."""
         return sum(size for _, size in self.own)
 
     @property
     def output_size(self) -> int:
-        """Values of all read-outs."""
+        """Number of values of all read-outs."""
         return sum(int(np.prod(shape)) for _, shape in self.outputs)
 
     @property
     def neuron_count(self) -> int:
-        """Neurons of all layers."""
+        """Number of neurons in all layers."""
         return sum(int(np.prod(shape)) for _, shape in self.neurons)
 
 
-# Numbers of four bytes in a row of the processor's cache: whole rows are read and written fastest.
+# Numbers of four bytes in a cache line: whole lines are read and written fastest.
 _ROW = 16
 
 
 def aligned(shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
-    """Zeros that start where a row of the processor's cache does; numbers of four bytes."""
+    """Return zeros aligned to a cache line; `dtype` has four bytes."""
     size = int(np.prod(shape))
     room: np.ndarray = np.zeros(size + _ROW, dtype)
     gap = (-room.ctypes.data // 4) % _ROW
@@ -64,17 +64,17 @@ def aligned(shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
 
 
 class Pool:
-    """An array that grows; equal parts are kept once."""
+    """An array that grows; equal parts are stored once."""
 
     def __init__(self, dtype: type) -> None:
         self.dtype, self.size = dtype, 0
-        # Pointers are worked out before their table is added: it must not be moved then.
+        # Pointers into a table of integers are computed before it is added: no alignment there.
         self.moves = dtype is np.float32
         self._parts: list[np.ndarray] = []
         self._known: dict[bytes, int] = {}
 
     def add(self, values: object) -> int:
-        """Where the values start."""
+        """Add values and return their start."""
         array: np.ndarray = np.ascontiguousarray(values, self.dtype).reshape(-1)
         key = hashlib.sha256(array.tobytes()).digest()
         if key in self._known:
@@ -87,13 +87,13 @@ class Pool:
         return start
 
     def align(self) -> None:
-        """Leave a gap, so that the next part starts where a row of the processor's cache does."""
+        """Leave a gap, so that the next part starts at a cache line."""
         gap = -self.size % _ROW
         self._parts.append(np.zeros(gap, self.dtype))
         self.size += gap
 
     def array(self) -> np.ndarray:
-        """All of it; never empty, since compiled code takes slices of it."""
+        """Return the whole array; it is never empty, since compiled code slices it."""
         self.align()
         whole = aligned((self.size + _ROW,), self.dtype)
         whole[: self.size] = np.concatenate([np.zeros(0, self.dtype), *self._parts])
@@ -101,7 +101,7 @@ class Pool:
 
 
 class Writer:
-    """Collects operations, tables, weights, state and event slots."""
+    """Collector of operations, tables, weights, state and event slots."""
 
     def __init__(self) -> None:
         self.tables, self.weights = Pool(np.int32), Pool(np.float32)
@@ -120,14 +120,14 @@ class Writer:
         self.operations.append(row)
 
     def slot(self, size: int) -> int:
-        """A new slot for so many events; a word is left behind them (see the firing kernel)."""
+        """Add a slot for `size` events, with eight spare entries (see the firing kernel)."""
         self.rooms.append(size)
         self.regions.append(self.places)
         self.places += size + 8
         return len(self.regions) - 1
 
     def memory(self, values: np.ndarray) -> int:
-        """Where values start in the state of a sample."""
+        """Add values to the state of a sample and return their start."""
         start, self.state_size = self.state_size, self.state_size + values.size
         gap = -self.state_size % _ROW
         self.state += [np.asarray(values, np.float32).reshape(-1), np.zeros(gap, np.float32)]
@@ -135,17 +135,17 @@ class Writer:
         return start
 
     def axis(self, entries: Sequence[Sequence[tuple[int, int, int]]]) -> int:
-        """A table of what each position of an axis reaches: pointers, then three numbers each."""
+        """Add the table of an axis: pointers, then three numbers for each reached position."""
         lengths = [3 * len(reached) for reached in entries]
         flat = [number for reached in entries for entry in reached for number in entry]
-        # Pointers are places among all tables, behind the pointers themselves.
+        # Pointers are indices into all tables; the entries follow the pointers.
         pointers = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
         start = self.tables.size
         pointers += start + len(pointers)
         return self.tables.add(np.concatenate([pointers, np.asarray(flat, np.int64)]))
 
     def window(self, reach: Reach, step: int, lead: int, factors: dict[float, int]) -> int:
-        """A table of an axis of a window, with shares by their number among `factors`."""
+        """Add the table of an axis of a window, with indices into `factors`."""
         return self.axis(
             [
                 [

@@ -1,4 +1,4 @@
-"""Which networks events can run."""
+"""The networks that the events engine can run."""
 
 from spkeras.graph import Graph, Node
 
@@ -11,10 +11,10 @@ _FLAT = frozenset({"conv", "conv_transpose", "depthwise_conv", "average_pool"})
 
 
 def refusal(graph: Graph) -> str | None:
-    """What keeps events from running a network, as a sentence's part; None where nothing does.
+    """Return why the events engine cannot run a network, as a phrase; None if it can.
 
     Args:
-        graph: With neurons.
+        graph: Graph with neurons.
     """
     for node in body(graph):
         reason = _refusal(node, graph)
@@ -24,13 +24,13 @@ def refusal(graph: Graph) -> str | None:
 
 
 def body(graph: Graph) -> list[Node]:
-    """Neurons, and what spikes pass through up to the read-outs, in order."""
+    """Return the neurons, read-outs and the nodes that spikes pass through, in order."""
     spiking: set[str] = set()
     found = []
     for node in graph.nodes:
         if node.op == "neuron" or (spiking.intersection(node.inputs)):
             found.append(node)
-            # Behind a read-out everything runs once, on real values.
+            # After a read-out everything runs once, on real values.
             if node.op != "readout":
                 spiking.add(node.name)
     return found
@@ -56,7 +56,7 @@ def _of_neuron(node: Node) -> str | None:
         return f"the {node['code']} code"
     if len(node.inputs) > 1 or node["model"] == "multi_threshold":
         return f"a {node['model']} neuron of {len(node.inputs)} inputs"
-    # Trained levels are those of the threshold, once it holds the bound: a plain ReLU.
+    # Without max_value the threshold contains the bound and its levels: a plain ReLU.
     levels = node["function"] == "quantized_relu" and node["max_value"] is None
     if not (levels or node["function"] in _COUNTING) or node.attributes.get("threshold"):
         return f"the function {node['function']} in a neuron"

@@ -1,19 +1,19 @@
-"""The operation table: what one row of it means, for whoever writes it and whoever runs it."""
+"""The operation table: the meaning of its rows, shared by the compiler and the kernels."""
 
 from enum import IntEnum
 
 
 class Kind(IntEnum):
-    """What an operation does."""
+    """The kind of an operation."""
 
-    CONTRACT = 0  # events through a convolution or a dense layer, into the state
-    WINDOW = 1  # events through what keeps channels apart, into the state
-    REMAP = 2  # events to other places: concatenation, cropping
-    GATHER = 3  # what has been summed in the state becomes events, and is cleared
-    FIRE = 4  # one potential per neuron, one spike a step
-    COUNT = 5  # several spikes a step, of either sign, behind a max pooling
-    READ = 6  # the answer after this step
-    PASS = 7  # events as they stand, into the state
+    CONTRACT = 0  # adds events through a convolution or a dense layer to the state
+    WINDOW = 1  # adds events through a channelwise window to the state
+    REMAP = 2  # moves events to other positions: concatenation, cropping
+    GATHER = 3  # turns sums of the state into events, and clears them
+    FIRE = 4  # neurons of one potential and at most one spike per step
+    COUNT = 5  # neurons of several or negative spikes per step, or with max pooling
+    READ = 6  # writes the output after this step
+    PASS = 7  # adds events to the state at their positions
 
 
 class Field(IntEnum):
@@ -23,35 +23,35 @@ class Field(IntEnum):
     START = 1  # first step, from 0, at which it acts
     SOURCE = 2  # slot of the events that it reads
     SLOT = 3  # slot of the events that it writes
-    TARGET = 4  # where it writes in the sample's state
-    SIZE = 5  # elements of what it writes
-    CHANNELS = 6  # of what it reads
-    WIDTH = 7  # positions in a row of what it reads
-    ROWS = 8  # where the table of its rows (CONTRACT: of its positions) starts
-    COLUMNS = 9  # where the table of its columns starts
-    WEIGHTS = 10  # where its weights start
-    STRIDE = 11  # from the weights of one channel to those of the next
-    GROUPED = 12  # channels of a group
-    SPREAD = 13  # channels out: of a group, or of each channel
-    BIAS = 14  # where its constant current starts
-    OWN = 15  # whether that is one of the sample's own
+    TARGET = 4  # start of its values in the sample's state
+    SIZE = 5  # number of elements that it writes
+    CHANNELS = 6  # channels of its input
+    WIDTH = 7  # positions in a row of its input
+    ROWS = 8  # start of the table of its rows (CONTRACT: of its positions)
+    COLUMNS = 9  # start of the table of its columns
+    WEIGHTS = 10  # start of its weights
+    STRIDE = 11  # distance from the weights of one channel to those of the next
+    GROUPED = 12  # input channels of a group
+    SPREAD = 13  # output channels of a group, or of each channel
+    BIAS = 14  # start of its constant current
+    OWN = 15  # whether the constant current depends on the sample
     BIAS_PERIOD = 16  # elements after which the constant current repeats
-    THRESHOLD = 17  # where its thresholds start
+    THRESHOLD = 17  # start of its thresholds
     PERIOD = 18  # elements after which the thresholds repeat
-    ZERO = 19  # whether it is reset to zero
-    SENT = 20  # where in the state the spikes sent so far start
-    LOW = 21  # fewest spikes in one step
-    HIGH = 22  # most spikes in one step
-    POOL = 23  # where the table of its pooling windows starts; -1 for none
-    COUNTED = 24  # its first neuron among all neurons; its first value among all outputs
-    LAYER = 25  # its number among the layers of neurons
-    NUMBERS = 26  # where alpha, negative slope and bound stand; where axis factors start
-    RECEIVED = 27  # elements that it receives, before pooling
+    ZERO = 19  # whether potentials are reset to zero
+    SENT = 20  # start of the spikes sent so far, in the state
+    LOW = 21  # smallest number of spikes in one step
+    HIGH = 22  # largest number of spikes in one step
+    POOL = 23  # start of the table of its pooling windows; -1 for none
+    COUNTED = 24  # index of its first neuron among all neurons, or of its first output
+    LAYER = 25  # index among the layers of neurons
+    NUMBERS = 26  # start of initial potential, negative slope and bound; or of axis factors
+    RECEIVED = 27  # number of input elements, before pooling
     FRESH = 28  # whether it is the first to write into its slot
     INVERSE = 29  # place * INVERSE >> SHIFT = place // CHANNELS
     SHIFT = 30
-    LINE = 31  # from one row of its target to the next
-    LEAD = 32  # from one row of its weights to the next
+    LINE = 31  # distance from one row of its target to the next
+    LEAD = 32  # distance from one row of its weights to the next
 
 
 FIELDS = len(Field)

@@ -1,8 +1,8 @@
-"""Whole vectors of float32 at once, for numba code.
+"""Operations on vectors of float32, for numba code.
 
-Rows of weights are short (a kernel's width times its channels), and the compiler's own vector
-code is made for long loops: it takes rows of 48 one by one. These functions are one load, a
-multiply-add for each row of weights, and one store.
+Rows of weights are short (a kernel's width times its channels), and the compiler vectorises only
+long loops: it processes rows of 48 one by one. These functions are one load, a multiply-add for
+each row of weights, and one store.
 """
 
 from collections.abc import Callable
@@ -12,20 +12,20 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic as _intrinsic
 
-# Numba passes the typing context; callers do not see it.
+# Numba passes the typing context; callers do not.
 intrinsic: Callable[[Callable[..., Any]], Callable[..., Any]] = _intrinsic
 
-# Processors without such wide registers take it in parts.
+# On processors with narrower registers the compiler splits a vector.
 LANES = 16
 
 _CONTRACT = ("contract",)
 
 
 def adder(lanes: int, rows: int) -> Callable[..., None]:
-    """A function `add(sums, start, weights, leads, sizes)` for numba code.
+    """Return a function `add(sums, start, weights, leads, sizes)` for numba code.
 
-    It adds to sums[start : start + lanes], for each of so many rows, that row's size times
-    weights[lead : lead + lanes]. Places are not checked.
+    It adds to sums[start : start + lanes], for each of `rows` rows, the row's size times
+    weights[lead : lead + lanes]. Indices are not checked.
     """
 
     def add(context: Any, sums: Any, start: Any, weights: Any, leads: Any, sizes: Any) -> Any:
@@ -41,7 +41,7 @@ def adder(lanes: int, rows: int) -> Callable[..., None]:
                 values.align = 4
                 size = _spread(builder, builder.extract_value(sizes, row), vector)
                 parts.append(builder.fmul(values, size, flags=_CONTRACT))
-            # The sum waits for what was stored there last: one addition behind it, not four.
+            # The load depends on the last store there: one addition follows it, instead of four.
             while len(parts) > 1:
                 parts.append(builder.fadd(parts.pop(0), parts.pop(0), flags=_CONTRACT))
             total = builder.load(place)
@@ -56,10 +56,10 @@ def adder(lanes: int, rows: int) -> Callable[..., None]:
 
 
 def firing(zero: bool) -> Callable[..., int]:
-    """A function `fire(v, start, currents, place, thresholds, level) -> bits` for numba code.
+    """Return a function `fire(v, start, currents, place, thresholds, level) -> bits` for numba.
 
     For `LANES` neurons at once: v <- v + z; a bit is set where v >= V; there v <- v - V, or 0
-    for a reset to zero. Places are not checked.
+    for a reset to zero. Indices are not checked.
     """
 
     def fire(
@@ -93,7 +93,7 @@ def firing(zero: bool) -> Callable[..., int]:
 
 @intrinsic
 def peek(context: Any, array: Any, place: Any) -> Any:
-    """array[place] for a place that is known to be right: numba counts negative ones from the end."""
+    """Return array[place] without numba's handling of negative indices; `place` is not checked."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -106,7 +106,7 @@ def peek(context: Any, array: Any, place: Any) -> Any:
 
 @intrinsic
 def put(context: Any, places: Any, start: Any, table: Any, row: Any, shift: Any) -> Any:
-    """places[start : start + 8] = table[row] + shift; int32, rows of eight."""
+    """Set places[start : start + 8] = table[row] + shift; int32, rows of eight."""
 
     def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         places, start, table, row, shift = arguments
