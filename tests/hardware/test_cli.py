@@ -84,7 +84,7 @@ def test_refusals_are_sentences(files):
          "table_bits"),
         (("compile", files / "net.keras", "-o", files / "x.npz", "--accumulator-bits", "6"), 1,
          "wider accumulator"),
-        (("run", files / "data.npz", "--data", files / "data.npz"), 1, "no program"),
+        (("run", files / "data.npz", "--data", files / "data.npz"), 1, "not a program"),
         (("run", files / "net.npz", "--data", files / "none.npz"), 1, "none.npz"),
         (("run", files / "net.npz", "--data", files / "data.npz", "--costs", "free"), 1,
          "cost table 'free'"),

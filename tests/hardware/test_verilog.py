@@ -92,5 +92,5 @@ def test_sources_are_lint_clean(grid):
 
 
 def test_only_layers_of_neurons_have_a_bench(chain_program):
-    with pytest.raises(OptionError, match="no layer of neurons"):
+    with pytest.raises(OptionError, match="not a layer of neurons"):
         layer_bench(chain_program, "code")
