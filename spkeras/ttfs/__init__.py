@@ -1,1 +1,1 @@
-"""Networks in which each neuron fires at most once, and when it fires is the value."""
+"""Time-to-first-spike networks: each neuron fires at most once, and its time is the value."""

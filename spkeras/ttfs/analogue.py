@@ -1,4 +1,4 @@
-"""What the ReLU network behind a plan computes, in float64: the reference of other codes."""
+"""The ReLU network of a plan, computed in float64: the reference of other codes."""
 
 import numpy as np
 
@@ -8,14 +8,15 @@ from spkeras.ttfs.windows import gathered
 
 
 def rectified(plan: Plan, inputs: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Values of all layers and the output of a network of ReLUs.
+    """Compute the values of all layers and the output of a network of ReLUs.
 
     Args:
-        plan: From `spkeras.ttfs.lower.lower_rectified`.
-        inputs: (samples, ...).
+        plan: Plan from `spkeras.ttfs.lower.lower_rectified`.
+        inputs: Inputs (samples, ...).
 
     Returns:
-        Values by layer, float64 (samples, positions, channels), and (samples, *output shape).
+        Values by layer, float64 (samples, positions, channels), and outputs (samples, *output
+        shape).
     """
     values: dict[str, np.ndarray] = {}
     for layer in plan.layers:
@@ -33,5 +34,5 @@ def rectified(plan: Plan, inputs: np.ndarray) -> tuple[dict[str, np.ndarray], np
 
 
 def largest(values: np.ndarray, branch: Branch) -> np.ndarray:
-    """The largest value in each window; values are not negative, so that padding never wins."""
+    """Return the largest value in each window; values are >= 0, so that padding has no effect."""
     return gathered(values, branch.index).max(2)

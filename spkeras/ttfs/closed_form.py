@@ -1,7 +1,7 @@
-"""First-spike times of a whole network in one pass, in float64: what the windows end in.
+"""First-spike times of a whole network in closed form, one layer at a time, in float64.
 
 Each layer integrates its whole window before it fires, so that its spikes follow from its final
-potential. `spkeras.ttfs.simulate` goes through the same network step by step.
+potential. `spkeras.ttfs.simulate` simulates the same network step by step.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,16 +13,16 @@ from spkeras.ops.ttfs import decode, encode
 from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, Layer, Plan
 from spkeras.ttfs.windows import gathered
 
-# Values under all taps at once, in one block of samples: 64 MB.
+# Maximum number of values under all taps in one block of samples: 64 MB.
 BLOCK = 1 << 23
 
 
 def spike_times(plan: Plan, inputs: Any) -> tuple[dict[str, np.ndarray], Any]:
-    """Times of all layers and the read-out's potential, for a batch.
+    """Compute the times of all layers and the potential of the read-out, for a batch.
 
     Args:
         plan: The network.
-        inputs: (samples, ...) as the Keras model takes them; a list of them for several inputs.
+        inputs: Inputs of the Keras model, (samples, ...); a list of them for several inputs.
 
     Returns:
         First-spike times by layer, uint8 (samples, positions, channels), T for silence; and
@@ -30,7 +30,7 @@ def spike_times(plan: Plan, inputs: Any) -> tuple[dict[str, np.ndarray], Any]:
         several outputs.
 
     Raises:
-        DataError: another number of inputs.
+        DataError: the number of inputs is wrong, or they have different numbers of samples.
     """
     given = plan.given(inputs)
     times: dict[str, np.ndarray] = {}
@@ -46,7 +46,7 @@ def spike_times(plan: Plan, inputs: Any) -> tuple[dict[str, np.ndarray], Any]:
 def layer_times(
     plan: Plan, layer: Layer, times: Mapping[str, np.ndarray], inputs: Sequence[np.ndarray]
 ) -> np.ndarray:
-    """Times of one layer from those of the layers before it."""
+    """Compute the times of one layer from those of the layers before it."""
     if layer.kind == EARLIEST:
         (branch,) = layer.branches
         return earliest(times[branch.source], branch, plan.timesteps)
@@ -59,7 +59,7 @@ def layer_times(
 
 
 def earliest(times: np.ndarray, branch: Branch, silent: int) -> np.ndarray:
-    """The earliest spike in each window; padding never fires."""
+    """Return the earliest spike in each window; padding never fires."""
     border = np.full_like(times[:, :1], silent)
     padded = np.concatenate([times, border], 1)
     found = padded[:, branch.index[:, 0]]
@@ -69,7 +69,7 @@ def earliest(times: np.ndarray, branch: Branch, silent: int) -> np.ndarray:
 
 
 def potential(plan: Plan, layer: Layer, times: Mapping[str, np.ndarray]) -> np.ndarray:
-    """What a layer has integrated at the end of its window, float64 (samples, positions, C)."""
+    """Compute a layer's potential at the end of its window, float64 (samples, positions, C)."""
     return summed(plan, layer, {
         branch.source: decode(times[branch.source], plan.table(plan.by_name[branch.source]))
         for branch in layer.branches
@@ -77,12 +77,12 @@ def potential(plan: Plan, layer: Layer, times: Mapping[str, np.ndarray]) -> np.n
 
 
 def summed(plan: Plan, layer: Layer, values: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Bias and weighted values of all branches, float64 (samples, positions, C).
+    """Sum the bias and the weighted values of all branches, float64 (samples, positions, C).
 
     Args:
         plan: The network.
-        layer: That receives.
-        values: float64 (samples, positions, channels) by source.
+        layer: The receiving layer.
+        values: Values by source, float64 (samples, positions, channels).
     """
     samples = len(next(iter(values.values())))
     total = np.zeros((samples, layer.positions, layer.channels)) + layer.bias.astype(np.float64)
@@ -93,14 +93,14 @@ def summed(plan: Plan, layer: Layer, values: Mapping[str, np.ndarray]) -> np.nda
 
 
 def received(branch: Branch, values: np.ndarray) -> np.ndarray:
-    """The sum over a branch's synapses of weight times value.
+    """Sum weight times value over a branch's synapses.
 
     Args:
         branch: The synapses.
-        values: float64 (samples, positions, channels) of the source.
+        values: Values of the source, float64 (samples, positions, channels).
 
     Returns:
-        float64 (samples, positions out, channels reached).
+        Sums, float64 (samples, positions out, channels reached).
     """
     if branch.cells is not None:
         values = gathered(values, branch.cells).sum(2)
@@ -116,15 +116,15 @@ def received(branch: Branch, values: np.ndarray) -> np.ndarray:
 
 
 def weighted(rows: np.ndarray, kernel: np.ndarray, groups: int) -> np.ndarray:
-    """Values under the taps of a kernel, multiplied and added up, group by group.
+    """Multiply the values under the taps by a kernel and sum them, group by group.
 
     Args:
-        rows: (rows, taps, channels).
-        kernel: (taps, channels / groups, channels out).
-        groups: Shares that do not mix.
+        rows: Values (rows, taps, channels).
+        kernel: Weights (taps, channels / groups, channels out).
+        groups: Number of channel groups.
 
     Returns:
-        (rows, channels out).
+        Sums (rows, channels out).
     """
     taps, width, out = kernel.shape
     if groups == 1:

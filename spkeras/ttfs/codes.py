@@ -1,4 +1,4 @@
-"""How the neurons of a Keras model of first spikes fire, and what their spikes stand for."""
+"""Codes of first-spike Keras models: the layers that fire and those that decode spikes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,14 +17,14 @@ from spkeras.layers.first_spike import (
 
 
 class StepCode:
-    """Spikes at whole steps of windows that follow one another.
+    """Spikes at whole steps, in one window after the other.
 
     Args:
         kernels: Arguments of `FirstSpike` (timesteps, tau, theta0, levels) by the name of the
             layer that fires.
         timesteps: T.
         start: S, steps between the beginnings of two windows.
-        fires: Which nodes of a graph are neurons.
+        fires: Function that returns whether a node of a graph is a neuron.
     """
 
     def __init__(
@@ -38,21 +38,21 @@ class StepCode:
         self.fires = fires
 
     def encodes(self, name: str) -> keras.layers.Layer:
-        """The layer that fires for an input."""
+        """Return the layer that encodes an input as spikes."""
         return FirstSpike(**self.kernels[name])
 
     def fire(self, name: str) -> keras.layers.Layer:
-        """The layer of potentials to times."""
+        """Return the layer from potentials to times."""
         return FirstSpike(**self.kernels[name], stages=self._stages)
 
     def value(self, name: str, waits: int, last: bool) -> keras.layers.Layer:
-        """The layer of a source's times to values, for a reader so many windows later."""
+        """Return the layer from a source's times to values, for a reader `waits` windows later."""
         if last:
             return SpikeValue(**self.kernels[name])
         return SpikeValue(**self.kernels[name], stages=self._stages, arrived=waits * self.start)
 
     def earliest(self, window: Mapping[str, Any], name: str, source: str) -> keras.layers.Layer:
-        """The layer that passes on the earliest spike of each window of a source."""
+        """Return the layer that passes on the earliest spike of each pooling window of a source."""
         self.kernels[name] = self.kernels[source]
         return EarliestSpike(window, self.timesteps)
 
@@ -66,7 +66,7 @@ class InstantCode:
 
     Args:
         windows: (begin, end) by the name of the layer that fires.
-        fires: Which nodes of a graph are neurons.
+        fires: Function that returns whether a node of a graph is a neuron.
     """
 
     def __init__(
@@ -75,18 +75,18 @@ class InstantCode:
         self.windows, self.fires = dict(windows), fires
 
     def encodes(self, name: str) -> keras.layers.Layer:
-        """The layer that fires for an input."""
+        """Return the layer that encodes an input as spikes."""
         return SpikeInstant(*self.windows[name])
 
     def fire(self, name: str) -> keras.layers.Layer:
-        """The layer of potentials to times."""
+        """Return the layer from potentials to times."""
         return SpikeInstant(*self.windows[name])
 
     def value(self, name: str, waits: int, last: bool) -> keras.layers.Layer:
-        """The layer of a source's times to values."""
+        """Return the layer from a source's times to values."""
         return InstantValue(self.windows[name][1])
 
     def earliest(self, window: Mapping[str, Any], name: str, source: str) -> keras.layers.Layer:
-        """The layer that passes on the earliest spike of each window of a source."""
+        """Return the layer that passes on the earliest spike of each pooling window of a source."""
         self.windows[name] = self.windows[source]
         return EarliestInstant(window, self.windows[source][1])

@@ -1,13 +1,13 @@
-"""Spike times that carry ReLU activations exactly, in continuous time: the lossless reference.
+"""Exact spike times for ReLU activations, in continuous time: the lossless reference.
 
-Layer l fires in its window [t_min, t_max), t_min being the end of the window before. With inputs
-at the times t_j of a window that ends at t_min,
+A layer fires in its window [t_min, t_max), where t_min is the end of the window before. With
+inputs at the times t_j of a window that ends at t_min,
 
     t_i = t_max - D_i - sum_j W_ij (t_min - t_j),   silent (t_i = t_max) where that is later
 
-so that t_max - t_i = ReLU(sum_j W_ij x_j + D_i) with x_j = t_min - t_j: exactly the network of
-ReLUs. A pixel x fires at 1 - x; a maximum is the earliest spike; the output is read as a
-potential. Windows last 1.5 times the largest activation of the layer on calibration data.
+so that t_max - t_i = ReLU(sum_j W_ij x_j + D_i) with x_j = t_min - t_j: the network of ReLUs,
+exactly. A pixel x fires at 1 - x; a maximum is the earliest spike; the output is read as a
+potential. The length of a window is 1.5 times the largest activation on calibration data.
 
 Reference: Stanojevic et al., Nature Communications 2024, and its reference
 code (IBM, equivalent-training-ReLUnetwork-SNN).
@@ -23,7 +23,7 @@ from spkeras.ttfs.closed_form import summed
 from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Plan
 from spkeras.ttfs.windows import gathered
 
-# How much longer a window is than the largest activation seen needs.
+# Length of a window over the largest activation on calibration data.
 MARGIN = 1.5
 
 
@@ -32,8 +32,8 @@ class ExactNetwork:
     """A network of ReLUs with a window for each layer.
 
     Attributes:
-        plan: From `spkeras.ttfs.lower.lower_rectified`.
-        windows: (t_min, t_max) by layer; pools share the window of what they pool.
+        plan: Plan from `spkeras.ttfs.lower.lower_rectified`.
+        windows: (t_min, t_max) by layer; a pool shares the window of its source.
     """
 
     plan: Plan
@@ -41,16 +41,16 @@ class ExactNetwork:
 
 
 def calibrated(plan: Plan, inputs: np.ndarray) -> ExactNetwork:
-    """Windows for a network, from data.
+    """Return a network with windows from calibration data.
 
-    Layers of one depth share a window, since each window begins where the last one ends.
+    Layers of one depth share a window, since each window begins where the one before ends.
 
     Args:
-        plan: From `lower_rectified`.
-        inputs: (samples, ...) from 0 to 1.
+        plan: Plan from `lower_rectified`.
+        inputs: Calibration samples (samples, ...), from 0 to 1.
 
     Raises:
-        DataError: inputs outside 0 to 1.
+        DataError: an input is outside 0 to 1.
     """
     _check(inputs)
     values, _ = rectified(plan, inputs)
@@ -74,18 +74,18 @@ def calibrated(plan: Plan, inputs: np.ndarray) -> ExactNetwork:
 def exact_times(
     network: ExactNetwork, inputs: np.ndarray
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Spike times of all layers and the read-out's potential, in float64.
+    """Compute the spike times of all layers and the read-out's potential, in float64.
 
     Args:
-        network: From `calibrated`.
-        inputs: (samples, ...) from 0 to 1.
+        network: Network from `calibrated`.
+        inputs: Inputs (samples, ...), from 0 to 1.
 
     Returns:
         Times by layer, float64 (samples, positions, channels), t_max for silence; potentials
         (samples, *output shape).
 
     Raises:
-        DataError: inputs outside 0 to 1, or a neuron that would have to fire before its window.
+        DataError: an input is outside 0 to 1, or a neuron would fire before its window.
     """
     _check(inputs)
     times: dict[str, np.ndarray] = {}
@@ -101,7 +101,7 @@ def exact_times(
             times[layer.name] = end - flat.reshape(len(flat), layer.positions, layer.channels)
         elif layer.kind == EARLIEST:
             (branch,) = layer.branches
-            # Silence lies at the window's end, later than any spike.
+            # Shifted by the end: 0 is silence, also for padding, and spikes are negative.
             before = gathered(times[branch.source] - end, branch.index)
             times[layer.name] = before.min(2) + end
         else:
@@ -114,7 +114,9 @@ def exact_times(
 def _check(inputs: np.ndarray) -> None:
     low, high = float(np.min(inputs, initial=0.0)), float(np.max(inputs, initial=0.0))
     if not (low >= 0 and high <= 1):
-        raise DataError(f"inputs: received {low:g} to {high:g}; a pixel x fires at 1 - x, 0 to 1")
+        raise DataError(
+            f"inputs: received {low:g} to {high:g}; allowed: 0 to 1, since a pixel x fires at 1 - x"
+        )
 
 
 def _check_window(name: str, times: np.ndarray, begin: float) -> None:

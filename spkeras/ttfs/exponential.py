@@ -1,8 +1,8 @@
 """T2FSNN: first spikes with a natural-exponential kernel that is fitted layer by layer.
 
 A neuron fires at the first step t of its window with u >= exp(-(t - t_d) / tau), and its spike
-stands for that value. tau and t_d are a layer's own; without labels, gradient descent makes the
-kernel precise where activations lie and wide enough for the smallest and largest of them.
+represents that value. Each layer has its tau and t_d. Gradient descent without labels makes the
+kernel precise in the range of the activations, and wide enough for the smallest and largest.
 
 Reference: Park, Kim, Na & Yoon, T2FSNN, DAC 2020, and its reference code (lib_snn.py): kernel,
 losses, and the steps 10, 100 and 1 of the updates.
@@ -18,9 +18,9 @@ from spkeras.ops.ttfs import decode, encode
 from spkeras.ttfs.analogue import rectified
 from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, Layer, Plan
 
-# The threshold falls no further.
+# Lower bound of the threshold.
 LEAST = 1e-5
-# Share of each neuron's activations below its scale, and below the smallest value kept, in %.
+# Percentiles of the activations: of each neuron for the scale, of all for the smallest value.
 _LARGEST, _SMALLEST = 99.9, 2.0
 # Steps of the published updates, for the losses of precision, smallest and largest value.
 _PRECISION, _MIN, _MAX = 10.0, 100.0, 1.0
@@ -32,14 +32,14 @@ class Exponential:
 
     Attributes:
         tau: Steps in which the threshold falls to 1 / e.
-        delay: t_d, step at which it stands at 1.
+        delay: t_d, step at which the threshold is 1.
     """
 
     tau: float
     delay: float = 0.0
 
     def table(self, timesteps: int) -> np.ndarray:
-        """Thresholds and values of spikes, float64 (T,)."""
+        """Return the thresholds, which are the values of spikes, float64 (T,)."""
         falling = np.exp(-(np.arange(timesteps) - self.delay) / self.tau)
         return np.maximum(falling, LEAST)
 
@@ -47,26 +47,26 @@ class Exponential:
 def convert_exponential(
     plan: Plan, inputs: np.ndarray, tau: float, steps: int = 0, batch: int = 50
 ) -> tuple[Plan, dict[str, Exponential]]:
-    """A network of ReLUs as a T2FSNN.
+    """Convert a network of ReLUs to a T2FSNN.
 
     Args:
-        plan: From `spkeras.ttfs.lower.lower_rectified`, with the T that is wanted.
+        plan: Plan from `spkeras.ttfs.lower.lower_rectified`, with the T of the T2FSNN.
         inputs: Calibration samples from 0 to 1; more than a hundred.
         tau: First tau of all layers (published: 20 for T = 80, 5 for T = 20).
         steps: Updates of each kernel; 0 for none.
         batch: Samples in an update.
 
     Returns:
-        The plan with weights divided by the layers' scales (which stand as its theta0) and a
-        kernel for each; the kernels.
+        The plan with weights divided by the layers' scales (the scales are its theta0) and a
+        kernel for each layer; and the kernels.
 
     Raises:
-        OptionError: tau or steps out of range.
+        OptionError: tau or steps is out of range.
     """
     if not 0 < tau < np.inf or steps < 0:
-        raise OptionError(f"tau={tau!r}, steps={steps!r}; allowed: tau above 0, steps from 0 on")
+        raise OptionError(f"tau={tau!r}, steps={steps!r}; allowed: tau above 0, steps from 0")
     values, _ = rectified(plan, inputs)
-    # Inputs are compared as they come: they are not divided by a scale.
+    # Inputs are compared with the kernel directly: their scale is 1.
     scales = {
         name: 1.0 if plan.by_name[name].kind == ENCODER else _scale(found)
         for name, found in values.items()
@@ -89,7 +89,7 @@ def convert_exponential(
 
 
 def _scale(values: np.ndarray) -> float:
-    """The largest of all neurons' 99.9th percentiles."""
+    """Return the largest of the neurons' 99.9th percentiles; 1 if it is 0."""
     by_neuron = np.percentile(values, _LARGEST, axis=0)
     return float(by_neuron.max()) or 1.0
 
@@ -112,13 +112,14 @@ def _scaled(branch: Branch, factor: float) -> Branch:
 
 
 def updated(kernel: Exponential, values: np.ndarray, timesteps: int) -> Exponential:
-    """One step down the three losses.
+    """Return the kernel after one step of gradient descent on three losses.
 
-    precision (x - x')^2 / 2 on average over spikes; (x_min - exp(-(T - t_d) / tau))^2 / 2 with
-    the 2nd percentile; (x_max - exp(t_d / tau))^2 / 2 with the largest value.
+    These are the precision (x - x')^2 / 2, as the mean over spikes;
+    (x_min - exp(-(T - t_d) / tau))^2 / 2 with the 2nd percentile; and
+    (x_max - exp(t_d / tau))^2 / 2 with the largest value.
 
     Args:
-        kernel: So far.
+        kernel: The kernel before.
         values: Activations divided by the layer's scale.
         timesteps: T.
     """

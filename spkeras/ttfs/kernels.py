@@ -1,4 +1,4 @@
-"""What layers with weights make of sums of spikes: taps, groups, and two layers as one."""
+"""Lowering of weighted layers on sums of spikes: taps, groups, and merging of two layers."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -14,7 +14,7 @@ from spkeras.ttfs.windows import transposed_index, window_index
 def _weighted(
     node: Node, value: Sum, index: np.ndarray, kernel: np.ndarray, groups: int = 1
 ) -> Sum:
-    """The sum behind a layer with weights; kernel (taps, channels in / groups, channels out)."""
+    """Return the sum after a weighted layer; kernel (taps, channels in / groups, channels out)."""
     own = np.asarray(node.arrays.get("bias", np.zeros(kernel.shape[-1])), np.float64)
     shape = (*node.shape[:-1], kernel.shape[-1])
     if all(term.kernel is None for term in value.terms) and not value.bias.any():
@@ -23,7 +23,7 @@ def _weighted(
     positions = np.arange(math.prod(value.shape[:-1]))[:, None]
     if not np.array_equal(index, positions):
         raise refused(
-            node, "weights behind weights without an activation between them",
+            node, "weights after weights without an activation between them",
             "put a TTFSActivation between the two layers, or merge them into one",
         )  # fmt: skip
     mixing = _dense_kernel(kernel[0], groups)
@@ -36,7 +36,7 @@ def _weighted(
 
 
 def _begun(node: Node, term: Term, index: np.ndarray, kernel: np.ndarray, groups: int) -> Term:
-    """Spikes that meet their first kernel: the part of it that their channels take."""
+    """Return a term after its first kernel: the part of the kernel that its channels reach."""
     width, out = kernel.shape[1], kernel.shape[2] // groups
     start, within = divmod(term.offset, width)
     shares, rest = divmod(term.channels, width)
@@ -47,7 +47,7 @@ def _begun(node: Node, term: Term, index: np.ndarray, kernel: np.ndarray, groups
         own, taken = kernel[:, within : within + term.channels, share], 1
     else:
         raise refused(
-            node, f"a group of {width} channels takes some of {term.source}'s {term.channels} and "
+            node, f"a group of {width} channels has some of {term.source}'s {term.channels} and "
             "some of another layer's", "concatenate multiples of a group's channels, or use groups=1",
         )  # fmt: skip
     return replace(term, kernel=-own if term.negative else own, index=index, name=node.name,
@@ -55,7 +55,7 @@ def _begun(node: Node, term: Term, index: np.ndarray, kernel: np.ndarray, groups
 
 
 def _merged(node: Node, term: Term, mixing: np.ndarray) -> Term:
-    """Two layers with nothing between them as one: the second takes each position by itself."""
+    """Return the term with a second layer merged into its kernel; the layer is positionwise."""
     assert term.kernel is not None
     taps, width, reached = term.kernel.shape
     inner = term.kernel.reshape(taps, width, term.groups, -1)
@@ -65,7 +65,7 @@ def _merged(node: Node, term: Term, mixing: np.ndarray) -> Term:
 
 
 def _dense_kernel(kernel: np.ndarray, groups: int) -> np.ndarray:
-    """(channels in, channels out) of a kernel of one tap, zeros between the groups."""
+    """Return (channels in, channels out) of a kernel of one tap, with zeros between groups."""
     width, out = kernel.shape[0], kernel.shape[1] // groups
     full = np.zeros((width * groups, out * groups))
     for group in range(groups):
@@ -123,7 +123,7 @@ def _dense(node: Node, values: Sequence[Sum]) -> Sum:
 
 
 def _scale(node: Node, values: Sequence[Sum]) -> Sum:
-    """An affine map that no layer beside it could take up: one positive number, or channels."""
+    """Lower an affine map that was not folded: one positive number, or one value per channel."""
     (value,) = values
     scale, offset = (node.array(name) for name in ("scale", "offset"))
     channels = value.shape[-1]
@@ -144,7 +144,7 @@ def _scale(node: Node, values: Sequence[Sum]) -> Sum:
     return _weighted(plain, value, index, factor[None, None], channels)
 
 
-# How layers with weights pass on sums of spikes.
+# Lowering of each weighted operation: from the sums of its inputs to its sum.
 KERNELS: dict[str, Callable[[Node, Sequence[Sum]], Sum]] = {
     "conv": _conv,
     "conv_transpose": _conv_transpose,

@@ -1,4 +1,4 @@
-"""What linear layers make of sums of spikes: additions, poolings, other places."""
+"""Lowering of linear layers on sums of spikes: additions, poolings, moves of positions."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -62,7 +62,7 @@ def _concatenate(node: Node, values: Sequence[Sum]) -> Sum:
 
 
 def pool_window(node: Node, shape: tuple[int, ...]) -> tuple[tuple[int, ...], np.ndarray]:
-    """Shape behind a pooling, and the positions under each of its windows."""
+    """Return the shape after a pooling, and the positions under each of its windows."""
     if "pool_size" not in node.attributes:
         positions = math.prod(shape[:-1])
         return (1, shape[-1]), np.arange(positions, dtype=np.int32)[None]
@@ -95,7 +95,7 @@ def _average(node: Node, values: Sequence[Sum]) -> Sum:
 
 
 def _moved(index_of: Callable[..., np.ndarray]) -> Callable[[Node, Sequence[Sum]], Sum]:
-    """A padding, a crop, a repetition: the same spikes at other positions."""
+    """Return the lowering of a padding, crop, repetition: the same spikes at other positions."""
 
     def passed(node: Node, values: Sequence[Sum]) -> Sum:
         (value,) = values
@@ -125,11 +125,11 @@ def _upsampled(node: Node, shape: tuple[int, ...]) -> np.ndarray:
 def _permuted(node: Node, shape: tuple[int, ...]) -> np.ndarray:
     axes = tuple(node["axes"])
     if axes[-1] != len(axes) or tuple(shape[axis - 1] for axis in axes) != node.shape:
-        raise refused(node, f"axes {axes}: channels move", "keep the channels where they are")
+        raise refused(node, f"axes {axes}: channels move", "keep the channels last, in their order")
     return permuted_index(shape[:-1], [axis - 1 for axis in axes[:-1]])
 
 
-# How each linear operation passes on sums of spikes.
+# Lowering of each linear operation: from the sums of its inputs to its sum.
 LINEAR: dict[str, Callable[[Node, Sequence[Sum]], Sum]] = {
     **KERNELS,
     "add": _add,

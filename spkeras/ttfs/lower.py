@@ -19,17 +19,17 @@ _TRAIN = "fine-tune with conversion-aware training (`spkeras finetune MODEL --re
 
 
 def lower(graph: Graph) -> Plan:
-    """The plan of a network that was trained with TTFS activations.
+    """Return the plan of a network that was trained with TTFS activations.
 
     Args:
-        graph: As the frontend reads it from the Keras model.
+        graph: Graph from the frontend.
 
     Returns:
-        Layers with batch norm folded and the closing softmax left out.
+        The plan, with batch norm folded and a softmax at the end left out.
 
     Raises:
-        UnsupportedLayerError: the network is no TTFS network, or holds a layer that spikes that
-            come once cannot compute.
+        UnsupportedLayerError: the network was not trained with TTFS activations, or first spikes
+            cannot compute one of its layers.
     """
     check_coded(graph)
     kernel = next(node for node in graph.nodes if is_ttfs(node))
@@ -37,27 +37,30 @@ def lower(graph: Graph) -> Plan:
 
 
 def lower_rectified(graph: Graph, timesteps: int = 1) -> Plan:
-    """The plan of a plain network of ReLUs, for codes that are put on it afterwards.
+    """Return the plan of a plain network of ReLUs, to which a code is added later.
 
     Args:
-        graph: As the frontend reads it.
+        graph: Graph from the frontend.
         timesteps: T, steps of a window.
 
     Returns:
-        A plan whose layers have no kernels yet; theta0 and tau mean nothing.
+        A plan whose layers have no kernels yet; its theta0 and tau have no meaning.
 
     Raises:
-        UnsupportedLayerError: activations other than ReLU, or what `lower` cannot lower either.
+        UnsupportedLayerError: an activation is not an unbounded ReLU, there are several inputs or
+            outputs, or first spikes cannot compute a layer.
     """
     closing = _closing(graph)
     other = [
-        f"{node.source or node.name}: activation {node['function']!r}; only unbounded ReLUs are "
-        "mapped, use another activation"
+        f"{node.source or node.name}: activation {node['function']!r}; allowed: unbounded ReLUs; "
+        "use ReLU"
         for node in graph.of("activation")
         if not is_relu(node) and node.name not in closing
     ]
     if other or len(graph.of("input")) != 1 or len(graph.outputs) != 1:
-        raise UnsupportedLayerError(other or [f"{graph.name}: one input and one output are mapped"])
+        raise UnsupportedLayerError(
+            other or [f"{graph.name}: several inputs or outputs; allowed: one of each"]
+        )
     return _lowered(graph, is_relu, timesteps, 1.0)
 
 
@@ -73,7 +76,7 @@ def _lowered(graph: Graph, fires: Callable[[Node], bool], timesteps: int, tau: f
 
 
 def readout_of(graph: Graph, output: str) -> Node:
-    """The read-out behind which an output stands."""
+    """Return the read-out before an output."""
     node = graph[output]
     while node.op != "readout":
         node = graph[node.inputs[0]]
@@ -83,14 +86,14 @@ def readout_of(graph: Graph, output: str) -> Node:
 def _merging_notes(layers: Sequence[Layer]) -> list[str]:
     merged = {b.name: b.kernel.size for layer in layers for b in layer.branches if "+" in b.name}
     return [
-        f"{name}: no activation between them; merged into one kernel of {size} weights, which is "
-        "what rounding applies to"
+        f"{name}: no activation between them; merged into one kernel of {size} weights, which are "
+        "rounded together"
         for name, size in merged.items()
     ]
 
 
 def is_relu(node: Node) -> bool:
-    """Whether a node is an unbounded ReLU."""
+    """Return whether a node is an unbounded ReLU."""
     return (
         node.op == "activation"
         and node["function"] == "relu"
@@ -99,20 +102,20 @@ def is_relu(node: Node) -> bool:
 
 
 def is_ttfs(node: Node) -> bool:
-    """Whether a node rounds to the levels of a TTFS code."""
+    """Return whether a node rounds to the levels of a TTFS code."""
     return node.op == "activation" and node["function"] == "ttfs"
 
 
 def check_coded(graph: Graph) -> None:
-    """Refuse a network that was not trained with TTFS activations, one sentence per layer.
+    """Refuse a network that was not trained with TTFS activations.
 
     Raises:
-        UnsupportedLayerError: an activation of another kind, an input that is not coded, several
-            kernels.
+        UnsupportedLayerError: an activation of another kind, an input that is not coded, an
+            output given twice, or several kernels; all at once.
     """
     problems = _uncoded(graph)
     if len(set(graph.outputs)) != len(graph.outputs):
-        problems.append(f"{graph.name}: an output stands there twice; give it once")
+        problems.append(f"{graph.name}: received the same output twice; give it once")
     kernels = {(n["timesteps"], n["tau"]) for n in graph.nodes if is_ttfs(n)}
     if len(kernels) > 1:
         problems.append(
@@ -124,7 +127,7 @@ def check_coded(graph: Graph) -> None:
 
 
 def _uncoded(graph: Graph) -> list[str]:
-    """Activations and inputs that are no levels of a code."""
+    """Return the problems with activations and inputs that are not levels of a code."""
     problems, closing = [], _closing(graph)
     other: dict[str, list[str]] = {}
     for node in graph.of("activation"):
@@ -132,21 +135,21 @@ def _uncoded(graph: Graph) -> list[str]:
             other.setdefault(node["function"], []).append(node.source or node.name)
     for function, names in other.items():
         problems.append(
-            f"{', '.join(names)}: activation {function!r}, where a spike that comes once carries a "
-            "level of the TTFS code; rounding every activation down to a level as it is would "
-            f"cost several points of accuracy; {_TRAIN}"
+            f"{', '.join(names)}: activation {function!r}; allowed: TTFSActivation, whose values "
+            "are the levels of first spikes. Rounding each activation down to a level without "
+            f"training costs several points of accuracy; {_TRAIN}"
         )
     for node in graph.of("input"):
         if not all(map(is_ttfs, graph.consumers[node.name])):
             problems.append(
-                f"{node.name}: the input is read as it is, but the hardware receives spike times; "
-                f"put a TTFSActivation right behind it and {_TRAIN}"
+                f"{node.name}: the input is not coded, but the hardware receives spike times; "
+                f"put a TTFSActivation directly after it and {_TRAIN}"
             )
     return problems
 
 
 def _closing(graph: Graph) -> set[str]:
-    """Softmaxes at the end, which are left out."""
+    """Return the names of softmaxes at the end, which are left out."""
     nodes = [graph[name] for name in graph.outputs]
     return {
         node.name for node in nodes
@@ -163,9 +166,9 @@ class _Lowering:
         self.sums: dict[str, Sum] = {}
 
     def visit(self, node: Node) -> None:
-        """Add what a node gives."""
+        """Add the layer or the sum of a node."""
         if node.op == "input":
-            # A coded input begins with the activation behind it, another one with itself.
+            # The encoder of a coded input is the activation after it, else the input itself.
             if not any(map(is_ttfs, self.graph.consumers[node.name])):
                 self._encodes(node.name, node.name, 1.0)
         elif self.fires(node):
@@ -177,18 +180,18 @@ class _Lowering:
         elif node.op in LINEAR:
             self.sums[node.name] = LINEAR[node.op](node, [self.sums[n] for n in node.inputs])
         else:
-            raise refused(node, f"a {node.op} layer", "spikes that come once cannot compute it")
+            raise refused(node, f"a {node.op} layer", "first spikes cannot compute it; replace it")
 
     def _fires(self, node: Node) -> None:
         before = self.graph[node.inputs[0]]
         theta0 = float(node.attributes.get("theta0", 1.0))
         if before.op == "readout":
-            raise refused(node, "spikes at the very end", "end with a Dense layer or a pooling")
+            raise refused(node, "an activation at the end", "end with a Dense layer or a pooling")
         if before.op == "input" and is_ttfs(node):
             self._encodes(node.name, before.name, theta0)
         elif before.op in _POOLS and before.name not in self.sums:
-            # Rounding down never changes an order: the earliest spike of a window is the spike
-            # of its largest potential, so that neurons may fire first and be pooled then.
+            # Rounding down is monotonic: the earliest spike of a window is that of its largest
+            # potential, so that pooling after firing is exact.
             name = f"{node.name}:before_pooling"
             self._add(node, NEURONS, self.sums[before.inputs[0]], theta0, name)
             self._earliest(before, node.name, name)
@@ -208,10 +211,10 @@ class _Lowering:
         if not self._sent(value):
             if reader is None or not self.fires(reader):
                 raise refused(
-                    node, "a maximum of potentials", "put the activation right before or behind it"
+                    node, "a maximum of potentials", "put the activation directly before or after"
                 )
             return
-        # Layers whose spikes are joined are pooled one by one.
+        # Concatenated layers of spikes are pooled separately.
         several, pooled = len(value.terms) > 1, []
         for term in value.terms:
             name = f"{node.name}:{term.source}" if several else node.name
@@ -221,14 +224,14 @@ class _Lowering:
         self.sums[node.name] = Sum(shape, tuple(pooled), value.bias)
 
     def _sent(self, value: Sum) -> bool:
-        """Whether a value is the spikes of one layer, or of several side by side, unchanged."""
+        """Return whether a value is the unchanged spikes of one layer, or of a concatenation."""
         own = np.arange(math.prod(value.shape[:-1]))[:, None]
         plain = all(
             term.kernel is None and term.scale == 1.0 and not term.negative
             and np.array_equal(term.cells, own)
             for term in value.terms
         )  # fmt: skip
-        # Terms that share channels are a sum; each layer is pooled once.
+        # Terms that share channels are a sum of spikes, whose maximum is not the earliest spike.
         apart = sum(term.channels for term in value.terms) == value.shape[-1]
         once = len({term.source for term in value.terms}) == len(value.terms)
         return plain and apart and once and not value.bias.any()
@@ -263,7 +266,7 @@ def _branch(term: Term) -> Branch:
         kernel = term.kernel.astype(np.float32)
         return Branch(term.source, term.index, kernel, term.scale, None if whole else cells, True,
                       term.name, term.groups, term.first)  # fmt: skip
-    # Connections of weight 1 (a shortcut): each channel to its place in the sum.
+    # Connections of weight 1 (a shortcut): each channel to its channel in the sum.
     index = np.arange(len(term.cells), dtype=np.int32)[:, None]
     ones = np.full((1, 1, term.channels), -1 if term.negative else 1, np.float32)
     plain = term.cells.shape[1] == 1

@@ -1,4 +1,4 @@
-"""Networks of first spikes as ordinary Keras models, to predict, save and load with."""
+"""First-spike networks as ordinary Keras models, which can be saved and loaded."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,21 +22,21 @@ _SPIKING = (FirstSpike, EarliestSpike, SpikeInstant, EarliestInstant)
 
 
 def first_spike_model(graph: Graph, start: int | None = None) -> keras.Model:
-    """A Keras model whose neurons fire at most once, read out as membrane potentials.
+    """Build a Keras model whose neurons fire at most once, read out as membrane potentials.
 
     Args:
-        graph: As the frontend reads it from a model trained with TTFS activations.
+        graph: Graph from the frontend, of a model trained with TTFS activations.
         start: S, steps between the beginnings of two firing windows of T steps. None for T: a
-            layer waits for its whole input, and the model computes what the trained one does.
-            Less is early firing: faster, and only nearly the same.
+            layer waits for its whole input, and the model computes the same as the trained one.
+            Less is early firing: faster, and approximate.
 
     Returns:
-        A functional model: inputs as the trained one's, outputs its logits. Layers named after
-        the activations give the first-spike times.
+        A functional model with the inputs of the trained one; its outputs are the logits. Layers
+        named after the activations output the first-spike times.
 
     Raises:
-        UnsupportedLayerError: the network was not trained for it.
-        OptionError: a start outside 1 ... T.
+        UnsupportedLayerError: the network was not trained with TTFS activations.
+        OptionError: `start` is outside 1 ... T.
     """
     check_coded(graph)
     nodes = [node for node in graph.nodes if is_ttfs(node)]
@@ -51,18 +51,20 @@ def first_spike_model(graph: Graph, start: int | None = None) -> keras.Model:
 
 
 def exponential_model(graph: Graph, plan: Plan, start: int | None = None) -> keras.Model:
-    """A T2FSNN as a Keras model: natural-exponential kernels, one for each layer.
+    """Build a T2FSNN as a Keras model: natural-exponential kernels, one for each layer.
 
     Args:
-        graph: Of the network of ReLUs, as the frontend reads it.
-        plan: From `spkeras.ttfs.exponential.convert_exponential`, of the same network.
-        start: As for `first_spike_model`.
+        graph: Graph from the frontend, of the network of ReLUs.
+        plan: Plan from `spkeras.ttfs.exponential.convert_exponential`, of the same network.
+        start: S, as for `first_spike_model`.
 
     Returns:
-        A functional model. Its weights are the network's: thresholds carry the layers' scales.
+        A functional model. Its weights are those of the network; the thresholds contain the
+        scales of the layers.
 
     Raises:
-        OptionError: a plan without kernels, or a start outside 1 ... T.
+        OptionError: the plan has no kernels or is of another network, or `start` is outside
+            1 ... T.
 
     Reference:
         Park, Kim, Na & Yoon, T2FSNN, DAC 2020.
@@ -80,18 +82,18 @@ def exponential_model(graph: Graph, plan: Plan, start: int | None = None) -> ker
 
 
 def exact_model(graph: Graph, network: ExactNetwork) -> keras.Model:
-    """The exact mapping of a network of ReLUs as a Keras model in float64.
+    """Build the exact mapping of a network of ReLUs as a Keras model in float64.
 
     Args:
-        graph: Of the network of ReLUs, as the frontend reads it.
-        network: From `spkeras.ttfs.exact_relu.calibrated`, of the same network.
+        graph: Graph from the frontend, of the network of ReLUs.
+        network: Network from `spkeras.ttfs.exact_relu.calibrated`, of the same network.
 
     Returns:
-        A functional model. Neurons cannot fire before their windows: activations beyond what
-        was calibrated saturate.
+        A functional model. Neurons cannot fire before their windows: activations beyond the
+        calibrated range saturate.
 
     Raises:
-        OptionError: the backend has no float64.
+        OptionError: the backend has no float64, or the windows are of another network.
 
     Reference:
         Stanojevic et al., Nature Communications 2024.
@@ -113,7 +115,7 @@ def exact_model(graph: Graph, network: ExactNetwork) -> keras.Model:
 
 
 def spike_time_model(model: keras.Model) -> keras.Model:
-    """The same model, returning the first-spike times of every layer by name."""
+    """Return a model with the same layers that outputs the first-spike times of each by name."""
     layers = [layer for layer in model.layers if isinstance(layer, _SPIKING)]
     return keras.Model(model.inputs, {layer.name: layer.output for layer in layers})
 
@@ -124,7 +126,7 @@ def _check_names(graph: Graph, known: Mapping[str, Any]) -> None:
     for name in firing:
         if name not in known:
             raise OptionError(
-                f"kernels or windows of {len(known)} layers, but {name!r} has none; give those of "
+                f"kernels or windows of {len(known)} layers, but none for {name!r}; give those of "
                 "the same network"
             )
 
@@ -142,8 +144,8 @@ def _before_pooling(name: str) -> str:
 class _Builder:
     """The tensors of a model under construction.
 
-    A value that a layer receives depends on when that layer's window opens, so that a linear node
-    is applied once for each depth at which it is read; the Keras layers are shared.
+    The value that a layer receives depends on the start of its window. A linear node is therefore
+    applied once for each depth at which it is read; the Keras layers are shared.
     """
 
     def __init__(self, graph: Graph, code: StepCode | InstantCode) -> None:
@@ -154,7 +156,7 @@ class _Builder:
         self.synapses: dict[str, keras.layers.Layer] = {}
 
     def model(self, suffix: str) -> keras.Model:
-        """The whole model."""
+        """Build the whole model."""
         inputs = {
             node.name: keras.Input(node.shape, name=keras_name(node.name), dtype=node["dtype"])
             for node in self.graph.of("input")
@@ -178,7 +180,7 @@ class _Builder:
         return model
 
     def _encodes(self, node: Node, given: Any) -> None:
-        """A coded input begins with the activations behind it, another one with itself."""
+        """Add the encoders of an input: the activations after a coded one, else one for it."""
         coders = [reader for reader in self.graph.consumers[node.name] if is_ttfs(reader)]
         for name in [reader.name for reader in coders] or [node.name]:
             own = keras_name(name) if coders else keras_name(f"{name}:spikes")
@@ -196,7 +198,7 @@ class _Builder:
         layer = self._named(self.code.fire(name), keras_name(name))
         self.times[name] = layer(self._value(source, depth))
         if pooled:
-            # Rounding down never changes an order: neurons may fire first and be pooled then.
+            # Rounding down is monotonic: pooling after firing is exact.
             self._earliest(before, name, node.name)
 
     def _earliest(self, node: Node, source: str, name: str) -> None:
@@ -213,13 +215,13 @@ class _Builder:
         return layer
 
     def _depth(self, name: str) -> int:
-        """The largest depth of all layers whose spikes a node adds up."""
+        """Return the largest depth of all layers whose spikes a node sums."""
         if name in self.depths:
             return self.depths[name]
         return max(self._depth(source) for source in self.graph[name].inputs)
 
     def _value(self, name: str, depth: int, last: bool = False) -> Any:
-        """What a node passes to a layer of that depth, in all stages of arrival."""
+        """Return the value of a node for a layer of that depth, in all stages of arrival."""
         key = (name, -1 if last else depth)
         if key not in self.values:
             self.values[key] = self._made(name, depth, last)
@@ -239,12 +241,12 @@ class _Builder:
 
 
 def _single(values: list[Any]) -> Any:
-    """What Keras takes for one input or output, or for several."""
+    """Return the only value, or the list of several, as Keras expects inputs and outputs."""
     return values if len(values) > 1 else values[0]
 
 
 def _synapse(node: Node, rank: int) -> keras.layers.Layer:
-    """The Keras layer of a linear node, of a class that a file can name."""
+    """Return the Keras layer of a linear node, of a class that Keras can load from a file."""
     if node.op not in ("global_average_pool", "global_max_pool"):
         return synapse(node)
     kind = "Average" if node.op == "global_average_pool" else "Max"

@@ -1,4 +1,4 @@
-"""A network of first spikes as a plain record: which spikes reach which neuron, and how."""
+"""A first-spike network as a plain record: its layers and the synapses between them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,8 +10,8 @@ import numpy as np
 from spkeras.errors import DataError
 from spkeras.ops.ttfs import kernel_table
 
-# Encoders turn inputs into spikes, neurons integrate and fire, pools pass on the earliest spike
-# of a window, the read-out integrates and stays silent.
+# Encoders turn inputs into spikes; neurons integrate and fire; pools pass on the earliest spike
+# of a window; the read-out integrates and never fires.
 ENCODER, NEURONS, EARLIEST, READOUT = "encoder", "neurons", "earliest", "readout"
 
 
@@ -19,21 +19,21 @@ ENCODER, NEURONS, EARLIEST, READOUT = "encoder", "neurons", "earliest", "readout
 class Branch:
     """The synapses from one layer of spikes to one layer of neurons.
 
-    A neuron at position p and channel o receives from cell index[p, t] and channel c the weight
-    scale * kernel[t, c, o], once for each member of the cell: pooling on average is by weights.
-    With groups, channels in and out are cut into as many equal shares, and each share of the
-    outputs receives from its own share of the source alone.
+    The synapse from cell index[p, t] and channel c to the neuron at position p and channel o has
+    the weight scale * kernel[t, c, o], for each member of the cell: average pooling is by weights.
+    With groups, channels in and out are divided into groups, and each group of the outputs
+    receives only from the same group of the source.
 
     Attributes:
-        source: Name of the layer that sends.
-        index: int32 (positions out, taps) into the cells; -1 where nothing arrives.
-        kernel: float32 (taps, channels in / groups, channels reached).
-        scale: Factor of all weights: 1 / members of an average, else 1.
-        cells: int32 (cells, members) into the source's positions; None: each its own cell.
-        weighted: Whether the kernel is a layer's own; False for connections of weight 1.
-        name: The layer that the kernel comes from.
-        groups: Shares that do not mix.
-        first: The first channel of the neurons that is reached.
+        source: Name of the sending layer.
+        index: Cell under each tap, int32 (positions out, taps); -1 for zero padding.
+        kernel: Weights, float32 (taps, channels in / groups, channels reached).
+        scale: Factor of all weights, such as 1 / members for an average.
+        cells: Positions of the source in each cell, int32 (cells, members); None: one each.
+        weighted: Whether the kernel is that of a layer; False for connections of weight 1.
+        name: Name of the kernel's layer.
+        groups: Number of channel groups.
+        first: First channel of the neurons that the branch reaches.
     """
 
     source: str
@@ -52,13 +52,13 @@ class Branch:
         return 1 if self.cells is None else self.cells.shape[1]
 
     def reach(self, positions: int) -> np.ndarray:
-        """How many output positions each position of the source meets through each tap.
+        """Count the output positions that each position of the source reaches through each tap.
 
         Args:
             positions: Number of positions of the source.
 
         Returns:
-            float64 (positions, taps).
+            Numbers, float64 (positions, taps).
         """
         count = _counted(self.index, positions if self.cells is None else len(self.cells))
         if self.cells is None:
@@ -70,7 +70,7 @@ class Branch:
 
 
 def _counted(index: np.ndarray, cells: int) -> np.ndarray:
-    """How often each cell stands in each column; -1 is counted in a row that is dropped."""
+    """Count each cell in each column; -1 is counted in an extra row, which is removed."""
     count = np.zeros((cells + 1, index.shape[1]))
     for tap in range(index.shape[1]):
         np.add.at(count[:, tap], index[:, tap], 1.0)
@@ -79,20 +79,20 @@ def _counted(index: np.ndarray, cells: int) -> np.ndarray:
 
 @dataclass(frozen=True, eq=False)
 class Layer:
-    """Neurons, or what stands in their place.
+    """A layer of neurons, an encoder, a pool or a read-out.
 
     Attributes:
-        name: The name of the Keras layer it comes from.
+        name: Name of its Keras layer.
         kind: ENCODER, NEURONS, EARLIEST or READOUT.
-        shape: (spatial sizes ..., channels) of what it gives.
-        depth: Layers of neurons and encoders before it on the longest way; pools share the
-            depth of what they pool.
+        shape: Shape of its output, (spatial sizes ..., channels).
+        depth: Layers of neurons and encoders before it on the longest path; a pool has the depth
+            of its source.
         theta0: Threshold and spike value at the first step of its window.
-        branches: What reaches it; one without a kernel of its own for EARLIEST.
-        bias: float32 (channels,), added once for each window.
-        kernel: A table of thresholds of the layer's own, float64 (T,), falling; None for the
-            base-2 kernel of the plan.
-        port: Which of the model's inputs an encoder reads.
+        branches: Its synapses; for EARLIEST one branch, without weights.
+        bias: Bias, float32 (channels,), added once per window.
+        kernel: Table of the layer's thresholds, float64 (T,), falling; None for the base-2
+            kernel of the plan.
+        port: Index of the model's input that an encoder reads.
     """
 
     name: str
@@ -118,7 +118,7 @@ class Layer:
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """All layers in the order in which they can be computed.
+    """All layers of a network, in an order of computation.
 
     Attributes:
         name: The model's name.
@@ -126,7 +126,7 @@ class Plan:
         timesteps: T, steps of a firing window.
         tau: Steps in which the threshold halves.
         outputs: Shape of each of the network's outputs, by the name of its read-out.
-        notes: One sentence per thing that a user should know.
+        notes: One sentence per change that a user should know.
     """
 
     name: str
@@ -143,7 +143,7 @@ class Plan:
 
     @property
     def windows(self) -> int:
-        """Firing windows from the inputs to the last read-out, which fires in none."""
+        """Number of firing windows before the last read-out, which has none."""
         return max(layer.depth for layer in self.layers)
 
     @property
@@ -152,37 +152,37 @@ class Plan:
         return 1 + max(layer.port for layer in self.layers)
 
     def given(self, inputs: Any) -> tuple[np.ndarray, ...]:
-        """Inputs by port: an array as it is, a list or tuple one by one."""
+        """Return the inputs by port: one array, or the items of a list or tuple."""
         return by_port(self.name, self.ports, inputs)
 
     def answered(self, potentials: Mapping[str, np.ndarray]) -> Any:
-        """Potentials of the read-outs as the model gives them: one array, or a tuple of them."""
+        """Return the potentials of the read-outs as the model does: one array, or a tuple."""
         found = tuple(potentials[name].reshape(-1, *shape) for name, shape in self.outputs.items())
         return found if len(found) > 1 else found[0]
 
     def table(self, layer: Layer) -> np.ndarray:
-        """Thresholds and spike values of a layer, float64 (T,)."""
+        """Return the thresholds, which are the spike values, of a layer, float64 (T,)."""
         if layer.kernel is not None:
             return layer.kernel
         return kernel_table(self.timesteps, self.tau, layer.theta0)
 
 
 def by_port(name: str, ports: int, inputs: Any) -> tuple[np.ndarray, ...]:
-    """Inputs of a network, one array for each.
+    """Return the inputs of a network, one array for each port.
 
     Args:
-        name: Of the network.
-        ports: How many inputs it has.
-        inputs: An array where it has one, else a list or tuple of arrays.
+        name: Name of the network.
+        ports: Number of its inputs.
+        inputs: An array for one input, else a list or tuple of arrays.
 
     Raises:
-        DataError: another number of arrays, or of samples.
+        DataError: the number of arrays is wrong, or they have different numbers of samples.
     """
     several = isinstance(inputs, Sequence) and ports > 1
     arrays = tuple(np.asarray(array) for array in inputs) if several else (np.asarray(inputs),)
     if len(arrays) != ports or len({len(array) for array in arrays}) != 1:
         raise DataError(
-            f"inputs: received arrays of {[len(array) for array in arrays]} samples, {name} takes "
-            f"{ports} with as many samples each"
+            f"inputs: received arrays of {[len(array) for array in arrays]} samples; {name} takes "
+            f"{ports} with equal numbers of samples"
         )
     return arrays

@@ -1,7 +1,7 @@
-"""A network of first spikes step by step: every spike at its time, every threshold compared.
+"""Simulation of a first-spike network step by step: every spike, every threshold comparison.
 
-What `spkeras.ttfs.closed_form` gives in one pass, and early firing, for which no closed form
-over whole windows exists. Slow: each step of each layer is a pass of its own.
+It computes the same as `spkeras.ttfs.closed_form`, and also early firing, which has no closed
+form over whole windows. It is slow: each step of each layer is one pass.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,14 +18,14 @@ from spkeras.ttfs.windows import gathered
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """What a simulation leaves behind.
+    """The results of a simulation.
 
     Attributes:
         times: First-spike times within each layer's window, uint8 (samples, positions, channels),
             T for silence.
         outputs: Potentials of the read-out, float64 (samples, *output shape); a tuple of them
             for several outputs.
-        timing: When the windows lay.
+        timing: The windows.
     """
 
     times: dict[str, np.ndarray]
@@ -41,18 +41,19 @@ def simulate(
 ) -> Steps:
     """Run a network step by step.
 
-    At each step a layer first receives the spikes that the layers before it send at this step,
-    then compares with its threshold if its window is open; a neuron that has fired is silent.
+    At each step a layer first receives the spikes that the layers before it send at this step.
+    In its window it then compares its potentials with the threshold; a neuron fires at most once.
 
     Args:
         plan: The network.
-        inputs: (samples, ...) as the Keras model takes them; a list of them for several inputs.
+        inputs: Inputs of the Keras model, (samples, ...); a list of them for several inputs.
         start: S, steps between the beginnings of two windows; None for T, which waits for all
             spikes. Less is early firing.
-        progress: Told (steps done, steps).
+        progress: Callback with (steps done, number of steps).
 
     Raises:
-        OptionError: a start outside 1 ... T.
+        OptionError: `start` is outside 1 ... T.
+        DataError: the number of inputs is wrong, or they have different numbers of samples.
     """
     timing = Timing(plan.windows, plan.timesteps, plan.timesteps if start is None else start)
     state = _State(plan, plan.given(inputs), timing)
@@ -63,7 +64,7 @@ def simulate(
 
 
 class _State:
-    """Potentials and spike times on the way."""
+    """Potentials and spike times during a simulation."""
 
     def __init__(self, plan: Plan, inputs: Sequence[np.ndarray], timing: Timing) -> None:
         self.plan, self.timing = plan, timing
@@ -80,7 +81,7 @@ class _State:
                 self.times[layer.name] = np.full(shape, plan.timesteps, np.uint8)
 
     def advance(self, step: int) -> None:
-        """One step of the whole network, layer by layer."""
+        """Compute one step of the whole network, layer by layer."""
         sent: dict[str, np.ndarray] = {}
         for layer in self.plan.layers:
             if layer.kind not in (ENCODER, EARLIEST):
@@ -99,7 +100,7 @@ class _State:
                 self.potentials[layer.name][..., reached] += arrived
 
     def _fire(self, layer: Layer, step: int, sent: dict[str, np.ndarray]) -> np.ndarray:
-        """Which neurons fire now, float64 of 0 and 1."""
+        """Return which neurons fire at this step, float64 of 0 and 1."""
         if layer.kind == EARLIEST:
             (branch,) = layer.branches
             reached = gathered(sent[branch.source], branch.index).any(2)

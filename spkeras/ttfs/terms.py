@@ -1,4 +1,4 @@
-"""Spikes on their way to a sum, and the sums that linear layers make of them."""
+"""Sums of spikes: the form of potentials during lowering."""
 
 from dataclasses import dataclass
 
@@ -10,21 +10,20 @@ from spkeras.graph import Node
 
 @dataclass(frozen=True, eq=False)
 class Term:
-    """Spikes of one layer on their way to a sum.
+    """The contribution of one layer's spikes to a sum.
 
     Attributes:
-        source: The layer that sends.
-        cells: int32 (positions, members) into the source's positions, -1 for nothing.
-        scale: Weight of each of them, but for the kernel.
-        offset: First channel of the sum that the source's channels stand at.
+        source: Name of the sending layer.
+        cells: Positions of the source in each cell, int32 (positions, members); -1 for padding.
+        scale: Factor of all weights.
+        offset: First channel of the sum that the source's channels reach, without a kernel.
         channels: Number of the source's channels.
-        kernel: (taps, channels / groups, reached) behind `index`, once a layer with weights was
-            met.
-        index: (positions out, taps) into the cells; None as long as there is no kernel.
-        name: The layer of the kernel.
-        groups: Shares of the kernel that do not mix.
+        kernel: Weights (taps, channels / groups, reached); None before the first weighted layer.
+        index: Cell under each tap, (positions out, taps); None without a kernel.
+        name: Name of the kernel's layer.
+        groups: Number of channel groups of the kernel.
         first: First channel of the sum that the kernel reaches.
-        negative: Whether what has no kernel yet is taken away.
+        negative: Whether a term without a kernel is subtracted.
     """
 
     source: str
@@ -42,12 +41,12 @@ class Term:
 
 @dataclass(frozen=True, eq=False)
 class Sum:
-    """What a node computes, as a sum over spikes.
+    """The potential of a node, as a sum over spikes.
 
     Attributes:
-        shape: (spatial sizes ..., channels), also where the node itself has been flattened.
-        terms: The spikes.
-        bias: (channels,).
+        shape: Shape (spatial sizes ..., channels), also after a flattening.
+        terms: The contributions of layers.
+        bias: Bias (channels,).
     """
 
     shape: tuple[int, ...]
@@ -56,5 +55,5 @@ class Sum:
 
 
 def refused(node: Node, received: str, remedy: str) -> UnsupportedLayerError:
-    """The error for a layer that cannot be lowered; for the caller to raise."""
+    """Return the error for a layer that cannot be lowered; the caller raises it."""
     return UnsupportedLayerError([f"{node.source or node.name} ({node.op}): {received}; {remedy}"])

@@ -1,4 +1,4 @@
-"""When the windows of a network lie, and how long an answer takes."""
+"""Firing windows of a first-spike network, and its latency."""
 
 from dataclasses import dataclass
 
@@ -7,20 +7,20 @@ from spkeras.errors import OptionError
 
 @dataclass(frozen=True)
 class Timing:
-    """Windows of a network of first spikes.
+    """Firing windows of a first-spike network.
 
-    Layer d fires during [d S, d S + D) and integrates while the layer before it fires, d = 0
-    being the input. With S = D a layer has integrated all its input before it fires; with S < D
-    it fires early, on what has come so far.
+    Layer d fires during [d S, d S + D) and integrates while the layer before it fires; d = 0 is
+    the input. With S = D a layer has integrated its whole input before it fires. With S < D it
+    fires early, on a part of its input.
 
     Attributes:
-        layers: Windows that follow one another: the coded input and every layer of neurons that
-            fires. The read-out integrates during the last of them and fires in none.
+        layers: Number of windows: the coded input and every layer of neurons that fires. The
+            read-out integrates during the last one and never fires.
         duration: D, steps of a window.
-        start: S, steps from one window's beginning to the next one's.
+        start: S, steps between the beginnings of two windows.
 
     Raises:
-        OptionError: no window, or S outside 1 ... D.
+        OptionError: there is no window, or S is outside 1 ... D.
 
     Reference:
         Park et al. 2020 (T2FSNN, DAC): 1280 steps for VGG-16 with D = 80, 680 with S = 40.
@@ -36,33 +36,35 @@ class Timing:
 
     def __post_init__(self) -> None:
         if self.layers < 1 or self.duration < 1:
-            raise OptionError(f"{self.layers} windows of {self.duration} steps; at least 1 of 1")
+            raise OptionError(
+                f"{self.layers} windows of {self.duration} steps; allowed: at least 1 of 1 step"
+            )
         if not 1 <= self.start <= self.duration:
             raise OptionError(
-                f"start={self.start}: a window begins 1 to {self.duration} steps after the last; "
+                f"start={self.start}; allowed: 1 to {self.duration} steps between windows; "
                 f"{self.duration} waits for all spikes, less is early firing"
             )
 
     @property
     def latency(self) -> int:
-        """Steps from the first of the input to the answer."""
+        """Steps from the first step of the input to the output."""
         return (self.layers - 1) * self.start + self.duration
 
     @property
     def interval(self) -> int:
-        """Steps between two samples in a pipeline: each layer is busy for one window."""
+        """Steps between two samples in a pipeline: each layer needs one window per sample."""
         return self.duration
 
     @property
     def throughput(self) -> float:
-        """Samples in one step, pipelined."""
+        """Samples per step, pipelined."""
         return 1.0 / self.interval
 
     @property
     def early(self) -> bool:
-        """Whether a layer fires before all its input has come."""
+        """Whether a layer fires before it has received its whole input."""
         return self.start < self.duration
 
     def window(self, depth: int) -> tuple[int, int]:
-        """First step of a layer's firing window, and the step behind its last."""
+        """Return the first step of a layer's firing window, and the step after its last."""
         return depth * self.start, depth * self.start + self.duration

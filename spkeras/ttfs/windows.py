@@ -1,6 +1,6 @@
-"""Which input positions each output position of a window reads, as plain index arrays.
+"""Index arrays of windows: the input positions that each output position reads.
 
-Positions of a map are counted row by row; -1 stands for zero padding, where nothing arrives.
+Positions of a map are counted row by row; -1 means zero padding.
 """
 
 import math
@@ -19,18 +19,18 @@ def window_index(
     dilation: Sequence[int],
     padding: str,
 ) -> np.ndarray:
-    """Positions under each tap of a sliding window.
+    """Return the positions under each tap of a sliding window.
 
     Args:
-        shape: Spatial sizes of the input, channels left out.
+        shape: Spatial sizes of the input, without channels.
         out: Spatial sizes of the output.
         window: Taps along each axis.
         strides: Step along each axis.
         dilation: Distance of taps along each axis.
-        padding: "valid", "same" or "causal", as Keras has them.
+        padding: "valid", "same" or "causal", as in Keras.
 
     Returns:
-        int32 (positions out, taps), NOWHERE where a tap lies outside the input.
+        Positions, int32 (positions out, taps), NOWHERE where a tap is outside the input.
     """
     axes = [
         _axis(*sizes, padding) for sizes in zip(shape, out, window, strides, dilation, strict=True)
@@ -39,7 +39,7 @@ def window_index(
     outside = np.zeros((1, 1), bool)
     for size, axis in zip(shape, axes, strict=True):
         beyond = (axis < 0) | (axis >= size)
-        # Row by row: what has been counted so far is one axis further out.
+        # Row by row: the axes so far are outer axes of the next one.
         index = index[:, None, :, None] * size + axis[None, :, None, :]
         outside = outside[:, None, :, None] | beyond[None, :, None, :]
         rows, taps = index.shape[0] * index.shape[1], index.shape[2] * index.shape[3]
@@ -48,7 +48,7 @@ def window_index(
 
 
 def _axis(size: int, out: int, window: int, stride: int, dilation: int, padding: str) -> np.ndarray:
-    """Coordinates under each tap along one axis, (out, window)."""
+    """Return the coordinates under each tap along one axis, (out, window)."""
     span = dilation * (window - 1) + 1
     before = 0
     if padding == "same":
@@ -66,12 +66,13 @@ def transposed_index(
     dilation: Sequence[int],
     padding: str,
 ) -> np.ndarray:
-    """Positions that reach each output of a transposed convolution through each tap.
+    """Return the positions that reach each output of a transposed convolution by each tap.
 
-    It is the convolution from `out` to `shape` read backwards; arguments as `window_index`'s.
+    It is the convolution from `out` to `shape` in reverse; the arguments are those of
+    `window_index`.
 
     Returns:
-        int32 (positions out, taps), NOWHERE where a tap meets no input.
+        Positions, int32 (positions out, taps), NOWHERE where a tap has no input.
     """
     forward = window_index(out, shape, window, strides, dilation, padding)
     index = np.full((math.prod(out), forward.shape[1]), NOWHERE, np.int32)
@@ -82,7 +83,7 @@ def transposed_index(
 
 
 def repeated_index(shape: Sequence[int], size: Sequence[int]) -> np.ndarray:
-    """Positions of a map whose elements are repeated along each axis, int32 (positions,)."""
+    """Return the positions of a map with elements repeated along each axis, int32 (positions,)."""
     own = np.arange(math.prod(shape), dtype=np.int32).reshape(tuple(shape))
     for axis, times in enumerate(size):
         own = np.repeat(own, times, axis)
@@ -90,33 +91,33 @@ def repeated_index(shape: Sequence[int], size: Sequence[int]) -> np.ndarray:
 
 
 def permuted_index(shape: Sequence[int], axes: Sequence[int]) -> np.ndarray:
-    """Positions of a map whose axes are exchanged, int32 (positions,)."""
+    """Return the positions of a map with permuted axes, int32 (positions,)."""
     own = np.arange(math.prod(shape), dtype=np.int32).reshape(tuple(shape))
     return own.transpose(tuple(axes)).reshape(-1)
 
 
 def padded_index(shape: Sequence[int], amounts: Sequence[Sequence[int]]) -> np.ndarray:
-    """Positions of a padded map, int32 (positions,), NOWHERE in the border."""
+    """Return the positions of a padded map, int32 (positions,), NOWHERE in the border."""
     own = np.arange(math.prod(shape), dtype=np.int32).reshape(tuple(shape))
     return np.pad(own, [tuple(pair) for pair in amounts], constant_values=NOWHERE).reshape(-1)
 
 
 def cropped_index(shape: Sequence[int], amounts: Sequence[Sequence[int]]) -> np.ndarray:
-    """Positions of a map that a crop leaves, int32 (positions,)."""
+    """Return the positions of a map that remain after a crop, int32 (positions,)."""
     own = np.arange(math.prod(shape), dtype=np.int32).reshape(tuple(shape))
     kept = tuple(slice(a, size - b) for size, (a, b) in zip(shape, amounts, strict=True))
     return own[kept].reshape(-1)
 
 
 def composed(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
-    """Positions under each tap of a window over windows.
+    """Return the positions under each tap of a window over windows.
 
     Args:
-        inner: (cells, members) of the window below.
-        outer: (positions, taps) of the window above, into the cells.
+        inner: Positions of the first window, (cells, members).
+        outer: Cells of the second window, (positions, taps).
 
     Returns:
-        (positions, taps * members); NOWHERE stays NOWHERE.
+        Positions (positions, taps * members); NOWHERE stays NOWHERE.
     """
     reached = inner[np.maximum(outer, 0)]
     reached = np.where(outer[..., None] == NOWHERE, NOWHERE, reached)
@@ -124,7 +125,7 @@ def composed(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
 
 
 def gathered(values: np.ndarray, index: np.ndarray) -> np.ndarray:
-    """Rows of a map under each tap: (samples, positions, channels) to (samples, out, taps, C)."""
+    """Return the rows under each tap: (samples, positions, channels) to (samples, out, taps, C)."""
     border = np.zeros_like(values[:, :1])
-    # NOWHERE is -1: the row that is put behind the last one.
+    # NOWHERE is -1: the row that is appended.
     return np.take(np.concatenate([values, border], 1), index, axis=1)

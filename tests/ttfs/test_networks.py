@@ -187,7 +187,7 @@ REFUSED = {
     ),
     "input": (
         lambda: net(layers.Conv2D(2, 3), TTFSActivation(), layers.Flatten(), layers.Dense(2)),
-        "read as it is.*TTFSActivation right behind",
+        "not coded.*TTFSActivation directly after",
     ),
     "two kernels": (
         lambda: net(
@@ -244,7 +244,7 @@ REFUSED = {
     ),
     "twice weighted": (
         lambda: net(TTFSActivation(), layers.Conv2D(2, 3), layers.Flatten(), layers.Dense(2)),
-        "weights behind weights",
+        "weights after weights",
     ),
     "maximum of potentials": (
         lambda: net(
@@ -262,7 +262,7 @@ REFUSED = {
     ),
     "no end": (
         lambda: net(TTFSActivation(), layers.Flatten(), layers.Dense(2), TTFSActivation()),
-        "at the very end",
+        "an activation at the end",
     ),
 }
 

@@ -202,7 +202,7 @@ def test_what_exceeds_a_window_saturates_in_the_keras_model(graph, plan, images)
 def test_tables_that_are_none_are_refused(graph, plan, images):
     other = keras.Sequential([keras.Input((8, 8, 2), name="other"), layers.Flatten(),
                               layers.Dense(2)])  # fmt: skip
-    with pytest.raises(OptionError, match="'other' has none; .* same network"):
+    with pytest.raises(OptionError, match="none for 'other'; .* same network"):
         exponential_model(read_graph(other), convert_exponential(plan, images, 5.0)[0])
     with pytest.raises(OptionError, match="convert_exponential first"):
         exponential_model(graph, plan)
