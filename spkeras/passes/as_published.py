@@ -1,4 +1,4 @@
-"""Whether a network was trained with the published settings of its recipe."""
+"""A check that a network was trained with the published settings of its recipe."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,15 +11,15 @@ def check_trained(graph: Graph, recipe: str, training: Mapping[str, Any]) -> Non
     """Refuse a network whose activations differ from the published ones.
 
     Args:
-        graph: As the frontend gives it, of a network with quantised activations.
+        graph: Graph from the frontend, of a network with quantised activations.
         recipe: Name of the recipe, for the message.
         training: `encoding`, `pooling_neurons` and `shift` as published.
 
     Raises:
-        OptionError: names all differences.
+        OptionError: the settings differ; the message names all differences.
     """
     if not any(_quantizes(node) for node in graph.nodes):
-        return  # never trained for spikes: refused where its scales are read
+        return  # not trained for spikes: `learned_scales` refuses it
     found = {
         "encoding": _encoding(graph),
         "pooling_neurons": _pooling_neurons(graph),
@@ -46,7 +46,7 @@ def _quantizes(node: Node) -> bool:
 
 
 def _encoding(graph: Graph) -> str:
-    """What enters: the values, their counts, or counts on several scales."""
+    """Return the input encoding: values ("real"), counts, or counts on several scales."""
     readers = [node for before in graph.of("input") for node in graph.consumers[before.name]]
     if not all(_quantizes(node) for node in readers):
         return "real"
@@ -54,7 +54,7 @@ def _encoding(graph: Graph) -> str:
 
 
 def _pooling_neurons(graph: Graph) -> bool | None:
-    """Whether average poolings have an activation; None without any."""
+    """Return whether all average poolings have an activation; None without average poolings."""
     found = [
         all(_quantizes(node) for node in graph.consumers[pool.name])
         for pool in graph.of("average_pool")
@@ -63,8 +63,8 @@ def _pooling_neurons(graph: Graph) -> bool | None:
 
 
 def _shift(graph: Graph) -> float:
-    """The largest share of a level in advance; 0.0 for no more than the tolerance.
+    """Return the largest initial potential as a fraction of a level, to two digits.
 
-    Activations start 2^-10 of a level early (`spkeras.ops.straight_through`): no two digits.
+    Rounding removes the tolerance of 2^-10 of a level (`spkeras.ops.straight_through`).
     """
     return round(max(float(node["shift"]) for node in graph.nodes if _quantizes(node)), 2)

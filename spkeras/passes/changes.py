@@ -1,9 +1,9 @@
-"""What has changed a network since it was converted, and whether it still knows the CNN."""
+"""Changes of a network after its conversion, and whether it still contains the CNN."""
 
 from spkeras.graph import Graph
 from spkeras.passes.readout import cut_outputs
 
-# Settings that say what was changed, by what a user reads of it.
+# Descriptions of changes by the setting that records them.
 _WORDS = {
     "weight_bits": "weights of {} bits",
     "threshold_samples": "thresholds trained on {} samples",
@@ -12,10 +12,10 @@ _WORDS = {
 
 
 def changes(graph: Graph) -> tuple[str, ...]:
-    """What makes the network on real values another function than the net it came from.
+    """Describe the changes by which the network on real values differs from the converted CNN.
 
     Args:
-        graph: With neurons; its settings are those of the conversion and of what followed.
+        graph: Graph with neurons; its settings are those of the conversion and of later changes.
     """
     settings = graph.settings
     found = [text.format(settings[key]) for key, text in _WORDS.items() if settings.get(key)]
@@ -23,15 +23,15 @@ def changes(graph: Graph) -> tuple[str, ...]:
 
 
 def is_lost(graph: Graph) -> bool:
-    """Whether the network was changed by a version that kept nothing of what stood there before."""
+    """Return whether the network was changed by a version that did not keep the originals."""
     return graph.originals is None and bool(changes(graph))
 
 
 def kept(graph: Graph, before: Graph) -> Graph:
-    """The changed graph with the originals of what it was; without, where they are lost already.
+    """Return the changed graph with the originals of the one before; without, if it lost them.
 
     Args:
-        graph: After the change.
-        before: Before it, with nodes of the same names and inputs.
+        graph: The graph after the change.
+        before: The graph before it, with nodes of the same names and inputs.
     """
     return graph if is_lost(before) else graph.keeping(before)

@@ -1,4 +1,4 @@
-"""What a window of spikes can carry, in NumPy: the error that a threshold stands for."""
+"""The values that a window of spikes can represent, in NumPy, for the error of a threshold."""
 
 from dataclasses import dataclass
 
@@ -9,16 +9,16 @@ _MANTISSA = 23  # bits of a float32
 
 @dataclass(frozen=True)
 class Coder:
-    """The spikes of one neuron in a window of T steps, as a function of the value to be sent.
+    """The spikes of one neuron in a window of T steps, as a function of the value to send.
 
     Attributes:
         timesteps: T.
-        graded: Spikes of a sign, an exponent and a short mantissa; else whole numbers.
-        rate: The mean over the window is the value; else the sum.
-        alpha: Share of a level given in advance, for whole spikes.
-        limit: Most whole spikes in one step.
-        levels: Exponents of a graded spike.
-        mantissa_bits: Bits behind its leading one.
+        graded: Whether spikes have a sign, an exponent and a short mantissa; else whole numbers.
+        rate: Whether the mean over the window is the value; else the sum.
+        alpha: Initial potential as a fraction of the threshold, for whole spikes.
+        limit: Largest number of whole spikes in one step.
+        levels: Number of exponents of a graded spike.
+        mantissa_bits: Bits after the leading one of a graded spike.
     """
 
     timesteps: int
@@ -30,10 +30,10 @@ class Coder:
     mantissa_bits: int = 0
 
     def carried(self, x: np.ndarray) -> np.ndarray:
-        """What listeners hold after T steps for constant values x >= 0, in thresholds."""
+        """Return the received value after T steps for constant x >= 0, in units of the threshold."""
         window = self.timesteps if self.rate else 1
         if not self.graded:
-            # Whole spikes that add up to a value come as near to it as those of a rate do.
+            # Whole spikes under other codes reach a value to the same error as under the rate code.
             count = np.floor(self.timesteps * x + self.alpha)
             return np.clip(count, 0, self.timesteps * self.limit) / self.timesteps
         missing = (window * x).astype(np.float32)
@@ -44,10 +44,10 @@ class Coder:
 
 
 def rounded_float(x: np.ndarray, levels: int, mantissa_bits: int) -> np.ndarray:
-    """One graded spike for float32 values: `spkeras.ops.quantizer.rounded_float` in NumPy."""
+    """Return one graded spike for float32 values: `quantizer.rounded_float` of ops in NumPy."""
     half = 1 << (_MANTISSA - mantissa_bits - 1)
     bits = x.view(np.int32) + np.int32(half)
-    # Neither the sign nor what has been rounded away.
+    # Clear the sign and the bits that rounding removes.
     size = (bits & np.int32(0x7FFFFFFF ^ (2 * half - 1))).view(np.float32)
     size = np.where(size >= np.float32(2.0 ** (1 - levels)), np.minimum(size, 1), 0)
     return np.sign(x) * size.astype(np.float32)

@@ -1,4 +1,4 @@
-"""Fold scales (batch normalisation, Rescaling, ...) into the weights beside them."""
+"""Folding of scales (batch normalisation, Rescaling, ...) into neighbouring weights."""
 
 from dataclasses import replace
 
@@ -7,18 +7,18 @@ import numpy as np
 from spkeras.graph import Graph, Node
 
 WEIGHTED = ("conv", "depthwise_conv", "conv_transpose", "dense")
-# An average of an affine map is the affine map of the average; a crop drops elements only.
+# An average of an affine map is the affine map of the average; a crop only drops elements.
 _COMMUTING = ("average_pool", "global_average_pool", "crop", "upsample")
 
 
 def fold_scales(graph: Graph) -> Graph:
-    """Fold each `scale` into a neighbour wherever that is exact; leave it live otherwise.
+    """Fold each `scale` into a neighbour wherever that is exact; keep it otherwise.
 
     Before: any graph.
-    After: a scale right behind a convolution or dense layer (also behind an average pooling,
-        crop or upsampling after it) is part of its weights; a scale before one is, too, unless
-        it has an offset and the convolution pads with zeros, which are no zeros any more
-        once the offset is folded.
+    After: a scale directly after a convolution or dense layer, or after an average pooling, crop
+        or upsampling that follows one, is part of its weights. So is a scale before one, unless
+        the scale has an offset and the convolution pads with zeros, which an offset would have
+        to leave at zero.
     Preserves: outputs, up to float rounding (the products are taken in float64).
     Reference: Wu et al. 2022 (consistency maintenance for batch normalisation).
     """
@@ -31,12 +31,12 @@ def fold_scales(graph: Graph) -> Graph:
                 graph = folded
                 break
         else:
-            notes.append(f"{name}: kept live, no neighbour takes it exactly")
+            notes.append(f"{name}: not folded, since no neighbour can contain it exactly")
     return graph.with_nodes(graph.nodes, notes=notes)
 
 
 def channel_vector(array: np.ndarray, channels: int) -> np.ndarray | None:
-    """An array that depends on the last axis alone as (channels,); None for any other."""
+    """Return an array that depends only on the last axis as (channels,); None for any other."""
     array = np.asarray(array, np.float64)
     if array.size == 1:
         return np.full(channels, array.reshape(()))
@@ -47,7 +47,7 @@ def channel_vector(array: np.ndarray, channels: int) -> np.ndarray | None:
 
 
 def scale_outputs(node: Node, scale: np.ndarray, offset: np.ndarray | float = 0.0) -> Node:
-    """A weighted node whose output channels are times `scale` plus `offset`, (channels,)."""
+    """Return a weighted node with outputs times `scale` plus `offset`, both (channels,)."""
     kernel = node.arrays["kernel"].astype(np.float64)
     if node.op == "conv_transpose":
         kernel = kernel * scale[:, None]
@@ -61,9 +61,9 @@ def scale_outputs(node: Node, scale: np.ndarray, offset: np.ndarray | float = 0.
 
 
 def scale_inputs(node: Node, scale: np.ndarray, offset: np.ndarray | float = 0.0) -> Node:
-    """A weighted node that reads x * scale + offset, (channels,), where it now reads x.
+    """Return a weighted node that computes from x what `node` computes from x * scale + offset.
 
-    The offset is exact only where no zero padding meets it.
+    Both are (channels,). The offset is exact only without zero padding.
     """
     kernel = node.arrays["kernel"].astype(np.float64)
     factors, offsets = (_input_factors(node, np.broadcast_to(v, scale.shape))
@@ -83,7 +83,7 @@ def _weighted(node: Node, kernel: np.ndarray, bias: np.ndarray | None) -> Node:
 
 
 def _input_factors(node: Node, vector: np.ndarray) -> np.ndarray:
-    """Per-input-channel values, shaped to multiply the kernel."""
+    """Return values per input channel, in a shape that multiplies the kernel."""
     kernel = node.arrays["kernel"]
     if node.op == "conv":
         # Output channel o reads the inputs of group o // (outputs / groups).
@@ -95,7 +95,7 @@ def _input_factors(node: Node, vector: np.ndarray) -> np.ndarray:
 
 
 def _sum_inputs(node: Node, kernel: np.ndarray) -> np.ndarray:
-    """Sum of a kernel over its window and inputs, per output channel."""
+    """Return the sum of a kernel over its window and inputs, per output channel."""
     window = tuple(range(kernel.ndim - 2))
     if node.op == "depthwise_conv":
         return kernel.sum(window).reshape(-1)
@@ -118,7 +118,7 @@ def _fold_backward(graph: Graph, scale: Node) -> Graph | None:
         before = graph[name]
         if before.op in WEIGHTED:
             moved[name] = replace(scale_outputs(before, *affine), source="")
-            # What the scale gave is now what its input gives.
+            # The output of the scale is now the output of its input.
             first = scale.inputs[0]
             moved[first] = replace(moved[first], source=scale.source)
             return graph.updated(moved).without(scale.name)
@@ -130,7 +130,7 @@ def _fold_backward(graph: Graph, scale: Node) -> Graph | None:
 
 
 def _blurs_borders(node: Node) -> bool:
-    # Bicubic and the like may weigh by a sum other than one at the border.
+    # The weights of bicubic and similar interpolations may not sum to one at the border.
     return node.op == "upsample" and node["interpolation"] not in ("nearest", "bilinear")
 
 
@@ -159,5 +159,5 @@ def _merge_scales(
 
 
 def _reads_everywhere(node: Node) -> bool:
-    """Whether each output sums the whole kernel (no zero padding, no gaps)."""
+    """Return whether each output sums the whole kernel (no zero padding, no gaps)."""
     return node.op == "dense" or (node.op != "conv_transpose" and node["padding"] == "valid")

@@ -1,4 +1,4 @@
-"""What a spike stands for in a network that was trained for spikes."""
+"""The scales of a network that was trained for spikes."""
 
 from collections.abc import Mapping
 
@@ -9,32 +9,32 @@ from spkeras.graph import Graph, Node
 from spkeras.graph.stats import ActivationStats
 from spkeras.passes.scales import Scales
 
-# Attributes of a neuron's function that say how large its values become.
+# Parameter of a neuron's function that bounds its values.
 _BOUND = "max_value"
 
 
 def learned_scales(graph: Graph, stats: Mapping[str, ActivationStats]) -> Scales:
-    """The largest value of each activation: one spike a step, all the time, stands for it.
+    """Return the largest value of each activation, which one spike in every step represents.
 
-    With W' = W lambda_before / lambda and b' = b / lambda (`normalize`) this gives the papers'
-    networks: thresholds 1 and plain weights for CQ; weights times T / N, biases as they are and
-    thresholds T / N for value ranges; lambda, lambda / 2 in advance for QCFS; each up to a
-    common factor of a layer, which changes no spike.
+    With W' = W lambda_before / lambda and b' = b / lambda (`normalize`) this gives the networks
+    of the papers, up to a common factor of a layer, which changes no spike. CQ: thresholds 1 and
+    unchanged weights. Value ranges: weights times T / N, unchanged biases and thresholds T / N.
+    QCFS: thresholds lambda and initial potentials lambda / 2.
 
     Args:
-        graph: With neurons.
-        stats: Of the inputs alone.
+        graph: Graph with neurons.
+        stats: Statistics of the inputs.
 
     Returns:
-        Arrays of shape (). Neurons whose spikes meet in an addition keep their own scales: an
-        identity synapse then has a weight, where they differ.
+        Scales by name, arrays of shape (). Neurons with a common addition keep different scales:
+        an identity synapse then has a weight.
 
     Raises:
         UnsupportedLayerError: neurons whose activation has no bound; all at once.
     """
     problems = [
-        f"{node.source or node.name}: {_what(node)} has no range of its own; train the CNN for "
-        "spikes first (spkeras.training.prepare, or `spkeras finetune`), or use recipe 'ecc'"
+        f"{node.source or node.name}: {_what(node)} has no range; train the CNN for spikes first "
+        "(spkeras.training.prepare, or `spkeras finetune`), or use recipe 'ecc'"
         for node in graph.of("neuron")
         if node.attributes.get(_BOUND) is None
     ]
@@ -52,10 +52,10 @@ def _what(node: Node) -> str:
 
 
 def trained_steps(graph: Graph) -> int | None:
-    """T for which a network was trained; None for one without levels.
+    """Return T of the training of a network; None for one without trained levels.
 
     Args:
-        graph: As the frontend gives it, or with neurons.
+        graph: Graph from the frontend, or with neurons.
     """
     steps = [node["steps"] for node in graph.nodes if node.attributes.get("steps")]
     return max(steps, default=None)

@@ -1,4 +1,4 @@
-"""Turn activations and max pooling into spiking neurons."""
+"""Placement of spiking neurons: from activations and max poolings to neurons."""
 
 from dataclasses import replace
 from typing import Any
@@ -26,17 +26,18 @@ def place_neurons(
     levels: int = 8,
     mantissa_bits: int = 0,
 ) -> Graph:
-    """Put a layer of neurons wherever the network is not linear.
+    """Replace each nonlinear operation by a layer of neurons.
 
     Before: read-outs attached.
-    After: between inputs and read-outs there are linear nodes and neurons only. A ReLU next to
-        a max pooling becomes one neuron that pools what it has received; a max pooling on its
-        own becomes a neuron that counts. Neurons whose count may have to fall again (other
-        activations than ReLU) send signed spikes, whatever `model` says; a note tells.
-        Thresholds are 1 until `normalize` sets them.
-        Under a code that keeps values any function of any number of inputs is a neuron.
+    After: between inputs and read-outs there are only linear nodes and neurons. A ReLU next to
+        a max pooling becomes one neuron that pools its received sums; another max pooling becomes
+        a neuron of the identity. Neurons whose count can fall (activations other than ReLU) send
+        signed spikes, whatever `model` is, and a note is added. Thresholds are 1 until
+        `normalize` sets them. Under a code that keeps values, functions of any number of inputs
+        become neurons.
     Raises:
-        UnsupportedLayerError: an operation that no rate-coded neuron computes; all at once.
+        UnsupportedLayerError: an operation that rate-coded neurons cannot compute, or
+            `reset="zero"` for a neuron that is not a binary ReLU neuron; all at once.
     """
     graph = _merge_pools(graph)
     inside = _inside(graph)
@@ -58,7 +59,7 @@ def place_neurons(
             )  # fmt: skip
             depth[node.name] = before + 1
             if own != model:
-                notes.append(f"{node.name}: signed spikes, since its count may have to fall")
+                notes.append(f"{node.name}: signed spikes, since its count can fall")
             falling = "signed" in own
         elif node.op == "readout":
             node = node.with_attributes(depth=before, code=code)
@@ -70,14 +71,15 @@ def place_neurons(
 
 
 def _rounding(node: Node, alpha: float | None) -> float:
-    """The share of a level given in advance: as asked for, else as the layer was trained."""
+    """Return the initial potential of a neuron: `alpha`, or for None that of its training."""
     return float(node.attributes.get("shift", 0.5)) if alpha is None else alpha
 
 
 def _check_reset(nodes: list[Node], reset: str) -> None:
     problems = [
-        f"{node.source or node.name}: reset to zero is defined for binary ReLU neurons alone, "
-        f"this one is {node['model']} with {node['function']}; use reset='subtract'"
+        f"{node.source or node.name}: reset='zero' with a {node['model']} neuron of "
+        f"{node['function']}; allowed: binary ReLU neurons without max pooling under the rate "
+        "code; use reset='subtract'"
         for node in nodes
         if node.op == "neuron" and reset == "zero" and not is_plain(node)
     ]
@@ -86,7 +88,7 @@ def _check_reset(nodes: list[Node], reset: str) -> None:
 
 
 def is_plain(node: Node) -> bool:
-    """Whether a neuron is a binary integrate-and-fire neuron for ReLU."""
+    """Return whether a neuron is a binary integrate-and-fire neuron for ReLU."""
     numbers = {name: node[name] for name in parameters_of(node["function"])}
     rectifies = is_rectifier(node["function"], numbers)
     counts = node["model"] == "binary" and node["code"] == "rate"
@@ -94,7 +96,7 @@ def is_plain(node: Node) -> bool:
 
 
 def _inside(graph: Graph) -> set[str]:
-    """Names of the nodes before a read-out."""
+    """Return the names of all nodes except the read-outs and the nodes after them."""
     behind: set[str] = set()
     for node in graph.nodes:
         if node.op == "readout" or behind.intersection(node.inputs):
@@ -110,7 +112,7 @@ def _refuse(graph: Graph, inside: set[str]) -> None:
             problems.append(
                 f"{node.source or node.name}: {what} needs the values of its inputs, a rate-coded "
                 f"neuron has only their running means; {VALUES_REMEDY}, or replace it by a layer "
-                "that `spkeras inspect` calls supported"
+                "that `spkeras inspect` lists as supported"
             )
     if problems:
         raise UnsupportedLayerError(problems)
@@ -122,11 +124,11 @@ def _window(node: Node) -> dict[str, Any]:
 
 
 def _merge_pools(graph: Graph) -> Graph:
-    """Max pooling beside an increasing activation, either way round, becomes its `pool`."""
+    """Merge each max pooling before or after an increasing activation into a neuron's `pool`."""
     for pool in graph.of(*_POOLS):
         before, after = graph[pool.inputs[0]], graph.sole_consumer(pool.name)
         if _mergeable(before) and graph.sole_consumer(before.name) is pool:
-            # The neuron takes the pooling's place and name: its spikes are the pooled ones.
+            # The neuron replaces the pooling, under the name of the pooling: it sends pooled spikes.
             merged = _as_neuron(before, pool)
             graph = graph.updated({pool.name: replace(merged, name=pool.name, shape=pool.shape,
                                                       source=pool.source)})  # fmt: skip
@@ -138,7 +140,7 @@ def _merge_pools(graph: Graph) -> Graph:
 
 
 def _mergeable(node: Node) -> bool:
-    """Whether it is an activation that never falls, so that it commutes with a maximum."""
+    """Return whether a node is an increasing activation, which commutes with a maximum."""
     if node.op != "activation":
         return False
     if node["function"] == "quantized_relu":
@@ -149,7 +151,7 @@ def _mergeable(node: Node) -> bool:
 
 
 def _as_neuron(node: Node, pool: Node | None = None, inputs: tuple[str, ...] = ()) -> Node:
-    """The node as a neuron; its model, code and depth are still to be set."""
+    """Return the node as a neuron; the caller sets its model, code and depth."""
     if node.op == "neuron":
         return node
     if node.op in _POOLS:
@@ -178,7 +180,7 @@ def _own_model(node: Node, model: str, falling: bool) -> str:
     elif function == "relu":
         may_fall = bool(node["negative_slope"] or node["threshold"])
     else:
-        # Functions of several values, and what merges branches without one, among them.
+        # These include functions of several values and operations that merge branches.
         may_fall = function not in ("relu6", "quantized_relu")
     if not may_fall:
         return model
@@ -186,11 +188,11 @@ def _own_model(node: Node, model: str, falling: bool) -> str:
 
 
 def _may_fall(node: Node) -> bool:
-    """Whether sums of non-negative inputs may fall in it, so that counts behind it may, too."""
+    """Return whether outputs can fall while inputs grow, so that counts after it can fall, too."""
     if node.op == "neuron":
         return False
     if node.op == "upsample" and node["interpolation"] not in ("nearest", "bilinear"):
-        return True  # these weigh some neighbours negatively
+        return True  # some of their weights are negative
     if node.op == "scale":
         return bool(np.any(node.arrays["scale"] < 0) or np.any(node.arrays.get("offset", 0) < 0))
     return node.op not in ("add", "concatenate", "reshape", "permute") and not (

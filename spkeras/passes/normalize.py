@@ -1,4 +1,4 @@
-"""Current normalisation: one spike becomes 1, and (almost) every threshold becomes 1."""
+"""Current normalisation: one spike becomes 1, and almost every threshold becomes 1."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -24,15 +24,15 @@ def normalize(graph: Graph, scales: Mapping[str, Array]) -> Graph:
 
         W' = W lambda_before / lambda,   b' = b / lambda,   V = 1.
 
-    Where a layer's current is the sum of branches, the branches share one unit u and V is
-    lambda / u. A branch that cannot take the unit in its own weights gets a scale of its own
-    (an identity synapse with a weight).
+    Where a layer's current is the sum of branches, the branches share one unit u, and V is
+    lambda / u. A branch without weights that can contain the unit gets an additional scale (an
+    identity synapse with a weight).
 
-    Before: linear nodes, neurons and read-outs; activations after read-outs only.
-    After: the same network in other units; `unit` of inputs, `scale` of read-outs and
-        `threshold` of neurons say which.
+    Before: linear nodes, neurons and read-outs; activations only after read-outs.
+    After: the same network in other units, given by `unit` of inputs, `scale` of read-outs and
+        `threshold` of neurons.
     Args:
-        graph: As above.
+        graph: The graph.
         scales: lambda of each input (shape ()) and neuron (shape () or (channels,)).
     Preserves: firing rates and outputs, up to float rounding.
     """
@@ -40,7 +40,7 @@ def normalize(graph: Graph, scales: Mapping[str, Array]) -> Graph:
 
 
 class _Normalizer:
-    """One run over the nodes in order; `unit` says what 1 stands for behind each node."""
+    """One pass over the nodes in order; `unit` is the value of 1 at the output of each node."""
 
     def __init__(self, graph: Graph, scales: Mapping[str, Array]) -> None:
         self.graph, self.scales = graph, scales
@@ -84,8 +84,8 @@ class _Normalizer:
     def _neuron(self, node: Node) -> None:
         bound = None
         if is_plain(node) and node["limit"] == 1:
-            # One spike a step cannot exceed the scale, and the scale not the bound: the
-            # neuron itself needs no bound, only its analogue meaning does.
+            # One spike per step cannot exceed the scale, which is at most the bound: only the
+            # real-valued rate needs the bound, as `ceiling`.
             bound, node = node["max_value"], node.with_attributes(max_value=None)
         before = node.inputs[0]
         unit = self.unit[before]
@@ -104,7 +104,7 @@ class _Normalizer:
         return bounded or is_homogeneous(node["function"], numbers)
 
     def _wanted(self, name: str) -> Array:
-        """The unit in which a weighted node's output is best given."""
+        """Return the unit for a weighted node's output that its reader needs; 1 for any unit."""
         reader = self.graph.sole_consumer(name)
         if reader is None:
             return _ONE
@@ -115,9 +115,9 @@ class _Normalizer:
         return self._sum_unit(reader) if reader.op in ("add", "subtract") else _ONE
 
     def _sum_unit(self, node: Node) -> Array:
-        """The unit of a sum: that of a branch which carries spikes, else what its reader wants."""
+        """Return the unit of a sum: that of a branch of spikes, else that of its reader."""
         if any(self.graph[name].shape[-1:] != node.shape[-1:] for name in node.inputs):
-            # One channel is added to many: it has no unit per channel to give or to take.
+            # One channel is added to many: a unit per channel is not possible.
             return _ONE
         for name in node.inputs:
             unit = self._spike_unit(name)
@@ -138,7 +138,7 @@ class _Normalizer:
         return next((unit for unit in units if unit is not None), None)
 
     def _absorbable(self, node: Node) -> tuple[Node, Array]:
-        """The node with an input whose unit depends on the channel alone, and that unit."""
+        """Return the node with an input whose unit depends only on the channel, and that unit."""
         before = node.inputs[0]
         channels = self.graph[before].shape[-1]
         vector = channel_vector(self.unit[before], channels)
@@ -171,7 +171,7 @@ class _Normalizer:
         self._put(replace(node, inputs=inputs), unit)
 
     def _rescaled(self, name: str, unit: Array, reader: Node) -> str:
-        """Name of a node with the value of `name` in another unit."""
+        """Return the name of a node with the value of `name` in another unit, added if missing."""
         own = self.unit[name]
         if (own == unit).all():
             return name
@@ -183,9 +183,9 @@ class _Normalizer:
         return rescaled
 
     def _carry(self, node: Node) -> None:
-        """A node that changes shapes but not units."""
+        """Add a node that changes shapes and keeps the unit of each element."""
         if OPERATIONS[node.op].channelwise and self.unit[node.inputs[0]].ndim > 1:
-            # A unit that varies over positions fits no window: take it out before.
+            # A unit that varies over positions does not commute with windows: remove it before.
             node = replace(node, inputs=(self._rescaled(node.inputs[0], _ONE, node),))
         units = [self.unit[name] for name in node.inputs]
         shapes = [self.graph.by_name.get(name, node).shape for name in node.inputs]
@@ -204,7 +204,7 @@ class _Normalizer:
 
 
 def _compact(unit: Array) -> Array:
-    """The same unit with as few axes as say it."""
+    """Return the same unit as a scalar or a vector of channels where possible."""
     if unit.size and (unit == unit.reshape(-1)[0]).all():
         return unit.reshape(-1)[0].reshape(())
     vector = channel_vector(unit, unit.shape[-1])

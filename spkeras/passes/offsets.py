@@ -1,4 +1,4 @@
-"""Where biases are wanted once and not at each step: what has arrived before the first step."""
+"""Constant inputs: biases that are received once, before the first step, for codes of values."""
 
 from collections.abc import Mapping
 
@@ -12,11 +12,11 @@ _BIASES = ("bias", "offset")
 
 
 def resting_points(graph: Graph) -> Graph:
-    """The graph cut at its neurons: what reaches them while nobody sends anything.
+    """Return the graph cut at its neurons, whose outputs without spikes are the bias currents.
 
     Returns:
-        A graph whose inputs are the inputs and neurons of `graph`, and whose outputs are what
-        its neurons and read-outs read. At zero inputs its values are the biases on the way.
+        A graph whose inputs are the inputs and neurons of `graph`, and whose outputs are the
+        nodes that its neurons and read-outs read. At zero inputs these are the bias currents.
     """
     dtype = {"dtype": "float32"}
     ends: dict[str, None] = {}
@@ -35,18 +35,19 @@ def resting_points(graph: Graph) -> Graph:
 
 
 def lift_biases(graph: Graph, resting: Mapping[str, np.ndarray]) -> Graph:
-    """Take the biases out of the synapses and put them where they arrive.
+    """Move the biases from the synapses to the neurons and read-outs that receive them.
 
     Before: a normalised graph.
-    After: linear nodes are linear, so that a change of their input gives the change of their
-        output; neurons and read-outs start with what the biases on the way to them amount to.
+    After: linear nodes have no biases, so that a change of their input gives the change of their
+        output; neurons and read-outs start with the sum of the biases that reach them.
     Args:
-        graph: As above.
-        resting: Value of each output of `resting_points` at zero inputs, without the batch.
-    Preserves: what the network computes.
+        graph: The graph.
+        resting: Bias currents: value of each output of `resting_points` at zero inputs, without
+            the batch.
+    Preserves: the function of the network.
 
     Raises:
-        GraphError: the biases have been lifted before.
+        GraphError: the biases were lifted before.
     """
     lifted = [node.name for node in graph.of("neuron") if set(OFFSETS) & set(node.arrays)]
     if lifted:
@@ -59,7 +60,7 @@ def lift_biases(graph: Graph, resting: Mapping[str, np.ndarray]) -> Graph:
         elif node.op == "readout":
             scale = node.arrays.get("scale", np.float32(1))
             node = node.with_arrays(offset=_offset(resting[node.inputs[0]] * scale))
-        else:  # what stands behind read-outs has no biases
+        else:  # nodes after read-outs have no biases
             node = node.with_arrays(**dict.fromkeys(_BIASES))
         nodes.append(node)
     result = graph.with_nodes(nodes)
@@ -68,7 +69,7 @@ def lift_biases(graph: Graph, resting: Mapping[str, np.ndarray]) -> Graph:
 
 
 def _offset(values: np.ndarray) -> np.ndarray | None:
-    """The values with axes of one size where they are alike; None for zeros."""
+    """Return the values with axes of size 1 where they are constant; None for zeros."""
     if not values.any():
         return None
     for axis in range(values.ndim):

@@ -7,17 +7,17 @@ from spkeras.graph.node import parameters_of
 from spkeras.ops.properties import is_rectifier
 
 _POOLS = ("average_pool", "global_average_pool")
-# Of values that are not negative these make values that are not negative.
+# Operations that keep values non-negative.
 _PASSING = (*_POOLS, "max_pool", "global_max_pool", "add", "concatenate", "reshape", "permute")
 _RELU = {"function": "relu", "max_value": None, "negative_slope": 0.0, "threshold": 0.0}
 
 
 def separate_poolings(graph: Graph) -> Graph:
-    """Give each average pooling of rectified values an activation, and so a layer of neurons.
+    """Add an activation, which becomes neurons, after each average pooling of rectified values.
 
     Before: a graph with read-outs.
-    After: a ReLU follows each average pooling whose values cannot be negative, unless an
-        activation or the read-out follows it anyway.
+    After: a ReLU follows each average pooling whose values cannot be negative, unless all its
+        readers are activations or read-outs.
     Preserves: outputs.
 
     Reference:
@@ -46,5 +46,5 @@ def _rectifies(node: Node) -> bool:
 
 
 def _ends(graph: Graph, node: Node) -> bool:
-    """Whether an activation or the read-out follows a pooling."""
+    """Return whether all readers of a pooling are activations or read-outs."""
     return all(reader.op in ("activation", "readout") for reader in graph.consumers[node.name])

@@ -1,4 +1,4 @@
-"""Weights of n bits, with the thresholds rescaled to match."""
+"""Weights of n bits, with rescaled thresholds."""
 
 import numpy as np
 
@@ -13,20 +13,20 @@ def quantize_weights(graph: Graph, bits: int) -> Graph:
 
         W_q = round(W / c) / 2^m,   m = n - 1,   c = max|W| / (2^m - 1)
 
-    so that the largest weight takes the largest code. W_q is W in units of 2^m c: a layer that
-    feeds plain neurons alone hands that unit to their threshold (V / (2^m c)) and bias. (The
-    original SpKeras multiplied the threshold where it has to be divided.) Any other layer
+    so that the largest weight has the largest code. W_q is W in units of 2^m c. If a layer of
+    plain neurons is the only reader, its threshold (V / (2^m c)) and the bias are in that unit,
+    too. (The original SpKeras multiplied the threshold where it must be divided.) Any other layer
     keeps its unit: its weights are the codes times c.
 
     Args:
-        graph: Normalised.
+        graph: Normalised graph.
         bits: n, 2 to 16, the sign included.
 
     Reference:
-        Wu et al. 2022 (n-bit weights); the scale that lets the maximum fit: Yan et al. 2023.
+        Wu et al. 2022 (n-bit weights); scale for the largest weight: Yan et al. 2023.
 
     Raises:
-        OptionError: bits out of range.
+        OptionError: `bits` is out of range.
     """
     if not 2 <= bits <= 16:
         raise OptionError(f"weight_bits={bits!r}; allowed: 2 to 16")

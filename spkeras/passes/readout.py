@@ -1,4 +1,4 @@
-"""Mark where the network's answer is decoded."""
+"""Read-outs: the nodes that decode the network's outputs."""
 
 from dataclasses import replace
 
@@ -6,17 +6,17 @@ from spkeras.graph import Graph, Node
 
 _SHAPING = ("reshape", "permute")
 _PROBABILITIES = ("softmax", "log_softmax")
-# Ends the names of neurons that only a read-out reads.
+# Suffix of the names of neurons that only a read-out reads.
 _SPIKES = ":spikes"
 
 
 def attach_readouts(graph: Graph) -> Graph:
-    """Put a read-out before each output's last activation.
+    """Insert a read-out before the activations at the end of each output.
 
-    Before: a graph as the frontend gives it.
-    After: each output stands behind exactly one `readout` node. Activations at the very end
-        (no weights after them) run on decoded values; a softmax there is left out, so that
-        the network returns the logits.
+    Before: a graph from the frontend.
+    After: each output is or follows exactly one `readout` node. Activations at the end (no
+        weights after them) run on decoded values; a softmax there is left out, so that the
+        network returns the logits.
     Preserves: outputs, up to the softmax.
     """
     notes, outputs = [], []
@@ -48,7 +48,7 @@ def attach_readouts(graph: Graph) -> Graph:
 
 
 def _tail(graph: Graph, output: str) -> list[Node]:
-    """The nodes from an output back to its earliest closing activation, last one first."""
+    """Return the nodes from an output back to its first activation at the end, last one first."""
     chain, name = [], output
     while graph[name].op in ("activation", "function", *_SHAPING):
         if len(graph[name].inputs) > 1:
@@ -69,9 +69,9 @@ def _ends_in_probabilities(tail: list[Node], node: Node) -> bool:
 
 
 def read_from_spikes(graph: Graph, neuron: str) -> Graph:
-    """Put an activation before each read-out, so that it counts spikes of its own neurons.
+    """Insert an activation before each read-out, whose neurons' spikes the read-out counts.
 
-    Binary neurons cannot send negative logits: they are lost, as in the original SpKeras.
+    Binary neurons cannot send negative logits: these are lost, as in the original SpKeras.
     """
     nodes, notes = [], []
     for node in graph.nodes:
@@ -89,13 +89,13 @@ def read_from_spikes(graph: Graph, neuron: str) -> Graph:
 
 
 def cut_outputs(graph: Graph) -> tuple[Node, ...]:
-    """The neurons of `read_from_spikes` that lose negative outputs."""
+    """Return the neurons of `read_from_spikes` that lose negative outputs."""
     found = (node for node in graph.of("neuron") if node.name.endswith(_SPIKES))
     return tuple(node for node in found if not node.source and node["function"] == "relu")
 
 
 def with_whole_outputs(graph: Graph) -> Graph:
-    """The graph with neurons before its read-outs that lose nothing: what the CNN computes."""
+    """Return the graph with neurons before its read-outs that keep negative outputs."""
     whole = {
         node.name: node.with_attributes(function="linear", reset="subtract")
         for node in cut_outputs(graph)
