@@ -55,14 +55,14 @@ def evaluate(
         cpus: Processors, and threads, per worker. The default is the number that this process may
             use, so that the backend splits sums as here. With fewer, more batches run at once.
 
-        Returns:
-            As `spkeras.evaluate`, and equal to it bit for bit, except for `seconds`. The condition:
-            the backend's kernels do not depend on the number of threads, or `cpus` is the default.
+    Returns:
+        As `spkeras.evaluate`, and equal to it bit for bit, except for `seconds`. The condition:
+        the backend's kernels do not depend on the number of threads, or `cpus` is the default.
 
-        Raises:
-            DataError, OptionError: as in `spkeras.evaluate`, before any batch is sent.
-            ClusterError: no cluster answers at the address, workers have other versions, or one
-                batch killed six workers.
+    Raises:
+        DataError, OptionError: as in `spkeras.evaluate`, before any batch is sent.
+        ClusterError: no cluster answers at the address, workers have other versions, or one
+            batch killed six workers.
     """
     (result,) = sweep(
         snn, x, y, [settings], address=address, cpus=cpus, batch_size=batch_size,

@@ -29,11 +29,11 @@ class Workers:
 
     Args:
         ray: The connected `ray` module.
-            cpus: Processors and threads per worker. None: the number that this process may use, or
-                that of the smallest machine if it has fewer.
+        cpus: Processors and threads per worker. None: the number that this process may use, or
+            that of the smallest machine if it has fewer.
 
-        Raises:
-            OptionError: no machine of the cluster has that many processors.
+    Raises:
+        OptionError: no machine of the cluster has that many processors.
     """
 
     def __init__(self, ray: Any, cpus: int | None) -> None:

@@ -30,11 +30,11 @@ def read_data(
     Args:
         spec: An `.npz` file with `x_train`, `y_train`, `x_test`, `y_test` or `x`, `y` (several
             inputs as `x_test_0`, `x_test_1`, ...; labels may be missing); a folder of class
-                folders of images, or one with `train` and `test`, classes numbered by sorted name;
-                the name of a `keras.datasets` set; or `digits`, scikit-learn's 8x8 digits in
-                [0, 1]. A name wins over a folder of that name: write `./digits` for the folder.
-            part: "train" or "test". Where the data have only the other part, it is used and a
-                note reports it.
+            folders of images, or one with `train` and `test`, classes numbered by sorted name;
+            the name of a `keras.datasets` set; or `digits`, scikit-learn's 8x8 digits in
+            [0, 1]. A name wins over a folder of that name: write `./digits` for the folder.
+        part: "train" or "test". Where the data have only the other part, it is used and a
+            note reports it.
         samples: Number of samples, drawn at random from the part with seed 0; None, or more than
             there are, for all.
         scale: Divisor of all values, such as 255 for pixels.

@@ -55,12 +55,9 @@ class IntegrateFire(keras.layers.Layer):
         spikes_shape: Shape of the spikes without the batch; default: shape of the first current
             after pooling.
 
-        Input shape:
-            A list `[*currents, *state, clock]`: currents (batch, *shape); each state as
-            `get_initial_state` returns it; clock (2,) with the step's index from 0 and the stagger.
     Input shape:
-        A list `[*currents, *state, clock]`: currents (batch, *shape), each state as
-        `get_initial_state` gives it, clock (2,) with the step's index from 0 and the stagger.
+        A list `[*currents, *state, clock]`: currents (batch, *shape); each state as
+        `get_initial_state` returns it; clock (2,) with the step's index from 0 and the stagger.
 
     Output shape:
         A list `[spikes, *state]`.
@@ -290,10 +287,10 @@ class SpikeCount(keras.layers.Layer):
 
     Input shape:
         `[*received, timesteps]`: for each input the sum of the currents over the window, or the
-            value (batch, ...); T as (1,).
+        value (batch, ...); T as (1,).
 
-        Output shape:
-            As the spikes: whole numbers, or the values that receiving neurons hold.
+    Output shape:
+        As the spikes: whole numbers, or the values that receiving neurons hold.
     """
 
     def __init__(self, neurons: IntegrateFire, **kwargs: Any) -> None:

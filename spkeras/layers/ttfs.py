@@ -162,9 +162,9 @@ class BurstActivation(_CodedActivation):
 
     With the potential v = x before the first step, at each step
 
-            s = [v >= theta 2^j];  v <- v - s theta 2^j;  j <- j + 1 after a spike, else 0
+        s = [v >= theta 2^j];  v <- v - s theta 2^j;  j <- j + 1 after a spike, else 0
 
-        and y is the sum of all theta 2^j sent.
+    and y is the sum of all theta 2^j sent.
 
     Args:
         timesteps: int. T, steps of the window, 1 to 16.

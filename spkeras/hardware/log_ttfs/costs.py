@@ -92,8 +92,8 @@ def cost_table(costs: str | CostTable) -> CostTable:
         costs: A table; a key of `COST_TABLES`; or the path of a .json file with one object whose
             keys are the fields of `CostTable`, with `sram` a list of [KiB, pJ].
 
-        Raises:
-            OptionError: the name is unknown, or the file does not hold a table.
+    Raises:
+        OptionError: the name is unknown, or the file does not hold a table.
     """
     if isinstance(costs, CostTable):
         return costs

@@ -82,12 +82,12 @@ def count_operations(
 
     Args:
         program: The program, or the same one with another clock, other elements or memories.
-            histogram: Histogram of a run.
-            clipped: Clipped additions of that run, by layer.
+        histogram: Histogram of a run.
+        clipped: Clipped additions of that run, by layer.
 
-        Returns:
-            Operations by layer; `synaptic` and the counts derived from it belong to the receiving
-            layer.
+    Returns:
+        Operations by layer; `synaptic` and the counts derived from it belong to the receiving
+        layer.
     """
     samples, places = max(histogram.samples, 1), placements(program)
     result = {}
