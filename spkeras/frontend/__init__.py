@@ -1,1 +1,1 @@
-"""Ways into spkeras: what turns a file or an object into a Keras model."""
+"""Readers that turn a file or an object into a Keras model or a graph."""

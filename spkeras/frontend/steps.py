@@ -1,4 +1,4 @@
-"""The calls that a Keras model is made of, as Keras records them."""
+"""Calls in a Keras model, from the records that Keras keeps."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,10 +9,10 @@ from spkeras.frontend.handlers import Port
 
 
 def fault(model: Any) -> str:
-    """Why a model as a whole cannot be read; "" where it can.
+    """Return why a model as a whole cannot be read; "" if it can.
 
     Args:
-        model: What the user gave, of any type.
+        model: Argument of the user, of any type.
     """
     if not isinstance(model, keras.Model):
         return f"received {type(model).__name__}, not a keras.Model; load or build one"
@@ -39,15 +39,15 @@ def _has_tensors(model: keras.Sequential) -> bool:
 
 
 def maker(tensor: keras.KerasTensor) -> tuple[Any, Any]:
-    """The layer or operator that made a tensor, and the record of that call."""
+    """Return the layer or operator that made a tensor, and the record of that call."""
     history = tensor._keras_history
     return history.operation, history.operation._inbound_nodes[history.node_index]
 
 
 def steps(model: keras.Model) -> list[Any]:
-    """The records of all calls in a model, each behind those it depends on.
+    """Return the records of all calls in a model, each after those it depends on.
 
-    Walks back from the outputs with a stack of its own: deep models would exceed Python's.
+    Walks back from the outputs with an explicit stack: deep models would exceed Python's.
 
     Args:
         model: A built functional or Sequential model.
@@ -71,16 +71,16 @@ def steps(model: keras.Model) -> list[Any]:
 
 
 def shapes(step: Any, values: Mapping[int, Port]) -> tuple[tuple[int, ...], ...]:
-    """Output shapes of a call, for the shapes that its inputs really have.
+    """Return the output shapes of a call for the actual shapes of its inputs.
 
-    A model inside another may have been built for other sizes than it is called with.
+    An inner model can be called with other sizes than it was built for.
 
     Args:
         step: The record of the call.
         values: Port of each Keras tensor so far, by the tensor's id.
 
     Returns:
-        One shape per output, without the batch axis, as Keras has it.
+        One shape per output, without the batch axis, in Keras's order.
     """
 
     def spec(value: Any) -> Any:

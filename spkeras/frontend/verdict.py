@@ -1,4 +1,4 @@
-"""What becomes of each layer in a spiking network, before anything is converted."""
+"""Verdict on each layer of a CNN before the conversion."""
 
 import math
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from spkeras.graph.macs import macs
 from spkeras.ops.names import CODES
 from spkeras.ops.properties import VALUES_REMEDY, jumps, needs_values
 
-# A supported layer is followed to any precision as T, or the levels of a spike, grow.
+# The rate of a supported layer approaches its function as T, or the levels of a spike, grow.
 SUPPORTED, APPROXIMATE, REFUSED = "supported", "approximate", "refused"
 
-# Reasons, the weaker verdict behind the stronger one: of several nodes the last one counts.
+# Reasons with the stronger verdict win; of equal ones the first node's.
 _RANK = {SUPPORTED: 0, APPROXIMATE: 1, REFUSED: 2}
 
 _LINEAR = (SUPPORTED, "linear: spikes pass through it as their sum")
@@ -49,17 +49,17 @@ _AT_THE_END = ("activation", "function", "reshape", "permute")
 
 @dataclass(frozen=True)
 class LayerVerdict:
-    """What becomes of one call of one layer.
+    """Verdict on one call of one layer.
 
     Attributes:
-        name: The layer's name; with the names of the models around it, and @1, @2, ... for
-            its second, third, ... call.
-        kind: Keras class.
-        verdict: "supported", "approximate" or "refused", for the code asked for.
-        reason: Why, in one sentence.
-        shape: Output shape as Keras has it, without the batch axis.
+        name: The layer's name, with the names of the models around it, and @1, @2, ... for its
+            second, third, ... call.
+        kind: Name of the Keras class.
+        verdict: "supported", "approximate" or "refused", for the given code.
+        reason: Reason, in one sentence.
+        shape: Output shape in Keras's order, without the batch axis.
         parameters: Number of weights of the layer.
-        macs: Multiply-accumulates for one sample, counted by real fan-in.
+        macs: Multiply-accumulates for one sample, counted by actual fan-in.
     """
 
     name: str
@@ -72,16 +72,16 @@ class LayerVerdict:
 
 
 def inspect_layers(model: keras.Model, code: str = "rate") -> tuple[LayerVerdict, ...]:
-    """One verdict per layer call, in the order of computation; never raises for a layer.
+    """Return one verdict per layer call, in the order of computation; no layer raises.
 
     Args:
         model: The Keras model. One that cannot be read at all (subclassed, not built, open
             input shape) gives one refused verdict under its own name.
-        code: What spikes mean: "rate" (recipe "ecc"), or "delta" (recipe "sigma_delta") or
-            "differential", under which neurons know values. See `spkeras.ops.code`.
+        code: Code of the spikes: "rate" (recipe "ecc"), or "delta" (recipe "sigma_delta") or
+            "differential", under which neurons hold values. See `spkeras.ops.code`.
 
     Raises:
-        OptionError: another code.
+        OptionError: the code is unknown.
     """
     if code not in CODES:
         raise OptionError(f"code={code!r}; allowed: {', '.join(CODES)}")
@@ -105,7 +105,7 @@ def _verdict(visit: Visit, graph: Graph, counts: dict[str, int], code: str) -> L
 
 
 def _parameters(operation: Any) -> int:
-    """Number of weights; operators have none."""
+    """Return the number of weights; operators have none."""
     return sum(math.prod(weight.shape) for weight in getattr(operation, "weights", ()))
 
 
@@ -134,7 +134,7 @@ def _judge_node(node: Node, graph: Graph, code: str) -> tuple[str, str]:
 
 
 def _judge_rate(node: Node, function: str) -> tuple[str, str]:
-    """A function inside the network, of running means of spikes."""
+    """Return the verdict on a function inside the network, of running means of spikes."""
     what = needs_values(node.op, function)
     if what:
         return REFUSED, f"{what}, which needs values and not rates; {VALUES_REMEDY}"
@@ -148,12 +148,12 @@ def _judge_rate(node: Node, function: str) -> tuple[str, str]:
 
 
 def _judge_values(node: Node, function: str) -> tuple[str, str]:
-    """A function inside the network, of values that its inputs' spikes add up to."""
+    """Return the verdict on a function of values, which the spikes of its inputs add up to."""
     return _JUMPS if jumps(function, node.attributes) else _VALUES
 
 
 def _functions_behind(name: str, graph: Graph) -> int | None:
-    """Number of functions between a node and the output it alone leads to; else None."""
+    """Return the number of functions between a node and the only output it leads to; or None."""
     count = 0
     while True:
         readers = graph.consumers[name]

@@ -1,4 +1,4 @@
-"""From a Keras model in memory to a plain `Graph`, by the tensors that join its layers."""
+"""Translation of a Keras model in memory to a plain `Graph`, along its tensors."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,14 +15,14 @@ from spkeras.graph.finite import check_finite
 
 @dataclass(frozen=True)
 class Visit:
-    """What the walk made of one call of one layer.
+    """Result of the walk for one call of one layer.
 
     Attributes:
         name: Name of the call; the name of its last node, where it has nodes.
         operation: The Keras layer or operator.
-        shape: Its (first) output's shape as Keras has it, without the batch axis.
+        shape: Shape of its (first) output in Keras's order, without the batch axis.
         nodes: Names of the nodes added for it.
-        problem: Why it cannot be converted; "" where it can.
+        problem: Reason why it cannot be converted; "" if it can.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Visit:
 
 @dataclass(frozen=True)
 class Walk:
-    """A walked model: the graph (with stand-ins for what cannot be converted) and all visits."""
+    """A walked model: the graph, with placeholders for unsupported layers, and all visits."""
 
     graph: Graph
     visits: tuple[Visit, ...]
@@ -46,17 +46,17 @@ class Walk:
 
 
 def read_graph(model: keras.Model) -> Graph:
-    """The model as a graph of plain operations, channels last.
+    """Return the model as a graph of plain operations, channels last.
 
     Args:
-        model: A built Sequential or functional model; models inside it are read too.
+        model: A built Sequential or functional model; inner models are read, too.
 
     Returns:
-        The graph: its nodes compute what the model computes at inference, in float32.
+        The graph: its nodes compute the outputs of the model at inference, in float32.
 
     Raises:
-        UnsupportedLayerError: something cannot be converted; lists all problems at once.
-        WeightsError: weights that are NaN or infinite; names all of them.
+        UnsupportedLayerError: a part cannot be converted; lists all problems at once.
+        WeightsError: weights are NaN or infinite; names all of them.
     """
     walked = walk(model)
     if walked.problems:
@@ -67,7 +67,7 @@ def read_graph(model: keras.Model) -> Graph:
 
 
 def walk(model: keras.Model) -> Walk:
-    """Visit every call of every layer, those that cannot be converted too.
+    """Visit every call of every layer, including those that cannot be converted.
 
     Raises:
         UnsupportedLayerError: the model as a whole cannot be read: not built, subclassed,
@@ -86,7 +86,7 @@ def walk(model: keras.Model) -> Walk:
 
 @dataclass
 class _Walker:
-    """The state of one walk: nodes so far, visits so far, and how often each name was used."""
+    """State of one walk: nodes so far, visits so far, and the number of uses of each name."""
 
     nodes: dict[str, Node] = field(default_factory=dict)
     visits: list[Visit] = field(default_factory=list)
@@ -115,13 +115,13 @@ class _Walker:
         return ports
 
     def run(self, model: keras.Model, ports: Sequence[Port], prefix: str, path: str) -> list[Port]:
-        """Walk one model, given what its inputs are; return what its outputs are.
+        """Walk one model, given the ports of its inputs; return the ports of its outputs.
 
         Args:
-            model: The model, or a model inside it.
+            model: The model, or an inner model.
             ports: One for each of its inputs.
-            prefix: What the names of its nodes start with.
-            path: What the sources of its nodes start with.
+            prefix: Prefix of the names of its nodes.
+            path: Prefix of the sources of its nodes.
         """
         values = {id(t): p for t, p in zip(model.inputs, ports, strict=True)}
         for step in steps(model):
@@ -147,12 +147,12 @@ class _Walker:
         )
 
     def final(self, port: Port) -> str:
-        """The node of a model's output, with its axes in Keras's order."""
+        """Return the node of a model's output, with its axes in Keras's order."""
         call = Call(None, port.name, port.name, (port,), (), {}, (), self.nodes)
         return call.keras_order(port).name
 
     def _name(self, wanted: str) -> str:
-        """The name itself at the first call, then name@1, name@2, ..."""
+        """Return the name at the first call, then name@1, name@2, ..."""
         while True:
             count = self.used.get(wanted, 0)
             self.used[wanted] = count + 1
@@ -175,7 +175,7 @@ class _Walker:
         return results
 
     def _nested(self, call: Call) -> list[Port]:
-        """Walk a model inside the model; raises for one that cannot be read at all."""
+        """Walk an inner model; raise for one that cannot be read at all."""
         model = call.operation
         problem = fault(model)
         if problem:
@@ -200,7 +200,7 @@ class _Walker:
         return replace(result, name=call.name)
 
     def _refused(self, call: Call, problem: str) -> list[Port]:
-        """Note the problem and put stand-ins for the outputs, so that the walk can go on."""
+        """Record the problem and add placeholders for the outputs, so that the walk continues."""
         ports = []
         for index, open_shape in enumerate(call.shapes):
             shape = tuple(size or 1 for size in open_shape)
@@ -213,11 +213,11 @@ class _Walker:
 
 
 def layer_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
-    """Output tensor of each layer of a model that is called once and gives one tensor.
+    """Return the output tensor of each layer that is called once and gives one tensor.
 
     Args:
         model: A built functional or Sequential model. Layers inside nested models are left
-            out: they have no tensor of their own in the outer one.
+            out: they have no tensor in the outer one.
 
     Returns:
         Symbolic tensors by layer name; they depend on `model.inputs`.
@@ -230,7 +230,7 @@ def layer_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
 
 
 def _by_name(call: Call) -> tuple[Port, ...]:
-    """The inputs of a nested call in the model's order; a dictionary goes by their names."""
+    """Return the inputs of a nested call in the model's order; dictionaries match by name."""
     given = call.args[0] if call.args else None
     names = [tensor.name for tensor in call.operation.inputs]
     if isinstance(given, dict) and set(names) <= set(given):
@@ -239,5 +239,5 @@ def _by_name(call: Call) -> tuple[Port, ...]:
 
 
 def _cuts(dtype: str, wanted: str) -> bool:
-    """Whether a model inside another turns its input into integers."""
+    """Return whether an inner model turns its input into integers."""
     return "int" in wanted and dtype != wanted

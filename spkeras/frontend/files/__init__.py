@@ -1,4 +1,4 @@
-"""Saved Keras models of any age, as models of Keras 3."""
+"""Saved models of any Keras version, read as models of Keras 3."""
 
 from spkeras.frontend.files.read import LoadedModel, load_model, read_model
 

@@ -1,4 +1,4 @@
-"""Put stored weights into a built model, layer by layer, and check that none is missing."""
+"""Assignment of stored weights to a built model, with a check that none is missing."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Pair = tuple[LayerNode, keras.layers.Layer]
 def assign_weights(
     model: keras.Model, root: LayerNode, weights: StoredWeights, context: Context
 ) -> None:
-    """Sets every weight of a model from the file.
+    """Set every weight of a model from the file.
 
     Args:
-        model: The model made from the migrated tree, built.
-        root: That tree; it knows under which names the weights lie.
+        model: The built model of the migrated tree.
+        root: The migrated tree, with the stored names of the weights.
         weights: The stored arrays.
         context: Version and backend of the writer; collects changes.
 
@@ -40,7 +40,7 @@ def assign_weights(
 
 
 def _pairs(model: Any, root: LayerNode) -> list[Pair]:
-    """Pairs each stored layer with the built one of its name."""
+    """Return each stored layer with the built one of its name."""
     built = {layer.name: layer for layer in model.layers}
     return [(child, built[child.name]) for child in root.layers or () if child.name in built]
 
@@ -61,7 +61,7 @@ def _from_layers(
 def _by_order(
     outer: list[Pair], leaves: list[Pair], weights: LayerWeights, context: Context
 ) -> None:
-    """Matches stored layers by position where their names are others."""
+    """Match stored layers by position where their names differ."""
     filled = [arrays for arrays in weights.layers.values() if arrays]
     pairs = outer if len(filled) == len(outer) else leaves
     if len(filled) != len(pairs):
@@ -77,7 +77,7 @@ def _by_order(
 
 
 def _fill(node: LayerNode, layer: Any, arrays: Named, context: Context) -> None:
-    """Sets the weights of a layer, or of all layers inside a model."""
+    """Set the weights of a layer, or of all layers inside a model."""
     if node.layers is None:
         _set(node, layer, [array for _, array in arrays], context)
         return
@@ -90,7 +90,7 @@ def _fill(node: LayerNode, layer: Any, arrays: Named, context: Context) -> None:
 
 
 def _leaves(node: LayerNode, model: Any) -> list[Pair]:
-    """Lists all plain layers inside a model, in order."""
+    """Return all plain layers inside a model, in order."""
     found: list[Pair] = []
     for child, layer in _pairs(model, node):
         found.extend(_leaves(child, layer) if child.layers is not None else [(child, layer)])
@@ -98,10 +98,10 @@ def _leaves(node: LayerNode, model: Any) -> list[Pair]:
 
 
 def _by_name(leaves: list[Pair], arrays: Named) -> list[list[np.ndarray]] | None:
-    """Sorts the arrays of an inner model to its layers by weight name.
+    """Assign the arrays of an inner model to its layers by weight name.
 
-    Trained and untrained weights lie apart in the file, so that the position alone says
-    nothing when some layers are frozen. None if a name is ambiguous.
+    Trainable and other weights are stored apart, so that positions are ambiguous when some layers
+    are frozen. None if a name is ambiguous.
     """
     names = [leaf.stored_name for leaf, _ in leaves]
     if len(set(names)) != len(names):
@@ -117,7 +117,7 @@ def _by_name(leaves: list[Pair], arrays: Named) -> list[list[np.ndarray]] | None
 
 
 def _owner(weight: str, names: Iterable[str]) -> str | None:
-    """Finds the layer in a weight name: outer/conv/kernel:0, or conv_W in Keras 1."""
+    """Return the layer named in a weight name: outer/conv/kernel:0, or conv_W in Keras 1."""
     steps = weight.split("/")[:-1]
     known = set(names)
     for length in range(len(steps), 0, -1):
@@ -132,7 +132,7 @@ def _owner(weight: str, names: Iterable[str]) -> str | None:
 def _by_count(
     node: LayerNode, leaves: list[Pair], model: Any, arrays: Named
 ) -> list[list[np.ndarray]]:
-    """Sorts by position: first all trainable weights of all layers, then the others."""
+    """Assign arrays by position: first all trainable weights of all layers, then the others."""
     order = [*model.trainable_weights, *model.non_trainable_weights]
     if len(order) != len(arrays):
         raise ModelFileError(
@@ -143,7 +143,7 @@ def _by_count(
 
 
 def _set(node: LayerNode, layer: Any, arrays: list[np.ndarray], context: Context) -> None:
-    """Sets the weights of one layer after checking number and shapes."""
+    """Set the weights of one layer after a check of number and shapes."""
     arrays = modern_arrays(node, arrays, context)
     targets = layer.weights
     if node.class_name == "LocallyConnected":
@@ -164,7 +164,7 @@ def _set(node: LayerNode, layer: Any, arrays: list[np.ndarray], context: Context
     ] + arrays[len(expected) :]
     if [tuple(array.shape) for array in arrays] != expected:
         raise ModelFileError(
-            f"layer {node.label}: the file holds weights of shapes {stored}, the layer wants "
+            f"layer {node.label}: the file holds weights of shapes {stored}, the layer takes "
             f"{expected}. File and architecture do not belong together."
         )
     for variable, array in zip(targets, arrays, strict=True):
@@ -174,7 +174,7 @@ def _set(node: LayerNode, layer: Any, arrays: list[np.ndarray], context: Context
 
 
 def _same_up_to_ones(array: np.ndarray, shape: tuple[int, ...]) -> bool:
-    """Allows axes of length 1 to come and go, nothing else."""
+    """Return whether shapes differ only in axes of length 1."""
     return [n for n in array.shape if n != 1] == [n for n in shape if n != 1]
 
 
@@ -184,9 +184,9 @@ CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 def _from_paths(
     model: Any, root: LayerNode, weights: PathWeights, context: Context, prefix: str = ""
 ) -> set[int]:
-    """Sets the weights of a model from the Keras zip layout.
+    """Set the weights of a model from the Keras zip layout.
 
-    Layers lie under their class in snake case, numbered in order: conv2d, conv2d_1, ...
+    Layers are stored under their class in snake case, numbered in order: conv2d, conv2d_1, ...
     Returns the ids of the variables that were set.
     """
     base = next(
@@ -218,7 +218,7 @@ def _from_paths(
 
 
 def _load(node: LayerNode, layer: Any, weights: PathWeights, path: str) -> set[int]:
-    """Sets the weights of a layer and of the layers it owns (cell, wrapped layer, ...)."""
+    """Set the weights of a layer and of the layers inside it (cell, wrapped layer, ...)."""
     done: set[int] = set()
     for name in weights.children(path):
         inner = getattr(layer, name, None) or getattr(layer, f"_{name}", None)
@@ -243,14 +243,14 @@ def _join(prefix: str, name: str) -> str:
 
 
 def _snake_case(name: str) -> str:
-    """Writes a class name as Keras does in its zips: Conv2DTranspose is conv2d_transpose."""
+    """Return a class name as Keras writes it in zips: Conv2DTranspose is conv2d_transpose."""
     name = re.sub(r"\W+", "", name)
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _demand_all(model: keras.Model, root: LayerNode, done: set[int]) -> None:
-    """Raises if a weight was not in the file."""
+    """Refuse a file that lacks a weight."""
     missing = [
         node.label
         for node, layer in _leaves(root, model)

@@ -1,7 +1,7 @@
-"""Opens a saved model of any kind and takes out configuration, weights and writer.
+"""Reader of a saved model of any kind: configuration, weights and writer.
 
-The kind is told by the first bytes, never by the suffix: up to 2.11 a ``.keras`` file was
-HDF5, and people rename files.
+The first bytes decide the kind, never the suffix: up to 2.11 a ``.keras`` file was HDF5, and
+users rename files.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ALLOWED = (
     "Allowed are whole models saved by Keras (.keras, .h5, .hdf5), or a weights file "
     "together with architecture=PATH, the JSON of model.to_json()."
 )
-# What the readers of HDF5, zip and JSON raise for damaged files.
+# Exceptions that the readers of HDF5, zip and JSON raise for damaged files.
 DAMAGE = (
     *(OSError, KeyError, ValueError, TypeError, RuntimeError, EOFError),
     *(zipfile.BadZipFile, zlib.error, struct.error),
@@ -39,7 +39,7 @@ DAMAGE = (
 
 @dataclass
 class StoredModel:
-    """What a file holds.
+    """Contents of a model file.
 
     Attributes:
         path: The file.
@@ -59,7 +59,7 @@ class StoredModel:
 
 
 def open_model(path: str | Path) -> StoredModel:
-    """Reads a file of any of the allowed kinds.
+    """Read a file of any of the allowed kinds.
 
     Args:
         path: The file, of any suffix.
@@ -68,7 +68,7 @@ def open_model(path: str | Path) -> StoredModel:
         Its contents, with all weights in memory.
 
     Raises:
-        ModelFileError: missing, a directory, damaged, or of another kind.
+        ModelFileError: the file is missing, a directory, damaged, or of another kind.
     """
     path = Path(path)
     head = _first_bytes(path)
@@ -96,7 +96,7 @@ def _first_bytes(path: Path) -> bytes:
 
 
 def _guarded(reader: Any, path: Path) -> StoredModel:
-    """Turns the many errors of damaged files into one."""
+    """Run a reader; turn the many exceptions of damaged files into one."""
     try:
         return reader(path)
     except ModelFileError:
@@ -140,20 +140,20 @@ def _open_zip(path: Path) -> StoredModel:
 
 
 def _by_last_name(names: list[str]) -> dict[str, str]:
-    """Maps the last part of each path to the member; of several the outermost one counts."""
+    """Map the last part of each path to its member; of several, the outermost one wins."""
     parts = {name: name.replace("\\", "/").split("/") for name in names}
     outermost_last = sorted(names, key=lambda name: -len(parts[name]))
     return {parts[name][-1]: name for name in outermost_last}
 
 
 def _zip_weights(archive: zipfile.ZipFile, members: dict[str, str], path: Path) -> StoredWeights:
-    """Reads the weights member; 2.10 and 2.11 called it variables.h5."""
+    """Read the weights member, called variables.h5 in 2.10 and 2.11."""
     for name in ("model.weights.h5", "variables.h5"):
         if name in members:
             with h5py.File(io.BytesIO(archive.read(members[name])), "r") as stream:
                 return read_weights(stream)
     if "model.weights.npz" in members or "model.weights.json" in members:
-        return NoWeights()  # newer layouts, which only Keras itself reads
+        return NoWeights()  # newer layouts, which only Keras reads
     raise ModelFileError(f"{path}: is a Keras zip without weights. Save the model again.")
 
 

@@ -1,4 +1,4 @@
-"""What every migration may know and report."""
+"""Facts about a file that the migrations share, and their reports."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ KERAS_2: Version = (2,)
 
 @dataclass
 class Context:
-    """Facts about the file, and what was changed or refused so far.
+    """Facts about the file, and the changes and refusals so far.
 
     Attributes:
         version: Keras version of the writer, as numbers.
-        tag: What follows the numbers, such as "-tf" for Keras inside TensorFlow.
+        tag: Text after the numbers, such as "-tf" for Keras inside TensorFlow.
         backend: "tensorflow", "theano" or "" when unknown.
         replace: Replacement per layer name, as the user wrote it.
         shapes: Stored weight shapes of a layer name.
@@ -45,13 +45,13 @@ class Context:
         return self.version < KERAS_3
 
     def changed(self, cause: str, node: LayerNode) -> None:
-        """Notes a change; layers with the same cause share one sentence."""
+        """Record a change; layers with the same cause share one sentence."""
         names = self._changes.setdefault(cause, [])
         if node.stored_name not in names:
             names.append(node.stored_name)
 
     def refuse(self, node: LayerNode, reason: str) -> None:
-        """Notes a layer that cannot be read, with its first reason as a sentence."""
+        """Record a layer that cannot be read, with its first reason as a sentence."""
         if id(node) not in self._refused:
             self._refused.add(id(node))
             self.problems.append(f"layer {node.label}: {reason}")
@@ -67,7 +67,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def parse_version(stored: str) -> tuple[Version, str]:
-    """Splits "2.2.4-tf" into ``(2, 2, 4)`` and "-tf"; an absent version gives ``()``.
+    """Split "2.2.4-tf" into ``(2, 2, 4)`` and "-tf"; an absent version gives ``()``.
 
     Args:
         stored: The version attribute of the file.

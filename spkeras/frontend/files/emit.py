@@ -1,4 +1,4 @@
-"""Writes a tree of layers in the one spelling that Keras 3 reads."""
+"""Writer of a tree of layers in the form that Keras 3 reads."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from spkeras.frontend.files.graph import LayerNode, is_own, is_reference, map_re
 
 
 def emit(node: LayerNode) -> dict[str, Any]:
-    """Returns the record that `keras.saving.deserialize_keras_object` takes.
+    """Return the record that `keras.saving.deserialize_keras_object` takes.
 
     Args:
         node: Root of a migrated tree.
@@ -35,7 +35,7 @@ def _record(module: str, class_name: str, config: dict[str, Any]) -> dict[str, A
 
 
 def _emit_layer(node: LayerNode) -> dict[str, Any]:
-    """Writes a plain layer, an operation, or one of spkeras's own layers."""
+    """Return the record of a plain layer, an operation, or a layer of spkeras."""
     config = {**node.config, "name": node.name}
     if node.wrapped is not None:
         config["layer"] = emit(node.wrapped)
@@ -57,7 +57,7 @@ def _emit_member(node: LayerNode, functional: bool) -> dict[str, Any]:
 
 
 def _emit_call(call: Any) -> Any:
-    """Writes one call; only the record form can pass tensors by keyword."""
+    """Return the record of one call; only this form can pass tensors by keyword."""
     if isinstance(call, dict):
         return call
     keywords: dict[str, Any] = {}
@@ -75,19 +75,19 @@ def _keyword(value: Any) -> Any:
 
 
 def _tensor(reference: Any) -> dict[str, Any]:
-    """Writes a tensor; shape and dtype are placeholders that Keras replaces by the history."""
+    """Return the record of a tensor; Keras replaces its shape and dtype by the history."""
     history = list(reference[:3])
     config = {"shape": [None], "dtype": "float32", "keras_history": history}
     return _record("keras.src.backend", "__keras_tensor__", config)
 
 
 def _unpacked(structure: Any) -> Any:
-    """Takes a single tensor out of its list, so that the model returns an array."""
+    """Return a single tensor without its list, so that the model returns an array."""
     if isinstance(structure, list) and len(structure) == 1 and is_reference(structure[0]):
         return structure[0]
     return structure
 
 
 def _counted_from_one(structure: Any, functional: set[str]) -> Any:
-    """Keras 3 counts the calls of an inner functional model from 1, but only in outputs."""
+    """Add 1 to the calls of inner functional models: in outputs, Keras 3 counts from 1."""
     return map_references(structure, lambda ref: (ref[0], ref[1] + (ref[0] in functional), ref[2]))

@@ -1,4 +1,4 @@
-"""Names what is not a Keras model but was given as one, and says what to do."""
+"""Recognition of files that are not Keras models, with a sentence on what to do."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 AGAIN = "Load it in the program that wrote it and save the Keras model as .h5 or .keras."
 
-# First bytes, and where they stand; what such a file is, and what to do.
+# Position and first bytes; kind of such a file, and what to do.
 KINDS: tuple[tuple[int, bytes, str], ...] = (
     (
         0,
@@ -28,7 +28,7 @@ KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89PNG", "is an image, not a model."),
     (0, b"\xff\xd8\xff", "is an image, not a model."),
 )
-# What the text of a file may begin with, in lower case.
+# Beginnings of text files, in lower case.
 TEXTS: tuple[tuple[bytes, str], ...] = (
     (b"<", "is a web page or XML, not a model. Follow its link to the file itself (raw)."),
     (b"backend:", "is an architecture in YAML. Write it as JSON: model.to_json()."),
@@ -36,7 +36,7 @@ TEXTS: tuple[tuple[bytes, str], ...] = (
     (b"import ", "is Python source. Run it and save the model as .h5 or .keras."),
     (b"from ", "is Python source. Run it and save the model as .h5 or .keras."),
 )
-# Members of zips of other programs.
+# Members of the zips of other programs.
 MEMBERS: tuple[tuple[str, str], ...] = (
     ("data.pkl", "is a PyTorch model. Rebuild it in Keras, or save a Keras model."),
     ("saved_model.pb", "is a zipped TensorFlow SavedModel, not Keras layers. " + AGAIN),
@@ -44,10 +44,10 @@ MEMBERS: tuple[tuple[str, str], ...] = (
 
 
 def what_file(head: bytes) -> str:
-    """Says in one sentence what a file is that is neither HDF5 nor zip nor JSON.
+    """Return a sentence on a file that is neither HDF5 nor zip nor JSON.
 
     Args:
-        head: Its first bytes, at least 32 if it has them.
+        head: First bytes of the file, at least 32 if it has them.
     """
     if not head.strip():
         return "is empty."
@@ -64,10 +64,10 @@ def what_file(head: bytes) -> str:
 
 
 def what_zip(names: Sequence[str]) -> str:
-    """Says what a zip without a Keras configuration holds.
+    """Return a sentence on a zip without a Keras configuration.
 
     Args:
-        names: Its members.
+        names: Names of its members.
     """
     for member, sentence in MEMBERS:
         if any(name.replace("\\", "/").split("/")[-1] == member for name in names):
@@ -81,7 +81,7 @@ def what_zip(names: Sequence[str]) -> str:
 
 
 def what_json(stored: Any) -> str:
-    """Says what a JSON file is that is not an architecture.
+    """Return a sentence on a JSON file that is not an architecture.
 
     Args:
         stored: Its decoded contents.
@@ -97,7 +97,7 @@ def what_json(stored: Any) -> str:
 
 
 def what_directory(path: Path) -> str:
-    """Says what a directory is that was given as a model.
+    """Return a sentence on a directory that was given as a model.
 
     Args:
         path: The directory.

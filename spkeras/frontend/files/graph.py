@@ -1,9 +1,9 @@
 """A stored configuration as a tree of layers, before any Keras object exists.
 
-Every generation of Keras writes the same facts in another spelling: a Sequential as a bare
-list or as a record, calls as flat lists or as ``args``/``kwargs`` records. ``parse_model``
-reads all of them into `LayerNode`, the migrations change that tree, and ``emit`` writes the
-one spelling that Keras 3 reads.
+Each generation of Keras stores the same facts in another form: a Sequential as a bare list or
+as a record, calls as flat lists or as ``args``/``kwargs`` records. ``parse_model`` reads all of
+them into `LayerNode`, the migrations change that tree, and ``emit`` writes the form that Keras 3
+reads.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class LayerNode:
         class_name: Class to build; a migration may change it.
         name: Name to build with; a migration may change it.
         config: Constructor arguments.
-        stored_name: Name in the file, under which its weights lie.
-        stored_class: Class in the file, after which newer files name its weights.
+        stored_name: Name in the file, under which its weights are stored.
+        stored_class: Class in the file; newer files name the weights after it.
         module: Module that the file names, or None.
         registered_name: Registered name that the file gives, or None.
         calls: Calls of the layer (``inbound_nodes``), each a list of
@@ -70,7 +70,7 @@ class LayerNode:
         return f"'{self.stored_name}' ({self.stored_class})"
 
     def walk(self) -> Iterator[LayerNode]:
-        """Yields this node and all nodes inside, outer ones first."""
+        """Yield this node and all nodes inside it, outer ones first."""
         yield self
         for child in self.layers or ():
             yield from child.walk()
@@ -79,10 +79,10 @@ class LayerNode:
 
 
 def parse_model(stored: dict[str, Any]) -> LayerNode:
-    """Reads the configuration of a whole model, as any Keras wrote it.
+    """Read the configuration of a whole model, as stored by any Keras version.
 
     Args:
-        stored: The decoded JSON: ``class_name``, ``config`` and what comes with them.
+        stored: The decoded JSON: ``class_name``, ``config`` and the other keys.
 
     Returns:
         The tree of its layers.
@@ -106,7 +106,7 @@ def parse_model(stored: dict[str, Any]) -> LayerNode:
 
 
 def _parse_entry(entry: dict[str, Any], fallback_name: str) -> LayerNode:
-    """Reads one layer record."""
+    """Read one layer record."""
     class_name = str(entry["class_name"])
     raw = entry.get("config")
     config: dict[str, Any] = {"layers": raw} if isinstance(raw, list) else dict(raw or {})
@@ -126,7 +126,7 @@ def _parse_entry(entry: dict[str, Any], fallback_name: str) -> LayerNode:
 
 
 def _parse_inside(node: LayerNode) -> None:
-    """Reads the layers of a model, or the layer of a wrapper."""
+    """Read the layers of a model, or the layer of a wrapper."""
     config = node.config
     if node.class_name == "Sequential" and isinstance(config.get("layers"), list):
         node.layers = _parse_list(config.pop("layers"))
@@ -140,7 +140,7 @@ def _parse_inside(node: LayerNode) -> None:
 
 
 def _parse_list(entries: list[dict[str, Any]]) -> list[LayerNode]:
-    """Reads the layers of a model; an unnamed one is named after class and position."""
+    """Read the layers of a model; an unnamed one is named after its class and position."""
     return [
         _parse_entry(entry, f"{str(entry['class_name']).lower()}_{index}")
         for index, entry in enumerate(entries)
@@ -152,15 +152,15 @@ def _is_keras_module(module: str | None) -> bool:
 
 
 def is_own(node: LayerNode) -> bool:
-    """Tells whether the class is one of spkeras's own registered ones."""
+    """Return whether the class is a registered class of spkeras."""
     return (node.registered_name or node.class_name).startswith("spkeras>")
 
 
 def become_own(node: LayerNode, class_name: str) -> None:
-    """Makes a node one of spkeras's own layers for old files.
+    """Turn a node into one of spkeras's layers for old files.
 
     Args:
-        node: The node; keeps its arguments.
+        node: The node; its arguments are kept.
         class_name: Class in ``spkeras.layers.legacy``.
     """
     node.class_name = class_name
@@ -169,7 +169,7 @@ def become_own(node: LayerNode, class_name: str) -> None:
 
 
 def _normal_call(call: Any) -> Any:
-    """Brings a call to a list of ``[name, node, tensor, kwargs]`` items."""
+    """Return a call as a list of ``[name, node, tensor, kwargs]`` items."""
     if isinstance(call, dict):
         return call
     items = [call] if call and isinstance(call[0], str) else call
@@ -177,7 +177,7 @@ def _normal_call(call: Any) -> Any:
 
 
 def is_reference(value: Any) -> bool:
-    """Tells whether a value is the ``[name, node, tensor]`` of a tensor."""
+    """Return whether a value is the ``[name, node, tensor]`` of a tensor."""
     return (
         isinstance(value, list | tuple)
         and len(value) in (3, 4)
@@ -188,11 +188,11 @@ def is_reference(value: Any) -> bool:
 
 
 def map_references(value: Any, change: Callable[[Reference], Reference]) -> Any:
-    """Returns a copy of calls, inputs or outputs with every tensor reference changed.
+    """Return a copy of calls, inputs or outputs with every tensor reference changed.
 
     Args:
         value: Any nesting of lists and records that holds references.
-        change: From the old ``(name, node, tensor)`` to the new one.
+        change: Function from the old ``(name, node, tensor)`` to the new one.
     """
     if is_reference(value):
         rest = [map_references(part, change) for part in value[3:]]
@@ -212,7 +212,7 @@ def map_references(value: Any, change: Callable[[Reference], Reference]) -> Any:
 
 
 def references(value: Any) -> list[Reference]:
-    """Lists every tensor reference in calls, inputs or outputs."""
+    """Return every tensor reference in calls, inputs or outputs."""
     found: list[Reference] = []
 
     def note(reference: Reference) -> Reference:

@@ -9,11 +9,11 @@ import numpy as np
 from spkeras.frontend.files.context import KERAS_2, Context
 from spkeras.frontend.files.graph import LayerNode
 
-# Depthwise kernels are missing here: Keras had turned them for Theano itself.
+# Depthwise kernels are left out: Keras had rotated them for Theano.
 ROTATED = frozenset(
     {"Conv1D", "Conv2D", "Conv3D", "Conv2DTranspose", "Conv3DTranspose", "ConvLSTM2D"}
 )
-# Where the gates of Keras 1 lie in the order of Keras 2: input, forget, cell, output.
+# Positions of the gates of Keras 1 in the order of Keras 2: input, forget, cell, output.
 LSTM_GATES = (0, 2, 1, 3)
 GRU_GATES = (0, 1, 2)
 
@@ -21,7 +21,7 @@ GRU_GATES = (0, 1, 2)
 def modern_arrays(
     node: LayerNode, arrays: Sequence[np.ndarray], context: Context
 ) -> list[np.ndarray]:
-    """Returns the stored arrays of one layer as Keras 3 wants them.
+    """Return the stored arrays of one layer in the form that Keras 3 takes.
 
     Args:
         node: The migrated layer.
@@ -51,18 +51,18 @@ def modern_arrays(
 
 
 def class_of(node: LayerNode) -> str:
-    """Returns the Keras class whose weights a layer has."""
+    """Return the Keras class that the weights of a layer follow."""
     return node.class_name.removeprefix("ChannelBias")
 
 
 def _rotated(kernel: np.ndarray) -> np.ndarray:
-    """Theano convolves, TensorFlow correlates: reverses all spatial axes."""
+    """Reverse all spatial axes: Theano convolves, TensorFlow correlates."""
     spatial = tuple(range(kernel.ndim - 2))
     return np.flip(kernel, axis=spatial)
 
 
 def _from_keras1(node: LayerNode, found: list[np.ndarray]) -> list[np.ndarray]:
-    """Reorders the axes of kernels and joins the gates of recurrent layers."""
+    """Reorder the axes of kernels, and join the gates of recurrent layers."""
     name = class_of(node)
     if name == "LSTM" and len(found) == 12:
         return _joined_gates(found, LSTM_GATES)
@@ -79,14 +79,14 @@ def _from_keras1(node: LayerNode, found: list[np.ndarray]) -> list[np.ndarray]:
 
 
 def _joined_gates(found: list[np.ndarray], gates: Sequence[int]) -> list[np.ndarray]:
-    """Joins (kernel, recurrent kernel, bias) per gate to three arrays."""
+    """Join (kernel, recurrent kernel, bias) of each gate to three arrays."""
     return [
         np.concatenate([found[3 * gate + kind] for gate in gates], axis=-1) for kind in range(3)
     ]
 
 
 def _kernel_1d(node: LayerNode, kernel: np.ndarray) -> np.ndarray:
-    """From (length, 1, in, out), or (out, in, length, 1) of 1.0, to (length, in, out)."""
+    """Turn (length, 1, in, out), or (out, in, length, 1) of 1.0, into (length, in, out)."""
     if kernel.ndim != 4:
         return kernel
     length = node.config["kernel_size"]
@@ -97,9 +97,9 @@ def _kernel_1d(node: LayerNode, kernel: np.ndarray) -> np.ndarray:
 
 
 def _kernel(node: LayerNode, kernel: np.ndarray) -> np.ndarray:
-    """Moves (out, in, ...) of dim_ordering "th" to (..., in, out).
+    """Move (out, in, ...) of dim_ordering "th" to (..., in, out).
 
-    Kernels of transposed convolutions end in (out, in) today, in (in, out) with "tf" then.
+    Kernels of transposed convolutions now end in (out, in); with "tf" they ended in (in, out).
     """
     first = node.config.get("data_format") == "channels_first"
     if class_of(node).endswith("Transpose"):
@@ -110,11 +110,11 @@ def _kernel(node: LayerNode, kernel: np.ndarray) -> np.ndarray:
 def local_arrays(
     node: LayerNode, arrays: Sequence[np.ndarray], expected: Sequence[tuple[int, ...]]
 ) -> list[np.ndarray]:
-    """Returns kernel and bias of a LocallyConnected layer, channels last.
+    """Return kernel and bias of a LocallyConnected layer, channels last.
 
     Keras stored the kernel per position (implementation 1), as one matrix from all inputs to
-    all outputs (2) or as that matrix's entries (3). With channels first a window lists its
-    channels first, and the bias lies in the order of the outputs whatever its shape says.
+    all outputs (2), or as that matrix's entries (3). With channels first, a window begins with its
+    channels, and the bias is stored in the order of the outputs regardless of its shape.
 
     Args:
         node: The migrated layer.
@@ -122,7 +122,7 @@ def local_arrays(
         expected: Shapes of the weights of `spkeras.layers.legacy.LocallyConnected`.
 
     Returns:
-        Kernel (positions, window values, filters) and bias, where there is one.
+        Kernel (positions, window values, filters), and the bias if there is one.
     """
     found = list(arrays)
     first = node.config.get("data_format") == "channels_first"
@@ -141,7 +141,7 @@ def local_arrays(
 
 
 def _entries(entries: np.ndarray, shape: tuple[int, ...], first: bool) -> np.ndarray:
-    """Sorts the entries of the sparse matrix, stored by output and then by input."""
+    """Sort the entries of the sparse matrix, stored by output and then by input."""
     positions, values, filters = shape
     if first:
         return entries.reshape(filters, positions, values).transpose(1, 2, 0)
@@ -149,7 +149,7 @@ def _entries(entries: np.ndarray, shape: tuple[int, ...], first: bool) -> np.nda
 
 
 def _windows(node: LayerNode, matrix: np.ndarray, first: bool) -> np.ndarray:
-    """Takes the window of each position out of the matrix from all inputs to all outputs."""
+    """Extract the window of each position from the matrix of all inputs to all outputs."""
     window, strides = node.config["kernel_size"], node.config["strides"]
     rank = len(window)
     if first:

@@ -1,10 +1,10 @@
-"""Layers that are code: refused by name, or replaced by what the user names.
+"""Layers that are code: refused by name, or replaced by a layer that the user names.
 
-A Lambda stores bytecode or the name of a function. Neither is ever run, whatever the file
-says. The user can name a replacement in a tiny grammar instead:
+A Lambda stores bytecode or the name of a function. Neither is ever run. The user can name a
+replacement in a small grammar instead:
 
 ========================== ====================================================
-``identity``               passes its input on
+``identity``               returns its input
 ``rescaling:DIVISOR,OFFSET`` x / DIVISOR + OFFSET; ``rescaling:127.5,-1`` is x/127.5 - 1
 ``normalization:MEAN,STD`` (x - MEAN) / STD, two numbers
 ``activation:NAME``        an activation of Keras, such as ``activation:relu``
@@ -30,24 +30,24 @@ FORMS = (
     "x - mean is rescaling:1,-MEAN; x/255 - 0.5 is rescaling:255,-0.5."
 )
 KERAS_ROOTS = frozenset({"keras", "tf_keras", "tensorflow", "builtins"})
-# Layers of Keras 3 that run what lies outside of Keras: pickles, graphs, functions.
+# Layers of Keras 3 that run code from outside Keras: pickles, graphs, functions.
 FOREIGN_CODE = frozenset({"TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"})
-# Where a layer's argument may find a function; others, such as keras.utils, do more than compute.
+# Modules that an argument's function may come from; keras.utils and others do more than compute.
 FUNCTION_ROOMS = frozenset({"activations", "initializers", "regularizers", "constraints", "ops"})
 
 
 def replacement_layer(name: str, written: str) -> tuple[str, dict[str, Any]]:
-    """Reads one replacement.
+    """Read one replacement.
 
     Args:
-        name: Layer it is for, for messages.
+        name: Name of the layer, for messages.
         written: The replacement in the grammar of this module.
 
     Returns:
         Keras class name and constructor arguments.
 
     Raises:
-        ModelFileError: not in the grammar, or a divisor of 0.
+        ModelFileError: the text is not in the grammar, or a divisor is 0.
     """
     kind, _, rest = written.strip().partition(":")
     try:
@@ -73,7 +73,7 @@ def replacement_layer(name: str, written: str) -> tuple[str, dict[str, Any]]:
 
 
 def _two_numbers(written: str, second: float) -> tuple[float, float]:
-    """Reads "A" or "A,B"; an absent B has a default."""
+    """Read "A" or "A,B"; an absent B has a default."""
     parts = [float(part) for part in written.split(",")]
     if len(parts) > 2:
         raise ValueError(f"expected at most two numbers, received {len(parts)}")
@@ -81,7 +81,7 @@ def _two_numbers(written: str, second: float) -> tuple[float, float]:
 
 
 def replace_named(node: LayerNode, context: Context) -> None:
-    """Puts the user's replacement in the place of any layer he named."""
+    """Replace a layer by the user's replacement, if there is one."""
     written = context.replace.get(node.stored_name)
     if written is None:
         return
@@ -95,7 +95,7 @@ def replace_named(node: LayerNode, context: Context) -> None:
 
 
 def refuse_code(node: LayerNode, context: Context) -> None:
-    """Refuses layers whose meaning is code: Lambda, custom classes, custom functions."""
+    """Refuse layers whose computation is code: Lambda, custom classes, custom functions."""
     if node.class_name == "Lambda":
         context.refuse(
             node,
@@ -122,7 +122,7 @@ def refuse_code(node: LayerNode, context: Context) -> None:
 
 
 def is_custom(node: LayerNode) -> bool:
-    """Tells whether a class is neither of Keras nor of spkeras."""
+    """Return whether a class belongs neither to Keras nor to spkeras."""
     if is_own(node):
         return False
     root = (node.module or "keras").split(".")[0]
@@ -132,10 +132,10 @@ def is_custom(node: LayerNode) -> bool:
 
 
 def _refuse_functions(node: LayerNode, context: Context) -> None:
-    """Refuses custom objects among the arguments of a layer, such as an activation."""
+    """Refuse custom objects among the arguments of a layer, such as an activation."""
     for key, value in node.config.items():
         if key.endswith(("_regularizer", "_constraint", "_initializer")):
-            continue  # training only; dropped by its own migration where unknown
+            continue  # only for training; another migration drops the unknown ones
         for record in _records(value):
             if _is_foreign(record):
                 what = record["config"] if record["class_name"] == "function" else _shown(record)
@@ -147,7 +147,7 @@ def _refuse_functions(node: LayerNode, context: Context) -> None:
 
 
 def _records(value: Any) -> list[dict[str, Any]]:
-    """Lists the object records inside an argument."""
+    """Return the object records inside an argument."""
     if isinstance(value, dict):
         inner = [record for part in value.values() for record in _records(part)]
         return [value, *inner] if "class_name" in value else inner

@@ -1,4 +1,4 @@
-"""From a file of any Keras to a model of Keras 3."""
+"""Loading of a model file of any Keras version as a model of Keras 3."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from spkeras.frontend.files.stores import LayerWeights
 from spkeras.graph.finite import check_arrays
 from spkeras.layers import legacy  # noqa: F401  (registers the layers of old files)
 
-# What Keras raises for a configuration that it cannot build.
+# Exceptions that Keras raises for a configuration that it cannot build.
 KERAS_FAILURES = (
     *(TypeError, ValueError, RuntimeError, LookupError),
     *(AttributeError, ImportError, AssertionError, OSError),
@@ -39,12 +39,12 @@ logger = logging.getLogger("spkeras")
 
 @dataclass(frozen=True)
 class LoadedModel:
-    """A model and what was done to load it.
+    """A model and the changes made to load it.
 
     Attributes:
         model: The Keras 3 model, not compiled.
-        writer: Who wrote the file, such as "Keras 2.4.0, HDF5".
-        changes: One sentence per change made in memory; the file is never touched.
+        writer: Program that wrote the file, such as "Keras 2.4.0, HDF5".
+        changes: One sentence per change made in memory; the file is never changed.
     """
 
     model: keras.Model
@@ -58,10 +58,10 @@ def load_model(
     architecture: str | Path | None = None,
     replace: Mapping[str, str] | None = None,
 ) -> keras.Model:
-    """Loads a model saved by any Keras and logs what was changed.
+    """Load a model saved by any Keras version and log the changes made.
 
     Args:
-        path: Model file (.keras, .h5, .hdf5; told by content), or a weights file.
+        path: Model file (.keras, .h5, .hdf5; recognized by content), or a weights file.
         architecture: JSON of ``model.to_json()``, for a weights file.
         replace: Replacement per layer name, for layers that are code; see `lambdas`.
 
@@ -86,13 +86,13 @@ def read_model(
     architecture: str | Path | None = None,
     replace: Mapping[str, str] | None = None,
 ) -> LoadedModel:
-    """Loads a model saved by any Keras and tells what was changed.
+    """Load a model saved by any Keras version and return the changes made.
 
-    No code from the file is ever run, and nothing is compiled. A file of Keras 3 with
-    nothing to change is loaded by `keras.models.load_model` itself.
+    No code from the file is ever run, and nothing is compiled. A file of Keras 3 that needs no
+    change is loaded by `keras.models.load_model`.
 
     Args:
-        path: Model file (.keras, .h5, .hdf5; told by content), or a weights file.
+        path: Model file (.keras, .h5, .hdf5; recognized by content), or a weights file.
         architecture: JSON of ``model.to_json()``, for a weights file.
         replace: Replacement per layer name, for layers that are code; see `lambdas`.
 
@@ -114,7 +114,7 @@ def read_model(
 def _loaded(
     path: str | Path, architecture: str | Path | None, replace: Mapping[str, str]
 ) -> LoadedModel:
-    """Reads a file by Keras itself, or by the migrations."""
+    """Read a file with Keras, or with the migrations."""
     stored = _with_architecture(open_model(path), architecture)
     assert stored.config is not None
     context = _context(stored, replace)
@@ -124,7 +124,7 @@ def _loaded(
         _refuse(root, context)
         try:
             return LoadedModel(_plain(stored), writer, ())
-        except KERAS_FAILURES as error:  # the migrations come next
+        except KERAS_FAILURES as error:  # the migrations are tried next
             failure = error
         return _retried(stored, root, context, writer, failure)
     return LoadedModel(_migrated(stored, root, context), writer, context.changes)
@@ -133,7 +133,7 @@ def _loaded(
 def _retried(
     stored: StoredModel, root: LayerNode, context: Context, writer: str, failure: Exception
 ) -> LoadedModel:
-    """Migrates a Keras 3 file that Keras itself could not load."""
+    """Migrate a Keras 3 file that Keras could not load."""
     try:
         return LoadedModel(_migrated(stored, root, context), writer, context.changes)
     except UnsupportedLayerError:
@@ -146,7 +146,7 @@ def _retried(
 
 
 def _with_architecture(stored: StoredModel, architecture: str | Path | None) -> StoredModel:
-    """Adds the configuration to a weights file; refuses what is missing or too much."""
+    """Add the configuration to a weights file; refuse what is missing or superfluous."""
     if stored.kind == "JSON":
         raise ModelFileError(
             f"{stored.path}: is an architecture without weights. Give the weights file as "
@@ -169,11 +169,11 @@ def _with_architecture(stored: StoredModel, architecture: str | Path | None) -> 
 
 
 def _context(stored: StoredModel, replace: Mapping[str, str]) -> Context:
-    """Settles version and backend where the file is silent."""
+    """Determine version and backend where the file does not state them."""
     version, tag = parse_version(stored.version)
     if not version:
         version = (1,) if is_keras1(stored.config) else (2,)
-        if "'batch_shape'" in str(stored.config):  # a keyword of Keras 3 alone
+        if "'batch_shape'" in str(stored.config):  # a keyword of Keras 3 only
             version = KERAS_3
     context = Context(version, tag, stored.backend, dict(replace))
     if version < KERAS_2 and stated_orders(stored.config) == {"th"}:
@@ -186,7 +186,7 @@ def _context(stored: StoredModel, replace: Mapping[str, str]) -> Context:
 
 
 def _keras1_backend(weights: LayerWeights) -> str:
-    """Tells the backend of a Keras 1 file: only TensorFlow ends weight names in ":0"."""
+    """Return the backend of a Keras 1 file: only TensorFlow ends weight names in ":0"."""
     names = [name for arrays in weights.layers.values() for name, _ in arrays]
     if not names:
         return ""
@@ -201,7 +201,7 @@ def _writer(stored: StoredModel, context: Context) -> str:
 
 
 def _refuse(root: LayerNode, context: Context) -> None:
-    """Refuses code in a file before Keras sees it."""
+    """Refuse code in a file before Keras reads it."""
     for node in root.walk():
         refuse_code(node, context)
     if context.problems:
@@ -209,7 +209,7 @@ def _refuse(root: LayerNode, context: Context) -> None:
 
 
 def _plain(stored: StoredModel) -> keras.Model:
-    """Loads by Keras itself, which tells the format by the suffix."""
+    """Load a file with Keras, which recognizes the format by the suffix."""
     suffix = ".keras" if stored.kind == "zip" else ".h5"
     if stored.path.suffix == suffix:
         return keras.models.load_model(stored.path, compile=False, safe_mode=True)
@@ -220,7 +220,7 @@ def _plain(stored: StoredModel) -> keras.Model:
 
 
 def _migrated(stored: StoredModel, root: LayerNode, context: Context) -> keras.Model:
-    """Builds the model from the migrated tree and sets its weights."""
+    """Build the model from the migrated tree and set its weights."""
     migrate(root, context)
     unused = set(context.replace) - context.replaced
     if unused:
@@ -236,7 +236,7 @@ def _migrated(stored: StoredModel, root: LayerNode, context: Context) -> keras.M
 
 
 def _built(stored: StoredModel, root: LayerNode, context: Context) -> keras.Model:
-    """Makes the model; on failure names the layer that Keras cannot make."""
+    """Build the model; on failure, name the layer that Keras cannot build."""
     try:
         model = keras.saving.deserialize_keras_object(emit(root), safe_mode=True)
     except KERAS_FAILURES as error:
@@ -256,7 +256,7 @@ def _built(stored: StoredModel, root: LayerNode, context: Context) -> keras.Mode
 
 
 def _name_culprit(root: LayerNode) -> None:
-    """Makes each layer alone, and raises naming those that cannot be made."""
+    """Build each layer separately, and raise with the names of those that fail."""
     problems = []
     for node in root.walk():
         if node.layers is not None:
@@ -264,13 +264,13 @@ def _name_culprit(root: LayerNode) -> None:
         try:
             keras.saving.deserialize_keras_object(emit(node), safe_mode=True)
         except KERAS_FAILURES as error:
-            problems.append(f"layer {node.label}: Keras cannot make it: {_cause(error)}")
+            problems.append(f"layer {node.label}: Keras cannot build it: {_cause(error)}")
     if problems:
         raise UnsupportedLayerError(problems)
 
 
 def _cause(error: Exception) -> str:
-    """Returns the innermost message; Keras wraps it in whole configurations."""
+    """Return the innermost message; Keras wraps it in whole configurations."""
     inner = str(error).split("Exception encountered:")[-1]
     lines = [line.strip() for line in inner.splitlines() if line.strip()]
     return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"

@@ -14,7 +14,7 @@ Named = list[tuple[str, np.ndarray]]
 
 
 def text(value: Any) -> str:
-    """Decodes an attribute: bytes of Python 2, NumPy strings, or text."""
+    """Decode an attribute: bytes of Python 2, NumPy strings, or text."""
     if isinstance(value, np.ndarray):
         value = value.item()
     return value.decode("utf-8") if isinstance(value, bytes) else str(value)
@@ -37,13 +37,13 @@ class LayerWeights:
         return not self.layers
 
     def shapes(self, layer_name: str) -> list[tuple[int, ...]]:
-        """Lists the shapes stored for one layer."""
+        """Return the shapes stored for one layer."""
         return [array.shape for _, array in self.layers.get(layer_name, [])]
 
 
 @dataclass
 class PathWeights:
-    """Arrays under the path of the object that owns them: ``layers/conv2d/vars/0``."""
+    """Arrays by the path of the object that owns them: ``layers/conv2d/vars/0``."""
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
@@ -52,28 +52,28 @@ class PathWeights:
         return not self.arrays
 
     def own(self, prefix: str) -> dict[str, np.ndarray]:
-        """Returns the variables directly at a path, keyed "0", "1", ... as Keras keys them."""
+        """Return the variables directly at a path, keyed "0", "1", ... as Keras keys them."""
         head = f"{prefix}/vars/"
         return {
             path[len(head) :]: array for path, array in self.arrays.items() if path.startswith(head)
         }
 
     def children(self, prefix: str) -> list[str]:
-        """Lists the names of the groups directly below a path, without "vars"."""
+        """Return the names of the groups directly below a path, without "vars"."""
         head = f"{prefix}/" if prefix else ""
         names = {path[len(head) :].split("/")[0] for path in self.arrays if path.startswith(head)}
         return sorted(names - {"vars"})
 
 
 class NoWeights(PathWeights):
-    """Stands for a file without readable weights."""
+    """Weights of a file that has none that can be read here."""
 
 
 StoredWeights = LayerWeights | PathWeights
 
 
 def read_weights(group: h5py.Group) -> StoredWeights:
-    """Reads all weights below an HDF5 group, of whichever layout.
+    """Read all weights below an HDF5 group, in any layout.
 
     Args:
         group: The root of a weights file, or ``model_weights`` of a whole model.
@@ -92,14 +92,14 @@ def _read_named(group: h5py.Group) -> LayerWeights:
         member = group[name]
         names = _attribute_list(member, "weight_names")
         if len(set(names)) != len(names):
-            # The second one met the first while the file was written, and writing stopped there.
+            # The second write failed on the first one's name, so that the file is incomplete.
             raise ValueError(f"two weights of layer '{name}' have one name; save the model again")
         layers[name] = [(weight, np.asarray(member[weight])) for weight in names]
     return LayerWeights(layers)
 
 
 def _read_numbered(group: h5py.Group) -> LayerWeights:
-    """Reads the layout of Keras 0.x and early 1.x: layer_0 with param_0, param_1, ..."""
+    """Read the layout of Keras 0.x and early 1.x: layer_0 with param_0, param_1, ..."""
     layers: dict[str, Named] = {}
     for index in range(int(group.attrs["nb_layers"])):
         member = group[f"layer_{index}"]
@@ -111,7 +111,7 @@ def _read_numbered(group: h5py.Group) -> LayerWeights:
 
 
 def _read_paths(group: h5py.Group) -> PathWeights:
-    """Reads the Keras 3 layout; files made on Windows hold backslashes in the names."""
+    """Read the Keras 3 layout; files written on Windows have backslashes in the names."""
     arrays: dict[str, np.ndarray] = {}
 
     def take(path: str, item: Any) -> None:
@@ -128,7 +128,7 @@ def _is_variable(path: str) -> bool:
 
 
 def _attribute_list(item: Any, name: str) -> list[str]:
-    """Reads a list of names; lists over 64 kB are cut into name0, name1, ..."""
+    """Read a list of names; lists over 64 kB are cut into name0, name1, ..."""
     if name in item.attrs:
         chunks: Sequence[Any] = [item.attrs[name]]
     else:

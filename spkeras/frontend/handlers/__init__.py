@@ -1,4 +1,4 @@
-"""How each Keras layer and operator becomes nodes: one table from class name to function."""
+"""Table of the functions that turn Keras layers and operators into nodes, by class name."""
 
 from typing import Any
 
@@ -71,9 +71,9 @@ def expand(call: Call) -> list[Port]:
 
 
 def handler_of(operation: Any) -> Handler | None:
-    """The handler of a layer or operator; None where there is none.
+    """Return the handler of a layer or operator; None if there is none.
 
-    A class of the user's own that only has the name of a Keras class has none.
+    A user's class that only shares its name with a Keras class has none.
     """
     kind, module = type(operation).__name__, type(operation).__module__
     if isinstance(operation, keras.layers.Layer):
@@ -87,5 +87,5 @@ def handler_of(operation: Any) -> Handler | None:
 
 
 def _is_keras_layer(layer: keras.layers.Layer) -> bool:
-    # By identity: the name under which Keras exports a class need not be the class's own.
+    # By identity: the exported name of a Keras class can differ from the class's name.
     return any(value is type(layer) for value in vars(keras.layers).values())

@@ -1,4 +1,4 @@
-"""Activation functions: as layers, as `activation=` arguments, as operators."""
+"""Activation functions: as layers, as `activation=` arguments, and as operators."""
 
 import functools
 import inspect
@@ -20,30 +20,30 @@ from spkeras.frontend.handlers.layout import (
 )
 from spkeras.graph.vocabulary import ACTIVATIONS
 
-# Functions with a number that the vocabulary does not keep, its default, and the factor s by
-# which f(x) with this number is s f(x / s) with the default.
+# Functions with a parameter that the vocabulary does not keep, its default, and the factor s with
+# f(x; parameter) = s f(x / s; default).
 _SCALED: dict[str, tuple[str, float, Callable[[float], float]]] = {
     "hard_shrink": ("threshold", 0.5, lambda threshold: 2 * threshold),
     "soft_shrink": ("threshold", 0.5, lambda threshold: 2 * threshold),
     "squareplus": ("b", 4, lambda b: math.sqrt(max(b, 0)) / 2),
 }
 
-# Functions of a whole axis that the vocabulary knows for the last one.
+# Functions of a whole axis, which the vocabulary has only for the last one.
 _LAST_AXIS = ("glu", "sparsemax")
 
-# Functions of a backend that mean the same as Keras's of that name.
+# Functions of a backend that equal the Keras functions of the same name.
 _BACKEND = frozenset({"relu", "relu6", "sigmoid", "tanh", "softmax", "softplus", "selu"})
 
 RELU: Mapping[str, Any] = {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}
 
-# What a function does that does not have these arguments.
+# Parameters of functions that do not have these arguments.
 _PLAIN: Mapping[str, Mapping[str, Any]] = {"relu": RELU, "softmax": {"axis": -1}}
 
 _USE = "use a function of keras.activations"
 
 
 def activate(call: Call, function: Any, port: Port) -> Port:
-    """Add what an `activation=` argument stands for: a function, a layer, or nothing."""
+    """Add the node of an `activation=` argument: a function, a layer, or nothing."""
     if function is None or function is keras.activations.linear:
         return port
     if isinstance(function, keras.layers.Layer):
@@ -82,7 +82,7 @@ def _node(call: Call, name: str, numbers: Mapping[str, Any], port: Port) -> Port
 
 
 def _scaled(call: Call, name: str, parameters: Mapping[str, Any], port: Port) -> Port:
-    """A function with a number of its own, as the one with the default number, scaled."""
+    """Add a function with another parameter as a scaled one with the default."""
     key, default, factor = _SCALED[name]
     value = parameters.get(key, default)
     if value == default:
@@ -95,7 +95,7 @@ def _scaled(call: Call, name: str, parameters: Mapping[str, Any], port: Port) ->
 
 
 def _on_last_axis(call: Call, name: str, axis: int, port: Port) -> Port:
-    """A function of a whole axis, which is the last one meanwhile."""
+    """Add a function of a whole axis, which is moved to the end and back."""
     (index,) = inner_axes(call, port, [axis])
     order = [*others(port, [index]), index]
     turned = permuted(call, port, order)
@@ -105,18 +105,18 @@ def _on_last_axis(call: Call, name: str, axis: int, port: Port) -> Port:
     turned = call.add("activation", [turned], shape, {"function": name}, piece="function")
     result = replace(restored(call, turned, order), first=port.first)
     if result.keras_shape != call.shape:
-        raise call.refuse(f"{name} as an activation argument", f"use keras.ops.{name} behind it")
+        raise call.refuse(f"{name} as an activation argument", f"use keras.ops.{name} after it")
     return result
 
 
 def _over_axes(call: Call, name: str, axes: Sequence[int], port: Port) -> Port:
-    """Softmax over several axes: over one that joins them."""
+    """Add a softmax over several axes, joined into one."""
     flat = _node(call, name, {"axis": -1}, flat_at_end(call, port, axes))
     return replace(back_from_end(call, flat, axes, port.shape), first=port.first)
 
 
 def _listed(axis: Any, rank: int) -> list[int]:
-    """An axis, several or None for all, as a list."""
+    """Return an axis, several, or None for all, as a list."""
     if axis is None:
         return list(range(rank + 1))
     return [axis] if isinstance(axis, int) else list(axis)
@@ -140,7 +140,7 @@ def _layer_as_function(call: Call, layer: Any, port: Port) -> Port:
 
 
 def _named(call: Call, function: Any) -> tuple[str, dict[str, Any]]:
-    """Name and numbers of an activation function, by what Keras or a backend calls it."""
+    """Return name and parameters of an activation function of Keras or of a backend."""
     given = {}
     if isinstance(function, functools.partial) and not function.args:
         function, given = function.func, function.keywords
@@ -159,7 +159,7 @@ def _named(call: Call, function: Any) -> tuple[str, dict[str, Any]]:
 
 
 def keras_name(home: Any, name: str) -> Any:
-    """What `keras.activations.get` knows under a name that is not exported; else None."""
+    """Return what `keras.activations.get` finds under a name not exported; else None."""
     if home is not keras.activations or name.startswith("<"):
         return None
     try:
@@ -193,7 +193,7 @@ def _prelu(call: Call) -> Port:
 
 
 def _with(name: str, *parameters: str) -> Handler:
-    """A handler for a class that keeps the function's numbers as its attributes."""
+    """Return a handler for a class whose attributes are the function's parameters."""
 
     def handler(call: Call) -> Port:
         return apply(call, name, {p: getattr(call.operation, p) for p in parameters}, call.input)

@@ -1,4 +1,4 @@
-"""Layers that models of `keras.applications` define for themselves."""
+"""Layers that modules of `keras.applications` define."""
 
 import sys
 from typing import Any
@@ -18,7 +18,7 @@ def _stochastic_depth(call: Call) -> Port:
 
 
 def _scaled_sum(call: Call) -> Port:
-    """The first tensor and so many times the second."""
+    """Add the sum of the first tensor and the scaled second one."""
     first, second = call.inputs
     return merge(call, "add", (first, call.affine(second, call.operation.scale)))
 
@@ -31,9 +31,9 @@ _CLASSES: dict[tuple[str, str], Handler] = {
 
 
 def handler_of(layer: Any) -> Handler | None:
-    """The handler of a layer that Keras itself defines in one of these modules; else None.
+    """Return the handler of a layer defined in one of these modules of Keras; else None.
 
-    The class must be the one that the module holds: a name alone is nobody's.
+    The class must be the one that the module holds: matching by name is not enough.
     """
     module, kind = type(layer).__module__, type(layer).__name__
     handler = _CLASSES.get((module, kind))

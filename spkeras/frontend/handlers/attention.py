@@ -1,4 +1,4 @@
-"""Attention layers: projections are dense, softmax(query key^T) value is one function."""
+"""Attention layers: projections are dense nodes, softmax(query key^T) value is one function."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ _MASKS = ("mask", "query_mask", "value_mask", "key_mask", "attention_mask", "bia
 
 
 def _arguments(call: Call) -> Mapping[str, Any]:
-    """The call's arguments by name; those that change what is computed are refused."""
+    """Return the call's arguments by name; refuse those that change the computation."""
     given = call.given()
     for name in _MASKS:
         masks = given.get(name)
@@ -41,11 +41,11 @@ def attend(
 
     Args:
         call: The call to add the node to.
-        query: What asks; `key` and `value` may broadcast against its leading axes.
-        key: What it is compared with.
-        value: What it is answered with.
+        query: Queries; `key` and `value` may broadcast against its leading axes.
+        key: Keys that the queries are compared with.
+        value: Values that are averaged.
         numbers: "function" and its parameters.
-        kernel: The array "weight", or None.
+        kernel: Array "weight" of the node, or None.
     """
     call.need_floats(inputs=True)
     lead = np.broadcast_shapes(*(port.shape[:-2] for port in (query, key, value)))
@@ -68,7 +68,7 @@ def _dot_product(
 
 
 def _triple(call: Call) -> tuple[Port, Port, Port, bool]:
-    """Query, key and value of a layer called with [query, value] or [query, value, key]."""
+    """Return query, key and value of a layer called with [query, value] or [query, value, key]."""
     given = _arguments(call)
     ports = [call.keras_order(port) for port in given["inputs"]]
     query, value, *rest = ports
@@ -101,7 +101,7 @@ def _additive(call: Call) -> Port:
 
 
 def _projected(call: Call, names: Sequence[str]) -> tuple[list[Port], Mapping[str, Any]]:
-    """Query, key and value behind their projections, (*positions, heads, features)."""
+    """Return query, key and value after their projections, (*positions, heads, features)."""
     given = _arguments(call)
     value = given["value"]
     key = value if given.get("key") is None else given["key"]
@@ -138,7 +138,7 @@ def _multi_head(call: Call) -> Port:
 
 
 def _finished(call: Call, answer: Port, given: Mapping[str, Any], gated: bool) -> Port:
-    """The gate, where there is one, and the projection behind it."""
+    """Add the gate, if there is one, and the output projection."""
     layer = call.operation
     if gated:
         gate = project(call.of(layer._gate_dense), given["query"], piece="gate")
@@ -147,13 +147,13 @@ def _finished(call: Call, answer: Port, given: Mapping[str, Any], gated: bool) -
 
 
 def _order(rank: int, axes: Sequence[int]) -> list[int]:
-    """Axes of (*positions, heads, features): others, heads, positions to attend to, features."""
+    """Return the axes of (*positions, heads, features) as others, heads, attended, features."""
     attended = [axis - 1 for axis in axes]
     return [*(a for a in range(rank - 1) if a not in attended), *attended, rank - 1]
 
 
 def _heads_first(call: Call, port: Port, axes: Sequence[int]) -> Port:
-    """(*positions, heads, features) as (*others, heads, sequence, features)."""
+    """Turn (*positions, heads, features) into (*others, heads, sequence, features)."""
     rank = len(port.shape)
     port = permuted(call, port, _order(rank, axes))
     free = rank - 1 - len(axes)
@@ -162,14 +162,14 @@ def _heads_first(call: Call, port: Port, axes: Sequence[int]) -> Port:
 
 
 def _heads_last(call: Call, port: Port, axes: Sequence[int], shape: Sequence[int]) -> Port:
-    """`_heads_first` taken back."""
+    """Undo `_heads_first`."""
     order = _order(len(shape), axes)
     port = reshaped(call, port, [shape[axis] for axis in order])
     return permuted(call, port, [order.index(axis) for axis in range(len(order))])
 
 
 def _grouped_query(call: Call) -> Port:
-    """Several query heads share one head of keys and values: they stand on an axis of their own."""
+    """Add attention in which several query heads share one head of keys and values."""
     layer = call.operation
     names = ("_query_dense", "_key_dense", "_value_dense")
     (query, key, value), given = _projected(call, names)
@@ -188,7 +188,7 @@ def _shared_heads(
     causal: bool = False,
     window: int | None = None,
 ) -> Port:
-    """Attention of (positions, heads, features), where keys may have fewer heads."""
+    """Add attention of (positions, heads, features); keys may have fewer heads than queries."""
     length, heads, features = query.shape
     shared = key.shape[1]
     query, key, value = (permuted(call, port, (1, 0, 2)) for port in (query, key, value))
@@ -201,7 +201,7 @@ def _shared_heads(
 
 
 def _operator(call: Call) -> Port:
-    """`keras.ops.dot_product_attention` of (positions, heads, features)."""
+    """Add `keras.ops.dot_product_attention` of (positions, heads, features)."""
     given = _arguments(call)
     operation = call.operation
     ports = [given[name] for name in ("query", "key", "value")]

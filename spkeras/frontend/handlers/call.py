@@ -1,4 +1,4 @@
-"""One call of one layer: what a handler reads, and how it adds nodes to the graph."""
+"""One call of one layer, as handlers receive it, with methods that add nodes to the graph."""
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
@@ -13,18 +13,18 @@ from spkeras.graph import Node
 
 FIRST = "channels_first"
 
-# What may give one number per sample without an axis; anything else needs channels.
+# Operations whose result may be one number per sample without an axis; others need channels.
 _WITHOUT_AXES = ("add", "reshape", "subtract")
 
 
 @dataclass(frozen=True)
 class Port:
-    """A Keras tensor: the node that holds its value, and how it lies in there.
+    """A Keras tensor: the node that holds its value, and its order of axes there.
 
     Attributes:
         name: Name of the node.
         shape: The node's shape, without the batch axis.
-        first: Whether Keras has the channels in front where the node has them last.
+        first: Whether Keras has the channels first where the node has them last.
     """
 
     name: str
@@ -33,11 +33,11 @@ class Port:
 
     @property
     def keras_shape(self) -> tuple[int, ...]:
-        """The shape as Keras has it, without the batch axis."""
+        """Shape of the Keras tensor, without the batch axis."""
         return (self.shape[-1], *self.shape[:-1]) if self.first else self.shape
 
     def axis(self, axis: int) -> int:
-        """Index into `shape` of a Keras axis (1 is the first one after the batch)."""
+        """Return the index into `shape` of a Keras axis (1 is the first one after the batch)."""
         rank = len(self.shape)
         index = axis - 1 if axis > 0 else axis + rank
         return (index - 1) % rank if self.first else index
@@ -45,19 +45,19 @@ class Port:
 
 @dataclass
 class Call:
-    """One call of a layer or operator, as its handler sees it.
+    """One call of a layer or operator, as its handler receives it.
 
     Attributes:
         operation: The Keras layer or operator.
         name: Name for the last node of the expansion, unique in the graph.
         source: Path of the layer, the same for each of its calls.
-        inputs: The tensors it was called with, in order.
+        inputs: The tensors that it was called with, in order.
         args: Its positional arguments, with a `Port` for each tensor.
-        kwargs: Its keyword arguments, likewise.
-        shapes: Shapes of its outputs as Keras has them, without the batch axis.
+        kwargs: Its keyword arguments, also with a `Port` for each tensor.
+        shapes: Shapes of its outputs in Keras's order, without the batch axis.
         known: All nodes of the graph so far, by name.
-        dtypes: Keras's dtypes of the inputs, and of the first output behind them.
-        added: The nodes added for this call.
+        dtypes: Keras's dtypes of the inputs, followed by that of the first output.
+        added: Names of the nodes added for this call.
     """
 
     operation: Any
@@ -73,12 +73,12 @@ class Call:
 
     @property
     def kind(self) -> str:
-        """The Keras class."""
+        """Name of the Keras class."""
         return type(self.operation).__name__
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of the only output, as Keras has it."""
+        """Shape of the only output, in Keras's order."""
         return self.shapes[0]
 
     @property
@@ -89,13 +89,13 @@ class Call:
         return self.inputs[0]
 
     def refuse(self, received: str, remedy: str) -> UnsupportedLayerError:
-        """The error that says what was received and what to do; for the handler to raise."""
+        """Return the error with what was received and what to do; the handler raises it."""
         return UnsupportedLayerError([f"{self.source} ({self.kind}): {received}; {remedy}"])
 
     def given(self) -> Mapping[str, Any]:
-        """The arguments of the call by their names, those left out not among them."""
+        """Return the arguments of the call by name, without those left out."""
         names = inspect.signature(type(self.operation).call)
-        # A wrapper passes on what it was called with: None says nothing to a layer without it.
+        # A wrapper passes its arguments on: None has no effect on a layer without that argument.
         passed = {
             name: value
             for name, value in self.kwargs.items()
@@ -104,10 +104,10 @@ class Call:
         try:
             return names.bind(None, *self.args, **passed).arguments
         except TypeError:
-            raise self.refuse("further arguments", "call it with its tensors alone") from None
+            raise self.refuse("further arguments", "call it only with its tensors") from None
 
     def need_floats(self, *, inputs: bool = False) -> None:
-        """Refuse arithmetic that Keras does in integers, which cut off and wrap around.
+        """Refuse arithmetic that Keras does in integers, which truncates and wraps around.
 
         Args:
             inputs: Whether one of the inputs must hold floats, too.
@@ -118,7 +118,7 @@ class Call:
                 raise self.refuse(f"arithmetic in {dtypes[0]}", "cast to float32 before")
 
     def of(self, operation: Any) -> "Call":
-        """This call with another layer in the place of the one called (a wrapped one)."""
+        """Return this call with another layer in place of the called one (a wrapped one)."""
         return replace(self, operation=operation)
 
     def add(
@@ -136,12 +136,12 @@ class Call:
 
         Args:
             op: Operation of the vocabulary.
-            inputs: What the node reads.
-            shape: The node's own shape, channels last.
+            inputs: Ports that the node reads.
+            shape: Shape of the node, channels last.
             attributes: Plain values of the operation.
             arrays: Constants of the operation; None for one that it does not have.
-            piece: Name of this piece, where the operation's own name would not be unique.
-            first: Whether Keras has the channels of this value in front.
+            piece: Name of this piece, where the name of the operation would not be unique.
+            first: Whether Keras has the channels of this value first.
         """
         if not shape and op not in _WITHOUT_AXES:
             raise self._without_axes()
@@ -158,11 +158,11 @@ class Call:
         )
 
     def keras_order(self, port: Port) -> Port:
-        """The tensor with its axes in Keras's order."""
+        """Return the tensor with its axes in Keras's order."""
         return self._turned(port, "channels_first", to_last=False) if port.first else port
 
     def channels_last(self, port: Port, data_format: str = "channels_last") -> Port:
-        """The tensor with its channels last, for a layer of that data format."""
+        """Return the tensor with its channels last, for a layer of that data format."""
         if data_format != FIRST or len(port.shape) == 1:
             return self.keras_order(port)
         if port.first:
@@ -170,7 +170,7 @@ class Call:
         return self._turned(port, "channels_last", to_last=True)
 
     def _turned(self, port: Port, suffix: str, *, to_last: bool) -> Port:
-        """`port` behind a permutation; one node for all the calls that need it."""
+        """Return `port` after a permutation; all calls that need it share one node."""
         rank = len(port.shape)
         axes = (*range(2, rank + 1), 1) if to_last else (rank, *range(1, rank))
         shape = tuple(port.shape[axis - 1] for axis in axes)
@@ -184,7 +184,7 @@ class Call:
         return Port(name, shape)
 
     def array(self, port: Port, value: Any) -> np.ndarray:
-        """A constant that Keras broadcasts against `port`, fit for the node's own axes.
+        """Return a constant that Keras broadcasts against `port`, in the node's order of axes.
 
         Leading axes of size one are left out: a value per channel has one axis, a number
         has the shape (1,).
@@ -206,7 +206,7 @@ class Call:
         return array.astype("float32")
 
     def affine(self, port: Port, scale: Any, offset: Any = None, *, piece: str = "scale") -> Port:
-        """Add x * scale + offset; constants as Keras broadcasts them against the tensor."""
+        """Add x * scale + offset; constants broadcast against the tensor as in Keras."""
         self.need_floats()
         arrays = {"scale": self.array(port, scale)}
         if offset is not None and np.any(np.asarray(offset)):
@@ -219,7 +219,7 @@ class Call:
         if full != port.shape:
             raise self.refuse(
                 f"a constant that widens {port.keras_shape} to {full}",
-                "use a constant of the tensor's own shape",
+                "use a constant of the tensor's shape",
             )
 
 
@@ -227,12 +227,12 @@ Handler = Callable[[Call], "Port | list[Port]"]
 
 
 def weight(variable: Any) -> np.ndarray:
-    """A weight as a float32 array."""
+    """Return a weight as a float32 array."""
     return keras.ops.convert_to_numpy(variable).astype("float32")
 
 
 def optional(variable: Any) -> np.ndarray | None:
-    """A weight as a float32 array; None for a weight that the layer does not have."""
+    """Return a weight as a float32 array; None if the layer does not have it."""
     return None if variable is None else weight(variable)
 
 

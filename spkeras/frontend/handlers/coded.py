@@ -1,4 +1,4 @@
-"""Layers of conversion-aware training: activations that are a code, kernels in a logarithm."""
+"""Layers of conversion-aware training: coded activations and logarithmic kernels."""
 
 from spkeras.frontend.handlers import convolutions
 from spkeras.frontend.handlers.activations import apply
@@ -7,7 +7,7 @@ from spkeras.graph.vocabulary import ACTIVATIONS
 
 
 def _coded(function: str) -> Handler:
-    """The handler of an activation that is a code, with its numbers."""
+    """Return the handler of a coded activation, with its parameters."""
 
     def handle(call: Call) -> Port:
         numbers = {name: getattr(call.operation, name) for name in ACTIVATIONS[function]}

@@ -1,4 +1,4 @@
-"""Products summed along freely chosen axes, as einsum writes them, made of plain nodes."""
+"""Products summed along freely chosen axes, as in einsum, built from plain nodes."""
 
 import math
 import string
@@ -13,11 +13,11 @@ _LAYERS = "use Dense, Dot or MultiHeadAttention instead"
 
 
 def parse(call: Call, equation: str, ranks: Sequence[int]) -> tuple[list[str], str]:
-    """Labels of the operands and of the result of an einsum, dots written out.
+    """Return the labels of the operands and of the result of an einsum, dots written out.
 
     Args:
-        call: For refusals.
-        equation: As `numpy.einsum` takes it.
+        call: The call, for refusals.
+        equation: Equation in the form of `numpy.einsum`.
         ranks: Number of axes of each operand, with the batch axis of tensors.
     """
     given, arrow, result = equation.replace(" ", "").partition("->")
@@ -25,7 +25,7 @@ def parse(call: Call, equation: str, ranks: Sequence[int]) -> tuple[list[str], s
     if len(parts) != len(ranks):
         raise call.refuse(f"{equation!r} for {len(ranks)} operands", _LAYERS)
     if not arrow:
-        # Keras's backends disagree on the order of the axes then.
+        # Keras's backends order the axes differently then.
         raise call.refuse(f"{equation!r} without a result", "write '->' and the result's axes")
     spare = [sign for sign in string.ascii_letters if sign not in equation]
     hidden = [
@@ -44,7 +44,7 @@ def parse(call: Call, equation: str, ranks: Sequence[int]) -> tuple[list[str], s
 
 
 def without_batch(call: Call, equation: str, tensors: Sequence[str], result: str) -> list[str]:
-    """The labels of tensors and result without that of the batch, which all begin with."""
+    """Return the labels of tensors and result without the leading label of the batch."""
     first = {labels[:1] for labels in (*tensors, result)}
     if len(first) != 1 or "" in first:
         raise call.refuse(
@@ -64,16 +64,16 @@ def with_constant(
     bias: np.ndarray | None = None,
     piece: str = "linear",
 ) -> Port:
-    """Product of a tensor and a constant, summed over the labels that the result leaves out.
+    """Add the product of a tensor and a constant, summed over labels not in the result.
 
     Args:
         call: The call to add nodes to.
         port: The tensor, in Keras's order.
         labels: One letter per axis of the tensor, without the batch.
         constant: The other factor.
-        of_constant: Its letters.
-        result: Letters of the result; they tell the order of its axes.
-        bias: What to add, broadcast against the result; None for nothing.
+        of_constant: Letters of the constant.
+        result: Letters of the result, in the order of its axes.
+        bias: Array to add, broadcast against the result; None for none.
         piece: Name of the node that holds the constant.
     """
     sizes = dict(zip(of_constant, constant.shape, strict=True))
@@ -109,7 +109,7 @@ def _scaled(
     result: str,
     bias: np.ndarray | None,
 ) -> Port:
-    """A constant whose axes are all axes of the tensor, which keeps them all."""
+    """Add the product with a constant whose axes are all axes of the tensor and of the result."""
     port = permuted(call, port, [labels.index(s) for s in result])
     order = sorted(range(len(of_constant)), key=lambda i: result.index(of_constant[i]))
     wide = [size if s in of_constant else 1 for s, size in zip(result, port.shape, strict=True)]
@@ -119,7 +119,11 @@ def _scaled(
 def _completed(
     constant: np.ndarray, of_constant: str, labels: str, result: str, sizes: dict[str, int]
 ) -> tuple[np.ndarray, str]:
-    """The constant summed over labels of its own, and with ones for those that nobody keeps."""
+    """Return the constant with its labels, completed for the product.
+
+    It is summed over labels that only it has, and multiplied by ones along labels of the tensor
+    that neither it nor the result has.
+    """
     alone = tuple(i for i, s in enumerate(of_constant) if s not in labels + result)
     constant = constant.astype("float64").sum(alone)
     of_constant = "".join(s for s in of_constant if s in labels + result)
@@ -131,7 +135,7 @@ def _completed(
 def _fits(
     bias: np.ndarray | None, result: str, free: Sequence[str], sizes: dict[str, int]
 ) -> np.ndarray | None:
-    """The bias as a row for the new axes; None where it differs along others, too."""
+    """Return the bias as a row for the new axes; None if it differs along others, too."""
     if bias is None:
         return None
     bias = bias.reshape((1,) * (len(result) - bias.ndim) + bias.shape)
@@ -144,7 +148,7 @@ def _fits(
 def _product(
     call: Call, port: Port, kept: int, kernel: np.ndarray, bias: np.ndarray | None, piece: str
 ) -> Port:
-    """kernel (summed, shared, free) on the axes behind the kept ones: (*kept, shared * free)."""
+    """Add kernel (summed, shared, free) on the axes after the kept ones: (*kept, shared * free)."""
     inner, groups, outer = kernel.shape
     rest = port.shape[:kept]
     if groups == 1:
@@ -159,21 +163,21 @@ def _product(
 
 
 def _side_by_side(kernel: np.ndarray) -> np.ndarray:
-    """A kernel for each group as the kernel of a grouped convolution of width one."""
+    """Return one kernel per group as the kernel of a grouped convolution of width one."""
     return kernel.reshape(1, len(kernel), -1).astype("float32")
 
 
 def of_tensors(
     call: Call, ports: Sequence[Port], labels: Sequence[str], result: str, equation: str
 ) -> Port:
-    """Product of two tensors, as a matrix product: batch labels, rows, sums, columns."""
+    """Add the product of two tensors as a matrix product: batch labels, rows, sums, columns."""
     call.need_floats(inputs=True)
     x, y = labels
     sizes = dict(zip(x + y, ports[0].shape + ports[1].shape, strict=True))
     alike = all(sizes[s] == n for s, n in zip(x, ports[0].shape, strict=True))
     if not alike or any(s not in result and not (s in x and s in y) for s in x + y):
         raise call.refuse(
-            f"{equation!r}, which sums or widens one tensor on its own",
+            f"{equation!r}, which sums or widens only one tensor",
             "sum it with keras.ops.sum before",
         )
     both = [s for s in x if s in y and s in result]
@@ -193,7 +197,7 @@ def of_tensors(
 
 
 def matrix_product(call: Call, left: Port, right: Port) -> Port:
-    """Matrix product of the last two axes; leading axes broadcast."""
+    """Add a matrix product of the last two axes; leading axes broadcast."""
     lead = np.broadcast_shapes(left.shape[:-2], right.shape[:-2])
     shape = (*lead, left.shape[-2], right.shape[-1])
     return call.add("function", [left, right], shape, {"function": "matmul"}, piece="matmul")

@@ -12,12 +12,12 @@ def check_precision(call: Call) -> None:
 
 
 def _finish(call: Call, port: Port, first: bool) -> Port:
-    """The activation of a convolution; `port` is channels last, the layer may not be."""
+    """Add the activation of a convolution; `port` is channels last, the layer may not be."""
     return activate(call, call.operation.activation, Port(port.name, port.shape, first))
 
 
 def _result_shape(call: Call) -> tuple[int, ...]:
-    """The layer's output shape with the channels last."""
+    """Return the layer's output shape with the channels last."""
     shape = call.shape
     return (*shape[1:], shape[0]) if call.operation.data_format == FIRST else shape
 

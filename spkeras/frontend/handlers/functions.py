@@ -1,4 +1,4 @@
-"""Operators that stand for one function of the values they read: sqrt, powers, quotients."""
+"""Operators that are one function of their inputs: sqrt, powers, quotients."""
 
 import math
 from typing import Any
@@ -24,7 +24,7 @@ def _function(call: Call, attributes: dict[str, Any], *ports: Port) -> Port:
 
 
 def power(call: Call, port: Port, exponent: float) -> Port:
-    """Add x to the power of a number; x squared under a name of its own."""
+    """Add x to the power of a number; x squared is a separate function."""
     call.need_floats()
     if exponent == 1.0:
         return port
@@ -34,7 +34,7 @@ def power(call: Call, port: Port, exponent: float) -> Port:
 
 
 def divide(call: Call, x: Any, y: Any, *, zeros: bool = False) -> Port:
-    """A quotient; one of the two may be a constant.
+    """Add a quotient; one of the two operands may be a constant.
 
     Args:
         call: The call to add nodes to.
@@ -99,7 +99,7 @@ def _round(call: Call) -> Port:
     return elementwise(call, "round", call.input)
 
 
-# Classes of operators by the names of their functions; rounding has an option.
+# Classes of operators by the names of their functions; rounding is handled separately.
 _ONE = {name.capitalize(): name for name in ELEMENTWISE if name != "round"}
 _ONE |= {"Absolute": "abs", "Fabs": "abs"}
 

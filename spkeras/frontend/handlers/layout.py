@@ -1,4 +1,4 @@
-"""Nodes that put values into another order or shape, left out where there is nothing to do."""
+"""Nodes that change the order or shape of values, left out where they would change nothing."""
 
 import math
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from spkeras.frontend.handlers.call import Call, Port
 
 
 def permuted(call: Call, port: Port, order: Sequence[int]) -> Port:
-    """The axes of a port in another order; they count from 0 in its own shape."""
+    """Return a port with its axes in another order; they count from 0 in its own shape."""
     if list(order) == list(range(len(port.shape))):
         return port
     shape = tuple(port.shape[axis] for axis in order)
@@ -17,22 +17,22 @@ def permuted(call: Call, port: Port, order: Sequence[int]) -> Port:
 
 
 def restored(call: Call, port: Port, order: Sequence[int]) -> Port:
-    """`permuted` taken back."""
+    """Undo `permuted`."""
     return permuted(call, port, [int(axis) for axis in np.argsort(order)])
 
 
 def reshaped(call: Call, port: Port, shape: Sequence[int]) -> Port:
-    """The values of a port in another shape."""
+    """Return a port with its values in another shape."""
     return port if port.shape == tuple(shape) else call.add("reshape", [port], tuple(shape))
 
 
 def others(port: Port, axes: Sequence[int]) -> list[int]:
-    """The axes of a port that are not among these."""
+    """Return the axes of a port that are not among these."""
     return [axis for axis in range(len(port.shape)) if axis not in axes]
 
 
 def flat_at_end(call: Call, port: Port, axes: Sequence[int]) -> Port:
-    """These axes joined into one, the last; the others stay in order before it."""
+    """Join these axes into one, the last; the others keep their order before it."""
     rest = others(port, axes)
     port = permuted(call, port, [*rest, *axes])
     kept = port.shape[: len(rest)]
@@ -40,14 +40,14 @@ def flat_at_end(call: Call, port: Port, axes: Sequence[int]) -> Port:
 
 
 def back_from_end(call: Call, port: Port, axes: Sequence[int], shape: Sequence[int]) -> Port:
-    """`flat_at_end` taken back: `shape` is the one before it."""
+    """Undo `flat_at_end`; `shape` is the shape before it."""
     rest = [axis for axis in range(len(shape)) if axis not in axes]
     port = reshaped(call, port, [shape[axis] for axis in (*rest, *axes)])
     return restored(call, port, [*rest, *axes])
 
 
 def inner_axes(call: Call, port: Port, axes: Sequence[int]) -> list[int]:
-    """Axes as Keras counts them (0 is the batch), sorted, as axes of the port's own shape.
+    """Return axes in Keras's count (0 is the batch), sorted, as axes of the port's own shape.
 
     Raises:
         UnsupportedLayerError: the batch axis is among them.
@@ -60,7 +60,7 @@ def inner_axes(call: Call, port: Port, axes: Sequence[int]) -> list[int]:
 
 
 def along(call: Call, port: Port, axis: int, matrix: np.ndarray, *, piece: str) -> Port:
-    """A matrix (values before, values behind) applied to one axis of a port."""
+    """Apply a matrix (values before, values after) to one axis of a port."""
     shape = list(port.shape)
     turned = flat_at_end(call, port, [axis])
     arrays = {"kernel": matrix.astype("float32")}

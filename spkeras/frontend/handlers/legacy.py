@@ -1,4 +1,4 @@
-"""Layers of spkeras that stand for what models of Keras 2 hold."""
+"""Layers of spkeras that replace layers of Keras 2 models."""
 
 import numpy as np
 
@@ -30,9 +30,9 @@ def _bilinear_upsampling(call: Call) -> Port:
 
 
 def _stretched(call: Call, port: Port, axis: int, factor: int) -> Port:
-    """One axis enlarged: row i * factor + r is (1 - r / factor) of row i, the rest of the next.
+    """Enlarge one axis: row i * factor + r is (1 - r / factor) row i + (r / factor) row i + 1.
 
-    The row behind the last one is the last one again.
+    The row after the last one is the last one again.
     """
     size, shape = port.shape[axis], list(port.shape)
     shape[axis] *= factor
@@ -47,7 +47,7 @@ def _stretched(call: Call, port: Port, axis: int, factor: int) -> Port:
 
 
 def _following(call: Call, port: Port, axis: int, size: int) -> Port:
-    """Each row replaced by the next one, the last one by itself."""
+    """Replace each row by the next one, and the last one by itself."""
     if size == 1:
         return port
     parts = []
@@ -60,7 +60,7 @@ def _following(call: Call, port: Port, axis: int, size: int) -> Port:
 
 def _locally_connected(call: Call) -> Port:
     raise call.refuse(
-        "a kernel of its own at every position", "use a convolution, or Dense behind Flatten"
+        "a separate kernel at every position", "use a convolution, or Dense after Flatten"
     )
 
 

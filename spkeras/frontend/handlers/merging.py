@@ -6,9 +6,9 @@ from spkeras.frontend.handlers.call import Call, Handler, Port
 
 
 def aligned(call: Call, ports: tuple[Port, ...]) -> list[Port]:
-    """The tensors with equal ranks and in one order of axes.
+    """Return the tensors with equal ranks and one order of axes.
 
-    Keras puts the missing axes behind the batch axis; all stay channels last when all are.
+    Keras inserts the missing axes after the batch axis. Tensors stay channels last if all are.
     """
     rank = max(len(port.shape) for port in ports)
     if all(port.first and len(port.shape) == rank for port in ports):
@@ -41,7 +41,7 @@ def _average(call: Call) -> Port:
 
 
 def concatenate(call: Call) -> Port:
-    """Join along `axis`; of the layer and of the operator, which keep the same name."""
+    """Join along `axis`; for the layer and the operator, which share the attribute."""
     axis = int(call.operation.axis)
     ports = call.inputs
     if len(ports) == 1:

@@ -1,4 +1,4 @@
-"""Operators that move, copy or add up values along an axis: flip, roll, take, tile, stack."""
+"""Operators that move, copy or add values along an axis: flip, roll, take, tile, stack."""
 
 from typing import Any
 
@@ -8,15 +8,15 @@ from spkeras.frontend.handlers.call import FIRST, Call, Handler, Port
 from spkeras.frontend.handlers.layout import along, inner_axes, permuted, reshaped
 from spkeras.frontend.handlers.operators import on_all_axes
 
-# More pieces than this are not cut out one by one.
+# Largest number of pieces that are cut out one by one.
 _PIECES = 16
 
 
 def taken(call: Call, port: Port, axis: int, places: np.ndarray) -> Port:
-    """The values at these places of an axis, in their order; one place may be taken often.
+    """Take the values at these places of an axis, in their order; places may repeat.
 
-    Neighbours are cut out together and joined; a matrix of zeros and ones does the same where
-    there are too many pieces, at the cost of a weight for each value and place.
+    Neighbours are cut out together and joined. With too many pieces, a matrix of zeros and ones
+    does the same, at the cost of a weight for each value and place.
     """
     cuts = np.flatnonzero(np.diff(places) != 1) + 1
     runs = np.split(places, cuts)
@@ -33,14 +33,14 @@ def taken(call: Call, port: Port, axis: int, places: np.ndarray) -> Port:
 
 
 def _cut_out(call: Call, port: Port, axis: int, start: int, stop: int) -> Port:
-    """The values from start to stop of one axis."""
+    """Return the values from start to stop of one axis."""
     amounts = [(0, 0)] * len(port.shape)
     amounts[axis] = (start, port.shape[axis] - stop)
     return on_all_axes(call, "crop", port, amounts) if any(amounts[axis]) else port
 
 
 def _axis(call: Call, axis: Any) -> int:
-    """One axis of Keras's, as an axis of the port in Keras's order."""
+    """Return a Keras axis as an axis of the port in Keras's order."""
     if axis is None:
         raise call.refuse("axis=None, which joins the batch axis", "name an axis")
     (index,) = inner_axes(call, Port("", call.input.keras_shape), [axis])
@@ -99,7 +99,7 @@ def _tile(call: Call) -> Port:
     rank = len(port.shape)
     times = [1] * (rank + 1 - len(times)) + times
     if len(times) > rank + 1 or times[0] != 1:
-        raise call.refuse(f"repeats={times}", "repeat axes behind the batch axis only")
+        raise call.refuse(f"repeats={times}", "repeat only axes after the batch axis")
     for index, count in enumerate(times[1:]):
         if count != 1:
             places = np.tile(np.arange(port.shape[index]), count)
@@ -137,11 +137,11 @@ def _difference(call: Call) -> Port:
 
 
 def _blocks(call: Call, *, to_depth: bool) -> Port:
-    """Pixels of a block become channels side by side, or the other way round."""
+    """Turn the pixels of a block into neighbouring channels, or the reverse."""
     operation = call.operation
     size = int(operation.block_size)
     if operation.data_format == FIRST:
-        # Keras's backends put the channels into different orders then.
+        # Keras's backends order the channels differently then.
         raise call.refuse("data_format='channels_first'", "use channels_last")
     port = call.keras_order(call.input)
     height, width, depth = port.shape

@@ -1,4 +1,4 @@
-"""Layers that scale and shift, by constants (batch norm) or by the values (layer norm)."""
+"""Layers that scale and shift, by constants (batch norm) or by statistics (layer norm)."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,7 +12,7 @@ from spkeras.frontend.handlers.layout import inner_axes, others, permuted, resto
 
 
 def _double(variable: object, default: float = 0.0) -> np.ndarray:
-    """A weight in float64; the default where the layer does not have it."""
+    """Return a weight in float64; the default if the layer does not have it."""
     return np.asarray(default) if variable is None else weight(variable).astype("float64")
 
 
@@ -54,7 +54,7 @@ def _normalization(call: Call) -> Port:
 
 
 def _normalized(call: Call, port: Port, axes: Any, function: str, **numbers: Any) -> Port:
-    """Add a normalisation over axes as Keras counts them."""
+    """Add a normalization over axes in Keras's count."""
     call.need_floats()
     given = [axes] if isinstance(axes, int) else list(axes)
     own = tuple(sorted(axis + 1 for axis in inner_axes(call, port, given)))
@@ -63,14 +63,14 @@ def _normalized(call: Call, port: Port, axes: Any, function: str, **numbers: Any
 
 
 def _with_gain(call: Call, port: Port, gain: Any, bias: Any, axes: Sequence[int]) -> Port:
-    """Gain and bias behind a normalisation; None for one that the layer does not have.
+    """Add gain and bias after a normalization; None for one that the layer does not have.
 
     Args:
         call: The call to add nodes to.
-        port: The normalised tensor.
+        port: The normalized tensor.
         gain: A weight with one axis for each of `axes`, or None.
-        bias: The same.
-        axes: As Keras counts them.
+        bias: A weight of the same shape, or None.
+        axes: Axes in Keras's count.
     """
     if gain is None and bias is None:
         return port
@@ -94,7 +94,7 @@ def _rms_normalization(call: Call) -> Port:
     port = call.input
     epsilon = float(layer.epsilon)
     port = _normalized(call, port, layer.axis, "rms_normalization", epsilon=epsilon)
-    # Keras multiplies by it as it is, whatever the axes.
+    # Keras multiplies by the scale directly, regardless of the axes.
     return call.affine(port, weight(layer.scale))
 
 
@@ -112,12 +112,12 @@ def _group_normalization(call: Call) -> Port:
 
 
 def unit_length(call: Call, axes: Any, least: float) -> Port:
-    """Divide by the Euclidean length over these axes, or by `least` where it is less."""
+    """Divide by the Euclidean length over these axes, or by `least` if that is larger."""
     return _normalized(call, call.input, axes, "unit_normalization", epsilon=least)
 
 
 def _normalize(call: Call) -> Port:
-    """`keras.ops.normalize`."""
+    """Add `keras.ops.normalize`."""
     operation = call.operation
     if operation.order != 2 or operation.axis is None:
         raise call.refuse(
@@ -131,11 +131,11 @@ def _epsilon(operation: Any) -> float:
 
 
 def _constants(call: Call, *names: str) -> list[Any]:
-    """Arguments behind the tensor, by name; refused where one of them is a tensor, too."""
+    """Return arguments after the tensor, by name; refuse tensors among them."""
     given = call.given()
     found = [given.get(name) for name in names]
     if any(isinstance(value, Port) for value in found):
-        raise call.refuse("a gain or offset that is computed", "multiply by it behind")
+        raise call.refuse("a gain or offset that is computed", "multiply by it afterwards")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Operators of functional graphs: `x + y`, `2 * x`, and what `keras.ops` records."""
+"""Operators of functional graphs: `x + y`, `2 * x`, and operations of `keras.ops`."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -58,7 +58,7 @@ def _multiply(call: Call) -> Port:
 
 
 def _extreme(op: str) -> Handler:
-    """max(x, c) = relu(x - c) + c, and min(x, c) = c - relu(c - x)."""
+    """Return the handler of max(x, c) = relu(x - c) + c, or min(x, c) = c - relu(c - x)."""
     sign = 1.0 if op == "maximum" else -1.0
 
     def handler(call: Call) -> Port:
@@ -74,7 +74,7 @@ def _extreme(op: str) -> Handler:
 
 
 def clip(call: Call, low: Any, high: Any) -> Port:
-    """Limit values to two numbers: a ReLU with a maximum, shifted."""
+    """Limit values to two numbers, with a shifted ReLU that has a maximum."""
     port = call.input
     low, high = _constant(low), _constant(high)
     if low.ndim or high.ndim or high <= low:
@@ -86,7 +86,7 @@ def clip(call: Call, low: Any, high: Any) -> Port:
 
 
 def on_all_axes(call: Call, op: str, port: Port, amounts: Sequence[tuple[int, int]]) -> Port:
-    """Pad or crop every axis, the channels too: they are one more axis for a moment."""
+    """Pad or crop every axis, including the channels, with one more axis in between."""
     sign = 1 if op == "pad" else -1
     shape = tuple(
         size + sign * (before + after)
@@ -143,7 +143,7 @@ def _moveaxis(call: Call) -> Port:
 
 def _permuted(call: Call, axes: Sequence[int]) -> Port:
     if axes[0] != 0:
-        raise call.refuse(f"axes {tuple(axes)}", "leave the batch axis in front")
+        raise call.refuse(f"axes {tuple(axes)}", "keep the batch axis first")
     return permute(call, tuple(axes[1:]))
 
 
@@ -159,7 +159,7 @@ def _same(call: Call) -> Port:
 
 
 def _real(call: Call) -> Port:
-    """Real numbers are their own real parts and conjugates."""
+    """Return the input: real numbers are their own real parts and conjugates."""
     call.need_floats()
     return call.input
 

@@ -1,4 +1,4 @@
-"""Layers that do nothing at inference, and wrappers around a layer that acts alone."""
+"""Layers without effect at inference, and wrappers of one layer."""
 
 import keras
 
@@ -6,7 +6,7 @@ from spkeras.frontend.handlers.call import Call, Handler, Port
 
 
 def _idle(call: Call) -> Port:
-    """A layer that acts in training only: its readers read its input."""
+    """Return the input of a layer that acts only in training."""
     if call.given().get("training") and getattr(call.operation, "rate", 1):
         raise call.refuse(
             "training=True, so it is active at inference", "call it without training=True"
@@ -45,12 +45,12 @@ LAYERS: dict[str, Handler] = {
     "RandomCrop": _random_crop,
 }  # fmt: skip
 
-# What TimeDistributed may hold: layers that treat each step as they would treat all of them.
+# Layers allowed in TimeDistributed: one call on all steps equals one call per step.
 STEPWISE = frozenset({"Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Dropout"})
 
 
 def stepwise(call: Call) -> keras.layers.Layer:
-    """The layer in a TimeDistributed that may be called on all steps at once."""
+    """Return the layer of a TimeDistributed that may be called on all steps at once."""
     inner = call.operation.layer
     kind = type(inner).__name__
     if kind not in STEPWISE or getattr(keras.layers, kind, None) is not type(inner):
@@ -62,7 +62,7 @@ def stepwise(call: Call) -> keras.layers.Layer:
 
 
 def normalized_kernel(call: Call) -> keras.layers.Layer:
-    """The layer in a SpectralNormalization: at inference its kernel is the normalized one."""
+    """Return the layer of a SpectralNormalization, whose kernel is normalized at inference."""
     if call.given().get("training"):
         raise call.refuse(
             "training=True, so it changes the kernel", "call it without training=True"

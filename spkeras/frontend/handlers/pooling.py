@@ -11,7 +11,7 @@ def _tuple(value: int | tuple[int, ...], rank: int) -> tuple[int, ...]:
 
 
 def _window(op: str) -> Handler:
-    """A handler for pooling windows; of layers and of operators, which keep the same names."""
+    """Return a handler for pooling windows; layers and operators share the attributes."""
 
     def handler(call: Call) -> Port:
         layer = call.operation
@@ -47,9 +47,9 @@ def global_pool(call: Call, op: str, port: Port, keepdims: bool, first: bool = F
 
 
 def _adaptive(op: str) -> Handler:
-    """Adaptive pooling is plain pooling where the output size divides the input size.
+    """Return the handler of adaptive pooling, plain where the output size divides the input size.
 
-    Elsewhere its windows overlap, and differ in size: means of them are a matrix for each axis.
+    Elsewhere windows overlap and differ in size: their means become one matrix per axis.
     """
 
     def handler(call: Call) -> Port:
@@ -76,7 +76,7 @@ def _adaptive(op: str) -> Handler:
 
 
 def _adaptive_means(size: int, out: int) -> np.ndarray:
-    """Matrix (size, out) of the mean over each window, as adaptive pooling places them."""
+    """Return the matrix (size, out) of the mean over each window of adaptive pooling."""
     matrix = np.zeros((size, out))
     for place in range(out):
         start, stop = place * size // out, -((place + 1) * size // -out)

@@ -19,7 +19,7 @@ from spkeras.frontend.handlers.convolutions import check_precision
 
 
 def project(call: Call, port: Port, *, piece: str = "linear") -> Port:
-    """An EinsumDense layer, the operation of `call`, of a tensor; its activation, too."""
+    """Apply an EinsumDense layer, the operation of `call`, and its activation to a tensor."""
     check_precision(call)
     layer = call.operation
     kernel = weight(layer.kernel)
@@ -48,7 +48,7 @@ def _dot(call: Call) -> Port:
 
 
 def _operands(call: Call) -> tuple[Any, Any]:
-    """The two operands, ports or constants; axes in Keras's order."""
+    """Return the two operands, ports or constants, with axes in Keras's order."""
     values = [*call.args, *call.kwargs.values()]
     x, y = (
         call.keras_order(v) if isinstance(v, Port) else np.asarray(v).astype("float64")
@@ -63,7 +63,7 @@ def _matmul(call: Call) -> Port:
         if len(x.shape) != len(y.shape) or len(x.shape) < 2:
             raise call.refuse(
                 f"tensors of shapes {x.shape} and {y.shape}, batch left out",
-                "give both the same number of axes, at least two behind the batch axis",
+                "give both the same number of axes, at least two after the batch axis",
             )
         call.need_floats(inputs=True)
         return matrix_product(call, x, y)
@@ -72,7 +72,7 @@ def _matmul(call: Call) -> Port:
 
 
 def _times_matrix(call: Call, port: Port, matrix: np.ndarray) -> Port:
-    """x @ matrix; leading axes of the matrix meet those of x."""
+    """Add x @ matrix; leading axes of the matrix broadcast against those of x."""
     labels = string.ascii_lowercase[: len(port.shape)]
     if matrix.ndim == 1:
         return with_constant(call, port, labels, matrix, labels[-1:], labels[:-1])
@@ -85,7 +85,7 @@ def _times_matrix(call: Call, port: Port, matrix: np.ndarray) -> Port:
 
 
 def _matrix_times(call: Call, matrix: np.ndarray, port: Port) -> Port:
-    """matrix @ x; leading axes of the matrix meet those of x."""
+    """Add matrix @ x; leading axes of the matrix broadcast against those of x."""
     labels = string.ascii_lowercase[: len(port.shape)]
     if len(port.shape) < 2:
         raise call.refuse("a matrix times rows of the batch", "multiply from the right")
@@ -100,10 +100,10 @@ def _matrix_times(call: Call, matrix: np.ndarray, port: Port) -> Port:
 
 
 def _leading(call: Call, port: Port, matrix: np.ndarray) -> tuple[int, ...]:
-    """Sizes of a matrix's axes before the last two, ones in front left out.
+    """Return the sizes of a matrix's axes before the last two, without leading ones.
 
     Raises:
-        UnsupportedLayerError: they are not those of the tensor.
+        UnsupportedLayerError: the sizes differ from those of the tensor.
     """
     lead = list(matrix.shape[:-2])
     while lead and lead[0] == 1:
@@ -162,7 +162,7 @@ def _tensordot(call: Call) -> Port:
 
 
 def _inner_product(call: Call) -> Port:
-    """`keras.ops.dot`: with a matrix or a row it is the matrix product."""
+    """Add `keras.ops.dot`; with a matrix or a row it equals the matrix product."""
     x, y = _operands(call)
     if not isinstance(x, Port) or isinstance(y, Port) or y.ndim not in (1, 2):
         raise call.refuse("operands other than a tensor and a matrix", "use keras.ops.einsum")

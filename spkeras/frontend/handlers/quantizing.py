@@ -1,4 +1,4 @@
-"""Layers to train with that take the values which spikes carry."""
+"""Layers of training with quantized activations."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def _clamped(call: Call, high: float | None) -> Port:
 
 
 def _steps(call: Call, port: Port, ceiling: float) -> Port:
-    """The counts that an activation of this ceiling takes, in its unit."""
+    """Add the quantized ReLU of an activation with this ceiling, in its unit."""
     layer = call.operation
     numbers = {"max_value": ceiling, "steps": layer.timesteps, "shift": layer.rounding}
     return apply(call, "quantized_relu", numbers, port)

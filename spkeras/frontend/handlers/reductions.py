@@ -1,4 +1,4 @@
-"""Means, sums, extremes, variances and lengths over any axes but the batch."""
+"""Means, sums, extremes, variances and norms over any axes except the batch."""
 
 import math
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ from spkeras.frontend.handlers.pooling import global_pool
 
 
 def reduce(call: Call, reduction: str, axis: Any, keepdims: bool) -> Port:
-    """Mean, sum, maximum or minimum over any axes but the batch.
+    """Add the mean, sum, maximum or minimum over any axes except the batch.
 
     Args:
         call: The call, of one tensor.
         reduction: "mean", "sum", "max" or "min".
-        axis: Axes as Keras counts them; None for all.
-        keepdims: Whether they stay with size one.
+        axis: Axes in Keras's count; None for all.
+        keepdims: Whether reduced axes are kept with size one.
     """
     port = call.input
     axes = _axes(call, port, axis)
@@ -34,7 +34,7 @@ def reduce(call: Call, reduction: str, axis: Any, keepdims: bool) -> Port:
 
 
 def _axes(call: Call, port: Port, axis: Any) -> list[int]:
-    """The axes of the port's own shape that are reduced."""
+    """Return the reduced axes, in the port's own shape."""
     if axis is None:
         axis = range(len(port.shape) + 1)
     return inner_axes(call, port, [axis] if isinstance(axis, int) else list(axis))
@@ -48,7 +48,7 @@ def pooled(call: Call, port: Port, reduction: str, axes: Sequence[int]) -> Port:
     if reduction == "min":
         port = call.affine(port, -1.0, piece="negative")
     if kept != [len(port.shape) - 1] or not axes:
-        # What is kept becomes the channels, what is reduced becomes a row of positions.
+        # Kept axes become the channels, reduced axes become a row of positions.
         port = permuted(call, port, [*axes, *kept])
         port = reshaped(call, port, (count, math.prod(port.shape) // count))
     op = "global_max_pool" if reduction in ("max", "min") else "global_average_pool"
@@ -59,13 +59,13 @@ def pooled(call: Call, port: Port, reduction: str, axes: Sequence[int]) -> Port:
 
 
 def _shaped(call: Call, port: Port, of: Port, axes: Sequence[int], keepdims: bool) -> Port:
-    """A reduced tensor in the shape that Keras gives it."""
+    """Return a reduced tensor in the shape that Keras gives it."""
     shape = [1 if a in axes else size for a, size in enumerate(of.shape)]
     if keepdims:
         return replace(reshaped(call, port, shape), first=of.first)
     kept = others(of, axes)
     port = reshaped(call, port, [of.shape[axis] for axis in kept])
-    # The channels, if they stay and others with them, are still behind where Keras has them.
+    # Kept channels next to other kept axes are still last where Keras has them first.
     behind = of.first and len(kept) > 1 and kept[-1] == len(of.shape) - 1
     return replace(port, first=behind)
 
@@ -87,7 +87,7 @@ def _average(call: Call) -> Port:
 
 
 def _variance(call: Call, port: Port, axes: Sequence[int]) -> Port:
-    """Mean square of the distance from the mean, the kept axes joined."""
+    """Return the mean square of the distance from the mean, with the kept axes joined."""
     call.need_floats()
     shape = [1 if a in axes else size for a, size in enumerate(port.shape)]
     port = Port(port.name, port.shape)
@@ -97,7 +97,7 @@ def _variance(call: Call, port: Port, axes: Sequence[int]) -> Port:
 
 
 def _spread(root: bool) -> Handler:
-    """Variance, or its root."""
+    """Return the handler of the variance, or of its root."""
 
     def handler(call: Call) -> Port:
         port, operation = call.input, call.operation
@@ -118,7 +118,7 @@ def _moments(call: Call) -> list[Port]:
 
 
 def _length(call: Call) -> Port:
-    """`keras.ops.norm`: Euclidean, or the sum or the maximum of the sizes along one axis."""
+    """Add `keras.ops.norm`: Euclidean, or the sum or maximum of magnitudes along one axis."""
     port, operation = call.input, call.operation
     axes = _axes(call, port, operation.axis)
     euclidean = operation.ord in (None, "fro") or (operation.ord == 2 and len(axes) == 1)
@@ -134,7 +134,7 @@ def _length(call: Call) -> Port:
 
 
 def _log_sum_exp(call: Call) -> Port:
-    """x minus its log-softmax is the same number, the logarithm asked for, at every place."""
+    """Add the logsumexp as x minus its log-softmax, which is the same number at every place."""
     port, operation = call.input, call.operation
     axes = _axes(call, port, operation.axis)
     flat = flat_at_end(call, Port(port.name, port.shape), axes)

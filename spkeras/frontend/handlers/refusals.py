@@ -1,7 +1,7 @@
-"""Why some Keras layers cannot be converted, and what to do instead: one sentence per kind."""
+"""Reasons why some Keras layers cannot be converted, and what to do instead."""
 
 _RECURRENT = (
-    "keeps a state of its own from step to step",
+    "keeps a state from step to step",
     "use Conv1D layers over the whole sequence",
 )
 _OUTSIDE = ("turns raw data into numbers", "apply it to the data before the network")
@@ -40,17 +40,17 @@ REASONS: dict[str, tuple[str, str]] = {
     ),
     **dict.fromkeys(
         ("Argmax", "Argmin", "Argsort", "Sort", "TopK"),
-        ("puts values in order", "do it to the network's outputs, or use max and min"),
+        ("sorts values", "do it on the network's outputs, or use max and min"),
     ),
 }  # fmt: skip
 
 
 def reason(kind: str, module: str) -> tuple[str, str]:
-    """What was received and what to do, for a class without a handler.
+    """Return what was received and what to do, for a class without a handler.
 
     Args:
         kind: Name of the class.
-        module: Module it was defined in.
+        module: Module that defines it.
     """
     if not module.startswith("keras."):
         return f"a class of {module!r}, not of Keras", "rebuild it from Keras layers or keras.ops"

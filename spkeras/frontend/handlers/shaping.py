@@ -12,7 +12,7 @@ def _stored(call: Call, first: bool) -> tuple[int, ...]:
 
 
 def _borders(op: str, attribute: str) -> Handler:
-    """A handler for zero padding and cropping."""
+    """Return a handler for zero padding or cropping."""
 
     def handler(call: Call) -> Port:
         layer = call.operation
@@ -43,14 +43,14 @@ def _flatten(call: Call) -> Port:
 
 
 def reshape(call: Call) -> Port:
-    """Give the values the output's shape, in Keras's order."""
+    """Reshape the values to the output's shape, in Keras's order."""
     if math.prod(call.shape) != math.prod(call.input.shape):
         raise call.refuse("a reshape of the batch axis", "reshape the other axes only")
     return call.add("reshape", [call.keras_order(call.input)], call.shape)
 
 
 def permute(call: Call, axes: tuple[int, ...]) -> Port:
-    """Put the axes of Keras's tensor (1 is the first after the batch) into another order."""
+    """Permute the axes of Keras's tensor (1 is the first after the batch)."""
     port = call.keras_order(call.input)
     shape = tuple(port.shape[axis - 1] for axis in axes)
     return call.add("permute", [port], shape, {"axes": tuple(axes)})
@@ -64,7 +64,7 @@ def _repeat_vector(call: Call) -> Port:
 
 
 def _center_crop(call: Call) -> Port:
-    """A centre crop that need not resize is a cropping."""
+    """Add a centre crop that does not resize, as a crop."""
     layer = call.operation
     port = call.channels_last(call.input, layer.data_format)
     spare = (port.shape[0] - layer.height, port.shape[1] - layer.width)

@@ -16,7 +16,7 @@ def _get_item(call: Call) -> Port:
 
 
 def take(call: Call, key: Any) -> Port:
-    """Crop, then take every n-th value, then drop the axes that were indexed by a number."""
+    """Crop, then take every n-th value, then drop the axes indexed by a number."""
     port = call.keras_order(call.input)
     slices = _per_axis(call, key, port)
     spans = [s.indices(size) for s, size in zip(slices, port.shape, strict=True)]
@@ -37,7 +37,7 @@ def take(call: Call, key: Any) -> Port:
 
 
 def _per_axis(call: Call, key: Any, port: Port) -> list[slice]:
-    """One slice per axis but the batch; an index i is the slice i:i+1."""
+    """Return one slice per axis except the batch; an index i is the slice i:i+1."""
     keys = list(key) if isinstance(key, tuple) else [key]
     keys = [k for k in keys if k is not None]
     if any(not (k is Ellipsis or isinstance(k, (int, slice))) for k in keys):
@@ -53,7 +53,7 @@ def _per_axis(call: Call, key: Any, port: Port) -> list[slice]:
 
 
 def _every(call: Call, port: Port, steps: tuple[int, ...]) -> Port:
-    """Every n-th value along each axis: windows of one value, n apart."""
+    """Take every n-th value along each axis: windows of one value, n apart."""
     sizes = [-(-size // step) for size, step in zip(port.shape, steps, strict=False)]
     attributes = {"pool_size": (1,) * len(steps), "strides": steps, "padding": "valid"}
     return call.add("average_pool", [port], (*sizes, port.shape[-1]), attributes)

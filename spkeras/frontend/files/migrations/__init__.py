@@ -1,7 +1,7 @@
-"""The changes that make a stored configuration one of Keras 3, in their order.
+"""Migrations that turn a stored configuration into one of Keras 3, in their order.
 
-Each function has one cause and gets every layer of the tree in turn, outer ones first. It
-changes the node in place and reports to the context; it never touches a Keras object.
+Each function handles one cause. It receives every layer of the tree in turn, outer ones first,
+changes the node in place and reports to the context. No function creates a Keras object.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ MIGRATIONS: tuple[Callable[[LayerNode, Context], None], ...] = (
 
 
 def migrate(root: LayerNode, context: Context) -> None:
-    """Applies every migration to every layer.
+    """Apply every migration to every layer.
 
     Args:
         root: Tree of the stored model; changed in place.

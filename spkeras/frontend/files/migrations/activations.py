@@ -1,4 +1,4 @@
-"""Activations whose name, form or meaning has changed between Keras 2 and 3."""
+"""Activations whose name, form or function changed between Keras 2 and 3."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ RENAMED = {
     "elu_v2": "elu",
     "hard_swish": "hard_silu",
 }
-# Activation layers given as an activation, with the argument that Keras 2 named otherwise.
+# Activation layers given as an activation, with the argument that Keras 2 named differently.
 LAYERS = frozenset({"ReLU", "LeakyReLU", "ELU", "PReLU", "Softmax", "ThresholdedReLU"})
 OLD_HARD_SIGMOID = {
     "module": "builtins",
@@ -31,7 +31,7 @@ OLD_HARD_SIGMOID = {
 
 
 def name_activations(node: LayerNode, context: Context) -> None:
-    """Writes activations as names that Keras 3 knows; refuses unknown ones by name."""
+    """Write activations as names that Keras 3 has; refuse unknown ones by name."""
     if not context.before_keras_3 or node.layers is not None:
         return
     for key in KEYS:
@@ -40,7 +40,7 @@ def name_activations(node: LayerNode, context: Context) -> None:
 
 
 def _named(node: LayerNode, key: str, value: Any, context: Context) -> Any:
-    """Returns the activation in today's form, or notes a refusal."""
+    """Return the activation in its Keras 3 form, or record a refusal."""
     if isinstance(value, dict):
         class_name = str(value.get("class_name"))
         if class_name in LAYERS:
@@ -48,7 +48,7 @@ def _named(node: LayerNode, key: str, value: Any, context: Context) -> Any:
         value = value.get("config") if class_name == "function" else class_name
     name = RENAMED.get(str(value), str(value))
     if name != value:
-        context.changed(f"activation '{value}' is '{name}' today", node)
+        context.changed(f"activation '{value}' renamed to '{name}'", node)
     if not _known(name):
         context.refuse(
             node,
@@ -67,7 +67,7 @@ def _known(name: str) -> bool:
 
 
 def _layer_activation(class_name: str, config: dict[str, Any]) -> dict[str, Any]:
-    """Writes an activation that was given as a layer, such as activation=LeakyReLU(0.1)."""
+    """Return the record of an activation given as a layer, such as LeakyReLU(0.1)."""
     if class_name == "ThresholdedReLU":
         class_name, config["threshold"] = "ReLU", config.pop("theta", 1.0)
     if class_name == "LeakyReLU" and "alpha" in config:
@@ -84,7 +84,7 @@ def _layer_activation(class_name: str, config: dict[str, Any]) -> dict[str, Any]
 
 
 def keep_hard_sigmoid(node: LayerNode, context: Context) -> None:
-    """Keeps clip(0.2 x + 0.5, 0, 1); under the same name Keras 3 has x / 6 + 0.5."""
+    """Keep clip(0.2 x + 0.5, 0, 1); under the same name Keras 3 has x / 6 + 0.5."""
     if not context.before_keras_3:
         return
     for key in KEYS:
@@ -94,17 +94,17 @@ def keep_hard_sigmoid(node: LayerNode, context: Context) -> None:
 
 
 def keep_bilinear(node: LayerNode, context: Context) -> None:
-    """Keeps the bilinear upsampling of TensorFlow 1, which read from the corner.
+    """Keep the bilinear upsampling of TensorFlow 1, aligned at the corner.
 
-    Keras outside TensorFlow did so up to 2.3, TensorFlow up to 1.14. TensorFlow 1.13 to 2.1
-    all called their Keras "2.2.4-tf", so that a doubt is left for these.
+    Keras outside TensorFlow used it up to 2.3, TensorFlow up to 1.14. TensorFlow 1.13 to 2.1 all
+    state the Keras version "2.2.4-tf", so that their files are ambiguous.
     """
     if node.class_name != "UpSampling2D" or node.config.get("interpolation") != "bilinear":
         return
     if context.tag and context.version[:3] == (2, 2, 4):
         context.changed(
             "warning, not changed: bilinear upsampling read from the corner in TensorFlow 1.13 "
-            "and 1.14, from pixel centres in later ones; the file does not tell which wrote it",
+            "and 1.14, from pixel centres in later ones; the file does not state which wrote it",
             node,
         )
     elif context.version < ((2, 2, 4) if context.tag else (2, 4)):

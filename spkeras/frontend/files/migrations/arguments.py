@@ -11,8 +11,8 @@ import keras
 from spkeras.frontend.files.context import Context
 from spkeras.frontend.files.graph import LayerNode, is_own
 
-# Arguments whose value cannot change an output once the weights are loaded: how a layer is
-# computed, trained, initialized or checked.
+# Arguments that cannot change an output once the weights are loaded: they control how a layer
+# is computed, trained, initialized or checked.
 INERT = frozenset(
     {
         *("activity_regularizer", "adjustment", "autocast", "batch_input_shape", "batch_shape"),
@@ -27,7 +27,7 @@ INERT = frozenset(
         *("value_shape", "virtual_batch_size"),
     }
 )
-# Arguments that mean nothing at these values, which old files always write.
+# Values at which an argument has no effect; old files always store them.
 MEANINGLESS: dict[str, tuple[Any, ...]] = {
     "groups": (1,),
     "time_major": (False,),
@@ -50,9 +50,9 @@ EMPTY: tuple[Any, ...] = (None, False, "", [], {})
 
 
 def drop_unknown_arguments(node: LayerNode, context: Context) -> None:
-    """Drops arguments that Keras 3 does not take and that change no output.
+    """Drop arguments that Keras 3 does not take and that change no output.
 
-    An unknown argument with a meaning is refused, naming the layer and the argument.
+    Other unknown arguments are refused with the names of layer and argument.
     """
     if is_own(node):
         node.config.pop("batch_input_shape", None)
@@ -85,7 +85,7 @@ def drop_unknown_arguments(node: LayerNode, context: Context) -> None:
 
 @functools.cache
 def accepted_arguments(class_name: str) -> frozenset[str] | None:
-    """Lists the constructor arguments of a layer class of Keras; None if there is none.
+    """Return the constructor arguments of a layer class of Keras; None if there is none.
 
     Args:
         class_name: Name in `keras.layers`.
@@ -105,7 +105,7 @@ def accepted_arguments(class_name: str) -> frozenset[str] | None:
 
 
 def _keyword_extras(class_name: str) -> frozenset[str]:
-    """Arguments that a class reads from its ``**kwargs``."""
+    """Return the arguments that a class reads from its ``**kwargs``."""
     if class_name == "LeakyReLU":
         return frozenset({"alpha"})
     return frozenset()

@@ -1,7 +1,7 @@
-"""Graph nodes of TensorFlow 1.15 to 2.3, read as calls of the functions they stand for.
+"""Graph nodes of TensorFlow 1.15 to 2.3, read as calls of the equal functions.
 
-A TensorFlowOpLayer holds one node: its operation, its attributes, and the inputs that were
-constants by their position. Later Keras stored the function's name and arguments instead.
+A TensorFlowOpLayer holds one node: its operation, its attributes, and the constant inputs by
+position. Later versions of Keras stored the function's name and arguments instead.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 from spkeras.frontend.files.graph import LayerNode
 from spkeras.frontend.files.migrations.tensor_calls import NotMappedError, Operation
 
-# Operation: function, keywords of the inputs behind the first, keyword of each attribute.
+# Operation: function, keywords of the inputs after the first, keyword of each attribute.
 READERS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
     "Add": ("math.add", ("y",), {}),
     "AddV2": ("math.add", ("y",), {}),
@@ -51,7 +51,7 @@ MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axi
 
 
 def graph_operation(node: LayerNode) -> tuple[str, Operation]:
-    """Reads the graph node of a TensorFlowOpLayer.
+    """Read the graph node of a TensorFlowOpLayer.
 
     Args:
         node: The layer, called once.
@@ -83,7 +83,7 @@ def graph_operation(node: LayerNode) -> tuple[str, Operation]:
 
 
 def _plain(value: dict[str, Any]) -> Any:
-    """Takes a value out of its record: {"b": true}, {"i": "3"}, {"list": {"i": ["1"]}}."""
+    """Extract a value from its record: {"b": true}, {"i": "3"}, {"list": {"i": ["1"]}}."""
     if "list" in value:
         return [int(part) for part in value["list"].get("i", ())]
     if "i" in value:
@@ -92,7 +92,7 @@ def _plain(value: dict[str, Any]) -> Any:
 
 
 def _slice(attributes: dict[str, Any], constants: dict[int, Any]) -> dict[str, Any]:
-    """Writes begin, end, strides and five bit masks as one index per axis."""
+    """Turn begin, end, strides and five bit masks into one index per axis."""
     begin_mask, end_mask, ellipsis, new, shrink = (attributes.get(key) or 0 for key in MASKS)
     spec: list[Any] = []
     triples = zip(constants[1], constants[2], constants[3], strict=True)

@@ -1,4 +1,4 @@
-"""Keras 1: other class names and other argument names for the same layers."""
+"""Keras 1: different class names and argument names for the same layers."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ PADDINGS = {"half": "same"}
 
 
 def is_keras1(config: Any) -> bool:
-    """Tells by its keywords whether a configuration without version is of Keras 1.
+    """Return whether a configuration without a version has keywords of Keras 1.
 
     Args:
         config: Any part of the decoded configuration.
@@ -82,7 +82,7 @@ def is_keras1(config: Any) -> bool:
 
 
 def stated_orders(config: Any) -> set[str]:
-    """Collects every value of dim_ordering in a configuration of Keras 1.
+    """Return every value of dim_ordering in a configuration of Keras 1.
 
     Args:
         config: Any part of the decoded configuration.
@@ -96,15 +96,15 @@ def stated_orders(config: Any) -> set[str]:
 
 
 def rename_class(node: LayerNode, context: Context) -> None:
-    """Gives a layer the class name that Keras 3 knows."""
+    """Give a layer its class name in Keras 3."""
     modern = CLASSES.get(node.class_name)
     if modern is not None:
-        context.changed(f"old class {node.class_name} is {modern} today", node)
+        context.changed(f"old class {node.class_name} renamed to {modern}", node)
         node.class_name = modern
 
 
 def rename_arguments(node: LayerNode, context: Context) -> None:
-    """Gives the arguments of a Keras 1 layer their names of today."""
+    """Give the arguments of a Keras 1 layer their names in Keras 3."""
     if context.version >= KERAS_2 or node.layers is not None:
         return
     config = node.config
@@ -120,18 +120,18 @@ def rename_arguments(node: LayerNode, context: Context) -> None:
     _special_arguments(node, context)
     _translate_values(node, context)
     if set(config) != before:
-        context.changed("arguments of Keras 1 renamed to those of today", node)
+        context.changed("arguments of Keras 1 renamed to those of Keras 3", node)
 
 
 def _join_kernel_size(config: dict[str, Any]) -> None:
-    """Joins nb_row and nb_col, or what stands for them, to kernel_size."""
+    """Join nb_row and nb_col, or the equal keys of other layers, to kernel_size."""
     for keys in KERNEL_KEYS:
         if all(key in config for key in keys):
             config["kernel_size"] = [config.pop(key) for key in keys]
 
 
 def _special_arguments(node: LayerNode, context: Context) -> None:
-    """Renames what depends on the class."""
+    """Rename arguments whose new name depends on the class."""
     config = node.config
     if node.class_name == "UpSampling1D" and "length" in config:
         config["size"] = config.pop("length")
@@ -148,7 +148,7 @@ def _special_arguments(node: LayerNode, context: Context) -> None:
 
 
 def _share_axes(node: LayerNode, context: Context) -> None:
-    """Reads the shared axes from the stored slopes: Keras 1 did not write them down."""
+    """Derive the shared axes from the shape of the slopes: Keras 1 did not store them."""
     shapes = context.shapes(node.stored_name)
     shared = [axis for axis, size in enumerate(shapes[0], start=1) if size == 1] if shapes else []
     if shared:
@@ -156,7 +156,7 @@ def _share_axes(node: LayerNode, context: Context) -> None:
 
 
 def _sides(padding: Any, rank: int) -> Any:
-    """Writes {"top_pad": 1, ...} and (top, bottom, left, right) as pairs."""
+    """Turn {"top_pad": 1, ...} and (top, bottom, left, right) into pairs."""
     if isinstance(padding, dict):
         names = ("top_pad", "bottom_pad", "left_pad", "right_pad")[-2 * rank :]
         padding = [padding.get(name, 0) for name in names]
@@ -166,7 +166,7 @@ def _sides(padding: Any, rank: int) -> Any:
 
 
 def _pad_transposed(node: LayerNode, context: Context) -> None:
-    """Writes the output shape that Keras 1 stored as the output padding that gives it."""
+    """Replace the output shape that Keras 1 stored by the output padding that gives it."""
     config = node.config
     shape = config.pop("output_shape", None)
     if shape is None:
@@ -186,7 +186,7 @@ def _pad_transposed(node: LayerNode, context: Context) -> None:
 
 
 def _translate_values(node: LayerNode, context: Context) -> None:
-    """Translates the values of data_format and padding; refuses padding "full"."""
+    """Translate the values of data_format and padding; refuse padding "full"."""
     config = node.config
     if "data_format" in config:
         config["data_format"] = FORMATS.get(config["data_format"], config["data_format"])

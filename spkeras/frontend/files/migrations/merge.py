@@ -1,4 +1,4 @@
-"""Keras 1: one Merge layer with a mode, where Keras 2 has a class per mode."""
+"""Keras 1: one Merge layer with a mode, where Keras 2 has one class per mode."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MODES = {
 
 
 def split_merge(node: LayerNode, context: Context) -> None:
-    """Turns a Merge into the class of its mode."""
+    """Turn a Merge into the class of its mode."""
     if node.class_name != "Merge":
         return
     config = node.config
@@ -38,22 +38,22 @@ def split_merge(node: LayerNode, context: Context) -> None:
         axes = config.get("dot_axes", -1)
         node.config = {"axes": _dot_axes(axes), "normalize": mode == "cos"}
     node.class_name = MODES[mode]
-    context.changed(f"Merge of mode '{mode}' is {node.class_name} today", node)
+    context.changed(f"Merge of mode '{mode}' replaced by {node.class_name}", node)
 
 
 def _dot_axes(axes: Any) -> Any:
-    """Keras 1 could wrap each axis in a list: [[1], [2]]."""
+    """Return the axes as plain numbers: Keras 1 could wrap each in a list, [[1], [2]]."""
     if isinstance(axes, list):
         return [axis[0] if isinstance(axis, list) else axis for axis in axes]
     return axes
 
 
 def merge_first(node: LayerNode, context: Context) -> None:
-    """Makes a Sequential that begins with a Merge of branches a functional model.
+    """Turn a Sequential that begins with a Merge of branches into a functional model.
 
-    Before: the first layer is a Merge whose config lists whole branches, which may begin with
-    a Merge themselves. After: input layers, the branches, the merging layer, the rest in a
-    chain.
+    Before: the first layer is a Merge whose configuration lists whole branches, which can begin
+    with a Merge, too. After: input layers, the branches, the merging layer, and the other layers
+    in a chain.
     """
     if not node.is_sequential or not node.layers:
         return
@@ -84,7 +84,7 @@ def merge_first(node: LayerNode, context: Context) -> None:
 
 
 def _input_shapes(branch: LayerNode) -> list[list[int | None] | None]:
-    """Lists the shape of each input of a branch, with the batch axis; None if not stated."""
+    """Return the shape of each input of a branch, with the batch axis; None if not stated."""
     layers = branch.layers or [branch]
     if not branch.is_functional:
         first = layers[0]

@@ -1,4 +1,4 @@
-"""Layers that Keras 3 lacks, and arguments whose default or meaning has changed."""
+"""Layers that Keras 3 lacks, and arguments whose default or effect changed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ REMOVED = {
     "GRUCell": "is a cell, not a layer of a model",
     "CuDNNLSTM": "stores its weights in the layout of one GPU library",
     "CuDNNGRU": "stores its weights in the layout of one GPU library",
-    "DenseFeatures": "reads feature columns, which Keras 3 has not",
+    "DenseFeatures": "reads feature columns, which Keras 3 does not have",
     "AddLoss": "adds a loss of TensorFlow",
     "AddMetric": "adds a metric of TensorFlow",
 }
 
 
 def refuse_removed(node: LayerNode, context: Context) -> None:
-    """Refuses layers that no layer of Keras 3 equals."""
+    """Refuse layers that no layer of Keras 3 equals."""
     reason = REMOVED.get(node.class_name)
     if reason is not None and node.layers is None:
         context.refuse(
@@ -31,7 +31,7 @@ def refuse_removed(node: LayerNode, context: Context) -> None:
 
 
 def keep_locally_connected(node: LayerNode, context: Context) -> None:
-    """Keeps the layers whose weights differ per position; Keras 3 has none."""
+    """Keep the layers whose weights differ per position; Keras 3 has none."""
     if node.class_name not in {"LocallyConnected1D", "LocallyConnected2D"}:
         return
     if node.config.get("padding", "valid") != "valid":
@@ -51,16 +51,16 @@ def keep_locally_connected(node: LayerNode, context: Context) -> None:
 
 
 def replace_thresholded_relu(node: LayerNode, context: Context) -> None:
-    """Makes ThresholdedReLU a ReLU with a threshold, which is the same function."""
+    """Turn ThresholdedReLU into a ReLU with a threshold, which is the same function."""
     if node.class_name != "ThresholdedReLU":
         return
     node.config["threshold"] = float(node.config.pop("theta", 1.0))
     node.class_name, node.module, node.registered_name = "ReLU", None, None
-    context.changed("ThresholdedReLU is ReLU(threshold=theta) today", node)
+    context.changed("ThresholdedReLU replaced by ReLU(threshold=theta)", node)
 
 
 def settle_batch_normalization(node: LayerNode, context: Context) -> None:
-    """Writes the axis as one number; refuses batch normalization over several axes."""
+    """Write the axis as one number; refuse batch normalization over several axes."""
     if node.class_name != "BatchNormalization":
         return
     axis = node.config.get("axis")
@@ -72,7 +72,7 @@ def settle_batch_normalization(node: LayerNode, context: Context) -> None:
 
 
 def keep_gru_order(node: LayerNode, context: Context) -> None:
-    """Writes reset_after=False where the file is older than that argument.
+    """Write reset_after=False where the file is older than that argument.
 
     Keras 3 takes True when it is absent, which is another function.
     """

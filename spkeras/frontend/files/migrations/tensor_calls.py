@@ -1,4 +1,4 @@
-"""What one stored call of a TensorFlow function is, and what a layer in its place is."""
+"""Records of a stored call of a TensorFlow function, and of the layer that replaces it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 
 class NotMappedError(Exception):
-    """An operation, or one of its arguments, has no equal among the layers."""
+    """An operation, or one of its arguments, that equals no layer."""
 
 
 @dataclass

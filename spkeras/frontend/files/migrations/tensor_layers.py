@@ -1,4 +1,4 @@
-"""The layer that equals a raw TensorFlow operation, one small function per operation."""
+"""Layers equal to raw TensorFlow operations, one small function per operation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from spkeras.frontend.files.migrations.tensor_shapes import SHAPERS
 
 
 def _operands(op: Operation) -> tuple[list[Any], Any, bool]:
-    """Returns the tensors, the other number, and whether the number comes first."""
+    """Return the tensors, the constant operand, and whether the constant comes first."""
     other: Any = op.values.get("y", op.values.get("value", op.values.get("x")))
     if op.constant is not None:
         return [other[:3]], op.constant, True
@@ -23,7 +23,7 @@ def _operands(op: Operation) -> tuple[list[Any], Any, bool]:
 
 
 def _number(value: Any) -> Any:
-    """Accepts numbers, and lists of numbers along the last axis."""
+    """Return a number, or a list of numbers along the last axis; refuse other operands."""
     while isinstance(value, list) and len(value) == 1:
         value = value[0]
     if isinstance(value, bool) or not isinstance(value, int | float | list):

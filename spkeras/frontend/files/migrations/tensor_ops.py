@@ -1,8 +1,8 @@
-"""Raw TensorFlow operations in a functional model, stored as layers.
+"""Raw TensorFlow operations in a functional model, replaced by layers.
 
 Keras 2.4 and later stored ``x * 2`` or ``tf.nn.relu6(x)`` as a TFOpLambda that names the
-operation, Keras of TensorFlow 2.0 to 2.3 as a TensorFlowOpLayer that holds a graph node. The
-common ones are layers of Keras, the rest of them small layers of spkeras.
+operation. Keras of TensorFlow 2.0 to 2.3 stored it as a TensorFlowOpLayer that holds a graph
+node. The common ones are layers of Keras, the others small layers of spkeras.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ OWN = frozenset({"Slice", "Reduce", "Clip"})
 
 
 def map_tensor_op(node: LayerNode, context: Context) -> None:
-    """Puts a layer of the same meaning in the place of a raw operation."""
+    """Replace a raw operation by a layer that computes the same."""
     if node.class_name not in {"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"}:
         return
     function = str(
@@ -46,7 +46,7 @@ def map_tensor_op(node: LayerNode, context: Context) -> None:
         return
     _become(node, class_name, config)
     node.calls = [[[*tensor[:3], {}] for tensor in tensors]]
-    context.changed(f"tf.{function} is the layer {class_name} today", node)
+    context.changed(f"tf.{function} replaced by the layer {class_name}", node)
 
 
 def _become(node: LayerNode, class_name: str, config: dict[str, Any]) -> None:
@@ -57,7 +57,7 @@ def _become(node: LayerNode, class_name: str, config: dict[str, Any]) -> None:
 
 
 def _operation(call: Any) -> Operation:
-    """Reads the flat form of a stored call."""
+    """Read the flat form of a stored call."""
     values: dict[str, Any] = {}
     for item in call:
         values.update(item[3])

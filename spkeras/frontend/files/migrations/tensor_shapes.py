@@ -1,4 +1,4 @@
-"""The layer that equals a TensorFlow operation which moves values and computes nothing."""
+"""Layers equal to TensorFlow operations that move values and compute nothing."""
 
 from __future__ import annotations
 
@@ -59,14 +59,14 @@ def _expand_dims(op: Operation) -> Layer:
 
 
 def _at(axes: list[int], index: Any) -> list[Any]:
-    """Writes an index at some axes, all counted from the front or all from the back."""
+    """Return an index at some axes, all counted from the front or all from the back."""
     if axes[0] < 0:
         return ["...", *(index if k in axes else WHOLE for k in range(min(axes), 0))]
     return [index if k in axes else WHOLE for k in range(max(axes) + 1)]
 
 
 def _resize(op: Operation) -> Layer:
-    """Resizes from pixel centres, as Resizing does."""
+    """Resize with pixel centres, as Resizing does."""
     height, width = op.values["size"]
     method = str(op.values.get("method") or "bilinear").lower()
     if op.values.get("antialias") or op.values.get("preserve_aspect_ratio"):

@@ -1,8 +1,8 @@
-"""Padding "same" of Theano, which adds zeros on other sides than TensorFlow.
+"""Padding "same" of Theano, which adds zeros at other sides than TensorFlow.
 
-Theano adds half a kernel on both sides and keeps the first outputs; TensorFlow adds what is
-missing, the odd one at the end. With stride 1 and odd kernels both are the same. Elsewhere the
-zeros of Theano are written down as layers of their own.
+Theano adds half a kernel on both sides and keeps the first outputs. TensorFlow adds only the
+missing zeros, the odd one at the end. With stride 1 and odd kernels both are the same. In all
+other cases the zeros of Theano become separate layers.
 
 Reference:
     Keras 2.2.5, ``backend/theano_backend.py``: conv2d, conv2d_transpose, pool2d.
@@ -24,19 +24,19 @@ Pairs = list[list[int]]
 
 
 def pad_like_theano(node: LayerNode, context: Context) -> None:
-    """Gives every layer of a model that Theano pads otherwise its zeros in another layer."""
+    """Insert a layer with Theano's zeros at each layer of a model that Theano pads differently."""
     if context.backend != "theano":
         return
     if node.wrapped is not None and _differs(node.wrapped):
-        context.refuse(node, "Theano pads 'same' otherwise than TensorFlow inside this layer.")
+        context.refuse(node, "Theano pads 'same' differently from TensorFlow inside this layer.")
     for child in list(node.layers or ()):
         if not _differs(child):
             continue
         if child.class_name in POOLINGS or child.class_name == "ConvLSTM2D":
             context.refuse(
                 child,
-                "Theano pads 'same' of this layer otherwise than TensorFlow, which Keras 3 "
-                "cannot say. Use padding 'valid', or a pooling window of 3 with stride 1.",
+                "Theano pads 'same' of this layer differently from TensorFlow, which Keras 3 "
+                "does not offer. Use padding 'valid', or a pooling window of 3 with stride 1.",
             )
         elif child.class_name == "Conv2DTranspose":
             _crop_transposed(node, child, context)
@@ -51,7 +51,7 @@ def _sizes(value: Any, rank: int, default: int = 1) -> list[int]:
 
 
 def _geometry(layer: LayerNode) -> tuple[list[int], list[int]]:
-    """Returns the window, holes included, and the strides."""
+    """Return the window, holes included, and the strides."""
     config, digit = layer.config, layer.class_name[-2:-1]
     rank = int(digit) if digit.isdigit() else 2
     window = _sizes(config.get("kernel_size") or config.get("pool_size"), rank, 2)
@@ -64,7 +64,7 @@ def _geometry(layer: LayerNode) -> tuple[list[int], list[int]]:
 
 
 def _differs(layer: LayerNode) -> bool:
-    """Tells whether padding "same" may mean something else to TensorFlow."""
+    """Return whether padding "same" can differ from that of TensorFlow."""
     if layer.config.get("padding") != "same":
         return False
     if layer.class_name == "Conv2DTranspose":
@@ -77,9 +77,9 @@ def _differs(layer: LayerNode) -> bool:
 
 
 def _pad_convolution(model: LayerNode, layer: LayerNode, context: Context) -> None:
-    """Puts zeros before a convolution, which becomes "valid"."""
+    """Insert zeros before a convolution, which becomes "valid"."""
     window, _ = _geometry(layer)
-    # Theano's separable convolutions are the ones whose surplus output Keras did not cut off.
+    # For separable convolutions of Theano, Keras did not cut off the surplus output.
     surplus = layer.class_name.startswith("Separable")
     padding = [[n // 2, n // 2 if surplus else (n - 1) // 2] for n in window]
     layer.config["padding"] = "valid"
@@ -88,10 +88,10 @@ def _pad_convolution(model: LayerNode, layer: LayerNode, context: Context) -> No
 
 
 def _crop_transposed(model: LayerNode, layer: LayerNode, context: Context) -> None:
-    """Cuts the borders off a transposed convolution, which becomes "valid"."""
+    """Crop the borders of a transposed convolution, which becomes "valid"."""
     window, strides = _geometry(layer)
     given = layer.config.get("output_padding")
-    # How many values of the full result lie behind the wanted ones; below 0: are missing.
+    # Number of values of the full result after the wanted ones; negative: missing ones.
     if given is None:
         spare = [n - n // 2 - s for n, s in zip(window, strides, strict=True)]
     else:
@@ -100,11 +100,11 @@ def _crop_transposed(model: LayerNode, layer: LayerNode, context: Context) -> No
     layer.config["output_padding"] = [max(0, -n) for n in spare]
     cropping = [[n // 2, max(0, n_spare)] for n, n_spare in zip(window, spare, strict=True)]
     insert_after(model, layer, _border("Cropping", layer, cropping))
-    context.changed("padding 'same' of Theano made a layer behind it", layer)
+    context.changed("padding 'same' of Theano made a layer after it", layer)
 
 
 def _border(kind: str, layer: LayerNode, amounts: Pairs) -> LayerNode:
-    """Makes the layer that adds or cuts borders; the one for sequences takes one pair."""
+    """Create the layer that adds or cuts borders; for sequences it takes one pair."""
     rank = len(amounts)
     key = "padding" if kind == "ZeroPadding" else "cropping"
     config: dict[str, Any] = {key: amounts if rank > 1 else amounts[0]}

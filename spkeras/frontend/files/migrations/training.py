@@ -1,7 +1,6 @@
-"""Initializers, regularizers and constraints: they act in training only.
+"""Initializers, regularizers and constraints, which act only in training.
 
-They are kept where Keras 3 can make them and dropped where it cannot; neither changes a
-single output.
+They are kept where Keras 3 can create them and dropped where it cannot; no output changes.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ KINDS = {
 
 
 def drop_training_objects(node: LayerNode, context: Context) -> None:
-    """Keeps initializers, regularizers and constraints that Keras 3 has; drops the rest."""
+    """Keep initializers, regularizers and constraints that Keras 3 has; drop the others."""
     for key in list(node.config):
         value = node.config[key]
         for ending, module in KINDS.items():
@@ -36,7 +35,7 @@ def drop_training_objects(node: LayerNode, context: Context) -> None:
 
 
 def _known(value: Any, module: Any) -> Any:
-    """Returns the object in today's form, or None."""
+    """Return the object in its Keras 3 form, or None."""
     if isinstance(value, str):
         return value if _makes(lambda: module.get(value)) else None
     if not isinstance(value, dict):

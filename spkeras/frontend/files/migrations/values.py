@@ -1,4 +1,4 @@
-"""Values that older files write in another form: numbers, policies, data formats."""
+"""Values that older files store in another form: numbers, policies, data formats."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from spkeras.layers.legacy import CHANNEL_BIAS
 
 
 def plain_numbers(node: LayerNode, context: Context) -> None:
-    """Makes ``{"type": "ndarray", "value": 0.3}`` and tuple records plain values."""
+    """Turn ``{"type": "ndarray", "value": 0.3}`` and tuple records into plain values."""
     node.config = {key: _plain(value) for key, value in node.config.items()}
 
 
@@ -29,7 +29,7 @@ def _plain(value: Any) -> Any:
 
 
 def plain_policy(node: LayerNode, context: Context) -> None:
-    """Reduces the dtype policy of Keras 2 to its name, mixed precision included."""
+    """Reduce the dtype policy of Keras 2 to its name, mixed precision included."""
     dtype = node.config.get("dtype")
     if not context.before_keras_3 or dtype is None:
         return
@@ -37,7 +37,7 @@ def plain_policy(node: LayerNode, context: Context) -> None:
         name = (dtype.get("config") or {}).get("name")
         context.changed(f"dtype policy record reduced to its name '{name}'", node)
         dtype = name
-    # Keras 2 could leave the dtype to the first input, which was float32.
+    # Keras 2 could take the dtype from the first input, which was float32.
     node.config["dtype"] = "float32" if dtype in {None, "_infer", "infer"} else dtype
 
 
@@ -45,11 +45,11 @@ SPATIAL = ("Conv", "Pool", "UpSampling", "ZeroPadding", "Cropping")
 
 
 def name_data_format(node: LayerNode, context: Context) -> None:
-    """Writes the order of axes where the file is silent, so that no user setting decides.
+    """Write the order of axes where the file does not state it, so that no user setting decides.
 
-    Padding, cropping and upsampling of Keras 1 did not store it; they took the user's setting,
-    which the other layers of the file tell. Flatten of Keras 1 and 2.0 never moved the
-    channels, which channels_last says today.
+    Padding, cropping and upsampling of Keras 1 did not store it; they used the user's setting,
+    which the other layers of the file state. Flatten of Keras 1 and 2.0 never moved the
+    channels; the equal value is channels_last.
     """
     if not context.before_keras_3 or node.layers is not None:
         return
@@ -59,16 +59,16 @@ def name_data_format(node: LayerNode, context: Context) -> None:
     if spatial:
         node.config["data_format"] = context.silent_format
         if context.silent_format == "channels_first":
-            context.changed("channels_first, as the other layers of the file say", node)
+            context.changed("channels_first, as the other layers of the file state", node)
     elif node.class_name == "Flatten":
         node.config["data_format"] = "channels_last"
 
 
 def keep_channel_bias(node: LayerNode, context: Context) -> None:
-    """Keeps the bias of convolutions with channels first on the channels.
+    """Keep the bias of convolutions with channels first on the channels.
 
-    Keras 3.15 adds it along the width on TensorFlow where both have the same size, as in
-    ``Conv2D(32, 3, padding="same")`` on (3, 32, 32). Files of Keras 3 keep what Keras 3 does.
+    On TensorFlow, Keras 3.15 adds it along the width where both have the same size, as in
+    ``Conv2D(32, 3, padding="same")`` on (3, 32, 32). Files of Keras 3 keep the result of Keras 3.
     """
     if not context.before_keras_3 or node.class_name not in CHANNEL_BIAS or node.layers is not None:
         return

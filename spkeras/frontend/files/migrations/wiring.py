@@ -1,4 +1,4 @@
-"""Names, call numbers and input shapes: how the layers of a model hang together."""
+"""Connections of the layers of a model: names, call numbers and input shapes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from spkeras.frontend.files.graph import LayerNode, Reference, map_references, r
 
 
 def count_calls_from_zero(node: LayerNode, context: Context) -> None:
-    """Counts the calls of inner models from 0.
+    """Count the calls of inner models from 0.
 
-    Keras 2 counted the call that made the inner model as 0, so its first use was 1. Keras 3
-    counts uses only, but from 1 for functional models in the outputs.
+    Keras 2 counted the call that created the inner model as 0, so its first use was 1. Keras 3
+    counts only uses, but from 1 for functional models in the outputs.
     """
     if not node.is_functional or node.layers is None:
         return
@@ -37,7 +37,7 @@ def _lowered(ref: Reference, names: set[str]) -> Reference:
 
 
 def _rewire(node: LayerNode, change: Any) -> None:
-    """Changes every tensor reference of a functional model."""
+    """Change every tensor reference of a functional model."""
     for child in node.layers or ():
         child.calls = map_references(child.calls, change)
     node.inputs = map_references(node.inputs, change)
@@ -45,12 +45,12 @@ def _rewire(node: LayerNode, change: Any) -> None:
 
 
 def insert_before(model: LayerNode, layer: LayerNode, new: LayerNode) -> None:
-    """Puts a layer of one input between a layer of a model and what it reads.
+    """Insert a layer of one input between a layer of a model and its input.
 
     Args:
         model: The model that holds the layer.
         layer: A layer that is called with one tensor each time.
-        new: The layer to insert; gets a name of its own.
+        new: The layer to insert; its name is made unique.
     """
     _place(model, new, _position(model, layer))
     shape = layer.config.pop("batch_input_shape", None)
@@ -61,12 +61,12 @@ def insert_before(model: LayerNode, layer: LayerNode, new: LayerNode) -> None:
 
 
 def insert_after(model: LayerNode, layer: LayerNode, new: LayerNode) -> None:
-    """Puts a layer of one input between a layer of a model and all that read it.
+    """Insert a layer of one input between a layer of a model and its readers.
 
     Args:
         model: The model that holds the layer.
         layer: A layer with one output.
-        new: The layer to insert; gets a name of its own.
+        new: The layer to insert; its name is made unique.
     """
     _place(model, new, _position(model, layer) + 1)
     if model.is_functional:
@@ -79,7 +79,7 @@ def _position(model: LayerNode, layer: LayerNode) -> int:
 
 
 def _place(model: LayerNode, new: LayerNode, position: int) -> None:
-    """Adds a layer under a name that no other one has."""
+    """Add a layer under a name that no other one has."""
     assert model.layers is not None
     taken = {child.name for child in model.layers}
     while new.name in taken:
@@ -88,7 +88,7 @@ def _place(model: LayerNode, new: LayerNode, position: int) -> None:
 
 
 def clean_names(node: LayerNode, context: Context) -> None:
-    """Writes '_' for '/' in the names of layers, and keeps them unique."""
+    """Replace '/' by '_' in the names of layers, and keep them unique."""
     if node.layers is None:
         node.name = node.name.replace("/", "_")
         return
@@ -108,7 +108,7 @@ def clean_names(node: LayerNode, context: Context) -> None:
 
 
 def drop_call_defaults(node: LayerNode, context: Context) -> None:
-    """Drops call arguments that say nothing: training off, no mask."""
+    """Drop call arguments without effect: training off, no mask."""
     for call in node.calls:
         if isinstance(call, dict):
             continue
@@ -121,7 +121,7 @@ def drop_call_defaults(node: LayerNode, context: Context) -> None:
 
 
 def state_input_shape(node: LayerNode, context: Context) -> None:
-    """Gives input layers their shape under today's name, and a Sequential its input layer."""
+    """Give input layers their shape under its new name, and a Sequential its input layer."""
     if node.class_name == "InputLayer":
         shape = node.config.pop("batch_input_shape", None)
         if shape is not None:
@@ -151,7 +151,7 @@ def _insert_input(node: LayerNode, shape: list[int | None], context: Context) ->
 
 
 def _stated_shape(node: LayerNode) -> list[int | None] | None:
-    """Finds the input shape that a model or its first layer states."""
+    """Return the input shape that a model or its first layer states."""
     for candidate in _first_layers(node):
         config = candidate.config
         for key in ("batch_input_shape", "batch_shape", "build_input_shape"):
@@ -163,7 +163,7 @@ def _stated_shape(node: LayerNode) -> list[int | None] | None:
 
 
 def _first_layers(node: LayerNode) -> list[LayerNode]:
-    """Lists a Sequential's first layers, inner ones first, then itself."""
+    """Return the first layers of a Sequential, inner ones first, then the Sequential."""
     chain: list[LayerNode] = [node]
     current: LayerNode | None = node
     while current is not None:
@@ -174,7 +174,7 @@ def _first_layers(node: LayerNode) -> list[LayerNode]:
 
 
 def _entry(node: LayerNode) -> LayerNode | None:
-    """Returns the layer that takes the input of a model or wrapper."""
+    """Return the layer that takes the input of a model or wrapper."""
     if node.layers:
         if node.is_sequential:
             return node.layers[0]
@@ -184,7 +184,7 @@ def _entry(node: LayerNode) -> LayerNode | None:
 
 
 def _shape_from_weights(first: LayerNode, context: Context) -> list[int | None] | None:
-    """Reads the channels from the first kernel where no shape is stated at all."""
+    """Return a shape with the channels of the first kernel, where no shape is stated."""
     shapes = context.shapes(first.stored_name)
     if not shapes:
         return None
