@@ -16,7 +16,7 @@ WEIGHTED = frozenset({"conv", "conv_transpose", "dense", "depthwise_conv", "scal
 
 
 def passes(node: Node) -> bool:
-    """Whether spikes pass through a node: it is linear, and neither decodes nor fires."""
+    """Return whether spikes pass through a node: it is linear, and neither decodes nor fires."""
     return OPERATIONS[node.op].linear and node.op != "readout"
 
 

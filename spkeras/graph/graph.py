@@ -45,10 +45,13 @@ class Graph:
         for node in self.nodes:
             unknown = [name for name in node.inputs if name not in seen]
             if node.name in seen or unknown:
-                raise GraphError(f"node {node.name!r}: name taken twice, or reads {unknown}")
+                raise GraphError(
+                    f"node {node.name!r}: the name is used twice, or it reads nodes that are not "
+                    f"before it: {unknown}"
+                )
             seen.add(node.name)
         if not set(self.outputs) <= seen:
-            raise GraphError(f"outputs {self.outputs} are not all nodes")
+            raise GraphError(f"outputs={self.outputs}; allowed: names of the graph's nodes")
 
     @cached_property
     def by_name(self) -> Mapping[str, Node]:
@@ -179,7 +182,7 @@ def from_structure(
         GraphError: the schema is not that of this version, or an array has another shape.
     """
     if data.get("schema") != SCHEMA:
-        raise GraphError(f"graph schema {data.get('schema')!r}, this version reads {SCHEMA}")
+        raise GraphError(f"graph schema {data.get('schema')!r}; allowed in this version: {SCHEMA}")
     nodes = []
     for entry in data["nodes"]:
         shapes = {key: tuple(shape) for key, shape in entry["arrays"].items()}

@@ -33,7 +33,7 @@ class Node:
         inputs: Names of the nodes it reads, in order.
         shape: Output shape without the batch axis, channels last.
         attributes: Plain values (numbers, strings, tuples, None), as the vocabulary names them.
-        arrays: Constants, float32 unless said otherwise; read-only.
+        arrays: Constants, read-only; float32 in general.
         source: Name of the Keras layer it comes from ("" for nodes that passes insert).
 
     Raises:
@@ -68,13 +68,13 @@ class Node:
         unknown = set(self.arrays) - set(rule.arrays)
         if missing or unknown:
             raise GraphError(
-                f"node {self.name!r} ({self.op}): missing {sorted(missing)}, "
-                f"unknown {sorted(unknown)}"
+                f"node {self.name!r} ({self.op}): missing attributes or arrays {sorted(missing)}, "
+                f"unknown arrays {sorted(unknown)}"
             )
         count = len(self.inputs)
         least = {-1: 2, -2: 1}.get(rule.inputs, rule.inputs)
         if count < least or (rule.inputs >= 0 and count > least):
-            raise GraphError(f"node {self.name!r} ({self.op}): {count} inputs")
+            raise GraphError(f"node {self.name!r} ({self.op}): wrong number of inputs: {count}")
 
     def __getitem__(self, attribute: str) -> Any:
         return self.attributes[attribute]

@@ -84,7 +84,7 @@ class LayerActivity:
 
 @dataclass(frozen=True)
 class Activity:
-    """Spikes and operations of a run per sample; sums over the layers unless said otherwise.
+    """Spikes and operations of a run per sample, as sums over the layers unless noted.
 
     Attributes:
         layers: One entry per layer of neurons.
@@ -150,7 +150,7 @@ class Activity:
 
     @property
     def graded(self) -> bool:
-        """Whether spikes carry exponents."""
+        """Whether spikes have exponents."""
         return bool(self.exponents)
 
 

@@ -84,9 +84,9 @@ def check_decisions(
     right = float((own == labels).mean())
     others = [(words, decisions(change)) for words, change in _MEANT]
     raise DataError(
-        f"data: the CNN decides {right:.1%} of {len(rows)} samples as their labels say, "
+        f"data: {right:.1%} of the CNN's decisions on {len(rows)} samples equal the labels, "
         f"{_by_chance(own, labels):.1%} would be chance{_collapsed(own)}. "
-        f"{_cause(others, labels, right)} If the data are right, insist "
+        f"{_cause(others, labels, right)} If the data are correct, turn this check off "
         "(--insist, in Python insist=True)"
     )
 

@@ -1,7 +1,7 @@
 """Vocabulary shared with modules that must not import Keras."""
 
 NEURONS = ("binary", "signed", "burst", "signed_burst", "multi_threshold", "sigma_delta")
-# Neurons whose spikes carry a sign and an exponent.
+# Neurons whose spikes have a sign and an exponent.
 GRADED = ("multi_threshold", "sigma_delta")
 CODES = ("rate", "differential", "delta")
 # float32 resolves 2^-23 beside 1: exponents 0 to 23.

@@ -106,7 +106,7 @@ class Constants:
 
     @property
     def is_graded(self) -> bool:
-        """Whether a spike carries a sign and an exponent."""
+        """Whether a spike has a sign and an exponent."""
         return MODELS[self.model].graded
 
     @property
@@ -222,7 +222,7 @@ def _integrate_fire(
 
 
 def rate(currents: Any, constants: Constants) -> Any:
-    """Return the real value that spikes represent: f(z) / V, not limited to what spikes can send.
+    """Return the real value that spikes represent, f(z) / V, beyond their range and resolution.
 
     It is cut at the ceiling, and rounded only where the function is a quantised ReLU.
 

@@ -132,7 +132,7 @@ def for_conversion(recipe: str, schedule: str, given: Mapping[str, Any]) -> dict
     """Return the given arguments of `convert`, completed by the published ones.
 
     Args:
-        recipe: One of `PUBLISHED` that `convert` knows.
+        recipe: One of `PUBLISHED` with a published conversion.
         schedule: Schedule of the simulation.
         given: Other arguments of the caller; None means not set.
 

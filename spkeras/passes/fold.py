@@ -17,8 +17,7 @@ def fold_scales(graph: Graph) -> Graph:
     Before: any graph.
     After: a scale directly after a convolution or dense layer, or after an average pooling, crop
         or upsampling that follows one, is part of its weights. So is a scale before one, unless
-        the scale has an offset and the convolution pads with zeros, which an offset would have
-        to leave at zero.
+        it has an offset and the convolution pads with zeros: padding must stay without offset.
     Preserves: outputs, up to float rounding (the products are taken in float64).
     Reference: Wu et al. 2022 (consistency maintenance for batch normalisation).
     """
@@ -61,9 +60,9 @@ def scale_outputs(node: Node, scale: np.ndarray, offset: np.ndarray | float = 0.
 
 
 def scale_inputs(node: Node, scale: np.ndarray, offset: np.ndarray | float = 0.0) -> Node:
-    """Return a weighted node that computes from x what `node` computes from x * scale + offset.
+    """Return a weighted node with x * scale + offset, both (channels,), folded into its weights.
 
-    Both are (channels,). The offset is exact only without zero padding.
+    The offset is exact only without zero padding.
     """
     kernel = node.arrays["kernel"].astype(np.float64)
     factors, offsets = (_input_factors(node, np.broadcast_to(v, scale.shape))

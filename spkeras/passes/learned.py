@@ -26,8 +26,8 @@ def learned_scales(graph: Graph, stats: Mapping[str, ActivationStats]) -> Scales
         stats: Statistics of the inputs.
 
     Returns:
-        Scales by name, arrays of shape (). Neurons with a common addition keep different scales:
-        an identity synapse then has a weight.
+        Scales by name, arrays of shape (). Neurons with a common addition keep their scales;
+        where these differ, an identity synapse has a weight.
 
     Raises:
         UnsupportedLayerError: neurons whose activation has no bound; all at once.

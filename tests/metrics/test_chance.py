@@ -142,7 +142,8 @@ def test_without_a_range_that_mends_it_other_causes_are_named():
     assert "labels in another order" in message and "100% are decided as class 1" in message
     rows = chance._rows(400, 50)
     share = labels[rows].mean()
-    assert f"decides {share:.1%} of 400 samples" in message and f"{share:.1%} would be" in message
+    assert f"{share:.1%} of the CNN's decisions on 400 samples equal the labels" in message
+    assert f"{share:.1%} would be chance" in message
     assert abs(share - 0.5) > 0.001
 
 
