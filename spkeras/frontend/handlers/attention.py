@@ -211,7 +211,7 @@ def _operator(call: Call) -> Port:
         raise call.refuse("attn_logits_soft_cap", "leave it out")
     query, key, value = (call.keras_order(port) for port in ports)
     if query.shape[1] % key.shape[1]:
-        raise call.refuse(f"{query.shape[1]} heads for {key.shape[1]}", "use a multiple of it")
+        raise call.refuse(f"{query.shape[1]} heads for {key.shape[1]}", "use a multiple")
     scale = given.get("scale")
     scale = 1.0 / math.sqrt(key.shape[-1]) if scale is None else float(scale)
     return _shared_heads(call, query, key, value, scale, bool(operation.is_causal))

@@ -141,5 +141,5 @@ def _sizes(path: Path, values: Mapping[str, Any]) -> tuple[tuple[int, float], ..
         raise OptionError(f"{path}: sram={given!r}; give [[KiB, pJ for 64 bits], ...]")
     sizes = tuple((int(_cost(path, "sram", k)), _cost(path, "sram", pj)) for k, pj in given)
     if sizes[0][0] < 1 or any(a[0] >= b[0] for a, b in zip(sizes, sizes[1:], strict=False)):
-        raise OptionError(f"{path}: sram={given!r}; sizes rise from 1 KiB on")
+        raise OptionError(f"{path}: sram={given!r}; give rising sizes from 1 KiB")
     return sizes

@@ -63,7 +63,7 @@ class ProgramBranch:
         return self.exponents.shape[-1] // self.groups
 
     def inputs_of(self, outputs: np.ndarray) -> np.ndarray:
-        """Return the source's channels of each given channel (from 0), (outputs, width)."""
+        """Return the source channels of each output channel (counted from 0), (outputs, width)."""
         width = self.exponents.shape[1]
         return outputs[:, None] // self.fan_out * width + np.arange(width)
 

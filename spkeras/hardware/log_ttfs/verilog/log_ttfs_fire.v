@@ -1,8 +1,8 @@
 // Firing window of one neuron: the threshold falls step by step, and the neuron fires once.
 //
-// `start` begins the window with a potential that stays as it is; at each cycle it is compared
-// with the threshold of the step. The first step that it reaches is its spike time; a potential
-// that reaches none stays silent, which TIMESTEPS stands for.
+// `start` begins the window with a constant potential; at each cycle it is compared with the
+// threshold of the step. The spike time is the first step whose threshold it reaches, or TIMESTEPS
+// if it reaches none.
 
 `default_nettype none
 

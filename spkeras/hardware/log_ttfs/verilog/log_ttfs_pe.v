@@ -1,9 +1,9 @@
 // Processing element of a log-TTFS processor: multiplies by adding exponents.
 //
-// A weight is +-2^(-q / z), a spike at step k stands for 2^(-k / tau), in units of the largest
+// A weight is +-2^(-q / z), a spike at step k has the value 2^(-k / tau), in units of the largest
 // product of the layer; G = max(z, tau) = 2^GRID_LOG exponents make one octave. The distance d of
 // a product is the sum of both exponents and the offset of its branch. Its fraction selects an
-// entry of the mantissa table, its octaves say how far to shift, and the result is added to the
+// entry of the mantissa table, its octaves give the shift, and the result is added to the
 // accumulator or subtracted from it, clipped at the accumulator's ends.
 //
 // One synapse a cycle: `load` puts the bias into the accumulator, `valid` adds one product.
@@ -14,7 +14,7 @@ module log_ttfs_pe #(
     parameter GRID_LOG = 2,           // log2 G
     parameter WEIGHT_SHIFT = 1,       // log2(G / z)
     parameter TIME_SHIFT = 0,         // log2(G / tau)
-    parameter EXPONENT_BITS = 12,     // bits of q, with room for the code of a weight of 0
+    parameter EXPONENT_BITS = 12,     // bits of q, including the code of a weight of 0
     parameter ZERO_CODE = 15,         // q of a weight of 0
     parameter TABLE_BITS = 12,        // W, bits of an entry of the mantissa table
     parameter ACCUMULATOR_BITS = 32,  // sign included
@@ -48,14 +48,14 @@ module log_ttfs_pe #(
     wire [INDEX_BITS-1:0] rest = GRID_LOG > 0 ? -distance[INDEX_BITS-1:0] : {INDEX_BITS{1'b0}};
     wire [TABLE_BITS-1:0] entry = mantissa[rest];
 
-    // To the left while there are fraction bits; to the right bits are cut off.
+    // Shift left while there are fraction bits; a shift to the right truncates.
     wire signed [24:0] left = {{17{fraction[7]}}, fraction} - octaves;
     wire [23:0] right = -left[23:0];
     wire [WIDE-1:0] wide = {{ACCUMULATOR_BITS{1'b0}}, entry};
     wire [WIDE-1:0] magnitude = left[24] ? wide >> right : wide << left[23:0];
     wire present = valid && exponent != ZERO_CODE;
 
-    // One bit more than either has tells whether the sum fits.
+    // One bit more than either operand shows whether the sum fits.
     wire signed [WIDE:0] held = {{(WIDE - ACCUMULATOR_BITS + 1){sum[ACCUMULATOR_BITS-1]}}, sum};
     wire signed [WIDE:0] product = negative ? -$signed({1'b0, magnitude}) : $signed({1'b0, magnitude});
     wire signed [WIDE:0] total = held + product;
