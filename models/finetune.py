@@ -32,20 +32,20 @@ FIGURES = {
     "mnist_t1": (
         "mnist_cnn",
         "low_latency",
-        "--timesteps 1 --levels 2 --shift 0.5 --no-pooling-neurons --clamp 0 --quantize 12 "
+        "--timesteps 1 --levels-per-unit 2 --shift 0.5 --no-pooling-neurons --clamp 0 --quantize 12 "
         "--rate 0.002 --train-batch 256 --crop-shift 1",
         (_CLOCKED,),
     ),
     "cifar10_vgg16_t8": (
         "cifar10_vgg16",
         "low_latency",
-        f"--timesteps 8 --levels 10 {_FEW} --clamp 0 --quantize 4 {_IMAGES}",
+        f"--timesteps 8 --levels-per-unit 10 {_FEW} --clamp 0 --quantize 4 {_IMAGES}",
         (_SYNCHRONOUS, _TRAINED),
     ),
     "cifar100_vgg16_t8": (
         "cifar100_vgg16",
         "low_latency",
-        f"--timesteps 8 --levels 10 {_FEW} --clamp 0 --quantize 6 {_IMAGES} "
+        f"--timesteps 8 --levels-per-unit 10 {_FEW} --clamp 0 --quantize 6 {_IMAGES} "
         "--optimizer sgd --rate 0.02",
         (_SYNCHRONOUS, _TRAINED),
     ),
@@ -147,8 +147,11 @@ def main(name, data, output, threshold_samples, spiking_samples, measure, only_p
                 "trained": accuracy(trained, x, y)}  # fmt: skip
         record["spiking_on"] = same
     for way in ways:
+        settings = {name: value for name, value in way.items() if name == "schedule"}
+        network = {name: value for name, value in way.items() if name != "schedule"}
         few = 1000 if way["thresholds"] == "learned" else threshold_samples
-        snn = spkeras.convert(trained, train[:few].astype("float32") / 255, recipe=recipe, **way)
+        snn = spkeras.convert(trained, train[:few].astype("float32") / 255, recipe,
+                              simulation=spkeras.Simulation(**settings), **network)  # fmt: skip
         record["spiking"].append({**way, **reading(snn, x, y)})
         click.echo(json.dumps(record["spiking"][-1]), err=True)
     report = output.with_suffix(".json")

@@ -1,6 +1,6 @@
 """spkeras: convert trained Keras CNNs into spiking neural networks, and measure what it costs.
 
-    snn = spkeras.convert(cnn, x_train[:1000], timesteps=64)
+    snn = spkeras.convert(cnn, x_train[:1000], "ecc", timesteps=64)
     result = spkeras.evaluate(snn, x_test, y_test)
     snn.save("snn.h5")
 
@@ -22,6 +22,7 @@ _HOMES = {
     "load_model": "spkeras.frontend.files",
     "read_model": "spkeras.frontend.files",
     "configure": "spkeras.snn.spike_loop",
+    "Simulation": "spkeras.recipes",
     "Stream": "spkeras.simulate",
     "IntegrateFire": "spkeras.layers",
     "SpikeLoop": "spkeras.snn.spike_loop",
@@ -29,10 +30,14 @@ _HOMES = {
 }
 _NAMES = {"inspect": "inspect_layers"}
 
+_MODULES = ("recipes",)
+
 __all__ = ["__version__", *_HOMES]
 
 
 def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"spkeras.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'spkeras' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), _NAMES.get(name, name))

@@ -26,10 +26,11 @@ from spkeras.graph import Graph, Node
 from spkeras.passes.changes import kept
 from spkeras.passes.fold import WEIGHTED
 from spkeras.passes.normalize import normalize
+from spkeras.passes.pipeline import fold, neurons_of
 from spkeras.passes.quantize import quantize_weights
-from spkeras.passes.recipes import Options, neurons_of, prepare
 from spkeras.passes.scales import join_scales
 from spkeras.rates import Rates, Stages
+from spkeras.recipes import Conversion
 from spkeras.snn.spike_loop import build, loop_of
 
 # Arguments without effect: the original's default, and what replaces them.
@@ -194,7 +195,7 @@ class cnn_to_snn:
         graph = self._converted
         changed = {node.name: self._neuron(node) for node in graph.of("neuron")}
         self.model = build(
-            kept(graph.updated(changed).with_settings(alpha=self.thresholding), graph),
+            kept(graph.updated(changed).with_settings(initial_potential=self.thresholding), graph),
             timesteps=self.timesteps,
             schedule="layer_synchronous",
         )
@@ -242,8 +243,7 @@ def _tell_idle(**given: Any) -> None:
 
 def _with_one_scale(model: keras.Model, x: Any, scale: float, bits: int | None) -> Graph:
     """Return the converted graph with one scale for all layers of neurons."""
-    options = Options(percentile=100.0, per_channel=False, weight_bits=bits)
-    graph = neurons_of(prepare(read_graph(model), options), options)
+    graph = neurons_of(fold(read_graph(model)), Conversion())
     inputs = zip(graph.of("input"), as_samples(graph, x), strict=True)
     scales = {node.name: np.asarray(np.abs(array).max() or 1, "float32") for node, array in inputs}
     scales |= {node.name: np.asarray(scale, np.float32) for node in graph.of("neuron")}

@@ -108,7 +108,7 @@ class Stages:
         states = network.initial_states(size)
         sums = [ops.zeros((size, *node.shape)) for node in network.readouts]
         zeros = [ops.zeros((size, *node.shape)) for node in network.neurons]
-        constant = loop.drive(scaled, np.float32(0)) if loop.coding == "constant" else None
+        constant = loop.drive(scaled, np.float32(0)) if loop.input_encoding == "constant" else None
         held, sent = zeros, zeros
         squares, last = [], np.zeros((len(zeros), size))
         for index in range(loop.timesteps):
@@ -134,7 +134,7 @@ class Stages:
         states = network.initial_states(size)
         sums = [ops.zeros((size, *node.shape)) for node in network.readouts]
         held = [ops.zeros((size, *node.shape)) for node in network.neurons]
-        constant = loop.drive(scaled, np.float32(0)) if loop.coding == "constant" else None
+        constant = loop.drive(scaled, np.float32(0)) if loop.input_encoding == "constant" else None
         for index in range(loop.timesteps):
             sums, states, held = self._count_step(
                 scaled, constant, sums, states, held, np.float32(index)

@@ -190,15 +190,37 @@ def spiking(model, per_channel=True, readout="membrane", lifted=True, **neurons)
     from spkeras.ops.code import keeps_values
     from spkeras.passes.normalize import normalize
     from spkeras.passes.offsets import lift_biases
-    from spkeras.passes.recipes import Options, neurons_of, prepare
+    from spkeras.passes.pipeline import neurons_of, prepare
     from spkeras.snn.network import resting_currents
 
-    options = Options(readout=readout, **{"limit": 3, "levels": 6, **neurons})
-    graph = neurons_of(prepare(read_graph(model), options), options)
+    chosen = recipe_of(readout=readout, **neurons).conversion(64)
+    graph = neurons_of(prepare(read_graph(model), chosen), chosen)
     graph = normalize(graph, scales_of(graph, per_channel))
-    if not (lifted and keeps_values(options.code)):
+    if not (lifted and keeps_values(chosen.spike_code)):
         return graph
     return lift_biases(graph, resting_currents(graph))
+
+
+def recipe_of(recipe="ecc", **options):
+    """A recipe with few levels and bursts of up to three spikes, where it has them."""
+    from spkeras.recipes import get
+
+    own = {"burst": {"max_spikes_per_step": 3}, "signed_burst": {"max_spikes_per_step": 3},
+           "multi_threshold": {"levels": 6}}  # fmt: skip
+    if options.get("neuron") == "sigma_delta":
+        recipe = options.pop("neuron")
+    extra = {"levels": 6} if recipe == "sigma_delta" else own.get(options.get("neuron"), {})
+    return get(recipe, "conversion", **{**extra, **options})
+
+
+def convert(model, data, recipe="ecc", **options):
+    """`spkeras.convert` with options of the recipe and of the simulation side by side."""
+    import spkeras
+
+    names = spkeras.Simulation.options()
+    settings = {name: options.pop(name) for name in list(options) if name in names}
+    simulation = spkeras.Simulation(**settings)
+    return spkeras.convert(model, data, recipe, simulation=simulation, **options)
 
 
 def fingerprint(graph):

@@ -10,7 +10,7 @@ def every_step(snn, x):
     """Spikes of every neuron at every step, {node: (T, batch, ...)}, by the step model."""
     loop = loop_of(snn)
     network, scaled = loop.network, loop.units(x)
-    constant = loop.drive(scaled, np.float32(0)) if loop.coding == "constant" else None
+    constant = loop.drive(scaled, np.float32(0)) if loop.input_encoding == "constant" else None
     states = network.initial_states(len(scaled[0]))
     first, after = len(network.readouts), len(network.readouts) + len(states)
     trains = {node.name: [] for node in network.neurons}

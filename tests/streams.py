@@ -37,7 +37,7 @@ def delta(levels=14, mantissa_bits=1, timesteps=200):
     key = levels, mantissa_bits
     if key not in _MADE:
         model = moving()
-        options = {"recipe": "sigma_delta", "levels": levels, "headroom": 0,
+        options = {"recipe": "sigma_delta", "levels": levels, "levels_above_scale": 0,
                    "mantissa_bits": mantissa_bits}  # fmt: skip
         graph = networks.spiking(model, **options)
         _MADE[key] = model, graph, build(graph)
@@ -131,7 +131,7 @@ RUNNING = {
     "several": {"neuron": "binary"},
     "residual": {"neuron": "binary", "stagger": 1},
     "pools": {"neuron": "signed_burst"},
-    "chain": {"neuron": "binary", "coding": "bernoulli", "seed": 3},
+    "chain": {"neuron": "binary", "input_encoding": "bernoulli", "seed": 3},
 }
 
 
@@ -150,7 +150,7 @@ def wanted_of(graph, loop, shown):
     ends = np.cumsum(LENGTHS)
     trains = []
     for parts in zip(*shown, strict=True):
-        codes = [oracle.train(loop.coding, x, ends[-1], loop._draws) for x in parts]
+        codes = [oracle.train(loop.input_encoding, x, ends[-1], loop._draws) for x in parts]
         cut = [code[end - n : end] for code, n, end in zip(codes, LENGTHS, ends, strict=True)]
         trains.append(np.concatenate(cut))
     spikes, reads = running(graph, trains, loop.offset)

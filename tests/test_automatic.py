@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from keras import layers
 
-import spkeras
 from spkeras.facade import automatic
 from spkeras.snn.spike_loop import loop_of
+from tests import networks
 
 
 @pytest.fixture()
@@ -46,7 +46,7 @@ def cnn():
 
 def convert(cnn, count, **options):
     x = np.arange(count, dtype="float32")[:, None]
-    return spkeras.convert(cnn, x, recipe="auto", spikes="graded", timesteps=2, **options)
+    return networks.convert(cnn, x, recipe="auto", spikes="graded", timesteps=2, **options)
 
 
 @pytest.mark.parametrize("count, held", [(2, 1), (7, 1), (40, 10), (1000, 200)])

@@ -145,6 +145,6 @@ def test_a_converted_network_says_that_positions_were_drawn(monkeypatch):
         note for note in loop_of(spkeras.convert(model, data)).graph.notes if "drawn" in note
     ]
     monkeypatch.setattr(module, "MOST_VALUES", 4000)
-    snn = spkeras.convert(model, data, seed=5)
+    snn = spkeras.convert(model, data, simulation=spkeras.Simulation(seed=5))
     (note,) = [note for note in loop_of(snn).graph.notes if "drawn at random" in note]
     assert "2 of 2 maps" in note and "seed 5" in note

@@ -87,7 +87,9 @@ def test_potentials_of_a_staggered_run(binary):
 
 def test_an_encoded_input_takes_its_layer_at_each_step(binary):
     snn, x = binary
-    once, each = (spkeras.evaluate(snn, x, coding=coding) for coding in ("constant", "regular"))
+    once, each = (
+        spkeras.evaluate(snn, x, input_encoding=coding) for coding in ("constant", "regular")
+    )
     assert each.activity.input_macs == 8 * once.activity.input_macs > 0
 
 

@@ -9,9 +9,8 @@ import spkeras
 from spkeras.errors import DataError, OptionError, SpkerasError
 from spkeras.metrics.early_exit import EarlyExit, Watch
 from spkeras.metrics.score import Score
-from spkeras.passes.recipes import Options
+from spkeras.recipes import CAT, CQ, ECC, SigmaDelta, Simulation
 from spkeras.training.augment import Augmentation
-from spkeras.training.recipe import Recipe
 from spkeras.training.schedule import ChooseTimesteps
 from tests import networks
 
@@ -114,12 +113,12 @@ def test_data_beyond_float32(cnn, x):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda bad: Options(percentile=bad),
-        lambda bad: Options(alpha=bad),
-        lambda bad: Options(levels=bad, neuron="sigma_delta"),
-        lambda bad: Recipe(tau=bad),
-        lambda bad: Recipe(timesteps=bad),
-        lambda bad: Recipe(input_threshold=bad),
+        lambda bad: ECC(percentile=bad),
+        lambda bad: ECC(initial_potential=bad),
+        lambda bad: SigmaDelta(levels=bad),
+        lambda bad: CAT(tau=bad),
+        lambda bad: Simulation(timesteps=bad),
+        lambda bad: CQ(input_threshold=bad),
         lambda bad: Augmentation(noise=bad),
         lambda bad: ChooseTimesteps(None, [0], [1], max_drop=bad),
         lambda bad: EarlyExit(bad),
@@ -136,7 +135,7 @@ def test_options(make, bad):
 def test_settings(cnn, x, bad, setting):
     snn = spkeras.convert(cnn, x, timesteps=4)
     for action in (
-        lambda: spkeras.convert(cnn, x, **{setting: bad}),
+        lambda: networks.convert(cnn, x, **{setting: bad}),
         lambda: spkeras.evaluate(snn, x, **{setting: bad}),
         lambda: spkeras.configure(snn, **{setting: bad}),
     ):

@@ -22,7 +22,11 @@ def case():
     """(network of two layers that start after 0 and 3 steps, its read-out after 6; samples)."""
     cnn = networks.chain()
     x = networks.samples(cnn, 8)
-    return spkeras.convert(cnn, x, timesteps=T, stagger=3), x, np.arange(8) % 5
+    return (
+        spkeras.convert(cnn, x, timesteps=T, simulation=spkeras.Simulation(stagger=3)),
+        x,
+        np.arange(8) % 5,
+    )
 
 
 @pytest.mark.parametrize("engine", ["dense", "events"])
@@ -90,7 +94,9 @@ def test_each_output_has_a_start_of_its_own():
     second = layers.Dense(6, activation="relu")(first)
     cnn = networks.dyadic(keras.Model(inputs, [layers.Dense(3)(first), layers.Dense(3)(second)]))
     x = networks.samples(cnn, 8)
-    found = spkeras.evaluate(spkeras.convert(cnn, x, timesteps=T, stagger=2), x)
+    found = spkeras.evaluate(
+        spkeras.convert(cnn, x, timesteps=T, simulation=spkeras.Simulation(stagger=2)), x
+    )
     assert [score.first for score in found.scores] == [3, 5]
     assert [math.isnan(score.deviation[2]) for score in found.scores] == [False, True]
     assert [table.rows[0][0] for table in accuracy_tables(found)] == ["3", "5"]

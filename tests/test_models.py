@@ -9,6 +9,7 @@ import spkeras
 from spkeras.errors import OptionError, SpkerasError
 from spkeras.models import cnn_to_snn
 from spkeras.snn.spike_loop import loop_of
+from tests import networks
 
 QUIET = {"verbose": 0}
 
@@ -79,7 +80,7 @@ def snn(chain, x):
 def converted(cnn, x, **options):
     """The package's own network with the original's choices."""
     original = {"schedule": "layer_synchronous", "percentile": 100, "per_channel": False}
-    return spkeras.convert(cnn, x, **original, **options)
+    return networks.convert(cnn, x, **original, **options)
 
 
 def one_hot(cnn, x):
@@ -128,7 +129,7 @@ def test_it_is_the_layer_synchronous_network(cnn, x, timesteps):
 
 def test_thresholding_is_alpha(chain, snn, x):
     snn.evaluate(x, one_hot(chain, x), timesteps=8, thresholding=0.0, **QUIET)
-    plain = converted(chain, x, timesteps=8, alpha=0.0)
+    plain = converted(chain, x, timesteps=8, initial_potential=0.0)
     given, wanted = (model.predict(x, verbose=0) for model in (snn.model, plain))
     assert np.array_equal(given, wanted)
     rounded = cnn_to_snn(timesteps=8)(chain, x).model.predict(x, verbose=0)

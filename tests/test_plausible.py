@@ -9,7 +9,7 @@ import spkeras
 from spkeras.cli.trained import lost
 from spkeras.errors import DataError, OptionError
 from spkeras.metrics.chance import near_chance
-from spkeras.training import Plan, finetune, prepare
+from spkeras.training import FinetunePlan, finetune, prepare
 from tests import networks
 
 
@@ -99,9 +99,15 @@ def test_a_stagger_at_or_past_the_end_before_any_sample_runs():
     cnn, x = networks.chain(), networks.samples(networks.chain(), 8)
     seen = []
     with pytest.raises(OptionError, match="stagger=4 with timesteps=8.*up to 3.9375"):
-        spkeras.convert(cnn, x, timesteps=8, stagger=4, progress=lambda *done: seen.append(done))
+        spkeras.convert(
+            cnn,
+            x,
+            timesteps=8,
+            simulation=spkeras.Simulation(stagger=4),
+            progress=lambda *done: seen.append(done),
+        )
     assert not seen
-    snn = spkeras.convert(cnn, x, timesteps=8, stagger=3.9375)
+    snn = spkeras.convert(cnn, x, timesteps=8, simulation=spkeras.Simulation(stagger=3.9375))
     assert spkeras.evaluate(snn, x).first_step == 8
     for settings in ({"timesteps": 7}, {"stagger": 9}):
         with pytest.raises(OptionError, match="receive nothing"):
@@ -139,11 +145,11 @@ def test_finetuning_a_cnn_near_chance():
     x, y = images()
     cnn = classifier()
     twin = prepare(cnn, x / 255 / 255, timesteps=8, encoding="real")
-    plan = Plan(clamp=0, quantize=1)
+    plan = FinetunePlan(clamp=0, quantize=1)
     with pytest.raises(DataError, match="multiplied by 255"):
         finetune(twin, x / 255 / 255, y, plan, teacher=cnn)
     finetune(twin, x / 255 / 255, y, plan, teacher=cnn, insist=True)
-    finetune(twin, x / 255 / 255, y, Plan(relu=1, clamp=0, quantize=0), teacher=cnn)
+    finetune(twin, x / 255 / 255, y, FinetunePlan(relu=1, clamp=0, quantize=0), teacher=cnn)
 
 
 def binomial(count, right, classes, seed=0):

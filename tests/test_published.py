@@ -9,8 +9,9 @@ import spkeras
 from spkeras.errors import OptionError
 from spkeras.layers import ChannelExpansion, InputQuantizer, Staged
 from spkeras.snn.spike_loop import loop_of
-from spkeras.training import Plan, finished, prepare
+from spkeras.training import FinetunePlan, finished, prepare
 from spkeras.training.rebuild import all_layers
+from tests import networks
 
 
 def pooled():
@@ -62,7 +63,7 @@ def counts_of_the_paper(model, x, timesteps):
 def test_ecc_counts_as_in_the_closed_form_of_the_paper(timesteps):
     model, x = pooled(), samples()
     snn = spkeras.convert(model, x, published=True, timesteps=timesteps,
-                          schedule="layer_synchronous")  # fmt: skip
+                          simulation=spkeras.Simulation(schedule="layer_synchronous"))  # fmt: skip
     wanted = counts_of_the_paper(model, x, timesteps)
     found = snn.predict(x, verbose=0)
     # A sum on the border of a level may fall on either side in float32.
@@ -73,10 +74,10 @@ def test_ecc_counts_as_in_the_closed_form_of_the_paper(timesteps):
 def test_ecc_has_no_stagger_and_one_scale_a_layer():
     loop = loop_of(spkeras.convert(pooled(), samples(), published=True))
     assert loop.timesteps == 256 and loop.schedule == "clock_driven"
-    assert loop.offset == 0 and loop.coding == "regular"
+    assert loop.offset == 0 and loop.input_encoding == "regular"
     assert {node.arrays["threshold"].shape for node in loop.graph.of("neuron")} == {()}
     settings = loop.graph.settings
-    assert (settings["percentile"], settings["alpha"]) == (100, 0.5)
+    assert (settings["percentile"], settings["initial_potential"]) == (100, 0.5)
     assert (settings["readout"], settings["reset"]) == ("spikes", "subtract")
 
 
@@ -126,7 +127,15 @@ def test_cat_codes_its_input_by_spike_times_too():
 def test_trained_nets_start_all_layers_at_once(recipe, schedule, thresholds):
     x = samples()
     trained = finished(prepare(pooled(), x, recipe=recipe, timesteps=8, published=True))
-    loop = loop_of(spkeras.convert(trained, x, recipe=recipe, schedule=schedule, published=True))
+    loop = loop_of(
+        spkeras.convert(
+            trained,
+            x,
+            recipe=recipe,
+            simulation=spkeras.Simulation(schedule=schedule),
+            published=True,
+        )
+    )
     assert (loop.timesteps, loop.offset) == (8, 0)
     assert loop.graph.settings["thresholds"] == thresholds
     # Levels are reached 2^-10 of a level early; only QCFS rounds to the nearest.
@@ -135,10 +144,10 @@ def test_trained_nets_start_all_layers_at_once(recipe, schedule, thresholds):
 
 
 @pytest.mark.parametrize(("options", "words"), [
-    ({"alpha": 0.0}, ("alpha=0.0", "alpha=0.5")),
+    ({"initial_potential": 0.0}, ("initial_potential=0.0", "initial_potential=0.5")),
     ({"per_channel": True}, ("per_channel=True", "per_channel=False")),
     ({"stagger": 1}, ("stagger=1", "stagger=0")),
-    ({"coding": "constant"}, ("coding='constant'", "coding='regular'")),
+    ({"input_encoding": "constant"}, ("input_encoding='constant'", "input_encoding='regular'")),
     ({"correction": "light"}, ("correction='light'", "correction=None")),
     ({"pooling_neurons": False}, ("pooling_neurons=False", "pooling_neurons=True")),
     ({"recipe": "sigma_delta"}, ("sigma_delta", "'ecc', 'cq', 'cq+', 'low_latency', 'qcfs'")),
@@ -147,13 +156,13 @@ def test_trained_nets_start_all_layers_at_once(recipe, schedule, thresholds):
 ])  # fmt: skip
 def test_what_contradicts_a_publication_is_refused(options, words):
     with pytest.raises(OptionError) as error:
-        spkeras.convert(pooled(), samples(), published=True, **options)
+        networks.convert(pooled(), samples(), published=True, **options)
     assert all(word in str(error.value) for word in ("published=True", *words))
 
 
 @pytest.mark.parametrize(("recipe", "option", "value"), [
     ("cq", "shift", 0.5), ("cq+", "pooling_neurons", False), ("low_latency", "encoding", "real"),
-    ("qcfs", "shift", 0.0), ("cat", "code", "burst"),
+    ("qcfs", "shift", 0.0), ("cat", "spike_code", "burst"),
 ])  # fmt: skip
 def test_training_refuses_what_contradicts_a_publication(recipe, option, value):
     with pytest.raises(OptionError) as error:
@@ -197,4 +206,4 @@ def test_max_pooling_is_no_part_of_cq():
 
 def test_default_plan_has_the_labels_of_the_data():
     """No published training learns from the CNN's answers: `--published` relies on this."""
-    assert Plan().distil == 0
+    assert FinetunePlan().distil == 0

@@ -41,7 +41,13 @@ def real(data_root):
 @pytest.mark.parametrize("name", MODELS)
 def test_folded_graph_is_the_cnn_and_counts_follow_it(name, real):
     cnn, x = real(name)
-    snn = spkeras.convert(cnn, x, percentile=100, schedule="layer_synchronous", timesteps=16)
+    snn = spkeras.convert(
+        cnn,
+        x,
+        percentile=100,
+        simulation=spkeras.Simulation(schedule="layer_synchronous"),
+        timesteps=16,
+    )
     coarse = spkeras.verify(cnn, snn, x)
     fine = spkeras.verify(cnn, snn, x, timesteps=4096)
     assert coarse.layers and max(layer.relative for layer in coarse.layers) < 1e-5

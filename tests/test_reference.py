@@ -13,6 +13,7 @@ from spkeras.report import accuracy_tables, findings, verification_tables
 from spkeras.report.html import page
 from spkeras.snn.spike_loop import build, loop_of
 from spkeras.training import correct, prepare, train_thresholds
+from tests.networks import convert
 
 STEPS = 8
 CHANGED = ("bits", "bits graded", "bits differential", "thresholds", "light", "advanced", "both",
@@ -51,12 +52,12 @@ def changed(kind, cnn, x):
     """A network on which something was done to the CNN's parameters."""
     options = {"bits": {"weight_bits": 2}, "spikes": {"readout": "spikes"},
                "bits graded": {"weight_bits": 2, "recipe": "sigma_delta"},
-               "bits differential": {"weight_bits": 2, "neuron": "signed", "code": "differential"},
+               "bits differential": {"weight_bits": 2, "neuron": "signed", "spike_code": "differential"},
                "spikes and bits": {"readout": "spikes", "weight_bits": 2},
                "bits and light": {"weight_bits": 2, "correction": "light"},
                "light": {"correction": "light"}, "advanced": {"correction": "advanced"},
                "both": {"correction": "both"}}  # fmt: skip
-    snn = spkeras.convert(cnn, x, timesteps=STEPS, **options.get(kind, {}))
+    snn = convert(cnn, x, timesteps=STEPS, **options.get(kind, {}))
     if "thresholds" in kind:
         # A rate of one moves them far.
         snn = train_thresholds(snn, x, rate=1.0, batch_size=15)

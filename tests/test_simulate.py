@@ -21,7 +21,7 @@ def case(net, **settings):
         graph = networks.spiking(model)
         _MADE[net] = graph, build(graph), networks.samples(model, 7)
     spkeras.configure(_MADE[net][1], **{
-        "timesteps": STEPS, "stagger": 0, "coding": "constant", "seed": 0,
+        "timesteps": STEPS, "stagger": 0, "input_encoding": "constant", "seed": 0,
         "schedule": "clock_driven", **settings})  # fmt: skip
     return _MADE[net]
 
@@ -51,8 +51,8 @@ def predict(snn, x):
     [
         ("chain", {}),
         ("residual", {"stagger": 1}),
-        ("several", {"coding": "bernoulli", "seed": 3}),
-        ("pools", {"coding": "regular"}),
+        ("several", {"input_encoding": "bernoulli", "seed": 3}),
+        ("pools", {"input_encoding": "regular"}),
     ],
 )
 def test_every_step_is_the_prediction_with_that_many_steps(net, settings):
@@ -107,7 +107,7 @@ def test_negative_spikes_count_as_spikes():
 @pytest.mark.parametrize(
     "neurons",
     [{"recipe": "sigma_delta", "mantissa_bits": 2}, {"neuron": "multi_threshold"},
-     {"neuron": "multi_threshold", "code": "differential"}],
+     {"neuron": "multi_threshold", "spike_code": "differential"}],
 )  # fmt: skip
 def test_graded_spikes_are_counted_by_what_they_carry(neurons):
     """One spike is one, whatever its size; exponents, spikes of size 1 and bits apart."""

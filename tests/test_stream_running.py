@@ -75,7 +75,9 @@ def test_refused_inputs_change_nothing():
 def test_differential_spikes_carry_no_stream():
     model = networks.chain()
     x, other = networks.samples(model, 2), networks.samples(model, 2, seed=9)
-    snn = spkeras.convert(model, x, neuron="multi_threshold", code="differential", timesteps=6)
+    snn = spkeras.convert(
+        model, x, neuron="multi_threshold", spike_code="differential", timesteps=6
+    )
     stream = spkeras.Stream(snn)
     np.testing.assert_allclose(stream.frame(x), snn.predict(x, verbose=0), rtol=1e-6)
     stream.frame(x)

@@ -114,7 +114,7 @@ def test_a_layer_synchronous_network_has_no_course(rated):
 def test_other_codes_come_closer_with_time(neuron):
     cnn = by_hand.dense_chain()
     x = networks.samples(cnn, 20)
-    snn = spkeras.convert(cnn, x, neuron=neuron[0], code=neuron[1], timesteps=64)
+    snn = spkeras.convert(cnn, x, neuron=neuron[0], spike_code=neuron[1], timesteps=64)
     result = spkeras.verify(cnn, snn, x)
     assert result.code == neuron[1] and result.settles_last is None
     for check in result.neurons:

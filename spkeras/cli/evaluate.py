@@ -9,6 +9,7 @@ import click
 
 from spkeras.cli import options
 from spkeras.cli.files import check_output, read_cnn, read_snn, write_whole
+from spkeras.cli.generated import GroupedCommand
 from spkeras.cli.kinds import Real
 from spkeras.cli.messages import show, show_json, warn
 from spkeras.cli.progress import progress
@@ -56,10 +57,9 @@ def _ray_options(command: options.Command) -> options.Command:
     return command
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("snn", type=options.MODEL)
 @options.data_options("test", None)
-@click.option("--timesteps", type=click.IntRange(min=1), help="T, instead of the network's own.")
 @options.simulation_options
 @options.engine_option
 @click.option(

@@ -2,13 +2,13 @@
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import replace as changed
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from spkeras.cli import options
+from spkeras import recipes
+from spkeras.cli import generated, options
 from spkeras.cli.checkpoint import checkpoint_folder
 from spkeras.cli.files import check_output, read_cnn, write_whole
 from spkeras.cli.kinds import Real
@@ -17,20 +17,17 @@ from spkeras.cli.messages import note, show_json, warn
 from spkeras.cli.progress import progress
 from spkeras.cli.trained import report
 from spkeras.errors import DataError, OptionError
+from spkeras.recipes import Augmentation, FinetunePlan
 
 if TYPE_CHECKING:
     from spkeras.ops.log_weights import LogFormat
-    from spkeras.training import Plan
 
-RECIPES = ("cq", "cq+", "low_latency", "qcfs", "cat")
-CODES = ("ttfs", "phase", "burst")
-ENCODINGS = ("spikes", "expanded", "real")
-POOLINGS = ("keep", "average", "trainable")
 # Options that say what the twin is, under the names that `spkeras.training.prepare` has for them.
-_TWIN = ("recipe", "timesteps", "levels", "encoding", "input_threshold", "pooling",
-         "pooling_neurons", "percentile", "tau", "shift", "code", "policy")  # fmt: skip
-_PLAN = ("relu", "clamp", "quantize", "log", "log_rate", "then", "rate", "optimizer", "loss",
-         "distil", "seed")  # fmt: skip
+_TWIN = ("recipe", "timesteps", "policy", *recipes.options_of("training"))
+# Options of the plan and the augmentation, by the name of their parameter.
+_PLAN = {
+    known.flag.replace("-", "_") or name: name for name, known in FinetunePlan.options().items()
+}
 
 
 def _steps_and_epochs(ctx: Any, param: Any, value: str | None) -> tuple[int, int] | None:
@@ -53,62 +50,37 @@ def _counts(ctx: Any, param: Any, value: str | None) -> list[int]:
 
 
 def _twin_options() -> list[Any]:
-    one, choice, option = click.IntRange(min=1), click.Choice, click.option
-    positive = Real(0, min_open=True)
+    option = click.option
     return [
-        option("--recipe", type=choice(RECIPES), default="cq", show_default=True,
-               help="What is trained for: see above."),
-        option("--published", is_flag=True,
-               help="All settings as published for the recipe (docs/papers.md)."),
-        option("--timesteps", type=one, help="T.  [default: 64; low_latency, qcfs 8; cat 24]"),
-        option("--levels", type=positive, help="N, for low_latency.  [default: 5/4 T]"),
-        option("--encoding", type=choice(ENCODINGS), help="What enters.  [default: spikes; "
-               "low_latency expanded, qcfs real]"),
-        option("--input-threshold", type=positive, help="theta of the input neurons."),
-        option("--pooling", type=choice(POOLINGS), help="What becomes of max pooling."),
-        option("--pooling-neurons/--no-pooling-neurons", default=None,
-               help="Neurons behind average poolings.  [default: for cq, cq+, low_latency]"),
-        option("--percentile", type=Real(0, 100, min_open=True),
-               help="Activations inside a layer's range, in %.  [default: from T]"),
-        option("--tau", type=positive, help="Steps in which the threshold halves, for cat."),
-        option("--code", type=choice(CODES), help="What spikes mean, for cat.  [default: ttfs]"),
-        option("--shift", type=Real(0, 1, max_open=True),
-               help="Share of a level given in advance.  [default: 0; qcfs 0.5]"),
+        option("--recipe", type=click.Choice(recipes.names("training")), default="cq",
+               show_default=True, help="What is trained for: see above."),
+        options.published_option,
+        option("--timesteps", type=click.IntRange(min=1), metavar="TIME STEPS",
+               help="T.  [default: 64; low_latency, qcfs 8; cat 24]"),
         option("--policy", help="Keras dtype policy while training, such as mixed_bfloat16."),
+        *generated.recipe_options("training"),
     ]  # fmt: skip
 
 
 def _plan_options() -> list[Any]:
-    none, one, option = click.IntRange(min=0), click.IntRange(min=1), click.option
+    group: dict[str, Any] = {"cls": generated.GroupedOption, "group": "training"}
+    option = click.option
     return [
-        option("--relu", type=none, help="Epochs with ReLU.  [default: 0]"),
-        option("--clamp", type=none, help="Epochs with clamped activations.  [default: 1]"),
-        option("--quantize", type=none, help="Epochs with levels.  [default: 3]"),
-        option("--then", callback=_steps_and_epochs, metavar="T:EPOCHS", help="A further T."),
-        option("--log", type=none, help="Epochs with logarithmic weights.  [default: cat 2]"),
-        option("--log-rate", type=Real(), help="Their peak rate.  [default: rate / 4]"),
-        option("--weight-bits", type=click.IntRange(2, 12),
-               help="Bits of a logarithmic weight, for cat.  [default: 5]"),
+        *generated.config_options(FinetunePlan),
+        *generated.config_options(Augmentation),
+        option("--then", callback=_steps_and_epochs, metavar="T:EPOCHS", help="A further T.",
+               **group),
+        option("--weight-bits", type=click.IntRange(2, 12), metavar="BITS",
+               help="Bits of a logarithmic weight, for cat.  [default: 5]", **group),
         option("--weight-steps", type=click.Choice(["1", "2", "4", "8"]),
-               help="Their levels an octave.  [default: 2]"),
-        option("--float-weights", is_flag=True, help="Leave cat's weights as they are."),
+               help="Their levels an octave.  [default: 2]", **group),
+        option("--float-weights", is_flag=True, help="Leave cat's weights as they are.", **group),
         option("--choose-timesteps", callback=_counts, metavar="T,T,...",
-               help="Take the smallest of these within --max-drop, on held-out samples."),
-        option("--max-drop", type=Real(0, 100), default=1.0, show_default=True,
-               help="For that, in points."),
-        option("--rate", type=Real(), help="Peak learning rate.  [default: 0.0005]"),
-        option("--optimizer", type=click.Choice(("adam", "sgd")), help="[default: adam]"),
-        option("--loss", type=click.Choice(("crossentropy", "mse")), help="[default: crossentropy]"),
-        option("--distil", type=Real(0, 1),
-               help="Share of each label that is the CNN's own answer.  [default: 0]"),
-        option("--train-batch", type=one, default=128, show_default=True, help="Samples at once."),
-        option("--crop-shift", type=none, default=0, help="Most pixels images are moved by."),
-        option("--flip", is_flag=True, help="Mirror half of the images."),
-        option("--noise", type=Real(0), default=0.0,
-               help="Standard deviation of added noise."),
-        option("--held-out", type=none, default=200, show_default=True,
-               help="Training samples that are not trained on but looked at."),
-        option("--seed", type=int, help="Of order and augmentation.  [default: 1]"),
+               help="Take the smallest of these within --max-drop, on held-out samples.", **group),
+        option("--max-drop", type=Real(0, 100), default=1.0, show_default=True, metavar="POINTS",
+               help="For that.", **group),
+        option("--held-out", type=click.IntRange(min=0), default=200, show_default=True,
+               help="Training samples that are evaluated and never trained on.", **group),
     ]  # fmt: skip
 
 
@@ -118,7 +90,19 @@ def _decorated(command: Any) -> Any:
     return command
 
 
-@click.command()
+HELP = f"""Train a CNN for few time steps, then convert it with the same recipe.
+
+Its activations take the values that spikes carry, in stages: clamped, then quantised.
+A run that was stopped continues from its checkpoint when the same command is given again.
+
+{options.recipe_summaries("training")}
+
+cat: batch norm goes into the kernels and these into logarithmic codes, for
+`spkeras hardware compile`.
+"""
+
+
+@click.command(cls=generated.GroupedCommand, help=HELP)
 @click.argument("model", type=options.MODEL)
 @click.option("-o", "--output", type=click.Path(path_type=Path),
               help="The trained network.  [default: MODEL_RECIPE.keras here]")  # fmt: skip
@@ -142,25 +126,13 @@ def command(
     replace: tuple[tuple[str, str], ...],
     **chosen: Any,
 ) -> None:
-    """Train a CNN for few time steps, then convert it with the same recipe.
-
-    Its activations take the values that spikes carry, in stages: clamped, then quantised.
-    A run that was stopped goes on where it was when the same command is given again.
-
-    \b
-    Recipes:
-      cq, cq+      clamp and quantise; cq+ also trains thresholds when it is converted
-      low_latency  value range, expanded input channels: down to one step
-      qcfs         trainable ceilings, half a level given in advance
-      cat          time-to-first-spike with a base-2 kernel; batch norm goes into the kernels and
-                   these into logarithmic codes: for `spkeras hardware compile`
-    """
+    """Train, write, report."""
     output = output or Path(f"{model.stem}_{chosen['recipe'].replace('+', '_plus')}.keras")
     check_output(output, (".keras",), "--output", force)
     from spkeras.metrics.chance import MOST
     from spkeras.training import ChooseTimesteps, finetune
 
-    published = chosen.pop("published")
+    published = bool(chosen.pop("published"))
     if published:
         chosen |= _as_published(chosen)
     plan = _plan(chosen)
@@ -213,7 +185,7 @@ def _as_published(chosen: Mapping[str, Any]) -> dict[str, Any]:
     from spkeras.ops.published import check_plan, for_training
 
     recipe = chosen["recipe"]
-    check_plan(recipe, {name: chosen[name] for name in _PLAN})
+    check_plan(recipe, {name: chosen[parameter] for parameter, name in _PLAN.items()})
     weights = {"weight_bits": chosen["weight_bits"], "float_weights": chosen["float_weights"]}
     check_plan(recipe, weights)
     return for_training(recipe, {n: chosen[n] for n in _TWIN if n != "recipe"})
@@ -241,18 +213,19 @@ def _twin(cnn: Any, x: Any, chosen: Mapping[str, Any], batch_size: int) -> Any:
     from spkeras.training import prepare
 
     settings = options.given(**{name: chosen[name] for name in _TWIN})
+    recipe = settings.pop("recipe")
     with progress("choosing ranges") as told:
-        return prepare(cnn, x[sampling.chosen(len(x), 1000)].astype("float32"),
+        return prepare(cnn, x[sampling.chosen(len(x), 1000)].astype("float32"), recipe,
                        batch_size=batch_size, progress=told, **settings)  # fmt: skip
 
 
-def _plan(chosen: Mapping[str, Any]) -> "Plan":
-    from spkeras.training import Augmentation, Plan
-
-    form, given = _format(chosen), options.given(**{name: chosen[name] for name in _PLAN})
-    plan = Plan(**({"log": 2} if form else {}) | given, weights=form)
-    augmentation = Augmentation(chosen["crop_shift"], chosen["flip"], chosen["noise"])
-    return changed(plan, batch_size=chosen["train_batch"], augmentation=augmentation)
+def _plan(chosen: Mapping[str, Any]) -> FinetunePlan:
+    form = _format(chosen)
+    given = options.given(**{name: chosen[parameter] for parameter, name in _PLAN.items()})
+    augmentation = options.given(**{name: chosen[name] for name in Augmentation.options()})
+    epochs = {"log": 2} if form else {}
+    return FinetunePlan(**{**epochs, **given}, then=chosen["then"], weights=form,
+                        augmentation=Augmentation(**augmentation))  # fmt: skip
 
 
 def _format(chosen: Mapping[str, Any]) -> "LogFormat | None":
@@ -270,6 +243,6 @@ def _format(chosen: Mapping[str, Any]) -> "LogFormat | None":
     return LogFormat(bits or 5, int(steps or 2))
 
 
-def _tell(epoch: int, plan: "Plan", logs: Mapping[str, float]) -> None:
+def _tell(epoch: int, plan: FinetunePlan, logs: Mapping[str, float]) -> None:
     figures = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
     click.echo(f"epoch {epoch + 1}/{plan.epochs + plan.log}: {figures}", err=True)

@@ -9,25 +9,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from spkeras import recipes
+from spkeras.cli import generated
 from spkeras.cli.kinds import Numbers, Real, Replacement
 from spkeras.cli.messages import note
-from spkeras.ops.names import CODES, ENGINES, MOST_LEVELS, MOST_MANTISSA_BITS, NEURONS
+from spkeras.ops.names import ENGINES
 
 if TYPE_CHECKING:
     from spkeras.data import Data
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-# The library's own values, written out since importing it takes seconds; a test compares them.
-RECIPES = ("ecc", "sigma_delta", "cq", "cq+", "low_latency", "qcfs", "auto")
-SPIKES = ("binary", "signed", "graded")
-THRESHOLDS = ("percentile", "mse", "iteration", "balance", "learned", "trained")
-CORRECTIONS = ("light", "advanced", "both")
-RESETS = ("subtract", "zero")
-READOUTS = ("membrane", "spikes")
-STEPS = {"binary": 64, "signed": 16, "graded": 4}
-CODINGS = ("constant", "regular", "bernoulli")
-SCHEDULES = ("clock_driven", "layer_synchronous")
 
 MODEL = click.Path(exists=True, dir_okay=False, path_type=Path)
 
@@ -146,94 +137,50 @@ def model_options(command: Command) -> Command:
     )(command)
 
 
-def simulation_options(command: Command) -> Command:
-    """--schedule, --stagger and --coding."""
-    for option in (
-        click.option(
-            "--coding",
-            type=click.Choice(CODINGS),
-            help="Input as a constant current, regular spikes or random spikes.",
-        ),
-        click.option(
-            "--stagger",
-            type=Real(min=0),
-            help="Steps by which each layer starts after the one before it, in sixteenths.  "
-            "[default: chosen]",
-        ),
-        click.option(
-            "--schedule",
-            type=click.Choice(SCHEDULES),
-            help="Spikes cross all layers at each step, or each layer waits for its window.",
-        ),
-    ):
+def _decorated(command: Command, made: list[generated.Decorator]) -> Command:
+    for option in reversed(made):
         command = option(command)
     return command
+
+
+def simulation_options(command: Command) -> Command:
+    """Settings of a run instead of the network's own."""
+    return _decorated(command, generated.simulation_options(shows_defaults=False))
 
 
 def conversion_options(command: Command) -> Command:
     """What says how a CNN becomes a spiking network."""
-    for option in reversed(_conversion_options()):
-        command = option(command)
-    return command
+    return _decorated(
+        command,
+        [
+            click.option(
+                "--recipe",
+                type=click.Choice(recipes.names("conversion")),
+                default="ecc",
+                show_default=True,
+                help="What spikes carry: see above.",
+            ),
+            published_option,
+            *generated.recipe_options("conversion"),
+            *generated.simulation_options(shows_defaults=True),
+        ],
+    )
 
 
-def _conversion_options() -> list[Callable[[Any], Any]]:
-    share = Real(0, 100, min_open=True)
-    one, part = click.IntRange(min=1), Real(0, 1)
-    levels, spare = click.IntRange(1, MOST_LEVELS), click.IntRange(0, MOST_LEVELS - 1)
-    mantissa = click.IntRange(0, MOST_MANTISSA_BITS)
-    choice = click.Choice
-    return [
-        _option("--recipe", choice(RECIPES), "What spikes carry: see above.", "ecc"),
-        click.option(
-            "--published",
-            is_flag=True,
-            default=None,
-            help="All settings as published for the recipe (docs/papers.md).",
-        ),
-        _option("--timesteps", one, "T, counted from the first input.", _steps()),
-        _option("--spikes", choice(SPIKES), "What the hardware can send, for --recipe auto."),
-        _option("--neuron", choice(NEURONS), "Which spikes a neuron sends.", "binary or recipe's"),
-        _option("--code", choice(CODES), "What spikes mean.", "the neuron's own"),
-        _option("--levels", levels, "Exponents of a graded spike.", "the neuron's own"),
-        _option("--headroom", spare, "How many lie above a layer's scale.", "6 of 16"),
-        _option("--mantissa-bits", mantissa, "Bits behind its leading one.", "the neuron's own"),
-        _option(
-            "--thresholds",
-            choice(THRESHOLDS),
-            "How they are chosen.",
-            "mse for binary spikes and T < 64",
-        ),
-        _option("--correction", choice(CORRECTIONS), "Biases or potentials that make up for loss."),
-        _option(
-            "--percentile", share, "Activations below a layer's scale, in %.", "from T, 99.97 at 64"
-        ),
-        _option("--per-channel/--per-layer", bool, "What has a scale.", "per channel"),
-        _option("--limit", one, "Most spikes in one step, for burst neurons.", 4),
-        _option("--reset", choice(RESETS), "What a spike takes from it.", "subtract"),
-        _option("--alpha", part, "Share of a level given in advance; 0.5 rounds.", 0.5),
-        _option("--readout", choice(READOUTS), "Where the answer is read.", "membrane"),
-        _option(
-            "--pooling-neurons/--no-pooling-neurons",
-            bool,
-            "Neurons after average poolings, for ecc.",
-            "no",
-        ),
-        _option("--weight-bits", click.IntRange(2, 16), "Bits of a weight.", "float32"),
-        _option("--seed", int, "Of Bernoulli spikes and of positions drawn in calibration.", 0),
-    ]
+def recipe_summaries(stage: str) -> str:
+    """The recipes of a stage and what each of them does, for a help text."""
+    names = recipes.names(stage)
+    width = max(map(len, names)) + 2
+    lines = [f"  {name:{width}}{recipes.RECIPES[name].summary}" for name in names]
+    return "\n".join(["\b", "Recipes:", *lines])
 
 
-def _steps() -> str:
-    return f"{STEPS['binary']}; {STEPS['graded']} where spikes carry values"
-
-
-def _option(name: str, kind: Any, text: str, shown: object = None) -> Callable[[Any], Any]:
-    """An option without a default of its own: what is not given is left to the library."""
-    text = text if shown is None else f"{text}  [default: {shown}]"
-    return click.option(name, type=kind, default=None, help=text)
-
-
+published_option = click.option(
+    "--published",
+    is_flag=True,
+    default=None,
+    help="All settings as published for the recipe (docs/papers.md).",
+)
 engine_option = click.option(
     "--engine",
     type=click.Choice(ENGINES),

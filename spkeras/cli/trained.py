@@ -51,6 +51,7 @@ def report(
 ) -> dict[str, Any]:
     """Accuracy (for values, error) on the test part: of the CNN, as trained, and spiking on some samples."""
     import spkeras
+    from spkeras.recipes import Simulation
     from spkeras.training.targets import quality
 
     test = changed(data, part="test", samples=None).read(cnn)
@@ -63,7 +64,12 @@ def report(
         return found
     some, own = x[:_REPORT_SAMPLES], labels[:_REPORT_SAMPLES]
     snn = spkeras.convert(
-        trained, inputs, recipe=recipe, thresholds="learned", insist=True, **simulation
+        trained,
+        inputs,
+        recipe,
+        thresholds="learned",
+        insist=True,
+        simulation=Simulation(**simulation),
     )
     found["spiking_samples"] = len(some)
     with progress("spiking") as told:

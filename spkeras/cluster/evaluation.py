@@ -19,7 +19,7 @@ from spkeras.cluster.session import LOCAL, connected
 from spkeras.cluster.worker import Configuration, versions
 from spkeras.cluster.workers import Task, Workers
 from spkeras.errors import OptionError
-from spkeras.facade.shards import Plan
+from spkeras.facade.shards import EvaluationPlan
 from spkeras.metrics import EarlyExit, Evaluation
 from spkeras.ops.names import ENGINES
 from spkeras.simulate import Simulation
@@ -92,7 +92,7 @@ def sweep(
 
     Args:
         snns: A converted network, or several (other recipes, thresholds, weight bits).
-        settings: For each evaluation, `timesteps`, `schedule`, `stagger`, `coding` and `seed` that
+        settings: For each evaluation, `timesteps`, `schedule`, `stagger`, `input_encoding` and `seed` that
             replace those of the network; `{}` keeps them.
         x, y, address, cpus, batch_size, any_range, insist, engine, early_exit, cnn, progress: As in
             `evaluate`, for all evaluations.
@@ -131,7 +131,7 @@ class _Case:
     ) -> None:
         self.snn, self.loop, self.own = snn, loop_of(snn), dict(own)
         with configured(self.loop, self.own):
-            self.plan = Plan(snn.name, self.loop, x, y, **options)
+            self.plan = EvaluationPlan(snn.name, self.loop, x, y, **options)
             settings = tuple((name, getattr(self.loop, name)) for name in NAMES)
         # The name of a closed form is internal: "auto" finds it again from the schedule.
         self.engine = self.plan.engine if self.plan.engine in ENGINES else "auto"

@@ -13,16 +13,16 @@ import numpy as np
 from spkeras.events.ends import neuron, readout
 from spkeras.events.linear import conv, dense, scale, window
 from spkeras.events.moves import average_pool, move
-from spkeras.events.plan import Plan
-from spkeras.events.program import Program
+from spkeras.events.plan import EventPlan
+from spkeras.events.program import EventProgram
 from spkeras.graph import Graph, Node
 
 
-def _sum(plan: Plan, node: Node) -> None:
+def _sum(plan: EventPlan, node: Node) -> None:
     plan.deliver(node, plan.buffer(node))
 
 
-_EMIT: dict[str, Callable[[Plan, Node], None]] = {
+_EMIT: dict[str, Callable[[EventPlan, Node], None]] = {
     "add": _sum,
     "average_pool": average_pool,
     "concatenate": move,
@@ -43,7 +43,9 @@ _EMIT: dict[str, Callable[[Plan, Node], None]] = {
 }
 
 
-def compile_program(graph: Graph, resting: Mapping[str, np.ndarray], stagger: float) -> Program:
+def compile_program(
+    graph: Graph, resting: Mapping[str, np.ndarray], stagger: float
+) -> EventProgram:
     """Compile a network of rate-coded neurons to a table of operations.
 
     Args:
@@ -52,11 +54,11 @@ def compile_program(graph: Graph, resting: Mapping[str, np.ndarray], stagger: fl
             the input is zero, without the batch, by the name of the node that they read.
         stagger: Steps by which each layer starts after the one before it, a multiple of 1/16.
     """
-    plan = Plan(graph, resting, stagger)
+    plan = EventPlan(graph, resting, stagger)
     for node in plan.nodes:
         _EMIT[node.op](plan, node)
     writer = plan.writer
-    return Program(
+    return EventProgram(
         np.stack(writer.operations),
         writer.tables.array(),
         writer.weights.array(),

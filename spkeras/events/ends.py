@@ -3,12 +3,12 @@
 import numpy as np
 
 from spkeras.events.geometry import pooled
-from spkeras.events.plan import Plan, is_plain, repeated
+from spkeras.events.plan import EventPlan, is_plain, repeated
 from spkeras.events.table import Kind
 from spkeras.graph import Node
 
 
-def neuron(plan: Plan, node: Node) -> None:
+def neuron(plan: EventPlan, node: Node) -> None:
     target, size = plan.memory(node), int(np.prod(node.shape))
     plan.deliver(node, target)
     (name,) = node.inputs
@@ -35,7 +35,7 @@ def neuron(plan: Plan, node: Node) -> None:
     plan.counted, plan.layers = plan.counted + size, plan.layers + 1
 
 
-def _counting(plan: Plan, node: Node) -> dict[str, int]:
+def _counting(plan: EventPlan, node: Node) -> dict[str, int]:
     function = node["function"]
     slope = {"linear": 1.0}.get(function, node.attributes.get("negative_slope") or 0.0)
     bound = 6.0 if function == "relu6" else node.attributes.get("max_value")
@@ -51,7 +51,7 @@ def _counting(plan: Plan, node: Node) -> dict[str, int]:
     }
 
 
-def _pool(plan: Plan, node: Node) -> int:
+def _pool(plan: EventPlan, node: Node) -> int:
     """Add the table of the input elements in the window of each output; return its start."""
     windows = pooled(node, plan.graph[node.inputs[0]].shape)
     start = plan.writer.tables.size
@@ -59,7 +59,7 @@ def _pool(plan: Plan, node: Node) -> int:
     return plan.writer.tables.add(np.concatenate([pointers, *windows]))
 
 
-def readout(plan: Plan, node: Node) -> None:
+def readout(plan: EventPlan, node: Node) -> None:
     (name,) = node.inputs
     target, size = plan.memory(node), int(np.prod(node.shape))
     plan.deliver(node, target)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spkeras.events.program import Program, aligned
+from spkeras.events.program import EventProgram, aligned
 
 # Maximum number of output values of a block, over all steps and samples (64 MB).
 _BLOCK = 1 << 24
@@ -42,7 +42,7 @@ class Batch:
         counted: Spikes of each neuron so far, over all samples.
     """
 
-    def __init__(self, program: Program, own: np.ndarray, threads: int | None = None) -> None:
+    def __init__(self, program: EventProgram, own: np.ndarray, threads: int | None = None) -> None:
         self.program = program
         self.own = np.ascontiguousarray(own, np.float32)
         samples = len(own)
@@ -98,7 +98,7 @@ class Batch:
         )  # fmt: skip
 
 
-def _scratch(program: Program) -> tuple[np.ndarray, ...]:
+def _scratch(program: EventProgram) -> tuple[np.ndarray, ...]:
     """Return buffers for the events of one sample in one step; see `spkeras.events.kernels.run`.
 
     Sizes start as 1: neurons of one spike per step do not write them.

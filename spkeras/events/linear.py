@@ -3,7 +3,7 @@
 import numpy as np
 
 from spkeras.events.geometry import Reach, averaged, axes, rows, runs
-from spkeras.events.plan import Plan
+from spkeras.events.plan import EventPlan
 from spkeras.events.table import Kind
 from spkeras.graph import Node
 
@@ -11,7 +11,7 @@ _UNIT: dict[float, int] = {1.0: 0}
 
 
 def _spread(
-    plan: Plan,
+    plan: EventPlan,
     node: Node,
     name: str,
     target: int,
@@ -51,7 +51,7 @@ def _row(node: Node) -> int:
     return node.shape[-2] if len(node.shape) > 1 else 1
 
 
-def window(plan: Plan, node: Node) -> None:
+def window(plan: EventPlan, node: Node) -> None:
     (name,) = node.inputs
     shape = plan.graph[name].shape
     taps = (1, 1)
@@ -78,7 +78,7 @@ def window(plan: Plan, node: Node) -> None:
     _spread(plan, node, name, plan.buffer(node), lines, columns, weights, taps)
 
 
-def scale(plan: Plan, node: Node) -> None:
+def scale(plan: EventPlan, node: Node) -> None:
     (name,) = node.inputs
     shape = plan.graph[name].shape
     scale = np.broadcast_to(node.arrays["scale"], shape).reshape(-1, shape[-1])
@@ -87,7 +87,7 @@ def scale(plan: Plan, node: Node) -> None:
     _spread(plan, node, name, plan.buffer(node), [[(0, 0, 1.0)]], columns, scale, taps)
 
 
-def conv(plan: Plan, node: Node) -> None:
+def conv(plan: EventPlan, node: Node) -> None:
     (name,) = node.inputs
     kernel = node.arrays["kernel"]
     kernel = kernel[None] if kernel.ndim == 3 else kernel
@@ -113,7 +113,7 @@ def conv(plan: Plan, node: Node) -> None:
         _contract(plan, node, ordered, out, np.stack(reached, -1), **steps)
 
 
-def dense(plan: Plan, node: Node) -> None:
+def dense(plan: EventPlan, node: Node) -> None:
     kernel = node.arrays["kernel"]
     places = int(np.prod(node.shape[:-1]))
     out = kernel.shape[-1]
@@ -122,7 +122,7 @@ def dense(plan: Plan, node: Node) -> None:
 
 
 def _contract(
-    plan: Plan, node: Node, weights: np.ndarray, out: int, reached: np.ndarray, **steps: int
+    plan: EventPlan, node: Node, weights: np.ndarray, out: int, reached: np.ndarray, **steps: int
 ) -> None:
     """Add the operation that adds rows of weights.
 

@@ -4,12 +4,12 @@ import numpy as np
 
 from spkeras.events.geometry import pooled_places, share_of
 from spkeras.events.linear import window
-from spkeras.events.plan import Plan
+from spkeras.events.plan import EventPlan
 from spkeras.events.table import Kind
 from spkeras.graph import Node
 
 
-def move(plan: Plan, node: Node, share: float = 1.0) -> None:
+def move(plan: EventPlan, node: Node, share: float = 1.0) -> None:
     # Several events may have the same position: they are not merged.
     sources = [plan.events(name) for name in node.inputs if name in plan.spiking]
     slot, fresh = plan.writer.slot(sum(plan.writer.rooms[source] for source in sources)), 1
@@ -28,7 +28,7 @@ def move(plan: Plan, node: Node, share: float = 1.0) -> None:
     plan.slots[node.name] = slot
 
 
-def average_pool(plan: Plan, node: Node) -> None:
+def average_pool(plan: EventPlan, node: Node) -> None:
     """Add an average pooling: windows without overlap move events, times their factor."""
     share = share_of(node, plan.graph[node.inputs[0]].shape)
     if share is None:
@@ -37,7 +37,7 @@ def average_pool(plan: Plan, node: Node) -> None:
         move(plan, node, share)
 
 
-def _places(plan: Plan, node: Node) -> list[np.ndarray]:
+def _places(plan: EventPlan, node: Node) -> list[np.ndarray]:
     """Return the new index of each element of each input; -1 where it is dropped."""
     index = np.arange(int(np.prod(node.shape))).reshape(node.shape)
     if node.op in ("average_pool", "global_average_pool"):

@@ -11,7 +11,7 @@ from spkeras.graph import Graph, Node
 from spkeras.ops.properties import is_rectifier
 
 
-class Plan:
+class EventPlan:
     """State of the compilation of one network: memory, events and starts by node."""
 
     def __init__(self, graph: Graph, resting: Mapping[str, np.ndarray], stagger: float) -> None:

@@ -11,7 +11,7 @@ from spkeras.events.table import FIELDS, Field, Kind
 
 
 @dataclass(frozen=True, eq=False)
-class Program:
+class EventProgram:
     """The arguments of `spkeras.events.kernels.run` for one network, with names and shapes.
 
     Attributes:

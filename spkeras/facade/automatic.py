@@ -1,6 +1,6 @@
 """Recipe "auto": try what the hardware allows on calibration data, and take what loses least."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,18 +8,15 @@ import keras
 import numpy as np
 
 from spkeras.data.batches import as_samples
-from spkeras.errors import OptionError
 from spkeras.facade.calibrated import Calibrated
 from spkeras.facade.evaluation import evaluate
 from spkeras.facade.plausible import check_calibration
-from spkeras.frontend.walk import read_graph
+from spkeras.frontend.walk import Walk
 from spkeras.ops.sampling import chosen
 from spkeras.passes.readout import attach_readouts
-from spkeras.passes.recipes import Options
-from spkeras.snn.settings import check_settings
+from spkeras.recipes import ECC, Auto, Recipe, SigmaDelta, Simulation
 from spkeras.snn.spike_loop import loop_of
 
-SPIKES = ("binary", "signed", "graded")
 # Share of the samples, and the most of them, that candidates are tried on and no statistics of
 # the choice are taken from.
 _HELD_BACK, _MOST = 0.25, 200
@@ -27,93 +24,91 @@ _HELD_BACK, _MOST = 0.25, 200
 _ALIKE = 0.05
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Candidate:
     """A network to try.
 
     Attributes:
         label: What it is, in words.
-        options: Of the network.
-        simulation: `schedule`, `stagger`, `coding`, `seed`.
+        recipe: Of the network.
+        simulation: Its settings.
     """
 
     label: str
-    options: Options
-    simulation: Mapping[str, Any]
+    recipe: Recipe
+    simulation: Simulation
 
 
-def candidates(
-    spikes: str, timesteps: int, given: Mapping[str, Any], simulation: Mapping[str, Any]
-) -> list[Candidate]:
-    """What may be tried for these spikes.
+def candidates(auto: Auto, simulation: Simulation) -> list[Candidate]:
+    """Return what may be tried for these spikes.
 
     Args:
-        spikes: One of `SPIKES`.
-        timesteps: T.
-        given: Options that the user has set: all candidates have them.
-        simulation: Settings of the simulation; a stagger of None may be chosen.
+        auto: Its options are those of all candidates.
+        simulation: Of all candidates; a stagger of None may be chosen.
 
     Raises:
-        OptionError: unknown spikes, or a setting that does not go with them.
+        OptionError: a setting that does not go with the spikes.
     """
-    if spikes not in SPIKES:
-        raise OptionError(f"spikes={spikes!r}; allowed: {SPIKES}")
     found = []
-    for label, own in _variants(spikes):
-        staggers: Sequence[float | None] = [simulation["stagger"]]
-        options = Options(**{**own, **given})
-        check_settings(timesteps, simulation["schedule"], staggers[0], simulation["coding"],
-                       str(options.code))  # fmt: skip
-        if spikes == "binary" and staggers[0] is None:
+    for label, recipe in _variants(auto):
+        recipe.check(simulation)
+        staggers: Sequence[float | None] = [simulation.stagger]
+        if auto.spikes == "binary" and simulation.stagger is None:
             staggers = [None, 0]
         for stagger in staggers:
             text = label if stagger is None else f"{label}, stagger {stagger}"
-            found.append(Candidate(text, options, {**simulation, "stagger": stagger}))
+            changed = simulation.changed(stagger=stagger)
+            found.append(Candidate(label=text, recipe=recipe, simulation=changed))
     return found
 
 
-def _variants(spikes: str) -> list[tuple[str, dict[str, Any]]]:
-    """Label and options of each network that such spikes allow."""
-    fitted = {name: {"thresholds": name} for name in ("percentile", "mse")}
-    if spikes == "graded":
-        kinds = [
-            (f"sigma_delta, {levels} levels", {"recipe": "sigma_delta", "levels": levels})
-            for levels in (8, 16)
-        ]
+def _variants(auto: Auto) -> Iterator[tuple[str, Recipe]]:
+    """Label and recipe of each network that the spikes allow."""
+    kinds: list[tuple[str, type[Recipe], dict[str, Any]]]
+    if auto.spikes == "graded":
+        kinds = [(f"sigma_delta, {n} levels", SigmaDelta, {"levels": n}) for n in (8, 16)]
     else:
-        kinds = [(f"{spikes}, rate", {"neuron": spikes})]
-        if spikes == "signed":
-            kinds.append(("signed, differential", {"neuron": spikes, "code": "differential"}))
-    return [
-        (f"{kind}, thresholds by {name}", {**own, **extra})
-        for kind, own in kinds
-        for name, extra in fitted.items()
-    ]
+        kinds = [(f"{auto.spikes}, rate", ECC, {"neuron": auto.spikes})]
+        if auto.spikes == "signed":
+            own = {"neuron": "signed", "spike_code": "differential"}
+            kinds.append(("signed, differential", ECC, own))
+    for kind, recipe, options in kinds:
+        for thresholds in ("percentile", "mse"):
+            given = {"thresholds": thresholds, **options, **auto.candidate_options}
+            yield f"{kind}, thresholds by {given['thresholds']}", recipe(**given)
 
 
 def choose(
-    model: keras.Model,
+    walked: Walk,
     data: Any,
-    tried: Sequence[Candidate],
-    timesteps: int,
+    auto: Auto,
+    simulation: Simulation,
+    *,
     batch_size: int,
     progress: Callable[[int, int], None],
-    insist: bool = False,
 ) -> keras.Model:
-    """The candidate whose outputs are nearest to the CNN's after T steps.
+    """Return the candidate whose outputs are nearest to the CNN's after T steps.
 
     A quarter of the calibration samples, 200 at most, is drawn at random for the comparison;
-    statistics come from the others. The network that is returned has the statistics of all. Labels and test
-    data play no part.
+    statistics come from the others. The network that is returned has the statistics of all. Labels
+    and test data play no part.
+
+    Args:
+        walked: The CNN, as the frontend has walked it.
+        data: Calibration samples.
+        auto: What may be tried.
+        simulation: T and the other settings.
+        batch_size: Samples at once.
+        progress: Called with (samples done, samples in all).
 
     Returns:
         The network; its graph's notes say what was chosen and why.
     """
-    graph = attach_readouts(read_graph(model))
-    samples = as_samples(graph, data)
-    if not insist:
-        check_calibration(model, samples)
-    count, seed = len(samples[0]), int(tried[0].simulation["seed"])
+    tried, graph = candidates(auto, simulation), walked.convertible()
+    samples = as_samples(attach_readouts(graph), data)
+    if not auto.insist:
+        check_calibration(walked, samples)
+    count, seed = len(samples[0]), simulation.seed
     held = np.zeros(count, bool)
     if count > 1:
         held[chosen(count, min(max(int(_HELD_BACK * count), 1), _MOST), seed)] = True
@@ -121,22 +116,22 @@ def choose(
     check = [array[held] for array in samples] if held.any() else samples
     total = count + len(fit[0]) + len(tried)
     calibrated = Calibrated(
-        model, _as_given(fit), tried[0].options, batch_size, lambda done, _: progress(done, total),
-        seed,
+        graph, _as_given(fit), tried[0].recipe, batch_size=batch_size, seed=seed,
+        progress=lambda done, _: progress(done, total),
     )  # fmt: skip
     outcomes = []
     for index, candidate in enumerate(tried):
-        snn = calibrated.network(candidate.options, timesteps, **candidate.simulation)
+        snn = calibrated.network(candidate.recipe, candidate.simulation)
         outcomes.append(_outcome(snn, _as_given(check), batch_size))
         progress(len(fit[0]) + index + 1, total)
-    best = _best(outcomes)
+    best = tried[_best(outcomes)]
     start = len(fit[0]) + len(tried)
     whole = Calibrated(
-        model, _as_given(samples), tried[best].options, batch_size,
-        lambda done, _: progress(start + done, total), seed,
+        graph, _as_given(samples), best.recipe, batch_size=batch_size, seed=seed,
+        progress=lambda done, _: progress(start + done, total),
     )  # fmt: skip
-    snn = whole.network(tried[best].options, timesteps, **tried[best].simulation)
-    return _noted(snn, tried, outcomes, best, len(check[0]))
+    snn = whole.network(best.recipe, best.simulation)
+    return _noted(snn, tried, outcomes, _best(outcomes), len(check[0]))
 
 
 def _as_given(arrays: list[np.ndarray]) -> Any:

@@ -1,7 +1,6 @@
 """A CNN whose activations have been measured: ready to become any number of networks."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -9,15 +8,12 @@ import numpy as np
 
 from spkeras.calibrate import calibrate
 from spkeras.data.batches import as_samples, batches
-from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
 from spkeras.graph.stats import ActivationStats
 from spkeras.ops.code import keeps_values
-from spkeras.ops.names import GRADED, TRAINED
 from spkeras.passes.offsets import lift_biases
-from spkeras.passes.recipes import Options, finish, neurons_of, prepare
-from spkeras.passes.scales import VALUES_PERCENTILE, automatic_percentile
-from spkeras.passes.thresholds import automatic_thresholds
+from spkeras.passes.pipeline import finish, neurons_of, prepare
+from spkeras.recipes import Conversion, Recipe, Simulation
 from spkeras.snn.network import analogue, resting_currents
 from spkeras.snn.settings import stagger_in_force, start
 from spkeras.snn.spike_loop import build
@@ -27,10 +23,10 @@ class Calibrated:
     """The graph of a CNN and statistics of all its layers, from one pass over the data.
 
     Args:
-        model: The CNN.
+        graph: The CNN, as the frontend reads it.
         data: Calibration samples.
-        options: The first network's; those of later ones must not differ in what is measured
-            (`readout`).
+        recipe: Of the first network; those of later ones must not differ in what is measured
+            (`readout`, `pooling_neurons`).
         batch_size: Samples at once.
         progress: Told (samples done, samples in all).
         seed: Of the positions of maps that are too large to be counted whole.
@@ -44,20 +40,22 @@ class Calibrated:
 
     def __init__(
         self,
-        model: keras.Model,
+        graph: Graph,
         data: Any,
-        options: Options,
+        recipe: Recipe,
+        *,
         batch_size: int,
         progress: Callable[[int, int], None],
         seed: int = 0,
         check: Callable[[Graph, list[np.ndarray]], None] = lambda graph, samples: None,
     ) -> None:
-        self.graph = prepare(read_graph(model), options)
-        neurons = neurons_of(self.graph, options)
+        first = recipe.conversion(recipe.default_timesteps)
+        self.graph = prepare(graph, first)
+        neurons = neurons_of(self.graph, first)
         samples = as_samples(neurons, data)
         check(neurons, samples)
         # A network trained for spikes says itself what they stand for.
-        measured = ("input",) if options.recipe in TRAINED else ("input", "neuron")
+        measured = ("input",) if first.learned else ("input", "neuron")
         names = [node.name for node in neurons.of(*measured)]
         total = len(samples[0])
         self.stats = calibrate(
@@ -69,29 +67,32 @@ class Calibrated:
         )
         self.notes = _drawn(self.stats, seed)
 
-    def network(self, options: Options, timesteps: int, **simulation: Any) -> keras.Model:
-        """The spiking network for these options.
+    def network(self, recipe: Recipe, simulation: Simulation) -> keras.Model:
+        """Return the spiking network of a recipe.
 
         Args:
-            options: What is None in them is chosen here.
-            timesteps: T.
-            simulation: `schedule`, `stagger`, `coding`, `seed`.
+            recipe: Differs from the first one in nothing that is measured.
+            simulation: Its T decides what the recipe leaves open.
         """
-        values = keeps_values(str(options.code))
-        if options.thresholds is None:
-            options = replace(options, thresholds=automatic_thresholds(timesteps))
-        if options.percentile is None and options.recipe not in TRAINED:
-            # A large value costs a graded spike no more than a small one.
-            wide = values or options.neuron in GRADED
-            automatic = VALUES_PERCENTILE if wide else automatic_percentile(timesteps)
-            options = replace(options, percentile=automatic)
-        graph: Graph = neurons_of(self.graph, options)
-        graph = finish(graph, self.stats, options, windows(graph, timesteps, **simulation))
-        graph = graph.with_settings(built_for=int(timesteps))
-        if values:
+        timesteps = int(simulation.timesteps or recipe.default_timesteps)
+        chosen = recipe.conversion(timesteps)
+        graph = neurons_of(self.graph, chosen)
+        graph = finish(graph, self.stats, chosen, windows(graph, timesteps, simulation))
+        graph = graph.with_settings(**_settings(recipe, chosen), built_for=timesteps)
+        if keeps_values(chosen.spike_code):
             graph = lift_biases(graph, resting_currents(graph))
         graph = graph.with_nodes(graph.nodes, notes=self.notes)
-        return build(graph, timesteps=timesteps, **simulation)
+        return build(graph, simulation.changed(timesteps=timesteps))
+
+
+def _settings(recipe: Recipe, chosen: Conversion) -> dict[str, Any]:
+    """The options of the conversion, with what was chosen for T."""
+    kinds = {"neuron": chosen.neuron, "spike_code": chosen.spike_code}
+    found = {**kinds, **recipe.conversion_config()}
+    # A correction is made afterwards, and enters the settings then.
+    found.pop("correction", None)
+    decided = {name for name, value in found.items() if value is None and hasattr(chosen, name)}
+    return {**found, **{name: getattr(chosen, name) for name in decided}}
 
 
 def _drawn(stats: Mapping[str, ActivationStats], seed: int) -> list[str]:
@@ -106,15 +107,15 @@ def _drawn(stats: Mapping[str, ActivationStats], seed: int) -> list[str]:
     ]
 
 
-def windows(
-    graph: Graph,
-    timesteps: int,
-    schedule: str = "clock_driven",
-    stagger: float | None = None,
-    **_: Any,
-) -> dict[str, int]:
-    """The steps for which each layer of neurons may fire: the later it starts, the fewer."""
+def windows(graph: Graph, timesteps: int, simulation: Simulation) -> dict[str, int]:
+    """Return the time steps in which each layer of neurons may fire: the later it starts, the fewer.
+
+    Args:
+        graph: With neurons.
+        timesteps: T.
+        simulation: Its schedule and stagger count.
+    """
     waits = 0.0
-    if schedule == "clock_driven":
-        waits = stagger_in_force(graph, timesteps, stagger)
+    if simulation.schedule == "clock_driven":
+        waits = stagger_in_force(graph, timesteps, simulation.stagger)
     return {node.name: max(timesteps - start(node, waits), 1) for node in graph.of("neuron")}

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 
-from spkeras.facade.shards import Part, Plan, run_shard
+from spkeras.facade.shards import EvaluationPlan, Part, run_shard
 from spkeras.metrics import Evaluation
 from spkeras.metrics.early_exit import EarlyExit
 from spkeras.simulate import Simulation
@@ -53,7 +53,7 @@ def evaluate(
         cnn: The Keras model that was converted, to compare with. None: what the network holds of
             it; `Evaluation.reference` says whose figures stand there.
         progress: Told (sample steps done, sample steps in all).
-        settings: `timesteps`, `schedule`, `stagger`, `coding`, `seed` for this run instead of
+        settings: `timesteps`, `schedule`, `stagger`, `input_encoding`, `seed` for this run instead of
             the network's own.
 
     Returns:
@@ -70,7 +70,7 @@ def evaluate(
     """
     loop = loop_of(snn)
     with configured(loop, settings):
-        plan = Plan(
+        plan = EvaluationPlan(
             snn.name, loop, x, y, batch_size=batch_size, any_range=any_range, engine=engine,
             early_exit=early_exit, cnn=cnn,
         )  # fmt: skip
@@ -83,12 +83,12 @@ def evaluate(
         return plan.result(loop, total, time.perf_counter() - start)
 
 
-def _in_turn(plan: Plan, simulation: Simulation, progress: Progress) -> Iterator[Part]:
+def _in_turn(plan: EvaluationPlan, simulation: Simulation, progress: Progress) -> Iterator[Part]:
     """Run all batches here, one after the other."""
     for rows, shard in zip(plan.rows, plan.shards(), strict=True):
         told = partial(_step_told, plan, rows, progress)
         yield run_shard(simulation, shard, told)
 
 
-def _step_told(plan: Plan, rows: slice, progress: Progress, steps: int) -> None:
+def _step_told(plan: EvaluationPlan, rows: slice, progress: Progress, steps: int) -> None:
     progress(rows.start * len(plan.steps) + steps * (rows.stop - rows.start), plan.work)

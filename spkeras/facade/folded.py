@@ -9,7 +9,7 @@ from spkeras.frontend.steps import maker
 from spkeras.frontend.walk import layer_outputs, read_graph
 from spkeras.graph import Graph
 from spkeras.metrics import LayerCheck
-from spkeras.passes.recipes import Options, prepare
+from spkeras.passes.pipeline import fold
 from spkeras.snn.network import analogue, as_list
 
 Tensors = Mapping[str, keras.KerasTensor]
@@ -23,7 +23,7 @@ class Folded:
     """
 
     def __init__(self, cnn: keras.Model) -> None:
-        graph = prepare(read_graph(cnn), Options())
+        graph = fold(read_graph(cnn))
         pairs = list(_pairs(_tensors(cnn), graph))
         self.names = [layer for _, layer, _ in pairs]
         self.reference = keras.Model(cnn.inputs, [*(t for t, _, _ in pairs), *cnn.outputs])

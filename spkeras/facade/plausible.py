@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-import keras
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.frontend.walk import walk
+from spkeras.frontend.walk import Walk
 from spkeras.graph import Graph, Node
 
 # Layers whose numbers say which range of inputs a CNN expects.
@@ -21,11 +20,11 @@ _SAMPLES, _SEED = 256, 0
 _INSIST = "if the data are right, insist (--insist, in Python insist=True)"
 
 
-def check_calibration(model: keras.Model, samples: Sequence[np.ndarray]) -> None:
+def check_calibration(walked: Walk, samples: Sequence[np.ndarray]) -> None:
     """Refuse calibration samples that say nothing about a CNN's activations.
 
     Args:
-        model: The CNN.
+        walked: The CNN, as the frontend has walked it.
         samples: One array per input.
 
     Raises:
@@ -33,7 +32,6 @@ def check_calibration(model: keras.Model, samples: Sequence[np.ndarray]) -> None
             behind the CNN's own Rescaling or Normalization.
     """
     _check_variety(samples)
-    walked = walk(model)
     scaling = {
         name
         for visit in walked.visits

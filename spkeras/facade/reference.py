@@ -13,7 +13,7 @@ from spkeras.ops.compiled import compiled
 from spkeras.passes.changes import changes, is_lost
 from spkeras.passes.fold import WEIGHTED
 from spkeras.passes.learned import trained_steps
-from spkeras.passes.recipes import Options, prepare
+from spkeras.passes.pipeline import fold
 from spkeras.snn.network import analogue, as_list
 from spkeras.snn.spike_loop import SpikeLoop
 
@@ -116,7 +116,7 @@ def check_pair(cnn: keras.Model, graph: Graph) -> Graph:
             f"cnn: takes {wanted} and gives {len(cnn.outputs)} outputs, the converted network "
             f"takes {given} and gives {len(graph.outputs)}; give the model that was converted"
         )
-    folded = prepare(read_graph(cnn), Options())
+    folded = fold(read_graph(cnn))
     steps = trained_steps(folded), trained_steps(graph)
     if steps[0] != steps[1]:
         raise DataError(

@@ -1,6 +1,6 @@
 """An evaluation in batches that anybody may run: what each needs, what it gives, the sum.
 
-One process and many do the same: `Plan.shards` cuts, `run_shard` runs, and parts are added in
+One process and many do the same: `EvaluationPlan.shards` cuts, `run_shard` runs, and parts are added in
 the order of the batches. The result does not depend on who ran what.
 """
 
@@ -108,7 +108,7 @@ def run_shard(
     return Part(counts, tuple(score.sums for score in shard.scores), exits)
 
 
-class Plan:
+class EvaluationPlan:
     """One evaluation, checked before any work is done.
 
     Args:

@@ -101,7 +101,7 @@ class _Layers:
         self.stages, self.changed = Stages(loop), bool(loop.graph.originals)
         running = loop.schedule == "clock_driven"
         self.steps = tuple(range(1, loop.timesteps + 1)) if running else ()
-        headroom = int(loop.graph.settings.get("headroom") or 0)
+        headroom = int(loop.graph.settings.get("levels_above_scale") or 0)
         self.comparisons = [
             RateComparison(node, loop.timesteps, len(self.steps), headroom)
             for node in loop.network.neurons

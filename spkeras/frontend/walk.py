@@ -44,6 +44,19 @@ class Walk:
         """Each problem once, in the model's order."""
         return tuple(dict.fromkeys(visit.problem for visit in self.visits if visit.problem))
 
+    def convertible(self) -> Graph:
+        """Return the graph; see `read_graph`.
+
+        Raises:
+            UnsupportedLayerError: something cannot be converted; lists all problems at once.
+            WeightsError: weights that are NaN or infinite; names all of them.
+        """
+        if self.problems:
+            raise UnsupportedLayerError(self.problems)
+        graph = self.graph.pruned()
+        check_finite(graph, graph.name)
+        return graph
+
 
 def read_graph(model: keras.Model) -> Graph:
     """Return the model as a graph of plain operations, channels last.
@@ -58,12 +71,7 @@ def read_graph(model: keras.Model) -> Graph:
         UnsupportedLayerError: a part cannot be converted; lists all problems at once.
         WeightsError: weights are NaN or infinite; names all of them.
     """
-    walked = walk(model)
-    if walked.problems:
-        raise UnsupportedLayerError(walked.problems)
-    graph = walked.graph.pruned()
-    check_finite(graph, model.name)
-    return graph
+    return walk(model).convertible()
 
 
 def walk(model: keras.Model) -> Walk:

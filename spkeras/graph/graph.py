@@ -11,7 +11,10 @@ from spkeras.errors import GraphError
 from spkeras.graph.node import Node
 from spkeras.graph.original import Original
 
-SCHEMA = 1
+SCHEMA = 2
+# Names of settings in schema 1, and today's.
+_FORMER = {"alpha": "initial_potential", "limit": "max_spikes_per_step",
+           "headroom": "levels_above_scale", "code": "spike_code"}  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)
@@ -181,8 +184,10 @@ def from_structure(
     Raises:
         GraphError: the schema is not that of this version, or an array has another shape.
     """
-    if data.get("schema") != SCHEMA:
-        raise GraphError(f"graph schema {data.get('schema')!r}; allowed in this version: {SCHEMA}")
+    if data.get("schema") not in (1, SCHEMA):
+        raise GraphError(
+            f"graph schema {data.get('schema')!r}; allowed in this version: 1, {SCHEMA}"
+        )
     nodes = []
     for entry in data["nodes"]:
         shapes = {key: tuple(shape) for key, shape in entry["arrays"].items()}
@@ -208,7 +213,7 @@ def from_structure(
         tuple(nodes),
         tuple(data["outputs"]),
         tuple(data["notes"]),
-        {key: _plain(value) for key, value in data["settings"].items()},
+        {_FORMER.get(key, key): _plain(value) for key, value in data["settings"].items()},
         _originals(data.get("originals")),
     )
 

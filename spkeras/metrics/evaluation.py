@@ -109,7 +109,9 @@ def depends_on_timesteps(settings: Mapping[str, Any]) -> bool:
     Args:
         settings: Settings of an evaluation or a graph.
     """
-    return settings.get("code", "rate") == "rate" or settings.get("thresholds") != "percentile"
+    return (
+        settings.get("spike_code", "rate") == "rate" or settings.get("thresholds") != "percentile"
+    )
 
 
 def plain(value: Any) -> Any:

@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-CODINGS = ("constant", "regular", "bernoulli")
-
 _DRAWS = 1 << 16
 # Odd strides modulo a power of two use every draw once before any is repeated.
 _ELEMENT_STRIDE, _STEP_STRIDE = 40503, 25173

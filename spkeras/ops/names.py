@@ -7,10 +7,6 @@ CODES = ("rate", "differential", "delta")
 # float32 resolves 2^-23 beside 1: exponents 0 to 23.
 MOST_LEVELS = 24
 MOST_MANTISSA_BITS = 3
-# Recipes for networks that were trained for rate-coded spikes.
-TRAINED = ("cq", "cq+", "low_latency", "qcfs")
-# Sources of the thresholds of such a network.
-LEARNED = ("learned", "trained")
 
 # Engines of a clock-driven network: a dense pass per step, or spike by spike.
 ENGINES = ("auto", "dense", "events")

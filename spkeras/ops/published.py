@@ -33,9 +33,9 @@ class Published:
     schedules: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
-_BINARY = {"neuron": "binary", "code": "rate", "reset": "subtract", "correction": None}
+_BINARY = {"neuron": "binary", "spike_code": "rate", "reset": "subtract", "correction": None}
 # All layers start with the input, which is a constant current into the first neurons.
-_TRAINED = {**_BINARY, "stagger": 0, "coding": "constant", "readout": "membrane"}
+_TRAINED = {**_BINARY, "stagger": 0, "input_encoding": "constant", "readout": "membrane"}
 # Clamp-and-quantise: the input and the average poolings have neurons; counts are rounded down.
 _COUNTED = {"encoding": "spikes", "pooling_neurons": True, "shift": 0.0}
 # Trainable poolings are published as well (the VGG-19 of CQ): a parameter, not fixed.
@@ -51,9 +51,9 @@ PUBLISHED: Mapping[str, Published] = {
             "percentile": 100.0,
             "per_channel": False,
             "thresholds": "percentile",
-            "alpha": 0.5,
+            "initial_potential": 0.5,
             "stagger": 0,
-            "coding": "regular",
+            "input_encoding": "regular",
             "readout": "spikes",
             "pooling_neurons": True,
         },
@@ -64,7 +64,7 @@ PUBLISHED: Mapping[str, Published] = {
         training=_COUNTED,
         parameters={"timesteps": 64, "input_threshold": 1.0, **_POOLING},
         plan=_LABELS,
-        conversion={**_TRAINED, "alpha": None},
+        conversion={**_TRAINED, "initial_potential": None},
         schedules={"clock_driven": {"thresholds": "learned"}},
     ),
     "cq+": Published(
@@ -72,7 +72,7 @@ PUBLISHED: Mapping[str, Published] = {
         training=_COUNTED,
         parameters={"timesteps": 64, "input_threshold": 0.999, **_POOLING},
         plan=_LABELS,
-        conversion={**_TRAINED, "alpha": None},
+        conversion={**_TRAINED, "initial_potential": None},
         schedules={"clock_driven": {"thresholds": "trained"}},
     ),
     "low_latency": Published(
@@ -80,7 +80,7 @@ PUBLISHED: Mapping[str, Published] = {
         training={**_COUNTED, "encoding": "expanded"},
         parameters={"timesteps": 8, **_POOLING},
         plan=_LABELS,
-        conversion={**_TRAINED, "alpha": None},
+        conversion={**_TRAINED, "initial_potential": None},
         schedules={
             "clock_driven": {"thresholds": "trained"},
             "layer_synchronous": {"thresholds": "learned"},
@@ -91,13 +91,13 @@ PUBLISHED: Mapping[str, Published] = {
         training={"encoding": "real", "pooling_neurons": False, "shift": 0.5},
         parameters={"timesteps": 8},
         plan=_LABELS,
-        conversion={**_TRAINED, "alpha": None},
+        conversion={**_TRAINED, "initial_potential": None},
         schedules={"clock_driven": {"thresholds": "learned"}},
     ),
     # T, tau and the base of the logarithm are not known: they stay parameters.
     "cat": Published(
         "Lew et al. 2022, DAC",
-        training={"code": "ttfs", "encoding": "spikes"},
+        training={"spike_code": "ttfs", "encoding": "spikes"},
         plan={**_LABELS, "weight_bits": 5, "float_weights": False},
     ),
 }

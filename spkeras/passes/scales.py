@@ -12,19 +12,6 @@ from spkeras.graph.vocabulary import OPERATIONS
 Scales = dict[str, np.ndarray]
 
 
-def automatic_percentile(timesteps: int) -> float:
-    """The percentile for a network that is to run T steps: 99.97 at T = 64.
-
-    A lower scale cuts large activations, a higher one makes each spike worth more. The error
-    of whole spikes falls with T, that of cutting does not, so the share that is cut has to
-    fall: here with T to the power of 3/2, down from 0.5 % (docs/accuracy.md).
-    """
-    return max(99.5, round(100 - 0.03 * (64 / timesteps) ** 1.5, 4))
-
-
-# For codes whose spikes add up: what exceeds the scale takes another spike, no more.
-VALUES_PERCENTILE = 99.97
-
 # A channel with a smaller share of values that are not zero was almost silent in calibration: what
 # it was seen to send says nothing about what it may have to.
 _ALMOST_SILENT = 3e-4

@@ -7,10 +7,6 @@ import numpy as np
 from spkeras.graph.stats import ActivationStats
 from spkeras.passes.coder import Coder
 
-METHODS = ("percentile", "mse", "iteration", "balance")
-
-# From this T on percentiles lose as little, or less (docs/accuracy.md).
-_MANY_STEPS = 64
 # Candidates of the search, in parts of the maximum: eight to the octave, from above the maximum
 # (where a graded code may find better places for what is frequent) down to a hundredth of it.
 _CANDIDATES = 2.0 ** (-np.arange(-6, 54) / 8)
@@ -19,11 +15,6 @@ _BALANCING = 64
 # Values that candidates are tried on are told apart down to this part of the largest one: what
 # lies below adds less than its square to a mean square error, and is taken together.
 _FINEST = 2.0**-12
-
-
-def automatic_thresholds(timesteps: int) -> str:
-    """The method for binary neurons: with few steps it counts where the levels lie."""
-    return "mse" if timesteps < _MANY_STEPS else "percentile"
 
 
 def fit(method: str, stats: ActivationStats, start: np.ndarray, coder: Coder) -> np.ndarray:

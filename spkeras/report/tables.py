@@ -88,8 +88,10 @@ def schedule(record: Evaluation | Verification) -> str:
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    graded = ("levels", "headroom", "mantissa_bits") if settings.get("neuron") in GRADED else ()
-    shown = ("recipe", "neuron", "code", *graded, "coding", "readout", "stagger", "weight_bits")
+    graded: tuple[str, ...] = ("levels", "levels_above_scale", "mantissa_bits")
+    graded = graded if settings.get("neuron") in GRADED else ()
+    shown = ("recipe", "neuron", "spike_code", *graded, "input_encoding", "readout", "stagger",
+             "weight_bits")  # fmt: skip
     given = [f"{name} {settings[name]}" for name in shown if settings.get(name) is not None]
     return "".join(f", {text}" for text in given)
 

@@ -61,8 +61,8 @@ def choose(loop: SpikeLoop, engine: str) -> str:
 def _refusal(loop: SpikeLoop) -> str | None:
     if missing():
         return missing()
-    if loop.coding != "constant":
-        return f"coding={loop.coding!r}; events take a constant input current"
+    if loop.input_encoding != "constant":
+        return f"input_encoding={loop.input_encoding!r}; events take a constant input current"
     return refusal(loop.network.graph)
 
 

@@ -10,7 +10,7 @@ from keras import ops
 from spkeras.graph import Node
 from spkeras.ops.names import GRADED
 from spkeras.ops.sampling import chosen
-from spkeras.simulate.rows import Steps
+from spkeras.simulate.rows import StepBlock
 from spkeras.snn.network import Network
 from spkeras.snn.spike_loop import SpikeLoop
 from spkeras.trace import Trace
@@ -135,7 +135,7 @@ class Counts:
         return Trace(
             loop.schedule, loop.timesteps, steps, self.samples, self.spikes, layers, {},
             self.exceeded / max(self.elements, 1), self.beyond, exponents, units, adds,
-            self.settled if loop.code == "delta" else None, starts, loop.coding,
+            self.settled if loop.code == "delta" else None, starts, loop.input_encoding,
         )  # fmt: skip
 
 
@@ -197,7 +197,7 @@ class Recorder:
         self.settled = self.loop.code == "delta" and not sending.any()
         return sent
 
-    def events(self, taken: Steps) -> None:
+    def events(self, taken: StepBlock) -> None:
         """Add the spikes of some steps, counted by events."""
         for number, name in enumerate(self.layers):
             steps = slice(taken.first, taken.first + taken.spikes.shape[1])

@@ -11,7 +11,7 @@ from spkeras.events.program import aligned
 
 
 @dataclass(frozen=True, eq=False)
-class Steps:
+class StepBlock:
     """Results of consecutive steps.
 
     Attributes:
@@ -32,7 +32,7 @@ class Rows(Batch):
         As `spkeras.events.engine.Batch`.
     """
 
-    def taken(self, steps: int, together: int) -> Iterator[Steps]:
+    def taken(self, steps: int, together: int) -> Iterator[StepBlock]:
         """Run `steps` steps from the first one, as long as samples are left.
 
         Args:
@@ -42,13 +42,13 @@ class Rows(Batch):
                 faster: the data of a sample stay in the cache.
         """
         for block in self.blocks(together):
-            yield Steps(block.first, block.outputs, self._seen)
+            yield StepBlock(block.first, block.outputs, self._seen)
         with ThreadPoolExecutor(self.threads) as pool:
             for first in range(together, steps):
                 if not len(self.own):
                     return
                 block = self._block(pool, first, first + 1)
-                yield Steps(first, block.outputs, self._seen)
+                yield StepBlock(first, block.outputs, self._seen)
 
     def keep(self, rows: np.ndarray) -> None:
         """Continue only with these rows of the current ones."""

@@ -173,7 +173,7 @@ class Simulation:
         loop, size = self.loop, len(scaled[0])
         states = self.network.initial_states(size)
         sums = [ops.zeros((size, *node.shape)) for node in self.network.readouts]
-        constant = self._drive(scaled, np.float32(0)) if loop.coding == "constant" else None
+        constant = self._drive(scaled, np.float32(0)) if loop.input_encoding == "constant" else None
         outputs: list[np.ndarray] = []
         for index in range(loop.timesteps):
             sent = np.zeros(size)

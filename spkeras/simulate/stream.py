@@ -199,7 +199,7 @@ class Stream:
             self._last = values
         elif self._keeps:
             self._frontier = [ops.zeros_like(current) for current in self._frontier]
-        elif self.loop.coding != "constant":
+        elif self.loop.input_encoding != "constant":
             self._frontier = self._drive(self._last, self._last, time)
         answer = self._step(self._frontier, self._sums, self._states, time, np.float32(self._start))
         outputs, self._sums, self._states, self._sent, counts = answer

@@ -6,58 +6,12 @@ from typing import Any, Protocol, TypeVar
 
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
-from spkeras.ops.code import keeps_values
-from spkeras.ops.coding import CODINGS
-from spkeras.ops.numbers import check_numbers
+from spkeras.recipes.simulation import PARTS, Simulation
 
-SCHEDULES = ("clock_driven", "layer_synchronous")
-NAMES = ("timesteps", "schedule", "stagger", "coding", "seed")
+NAMES = tuple(Simulation.options())
 # The stagger is this root's multiple of T a layer; the last layer starts after this share of T
 # at the latest. Both were chosen by measuring (docs/accuracy.md).
 _ROOT, _SHARE = 1.25, 0.65
-# Staggers are whole multiples of 1 / 16: all starts are exact, also in float32.
-_PARTS = 16
-
-
-def check_settings(
-    timesteps: int, schedule: str, stagger: float | None, coding: str, code: str = "rate"
-) -> None:
-    """Refuse settings out of their range, or that the network's code has no meaning for.
-
-    Raises:
-        OptionError: names the setting, what was received and what is allowed.
-    """
-    check_numbers(timesteps=timesteps, stagger=stagger)
-    if schedule not in SCHEDULES:
-        raise OptionError(f"schedule={schedule!r}; allowed: {SCHEDULES}")
-    if coding not in CODINGS:
-        raise OptionError(f"coding={coding!r}; allowed: {CODINGS}")
-    if int(timesteps) != timesteps or timesteps < 1:
-        raise OptionError(f"timesteps={timesteps!r}; allowed: whole numbers from 1")
-    if stagger is not None and not (stagger >= 0 and _PARTS * stagger % 1 == 0):
-        raise OptionError(
-            f"stagger={stagger!r}; allowed: whole numbers from 0, sixteenths between (0.75, "
-            "1.0625), or None"
-        )
-    if keeps_values(code):
-        _check_values(schedule, stagger, coding, code)
-
-
-def _check_values(schedule: str, stagger: float | None, coding: str, code: str) -> None:
-    if schedule != "clock_driven":
-        raise OptionError(
-            f"schedule={schedule!r} with {code} coding; allowed: 'clock_driven', since values are "
-            "kept from step to step and no window has to be waited for"
-        )
-    if stagger:
-        raise OptionError(
-            f"stagger={stagger!r} with {code} coding; allowed: 0, since a layer that starts late "
-            "would miss what is sent only once"
-        )
-    if coding != "constant":
-        raise OptionError(
-            f"coding={coding!r} with {code} coding; allowed: 'constant', the input arrives once"
-        )
 
 
 def check_start(graph: Graph, timesteps: int, schedule: str, stagger: float | None) -> None:
@@ -84,7 +38,7 @@ def check_start(graph: Graph, timesteps: int, schedule: str, stagger: float | No
 
 def _latest(timesteps: int, depth: int) -> float:
     """The largest stagger, in sixteenths, by which a layer behind `depth` others starts before T."""
-    return (-(-_PARTS * timesteps // depth) - 1) / _PARTS
+    return (-(-PARTS * timesteps // depth) - 1) / PARTS
 
 
 def automatic_stagger(timesteps: int, depth: int) -> float:
@@ -95,7 +49,7 @@ def automatic_stagger(timesteps: int, depth: int) -> float:
     which is where the share of T holds, and more than it saves where T is long.
     """
     per_layer = timesteps / max(depth, 1)
-    chosen = round(_PARTS * min(_SHARE * per_layer, _ROOT * per_layer**0.5)) / _PARTS
+    chosen = round(PARTS * min(_SHARE * per_layer, _ROOT * per_layer**0.5)) / PARTS
     return min(chosen, _latest(timesteps, max(depth, 1)))
 
 

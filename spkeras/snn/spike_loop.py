@@ -13,18 +13,21 @@ from spkeras.graph import Graph, Node, from_structure, structure
 from spkeras.graph.finite import check_finite
 from spkeras.ops import code as _code
 from spkeras.ops import coding as _coding
+from spkeras.recipes.simulation import Simulation
 from spkeras.snn.network import Network, as_list
 from spkeras.snn.reference import Originals, Reference
 from spkeras.snn.settings import (
     NAMES,
     apply,
-    check_settings,
     check_start,
     depth_of,
     stagger_in_force,
     start,
 )
 from spkeras.snn.synapse import keras_name
+
+# Names of settings in files of version 0.1.0, and today's.
+_FORMER = {"coding": "input_encoding"}
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
@@ -44,7 +47,7 @@ class SpikeLoop(keras.layers.Layer):
             (clock-driven only), sixteenths allowed: the layer behind d others starts at step
             floor(d stagger). None lets `automatic_stagger` choose. T still counts from the
             first input.
-        coding: Input as "constant" current, "regular" spike train or "bernoulli" spikes.
+        input_encoding: Input as "constant" current, "regular" spike train or "bernoulli" spikes.
         seed: Of the Bernoulli spikes.
 
     Input shape:
@@ -64,7 +67,7 @@ class SpikeLoop(keras.layers.Layer):
         timesteps: int = 64,
         schedule: str = "clock_driven",
         stagger: float | None = None,
-        coding: str = "constant",
+        input_encoding: str = "constant",
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
@@ -72,7 +75,7 @@ class SpikeLoop(keras.layers.Layer):
         # As text: Keras would wrap a dictionary to track it, and could not copy the wrapper.
         self._structure = json.dumps(structure)
         self.timesteps, self.schedule, self.stagger = timesteps, schedule, stagger
-        self.coding, self.seed = coding, seed
+        self.input_encoding, self.seed = input_encoding, seed
         self._draws: np.ndarray | None = None
         self.network = Network(from_structure(json.loads(self._structure)))
         self.check()
@@ -87,9 +90,9 @@ class SpikeLoop(keras.layers.Layer):
 
     def check(self) -> None:
         """Refuse options out of their range."""
-        check_settings(self.timesteps, self.schedule, self.stagger, self.coding, self.code)
+        self.simulation.check_code(self.code)
         check_start(self.network.graph, self.timesteps, self.schedule, self.stagger)
-        self._draws = _coding.draws(self.seed) if self.coding == "bernoulli" else None
+        self._draws = _coding.draws(self.seed) if self.input_encoding == "bernoulli" else None
 
     @property
     def code(self) -> str:
@@ -133,9 +136,14 @@ class SpikeLoop(keras.layers.Layer):
         return stagger_in_force(self.network.graph, self.timesteps, self.stagger)
 
     @property
+    def simulation(self) -> Simulation:
+        """The settings of the simulation, checked."""
+        return Simulation(**{name: getattr(self, name) for name in NAMES})
+
+    @property
     def settings(self) -> dict[str, Any]:
         """The settings in force, for reports."""
-        return {"coding": self.coding, "seed": self.seed, "stagger": self.offset}
+        return {"input_encoding": self.input_encoding, "seed": self.seed, "stagger": self.offset}
 
     @property
     def graph(self) -> Graph:
@@ -167,7 +175,9 @@ class SpikeLoop(keras.layers.Layer):
 
     def drive(self, scaled: Sequence[Any], time: Any) -> list[Any]:
         """What the frontier carries at one step."""
-        return self.drive_of([_coding.encode(self.coding, x, time, self._draws) for x in scaled])
+        return self.drive_of(
+            [_coding.encode(self.input_encoding, x, time, self._draws) for x in scaled]
+        )
 
     def drive_of(self, encoded: Sequence[Any]) -> list[Any]:
         """What the frontier carries for encoded inputs."""
@@ -187,7 +197,7 @@ class SpikeLoop(keras.layers.Layer):
         batch = ops.shape(scaled[0])[0]
         states = self.network.initial_states(batch)
         sums = [ops.zeros((batch, *node.shape)) for node in self.network.readouts]
-        constant = self.drive(scaled, 0) if self.coding == "constant" else None
+        constant = self.drive(scaled, 0) if self.input_encoding == "constant" else None
 
         def body(time: Any, sums: Any, states: Any, active: Any) -> Any:
             frontier = self.frontier(scaled, constant, ops.cast(time, "float32"))
@@ -209,7 +219,7 @@ class SpikeLoop(keras.layers.Layer):
 
         Args:
             scaled: Inputs in units of their scale.
-            constant: What a constant input drives, or None under another input coding.
+            constant: What a constant input drives, or None under another input encoding.
             time: Index of the step.
         """
         if constant is None:
@@ -271,19 +281,19 @@ class SpikeLoop(keras.layers.Layer):
 
     def mean_drive(self, scaled: Sequence[Any], window: Any) -> list[Any]:
         """What the frontier carries on average over a window."""
-        if self.coding == "constant":
+        if self.input_encoding == "constant":
             return self.drive_of(scaled)
         return self.drive_of([self._window_sum(x, window) / window for x in scaled])
 
     def _window_sum(self, x: Any, window: Any) -> Any:
         """What an input sends in a window, summed."""
-        if self.coding == "constant":
+        if self.input_encoding == "constant":
             return x * ops.cast(window, x.dtype)
-        if self.coding == "regular":
+        if self.input_encoding == "regular":
             return _coding.regular_count(x, window)
 
         def body(time: Any, total: Any) -> Any:
-            return total + _coding.encode(self.coding, x, time, self._draws)
+            return total + _coding.encode(self.input_encoding, x, time, self._draws)
 
         return ops.fori_loop(0, ops.cast(window, "int32"), body, ops.zeros_like(x))
 
@@ -293,6 +303,11 @@ class SpikeLoop(keras.layers.Layer):
         graph = self.network.graph
         shapes = [(first[0], *graph[name].shape) for name in graph.outputs]
         return shapes if len(shapes) > 1 else shapes[0]
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "SpikeLoop":
+        """Return the layer of a file; those of version 0.1.0 have other names for settings."""
+        return cls(**{_FORMER.get(name, name): value for name, value in config.items()})
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments."""
@@ -316,7 +331,7 @@ def loop_of(snn: keras.Model) -> SpikeLoop:
 
 
 def configure(snn: keras.Model, **settings: Any) -> keras.Model:
-    """Change `timesteps`, `schedule`, `stagger`, `coding` or `seed` of a converted model.
+    """Change `timesteps`, `schedule`, `stagger`, `input_encoding` or `seed` of a converted model.
 
     Nothing is converted again; the model given is changed and returned.
 
@@ -330,18 +345,21 @@ def configure(snn: keras.Model, **settings: Any) -> keras.Model:
     return snn
 
 
-def build(graph: Graph, **options: Any) -> keras.Model:
+def build(graph: Graph, simulation: Simulation | None = None, **settings: Any) -> keras.Model:
     """An ordinary Keras model around the spike loop of a graph with neurons.
 
     Args:
         graph: A graph whose activations are neurons.
-        options: `timesteps`, `schedule`, `stagger`, `coding`, `seed` of `SpikeLoop`.
+        simulation: Settings of `SpikeLoop`; T is 64 where none is given.
+        settings: The same, one by one, instead of `simulation`.
 
     Raises:
         WeightsError: a weight or threshold of the graph is NaN or infinite.
     """
     check_finite(graph, graph.name)
-    loop = SpikeLoop(structure(graph), name="spike_loop", **options)
+    chosen = simulation or Simulation(**settings)
+    given = {name: value for name, value in chosen.get_config().items() if value is not None}
+    loop = SpikeLoop(structure(graph), name="spike_loop", **given)
     loop.load(graph)
     inputs = [
         keras.Input(node.shape, name=keras_name(name), dtype=node["dtype"])

@@ -1,8 +1,8 @@
 """Training for conversion: twins of CNNs that take the values which spikes carry."""
 
-from spkeras.training.augment import Augmentation
+from spkeras.recipes import Augmentation, FinetunePlan
 from spkeras.training.correction import correct
-from spkeras.training.finetune import Plan, finetune
+from spkeras.training.finetune import finetune
 from spkeras.training.log_weights import logarithmic, settled
 from spkeras.training.offset_spike import offset_spikes
 from spkeras.training.prepare import finished, prepare
@@ -18,7 +18,7 @@ from spkeras.training.thresholds import train_thresholds
 __all__ = [
     "Augmentation",
     "ChooseTimesteps",
-    "Plan",
+    "FinetunePlan",
     "StageSchedule",
     "TimestepSchedule",
     "correct",

@@ -1,35 +1,11 @@
 """Training samples in a new order each epoch, moved, mirrored and noisy."""
 
-from dataclasses import dataclass
 from typing import Any
 
 import keras
 import numpy as np
 
-from spkeras.errors import OptionError
-from spkeras.ops.numbers import check_numbers
-
-
-@dataclass(frozen=True)
-class Augmentation:
-    """What is done to an image before it is trained on.
-
-    Attributes:
-        shift: Most pixels it is moved by, up or down and left or right; zeros come in.
-        flip: Whether it is mirrored, left to right, half of the time.
-        noise: Standard deviation of what is added to each value (0.01 in CQ's published code).
-    """
-
-    shift: int = 0
-    flip: bool = False
-    noise: float = 0.0
-
-    def __post_init__(self) -> None:
-        check_numbers(noise=self.noise)
-        if self.shift < 0 or self.noise < 0:
-            raise OptionError(
-                f"shift={self.shift!r}, noise={self.noise!r}; allowed: numbers from 0"
-            )
+from spkeras.recipes import Augmentation
 
 
 class Batches(keras.utils.PyDataset):
@@ -71,7 +47,7 @@ class Batches(keras.utils.PyDataset):
         return x, self.y[rows]
 
     def _moved(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        most = self.augmentation.shift
+        most = self.augmentation.crop_shift
         if not most:
             return x
         moved = np.zeros_like(x)

@@ -1,7 +1,7 @@
 """Train a twin in stages: one call, with checkpoints, that goes on where it was stopped."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +10,8 @@ import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.metrics.chance import MOST
-from spkeras.ops.log_weights import LogFormat
-from spkeras.training.augment import Augmentation, Batches, EnterEpoch
+from spkeras.recipes import FinetunePlan
+from spkeras.training.augment import Batches, EnterEpoch
 from spkeras.training.labelled import check_cnn, score_of
 from spkeras.training.log_weights import logarithmic, policy_of, settled
 from spkeras.training.prepare import finished
@@ -19,98 +19,12 @@ from spkeras.training.schedule import StageSchedule, TimestepSchedule, set_stage
 from spkeras.training.targets import labels_for, loss_of
 from spkeras.training.teacher import Taught
 
-OPTIMIZERS = ("adam", "sgd")
-LOSSES = ("crossentropy", "mse")
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How a twin is trained.
-
-    Attributes:
-        clamp: Epochs with activations cut to their range.
-        quantize: Epochs with the levels, too.
-        relu: Epochs before both, for a CNN that has not been trained yet.
-        then: T and epochs of a further T, or None.
-        weights: Format of logarithmic weights that the network ends with, for `cat`: batch norm
-            goes into the kernels and these into their codes. None for weights as they are.
-        log: Epochs with the values of those codes; 0 rounds weights after training.
-        log_rate: Peak learning rate of these epochs; None for a quarter of the other one.
-        rate: Peak learning rate; it falls to zero as a cosine, after a tenth of the first
-            epoch's length, in which it rises.
-        optimizer: "adam" or "sgd" (Nesterov momentum 0.9, decoupled decay 5e-4 / rate).
-        batch_size: Samples at once.
-        augmentation: What is done to the samples.
-        loss: "crossentropy", or "mse" against one-hot labels.
-        distil: Share of each label that is what a teacher says of the sample, 0 to 1.
-        seed: Of order, augmentation and dropout.
-    """
-
-    clamp: int = 1
-    quantize: int = 3
-    relu: int = 0
-    then: tuple[int, int] | None = None
-    weights: LogFormat | None = None
-    log: int = 0
-    log_rate: float | None = None
-    rate: float = 5e-4
-    optimizer: str = "adam"
-    batch_size: int = 128
-    augmentation: Augmentation = field(default_factory=Augmentation)
-    loss: str = "crossentropy"
-    distil: float = 0.0
-    seed: int = 1
-
-    def __post_init__(self) -> None:
-        for option, values in (("optimizer", OPTIMIZERS), ("loss", LOSSES)):
-            if getattr(self, option) not in values:
-                raise OptionError(f"{option}={getattr(self, option)!r}; allowed: {values}")
-        # Weights can be rounded without any epoch.
-        enough = self.epochs or self.weights is not None
-        if min(self.clamp, self.quantize, self.relu, self.log) < 0 or not enough:
-            raise OptionError(
-                f"relu={self.relu}, clamp={self.clamp}, quantize={self.quantize}; allowed: 0 or "
-                "more epochs each, 1 or more in all"
-            )
-        if self.log and (self.weights is None or self.weights.rounding != "log"):
-            raise OptionError(
-                f"log={self.log!r} with weights={self.weights!r}; epochs with logarithmic weights "
-                "need their format, rounded in the logarithmic domain"
-            )
-        if not 0 <= self.distil <= 1:
-            raise OptionError(f"distil={self.distil!r}; allowed: from 0 to 1")
-        if not 0 < self.rate < 10 or not 0 < self.final_rate < 10 or self.batch_size < 1:
-            raise OptionError(
-                f"rate={self.rate!r}, log_rate={self.log_rate!r}, batch_size={self.batch_size!r}; allowed: a rate above 0 and "
-                "below 10, whole numbers from 1"
-            )
-
-    @property
-    def final_rate(self) -> float:
-        """Peak learning rate of the epochs with logarithmic weights."""
-        return self.rate / 4 if self.log_rate is None else self.log_rate
-
-    @property
-    def epochs(self) -> int:
-        """All epochs with weights as they are."""
-        return self.relu + self.clamp + self.quantize + (self.then[1] if self.then else 0)
-
-    def callbacks(self) -> list[keras.callbacks.Callback]:
-        """Stages and time steps by epoch."""
-        stages = {"relu": self.relu, "clamp": self.clamp, "quantize": self.quantize}
-        if self.then:
-            stages["quantize"] += self.then[1]
-        found: list[keras.callbacks.Callback] = [StageSchedule(stages)]
-        if self.then:
-            found.append(TimestepSchedule({self.epochs - self.then[1]: self.then[0]}))
-        return found
-
 
 def finetune(
     twin: keras.Model,
     x: np.ndarray,
     y: np.ndarray,
-    plan: Plan | None = None,
+    plan: FinetunePlan | None = None,
     *,
     validation: tuple[np.ndarray, np.ndarray] | None = None,
     teacher: keras.Model | None = None,
@@ -145,7 +59,7 @@ def finetune(
         OptionError: the model has no stages, or a plan that distils has no teacher.
         DataError: the teacher meets the labels no more often than chance.
     """
-    plan = plan or Plan()
+    plan = plan or FinetunePlan()
     if plan.distil and teacher is None:
         raise OptionError(f"distil={plan.distil!r} without a teacher; give teacher=the CNN")
     if teacher is not None and not insist and not plan.relu:
@@ -161,7 +75,7 @@ def finetune(
     fit = _Fit(plan, batches, shown, checked, progress, told)
     figures: dict[str, list[float]] = {}
     if plan.epochs:
-        tools = [*plan.callbacks(), *(callbacks or [])]
+        tools = [*_schedules(plan), *(callbacks or [])]
         figures = fit.run(twin, plan.epochs, plan.rate, backup, tools)
     set_stage(twin, "quantize")
     if plan.then and not callbacks:
@@ -178,6 +92,16 @@ def finetune(
     return settled(coded), {key: figures.get(key, []) + last[key] for key in last}
 
 
+def _schedules(plan: FinetunePlan) -> list[keras.callbacks.Callback]:
+    """Stages and time steps by epoch."""
+    stages = {"relu": plan.relu, "clamp": plan.clamp, "quantize": plan.quantize}
+    if not plan.then:
+        return [StageSchedule(stages)]
+    steps, epochs = plan.then
+    stages["quantize"] += epochs
+    return [StageSchedule(stages), TimestepSchedule({plan.epochs - epochs: steps})]
+
+
 @dataclass(frozen=True, eq=False)
 class _Fit:
     """What the phases of a training share.
@@ -190,7 +114,7 @@ class _Fit:
         progress, told: As for `finetune`.
     """
 
-    plan: Plan
+    plan: FinetunePlan
     batches: Batches
     shown: Any
     checked: Any
@@ -221,7 +145,9 @@ class _Fit:
         return dict(history.history)
 
 
-def _optimizer(plan: Plan, peak: float, steps: int, epoch: int) -> keras.optimizers.Optimizer:
+def _optimizer(
+    plan: FinetunePlan, peak: float, steps: int, epoch: int
+) -> keras.optimizers.Optimizer:
     warm = max(1, epoch // 10)
     rate = keras.optimizers.schedules.CosineDecay(
         peak / 10, max(1, steps - warm), warmup_target=peak, warmup_steps=warm

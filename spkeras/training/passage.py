@@ -110,7 +110,7 @@ class Passage:
 
     def _steady(self, node: Node, turn: int) -> dict[str, Any] | None:
         """What the inputs bring if it is the same at each step; None if it is not."""
-        return self._fed(node, turn, 0) if self.loop.coding == "constant" else None
+        return self._fed(node, turn, 0) if self.loop.input_encoding == "constant" else None
 
     def _fed(self, node: Node, turn: int, time: int) -> dict[str, Any]:
         """What the inputs bring to a node without a neuron between, by node."""

@@ -1,25 +1,25 @@
 """Turn a CNN into its trainable twin: activations that take the values which spikes carry."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
 import numpy as np
 
 from spkeras.data.batches import as_samples
-from spkeras.errors import DataError, OptionError, UnsupportedLayerError
+from spkeras.errors import DataError, UnsupportedLayerError
 from spkeras.frontend.steps import steps
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
 from spkeras.layers import Staged, TrainablePooling2D
 from spkeras.ops.published import for_training
 from spkeras.passes.readout import attach_readouts
-from spkeras.passes.scales import automatic_percentile
+from spkeras.recipes import CAT, Recipe, Simulation, Trained, get
+from spkeras.recipes.statistics import automatic_percentile
+from spkeras.training.activations import Activations, default_timesteps
 from spkeras.training.ranges import Units, places_of, refuse_activations, units_of
 from spkeras.training.rebuild import all_layers, rebuild
-from spkeras.training.recipe import Recipe
 
-POOLINGS = ("keep", "average", "trainable")
 # Layers and operators that are an activation and nothing else.
 _ACTIVATIONS = ("Activation", "ReLU", "Relu", "Relu6", "Staged", "Clamp", "ClampQuantize",
                 "ValueRange", "QCFS", "TTFSActivation", "PhaseActivation", "BurstActivation")  # fmt: skip
@@ -29,94 +29,65 @@ _ENCODERS = ("InputQuantizer", "ChannelExpansion")
 def prepare(
     model: keras.Model,
     data: Any = None,
+    recipe: str | Recipe | Mapping[str, Any] = "cq",
     *,
-    recipe: str = "cq",
-    published: bool = False,
     timesteps: int | None = None,
-    levels: float | None = None,
-    encoding: str | None = None,
-    input_threshold: float | None = None,
-    pooling: str | None = None,
-    pooling_neurons: bool | None = None,
-    percentile: float | None = None,
-    tau: float | None = None,
-    shift: float | None = None,
-    code: str | None = None,
-    stage: str = "quantize",
     policy: str | None = None,
     batch_size: int = 100,
     progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> keras.Model:
     """Turn a trained CNN into its trainable twin, an ordinary Keras model for `fit`.
 
     Every ReLU, wherever it stands, becomes an activation that takes the values which T steps
-    of spikes carry. Weights and batch norm stay; nothing is trained here.
+    of spikes carry. Weights and batch norm stay; nothing is trained here. The twin begins with
+    levels (`set_stage` changes that).
 
     Args:
         model: A functional or Sequential CNN with ReLU (or ReLU6) activations.
         data: Some hundred training samples, by which each layer's range is chosen: then the
             twin starts close to the CNN. None: every range is [0, 1], as in the papers.
-        recipe: "cq" or "cq+" (clamp and quantise, Yan et al. 2021, 2023), "low_latency" (value
-            range, Yan et al. 2022), "qcfs" (Bu et al. 2022) or "cat" (conversion-aware
-            training for time-to-first-spike, Lew et al. 2022).
-        published: Whether all settings are those of the recipe's publication
-            (`spkeras.ops.published`; docs/papers.md). An option given beside it that
-            contradicts them is refused.
-        timesteps: T: 64 for cq and cq+, 8 for low_latency and qcfs (L), for cat 24, or
-            8 for phase and burst codes.
-        levels: N, for low_latency: levels in a unit (5/4 T).
-        encoding: "spikes": the input is quantised, too; "expanded" (low_latency's own): it is
-            quantised on three scales; "real" (qcfs's own): it stays as it is.
-        input_threshold: theta of the input neurons (parameterised input encoding; 1).
-        pooling: "keep" (default); "average": max pooling becomes average pooling; "trainable": poolings
-            become depthwise convolutions that start as averages.
-        pooling_neurons: Whether average poolings have an activation of their own (yes for cq,
-            cq+ and low_latency); global poolings never have.
-        percentile: Share of a layer's activations inside its range, in %; chosen from T.
-        tau: Steps in which the threshold halves, for cat (4).
-        shift: Share of a level given in advance (0, for qcfs 1/2).
-        code: What spikes mean, for cat: "ttfs" (default; first spikes), "phase" (spikes of a period weigh
-            1/2, 1/4 ...) or "burst" (each spike of a burst weighs twice the one before).
-        stage: "relu", "clamp" or "quantize": where training begins.
+        recipe: A recipe of `spkeras.recipes` that is trained for (`CQ(shift=0.5)`), or its name:
+            "cq", "cq+", "low_latency", "qcfs" or "cat".
+        timesteps: T: 64 for cq and cq+, 8 for low_latency and qcfs (L), for cat 24, or 8 for
+            phase and burst codes.
         policy: Keras dtype policy of the other layers, such as "mixed_bfloat16"; None keeps it.
             Quantisers compute in float32 under any.
         batch_size: Samples at once while ranges are chosen.
-        progress: Told (samples done, samples in all).
+        progress: Called with (samples done, samples in all).
+        options: Options of the recipe, if it is given by name; `published=True` for the settings
+            of its publication (docs/papers.md), which options beside it must not contradict.
 
     Returns:
         A functional `keras.Model`, not compiled. `finished` makes its activations final.
 
     Raises:
-        UnsupportedLayerError: an activation or pooling that no spikes stand for; all at once.
+        UnsupportedLayerError: an activation or pooling without a spiking counterpart; all at
+            once.
         DataError: samples do not fit, or the input leaves [0, 1] where it is to be encoded.
-        OptionError: an option out of its range.
-
-    Reference:
-        Sources stand with the layers: `ClampQuantize`, `ValueRange`, `QCFS`, `TTFSActivation`.
+        OptionError: an option that the recipe does not have, or out of its range.
     """
-    settings: dict[str, Any] = {
-        "timesteps": timesteps, "levels": levels, "encoding": encoding,
-        "input_threshold": input_threshold, "pooling": pooling,
-        "pooling_neurons": pooling_neurons, "tau": tau, "shift": shift, "code": code,
-    }  # fmt: skip
-    if published:
-        settings = for_training(recipe, settings)
-    pooling = settings.pop("pooling", None) or "keep"
-    chosen = Recipe(
-        recipe, **{name: value for name, value in settings.items() if value is not None}
-    )
-    if pooling not in POOLINGS:
-        raise OptionError(f"pooling={pooling!r}; allowed: {POOLINGS}")
-    base = rebuild(model, _poolings(pooling))
+    if options.pop("published", False):
+        options = for_training(str(recipe), {**options, "timesteps": timesteps})
+        timesteps = options.pop("timesteps", None)
+    chosen = get(recipe, "training", **options)
+    assert isinstance(chosen, Trained | CAT)
+    steps = default_timesteps(chosen) if timesteps is None else timesteps
+    steps = int(Simulation(timesteps=steps).timesteps or steps)
+    base = rebuild(model, _poolings(chosen.pooling))
     graph = attach_readouts(read_graph(base))
     refuse_activations(graph)
-    places = places_of(graph, bool(chosen.pooling_neurons))
-    share = automatic_percentile(int(chosen.timesteps or 1)) if percentile is None else percentile
-    units = units_of(graph, places, data, share, batch_size, progress or (lambda done, total: None))
-    _check_input(graph, data, chosen)
+    places = places_of(graph, chosen.pooling_neurons)
+    share = automatic_percentile(steps) if chosen.percentile is None else chosen.percentile
+    units = units_of(
+        graph, places, data, percentile=share, batch_size=batch_size,
+        progress=progress or (lambda done, total: None),
+    )  # fmt: skip
+    _check_input(graph, data, chosen.encoding)
+    layers = Activations(recipe=chosen, timesteps=steps)
     wide = first_layers(base) if chosen.encoding == "expanded" else set()
-    twins = _Twins(units, chosen, stage, wide)
-    twin = rebuild(base, twins.of, policy, lambda operation, name: _encoder(chosen, name))
+    twins = _Twins(units, layers, wide)
+    twin = rebuild(base, twins.of, policy, lambda operation, name: _encoder(layers, name))
     for layer, weights in twins.adopted:
         layer.set_weights(weights)
     return _proved(twin)
@@ -154,8 +125,8 @@ def _poolings(pooling: str) -> Callable[[Any, str], list[Any] | None]:
     return replace
 
 
-def _check_input(graph: Graph, data: Any, recipe: Recipe) -> None:
-    if recipe.encoding == "real" or data is None:
+def _check_input(graph: Graph, data: Any, encoding: str) -> None:
+    if encoding == "real" or data is None:
         return
     for node, array in zip(graph.of("input"), as_samples(graph, data), strict=True):
         low, high = float(array.min()), float(array.max())
@@ -166,8 +137,8 @@ def _check_input(graph: Graph, data: Any, recipe: Recipe) -> None:
             )
 
 
-def _encoder(recipe: Recipe, name: str) -> list[Any] | None:
-    layer = recipe.input_layer(f"{name}_encoding")
+def _encoder(layers: Activations, name: str) -> list[Any] | None:
+    layer = layers.input_layer(f"{name}_encoding")
     return None if layer is None else [layer]
 
 
@@ -176,13 +147,12 @@ class _Twins:
 
     Args:
         units: Range of each layer's activations, by the layer's path.
-        recipe: What is trained for.
-        stage: Where training begins.
+        layers: Makes the activations.
         wide: Layers whose input has become six times as wide, by identity.
     """
 
-    def __init__(self, units: Units, recipe: Recipe, stage: str, wide: set[int]) -> None:
-        self.units, self.recipe, self.stage, self.wide = units, recipe, stage, wide
+    def __init__(self, units: Units, layers: Activations, wide: set[int]) -> None:
+        self.units, self.layers, self.wide = units, layers, wide
         self.adopted: list[tuple[Any, list[np.ndarray]]] = []
 
     def of(self, operation: Any, path: str) -> list[Any] | None:
@@ -215,8 +185,8 @@ class _Twins:
         return [kernel, *others]
 
     def _activation(self, operation: Any, path: str, name: str) -> Staged:
-        own = self.recipe.activation(self.units[path])
-        return Staged(own, self.stage, _bound(operation), name=name)
+        own = self.layers.activation(self.units[path])
+        return Staged(own, "quantize", _bound(operation), name=name)
 
 
 def first_layers(model: keras.Model) -> set[int]:

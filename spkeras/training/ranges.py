@@ -54,6 +54,7 @@ def units_of(
     graph: Graph,
     places: Mapping[str, Node],
     data: Any,
+    *,
     percentile: float,
     batch_size: int,
     progress: Callable[[int, int], None],

@@ -3,11 +3,11 @@
 import numpy as np
 
 from spkeras.ttfs.closed_form import summed
-from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, Branch, Plan
+from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, Branch, FirstSpikePlan
 from spkeras.ttfs.windows import gathered
 
 
-def rectified(plan: Plan, inputs: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def rectified(plan: FirstSpikePlan, inputs: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Compute the values of all layers and the output of a network of ReLUs.
 
     Args:

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from spkeras.ops.ttfs import decode, encode
-from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, Layer, Plan
+from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, FirstSpikePlan, Layer
 from spkeras.ttfs.windows import gathered
 
 # Maximum number of values under all taps in one block of samples: 64 MB.
 BLOCK = 1 << 23
 
 
-def spike_times(plan: Plan, inputs: Any) -> tuple[dict[str, np.ndarray], Any]:
+def spike_times(plan: FirstSpikePlan, inputs: Any) -> tuple[dict[str, np.ndarray], Any]:
     """Compute the times of all layers and the potential of the read-out, for a batch.
 
     Args:
@@ -44,7 +44,10 @@ def spike_times(plan: Plan, inputs: Any) -> tuple[dict[str, np.ndarray], Any]:
 
 
 def layer_times(
-    plan: Plan, layer: Layer, times: Mapping[str, np.ndarray], inputs: Sequence[np.ndarray]
+    plan: FirstSpikePlan,
+    layer: Layer,
+    times: Mapping[str, np.ndarray],
+    inputs: Sequence[np.ndarray],
 ) -> np.ndarray:
     """Compute the times of one layer from those of the layers before it."""
     if layer.kind == EARLIEST:
@@ -68,7 +71,7 @@ def earliest(times: np.ndarray, branch: Branch, silent: int) -> np.ndarray:
     return found
 
 
-def potential(plan: Plan, layer: Layer, times: Mapping[str, np.ndarray]) -> np.ndarray:
+def potential(plan: FirstSpikePlan, layer: Layer, times: Mapping[str, np.ndarray]) -> np.ndarray:
     """Compute a layer's potential at the end of its window, float64 (samples, positions, C)."""
     return summed(plan, layer, {
         branch.source: decode(times[branch.source], plan.table(plan.by_name[branch.source]))
@@ -76,7 +79,7 @@ def potential(plan: Plan, layer: Layer, times: Mapping[str, np.ndarray]) -> np.n
     })  # fmt: skip
 
 
-def summed(plan: Plan, layer: Layer, values: Mapping[str, np.ndarray]) -> np.ndarray:
+def summed(plan: FirstSpikePlan, layer: Layer, values: Mapping[str, np.ndarray]) -> np.ndarray:
     """Sum the bias and the weighted values of all branches, float64 (samples, positions, C).
 
     Args:

@@ -20,7 +20,7 @@ import numpy as np
 from spkeras.errors import DataError
 from spkeras.ttfs.analogue import rectified
 from spkeras.ttfs.closed_form import summed
-from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Plan
+from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, FirstSpikePlan
 from spkeras.ttfs.windows import gathered
 
 # Length of a window over the largest activation on calibration data.
@@ -36,11 +36,11 @@ class ExactNetwork:
         windows: (t_min, t_max) by layer; a pool shares the window of its source.
     """
 
-    plan: Plan
+    plan: FirstSpikePlan
     windows: dict[str, tuple[float, float]]
 
 
-def calibrated(plan: Plan, inputs: np.ndarray) -> ExactNetwork:
+def calibrated(plan: FirstSpikePlan, inputs: np.ndarray) -> ExactNetwork:
     """Return a network with windows from calibration data.
 
     Layers of one depth share a window, since each window begins where the one before ends.

@@ -16,7 +16,7 @@ import numpy as np
 from spkeras.errors import OptionError
 from spkeras.ops.ttfs import decode, encode
 from spkeras.ttfs.analogue import rectified
-from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, Layer, Plan
+from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, FirstSpikePlan, Layer
 
 # Lower bound of the threshold.
 LEAST = 1e-5
@@ -45,8 +45,8 @@ class Exponential:
 
 
 def convert_exponential(
-    plan: Plan, inputs: np.ndarray, tau: float, steps: int = 0, batch: int = 50
-) -> tuple[Plan, dict[str, Exponential]]:
+    plan: FirstSpikePlan, inputs: np.ndarray, tau: float, steps: int = 0, batch: int = 50
+) -> tuple[FirstSpikePlan, dict[str, Exponential]]:
     """Convert a network of ReLUs to a T2FSNN.
 
     Args:
@@ -95,7 +95,10 @@ def _scale(values: np.ndarray) -> float:
 
 
 def _coded(
-    layer: Layer, plan: Plan, scales: Mapping[str, float], kernels: Mapping[str, Exponential]
+    layer: Layer,
+    plan: FirstSpikePlan,
+    scales: Mapping[str, float],
+    kernels: Mapping[str, Exponential],
 ) -> Layer:
     own = 1.0 if layer.kind == READOUT else scales[layer.name]
     kernel = None if layer.kind == READOUT else kernels[layer.name].table(plan.timesteps)

@@ -11,14 +11,14 @@ from spkeras.graph import Graph, Node
 from spkeras.passes.fold import fold_scales
 from spkeras.passes.readout import attach_readouts
 from spkeras.ttfs.linear import LINEAR, pool_window
-from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, READOUT, Branch, Layer, Plan
+from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, READOUT, Branch, FirstSpikePlan, Layer
 from spkeras.ttfs.terms import Sum, Term, refused
 
 _POOLS = ("max_pool", "global_max_pool")
 _TRAIN = "fine-tune with conversion-aware training (`spkeras finetune MODEL --recipe cat`)"
 
 
-def lower(graph: Graph) -> Plan:
+def lower(graph: Graph) -> FirstSpikePlan:
     """Return the plan of a network that was trained with TTFS activations.
 
     Args:
@@ -36,7 +36,7 @@ def lower(graph: Graph) -> Plan:
     return _lowered(graph, is_ttfs, int(kernel["timesteps"]), float(kernel["tau"]))
 
 
-def lower_rectified(graph: Graph, timesteps: int = 1) -> Plan:
+def lower_rectified(graph: Graph, timesteps: int = 1) -> FirstSpikePlan:
     """Return the plan of a plain network of ReLUs, to which a code is added later.
 
     Args:
@@ -64,7 +64,9 @@ def lower_rectified(graph: Graph, timesteps: int = 1) -> Plan:
     return _lowered(graph, is_relu, timesteps, 1.0)
 
 
-def _lowered(graph: Graph, fires: Callable[[Node], bool], timesteps: int, tau: float) -> Plan:
+def _lowered(
+    graph: Graph, fires: Callable[[Node], bool], timesteps: int, tau: float
+) -> FirstSpikePlan:
     prepared = attach_readouts(fold_scales(graph))
     lowering = _Lowering(prepared, fires)
     for node in prepared.nodes:
@@ -72,7 +74,7 @@ def _lowered(graph: Graph, fires: Callable[[Node], bool], timesteps: int, tau: f
     layers = tuple(lowering.layers.values())
     outputs = {readout_of(prepared, name).name: prepared[name].shape for name in prepared.outputs}
     notes = (*prepared.notes, *_merging_notes(layers))
-    return Plan(graph.name, layers, timesteps, tau, outputs, notes)
+    return FirstSpikePlan(graph.name, layers, timesteps, tau, outputs, notes)
 
 
 def readout_of(graph: Graph, output: str) -> Node:

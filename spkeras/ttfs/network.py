@@ -15,7 +15,7 @@ from spkeras.snn.synapse import keras_name, load_arrays, synapse
 from spkeras.ttfs.codes import InstantCode, StepCode
 from spkeras.ttfs.exact_relu import ExactNetwork
 from spkeras.ttfs.lower import check_coded, is_relu, is_ttfs, readout_of
-from spkeras.ttfs.plan import READOUT, Plan
+from spkeras.ttfs.plan import READOUT, FirstSpikePlan
 
 _POOLS = ("max_pool", "global_max_pool")
 _SPIKING = (FirstSpike, EarliestSpike, SpikeInstant, EarliestInstant)
@@ -50,7 +50,7 @@ def first_spike_model(graph: Graph, start: int | None = None) -> keras.Model:
     return _Builder(attach_readouts(fold_scales(graph)), code).model("first_spikes")
 
 
-def exponential_model(graph: Graph, plan: Plan, start: int | None = None) -> keras.Model:
+def exponential_model(graph: Graph, plan: FirstSpikePlan, start: int | None = None) -> keras.Model:
     """Build a T2FSNN as a Keras model: natural-exponential kernels, one for each layer.
 
     Args:

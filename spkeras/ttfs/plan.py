@@ -117,7 +117,7 @@ class Layer:
 
 
 @dataclass(frozen=True, eq=False)
-class Plan:
+class FirstSpikePlan:
     """All layers of a network, in an order of computation.
 
     Attributes:

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from spkeras.ttfs.closed_form import received
-from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Layer, Plan
+from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, FirstSpikePlan, Layer
 from spkeras.ttfs.timing import Timing
 from spkeras.ttfs.windows import gathered
 
 
 @dataclass(frozen=True, eq=False)
-class Steps:
+class FirstSpikeRun:
     """The results of a simulation.
 
     Attributes:
@@ -34,11 +34,11 @@ class Steps:
 
 
 def simulate(
-    plan: Plan,
+    plan: FirstSpikePlan,
     inputs: Any,
     start: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> Steps:
+) -> FirstSpikeRun:
     """Run a network step by step.
 
     At each step a layer first receives the spikes that the layers before it send at this step.
@@ -60,13 +60,13 @@ def simulate(
     for step in range(timing.latency):
         state.advance(step)
         progress(step + 1, timing.latency)
-    return Steps(state.times, plan.answered(state.potentials), timing)
+    return FirstSpikeRun(state.times, plan.answered(state.potentials), timing)
 
 
 class _State:
     """Potentials and spike times during a simulation."""
 
-    def __init__(self, plan: Plan, inputs: Sequence[np.ndarray], timing: Timing) -> None:
+    def __init__(self, plan: FirstSpikePlan, inputs: Sequence[np.ndarray], timing: Timing) -> None:
         self.plan, self.timing = plan, timing
         self.times: dict[str, np.ndarray] = {}
         self.potentials: dict[str, np.ndarray] = {}

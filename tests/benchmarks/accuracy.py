@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 
+from tests import networks
 from tests.benchmarks.results import Net, Results, cost, measured, percent
 
 _SYNCHRONOUS = {"schedule": "layer_synchronous"}
@@ -69,7 +70,6 @@ def table(results: Results, group: str, digits: int) -> str:
 def main(
     output: Path, group: str, nets: tuple[str, ...], samples: int, calibration: int, digits: int
 ) -> None:
-    import spkeras
 
     results = Results(output)
     times, settings = GROUPS[group]
@@ -84,7 +84,7 @@ def main(
             continue
         cnn, train, test = net.load(calibration, samples)
         for key, steps, options in wanted:
-            snn = spkeras.convert(cnn, train.inputs, timesteps=steps, **options)
+            snn = networks.convert(cnn, train.inputs, timesteps=steps, **options)
             record = measured(snn, test.inputs, test.y)
             results.put(net.name, key, {"options": options, **record})
             click.echo(f"{net.name}, {key}: {record}", err=True)

@@ -33,7 +33,9 @@ def main(model: Path, images: int, repeats: int) -> None:
     loaded = spkeras.load_model(model)
     cnn = getattr(loaded, "model", loaded)
     x = np.random.default_rng(0).random((images, *cnn.input_shape[1:]), dtype="float32")
-    snn = spkeras.convert(cnn, x[:200], timesteps=32, schedule="layer_synchronous")
+    snn = spkeras.convert(
+        cnn, x[:200], timesteps=32, simulation=spkeras.Simulation(schedule="layer_synchronous")
+    )
     for timesteps in (32, 1024):
         spkeras.configure(snn, timesteps=timesteps)
         tasks = [lambda net=net: net.predict(x, batch_size=100, verbose=0) for net in (cnn, snn)]

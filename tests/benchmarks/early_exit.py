@@ -111,7 +111,9 @@ def main(model: Path, data: str, scale: float, timesteps: int, stagger: float, c
     train = read_data(data, part="train", samples=None, scale=scale)
     test = read_data(data, part="test", samples=None, scale=scale)
     seen = fit_inputs(replace(train, x=tuple(x[:calibration] for x in train.x), y=None), cnn)
-    snn = spkeras.convert(cnn, seen.inputs, timesteps=timesteps, stagger=stagger)
+    snn = spkeras.convert(
+        cnn, seen.inputs, timesteps=timesteps, simulation=spkeras.Simulation(stagger=stagger)
+    )
     apart = fit_inputs(drawn(train, calibration, held_back, seed), cnn)
     first = EarlyExit(margin=16, patience=patience)
     course = spkeras.evaluate(snn, apart.inputs, apart.y, early_exit=first).early_exit

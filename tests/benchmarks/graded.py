@@ -14,13 +14,17 @@ from typing import Any
 import click
 import numpy as np
 
+from tests import networks
 from tests.benchmarks.results import Net, Results, cost, operations, percent
 
 # label: (T, arguments of spkeras.convert)
 MODELS: dict[str, tuple[int, dict[str, Any]]] = {
     "sigma-delta": (4, {"recipe": "sigma_delta"}),
     "sigma-delta, powers of two": (8, {"recipe": "sigma_delta", "mantissa_bits": 0}),
-    "multi-threshold, differential": (8, {"neuron": "multi_threshold", "code": "differential"}),
+    "multi-threshold, differential": (
+        8,
+        {"neuron": "multi_threshold", "spike_code": "differential"},
+    ),
     "multi-threshold, rate": (8, {"neuron": "multi_threshold"}),
     "signed, for T = 8": (8, {"neuron": "signed", "thresholds": "mse"}),
     "signed, for T = 16": (16, {"neuron": "signed", "thresholds": "mse"}),
@@ -36,7 +40,7 @@ def measure(cnn: Any, train: Any, test: Any, label: str) -> dict[str, Any]:
     import spkeras
 
     steps, options = MODELS[label]
-    snn = spkeras.convert(cnn, train.inputs, timesteps=steps, **options)
+    snn = networks.convert(cnn, train.inputs, timesteps=steps, **options)
     result = spkeras.evaluate(snn, test.inputs, test.y, any_range=True)
     neurons = sum(layer.neurons for layer in result.activity.layers)
     spikes = np.sum(list(result.layer_spikes.values()), axis=0) / neurons

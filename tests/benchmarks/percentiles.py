@@ -55,7 +55,8 @@ def measure(found: dict[str, Any], net: str, args: argparse.Namespace) -> None:
     """Run all choices for one net that the file does not hold yet."""
     import spkeras
     from spkeras.facade.calibrated import Calibrated
-    from spkeras.passes.recipes import Options
+    from spkeras.frontend.walk import read_graph
+    from spkeras.recipes import ECC, Simulation
 
     name, _, rest = net.partition("=")
     path, data, *divisor = rest.split(":")
@@ -64,11 +65,13 @@ def measure(found: dict[str, Any], net: str, args: argparse.Namespace) -> None:
     seen, others = images(data, float(divisor[0]) if divisor else 1.0, args.samples)
     shape = (-1, *cnn.input_shape[1:])
     seen, others = seen.reshape(shape), others.reshape(shape)
-    calibrated = Calibrated(cnn, seen, Options(), 50, lambda done, total: None)
+    calibrated = Calibrated(
+        read_graph(cnn), seen, ECC(), batch_size=50, progress=lambda done, total: None
+    )
     for timesteps in map(int, args.times.split(",")):
         row = found.setdefault(name, {}).setdefault(str(timesteps), {})
         for label in (label for label in CHOICES if label not in row):
-            snn = calibrated.network(Options(**CHOICES[label]), timesteps)
+            snn = calibrated.network(ECC(**CHOICES[label]), Simulation(timesteps=timesteps))
             score = spkeras.evaluate(snn, others, batch_size=50, any_range=True).scores[0]
             error = float(score.deviation[-1] / (score.cnn_spread or 1.0))
             row[label] = [round(error, 5), round(float(score.agreement[-1]), 4)]

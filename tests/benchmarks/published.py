@@ -17,6 +17,7 @@ from typing import Any
 
 import click
 
+from tests import networks
 from tests.benchmarks.results import Results, first
 
 CLOCK, WINDOWS = "clock_driven", "layer_synchronous"
@@ -28,7 +29,7 @@ COUNTED = 50
 LARGEST = {"percentile": 100, "per_channel": False, "thresholds": "percentile", "stagger": 0}
 
 
-def networks(recipe: str, nets: dict[str, Any], schedule: str, timesteps: int | None) -> Any:
+def runs(recipe: str, nets: dict[str, Any], schedule: str, timesteps: int | None) -> Any:
     """(setting, CNN to convert, options) of each run."""
     own = {"recipe": recipe, "schedule": schedule}
     if timesteps is not None:
@@ -50,7 +51,7 @@ def spiking(net: Any, options: dict[str, Any], train: Any, test: Any) -> dict[st
     import spkeras
     from spkeras.snn.spike_loop import loop_of
 
-    snn = spkeras.convert(net, train.inputs, **options)
+    snn = networks.convert(net, train.inputs, **options)
     loop = loop_of(snn)
     if loop.schedule == WINDOWS:
         # One pass in closed form; `evaluate` makes one for each T up to this.
@@ -142,7 +143,7 @@ def main(
                 if not known("published", schedule, asked):
                     add("published", schedule, asked, "model", first_spikes(nets["model"], test))
                 continue
-            for setting, net, options in networks(recipe, nets, schedule, asked):
+            for setting, net, options in runs(recipe, nets, schedule, asked):
                 if not known(setting, schedule, asked):
                     role = "beside" if net is nets.get("beside") else "model"
                     add(setting, schedule, asked, role, spiking(net, options, train, test))

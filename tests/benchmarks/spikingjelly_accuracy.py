@@ -38,9 +38,9 @@ def network(cnn: Any) -> Any:
     from torch import nn
 
     from spkeras.frontend.walk import read_graph
-    from spkeras.passes.recipes import Options, prepare
+    from spkeras.passes.pipeline import fold
 
-    graph = prepare(read_graph(cnn), Options())
+    graph = fold(read_graph(cnn))
     plan = [(node.name, node.op, node.inputs, f"m{n}") for n, node in enumerate(graph.nodes)]
 
     class Net(nn.Module):

@@ -26,6 +26,7 @@ CALIBRATION, APART = 1000, 10_000
 def main(model: Path, data: str, scale: float, samples: int, times: str) -> None:
     import spkeras
     from spkeras.data import fit_inputs, read_data
+    from spkeras.errors import OptionError
     from spkeras.snn.spike_loop import loop_of
 
     cnn = spkeras.load_model(model)
@@ -37,7 +38,12 @@ def main(model: Path, data: str, scale: float, samples: int, times: str) -> None
     for timesteps in map(int, times.split(",")):
         chosen = loop_of(spkeras.convert(cnn, seen, timesteps=timesteps)).offset
         for stagger in sorted({int(16 * chosen * multiple) / 16 for multiple in MULTIPLES}):
-            snn = spkeras.convert(cnn, seen, timesteps=timesteps, stagger=stagger)
+            simulation = spkeras.Simulation(timesteps=timesteps, stagger=stagger)
+            try:
+                snn = spkeras.convert(cnn, seen, simulation=simulation)
+            except OptionError:
+                click.echo(f"T = {timesteps}, stagger {stagger}: the read-out would start after T")
+                continue
             score = spkeras.evaluate(snn, others, any_range=True).scores[0]
             mark = " (chosen)" if stagger == chosen else ""
             click.echo(

@@ -19,6 +19,8 @@ from typing import Any
 import click
 import numpy as np
 
+from tests import networks
+
 BATCH = 64
 
 
@@ -186,7 +188,7 @@ def main(
     train = fit_inputs(read_data(data, part="train", samples=None, scale=scale), cnn)
     test = fit_inputs(read_data(data, part="test", samples=None, scale=scale), cnn)
     options = {} if levels is None else {"levels": levels}
-    snn = spkeras.convert(cnn, train.x[0][:1000], recipe=recipe, timesteps=timesteps, **options)
+    snn = networks.convert(cnn, train.x[0][:1000], recipe=recipe, timesteps=timesteps, **options)
     simulation = Simulation(loop_of(snn))
     stream = spkeras.Stream(snn)
     neurons = sum(int(np.prod(node.shape)) for node in stream.loop.graph.of("neuron"))

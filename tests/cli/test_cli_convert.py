@@ -59,13 +59,13 @@ def test_written_network_is_the_converted_one(run, cnn, data, here, suffix):
 
 
 ECC = {
-    "timesteps": 5, "percentile": 99.0, "neuron": "burst", "limit": 2, "reset": "subtract",
-    "alpha": 0.25, "readout": "spikes", "weight_bits": 6, "seed": 3, "stagger": 1,
-    "coding": "regular", "schedule": "clock_driven", "batch_size": 7, "recipe": "ecc",
+    "timesteps": 5, "percentile": 99.0, "neuron": "burst", "max_spikes_per_step": 2, "reset": "subtract",
+    "initial_potential": 0.25, "readout": "spikes", "weight_bits": 6, "seed": 3, "stagger": 1,
+    "input_encoding": "regular", "schedule": "clock_driven", "batch_size": 7, "recipe": "ecc",
 }  # fmt: skip
 GRADED = {
-    "recipe": "ecc", "neuron": "multi_threshold", "code": "differential", "levels": 6,
-    "mantissa_bits": 1, "thresholds": "mse", "headroom": 0, "timesteps": 3, "batch_size": 7,
+    "recipe": "ecc", "neuron": "multi_threshold", "spike_code": "differential", "levels": 6,
+    "mantissa_bits": 1, "thresholds": "mse", "levels_above_scale": 0, "timesteps": 3, "batch_size": 7,
 }  # fmt: skip
 AUTO = {"recipe": "auto", "spikes": "graded", "timesteps": 2, "batch_size": 7}
 
@@ -75,10 +75,18 @@ def test_options_reach_the_facade(run, cnn, data, here, monkeypatch, chosen):
     seen = {}
     real = spkeras.convert
 
-    def convert(model, x, **given):
-        seen.update(given, samples=len(x))
+    def convert(model, x, recipe, **given):
+        settings = given["simulation"].get_config()
+        own = {name: value for name, value in given.items() if name != "simulation"}
+        seen.update(own, recipe=recipe, samples=len(x))
+        seen.update({name: value for name, value in settings.items() if name in chosen})
         # Trying them all is for the tests of the library.
-        return real(model, x, **({} if given["recipe"] == "auto" else given))
+        return real(
+            model,
+            x,
+            *(() if recipe == "auto" else (recipe,)),
+            **({} if recipe == "auto" else given),
+        )
 
     monkeypatch.setattr(spkeras, "convert", convert)
     words = [w for key, value in chosen.items() for w in (f"--{key.replace('_', '-')}", value)]
@@ -90,9 +98,12 @@ def test_options_reach_the_facade(run, cnn, data, here, monkeypatch, chosen):
 def test_what_is_not_given_is_left_to_the_recipe(run, cnn, data, here, monkeypatch):
     seen = {}
     real = spkeras.convert
-    monkeypatch.setattr(spkeras, "convert", lambda m, x, **o: seen.update(o) or real(m, x, **o))
+    monkeypatch.setattr(
+        spkeras, "convert", lambda m, x, *r, **o: seen.update(o) or real(m, x, *r, **o)
+    )
     assert run("convert", cnn, "--data", data).exit_code == 0
-    assert set(seen) == {"batch_size", "progress"}
+    assert set(seen) == {"batch_size", "progress", "simulation"}
+    assert seen["simulation"] == spkeras.Simulation()
     assert loop_of(keras.models.load_model(here / "tiny_snn.keras")).timesteps == 64
 
 
@@ -101,8 +112,8 @@ def test_graded_spikes_by_their_recipe_alone(run, cnn, data, here):
     assert result.exit_code == 0 and not result.stderr
     # One layer of neurons: one step more where each layer takes one.
     assert "T = 4, clock_driven, latency 4 steps (5 pipelined)" in result.stdout
-    assert "neuron sigma_delta, code delta, levels" in result.stdout
-    assert "limit" not in result.stdout and "alpha" not in result.stdout
+    assert "neuron sigma_delta, spike_code delta, recipe sigma_delta" in result.stdout
+    assert "max_spikes" not in result.stdout and "reset" not in result.stdout
     loop = loop_of(keras.models.load_model(here / "tiny_snn.keras"))
     assert (loop.timesteps, loop.code) == (4, "delta")
 
@@ -114,7 +125,9 @@ def test_a_layer_that_needs_values_converts_with_graded_spikes(run, unsupported,
 
 
 def test_options_that_do_not_go_together(data, refused):
-    assert "code='rate'" in refused("--data", data, "--recipe", "sigma_delta", "--code", "rate")
+    assert "spike_code='rate'" in refused(
+        "--data", data, "--recipe", "sigma_delta", "--spike-code", "rate"
+    )
     assert "spikes='graded'" in refused("--data", data, "--spikes", "graded")
 
 
@@ -147,8 +160,8 @@ def test_missing_folder_is_told_before_any_work(data, refused, monkeypatch):
 @pytest.mark.parametrize(
     "option",
     [("--timesteps", 0), ("--percentile", 0), ("--neuron", "lif"), ("--weight-bits", 1),
-     ("--recipe", "magic"), ("--code", "morse"), ("--levels", 25), ("--mantissa-bits", 4),
-     ("--thresholds", "guess"), ("--spikes", "many"), ("--headroom", -1),
+     ("--recipe", "magic"), ("--spike-code", "morse"), ("--levels", 25), ("--mantissa-bits", 4),
+     ("--thresholds", "guess"), ("--spikes", "many"), ("--levels-above-scale", -1),
      ("--mean", "a,b"), ("--replace", "lambda"), ("--samples", 0), ("--scale", 0)],
 )  # fmt: skip
 def test_values_out_of_range_are_usage_errors(data, refused, option):

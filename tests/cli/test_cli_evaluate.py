@@ -71,9 +71,9 @@ def test_settings_of_the_run(run, snn, data):
     words = ("--timesteps", 6, "--schedule", "layer_synchronous", "--samples", 7)
     found = json.loads(run("evaluate", snn, "--data", data, "--json", *words).stdout)
     assert (found["timesteps"], found["schedule"], found["samples"]) == (6, "layer_synchronous", 7)
-    words = ("--stagger", 1, "--coding", "regular")
+    words = ("--stagger", 1, "--input-encoding", "regular")
     found = json.loads(run("evaluate", snn, "--data", data, "--json", *words).stdout)
-    assert (found["settings"]["stagger"], found["settings"]["coding"]) == (1, "regular")
+    assert (found["settings"]["stagger"], found["settings"]["input_encoding"]) == (1, "regular")
 
 
 def test_warnings_go_to_stderr(run, snn, data):

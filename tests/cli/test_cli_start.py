@@ -1,9 +1,9 @@
 """The group: help without Keras, exit codes, and choices that equal the library's."""
 
+import importlib
 import io
 import json
 import os
-import re
 import resource
 import subprocess
 import sys
@@ -11,7 +11,6 @@ import sys
 import pytest
 
 import spkeras
-from spkeras.cli import options
 from spkeras.cli.group import COMMANDS
 from spkeras.cli.progress import progress
 from spkeras.cli.quiet import _hushed
@@ -68,48 +67,38 @@ def test_missing_file_is_a_usage_error(run, name, tmp_path):
     assert result.exit_code == 2 and "a.keras" in result.stderr and not result.stdout
 
 
-def test_choices_equal_the_library(run):
-    from spkeras.facade.automatic import SPIKES
-    from spkeras.ops.coding import CODINGS
-    from spkeras.ops.names import LEARNED
-    from spkeras.passes.recipes import RECIPES, Options
-    from spkeras.passes.thresholds import METHODS
-    from spkeras.snn.settings import SCHEDULES
+@pytest.mark.parametrize("command, stage", [("convert", "conversion"), ("finetune", "training")])
+def test_every_option_of_a_recipe_is_one_of_the_command(command, stage):
+    from spkeras.recipes import Simulation, options_of
 
-    assert options.RECIPES == (*RECIPES, "auto")
-    assert options.SPIKES == SPIKES
-    assert options.THRESHOLDS == (*METHODS, *LEARNED)
-    assert options.CODINGS == CODINGS
-    assert options.SCHEDULES == SCHEDULES
-    for readout in options.READOUTS:
-        Options(readout=readout)
-    for reset in options.RESETS:
-        Options(reset=reset)
+    shown = {
+        param.name: param for param in importlib.import_module(COMMANDS[command]).command.params
+    }
+    for name, recipes in options_of(stage).items():
+        for known in recipes.values():
+            assert known.help in [recipe.help for recipe in recipes.values()]
+            if known.choices and known.kind is str:
+                assert set(known.choices) <= set(shown[name].type.choices)
+    if command == "convert":
+        assert set(Simulation.options()) <= set(shown)
+        assert "mse for binary spikes and T < 64" in shown["thresholds"].help
+        assert "cq+: trained" in shown["thresholds"].help
 
 
-def test_defaults_that_are_shown_equal_the_library():
-    from inspect import signature
+def test_a_misspelt_command_or_option_gets_a_suggestion(run):
+    result = run("convret", "x.keras")
+    assert result.exit_code == 2 and "Did you mean 'convert'" in result.stderr
+    result = run("convert", "x.keras", "--staggr", 1)
+    assert result.exit_code == 2 and "--stagger" in result.stderr
 
-    from spkeras.cli.convert import command
-    from spkeras.facade.conversion import STEPS, convert
-    from spkeras.passes.recipes import Options
-    from spkeras.passes.thresholds import automatic_thresholds
 
-    assert options.STEPS == STEPS
-    found = {p.name: re.search(r"\[default: (.*)\]", getattr(p, "help", "") or "")
-             for p in command.params}  # fmt: skip
-    shown = {name: match[1] for name, match in found.items() if match}
-    own = Options()
-    for name in ("recipe", "limit", "reset", "alpha", "readout"):
-        assert shown[name] == str(getattr(own, name)), name
-    assert shown["seed"] == str(signature(convert).parameters["seed"].default)
-    assert shown["timesteps"] == f"{STEPS['binary']}; {STEPS['graded']} where spikes carry values"
-    graded = Options("sigma_delta")
-    assert shown["thresholds"] == f"{automatic_thresholds(63)} for binary spikes and T < 64"
-    assert own.thresholds is None and automatic_thresholds(64) == "percentile"
-    assert shown["headroom"] == f"{graded.headroom} of {graded.levels}"
-    assert shown["neuron"] == f"{own.neuron} or recipe's" and shown["per_channel"] == "per channel"
-    assert own.per_channel and own.weight_bits is None and shown["weight_bits"] == "float32"
+def test_help_shows_options_in_groups(run):
+    words = run("convert", "--help").stdout
+    titles = [words.index(f"Options: {name}") for name in ("network", "neuron", "thresholds",
+                                                           "timing", "input")]  # fmt: skip
+    assert titles == sorted(titles) and words.index("--data") < titles[0]
+    assert titles[1] < words.index("--spike-code") < titles[2]
+    assert "STEPS" in words and "[default: clock_driven]" in " ".join(words.split())
 
 
 def test_library_errors_are_one_message(run, tmp_path):
@@ -159,7 +148,7 @@ def test_progress_in_a_terminal_only_and_only_when_it_takes_long(monkeypatch):
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf"])
 @pytest.mark.parametrize(
-    "option", ["--percentile", "--alpha", "--stagger", "--scale", "--mean", "--std"]
+    "option", ["--percentile", "--initial-potential", "--stagger", "--scale", "--mean", "--std"]
 )
 def test_convert_takes_finite_numbers_only(run, cnn, data, tmp_path, option, number):
     output = tmp_path / "out.keras"

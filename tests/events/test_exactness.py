@@ -31,7 +31,9 @@ def events(snn, x, batch_size=2):
 def check(graph, snn, x, **simulation):
     configure(snn, timesteps=STEPS, **simulation)
     loop, inputs = loop_of(snn), networks.as_list(x)
-    run = oracle.clock_driven(graph, inputs, loop.timesteps, loop.stagger, loop.coding, loop._draws)
+    run = oracle.clock_driven(
+        graph, inputs, loop.timesteps, loop.stagger, loop.input_encoding, loop._draws
+    )
     trace, outputs = events(snn, x)
     for name, train in run.spikes.items():
         np.testing.assert_array_equal(trace.spikes[name], abs(train).sum((0, 1)), err_msg=name)
@@ -61,7 +63,9 @@ def test_staggered_start(net, neuron):
     check(graph, build(graph), networks.samples(model), stagger=0.8125)
 
 
-@pytest.mark.parametrize("options", [{"reset": "zero"}, {"alpha": 0.0}, {"alpha": 0.75}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{"reset": "zero"}, {"initial_potential": 0.0}, {"initial_potential": 0.75}], ids=str
+)
 @pytest.mark.parametrize("net", ["chain", "residual", "several"])
 def test_reset_and_alpha(net, options):
     model = getattr(networks, net)()
@@ -226,7 +230,7 @@ def test_the_engine_is_named(monkeypatch):
     assert closed.engine == "closed form"
     for settings, words in (
         ({"schedule": "layer_synchronous"}, "closed form"),
-        ({"coding": "regular"}, "constant input"),
+        ({"input_encoding": "regular"}, "constant input"),
     ):
         with pytest.raises(OptionError, match=words):
             spkeras.evaluate(snn, x, any_range=True, engine="events", **settings)

@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import re
 
 import keras
 import numpy as np
@@ -403,7 +404,7 @@ FUNCTIONS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("function", FUNCTIONS, ids=str)
+@pytest.mark.parametrize("function", FUNCTIONS, ids=lambda f: re.sub(" at 0x[0-9a-f]+", "", str(f)))
 def test_activation_as_function_or_layer(function):
     check(chain((6, 4), L.Conv1D(3, 2, activation=function)))
 

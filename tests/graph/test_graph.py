@@ -99,7 +99,10 @@ def test_a_graph_passes_through_json():
 
 def test_other_structures_are_refused():
     data = structure(diamond())
-    assert data["schema"] == 1, "files of earlier versions have this number"
+    assert data["schema"] == 2
+    former = {**data, "schema": 1, "settings": {"alpha": 0.5, "code": "rate", "own": 1}}
+    found = from_structure(former).settings
+    assert found == {"initial_potential": 0.5, "spike_code": "rate", "own": 1}
     with pytest.raises(GraphError, match="schema"):
         from_structure({**data, "schema": 99})
     with pytest.raises(GraphError, match="'a'.*kernel.*another shape"):

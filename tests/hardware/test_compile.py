@@ -12,7 +12,7 @@ import pytest
 from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.hardware.log_ttfs.checks import check_program
 from spkeras.hardware.log_ttfs.compile import compile_plan
-from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, READOUT, Branch, Layer, Plan
+from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, READOUT, Branch, FirstSpikePlan, Layer
 from tests.hardware import byhand
 
 HALF = 2.0**-0.5
@@ -30,7 +30,7 @@ def dense(source, kernel, **options):
 
 def plan(*layers, timesteps=6, tau=4.0):
     outputs = {layer.name: (layer.channels,) for layer in layers if layer.kind == READOUT}
-    return Plan("plan", layers, timesteps, tau, outputs, ("a note",))
+    return FirstSpikePlan("plan", layers, timesteps, tau, outputs, ("a note",))
 
 
 def neurons(*branches, bias=(0.0,), channels=1, theta0=1.0, kind=NEURONS, name="hidden"):

@@ -25,7 +25,7 @@ def evaluation(**changed):
     activity = Activity((FIGURES,), 8.0, 1.6, 30.0, 20, 60, 30.0)
     values = {
         "model": "net", "schedule": "clock_driven", "timesteps": 4, "latency": 4,
-        "settings": {"code": "rate", "built_for": np.int64(8), "window": (1, (2, 3))},
+        "settings": {"spike_code": "rate", "built_for": np.int64(8), "window": (1, (2, 3))},
         "samples": 10, "steps": np.array([1, 4]), "scores": (score("a", 0.5), score("b", 0.25, 1)),
         "activity": activity, "layer_spikes": {"n1": np.array([0.0, 8.0])}, "warnings": ("mind",),
         "seconds": 0.5,
@@ -80,11 +80,11 @@ def test_values_as_json_has_them(value, wanted):
     "settings, depends",
     [
         ({}, True),
-        ({"code": "rate", "thresholds": "percentile"}, True),
+        ({"spike_code": "rate", "thresholds": "percentile"}, True),
         ({"thresholds": "percentile"}, True),
-        ({"code": "delta"}, True),
-        ({"code": "delta", "thresholds": "error"}, True),
-        ({"code": "delta", "thresholds": "percentile"}, False),
+        ({"spike_code": "delta"}, True),
+        ({"spike_code": "delta", "thresholds": "error"}, True),
+        ({"spike_code": "delta", "thresholds": "percentile"}, False),
     ],
 )
 def test_what_a_conversion_chose_by_timesteps(settings, depends):

@@ -5,6 +5,7 @@ import pytest
 from keras import ops
 
 from spkeras.ops import coding
+from spkeras.recipes.simulation import ENCODINGS
 from tests import oracle
 
 
@@ -83,7 +84,7 @@ def test_bernoulli_steps_and_neighbours_are_uncorrelated():
         assert abs(shifted.mean()) < 5 * 0.25 / np.sqrt(shifted.size)
 
 
-@pytest.mark.parametrize("code", coding.CODINGS)
+@pytest.mark.parametrize("code", ENCODINGS)
 def test_a_sample_has_the_same_spikes_in_any_batch(code):
     table = coding.draws(2)
     x = np.random.default_rng(0).uniform(-1, 1, (5, 3, 2)).astype("float32")

@@ -4,7 +4,6 @@ import numpy as np
 
 from spkeras.ops import names
 from spkeras.ops.neuron import MODELS
-from spkeras.passes.recipes import RECIPES
 
 
 def test_the_smallest_spike_is_the_least_that_float32_tells_from_nothing_beside_1():
@@ -19,7 +18,5 @@ def test_ranges_that_help_and_messages_name():
 
 def test_names():
     assert set(names.NEURONS) == set(MODELS) and set(names.GRADED) < set(names.NEURONS)
-    assert set(names.TRAINED) < set(RECIPES)
     assert names.CODES == ("rate", "differential", "delta")
-    assert names.LEARNED == ("learned", "trained")
     assert names.ENGINES == ("auto", "dense", "events")

@@ -16,20 +16,20 @@ def test_training_is_completed_by_what_is_published():
     assert for_training("cq+", {}) == {
         **counted, "timesteps": 64, "input_threshold": 0.999, "encoding": "spikes"}  # fmt: skip
     assert for_training("low_latency", {}) == {**counted, "timesteps": 8, "encoding": "expanded"}
-    assert for_training("cat", {}) == {"code": "ttfs", "encoding": "spikes"}
+    assert for_training("cat", {}) == {"spike_code": "ttfs", "encoding": "spikes"}
 
 
 def test_conversion_is_completed_by_what_is_published():
     found = for_conversion("ecc", "clock_driven", {"per_channel": None, "stagger": 0})
     assert found == {
-        "timesteps": 256, "neuron": "binary", "code": "rate", "reset": "subtract",
-        "percentile": 100.0, "per_channel": False, "thresholds": "percentile", "alpha": 0.5,
-        "stagger": 0, "coding": "regular", "readout": "spikes", "pooling_neurons": True,
+        "timesteps": 256, "neuron": "binary", "spike_code": "rate", "reset": "subtract",
+        "percentile": 100.0, "per_channel": False, "thresholds": "percentile", "initial_potential": 0.5,
+        "stagger": 0, "input_encoding": "regular", "readout": "spikes", "pooling_neurons": True,
     }  # fmt: skip
     assert for_conversion("ecc", "layer_synchronous", {"timesteps": 16})["timesteps"] == 16
     found = for_conversion("low_latency", "layer_synchronous", {"timesteps": 4})
-    assert found == {"timesteps": 4, "neuron": "binary", "code": "rate", "reset": "subtract",
-                     "stagger": 0, "coding": "constant", "readout": "membrane",
+    assert found == {"timesteps": 4, "neuron": "binary", "spike_code": "rate", "reset": "subtract",
+                     "stagger": 0, "input_encoding": "constant", "readout": "membrane",
                      "thresholds": "learned"}  # fmt: skip
     found = for_conversion("low_latency", "clock_driven", {})
     assert found["thresholds"] == "trained" and "timesteps" not in found

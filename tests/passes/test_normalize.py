@@ -7,7 +7,7 @@ from keras import layers
 
 from spkeras.frontend.walk import read_graph
 from spkeras.passes.normalize import normalize
-from spkeras.passes.recipes import Options, neurons_of, prepare
+from spkeras.passes.pipeline import neurons_of, prepare
 from spkeras.snn.spike_loop import build
 from tests import networks, oracle, oracle_layers
 
@@ -15,7 +15,7 @@ NETS = ("chain", "residual", "pools", "depthwise", "concat", "several")
 
 
 def prepared(model, **options):
-    chosen = Options(**options)
+    chosen = networks.recipe_of(**options).conversion(64)
     return neurons_of(prepare(read_graph(model), chosen), chosen)
 
 

@@ -40,7 +40,7 @@ def test_the_network_stays_what_it_is(case):
     model = net(*[type(layer).from_config(layer.get_config()) for layer in middle])
     x = np.random.default_rng(3).random((20, 8, 8, 2)).astype("float32")
     snn = spkeras.convert(model, x, pooling_neurons=True, percentile=100, timesteps=4096,
-                          schedule="layer_synchronous")  # fmt: skip
+                          simulation=spkeras.Simulation(schedule="layer_synchronous"))  # fmt: skip
     assert len(loop_of(snn).graph.of("neuron")) == neurons
     wanted = model.predict(x, verbose=0)
     assert abs(snn.predict(x, verbose=0) - wanted).max() < 0.01 * abs(wanted).max()

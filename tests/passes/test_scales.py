@@ -8,13 +8,10 @@ from keras import layers
 from spkeras.errors import OptionError
 from spkeras.frontend.walk import read_graph
 from spkeras.graph.stats import BINS, ActivationStats, bins
-from spkeras.passes.recipes import Options, neurons_of, prepare
-from spkeras.passes.scales import (
-    VALUES_PERCENTILE,
-    automatic_percentile,
-    choose_scales,
-    join_scales,
-)
+from spkeras.passes.pipeline import fold, neurons_of
+from spkeras.passes.scales import choose_scales, join_scales
+from spkeras.recipes import Conversion
+from spkeras.recipes.statistics import VALUES_PERCENTILE, automatic_percentile
 from tests import networks
 
 
@@ -29,8 +26,7 @@ def stats_of(values):
 
 
 def graph_of(model):
-    options = Options()
-    return neurons_of(prepare(read_graph(model), options), options)
+    return neurons_of(fold(read_graph(model)), Conversion())
 
 
 def dense_net(channels=3, activation="relu"):

@@ -8,8 +8,9 @@ import spkeras
 from spkeras.facade.calibrated import windows
 from spkeras.graph.stats import BINS, ActivationStats, bins
 from spkeras.passes.coder import Coder
-from spkeras.passes.recipes import Options
-from spkeras.passes.thresholds import _values, automatic_thresholds, fit
+from spkeras.passes.thresholds import _values, fit
+from spkeras.recipes import get
+from spkeras.recipes.statistics import automatic_thresholds
 from spkeras.snn.spike_loop import loop_of
 
 
@@ -137,14 +138,17 @@ def small_cnn(units=6):
 
 def test_each_layer_is_fitted_to_the_steps_that_it_may_fire_for():
     cnn, x = small_cnn(), np.random.default_rng(0).random((200, 12), np.float32)
-    snn = spkeras.convert(cnn, x, timesteps=16, stagger=3.5)
+    snn = spkeras.convert(cnn, x, timesteps=16, simulation=spkeras.Simulation(stagger=3.5))
     graph = loop_of(snn).graph
-    fires = windows(graph, 16, stagger=3.5)
+    fires = windows(graph, 16, spkeras.Simulation(stagger=3.5))
     assert list(fires.values()) == [16, 13, 9, 6]
-    assert set(windows(graph, 16, "layer_synchronous", 3.5).values()) == {16}
+    waiting = spkeras.Simulation(schedule="layer_synchronous", stagger=3.5)
+    assert set(windows(graph, 16, waiting).values()) == {16}
     # Two layers behind each other whose windows differ: as if converted for those windows alone.
     for node, steps in zip(graph.of("neuron"), fires.values(), strict=True):
-        alone = loop_of(spkeras.convert(cnn, x, timesteps=steps, stagger=0)).graph
+        alone = loop_of(
+            spkeras.convert(cnn, x, timesteps=steps, simulation=spkeras.Simulation(stagger=0))
+        ).graph
         np.testing.assert_array_equal(scale_of(graph, node), scale_of(alone, node))
 
 
@@ -174,14 +178,14 @@ def test_a_channel_that_never_fires_stays_finite_without_any_threshold_given():
         ({"reset": "zero"}, "percentile"),
         ({"neuron": "signed"}, "percentile"),
         ({"neuron": "burst"}, "percentile"),
-        ({"code": "differential", "neuron": "signed"}, "percentile"),
+        ({"spike_code": "differential", "neuron": "signed"}, "percentile"),
         ({"recipe": "sigma_delta"}, "percentile"),
         ({"recipe": "cq"}, "learned"),
         ({"recipe": "cq+"}, "trained"),
     ],
 )
 def test_thresholds_are_chosen_from_the_time_where_counting_says_what_is_lost(given, chosen):
-    assert Options(**given).thresholds == chosen
+    assert get(given.pop("recipe", "ecc"), "conversion", **given).thresholds == chosen
 
 
 @pytest.mark.parametrize("timesteps, chosen", [(1, "mse"), (63, "mse"), (64, "percentile")])

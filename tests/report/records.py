@@ -95,8 +95,8 @@ def graded(**changed):
                       "composed, factored", 5_000_000.0, 55.0, 80.0),
     )  # fmt: skip
     values = {
-        "settings": {"recipe": "sigma_delta", "neuron": "sigma_delta", "code": "delta",
-                     "levels": 3, "headroom": 1, "mantissa_bits": 1, "limit": 4},
+        "settings": {"recipe": "sigma_delta", "neuron": "sigma_delta", "spike_code": "delta",
+                     "levels": 3, "levels_above_scale": 1, "mantissa_bits": 1, "max_spikes_per_step": 4},
         "activity": Activity(
             layers, 1254.0, 5.97, 56_989.0, 4_096, 2_500_000, 1_131.0, 78_127.0,
             (39.0, 1015.0, 200.0), 4_996.0, 60.0, 720.0, 5.5, 5_000_000.0, 1_100.0, 80.0, COURSES,

@@ -212,7 +212,7 @@ def test_summary_tells_settings_that_are_set():
     assert "weight_bits" not in text and "latency 6 steps (8 pipelined)" in text
     assert "levels" not in text
     text = summary(records.graded())
-    assert "code delta, levels 3, headroom 1, mantissa_bits 1" in text and "limit" not in text
+    assert "spike_code delta, levels 3, levels_above_scale 1, mantissa_bits 1" in text
 
 
 def test_verification():

@@ -15,12 +15,12 @@ STEPS = 8
 CASES = {
     "binary": ("residual", {"neuron": "binary"}, {}),
     "signed_burst": ("pools", {"neuron": "signed_burst"}, {}),
-    "burst": ("depthwise", {"neuron": "burst"}, {"coding": "regular", "stagger": 1}),
-    "bernoulli": ("several", {"neuron": "binary"}, {"coding": "bernoulli"}),
+    "burst": ("depthwise", {"neuron": "burst"}, {"input_encoding": "regular", "stagger": 1}),
+    "bernoulli": ("several", {"neuron": "binary"}, {"input_encoding": "bernoulli"}),
     "graded": ("residual", {"neuron": "multi_threshold"}, {}),
     # 1 / 3 is not exact: two steps.
     "differential": (
-        "pools", {"neuron": "multi_threshold", "code": "differential"}, {"timesteps": 2}
+        "pools", {"neuron": "multi_threshold", "spike_code": "differential"}, {"timesteps": 2}
     ),
     "delta": ("biased", {"recipe": "sigma_delta"}, {}),
     "products": ("products", {"recipe": "sigma_delta", "mantissa_bits": 0}, {}),
@@ -30,7 +30,9 @@ CASES = {
 def waits(case):
     """Whether the layer-synchronous schedule is run, too."""
     _, neurons, options = CASES[case]
-    return options.get("coding") != "regular" and not {"code", "recipe"} & set(neurons)
+    return options.get("input_encoding") != "regular" and not {"spike_code", "recipe"} & set(
+        neurons
+    )
 
 
 SCRIPT = """
@@ -89,7 +91,7 @@ def wanted():
         model = getattr(networks, net)()
         graph = networks.spiking(model, **neurons)
         x = networks.as_list(networks.samples(model, 5))
-        steps, coding = options.get("timesteps", STEPS), options.get("coding", "constant")
+        steps, coding = options.get("timesteps", STEPS), options.get("input_encoding", "constant")
         table = np.random.default_rng(0).random(65536, dtype=np.float32)
         clocked = oracle.clock_driven(graph, x, steps, options.get("stagger", 0), coding, table)
         for name, train in clocked.spikes.items():

@@ -18,7 +18,7 @@ STEPS = 8
 _MADE = {}
 
 
-DEFAULTS = {"timesteps": STEPS, "stagger": 0, "coding": "constant", "seed": 0,
+DEFAULTS = {"timesteps": STEPS, "stagger": 0, "input_encoding": "constant", "seed": 0,
             "schedule": "clock_driven"}  # fmt: skip
 
 
@@ -37,7 +37,9 @@ def check(graph, snn, x, *, min_spikes=10, **simulation):
     """Every spike at every step by the step model, and the answer by `predict`."""
     configure(snn, **simulation)
     loop, inputs = loop_of(snn), networks.as_list(x)
-    run = oracle.clock_driven(graph, inputs, loop.timesteps, loop.stagger, loop.coding, loop._draws)
+    run = oracle.clock_driven(
+        graph, inputs, loop.timesteps, loop.stagger, loop.input_encoding, loop._draws
+    )
     assert sum(abs(train).sum() for train in run.spikes.values()) >= min_spikes
     assert_same_spikes(every_step(snn, inputs), run.spikes)
     assert_same_outputs(as_list(snn(x)), run.outputs[-1])
@@ -64,7 +66,7 @@ def test_reset_to_zero(net):
 
 @pytest.mark.parametrize("alpha", [0.0, 0.75])
 def test_alpha(alpha):
-    graph, snn, x = case("residual", alpha=alpha)
+    graph, snn, x = case("residual", initial_potential=alpha)
     check(graph, snn, x)
 
 
@@ -108,7 +110,7 @@ def test_the_automatic_stagger_leaves_the_readout_a_step():
                                              ("several", "burst"), ("residual", "binary")])  # fmt: skip
 def test_codings(net, neuron, coding):
     graph, snn, x = case(net, neuron=neuron)
-    check(graph, snn, x, coding=coding, seed=11)
+    check(graph, snn, x, input_encoding=coding, seed=11)
 
 
 @pytest.mark.parametrize("net", ["residual", "concat"])
@@ -175,7 +177,7 @@ def test_layer_synchronous_closed_form_is_the_explicit_loop(net, neuron, steps):
 @pytest.mark.parametrize("net", ["chain", "several"])
 def test_layer_synchronous_with_coded_inputs(net, coding):
     graph, snn, x = case(net)
-    configure(snn, timesteps=16, schedule="layer_synchronous", coding=coding, seed=3)
+    configure(snn, timesteps=16, schedule="layer_synchronous", input_encoding=coding, seed=3)
     loop, inputs = loop_of(snn), networks.as_list(x)
     run = oracle.layer_synchronous(graph, inputs, 16, coding, loop._draws)
     counts, _ = closed_counts(snn, inputs, 16)

@@ -3,20 +3,20 @@
 import numpy as np
 import pytest
 
-import spkeras
 from spkeras.rates import Stages
 from spkeras.snn.spike_loop import loop_of
+from tests import networks
 from tests.training.nets import NETS
 
 
 @pytest.mark.parametrize("options", [
-    {"stagger": 0}, {"stagger": 2}, {"neuron": "signed"}, {"coding": "regular"}, {"code": "differential", "neuron": "signed"},
+    {"stagger": 0}, {"stagger": 2}, {"neuron": "signed"}, {"input_encoding": "regular"}, {"spike_code": "differential", "neuron": "signed"},
     {"recipe": "sigma_delta", "timesteps": 4},
 ])  # fmt: skip
 def test_rates_alone_are_those_of_the_whole_simulation(options):
     model = NETS["resnet"]()
     x = np.random.default_rng(0).random((5, *model.inputs[0].shape[1:])).astype("float32")
-    stages = Stages(loop_of(spkeras.convert(model, x, **{"timesteps": 12, **options})))
+    stages = Stages(loop_of(networks.convert(model, x, **{"timesteps": 12, **options})))
     exact = stages.rates("analogue", [x])[1]
     wanted, found = stages.simulated([x], exact).rates, stages.sent([x])
     assert len(found) == len(wanted) > 3

@@ -51,7 +51,9 @@ def test_with_levels_and_steps_it_becomes_the_cnn(net):
 def test_a_converted_network_becomes_the_cnn():
     """By `convert`, at the most levels, from nothing but the model and calibration data."""
     model, x, wanted = frayed("biased")
-    snn = spkeras.convert(model, x, recipe="sigma_delta", levels=24, headroom=0, timesteps=40)
+    snn = spkeras.convert(
+        model, x, recipe="sigma_delta", levels=24, levels_above_scale=0, timesteps=40
+    )
     assert abs(snn.predict(x, verbose=0) - wanted).max() < 1e-5 * abs(wanted).max()
     coarse = spkeras.convert(model, x, recipe="sigma_delta", timesteps=2)
     error = abs(coarse.predict(x, verbose=0) - wanted).max() / abs(wanted).max()
@@ -103,7 +105,7 @@ def test_a_mean_gets_right_with_time_and_a_kept_value_sooner():
     the mean; that of a value which is corrected rather than repeated faster."""
     model, x, wanted = frayed("residual")
     options = {"neuron": "multi_threshold", "levels": 10, "percentile": 100, "timesteps": 64}
-    rate, value = (curve(spkeras.convert(model, x, code=code, **options), x, wanted)
+    rate, value = (curve(networks.convert(model, x, spike_code=code, **options), x, wanted)
                    for code in ("rate", "differential"))  # fmt: skip
     scaled = rate * np.arange(1, 65)
     assert scaled[8:].max() < 3 * scaled[:8].max() and rate[63] < rate[3] / 4

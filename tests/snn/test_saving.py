@@ -14,7 +14,7 @@ from tests.processes import python
 
 CASES = {
     "chain": {"timesteps": 9, "stagger": 1},
-    "several": {"timesteps": 8, "coding": "bernoulli", "seed": 5},
+    "several": {"timesteps": 8, "input_encoding": "bernoulli", "seed": 5},
     "pools": {"timesteps": 8, "schedule": "layer_synchronous"},
     "biased": {"timesteps": 1},
     "products": {"timesteps": 2},
@@ -22,7 +22,7 @@ CASES = {
 # Offsets of several shapes, batch norm; neurons of several inputs.
 NEURONS = {
     "biased": {"recipe": "sigma_delta", "levels": 5, "mantissa_bits": 2},
-    "products": {"neuron": "multi_threshold", "code": "differential"},
+    "products": {"neuron": "multi_threshold", "spike_code": "differential"},
 }
 LOAD = """
 import json, sys
@@ -110,7 +110,7 @@ def test_settings_and_weights_come_back(saved, net, ending):
 def test_functions_with_numbers_of_their_own_come_back(tmp_path, ending):
     """Attention, normalisation, softmax, swish."""
     model = networks.smooth()
-    options = {"neuron": "multi_threshold", "code": "differential", "levels": 7}
+    options = {"neuron": "multi_threshold", "spike_code": "differential", "levels": 7}
     snn, x = build(networks.spiking(model, **options), timesteps=5), networks.samples(model, 4)
     snn.save(tmp_path / f"smooth.{ending}")
     again = keras.models.load_model(tmp_path / f"smooth.{ending}")
@@ -201,9 +201,9 @@ def test_configure_after_compile_and_predict(saved):
         ({"stagger": -1}, "stagger=-1"),
         ({"stagger": 0.7}, "sixteenths"),
         ({"stagger": float("inf")}, "stagger=inf"),
-        ({"coding": "poisson"}, "bernoulli"),
-        ({"alpha": 0.1}, "unknown settings"),
-        ({"timesteps": 5, "coding": "poisson"}, "coding"),
+        ({"input_encoding": "poisson"}, "bernoulli"),
+        ({"initial_potential": 0.1}, "unknown settings"),
+        ({"timesteps": 5, "input_encoding": "poisson"}, "input_encoding"),
     ],
 )
 def test_a_refused_setting_changes_nothing(saved, settings, words):

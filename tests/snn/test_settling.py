@@ -7,7 +7,6 @@ from keras import layers
 
 import spkeras
 from spkeras.errors import OptionError, SpkerasError
-from spkeras.passes.recipes import Options
 from spkeras.simulate import Simulation
 from spkeras.snn.network import as_list
 from spkeras.snn.spike_loop import build, configure, loop_of
@@ -117,37 +116,40 @@ def test_a_network_without_neurons_answers_at_once():
     [
         ({"schedule": "layer_synchronous"}, "schedule='layer_synchronous'.*'clock_driven'"),
         ({"stagger": 1}, "stagger=1.*allowed: 0"),
-        ({"coding": "regular"}, "coding='regular'.*'constant'"),
-        ({"coding": "bernoulli", "timesteps": 3}, "coding='bernoulli'.*'constant'"),
+        ({"input_encoding": "regular"}, "input_encoding='regular'.*'constant'"),
+        ({"input_encoding": "bernoulli", "timesteps": 3}, "input_encoding='bernoulli'.*'constant'"),
     ],
 )
 def test_settings_without_a_meaning_are_refused_and_change_nothing(made, settings, words):
     snn = made[1]
     before = loop_of(snn).get_config()
     for code in ("delta", "differential"):
-        options = {"neuron": "multi_threshold", "code": code}
+        options = {"neuron": "multi_threshold", "spike_code": code}
         options = {"recipe": "sigma_delta"} if code == "delta" else options
         model = networks.chain()
         with pytest.raises(OptionError, match=words) as caught:
-            spkeras.convert(model, networks.samples(model), **options, **settings)
+            networks.convert(model, networks.samples(model), **options, **settings)
         assert f"{code} coding" in str(caught.value)
     with pytest.raises(OptionError, match=words):
         configure(snn, **settings)
     assert loop_of(snn).get_config() == before
-    configure(snn, stagger=0, schedule="clock_driven", coding="constant")
+    configure(snn, stagger=0, schedule="clock_driven", input_encoding="constant")
 
 
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         ({"recipe": "sigma_delta", "neuron": "signed"}, "neuron='signed'.*sigma_delta"),
-        ({"recipe": "sigma_delta", "code": "rate"}, "code='rate'.*delta"),
-        ({"recipe": "sigma_delta", "reset": "zero"}, "reset='zero'.*subtract"),
-        ({"neuron": "sigma_delta", "code": "differential"}, "code='differential'.*delta"),
-        ({"neuron": "binary", "code": "delta"}, "code='delta'.*rate.*differential"),
-        ({"neuron": "multi_threshold", "code": "delta"}, "code='delta'.*rate"),
+        ({"recipe": "sigma_delta", "spike_code": "rate"}, "spike_code='rate'.*delta"),
+        ({"recipe": "sigma_delta", "reset": "zero"}, "reset='zero'.*no option"),
+        (
+            {"neuron": "sigma_delta", "spike_code": "differential"},
+            "spike_code='differential'.*delta",
+        ),
+        ({"neuron": "binary", "spike_code": "delta"}, "spike_code='delta'.*rate.*differential"),
+        ({"neuron": "multi_threshold", "spike_code": "delta"}, "spike_code='delta'.*rate"),
         ({"neuron": "multi_threshold", "reset": "zero"}, "reset='zero'.*subtract"),
-        ({"code": "differential", "reset": "zero"}, "reset='zero'.*subtract"),
+        ({"spike_code": "differential", "reset": "zero"}, "reset='zero'.*subtract"),
         ({"recipe": "sigma_delta", "levels": 0}, "levels=0.*1 to 24"),
         ({"recipe": "sigma_delta", "levels": 25}, "levels=25.*1 to 24"),
         ({"neuron": "multi_threshold", "mantissa_bits": 4}, "mantissa_bits=4.*0 to 3"),
@@ -156,7 +158,7 @@ def test_settings_without_a_meaning_are_refused_and_change_nothing(made, setting
 )
 def test_options_that_do_not_go_together_say_what_does(options, words):
     with pytest.raises(OptionError, match=words) as caught:
-        Options(**options)
+        networks.recipe_of(**options)
     assert isinstance(caught.value, SpkerasError) and "allowed" in str(caught.value)
 
 

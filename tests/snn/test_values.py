@@ -107,7 +107,7 @@ def test_graded_spikes_layer_by_layer():
 )
 def test_differential_code_two_steps_to_the_last_bit(net, model):
     """1 and 1 / 2 are exact, ties and all."""
-    graph, snn, x = case(net, neuron=model, code="differential")
+    graph, snn, x = case(net, neuron=model, spike_code="differential")
     run = check(graph, snn, x, 2)
     assert_same_outputs(as_list(snn(x)), run.outputs[-1])
 
@@ -119,13 +119,15 @@ def test_differential_code_two_steps_to_the_last_bit(net, model):
 def test_differential_code_away_from_ties(net, model):
     """Five steps: at the sixth 6 (1 / 3) is a whole number again, and rounding decides ties of
     what a silenced neuron takes back."""
-    graph, snn, x = case(net, frayed=True, neuron=model, code="differential")
+    graph, snn, x = case(net, frayed=True, neuron=model, spike_code="differential")
     run = check(graph, snn, x, 5)
     assert run.closest > 2e-6, "another seed: a tie is decided by the last bit"
     np.testing.assert_allclose(snn(x), run.outputs[-1][0], rtol=0, atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [DELTA, {"neuron": "multi_threshold", "code": "differential"}])
+@pytest.mark.parametrize(
+    "options", [DELTA, {"neuron": "multi_threshold", "spike_code": "differential"}]
+)
 def test_functions_that_are_not_exact(options):
     """Swish, softmax inside, layer normalisation, attention: equal spikes away from ties."""
     graph, snn, x = case("smooth", **options)

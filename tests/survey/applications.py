@@ -82,7 +82,8 @@ def survey(name: str) -> Record:
 
     from spkeras.errors import SpkerasError
     from spkeras.frontend.walk import read_graph
-    from spkeras.passes.recipes import Options, neurons_of, prepare
+    from spkeras.passes.pipeline import fold, neurons_of
+    from spkeras.recipes import Conversion
 
     # Compiling a network of hundreds of layers takes longer than the few passes made here.
     tf.config.run_functions_eagerly(True)
@@ -95,13 +96,13 @@ def survey(name: str) -> Record:
     settle(model, images)
     start = time.perf_counter()
     try:
-        graph = prepare(read_graph(model), Options())
+        graph = fold(read_graph(model))
     except SpkerasError as error:
         return {**record, "converts": False, "refused": str(error)}
     record["seconds"] = time.perf_counter() - start
     record["error"] = graph_error(model, graph, images[:COMPARED])
     try:
-        neurons_of(graph, Options())
+        neurons_of(graph, Conversion())
         record["converts"] = True
     except SpkerasError:
         record["converts"] = False

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import keras
 import spkeras
-from spkeras.training import Augmentation, Plan, finetune, prepare
+from spkeras.training import Augmentation, FinetunePlan, finetune, prepare
 from tests.training.nets import NETS
 assert keras.backend.backend() == sys.argv[2]
 folder = Path(sys.argv[1])
@@ -26,8 +26,8 @@ x = rng.random((24, 8, 8, 2)).astype("float32")
 y = rng.integers(0, 4, 24)
 
 def plan(quantize):
-    return Plan(clamp=1, quantize=quantize, batch_size=8, rate=0.01, then=(8, 1),
-                augmentation=Augmentation(1, True, 0.01))
+    return FinetunePlan(clamp=1, quantize=quantize, batch_size=8, rate=0.01, then=(8, 1),
+                augmentation=Augmentation(crop_shift=1, flip=True, noise=0.01))
 
 def twin():
     return prepare(model, x, recipe="qcfs", timesteps=4)
@@ -47,7 +47,8 @@ whole, epochs = trained(folder / "whole", start=loaded)
 moved = sum(float(abs(a - b).sum()) for a, b in zip(before, loaded.get_weights()))
 again, rest = trained(folder / "whole")
 whole.save(folder / "whole.keras")
-snn = spkeras.convert(whole, x, recipe="qcfs", schedule="layer_synchronous")
+snn = spkeras.convert(whole, x, recipe="qcfs",
+                      simulation=spkeras.Simulation(schedule="layer_synchronous"))
 logits = snn.predict(x, verbose=0)
 clocked = spkeras.convert(whole, x, recipe="qcfs", thresholds="trained")
 
@@ -82,7 +83,7 @@ from spkeras.training import correct, offset_spikes
 from tests.training.nets import NETS
 model = NETS["resnet"]()
 x = np.random.default_rng(0).random((24, 6, 6, 2)).astype("float32")
-snn = spkeras.convert(model, x, timesteps=8, stagger=0)
+snn = spkeras.convert(model, x, timesteps=8, simulation=spkeras.Simulation(stagger=0))
 print("RESULT" + json.dumps({
     "plain": snn.predict(x, verbose=0).tolist(),
     "light": correct(snn, x, "light").predict(x, verbose=0).tolist(),

@@ -7,10 +7,9 @@ import pytest
 from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.frontend.walk import layer_outputs, read_graph
 from spkeras.layers import BurstActivation, PhaseActivation, TTFSActivation
-from spkeras.passes.recipes import Options
-from spkeras.passes.recipes import prepare as folded
+from spkeras.passes.pipeline import fold
 from spkeras.snn.network import analogue
-from spkeras.training import Plan, finetune, finished, prepare, set_stage
+from spkeras.training import FinetunePlan, finetune, finished, prepare, set_stage
 from spkeras.training.rebuild import all_layers
 from spkeras.ttfs.closed_form import spike_times
 from spkeras.ttfs.lower import lower
@@ -33,7 +32,7 @@ def test_the_trained_twin_is_the_first_spike_network():
 def test_its_three_stages():
     model = NETS["vgg"]()
     x = np.random.default_rng(3).random((6, 8, 8, 2)).astype("float32")
-    twin = prepare(model, x, recipe="cat", encoding="real", percentile=100, stage="relu")
+    twin = set_stage(prepare(model, x, recipe="cat", encoding="real", percentile=100), "relu")
     plain = twin.predict(x, verbose=0)
     np.testing.assert_allclose(plain, model.predict(x, verbose=0), rtol=1e-5, atol=1e-5)
     # Up to the largest value the clamp changes nothing; rounding to powers of 2^(1/4) does.
@@ -48,8 +47,8 @@ def test_other_codes_are_trained_for_by_the_same_guideline(code):
     model = NETS["resnet"]()
     x = np.random.default_rng(3).random((20, *model.inputs[0].shape[1:])).astype("float32")
     y = np.arange(20) % model.outputs[0].shape[-1]
-    twin = prepare(model, x, recipe="cat", code=code)
-    trained, figures = finetune(twin, x, y, Plan(clamp=1, quantize=1, batch_size=10))
+    twin = prepare(model, x, recipe="cat", spike_code=code)
+    trained, figures = finetune(twin, x, y, FinetunePlan(clamp=1, quantize=1, batch_size=10))
     assert len(figures["loss"]) == 2
     kind = PhaseActivation if code == "phase" else BurstActivation
     layers = [layer for layer in all_layers(trained) if isinstance(layer, kind)]
@@ -63,7 +62,7 @@ def test_other_codes_are_trained_for_by_the_same_guideline(code):
         levels = keras.ops.convert_to_numpy(value) / least
         np.testing.assert_allclose(levels, np.round(levels), atol=1e-3)
         assert len(np.unique(np.round(levels))) > 4
-    graph = folded(read_graph(trained), Options())
+    graph = fold(read_graph(trained))
     np.testing.assert_allclose(
         analogue(graph).predict(x, verbose=0), trained.predict(x, verbose=0), atol=2e-2
     )
@@ -71,11 +70,11 @@ def test_other_codes_are_trained_for_by_the_same_guideline(code):
 
 def test_a_code_belongs_to_cat_and_first_spikes_to_their_network():
     model = NETS["vgg"]()
-    with pytest.raises(OptionError, match="code='phase' with recipe='cq'"):
-        prepare(model, recipe="cq", code="phase")
-    with pytest.raises(OptionError, match="code='rate'"):
-        prepare(model, recipe="cat", code="rate")
-    twin = finished(prepare(model, recipe="cat", code="phase"))
+    with pytest.raises(OptionError, match="spike_code='phase': an option of spkeras.convert"):
+        prepare(model, recipe="cq", spike_code="phase")
+    with pytest.raises(OptionError, match="spike_code='rate'"):
+        prepare(model, recipe="cat", spike_code="rate")
+    twin = finished(prepare(model, recipe="cat", spike_code="phase"))
     with pytest.raises(UnsupportedLayerError, match="phase"):
         lower(read_graph(twin))
 

@@ -9,6 +9,7 @@ from spkeras.errors import OptionError
 from spkeras.rates import Stages
 from spkeras.snn.spike_loop import loop_of
 from spkeras.training import correct
+from tests import networks
 
 STEPS = 16
 
@@ -21,7 +22,17 @@ def pair():
         x = keras.layers.Conv2D(width, 3, padding="same", activation="relu")(x)
     model = keras.Model(inputs, keras.layers.Dense(4)(keras.layers.Flatten()(x)))
     data = np.random.default_rng(0).random((300, 8, 8, 2)).astype("float32")
-    return spkeras.convert(model, data, timesteps=STEPS, stagger=0, alpha=0.0), model, data
+    return (
+        spkeras.convert(
+            model,
+            data,
+            timesteps=STEPS,
+            simulation=spkeras.Simulation(stagger=0),
+            initial_potential=0.0,
+        ),
+        model,
+        data,
+    )
 
 
 def missing(snn, start, x):
@@ -97,7 +108,7 @@ def test_progress_and_numbers_out_of_range(pair):
 def test_corrections_without_a_meaning_are_refused(pair, settings, words):
     _, model, data = pair
     with pytest.raises(OptionError, match=words):
-        spkeras.convert(model, data[:20], **settings)
+        networks.convert(model, data[:20], **settings)
 
 
 # Two layers whose thresholds are no ones, as n-bit weights and shared units make them.

@@ -29,7 +29,9 @@ CASES = {
 
 def twin(net, case, **options):
     recipe, steps, levels = CASES[case]
-    settings = {"recipe": recipe, "timesteps": steps, "levels": levels, **options}
+    settings = {"recipe": recipe, "timesteps": steps, **options}
+    if levels is not None:
+        settings["levels_per_unit"] = levels
     return prepare(NETS[net](), **settings)
 
 
@@ -58,7 +60,7 @@ def test_layer_synchronous_counts_are_the_levels(net, case):
     x = samples(model)
     recipe, steps, _ = CASES[case]
     snn = spkeras.convert(model, x, recipe=recipe, thresholds="learned",
-                          schedule="layer_synchronous")  # fmt: skip
+                          simulation=spkeras.Simulation(schedule="layer_synchronous"))  # fmt: skip
     loop = loop_of(snn)
     assert loop.timesteps == steps
     rates = dict(zip([n.name for n in loop.network.neurons], Stages(loop).rates("count", [x])[1],
@@ -91,7 +93,9 @@ def test_the_explicit_loop_sends_the_same_counts(net):
     """Layer by layer, spike for spike: averaging spike generation as it is defined."""
     model = twin(net, "cq")
     x = samples(model, 2)
-    snn = spkeras.convert(model, x, recipe="cq", schedule="layer_synchronous")
+    snn = spkeras.convert(
+        model, x, recipe="cq", simulation=spkeras.Simulation(schedule="layer_synchronous")
+    )
     stages = Stages(loop_of(snn))
     closed = stages.rates("count", [x])[1]
     for rate, counts in zip(closed, stages.layer_synchronous_loop([x]), strict=True):
@@ -104,7 +108,9 @@ def test_the_clock_driven_network_is_the_oracles(case):
     model = twin("resnet", case)
     x = samples(model, 2)
     recipe, steps, _ = CASES[case]
-    snn = spkeras.convert(model, x, recipe=recipe, thresholds="learned", stagger=0)
+    snn = spkeras.convert(
+        model, x, recipe=recipe, thresholds="learned", simulation=spkeras.Simulation(stagger=0)
+    )
     graph = loop_of(snn).graph
     clocked = oracle.clock_driven(graph, [x], steps, 0, "constant", None)
     trace = spkeras.evaluate(snn, x).layer_spikes
@@ -141,7 +147,7 @@ def test_a_network_without_ranges_is_refused_by_name():
 def test_thresholds_are_trained_for_the_clock_alone():
     with pytest.raises(OptionError, match="clock_driven"):
         spkeras.convert(twin("vgg", "cq"), samples(NETS["vgg"]()), recipe="cq+",
-                        schedule="layer_synchronous")  # fmt: skip
+                        simulation=spkeras.Simulation(schedule="layer_synchronous"))  # fmt: skip
 
 
 def test_the_finished_net_is_the_twin():
@@ -153,13 +159,12 @@ def test_the_finished_net_is_the_twin():
 
 
 def test_quantised_nets_read_as_graphs_that_compute_the_same():
-    from spkeras.passes.recipes import Options
-    from spkeras.passes.recipes import prepare as folded
+    from spkeras.passes.pipeline import fold
     from spkeras.snn.network import analogue
 
     for case in ("cq", "tenths", "qcfs"):
         model = twin("vgg", case)
         x = samples(model)
-        graph = folded(read_graph(model), Options())
+        graph = fold(read_graph(model))
         found = analogue(graph).predict(x, verbose=0)
         np.testing.assert_allclose(found, model.predict(x, verbose=0), atol=1e-4)

@@ -15,7 +15,7 @@ from spkeras.frontend.walk import read_graph
 from spkeras.hardware import log_ttfs
 from spkeras.layers import LogConv1D, LogConv2D, LogDense, LogDepthwiseConv2D
 from spkeras.ops.log_weights import LogFormat, log_quantize
-from spkeras.training import Plan, finetune, finished, logarithmic, prepare, settled
+from spkeras.training import FinetunePlan, finetune, finished, logarithmic, prepare, settled
 from spkeras.training.rebuild import all_layers
 from spkeras.ttfs.lower import lower
 from tests.training.nets import NETS
@@ -127,16 +127,16 @@ def test_phases_follow_one_another_and_go_on_where_they_stopped(data, tmp_path):
         )  # fmt: skip
         return model, figures, seen
 
-    plan = Plan(clamp=1, quantize=1, weights=FORM, log=2, batch_size=32, rate=0.01)
+    plan = FinetunePlan(clamp=1, quantize=1, weights=FORM, log=2, batch_size=32, rate=0.01)
     model, figures, seen = run(plan, tmp_path / "a")
     assert seen == [0, 1, 2, 3] and len(figures["loss"]) == 4
     again, _, more = run(plan, tmp_path / "a")
     assert more == []
     for one, other in zip(model.get_weights(), again.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
-    short, _, _ = run(Plan(clamp=1, quantize=1, batch_size=32, rate=0.01), None)
+    short, _, _ = run(FinetunePlan(clamp=1, quantize=1, batch_size=32, rate=0.01), None)
     rounded, _, _ = run(
-        Plan(clamp=1, quantize=1, weights=FORM, batch_size=32, rate=0.01), None)  # fmt: skip
+        FinetunePlan(clamp=1, quantize=1, weights=FORM, batch_size=32, rate=0.01), None)  # fmt: skip
     for one, other in zip(
         rounded.get_weights(), logarithmic(short, FORM, trainable=False).get_weights(), strict=True
     ):
@@ -147,12 +147,12 @@ def test_phases_follow_one_another_and_go_on_where_they_stopped(data, tmp_path):
 
 def test_plans_and_networks_that_cannot_be_are_refused(trained):
     with pytest.raises(OptionError, match="need their format"):
-        Plan(log=1)
+        FinetunePlan(log=1)
     with pytest.raises(OptionError, match="logarithmic domain"):
-        Plan(log=1, weights=LogFormat(rounding="linear"))
+        FinetunePlan(log=1, weights=LogFormat(rounding="linear"))
     with pytest.raises(OptionError, match="1 or more in all"):
-        Plan(clamp=0, quantize=0)
-    assert not Plan(clamp=0, quantize=0, weights=FORM).epochs
+        FinetunePlan(clamp=0, quantize=0)
+    assert not FinetunePlan(clamp=0, quantize=0, weights=FORM).epochs
     given = keras.Input((4, 4, 2))
     x = layers.BatchNormalization(name="alone")(layers.MaxPooling2D(2)(given))
     late = keras.Model(given, layers.Flatten()(x))

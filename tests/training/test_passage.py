@@ -3,22 +3,22 @@
 import numpy as np
 import pytest
 
-import spkeras
 from spkeras.rates import Stages
 from spkeras.snn.spike_loop import loop_of
 from spkeras.training.passage import Passage
+from tests import networks
 from tests.training.nets import NETS
 
 
 @pytest.mark.parametrize(("name", "settings"), [
     ("vgg", {"stagger": 1}),
     ("resnet", {"stagger": 2}),
-    ("densenet", {"stagger": 0, "coding": "regular"}),
+    ("densenet", {"stagger": 0, "input_encoding": "regular"}),
 ])  # fmt: skip
 def test_rates_are_those_of_the_whole_network(name, settings):
     model = NETS[name]()
     x = np.random.default_rng(0).integers(0, 9, (7, *model.input_shape[1:])) / 8
-    loop = loop_of(spkeras.convert(model, x, timesteps=12, **settings))
+    loop = loop_of(networks.convert(model, x, timesteps=12, **settings))
     passage = Passage(loop, [x], batch_size=4)
     stages = Stages(loop)
     zeros = [np.zeros((7, *node.shape), "float32") for node in loop.network.neurons]

@@ -51,7 +51,8 @@ def normed():
 
 
 def test_without_levels_the_twin_is_the_cnn(normed):
-    twin = prepare(normed, recipe="cq", stage="relu", encoding="real", pooling_neurons=False)
+    twin = prepare(normed, recipe="cq", encoding="real", pooling_neurons=False)
+    set_stage(twin, "relu")
     x = data(normed)
     np.testing.assert_allclose(twin.predict(x, verbose=0), normed.predict(x, verbose=0), rtol=1e-6)
     assert len(staged(twin)) == 4 and {"act", "shared_neurons", "inside"} < set(staged(twin))
@@ -108,7 +109,8 @@ def test_what_each_recipe_puts_in(recipe, activation, encoder):
 def test_a_wider_first_layer_starts_with_the_same_sums():
     model = NETS["vgg"]()
     x = (np.random.default_rng(0).integers(0, 9, (5, 8, 8, 2)) / 10).astype("float32")
-    twin = prepare(model, recipe="low_latency", timesteps=80, levels=100, stage="relu")
+    twin = prepare(model, recipe="low_latency", timesteps=80, levels_per_unit=100)
+    set_stage(twin, "relu")
     assert twin.get_layer("a1").kernel.shape[-2] == 12
     wanted, found = model.predict(x, verbose=0), twin.predict(x, verbose=0)
     assert abs(found - wanted).max() < 0.05 * abs(wanted).max()
@@ -117,7 +119,7 @@ def test_a_wider_first_layer_starts_with_the_same_sums():
 def test_the_kernels_of_a_wider_first_layer_add_up_to_the_cnns():
     """Six equal parts, one for each copy of the channels."""
     model = NETS["vgg"]()
-    twin = prepare(model, recipe="low_latency", timesteps=80, levels=100)
+    twin = prepare(model, recipe="low_latency", timesteps=80, levels_per_unit=100)
     wanted, found = (net.get_layer("a1").get_weights() for net in (model, twin))
     parts = np.split(found[0], 6, axis=2)
     np.testing.assert_allclose(sum(part.astype(float) for part in parts), wanted[0], rtol=1e-6)
@@ -182,8 +184,8 @@ def test_a_grouped_first_layer_takes_no_expanded_input():
 
 @pytest.mark.parametrize(("settings", "words"), [
     ({"recipe": "ecc"}, "recipe='ecc'"), ({"timesteps": 0}, "timesteps=0"),
-    ({"pooling": "max"}, "pooling='max'"), ({"encoding": "expanded"}, "low_latency"),
-    ({"encoding": "bits"}, "encoding='bits'"), ({"stage": "last"}, "stage='last'"),
+    ({"pooling": "max"}, "pooling='max'"), ({"encoding": "expanded"}, "encoding='expanded'; allowed"),
+    ({"encoding": "bits"}, "encoding='bits'"), ({"stage": "last"}, "no option 'stage'"),
 ])  # fmt: skip
 def test_bad_options_are_refused(settings, words):
     with pytest.raises(OptionError, match=words):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from spkeras.errors import DataError, OptionError
-from spkeras.training import ChooseTimesteps, Plan, finetune, prepare
+from spkeras.training import ChooseTimesteps, FinetunePlan, finetune, prepare
 from spkeras.training.targets import accuracy, quality
 
 
@@ -26,7 +26,9 @@ def samples():
 def trained(model, y, **options):
     x, _ = samples()
     twin = prepare(model, x, recipe="qcfs", timesteps=8)
-    return finetune(twin, x, y, Plan(clamp=0, quantize=40, batch_size=50, rate=0.02, **options))[0]
+    return finetune(
+        twin, x, y, FinetunePlan(clamp=0, quantize=40, batch_size=50, rate=0.02, **options)
+    )[0]
 
 
 @pytest.mark.parametrize("last", ["sigmoid", "linear"])
@@ -57,6 +59,6 @@ def test_values_have_no_accuracy():
     choice = ChooseTimesteps(x[:50], x[:50, 0], [2, 8])
     epochs = []
     with pytest.raises(DataError, match="values, not classes"):
-        finetune(twin, x, x[:, 0], Plan(loss="mse"), callbacks=[choice],
+        finetune(twin, x, x[:, 0], FinetunePlan(loss="mse"), callbacks=[choice],
                  told=lambda epoch, figures: epochs.append(epoch))  # fmt: skip
     assert not epochs

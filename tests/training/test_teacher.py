@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from spkeras.errors import OptionError
-from spkeras.training import Augmentation, Plan, finetune, prepare
+from spkeras.training import Augmentation, FinetunePlan, finetune, prepare
 from spkeras.training.augment import Batches
 from spkeras.training.teacher import Taught
 
@@ -28,7 +28,7 @@ def samples(count=60):
 @pytest.mark.parametrize("activation", ["softmax", "linear"])
 def test_labels_are_mixed_with_what_is_said_of_the_augmented_sample(activation):
     x, y = samples()
-    batches = Batches(x, np.eye(3)[y], 20, Augmentation(shift=1, flip=True), seed=1)
+    batches = Batches(x, np.eye(3)[y], 20, Augmentation(crop_shift=1, flip=True), seed=1)
     teacher = net(activation)
     seen, labels = Taught(batches, teacher, 0.25)[1]
     shown, sample_labels = batches[1]
@@ -46,7 +46,7 @@ def test_a_twin_learns_from_its_teacher_what_no_label_says():
     agreed = {}
     for share in (0.0, 1.0):
         twin = prepare(cnn, x, recipe="qcfs", timesteps=8)
-        plan = Plan(clamp=0, quantize=6, batch_size=20, rate=0.01, distil=share)
+        plan = FinetunePlan(clamp=0, quantize=6, batch_size=20, rate=0.01, distil=share)
         trained, _ = finetune(twin, x, wrong, plan, teacher=cnn, insist=True)
         agreed[share] = (trained.predict(x, verbose=0).argmax(-1) == decisions).mean()
     assert agreed[1.0] > 0.9 > 0.2 > agreed[0.0]
@@ -56,8 +56,8 @@ def test_what_cannot_be_taught_is_refused():
     x, y = samples(20)
     twin = prepare(net(), x, recipe="qcfs", timesteps=8)
     with pytest.raises(OptionError, match="without a teacher"):
-        finetune(twin, x, y, Plan(distil=0.5))
+        finetune(twin, x, y, FinetunePlan(distil=0.5))
     with pytest.raises(OptionError, match="distil=1.5"):
-        Plan(distil=1.5)
+        FinetunePlan(distil=1.5)
     with pytest.raises(OptionError, match=r"outputs of shape \(None, 5\)"):
-        finetune(twin, x, y, Plan(distil=0.5), teacher=net(classes=5))
+        finetune(twin, x, y, FinetunePlan(distil=0.5), teacher=net(classes=5))

@@ -26,7 +26,7 @@ def pair():
     model = keras.Model(inputs, keras.layers.Dense(4)(x))
     data = np.random.default_rng(0).random((480, 8, 8, 2)).astype("float32")
     twin = prepare(model, data[:50], recipe="cq", timesteps=STEPS, percentile=99.0)
-    return spkeras.convert(twin, data, recipe="cq", stagger=0), data
+    return spkeras.convert(twin, data, recipe="cq", simulation=spkeras.Simulation(stagger=0)), data
 
 
 def errors(snn, teacher, x):

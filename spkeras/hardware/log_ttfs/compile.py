@@ -14,17 +14,17 @@ from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLay
 from spkeras.hardware.log_ttfs.ranges import sum_range
 from spkeras.ops.log_weights import log_codes
 from spkeras.ops.ttfs import kernel_table
-from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, Branch, Layer, Plan
+from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, Branch, FirstSpikePlan, Layer
 
 # Exponents closer to the grid than this lie on it; the rest is float rounding.
 _ON_GRID = 1e-6
 
 
-def compile_plan(plan: Plan, config: HardwareConfig) -> Program:
+def compile_plan(plan: FirstSpikePlan, config: HardwareConfig) -> Program:
     """Return the program that computes a plan.
 
     Args:
-        plan: Plan from `spkeras.ttfs.lower`.
+        plan: FirstSpikePlan from `spkeras.ttfs.lower`.
         config: Widths and sizes; open T and tau are those of the plan.
 
     Returns:
@@ -50,7 +50,7 @@ def compile_plan(plan: Plan, config: HardwareConfig) -> Program:
     return replace(program, layers=layers)
 
 
-def _with_kernel(plan: Plan, config: HardwareConfig) -> HardwareConfig:
+def _with_kernel(plan: FirstSpikePlan, config: HardwareConfig) -> HardwareConfig:
     """Return the configuration with open T and tau filled in from the plan."""
     tau = plan.tau if config.tau is None else config.tau
     if tau != int(tau):
@@ -61,7 +61,7 @@ def _with_kernel(plan: Plan, config: HardwareConfig) -> HardwareConfig:
     return replace(config, tau=int(tau), timesteps=config.timesteps or plan.timesteps)
 
 
-def _notes(plan: Plan, config: HardwareConfig) -> list[str]:
+def _notes(plan: FirstSpikePlan, config: HardwareConfig) -> list[str]:
     if (config.timesteps, config.tau) == (plan.timesteps, plan.tau):
         return []
     return [
@@ -73,7 +73,7 @@ def _notes(plan: Plan, config: HardwareConfig) -> list[str]:
 class _Compiler:
     """Compiler of layers to whole numbers; `program` holds the shared tables."""
 
-    def __init__(self, plan: Plan, program: Program) -> None:
+    def __init__(self, plan: FirstSpikePlan, program: Program) -> None:
         self.plan, self.program = plan, program
         self.config, self.grid = program.config, program.grid
 

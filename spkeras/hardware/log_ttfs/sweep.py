@@ -14,7 +14,7 @@ from spkeras.hardware.log_ttfs.datapath import whole_inputs
 from spkeras.hardware.log_ttfs.energy import Energy
 from spkeras.hardware.log_ttfs.program import Program
 from spkeras.hardware.log_ttfs.run import Course, account, check_labels, execute
-from spkeras.ttfs.plan import Plan
+from spkeras.ttfs.plan import FirstSpikePlan
 
 # Fields that do not affect the data path: one run serves all their values.
 ACCOUNTED = ("pe_count", "clock_hz", "weight_kib", "membrane_kib", "costs")
@@ -42,7 +42,7 @@ class SweepPoint:
 
 
 def sweep(
-    plan: Plan,
+    plan: FirstSpikePlan,
     field: str,
     values: Sequence[Any],
     inputs: Any,

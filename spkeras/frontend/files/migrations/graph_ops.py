@@ -10,7 +10,7 @@ import json
 from typing import Any
 
 from spkeras.frontend.files.graph import LayerNode
-from spkeras.frontend.files.migrations.tensor_calls import NotMappedError, Operation
+from spkeras.frontend.files.migrations.tensor_calls import NotMappedError, TensorCall
 
 # Operation: function, keywords of the inputs after the first, keyword of each attribute.
 READERS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
@@ -50,7 +50,7 @@ READERS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
 MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
 
 
-def graph_operation(node: LayerNode) -> tuple[str, Operation]:
+def graph_operation(node: LayerNode) -> tuple[str, TensorCall]:
     """Read the graph node of a TensorFlowOpLayer.
 
     Args:
@@ -69,17 +69,17 @@ def graph_operation(node: LayerNode) -> tuple[str, Operation]:
     tensors = [item[:3] for item in node.calls[0]]
     constants = {int(place): value for place, value in (node.config["constants"] or {}).items()}
     if op == "StridedSlice":
-        return "__operators__.getitem", Operation(tensors, _slice(attributes, constants))
+        return "__operators__.getitem", TensorCall(tensors, _slice(attributes, constants))
     if op == "ConcatV2":
-        return "concat", Operation(tensors, {"axis": constants[len(tensors)]})
+        return "concat", TensorCall(tensors, {"axis": constants[len(tensors)]})
     if op not in READERS:
         raise NotMappedError(f"graph operation {op}")
     function, keywords, wanted = READERS[op]
     if 0 in constants:
-        return function, Operation([], {keywords[0]: tensors[0]}, constants[0])
+        return function, TensorCall([], {keywords[0]: tensors[0]}, constants[0])
     values = {keywords[place - 1]: value for place, value in constants.items()}
     values |= {wanted[key]: value for key, value in attributes.items() if key in wanted}
-    return function, Operation(tensors, values)
+    return function, TensorCall(tensors, values)
 
 
 def _plain(value: dict[str, Any]) -> Any:

@@ -12,7 +12,7 @@ class NotMappedError(Exception):
 
 
 @dataclass
-class Operation:
+class TensorCall:
     """One stored call: its tensors in order, and all other arguments by name.
 
     Attributes:
@@ -27,4 +27,4 @@ class Operation:
 
 
 Layer = tuple[str, dict[str, Any], list[Any]]
-Maker = Callable[[Operation], Layer]
+Maker = Callable[[TensorCall], Layer]

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from spkeras.frontend.files.graph import is_reference
-from spkeras.frontend.files.migrations.tensor_calls import Layer, Maker, NotMappedError, Operation
+from spkeras.frontend.files.migrations.tensor_calls import Layer, Maker, NotMappedError, TensorCall
 from spkeras.frontend.files.migrations.tensor_shapes import SHAPERS
 
 
-def _operands(op: Operation) -> tuple[list[Any], Any, bool]:
+def _operands(op: TensorCall) -> tuple[list[Any], Any, bool]:
     """Return the tensors, the constant operand, and whether the constant comes first."""
     other: Any = op.values.get("y", op.values.get("value", op.values.get("x")))
     if op.constant is not None:
@@ -37,26 +37,26 @@ def _each(value: Any, change: Callable[[float], float]) -> Any:
     return [change(part) for part in value] if isinstance(value, list) else change(value)
 
 
-def _add(op: Operation) -> Layer:
+def _add(op: TensorCall) -> Layer:
     tensors, number, _ = _operands(op)
     if number is None:
         return "Add", {}, tensors
     return "Rescaling", {"scale": 1.0, "offset": number}, tensors
 
 
-def _bias_add(op: Operation) -> Layer:
+def _bias_add(op: TensorCall) -> Layer:
     bias = _number(op.values["bias"])
     return "Rescaling", {"scale": 1.0, "offset": bias}, op.tensors
 
 
-def _multiply(op: Operation) -> Layer:
+def _multiply(op: TensorCall) -> Layer:
     tensors, number, _ = _operands(op)
     if number is None:
         return "Multiply", {}, tensors
     return "Rescaling", {"scale": number, "offset": 0.0}, tensors
 
 
-def _subtract(op: Operation) -> Layer:
+def _subtract(op: TensorCall) -> Layer:
     tensors, number, first = _operands(op)
     if number is None:
         return "Subtract", {}, tensors
@@ -65,32 +65,32 @@ def _subtract(op: Operation) -> Layer:
     return "Rescaling", {"scale": 1.0, "offset": _each(number, lambda x: -x)}, tensors
 
 
-def _divide(op: Operation) -> Layer:
+def _divide(op: TensorCall) -> Layer:
     tensors, number, first = _operands(op)
     if number is None or first:
         raise NotMappedError("division by a tensor")
     return "Rescaling", {"scale": _each(number, lambda x: 1.0 / x), "offset": 0.0}, tensors
 
 
-def _negative(op: Operation) -> Layer:
+def _negative(op: TensorCall) -> Layer:
     return "Rescaling", {"scale": -1.0, "offset": 0.0}, op.tensors
 
 
-def _maximum(op: Operation) -> Layer:
+def _maximum(op: TensorCall) -> Layer:
     tensors, number, _ = _operands(op)
     if number is None:
         return "Maximum", {}, tensors
     return ("ReLU", {}, tensors) if number == 0 else _clip_to(number, float("inf"), tensors)
 
 
-def _minimum(op: Operation) -> Layer:
+def _minimum(op: TensorCall) -> Layer:
     tensors, number, _ = _operands(op)
     if number is None:
         return "Minimum", {}, tensors
     return _clip_to(float("-inf"), number, tensors)
 
 
-def _clip(op: Operation) -> Layer:
+def _clip(op: TensorCall) -> Layer:
     return _clip_to(op.values["clip_value_min"], op.values["clip_value_max"], op.tensors)
 
 
@@ -101,7 +101,7 @@ def _clip_to(low: float, high: float, tensors: list[Any]) -> Layer:
 
 
 def _activation(name: str) -> Maker:
-    def make(op: Operation) -> Layer:
+    def make(op: TensorCall) -> Layer:
         if op.values.get("axis", -1) not in (-1, None):
             raise NotMappedError(f"axis={op.values['axis']}")
         return "Activation", {"activation": name}, op.tensors
@@ -109,41 +109,41 @@ def _activation(name: str) -> Maker:
     return make
 
 
-def _relu(op: Operation) -> Layer:
+def _relu(op: TensorCall) -> Layer:
     known = {key: op.values[key] for key in ("max_value", "threshold") if op.values.get(key)}
     if op.values.get("alpha"):
         known["negative_slope"] = op.values["alpha"]
     return "ReLU", known, op.tensors
 
 
-def _relu6(op: Operation) -> Layer:
+def _relu6(op: TensorCall) -> Layer:
     return "ReLU", {"max_value": 6.0}, op.tensors
 
 
-def _leaky_relu(op: Operation) -> Layer:
+def _leaky_relu(op: TensorCall) -> Layer:
     return "LeakyReLU", {"negative_slope": op.values.get("alpha", 0.2)}, op.tensors
 
 
-def _identity(op: Operation) -> Layer:
+def _identity(op: TensorCall) -> Layer:
     return "Activation", {"activation": "linear"}, op.tensors
 
 
-def _cast(op: Operation) -> Layer:
+def _cast(op: TensorCall) -> Layer:
     if op.values.get("dtype") not in ("float32", "float", "float16", "bfloat16", None):
         raise NotMappedError(f"dtype={op.values['dtype']}")
     return _identity(op)
 
 
-def _concat(op: Operation) -> Layer:
+def _concat(op: TensorCall) -> Layer:
     return "Concatenate", {"axis": op.values.get("axis", -1)}, op.tensors
 
 
-def _add_n(op: Operation) -> Layer:
+def _add_n(op: TensorCall) -> Layer:
     return "Add", {}, op.tensors
 
 
 def _reduce(reduction: str) -> Maker:
-    def make(op: Operation) -> Layer:
+    def make(op: TensorCall) -> Layer:
         axis, keep = op.values.get("axis"), bool(op.values.get("keepdims", False))
         if axis is None:
             raise NotMappedError("reduction over the samples")

@@ -12,7 +12,7 @@ from typing import Any
 from spkeras.frontend.files.context import Context
 from spkeras.frontend.files.graph import CONSTANT, LayerNode, become_own
 from spkeras.frontend.files.migrations.graph_ops import graph_operation
-from spkeras.frontend.files.migrations.tensor_calls import NotMappedError, Operation
+from spkeras.frontend.files.migrations.tensor_calls import NotMappedError, TensorCall
 from spkeras.frontend.files.migrations.tensor_layers import MAKERS
 
 OWN = frozenset({"Slice", "Reduce", "Clip"})
@@ -56,11 +56,11 @@ def _become(node: LayerNode, class_name: str, config: dict[str, Any]) -> None:
         become_own(node, class_name)
 
 
-def _operation(call: Any) -> Operation:
+def _operation(call: Any) -> TensorCall:
     """Read the flat form of a stored call."""
     values: dict[str, Any] = {}
     for item in call:
         values.update(item[3])
     tensors = [item[:3] for item in call if item[0] != CONSTANT]
     constants = [item[2] for item in call if item[0] == CONSTANT]
-    return Operation(tensors, values, constants[0] if constants else None)
+    return TensorCall(tensors, values, constants[0] if constants else None)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from spkeras.frontend.files.migrations.tensor_calls import Layer, Maker, NotMappedError, Operation
+from spkeras.frontend.files.migrations.tensor_calls import Layer, Maker, NotMappedError, TensorCall
 
 WHOLE = [None, None, None]
 
 
-def _pad(op: Operation) -> Layer:
+def _pad(op: TensorCall) -> Layer:
     rows = op.values["paddings"]
     mode = str(op.values.get("mode", "CONSTANT")).upper()
     plain = mode == "CONSTANT" and not op.values.get("constant_values")
@@ -23,27 +23,27 @@ def _pad(op: Operation) -> Layer:
     raise NotMappedError(f"paddings={rows}")
 
 
-def _reshape(op: Operation) -> Layer:
+def _reshape(op: TensorCall) -> Layer:
     shape = op.values["shape"]
     if shape[0] not in (-1, None) or not all(isinstance(n, int) for n in shape[1:]):
         raise NotMappedError(f"shape={shape}")
     return "Reshape", {"target_shape": shape[1:]}, op.tensors
 
 
-def _transpose(op: Operation) -> Layer:
+def _transpose(op: TensorCall) -> Layer:
     axes = op.values["perm"]
     if axes[0] != 0:
         raise NotMappedError(f"perm={axes}")
     return "Permute", {"dims": axes[1:]}, op.tensors
 
 
-def _getitem(op: Operation) -> Layer:
+def _getitem(op: TensorCall) -> Layer:
     parts = op.values["slice_spec"]
     parts = parts if isinstance(parts, list) else [parts]
     return "Slice", {"spec": [_slice_part(part) for part in parts]}, op.tensors
 
 
-def _squeeze(op: Operation) -> Layer:
+def _squeeze(op: TensorCall) -> Layer:
     axes = op.values.get("axis")
     axes = [axes] if isinstance(axes, int) else axes
     if not axes or 0 in axes or min(axes) < 0 < max(axes):
@@ -51,7 +51,7 @@ def _squeeze(op: Operation) -> Layer:
     return "Slice", {"spec": _at(axes, 0)}, op.tensors
 
 
-def _expand_dims(op: Operation) -> Layer:
+def _expand_dims(op: TensorCall) -> Layer:
     axis = op.values["axis"]
     if axis == 0:
         raise NotMappedError("axis=0, the samples")
@@ -65,7 +65,7 @@ def _at(axes: list[int], index: Any) -> list[Any]:
     return [index if k in axes else WHOLE for k in range(max(axes) + 1)]
 
 
-def _resize(op: Operation) -> Layer:
+def _resize(op: TensorCall) -> Layer:
     """Resize with pixel centres, as Resizing does."""
     height, width = op.values["size"]
     method = str(op.values.get("method") or "bilinear").lower()

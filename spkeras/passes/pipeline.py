@@ -1,0 +1,114 @@
+"""The order of the passes: from the frontend's graph to one with neurons and thresholds."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from spkeras.graph import Graph, Node
+from spkeras.graph.stats import ActivationStats
+from spkeras.ops.names import GRADED
+from spkeras.passes.coder import Coder
+from spkeras.passes.fold import fold_scales
+from spkeras.passes.learned import learned_scales
+from spkeras.passes.neurons import place_neurons
+from spkeras.passes.normalize import normalize
+from spkeras.passes.pooling import separate_poolings
+from spkeras.passes.quantize import quantize_weights
+from spkeras.passes.readout import attach_readouts, read_from_spikes, with_whole_outputs
+from spkeras.passes.scales import Fit, Scales, choose_scales
+from spkeras.passes.thresholds import fit
+from spkeras.recipes import Conversion
+
+# Time steps in which each layer of neurons may fire, by its name.
+Windows = Mapping[str, int]
+
+
+def fold(graph: Graph) -> Graph:
+    """Attach read-outs and fold scales into weights: what any conversion begins with.
+
+    After: linear nodes, activations, poolings and read-outs; computes what the CNN computes.
+    """
+    return fold_scales(attach_readouts(graph))
+
+
+def prepare(graph: Graph, conversion: Conversion) -> Graph:
+    """Run the passes that need no data.
+
+    After: linear nodes, activations, poolings and read-outs; computes what the CNN computes.
+    """
+    graph = attach_readouts(graph)
+    if conversion.pooling_neurons:
+        graph = separate_poolings(graph)
+    graph = fold_scales(graph)
+    spiking = conversion.readout == "spikes"
+    return read_from_spikes(graph, conversion.neuron) if spiking else graph
+
+
+def neurons_of(graph: Graph, conversion: Conversion) -> Graph:
+    """Put neurons into the prepared graph; their thresholds are not yet set."""
+    return place_neurons(
+        graph,
+        conversion.neuron,
+        reset=conversion.reset,
+        alpha=conversion.initial_potential,
+        limit=conversion.max_spikes_per_step,
+        code=conversion.spike_code,
+        levels=conversion.levels,
+        mantissa_bits=conversion.mantissa_bits,
+    )
+
+
+def finish(
+    graph: Graph, stats: Mapping[str, ActivationStats], conversion: Conversion, windows: Windows
+) -> Graph:
+    """Choose scales, normalise currents, round weights.
+
+    Args:
+        graph: From `neurons_of`.
+        stats: Of its inputs and neurons.
+        conversion: What was chosen for T.
+        windows: The time steps in which each layer of neurons may fire; thresholds that are
+            fitted are fitted to them.
+    """
+    scales = _scales(graph, stats, conversion, windows)
+    raised = 2.0**conversion.levels_above_scale
+    neurons = {node.name for node in graph.of("neuron")}
+    scales = {n: np.float32(raised) * s if n in neurons else s for n, s in scales.items()}
+    graph = normalize(graph, scales)
+    if conversion.readout == "spikes":
+        graph = graph.keeping(with_whole_outputs(graph))
+    if conversion.weight_bits is not None:
+        graph = quantize_weights(graph, conversion.weight_bits)
+    return graph
+
+
+def _scales(
+    graph: Graph, stats: Mapping[str, ActivationStats], conversion: Conversion, windows: Windows
+) -> Scales:
+    """What one spike of each input and neuron means."""
+    if conversion.learned:
+        return learned_scales(graph, stats)
+    search = None if conversion.thresholds == "percentile" else _fit(conversion, windows)
+    return choose_scales(
+        graph, stats, conversion.percentile, conversion.per_channel, fit=search,
+        headroom=conversion.levels_above_scale,
+    )  # fmt: skip
+
+
+def _fit(conversion: Conversion, windows: Windows) -> Fit:
+    """Thresholds for what each neuron's own spikes can carry."""
+
+    def search(node: Node, stats: ActivationStats, start: np.ndarray) -> np.ndarray:
+        alpha = conversion.initial_potential
+        coder = Coder(
+            timesteps=windows[node.name],
+            graded=node["model"] in GRADED,
+            rate=node["code"] == "rate",
+            alpha=0.5 if alpha is None else alpha,
+            limit=node["limit"],
+            levels=node["levels"] - conversion.levels_above_scale,
+            mantissa_bits=node["mantissa_bits"],
+        )
+        return fit(conversion.thresholds, stats, start, coder)
+
+    return search

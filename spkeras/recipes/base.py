@@ -1,0 +1,130 @@
+"""What all recipes share: options of the conversion, the published settings, policy for T."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+from spkeras.errors import OptionError
+from spkeras.ops.published import for_conversion
+from spkeras.recipes.conversion import Conversion
+from spkeras.recipes.fields import Config, option
+from spkeras.recipes.simulation import Simulation
+
+READOUTS = ("membrane", "spikes")
+CORRECTIONS = ("light", "advanced", "both")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe(Config):
+    """A way to turn a CNN into a spiking network.
+
+    Attributes:
+        readout: Where the answer is read: from the last layer's "membrane", or from "spikes".
+        weight_bits: n-bit weights, or None for float32.
+        insist: Accept calibration samples that are all the same, or whose range is absurd after
+            the CNN's own Rescaling or Normalization; not stored.
+        published: Set by `as_published`: all settings are those of the publication.
+    """
+
+    name: ClassVar[str] = ""
+    summary: ClassVar[str] = ""
+    # Whether the CNN must have been trained for it (`spkeras.training`).
+    needs_training: ClassVar[bool] = False
+    steps: ClassVar[int] = 64
+
+    readout: str = option("membrane", "Where the answer is read.", choices=READOUTS)
+    weight_bits: int | None = option(
+        None, "Bits of a weight.", low=2, high=16, unit="bits", shown="float32"
+    )
+    insist: bool = False
+    published: bool = False
+
+    @classmethod
+    def label(cls) -> str:
+        """What messages call it."""
+        return f"recipe {cls.name!r}"
+
+    @classmethod
+    def as_published(cls, schedule: str = "clock_driven", **options: Any) -> Self:
+        """Return the recipe with all settings that its publication fixes.
+
+        Args:
+            schedule: Of the simulation; some publications fix other settings for each.
+            options: Further ones; what a publication varies is free.
+
+        Raises:
+            OptionError: a recipe without published settings, or an option that contradicts them.
+        """
+        cls.refuse_unknown(options)
+        settings = for_conversion(cls.name, schedule, options)
+        own = {name: value for name, value in settings.items() if name in cls.options()}
+        return cls(**{**options, **own}, published=True)
+
+    @property
+    def default_timesteps(self) -> int:
+        """T where none is given."""
+        return self.steps
+
+    def simulation(self, given: Simulation) -> Simulation:
+        """Return the settings of a simulation, completed by the published ones.
+
+        Raises:
+            OptionError: a setting that contradicts the publication.
+        """
+        if not self.published:
+            return given
+        config = given.get_config()
+        own = {name: value for name, value in self.get_config().items() if name != "recipe"}
+        settings = for_conversion(self.name, given.schedule, {**own, **config})
+        known = {name: value for name, value in settings.items() if name in config}
+        return given.changed(**known)
+
+    def conversion(self, timesteps: int) -> Conversion:
+        """Return all that the passes need, chosen for T.
+
+        Args:
+            timesteps: T.
+        """
+        raise NotImplementedError
+
+    def changed(self, **options: Any) -> Self:
+        """Return a copy with other options."""
+        self.refuse_unknown(options)
+        return replace(self, **options)
+
+    def check(self, simulation: Simulation) -> None:
+        """Refuse settings of a simulation for which the recipe has no meaning.
+
+        Raises:
+            OptionError: names the setting, what was received and what is allowed.
+        """
+
+    def get_config(self) -> dict[str, Any]:
+        """Return name and options as plain values, without those that have no meaning here."""
+        values = {name: getattr(self, name) for name in self.options()}
+        return {"recipe": self.name, **{n: v for n, v in values.items() if self._applies(n)}}
+
+    def conversion_config(self) -> dict[str, Any]:
+        """Return name and options of the conversion as plain values, without those of training."""
+        known = self.options()
+        return {
+            name: value for name, value in self.get_config().items()
+            if name == "recipe" or known[name].stage == "conversion"
+        }  # fmt: skip
+
+    def _applies(self, name: str) -> bool:
+        """Whether an option has a meaning beside the others."""
+        return True
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return the recipe that `get_config` described.
+
+        Raises:
+            OptionError: the dictionary of another recipe.
+        """
+        options = dict(config)
+        name = options.pop("recipe", cls.name)
+        if name != cls.name:
+            raise OptionError(f"recipe={name!r}; allowed for {cls.__name__}: {cls.name!r}")
+        return cls(**options)

@@ -1,0 +1,42 @@
+"""What the passes need to know, all of it chosen."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Conversion:
+    """The choices of a recipe for one T; made by `Recipe.conversion`.
+
+    Attributes:
+        neuron: One of `spkeras.ops.names.NEURONS`.
+        spike_code: What spikes mean, one of `spkeras.ops.names.CODES`.
+        reset: "subtract" or "zero".
+        initial_potential: As a fraction of the threshold; None: as the CNN was trained.
+        max_spikes_per_step: Of burst neurons; 1 for others.
+        levels: Exponents of a graded spike.
+        levels_above_scale: How many of them lie above the layer's scale.
+        mantissa_bits: Bits after the leading one of a graded spike.
+        percentile: Share of the activations below a layer's scale, in %.
+        per_channel: One scale per channel instead of one per layer.
+        thresholds: One of `spkeras.recipes.statistics.METHODS`, "learned" or "trained".
+        learned: Whether the activations of the CNN say what a spike means.
+        readout: "membrane" or "spikes".
+        weight_bits: n-bit weights, or None for float32.
+        pooling_neurons: Whether average poolings get neurons.
+    """
+
+    neuron: str = "binary"
+    spike_code: str = "rate"
+    reset: str = "subtract"
+    initial_potential: float | None = 0.5
+    max_spikes_per_step: int = 1
+    levels: int = 8
+    levels_above_scale: int = 0
+    mantissa_bits: int = 0
+    percentile: float = 100.0
+    per_channel: bool = True
+    thresholds: str = "percentile"
+    learned: bool = False
+    readout: str = "membrane"
+    weight_bits: int | None = None
+    pooling_neurons: bool = False

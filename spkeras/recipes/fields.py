@@ -1,0 +1,185 @@
+"""Options as dataclass fields: type, default, range, unit and help in one place.
+
+Checks, the command line, dictionaries in files and the documentation read them from there.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self, get_args
+
+from spkeras.errors import OptionError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """What is known of one option.
+
+    Attributes:
+        help: One line: what it is.
+        name: Of the field; set by `Config.options`.
+        kind: `int`, `float`, `bool` or `str`; set by `Config.options`.
+        default: Of the field; set by `Config.options`.
+        choices: Values of a text, in the order in which they are shown.
+        low: Smallest number allowed, None for no bound.
+        high: Largest number allowed, None for no bound.
+        above: Whether `low` itself is refused.
+        below: Whether `high` itself is refused.
+        unit: Of the number.
+        group: Heading under which the command line shows it.
+        shown: Default in words, where it depends on other options.
+        stage: "conversion", "training" or "plan": which step of the work reads it.
+        flag: Of the command line, where it is not the name.
+    """
+
+    help: str
+    name: str = ""
+    kind: type = str
+    default: Any = None
+    choices: tuple[Any, ...] = ()
+    low: float | None = None
+    high: float | None = None
+    above: bool = False
+    below: bool = False
+    unit: str = ""
+    group: str = "network"
+    shown: str = ""
+    stage: str = "conversion"
+    flag: str = ""
+
+    def check(self, value: Any) -> None:
+        """Refuse a value of another type or out of range.
+
+        Raises:
+            OptionError: names the option, what was received and what is allowed.
+        """
+        if value is None:
+            if self.default is not None:
+                raise OptionError(f"{self.name}=None; allowed: {self.allowed}")
+        elif not self._fits(value):
+            raise OptionError(f"{self.name}={value!r}; allowed: {self.allowed}")
+
+    def _fits(self, value: Any) -> bool:
+        if self.choices:
+            return any(type(value) is type(choice) and value == choice for choice in self.choices)
+        if self.kind is bool:
+            return isinstance(value, bool)
+        if self.kind is str:
+            return isinstance(value, str)
+        try:
+            number = float(value)
+        except (TypeError, ValueError):
+            return False
+        if isinstance(value, (bool, str)) or not math.isfinite(number):
+            return False
+        whole = self.kind is not int or number == math.floor(number)
+        return whole and self._within(number)
+
+    def _within(self, number: float) -> bool:
+        low = self.low is None or number > self.low or (number == self.low and not self.above)
+        high = self.high is None or number < self.high or (number == self.high and not self.below)
+        return low and high
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values in words."""
+        if self.choices:
+            return str(self.choices)
+        if self.kind is bool:
+            return "True or False"
+        if self.kind is str:
+            return "a text"
+        numbers = "whole numbers" if self.kind is int else "finite numbers"
+        if self.low is None:
+            return numbers
+        low = f"above {self.low:g}" if self.above else f"from {self.low:g}"
+        if self.high is None:
+            return f"{numbers} {low}"
+        high = f"to below {self.high:g}" if self.below else f"to {self.high:g}"
+        return f"{numbers} {low}{', up' if self.above and not self.below else ''} {high}"
+
+
+def option(default: Any, text: str, **details: Any) -> Any:
+    """Return a dataclass field with its `Option`.
+
+    Args:
+        default: Of the field; None: chosen by the recipe.
+        text: One line of help.
+        details: Other attributes of `Option`.
+    """
+    return field(default=default, metadata={"option": Option(help=text, **details)})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """Options that check themselves and turn into plain dictionaries and back.
+
+    Raises:
+        OptionError: an option that does not exist, or a value out of its range.
+    """
+
+    def __new__(cls, *args: Any, **given: Any) -> Self:
+        """Refuse options that do not exist before the dataclass is made."""
+        cls.refuse_unknown(given)
+        return super().__new__(cls)
+
+    def __post_init__(self) -> None:
+        self._complete()
+        for known in self.options().values():
+            known.check(getattr(self, known.name))
+
+    def _complete(self) -> None:
+        """Set what other options decide; subclasses extend it."""
+
+    def _set(self, **values: Any) -> None:
+        """Give options their values while the object is made."""
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+    def _default(self, **values: Any) -> None:
+        """Give options that are None their values while the object is made."""
+        self._set(**{n: value for n, value in values.items() if getattr(self, n) is None})
+
+    @classmethod
+    def label(cls) -> str:
+        """What messages call it."""
+        return cls.__name__
+
+    @classmethod
+    def options(cls) -> dict[str, Option]:
+        """Return its options by name, in the order of their definition."""
+        return {
+            known.name: replace(
+                known.metadata["option"], name=known.name, kind=_kind(known.type),
+                default=known.default,
+            )
+            for known in fields(cls)
+            if "option" in known.metadata
+        }  # fmt: skip
+
+    @classmethod
+    def refuse_unknown(cls, given: Mapping[str, Any]) -> None:
+        """Refuse options that do not exist; the message names those that do."""
+        names = {known.name for known in fields(cls)}
+        for name, value in given.items():
+            if name not in names:
+                raise OptionError(
+                    f"{name}={value!r}: {cls.label()} has no option {name!r}; allowed: "
+                    f"{', '.join(sorted(cls.options()))}"
+                )
+
+    def get_config(self) -> dict[str, Any]:
+        """Return its options as plain values; `from_config` takes them back."""
+        return {name: getattr(self, name) for name in self.options()}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return the object that `get_config` described."""
+        return cls(**config)
+
+
+def _kind(annotation: Any) -> type:
+    """The type of an option, without None."""
+    kinds = [part for part in get_args(annotation) or (annotation,) if part is not type(None)]
+    kind: type = kinds[0]
+    return kind

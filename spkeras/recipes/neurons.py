@@ -1,0 +1,150 @@
+"""Options of the neurons of a rate-coded network, for the recipes that have them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from spkeras.errors import OptionError
+from spkeras.ops.names import MOST_LEVELS, MOST_MANTISSA_BITS
+from spkeras.recipes.base import CORRECTIONS, Recipe
+from spkeras.recipes.fields import option
+from spkeras.recipes.simulation import Simulation
+
+NEURONS = ("binary", "signed", "burst", "signed_burst", "multi_threshold")
+# T where none is given and a listener keeps the value.
+DIFFERENTIAL_STEPS = 4
+_BURST = {"max_spikes_per_step": 4}
+_GRADED = {"levels": 8, "levels_above_scale": 0, "mantissa_bits": 0}
+# Options that only some neurons have, and their values there.
+OWN = {"burst": _BURST, "signed_burst": _BURST, "multi_threshold": _GRADED}
+
+
+def levels_options(levels: str, above: str, mantissa: str) -> tuple[Any, Any, Any]:
+    """Return the options of graded spikes: exponents, those above the scale, mantissa bits.
+
+    Args:
+        levels: Default of the first, in words.
+        above: Of the second.
+        mantissa: Of the third.
+    """
+    return (
+        option(None, "Exponents of a graded spike.", low=1, high=MOST_LEVELS, group="neuron",
+               shown=levels),
+        option(None, "How many of them lie above a layer's scale.", low=0, high=MOST_LEVELS - 1,
+               group="neuron", shown=above),
+        option(None, "Bits after its leading one.", low=0, high=MOST_MANTISSA_BITS, unit="bits",
+               group="neuron", shown=mantissa),
+    )  # fmt: skip
+
+
+_LEVELS, _ABOVE, _MANTISSA = levels_options("8", "0", "0")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RateCoded(Recipe):
+    """A recipe whose spikes mean a rate or differences of a rate.
+
+    Attributes:
+        neuron: One of `NEURONS`.
+        spike_code: "rate", or "differential": differences between running means.
+        reset: After a spike: "subtract" the threshold, or set the potential to "zero" (binary
+            neurons under the rate code).
+        initial_potential: As a fraction of the threshold; 1/2 rounds to nearest.
+        max_spikes_per_step: Of burst neurons.
+        levels: Exponents of a spike of multi-threshold neurons.
+        levels_above_scale: How many of them lie above a layer's scale.
+        mantissa_bits: Bits after the leading one.
+        correction: "light" (biases), "advanced" (initial potentials) or "both": make up on
+            average for what clock-driven spikes lose (`spkeras.training.correct`).
+    """
+
+    neuron: str = option("binary", "Which spikes a neuron sends.", choices=NEURONS, group="neuron")
+    spike_code: str = option(
+        "rate", "What spikes mean.", choices=("rate", "differential"), group="neuron"
+    )
+    reset: str = option(
+        "subtract", "After a spike: subtract the threshold, or set to zero.",
+        choices=("subtract", "zero"), group="neuron",
+    )  # fmt: skip
+    initial_potential: float | None = option(
+        None, "Fraction of the threshold; 0.5 rounds to nearest.", low=0, high=1, group="neuron",
+        shown="0.5",
+    )  # fmt: skip
+    max_spikes_per_step: int | None = option(
+        None, "Of burst neurons.", low=1, group="neuron", shown="4", unit="spikes"
+    )
+    levels: int | None = _LEVELS
+    levels_above_scale: int | None = _ABOVE
+    mantissa_bits: int | None = _MANTISSA
+    correction: str | None = option(
+        None, "Biases, initial potentials, or both, that make up for what spikes lose.",
+        choices=CORRECTIONS, group="thresholds", shown="none",
+    )  # fmt: skip
+
+    def _complete(self) -> None:
+        super()._complete()
+        own = OWN.get(self.neuron, {})
+        for name in (*_BURST, *_GRADED):
+            if name not in own and getattr(self, name) is not None:
+                having = [neuron for neuron, options in OWN.items() if name in options]
+                raise OptionError(
+                    f"{name}={getattr(self, name)!r} with neuron={self.neuron!r}; allowed: "
+                    f"neuron={' or '.join(map(repr, having))}, or recipe='sigma_delta'"
+                )
+        self._default(**own)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.reset == "zero" and not self.counts:
+            raise OptionError(
+                f"reset='zero' with neuron={self.neuron!r}, spike_code={self.spike_code!r}; "
+                "allowed: 'subtract', or neuron='binary' with spike_code='rate'"
+            )
+        check_levels(self.levels, self.levels_above_scale)
+
+    @property
+    def counts(self) -> bool:
+        """Whether the potential of a neuron holds what its spikes have not sent yet."""
+        return (self.neuron, self.spike_code) == ("binary", "rate")
+
+    def check(self, simulation: Simulation) -> None:
+        """Refuse a correction of a network that is not clock-driven, binary and rate-coded."""
+        simulation.check_code(self.spike_code)
+        if self.correction and (simulation.schedule != "clock_driven" or not self.counts):
+            raise OptionError(
+                f"correction={self.correction!r} with schedule={simulation.schedule!r}, neuron="
+                f"{self.neuron!r}, spike_code={self.spike_code!r}; allowed: 'clock_driven', "
+                "'binary', 'rate'"
+            )
+
+    @property
+    def default_timesteps(self) -> int:
+        """T where none is given."""
+        return DIFFERENTIAL_STEPS if self.spike_code == "differential" else self.steps
+
+    def neurons(self) -> dict[str, Any]:
+        """Return the entries of a `Conversion` that describe neurons."""
+        return {
+            "neuron": self.neuron,
+            "spike_code": self.spike_code,
+            "reset": self.reset,
+            "initial_potential": self.initial_potential,
+            "max_spikes_per_step": self.max_spikes_per_step or 1,
+            "levels": self.levels or _GRADED["levels"],
+            "levels_above_scale": self.levels_above_scale or 0,
+            "mantissa_bits": self.mantissa_bits or 0,
+        }
+
+    def _applies(self, name: str) -> bool:
+        return name not in (*_BURST, *_GRADED) or name in OWN.get(self.neuron, {})
+
+
+def check_levels(levels: int | None, above: int | None) -> None:
+    """Refuse as many levels above a layer's scale as there are levels.
+
+    Raises:
+        OptionError: names both.
+    """
+    if levels is not None and above is not None and above > levels - 1:
+        raise OptionError(
+            f"levels_above_scale={above!r} with levels={levels}; allowed: 0 to {levels - 1}"
+        )

@@ -1,0 +1,211 @@
+"""Recipes for CNNs that `spkeras.training` prepares: what is trained for, and what becomes of it."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from spkeras.errors import OptionError
+from spkeras.recipes.base import Recipe
+from spkeras.recipes.conversion import Conversion
+from spkeras.recipes.fields import option
+from spkeras.recipes.neurons import RateCoded
+from spkeras.recipes.simulation import Simulation
+from spkeras.recipes.statistics import percentile_option
+
+ENCODINGS = ("spikes", "expanded", "real")
+POOLINGS = ("keep", "average", "trainable")
+# What cat trains for, and its time steps: first spikes, weighted phases, growing bursts.
+CODES = {"ttfs": 24, "phase": 8, "burst": 8}
+
+
+def _training(default: Any, text: str, **details: Any) -> Any:
+    """An option that only the training reads."""
+    return option(default, text, **{"stage": "training", "group": "training", **details})
+
+
+def _encoding(default: str, *choices: str) -> Any:
+    return _training(default, "What enters: counts of T steps, counts on three scales, or values.",
+                     choices=choices, group="input")  # fmt: skip
+
+
+def _pooling_neurons(default: bool) -> Any:
+    return _training(default, "Neurons after average poolings.", group="neuron")
+
+
+def _shift(default: float) -> Any:
+    return _training(
+        default, "Initial potential that is trained for, as a fraction of a level.", low=0, high=1,
+        below=True, group="neuron",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained(RateCoded):
+    """A recipe for a CNN whose activations say what a spike means.
+
+    Attributes:
+        thresholds: "learned": what a spike means in training; "trained": per channel against
+            the layer-synchronous network (`spkeras.training.train_thresholds`).
+        input_threshold: theta of the input neurons.
+        pooling: "keep"; "average": max pooling becomes average pooling; "trainable": poolings
+            become depthwise convolutions that start as averages.
+        percentile: Share of a layer's activations inside its range, in %. None: chosen from T.
+        encoding: What enters: "spikes" (counts of T steps), "expanded" (counts on three scales),
+            "real" (the values; a constant current later).
+        pooling_neurons: Whether average poolings have an activation of their own.
+        shift: Initial potential that is trained for, as a fraction of a level.
+    """
+
+    needs_training: ClassVar[bool] = True
+
+    thresholds: str = option(
+        "learned", "As in training, or trained by data.", choices=("learned", "trained"),
+        group="thresholds",
+    )  # fmt: skip
+    initial_potential: float | None = option(
+        None, "Fraction of the threshold; 0.5 rounds to nearest.", low=0, high=1, group="neuron",
+        shown="as trained",
+    )  # fmt: skip
+    encoding: str = _encoding("spikes", "spikes", "real")
+    input_threshold: float = _training(
+        1.0, "theta of the input neurons.", low=0, above=True, group="input"
+    )
+    pooling: str = _training("keep", "What becomes of max pooling.", choices=POOLINGS)
+    pooling_neurons: bool = _pooling_neurons(True)
+    percentile: float | None = percentile_option(stage="training", shown="from T")
+    shift: float = _shift(0.0)
+
+    def check(self, simulation: Simulation) -> None:
+        """Refuse threshold training of a network that is not clock-driven, too."""
+        super().check(simulation)
+        if self.thresholds == "trained" and simulation.schedule != "clock_driven":
+            raise OptionError(
+                f"schedule={simulation.schedule!r} with thresholds='trained'; allowed: "
+                "'clock_driven', for which they are trained: layer-synchronous counts equal the "
+                "closed form without it"
+            )
+
+    def conversion(self, timesteps: int) -> Conversion:
+        """Return all that the passes need."""
+        return Conversion(
+            **self.neurons(),
+            thresholds=self.thresholds,
+            learned=True,
+            readout=self.readout,
+            weight_bits=self.weight_bits,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class CQ(Trained):
+    """Clamp and quantise.
+
+    Reference:
+        Yan, Zhou, Wong 2021, "Near lossless transfer learning for spiking neural networks", AAAI.
+    """
+
+    name: ClassVar[str] = "cq"
+    summary: ClassVar[str] = "clamp and quantise"
+
+
+@dataclass(frozen=True, kw_only=True)
+class CQPlus(Trained):
+    """Clamp and quantise, with thresholds trained per channel after the conversion.
+
+    Reference:
+        Yan, Zhou, Wong 2023, "CQ+ training", IEEE TPAMI.
+    """
+
+    name: ClassVar[str] = "cq+"
+    summary: ClassVar[str] = "clamp and quantise; thresholds are trained when it is converted"
+
+    thresholds: str = option(
+        "trained", "As in training, or trained by data.", choices=("learned", "trained"),
+        group="thresholds",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class LowLatency(Trained):
+    """Value ranges and expanded input channels, down to one time step.
+
+    Attributes:
+        levels_per_unit: N, levels in a unit. None: 4 for T = 1, 3 for T = 2, else 5/4 T.
+
+    Reference:
+        Yan, Zhou, Wong 2022, arXiv:2211.08410.
+    """
+
+    name: ClassVar[str] = "low_latency"
+    summary: ClassVar[str] = "value range, expanded input channels: down to one step"
+    steps: ClassVar[int] = 8
+
+    encoding: str = _encoding("expanded", *ENCODINGS)
+    levels_per_unit: float | None = _training(
+        None, "N, levels in a unit.", low=0, above=True, group="neuron", shown="5/4 T"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class QCFS(Trained):
+    """Trainable ceilings, rounded to the nearest level.
+
+    Reference:
+        Bu et al. 2022, "Optimal ANN-SNN conversion for high-accuracy and ultra-low-latency
+        spiking neural networks", ICLR.
+    """
+
+    name: ClassVar[str] = "qcfs"
+    summary: ClassVar[str] = "trainable ceilings, rounded to the nearest level"
+    steps: ClassVar[int] = 8
+
+    encoding: str = _encoding("real", "spikes", "real")
+    pooling_neurons: bool = _pooling_neurons(False)
+    shift: float = _shift(0.5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class CAT(Recipe):
+    """Conversion-aware training: first spikes with a base-2 kernel, logarithmic weights.
+
+    Attributes:
+        spike_code: "ttfs": first spikes; "phase": spikes of a period weigh 1/2, 1/4, ...;
+            "burst": each spike of a burst weighs twice the one before.
+        tau: Time steps in which the threshold halves.
+        encoding: "spikes": the input is coded, too; "real".
+        input_threshold: Largest input that is coded.
+        pooling: As in `Trained`.
+        pooling_neurons: Whether average poolings have an activation of their own.
+        percentile: Share of a layer's activations inside its range, in %.
+
+    Reference:
+        Lew, Lee, Park 2022, DAC, arXiv:2208.04494; reconstructed (docs/papers.md).
+    """
+
+    name: ClassVar[str] = "cat"
+    summary: ClassVar[str] = "time to first spike with a base-2 kernel, logarithmic weights"
+    needs_training: ClassVar[bool] = True
+    steps: ClassVar[int] = CODES["ttfs"]
+
+    spike_code: str = _training("ttfs", "What spikes mean.", choices=tuple(CODES), group="neuron")
+    tau: float = _training(
+        4.0, "Steps in which the threshold halves.", low=0, above=True, unit="steps",
+        group="neuron",
+    )  # fmt: skip
+    encoding: str = _encoding("spikes", "spikes", "real")
+    input_threshold: float = _training(
+        1.0, "Largest input that is coded.", low=0, above=True, group="input"
+    )
+    pooling: str = _training("keep", "What becomes of max pooling.", choices=POOLINGS)
+    pooling_neurons: bool = _pooling_neurons(False)
+    percentile: float | None = percentile_option(stage="training", shown="from T")
+
+    def conversion(self, timesteps: int) -> Conversion:
+        """Refuse: first spikes have another network.
+
+        Raises:
+            OptionError: always; names what to call instead.
+        """
+        raise OptionError(
+            "recipe='cat': first spikes are no network of a rate; allowed: `spkeras hardware "
+            "compile`, spkeras.ttfs"
+        )

@@ -1,0 +1,173 @@
+"""Recipes for CNNs as they are: explicit current control, graded spikes, and the choice of both."""
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from spkeras.ops.names import GRADED
+from spkeras.recipes.base import Recipe
+from spkeras.recipes.conversion import Conversion
+from spkeras.recipes.fields import option
+from spkeras.recipes.neurons import RateCoded, check_levels, levels_options
+from spkeras.recipes.simulation import Simulation
+from spkeras.recipes.statistics import (
+    PER_CHANNEL,
+    PERCENTILE,
+    VALUES_PERCENTILE,
+    automatic_percentile,
+    automatic_thresholds,
+    thresholds_option,
+)
+
+SPIKES = {"binary": 64, "signed": 16, "graded": 4}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ECC(RateCoded):
+    """Explicit current control: one-bit spikes whose rate is the value.
+
+    Attributes:
+        percentile: Share of a layer's activations below its scale, in %; the paper's is 100 (the
+            maximum). None: chosen from T.
+        per_channel: One scale per channel, or per layer (the paper's).
+        thresholds: "mse", "iteration" or "balance": fitted to the distribution of each layer's
+            values and the steps for which it fires, or the "percentile" itself. None: "mse" for
+            binary neurons with soft reset below T = 64 where no percentile is given, else
+            "percentile".
+        pooling_neurons: Whether average poolings have neurons, as published; by default they are
+            part of the synapses.
+
+    Reference:
+        Wu, Yi, Huang 2022, "A little energy goes a long way", Front. Neurosci. 15:759900.
+    """
+
+    name: ClassVar[str] = "ecc"
+    summary: ClassVar[str] = "one-bit spikes whose rate is the value (explicit current control)"
+
+    percentile: float | None = PERCENTILE
+    per_channel: bool = PER_CHANNEL
+    thresholds: str | None = thresholds_option("mse for binary spikes and T < 64")
+    pooling_neurons: bool = option(
+        False, "Neurons after average poolings.", group="thresholds", shown="no"
+    )
+
+    def _complete(self) -> None:
+        super()._complete()
+        self._default(initial_potential=0.5)
+        fits = self.counts and self.reset == "subtract" and self.percentile is None
+        if not fits:
+            self._default(thresholds="percentile")
+
+    def conversion(self, timesteps: int) -> Conversion:
+        """Return all that the passes need, chosen for T."""
+        wide = self.neuron in GRADED or self.spike_code == "differential"
+        return Conversion(
+            **self.neurons(),
+            percentile=_percentile(self.percentile, wide, timesteps),
+            per_channel=self.per_channel,
+            thresholds=self.thresholds or automatic_thresholds(timesteps),
+            readout=self.readout,
+            weight_bits=self.weight_bits,
+            pooling_neurons=self.pooling_neurons,
+        )
+
+
+_LEVELS, _ABOVE, _MANTISSA = levels_options("16", "6 of 16", "1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SigmaDelta(Recipe):
+    """Graded spikes that carry changes of a value, for any feed-forward network.
+
+    Attributes:
+        levels: Exponents of a spike; its payload is a sign, log2(levels) bits and the mantissa.
+        levels_above_scale: How many of them lie above a layer's scale, for the few values that
+            exceed it. None: 6 of 16, and none of the first ten.
+        mantissa_bits: Bits after the leading one.
+        initial_potential: As a fraction of a level; 1/2 rounds to nearest.
+        percentile: Share of a layer's activations below its scale, in %. None: 99.97.
+        per_channel: One scale per channel, or per layer.
+        thresholds: "percentile", or a search from there.
+    """
+
+    name: ClassVar[str] = "sigma_delta"
+    summary: ClassVar[str] = "graded spikes that carry changes of a value, for any network"
+    steps: ClassVar[int] = SPIKES["graded"]
+
+    levels: int | None = _LEVELS
+    levels_above_scale: int | None = _ABOVE
+    mantissa_bits: int | None = _MANTISSA
+    initial_potential: float = option(
+        0.5, "Fraction of a level; 0.5 rounds to nearest.", low=0, high=1, group="neuron"
+    )
+    percentile: float | None = PERCENTILE
+    per_channel: bool = PER_CHANNEL
+    thresholds: str | None = thresholds_option("percentile")
+
+    def _complete(self) -> None:
+        super()._complete()
+        self._default(levels=16, mantissa_bits=1, thresholds="percentile")
+        if isinstance(self.levels, int):
+            self._default(levels_above_scale=min(6, max(0, self.levels - 10)))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_levels(self.levels, self.levels_above_scale)
+
+    def check(self, simulation: Simulation) -> None:
+        """Refuse settings under which values would be lost."""
+        simulation.check_code("delta")
+
+    def conversion(self, timesteps: int) -> Conversion:
+        """Return all that the passes need, chosen for T."""
+        return Conversion(
+            neuron="sigma_delta",
+            spike_code="delta",
+            initial_potential=self.initial_potential,
+            levels=int(self.levels or 0),
+            levels_above_scale=int(self.levels_above_scale or 0),
+            mantissa_bits=int(self.mantissa_bits or 0),
+            percentile=_percentile(self.percentile, True, timesteps),
+            per_channel=self.per_channel,
+            thresholds=str(self.thresholds),
+            readout=self.readout,
+            weight_bits=self.weight_bits,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Auto(Recipe):
+    """The best of what the hardware allows, chosen on calibration samples.
+
+    Attributes:
+        spikes: What the hardware can send: "binary", "signed" (one bit and a sign) or "graded".
+        percentile, per_channel: Of every candidate; see `ECC`.
+        thresholds: Of every candidate; None: "percentile" and "mse" are tried.
+    """
+
+    name: ClassVar[str] = "auto"
+    summary: ClassVar[str] = "what --spikes and --timesteps allow, chosen on calibration data"
+
+    spikes: str = option(
+        "graded", "What the hardware can send.", choices=tuple(SPIKES), group="neuron"
+    )
+    percentile: float | None = PERCENTILE
+    per_channel: bool = PER_CHANNEL
+    thresholds: str | None = thresholds_option("percentile and mse are tried")
+
+    @property
+    def default_timesteps(self) -> int:
+        """T where none is given."""
+        return SPIKES[self.spikes]
+
+    @property
+    def candidate_options(self) -> dict[str, Any]:
+        """Options that every candidate has."""
+        names = ("readout", "weight_bits", "insist", "percentile", "per_channel", "thresholds")
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
+
+def _percentile(given: float | None, wide: bool, timesteps: int) -> float:
+    """The percentile: a large value costs a graded spike no more than a small one."""
+    if given is not None:
+        return given
+    return VALUES_PERCENTILE if wide else automatic_percentile(timesteps)

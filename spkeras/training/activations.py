@@ -1,0 +1,85 @@
+"""The layers that a recipe trains with: its activations, and what encodes its input."""
+
+import math
+from dataclasses import dataclass
+
+import keras
+
+from spkeras.layers import QCFS, ChannelExpansion, ClampQuantize, InputQuantizer, ValueRange
+from spkeras.layers.ttfs import BurstActivation, PhaseActivation, TTFSActivation
+from spkeras.recipes import CAT
+from spkeras.recipes import QCFS as QCFSRecipe
+from spkeras.recipes import LowLatency, Trained
+from spkeras.recipes.trained import CODES
+
+# N for T, as published; 5/4 T for any other.
+_LEVELS = {1: 4.0, 2: 3.0}
+# T where none is given: CQ and CQ+ as published for CIFAR-10, the other recipes' own.
+TrainingRecipe = Trained | CAT
+
+
+def default_timesteps(recipe: TrainingRecipe) -> int:
+    """Return T where none is given; L for qcfs, the window for cat."""
+    return CODES[recipe.spike_code] if isinstance(recipe, CAT) else recipe.steps
+
+
+@dataclass(frozen=True, kw_only=True)
+class Activations:
+    """Makes the layers of a twin.
+
+    Attributes:
+        recipe: What is trained for.
+        timesteps: T of the spiking network.
+    """
+
+    recipe: TrainingRecipe
+    timesteps: int
+
+    @property
+    def levels_per_unit(self) -> float:
+        """N, for low_latency."""
+        given = self.recipe.levels_per_unit if isinstance(self.recipe, LowLatency) else None
+        return _LEVELS.get(self.timesteps, 1.25 * self.timesteps) if given is None else given
+
+    def activation(self, unit: float) -> keras.layers.Layer:
+        """Return the activation of a layer.
+
+        Args:
+            unit: How far the layer's values reach.
+        """
+        recipe, steps = self.recipe, self.timesteps
+        if isinstance(recipe, CAT):
+            if recipe.spike_code == "ttfs":
+                # On the grid of spike times: shifts bring the branches of an addition together.
+                unit = 2.0 ** (round(recipe.tau * math.log2(unit)) / recipe.tau)
+            return self._coded(recipe, unit)
+        if isinstance(recipe, LowLatency):
+            return ValueRange(steps, self.levels_per_unit, unit, recipe.shift)
+        if isinstance(recipe, QCFSRecipe):
+            return QCFS(steps, unit, recipe.shift)
+        return ClampQuantize(steps, unit, recipe.shift)
+
+    def input_layer(self, name: str) -> keras.layers.Layer | None:
+        """Return the layer after an input, None where values enter as they are.
+
+        Args:
+            name: Of the layer.
+        """
+        recipe = self.recipe
+        if recipe.encoding == "real":
+            return None
+        if recipe.encoding == "expanded":
+            return ChannelExpansion(self.timesteps, self.levels_per_unit, name=name)
+        if isinstance(recipe, CAT):
+            return self._coded(recipe, recipe.input_threshold, name)
+        return InputQuantizer(self.timesteps, recipe.input_threshold, name=name)
+
+    def _coded(self, recipe: CAT, unit: float, name: str | None = None) -> keras.layers.Layer:
+        """An activation of cat whose values reach up to `unit`."""
+        steps, own = self.timesteps, {"dtype": "float32", "name": name}
+        if recipe.spike_code == "phase":
+            return PhaseActivation(steps, unit, **own)
+        if recipe.spike_code == "burst":
+            # A burst's first spike is an eighth of the range, as in T2FSNN's reference code.
+            return BurstActivation(steps, unit / 8, **own)
+        return TTFSActivation(steps, recipe.tau, unit, **own)

@@ -1,0 +1,41 @@
+"""Files that version 0.1.0 wrote load, and answer as they did."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+import spkeras
+from spkeras.snn.spike_loop import loop_of
+
+FOLDER = Path(__file__).parent / "golden"
+FILES = sorted(path.name for path in FOLDER.glob("*.*") if path.suffix in (".keras", ".h5"))
+# The arithmetic is the same; another processor may add in another order.
+CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_stored_network_answers_as_before(name):
+    with np.load(FOLDER / "outputs.npz") as stored:
+        x, wanted = stored["inputs"], stored[Path(name).stem]
+    snn = keras.models.load_model(FOLDER / name, compile=False)
+    np.testing.assert_allclose(snn.predict(x, verbose=0), wanted, **CLOSE)
+    assert spkeras.evaluate(snn, x).timesteps == loop_of(snn).timesteps
+
+
+def test_former_names_of_settings_become_todays():
+    loop = loop_of(keras.models.load_model(FOLDER / "burst.keras", compile=False))
+    settings = loop.graph.settings
+    assert loop.input_encoding == "regular"
+    assert settings["max_spikes_per_step"] == 3 and settings["initial_potential"] == 0.25
+    assert settings["spike_code"] == "rate" and not {"limit", "alpha", "code"} & set(settings)
+
+
+def test_a_stored_network_is_stored_again(tmp_path):
+    old = keras.models.load_model(FOLDER / "sigma_delta.keras", compile=False)
+    old.save(tmp_path / "new.keras")
+    new = keras.models.load_model(tmp_path / "new.keras", compile=False)
+    x = np.random.default_rng(0).random((3, 6, 6, 2)).astype("float32")
+    np.testing.assert_array_equal(old.predict(x, verbose=0), new.predict(x, verbose=0))
+    assert loop_of(new).graph.settings["levels_above_scale"] == 3
