@@ -88,7 +88,7 @@ class Calibrated:
 def _settings(recipe: Recipe, chosen: Conversion) -> dict[str, Any]:
     """The options of the conversion, with what was chosen for T."""
     kinds = {"neuron": chosen.neuron, "spike_code": chosen.spike_code}
-    found = {**kinds, **recipe.conversion_config()}
+    found = {"recipe": recipe.name, **kinds, **recipe.conversion_config()}
     # A correction is made afterwards, and enters the settings then.
     found.pop("correction", None)
     decided = {name for name, value in found.items() if value is None and hasattr(chosen, name)}

@@ -112,7 +112,7 @@ def test_graded_spikes_by_their_recipe_alone(run, cnn, data, here):
     assert result.exit_code == 0 and not result.stderr
     # One layer of neurons: one step more where each layer takes one.
     assert "T = 4, clock_driven, latency 4 steps (5 pipelined)" in result.stdout
-    assert "neuron sigma_delta, spike_code delta, recipe sigma_delta" in result.stdout
+    assert "recipe sigma_delta, neuron sigma_delta, spike_code delta" in result.stdout
     assert "max_spikes" not in result.stdout and "reset" not in result.stdout
     loop = loop_of(keras.models.load_model(here / "tiny_snn.keras"))
     assert (loop.timesteps, loop.code) == (4, "delta")

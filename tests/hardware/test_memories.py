@@ -133,8 +133,8 @@ BROKEN = {
     "not finite": (lambda v: v.update(dram=float("inf")), "dram"),
     "no source": (lambda v: v.update(source=""), "source"),
     "no memories": (lambda v: v.update(sram=[]), "sram"),
-    "memories that shrink": (lambda v: v.update(sram=[[8, 1], [4, 2]]), "rise"),
-    "memories of nothing": (lambda v: v.update(sram=[[0, 1]]), "rise"),
+    "memories that shrink": (lambda v: v.update(sram=[[8, 1], [4, 2]]), "rising sizes"),
+    "memories of nothing": (lambda v: v.update(sram=[[0, 1]]), "rising sizes"),
     "pairs that are none": (lambda v: v.update(sram=[[8, 1, 2]]), "sram"),
 }
 
