@@ -152,7 +152,7 @@ def draw(path: Path, runs: dict[str, tuple[Any, Any]], neurons: int, title: str)
         )
     axes.set(xlabel="frame", ylabel="spikes per neuron and frame", ylim=(0, None), title=title)
     axes.grid(alpha=0.3)
-    axes.legend(fontsize="small", ncols=2)
+    figure.legend(loc="outside lower center", ncols=3, fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path)
 
