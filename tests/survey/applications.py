@@ -117,7 +117,7 @@ def graded(model: Any, images: Any) -> list[float]:
 
     snn = spkeras.convert(
         model, images, recipe="sigma_delta", timesteps=max(STEPS), levels=LEVELS,
-        mantissa_bits=3, batch_size=IMAGES,
+        mantissa_bits=3, batch_size=IMAGES, insist=True,
     )  # fmt: skip
     score = spkeras.evaluate(snn, images[:COMPARED], any_range=True).scores[0]
     spread = float(np.std(model.predict_on_batch(images[:COMPARED])))
