@@ -146,10 +146,20 @@ def train(model, batches, test, rate, epochs, decay, backup):
 @click.argument("name", type=click.Choice(list(NETS)))
 @click.option("--data", required=True, help="Data set, as for train.py.")
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path))
-@click.option("--epochs", default=(1, 4, 4), type=(int, int, int), show_default=True,
-              help="Epochs with clips, with spike times, with logarithmic weights.")  # fmt: skip
-@click.option("--rates", default=(0.01, 0.02, 0.005), type=(float, float, float),
-              show_default=True, help="First learning rate of each phase.")  # fmt: skip
+@click.option(
+    "--epochs",
+    default=(1, 4, 4),
+    type=(int, int, int),
+    show_default=True,
+    help="Epochs with clips, with spike times, with logarithmic weights.",
+)
+@click.option(
+    "--rates",
+    default=(0.01, 0.02, 0.005),
+    type=(float, float, float),
+    show_default=True,
+    help="First learning rate of each phase.",
+)
 @click.option(
     "--distil",
     default=0.0,
@@ -200,24 +210,43 @@ def main(
     for phase, count, rate in zip(PHASES, epochs, rates, strict=True):
         chain = folded(chain) if phase == "log" else chain
         keras.mixed_precision.set_global_policy("mixed_bfloat16")
-        model = rebuilt(chain, makers.get(phase, makers["ttfs"]), form if phase == "log" else None,
-                        title)  # fmt: skip
+        model = rebuilt(
+            chain, makers.get(phase, makers["ttfs"]), form if phase == "log" else None, title
+        )
         keras.mixed_precision.set_global_policy("float32")
         if count:
             train(model, shown, (test[0], labels), rate, count, decay, f"{output}.{phase}.backup")
         chain = chain_of(model)
-    chain = [(layer, [log_quantize(w, form, layer.full_scale) if not i else w
-                      for i, w in enumerate(weights)] if weights else [])
-             for layer, weights in chain]  # fmt: skip
+    chain = [
+        (
+            layer,
+            (
+                [
+                    log_quantize(w, form, layer.full_scale) if not i else w
+                    for i, w in enumerate(weights)
+                ]
+                if weights
+                else []
+            ),
+        )
+        for layer, weights in chain
+    ]
     stored = rebuilt(chain, makers["ttfs"], None, title)
     stored.save(output)
-    write_record(stored, output, data, test, f"python models/cat.py {name} --data {Path(data).stem}"
-                 f" --epochs {' '.join(map(str, epochs))} --rates {' '.join(map(str, rates))}"
-                 + (f" --distil {distil}" if distil else "")
-                 + (f" --decay {decay}" if decay else "")
-                 + (f" --start {start.name}" if start else "")
-                 + f" --timesteps {timesteps} --tau {tau}"
-                 + f" --seed {seed}", {"timesteps": timesteps, "tau": tau, **form.to_dict()})  # fmt: skip
+    write_record(
+        stored,
+        output,
+        data,
+        test,
+        f"python models/cat.py {name} --data {Path(data).stem}"
+        f" --epochs {' '.join(map(str, epochs))} --rates {' '.join(map(str, rates))}"
+        + (f" --distil {distil}" if distil else "")
+        + (f" --decay {decay}" if decay else "")
+        + (f" --start {start.name}" if start else "")
+        + f" --timesteps {timesteps} --tau {tau}"
+        + f" --seed {seed}",
+        {"timesteps": timesteps, "tau": tau, **form.to_dict()},
+    )
 
 
 def write_record(model, output, data, test, command, code):

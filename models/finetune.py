@@ -88,11 +88,19 @@ def reading(snn, x, y):
     if loop.schedule == "layer_synchronous":
         # One pass in closed form; `evaluate` makes one for each T up to this.
         few = spkeras.evaluate(snn, x[:200], y[:200])
-        return {**found, "accuracy": accuracy(snn, x, y), "operations_of": 200,
-                **operations(few.activity)}  # fmt: skip
+        return {
+            **found,
+            "accuracy": accuracy(snn, x, y),
+            "operations_of": 200,
+            **operations(few.activity),
+        }
     result = spkeras.evaluate(snn, x, y)
-    return {**found, "stagger": loop.offset, "accuracy": round(float(result.accuracy[-1]), 4),
-            **operations(result.activity)}  # fmt: skip
+    return {
+        **found,
+        "stagger": loop.offset,
+        "accuracy": round(float(result.accuracy[-1]), 4),
+        **operations(result.activity),
+    }
 
 
 def operations(activity):
@@ -125,8 +133,21 @@ def read(path):
 def main(name, data, output, threshold_samples, spiking_samples, measure, only_print):
     net, recipe, options, ways = FIGURES[name]
     base = HERE / f"{net}.keras"
-    words = ["finetune", str(base), "-o", str(output), "--force", "--data", str(data), "--scale",
-             "255", "--recipe", recipe, *shlex.split(options), "--json"]  # fmt: skip
+    words = [
+        "finetune",
+        str(base),
+        "-o",
+        str(output),
+        "--force",
+        "--data",
+        str(data),
+        "--scale",
+        "255",
+        "--recipe",
+        recipe,
+        *shlex.split(options),
+        "--json",
+    ]
     click.echo(f"spkeras {shlex.join(words)}", err=True)
     if only_print:
         return
@@ -134,24 +155,38 @@ def main(name, data, output, threshold_samples, spiking_samples, measure, only_p
         command_line(words, standalone_mode=False)
     x, y, train = read(data)
     trained = keras.models.load_model(output)
-    record = {"file": output.name, "recipe": recipe, "test_samples": len(y), "options": options,
-              "threshold_samples": threshold_samples,
-              "cnn": accuracy(keras.models.load_model(base), x, y),
-              "trained": accuracy(trained, x, y),
-              "sha256": hashlib.sha256(output.read_bytes()).hexdigest(), "spiking": []}  # fmt: skip
+    record = {
+        "file": output.name,
+        "recipe": recipe,
+        "test_samples": len(y),
+        "options": options,
+        "threshold_samples": threshold_samples,
+        "cnn": accuracy(keras.models.load_model(base), x, y),
+        "trained": accuracy(trained, x, y),
+        "sha256": hashlib.sha256(output.read_bytes()).hexdigest(),
+        "spiking": [],
+    }
     if spiking_samples:
         # Many steps of many images take hours: fewer, and the CNN on the same ones beside.
         rows = np.sort(np.random.default_rng(0).permutation(len(y))[:spiking_samples])
         x, y = x[rows], y[rows]
-        same = {"samples": spiking_samples, "cnn": accuracy(keras.models.load_model(base), x, y),
-                "trained": accuracy(trained, x, y)}  # fmt: skip
+        same = {
+            "samples": spiking_samples,
+            "cnn": accuracy(keras.models.load_model(base), x, y),
+            "trained": accuracy(trained, x, y),
+        }
         record["spiking_on"] = same
     for way in ways:
         settings = {name: value for name, value in way.items() if name == "schedule"}
         network = {name: value for name, value in way.items() if name != "schedule"}
         few = 1000 if way["thresholds"] == "learned" else threshold_samples
-        snn = spkeras.convert(trained, train[:few].astype("float32") / 255, recipe,
-                              simulation=spkeras.Simulation(**settings), **network)  # fmt: skip
+        snn = spkeras.convert(
+            trained,
+            train[:few].astype("float32") / 255,
+            recipe,
+            simulation=spkeras.Simulation(**settings),
+            **network,
+        )
         record["spiking"].append({**way, **reading(snn, x, y)})
         click.echo(json.dumps(record["spiking"][-1]), err=True)
     report = output.with_suffix(".json")

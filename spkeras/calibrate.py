@@ -165,7 +165,13 @@ class _Collector:
         """Return the statistics so far."""
         # A view: most bins are empty pages of memory, which a copy would allocate.
         histogram = self.histogram.T
-        return ActivationStats(self.maximum, self.lowest, histogram, self.samples, self.counted)
+        return ActivationStats(
+            maximum=self.maximum,
+            lowest=self.lowest,
+            histogram=histogram,
+            samples=self.samples,
+            counted=self.counted,
+        )
 
 
 def _as_numpy(tensor: Any) -> np.ndarray:

@@ -81,7 +81,7 @@ class cnn_to_snn:
         _tell_idle(method=method, amp_factor=amp_factor, epsilon=epsilon)
         self.method, self.amp_factor, self.epsilon = method, amp_factor, epsilon
         self.bit, self.user_define = signed_bit, user_define
-        self._set(timesteps, thresholding, scaling_factor, spike_ext, noneloss)
+        self._set(timesteps, thresholding, scaling_factor, ext=spike_ext, real=noneloss)
         self.model: keras.Model | None = None
         self._graph: Graph | None = None
 
@@ -120,7 +120,7 @@ class cnn_to_snn:
             options: Further arguments of `keras.Model.evaluate`; `sf` has no effect.
         """
         _tell_idle(sf=sf)
-        self._set(timesteps, thresholding, scaling_factor, spike_ext, noneloss)
+        self._set(timesteps, thresholding, scaling_factor, ext=spike_ext, real=noneloss)
         model = self._rebuild()
         x = np.asarray(x_test) * np.float32(fix / timesteps) if fix > 0 else x_test
         if noneloss:
@@ -147,7 +147,7 @@ class cnn_to_snn:
             spikes per sample, rounded up. 1: the numbers of neurons (over all samples) with 0, 1,
             2, ... spikes. Outputs are read from membrane potentials: they are last, without spikes.
         """
-        self._set(timesteps, thresholding, scaling_factor, spike_ext, noneloss)
+        self._set(timesteps, thresholding, scaling_factor, ext=spike_ext, real=noneloss)
         self._rebuild()
         samples, parts = 0, []
         for outputs, rates in self._runs(x_train, batch_size):

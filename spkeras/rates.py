@@ -103,7 +103,13 @@ class Stages:
         if loop.schedule == "layer_synchronous":
             outputs, rates = self.rates("count", batch)
             silent, none = [(rate == 0).sum() for rate in rates], np.zeros((len(rates), 0))
-            return Run(outputs, rates, np.array(silent), none, np.zeros((len(rates), size)))
+            return Run(
+                outputs=outputs,
+                rates=rates,
+                silent=np.array(silent),
+                squares=none,
+                last=np.zeros((len(rates), size)),
+            )
         scaled = loop.units([np.asarray(array, "float32") for array in batch])
         states = network.initial_states(size)
         sums = [ops.zeros((size, *node.shape)) for node in network.readouts]
@@ -121,7 +127,13 @@ class Stages:
         outputs = network.decode(loop.means(sums, loop.timesteps))
         rates = [count / self._span(index, loop.timesteps) for index, count in enumerate(held)]
         silent = [(array == 0).sum() for array in _arrays(sent)]
-        return Run(_arrays(outputs), _arrays(rates), np.array(silent), np.array(squares).T, last)
+        return Run(
+            outputs=_arrays(outputs),
+            rates=_arrays(rates),
+            silent=np.array(silent),
+            squares=np.array(squares).T,
+            last=last,
+        )
 
     def sent(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return only the rates of `simulated`: less than half the time without errors and outputs.
@@ -194,10 +206,15 @@ class Stages:
         size = len(batch[0])
         counts: dict[str, Any] = {}
         drives = [
-            dict(zip([n.name for n in network.frontier], loop.drive(scaled, np.float32(t)),
-                     strict=True))
+            dict(
+                zip(
+                    [n.name for n in network.frontier],
+                    loop.drive(scaled, np.float32(t)),
+                    strict=True,
+                )
+            )
             for t in range(window)
-        ]  # fmt: skip
+        ]
         for node in network.neurons:
             segment, sources = network.segment(node)
             constants = network.layers[node.name].constants
@@ -205,10 +222,9 @@ class Stages:
             for t in range(window):
                 # Sources fire without a pause from the start of their window: spike t is the t-th.
                 now = [
-                    drives[t][name] if name in drives[t]
-                    else ops.cast(counts[name] > t, "float32")
+                    drives[t][name] if name in drives[t] else ops.cast(counts[name] > t, "float32")
                     for name in sources
-                ]  # fmt: skip
+                ]
                 received = received + segment(now if len(now) > 1 else now[0])
             potential = ops.relu(received) + constants.alpha * constants.threshold
             fired = ops.zeros((size, *node.shape))

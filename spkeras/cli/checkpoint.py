@@ -21,10 +21,17 @@ def checkpoint_folder(
     import shutil
 
     folder = output.with_name(f"{output.stem}.checkpoint")
-    told = {key: value for key, value in chosen.items()
-            if key not in _WEIGHTS or not (value is None or value is False)}  # fmt: skip
-    asked = {"model": hashlib.sha256(model.read_bytes()).hexdigest(), "data": data.words(),
-             "samples": data.samples, **told}  # fmt: skip
+    told = {
+        key: value
+        for key, value in chosen.items()
+        if key not in _WEIGHTS or not (value is None or value is False)
+    }
+    asked = {
+        "model": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "data": data.words(),
+        "samples": data.samples,
+        **told,
+    }
     words = json.dumps(asked, sort_keys=True, default=list)
     label = folder / "command.json"
     if start_over and folder.is_dir() and label.is_file():

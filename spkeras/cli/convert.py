@@ -65,11 +65,16 @@ def command(
     settings = {name: given.pop(name) for name in Simulation.options() if name in given}
     with progress("calibrating") as told:
         snn = spkeras.convert(
-            cnn.model, samples.inputs, recipe, simulation=Simulation(**settings),
-            batch_size=batch_size, progress=told, **given,
-        )  # fmt: skip
+            cnn.model,
+            samples.inputs,
+            recipe,
+            simulation=Simulation(**settings),
+            batch_size=batch_size,
+            progress=told,
+            **given,
+        )
     write_whole(output, snn.save)
-    _tell(model, cnn.writer, samples, snn, quality)
+    _tell(model, cnn.writer, samples, snn=snn, quality=quality)
     click.echo(f"wrote {output} ({output.stat().st_size / 1e3:.0f} kB)")
     click.echo(f"next: spkeras evaluate {shlex.quote(str(output))} {data.words()}")
 

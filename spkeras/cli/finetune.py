@@ -52,14 +52,23 @@ def _counts(ctx: Any, param: Any, value: str | None) -> list[int]:
 def _twin_options() -> list[Any]:
     option = click.option
     return [
-        option("--recipe", type=click.Choice(recipes.names("training")), default="cq",
-               show_default=True, help="What is trained for: see above."),
+        option(
+            "--recipe",
+            type=click.Choice(recipes.names("training")),
+            default="cq",
+            show_default=True,
+            help="What is trained for: see above.",
+        ),
         options.published_option,
-        option("--timesteps", type=click.IntRange(min=1), metavar="TIME STEPS",
-               help="T.  [default: 64; low_latency, qcfs 8; cat 24]"),
+        option(
+            "--timesteps",
+            type=click.IntRange(min=1),
+            metavar="TIME STEPS",
+            help="T.  [default: 64; low_latency, qcfs 8; cat 24]",
+        ),
         option("--policy", help="Keras dtype policy while training, such as mixed_bfloat16."),
         *generated.recipe_options("training"),
-    ]  # fmt: skip
+    ]
 
 
 def _plan_options() -> list[Any]:
@@ -68,20 +77,48 @@ def _plan_options() -> list[Any]:
     return [
         *generated.config_options(FinetunePlan),
         *generated.config_options(Augmentation),
-        option("--then", callback=_steps_and_epochs, metavar="T:EPOCHS", help="A further T.",
-               **group),
-        option("--weight-bits", type=click.IntRange(2, 12), metavar="BITS",
-               help="Bits of a logarithmic weight, for cat.  [default: 5]", **group),
-        option("--weight-steps", type=click.Choice(["1", "2", "4", "8"]),
-               help="Their levels an octave.  [default: 2]", **group),
+        option(
+            "--then", callback=_steps_and_epochs, metavar="T:EPOCHS", help="A further T.", **group
+        ),
+        option(
+            "--weight-bits",
+            type=click.IntRange(2, 12),
+            metavar="BITS",
+            help="Bits of a logarithmic weight, for cat.  [default: 5]",
+            **group,
+        ),
+        option(
+            "--weight-steps",
+            type=click.Choice(["1", "2", "4", "8"]),
+            help="Their levels an octave.  [default: 2]",
+            **group,
+        ),
         option("--float-weights", is_flag=True, help="Leave cat's weights as they are.", **group),
-        option("--choose-timesteps", callback=_counts, metavar="T,T,...",
-               help="Take the smallest of these within --max-drop, on held-out samples.", **group),
-        option("--max-drop", type=Real(0, 100), default=1.0, show_default=True, metavar="POINTS",
-               help="For that.", **group),
-        option("--held-out", type=click.IntRange(min=0), default=200, show_default=True,
-               help="Training samples that are evaluated and never trained on.", **group),
-    ]  # fmt: skip
+        option(
+            "--choose-timesteps",
+            callback=_counts,
+            metavar="T,T,...",
+            help="Take the smallest of these within --max-drop, on held-out samples.",
+            **group,
+        ),
+        option(
+            "--max-drop",
+            type=Real(0, 100),
+            default=1.0,
+            show_default=True,
+            metavar="POINTS",
+            help="For that.",
+            **group,
+        ),
+        option(
+            "--held-out",
+            type=click.IntRange(min=0),
+            default=200,
+            show_default=True,
+            help="Training samples that are evaluated and never trained on.",
+            **group,
+        ),
+    ]
 
 
 def _decorated(command: Any) -> Any:
@@ -104,8 +141,12 @@ cat: batch norm goes into the kernels and these into logarithmic codes, for
 
 @click.command(cls=generated.GroupedCommand, help=HELP)
 @click.argument("model", type=options.MODEL)
-@click.option("-o", "--output", type=click.Path(path_type=Path),
-              help="The trained network.  [default: MODEL_RECIPE.keras here]")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The trained network.  [default: MODEL_RECIPE.keras here]",
+)
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @options.data_options("train", None)
 @options.insist_option
@@ -149,19 +190,36 @@ def command(
             raise OptionError("--choose-timesteps: needs --held-out 1 or more")
         drop = chosen["max_drop"] / 100
         choice = [ChooseTimesteps(held[0], held[1], chosen["choose_timesteps"], drop)]
-    backup = checkpoint_folder(output, model, data, chosen, start_over)
+    backup = checkpoint_folder(output, model, data, chosen=chosen, start_over=start_over)
     with progress("training") as told:
         trained, _ = finetune(
-            twin, x, y, plan, validation=held, teacher=cnn, backup=backup, insist=True,
-            callbacks=list(choice), progress=told, told=None if as_json else lambda epoch, logs: _tell(epoch, plan, logs),
-        )  # fmt: skip
+            twin,
+            x,
+            y,
+            plan,
+            validation=held,
+            teacher=cnn,
+            backup=backup,
+            insist=True,
+            callbacks=list(choice),
+            progress=told,
+            told=None if as_json else lambda epoch, logs: _tell(epoch, plan, logs),
+        )
     write_whole(output, trained.save)
     record = {"output": str(output), "recipe": chosen["recipe"], "epochs": plan.epochs + plan.log}
     if choice:
         record |= {"timesteps": choice[0].chosen, "held_out_accuracies": choice[0].accuracies}
     # The staggered start is no part of any publication.
     simulation = {"stagger": 0} if published else {}
-    record |= report(cnn, trained, x[:1000], data, chosen["recipe"], batch_size, simulation)
+    record |= report(
+        cnn,
+        trained,
+        x[:1000],
+        data=data,
+        recipe=chosen["recipe"],
+        batch_size=batch_size,
+        simulation=simulation,
+    )
     for text in record["warnings"]:
         warn(text)
     if as_json:
@@ -215,8 +273,14 @@ def _twin(cnn: Any, x: Any, chosen: Mapping[str, Any], batch_size: int) -> Any:
     settings = options.given(**{name: chosen[name] for name in _TWIN})
     recipe = settings.pop("recipe")
     with progress("choosing ranges") as told:
-        return prepare(cnn, x[sampling.chosen(len(x), 1000)].astype("float32"), recipe,
-                       batch_size=batch_size, progress=told, **settings)  # fmt: skip
+        return prepare(
+            cnn,
+            x[sampling.chosen(len(x), 1000)].astype("float32"),
+            recipe,
+            batch_size=batch_size,
+            progress=told,
+            **settings,
+        )
 
 
 def _plan(chosen: Mapping[str, Any]) -> FinetunePlan:
@@ -224,8 +288,12 @@ def _plan(chosen: Mapping[str, Any]) -> FinetunePlan:
     given = options.given(**{name: chosen[parameter] for parameter, name in _PLAN.items()})
     augmentation = options.given(**{name: chosen[name] for name in Augmentation.options()})
     epochs = {"log": 2} if form else {}
-    return FinetunePlan(**{**epochs, **given}, then=chosen["then"], weights=form,
-                        augmentation=Augmentation(**augmentation))  # fmt: skip
+    return FinetunePlan(
+        **{**epochs, **given},
+        then=chosen["then"],
+        weights=form,
+        augmentation=Augmentation(**augmentation),
+    )
 
 
 def _format(chosen: Mapping[str, Any]) -> "LogFormat | None":

@@ -112,7 +112,13 @@ def _made(known: Option, shown: str) -> tuple[int, Decorator]:
     text = known.help + (f"  [default: {shown}]" if shown else "")
     metavar = known.unit.upper() if known.unit and not known.choices else None
     decorator = click.option(
-        words, name.replace("-", "_"), type=kind, default=None, help=text, cls=GroupedOption,
-        group=known.group, metavar=metavar,
-    )  # fmt: skip
+        words,
+        name.replace("-", "_"),
+        type=kind,
+        default=None,
+        help=text,
+        cls=GroupedOption,
+        group=known.group,
+        metavar=metavar,
+    )
     return GROUPS.index(known.group), decorator

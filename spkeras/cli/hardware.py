@@ -95,8 +95,13 @@ def compile_command(
 @command.command("run")
 @click.argument("program", type=_PROGRAM)
 @options.data_options("test", None)
-@click.option("--costs", default=COSTS[0], show_default=True, metavar="NAME|FILE.json",
-              help="Table of energies: horowitz-45nm, jouppi-7nm, or one of your own.")  # fmt: skip
+@click.option(
+    "--costs",
+    default=COSTS[0],
+    show_default=True,
+    metavar="NAME|FILE.json",
+    help="Table of energies: horowitz-45nm, jouppi-7nm, or one of your own.",
+)
 @click.option("--reference", is_flag=True, help="One addition at a time, far slower.")
 @options.json_option
 def run_command(
@@ -151,8 +156,9 @@ def run_command(
 
 @command.command("images")
 @click.argument("program", type=_PROGRAM)
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True,
-              help="A new folder.")  # fmt: skip
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), required=True, help="A new folder."
+)
 def images_command(program: Path, output: Path) -> None:
     """Write PROGRAM as memory images ($readmemh), a listing and golden vectors."""
     from spkeras.hardware import log_ttfs

@@ -32,7 +32,7 @@ def cnn_quality(model: Any, samples: Any, batch_size: int, insist: bool) -> str:
     except DataError as error:
         note(f"the CNN's accuracy is not measured: {error}")
         return ""
-    result = check_cnn(model, score, list(samples.x), batch_size, insist)
+    result = check_cnn(model, score, list(samples.x), batch_size=batch_size, insist=insist)
     if result.cnn_accuracy is None:
         return f", on which the CNN has an rms error of {small(result.cnn_error)}"
     return f", of which the CNN decides {percent(result.cnn_accuracy)} right"

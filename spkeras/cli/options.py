@@ -77,7 +77,9 @@ def data_options(part: str, samples: int | None) -> Callable[[Command], Command]
             std: tuple[float, ...] | None,
             **rest: Any,
         ) -> Any:
-            choice = DataChoice(data, part, samples, scale, mean, std)
+            choice = DataChoice(
+                spec=data, part=part, samples=samples, scale=scale, mean=mean, std=std
+            )
             return command(*args, data=choice, **rest)
 
         for option in reversed(_data_options(part, samples)):

@@ -15,12 +15,21 @@ from spkeras.errors import OptionError
 
 @click.command()
 @click.argument("snn", type=options.MODEL)
-@click.option("-o", "--output", type=click.Path(path_type=Path),
-              help="The trained network.  [default: SNN_trained.keras here]")  # fmt: skip
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="The trained network.  [default: SNN_trained.keras here]",
+)
 @click.option("--force", is_flag=True, help="Replace the output if it exists.")
 @options.data_options("train", 5000)
-@click.option("--rate", type=Real(0, 1, min_open=True), default=0.1, show_default=True,
-              help="Step of a threshold.")  # fmt: skip
+@click.option(
+    "--rate",
+    type=Real(0, 1, min_open=True),
+    default=0.1,
+    show_default=True,
+    help="Step of a threshold.",
+)
 @click.option("--start-over", is_flag=True, help="Forget the checkpoint of a stopped run.")
 @options.json_option
 def command(
@@ -50,10 +59,15 @@ def command(
     errors: list[Any] = []
     with progress("training thresholds") as told:
         trained = train_thresholds(
-            network, samples.inputs, resume=_checkpoint(checkpoint, network), rate=rate,
-            batch_size=batch_size, progress=told, watch=errors.append,
+            network,
+            samples.inputs,
+            resume=_checkpoint(checkpoint, network),
+            rate=rate,
+            batch_size=batch_size,
+            progress=told,
+            watch=errors.append,
             checkpoint=lambda part: write_whole(checkpoint, part.save),
-        )  # fmt: skip
+        )
     write_whole(output, trained.save)
     checkpoint.unlink(missing_ok=True)
     record = {"output": str(output), "samples": samples.samples, **_errors(errors)}

@@ -29,8 +29,10 @@ def lost(kind: str, before: float, after: float, samples: int) -> list[str]:
     if kind == "error":
         if after <= (1 + _WORSE) * before:
             return []
-        return [f"training made the rms error worse: {before:.4g} before, {after:.4g} after, on "
-                f"{samples} test samples; {advice}"]  # fmt: skip
+        return [
+            f"training made the rms error worse: {before:.4g} before, {after:.4g} after, on "
+            f"{samples} test samples; {advice}"
+        ]
     spread = math.sqrt((before * (1 - before) + after * (1 - after)) / samples)
     if before - after <= max(_LOST, _DEVIATIONS * spread):
         return []
@@ -58,8 +60,13 @@ def report(
     x, labels = test.x[0].astype("float32"), test.y
     kind, before = quality(cnn, x, labels)
     after = quality(trained, x, labels)[1]
-    found: dict[str, Any] = {"test_samples": len(x), "measure": kind, "cnn": before,
-                             "trained": after, "warnings": lost(kind, before, after, len(x))}  # fmt: skip
+    found: dict[str, Any] = {
+        "test_samples": len(x),
+        "measure": kind,
+        "cnn": before,
+        "trained": after,
+        "warnings": lost(kind, before, after, len(x)),
+    }
     if recipe == "cat":
         return found
     some, own = x[:_REPORT_SAMPLES], labels[:_REPORT_SAMPLES]
@@ -74,8 +81,9 @@ def report(
     found["spiking_samples"] = len(some)
     with progress("spiking") as told:
         for schedule in ("layer_synchronous", "clock_driven"):
-            result = spkeras.evaluate(snn, some, own, schedule=schedule, batch_size=batch_size,
-                                      insist=True, progress=told)  # fmt: skip
+            result = spkeras.evaluate(
+                snn, some, own, schedule=schedule, batch_size=batch_size, insist=True, progress=told
+            )
             course = getattr(result.scores[0], kind)
             found[schedule] = {"timesteps": result.timesteps, kind: float(course[-1])}
     return found

@@ -65,10 +65,20 @@ def evaluate(
             batch killed six workers.
     """
     (result,) = sweep(
-        snn, x, y, [settings], address=address, cpus=cpus, batch_size=batch_size,
-        any_range=any_range, insist=insist, engine=engine, early_exit=early_exit,
-        cnn=cnn, progress=progress,
-    )  # fmt: skip
+        snn,
+        x,
+        y,
+        [settings],
+        address=address,
+        cpus=cpus,
+        batch_size=batch_size,
+        any_range=any_range,
+        insist=insist,
+        engine=engine,
+        early_exit=early_exit,
+        cnn=cnn,
+        progress=progress,
+    )
     return result
 
 
@@ -109,9 +119,16 @@ def sweep(
         raise OptionError("sweep: received no networks or no settings; give at least one of each")
     if cpus is not None and (int(cpus) != cpus or cpus < 1):
         raise OptionError(f"cpus={cpus!r}; allowed: whole numbers from 1")
-    options = {"batch_size": batch_size, "any_range": any_range, "engine": engine,
-               "early_exit": early_exit, "cnn": cnn}  # fmt: skip
-    cases = [_Case(snn, own, x, y, options) for snn in networks for own in settings]
+    options = {
+        "batch_size": batch_size,
+        "any_range": any_range,
+        "engine": engine,
+        "early_exit": early_exit,
+        "cnn": cnn,
+    }
+    cases = [
+        _Case(snn=snn, own=own, x=x, y=y, options=options) for snn in networks for own in settings
+    ]
     if not insist:
         for case in cases:
             case.check_labels()

@@ -83,8 +83,9 @@ def run_batch(model: bytes, configuration: Configuration, shard: Any) -> Any:
 
 def _check(configuration: Configuration) -> None:
     wanted, found = dict(configuration.versions), dict(versions())
-    wrong = [f"{name} {found[name]} for {wanted[name]}" for name in wanted
-             if found[name] != wanted[name]]  # fmt: skip
+    wrong = [
+        f"{name} {found[name]} for {wanted[name]}" for name in wanted if found[name] != wanted[name]
+    ]
     if wrong:
         raise ClusterError(
             f"a worker has {', '.join(wrong)}; install the same versions on all machines"

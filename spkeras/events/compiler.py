@@ -59,12 +59,12 @@ def compile_program(
         _EMIT[node.op](plan, node)
     writer = plan.writer
     return EventProgram(
-        np.stack(writer.operations),
-        writer.tables.array(),
-        writer.weights.array(),
-        np.concatenate(writer.state),
-        np.array([*writer.regions, writer.places], np.int64),
-        tuple((name, size) for name, (_, size) in plan.own.items()),
-        tuple((node.name, node.shape) for node in graph.of("neuron")),
-        tuple((node.name, node.shape) for node in graph.of("readout")),
+        operations=np.stack(writer.operations),
+        tables=writer.tables.array(),
+        weights=writer.weights.array(),
+        state=np.concatenate(writer.state),
+        regions=np.array([*writer.regions, writer.places], np.int64),
+        own=tuple((name, size) for name, (_, size) in plan.own.items()),
+        neurons=tuple((node.name, node.shape) for node in graph.of("neuron")),
+        outputs=tuple((node.name, node.shape) for node in graph.of("readout")),
     )

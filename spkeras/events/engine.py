@@ -74,7 +74,9 @@ class Batch:
 
         def work(thread: int) -> None:
             for sample in range(thread, len(self.own), self.threads):
-                self._sample(sample, thread, first, last, outputs[sample], sums[thread])
+                self._sample(
+                    sample, thread, first, last=last, outputs=outputs[sample], sums=sums[thread]
+                )
 
         list(pool.map(work, range(self.threads)))
         return Block(first, outputs, sums.sum(axis=0))
@@ -92,10 +94,19 @@ class Batch:
 
         program = self.program
         run(
-            program.operations, program.tables, program.weights, program.regions,
-            self.own[sample], self.state[sample], first, last, self._scratch[thread], outputs,
-            self._counted[thread], sums,
-        )  # fmt: skip
+            program.operations,
+            program.tables,
+            program.weights,
+            program.regions,
+            self.own[sample],
+            self.state[sample],
+            first,
+            last,
+            self._scratch[thread],
+            outputs,
+            self._counted[thread],
+            sums,
+        )
 
 
 def _scratch(program: EventProgram) -> tuple[np.ndarray, ...]:

@@ -98,17 +98,18 @@ def axes(node: Node, shape: Sequence[int]) -> list[Axis]:
 
     def before(size: int, out: int, taps: int, stride: int, spread: int) -> int:
         ends = (out, size) if backwards else (size, out)
-        return _before(*ends, taps, stride, spread, node["padding"])
+        padding = node["padding"]
+        return _before(*ends, taps, stride=stride, dilation=spread, padding=padding)
 
     found = [
         Axis(
-            size,
-            out,
-            taps,
-            stride,
-            spread,
-            before(size, out, taps, stride, spread),
-            backwards,
+            size=size,
+            out=out,
+            taps=taps,
+            stride=stride,
+            dilation=spread,
+            before=before(size, out, taps, stride=stride, spread=spread),
+            backwards=backwards,
         )
         for size, out, taps, stride, spread in zip(
             shape[:-1], node.shape[:-1], window, node["strides"], dilation, strict=True
@@ -201,7 +202,7 @@ def pooled(node: Node, shape: Sequence[int]) -> list[np.ndarray]:
     outs = node.shape[:-1]
     sizes = zip(shape, outs, pool["pool_size"], pool["strides"], strict=False)
     for size, out, taps, stride in sizes:
-        before = _before(size, out, taps, stride, 1, pool["padding"])
+        before = _before(size, out, taps, stride=stride, dilation=1, padding=pool["padding"])
         starts = np.arange(out) * stride - before
         places.append([slice(max(start, 0), min(start + taps, size)) for start in starts])
     return [

@@ -75,7 +75,16 @@ def window(plan: EventPlan, node: Node) -> None:
         else:
             taps = (row.taps, column.taps)
             weights = node.arrays["kernel"]
-    _spread(plan, node, name, plan.buffer(node), lines, columns, weights, taps)
+    _spread(
+        plan,
+        node,
+        name,
+        target=plan.buffer(node),
+        rows=lines,
+        columns=columns,
+        weights=weights,
+        taps=taps,
+    )
 
 
 def scale(plan: EventPlan, node: Node) -> None:
@@ -84,7 +93,16 @@ def scale(plan: EventPlan, node: Node) -> None:
     scale = np.broadcast_to(node.arrays["scale"], shape).reshape(-1, shape[-1])
     columns: Reach = [[(place, place, 1.0)] for place in range(len(scale))]
     taps = (1, len(scale))
-    _spread(plan, node, name, plan.buffer(node), [[(0, 0, 1.0)]], columns, scale, taps)
+    _spread(
+        plan,
+        node,
+        name,
+        target=plan.buffer(node),
+        rows=[[(0, 0, 1.0)]],
+        columns=columns,
+        weights=scale,
+        taps=taps,
+    )
 
 
 def conv(plan: EventPlan, node: Node) -> None:
@@ -110,7 +128,7 @@ def conv(plan: EventPlan, node: Node) -> None:
             count.T,
             length * out,
         )
-        _contract(plan, node, ordered, out, np.stack(reached, -1), **steps)
+        _contract(plan, node, ordered, out=out, reached=np.stack(reached, -1), **steps)
 
 
 def dense(plan: EventPlan, node: Node) -> None:
@@ -118,7 +136,7 @@ def dense(plan: EventPlan, node: Node) -> None:
     places = int(np.prod(node.shape[:-1]))
     out = kernel.shape[-1]
     reached = [(place * out, 0, 1, out) for place in range(places)]
-    _contract(plan, node, kernel, out, np.array(reached))
+    _contract(plan, node, kernel, out=out, reached=np.array(reached))
 
 
 def _contract(

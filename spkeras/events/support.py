@@ -4,9 +4,20 @@ from spkeras.graph import Graph, Node
 
 _COUNTING = ("relu", "relu6", "linear", "leaky_relu")
 _ANY = frozenset(
-    {"readout", "add", "subtract", "concatenate", "reshape", "permute", "pad", "crop", "scale",
-     "global_average_pool", "dense"}
-)  # fmt: skip
+    {
+        "readout",
+        "add",
+        "subtract",
+        "concatenate",
+        "reshape",
+        "permute",
+        "pad",
+        "crop",
+        "scale",
+        "global_average_pool",
+        "dense",
+    }
+)
 _FLAT = frozenset({"conv", "conv_transpose", "depthwise_conv", "average_pool"})
 
 

@@ -116,9 +116,13 @@ def choose(
     check = [array[held] for array in samples] if held.any() else samples
     total = count + len(fit[0]) + len(tried)
     calibrated = Calibrated(
-        graph, _as_given(fit), tried[0].recipe, batch_size=batch_size, seed=seed,
+        graph,
+        _as_given(fit),
+        tried[0].recipe,
+        batch_size=batch_size,
+        seed=seed,
         progress=lambda done, _: progress(done, total),
-    )  # fmt: skip
+    )
     outcomes = []
     for index, candidate in enumerate(tried):
         snn = calibrated.network(candidate.recipe, candidate.simulation)
@@ -127,11 +131,15 @@ def choose(
     best = tried[_best(outcomes)]
     start = len(fit[0]) + len(tried)
     whole = Calibrated(
-        graph, _as_given(samples), best.recipe, batch_size=batch_size, seed=seed,
+        graph,
+        _as_given(samples),
+        best.recipe,
+        batch_size=batch_size,
+        seed=seed,
         progress=lambda done, _: progress(start + done, total),
-    )  # fmt: skip
+    )
     snn = whole.network(best.recipe, best.simulation)
-    return _noted(snn, tried, outcomes, _best(outcomes), len(check[0]))
+    return _noted(snn, tried, outcomes, best=_best(outcomes), samples=len(check[0]))
 
 
 def _as_given(arrays: list[np.ndarray]) -> Any:

@@ -62,8 +62,8 @@ class Calibrated:
             analogue(self.graph, names),
             names,
             batches(samples, batch_size),
-            lambda done: progress(done, total),
-            seed,
+            progress=lambda done: progress(done, total),
+            seed=seed,
         )
         self.notes = _drawn(self.stats, seed)
 

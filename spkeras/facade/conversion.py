@@ -83,13 +83,19 @@ def convert(
     chosen.check(simulation)
     report = progress or _quiet
     if isinstance(chosen, Auto):
-        return automatic.choose(walked, data, chosen, simulation, batch_size=batch_size,
-                                progress=report)  # fmt: skip
+        return automatic.choose(
+            walked, data, chosen, simulation, batch_size=batch_size, progress=report
+        )
     trains = isinstance(chosen, Trained) and chosen.thresholds == "trained"
     calibrated = Calibrated(
-        graph, data, chosen, batch_size=batch_size, progress=_quiet if trains else report,
-        seed=simulation.seed, check=_checks(walked, chosen, simulation),
-    )  # fmt: skip
+        graph,
+        data,
+        chosen,
+        batch_size=batch_size,
+        progress=_quiet if trains else report,
+        seed=simulation.seed,
+        check=_checks(walked, chosen, simulation),
+    )
     snn = calibrated.network(chosen, simulation)
     if trains:
         snn = train_thresholds(snn, data, progress=report)

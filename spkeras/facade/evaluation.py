@@ -71,9 +71,16 @@ def evaluate(
     loop = loop_of(snn)
     with configured(loop, settings):
         plan = EvaluationPlan(
-            snn.name, loop, x, y, batch_size=batch_size, any_range=any_range, engine=engine,
-            early_exit=early_exit, cnn=cnn,
-        )  # fmt: skip
+            snn.name,
+            loop,
+            x,
+            y,
+            batch_size=batch_size,
+            any_range=any_range,
+            engine=engine,
+            early_exit=early_exit,
+            cnn=cnn,
+        )
         simulation = Simulation(loop, engine)
         if not insist:
             plan.check_labels(simulation)

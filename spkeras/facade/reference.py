@@ -145,7 +145,9 @@ def _trained(steps: int | None) -> str:
     return "has plain activations" if steps is None else f"has activations of {steps} steps"
 
 
-def _first_difference(cnn: list[tuple[str, tuple[int, ...]]], own: list[tuple[str, tuple[int, ...]]]) -> str:  # fmt: skip
+def _first_difference(
+    cnn: list[tuple[str, tuple[int, ...]]], own: list[tuple[str, tuple[int, ...]]]
+) -> str:
     """In words where two lists of weighted layers begin to differ."""
     for index, (one, other) in enumerate(zip(cnn, own, strict=False)):
         if one != other:

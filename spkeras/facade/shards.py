@@ -155,7 +155,7 @@ class EvaluationPlan:
         count = len(self.samples[0])
         self.rows = list(equal_slices(count, batch_size))
         self.work = count * len(self.steps)
-        self.scores = _scores(loop, self.graph, y, count, len(self.steps))
+        self.scores = _scores(loop, self.graph, y, samples=count, steps=len(self.steps))
         self.watch = None if early_exit is None else self._watch(loop, early_exit)
         self.cnn = None if cnn is None else NamedCnn(cnn, loop, self.samples)
 
@@ -199,7 +199,9 @@ class EvaluationPlan:
             watch = None if self.watch is None else self.watch.part(scores[0])
             samples = [array[rows] for array in self.samples]
             answers = None if self.cnn is None else self.cnn(samples)
-            yield Shard(samples, scores, watch, answers, rows.start)
+            yield Shard(
+                samples=samples, scores=scores, watch=watch, reference=answers, first=rows.start
+            )
 
     def added(self, parts: Iterable[Part], told: Callable[[int, int], None]) -> Part:
         """The sum of the parts of all batches, which come in order.
@@ -233,28 +235,28 @@ class EvaluationPlan:
         scores = tuple(score.result() for score in self.scores)
         named = self.cnn is not None
         return Evaluation(
-            self.name,
-            loop.schedule,
-            loop.timesteps,
-            loop.latency,
-            {**self.graph.settings, **loop.settings},
-            trace.samples,
-            self.steps,
-            scores,
-            activity(self.graph, trace),
-            trace.layer_spikes,
-            (
+            model=self.name,
+            schedule=loop.schedule,
+            timesteps=loop.timesteps,
+            latency=loop.latency,
+            settings={**self.graph.settings, **loop.settings},
+            samples=trace.samples,
+            steps=self.steps,
+            scores=scores,
+            activity=activity(self.graph, trace),
+            layer_spikes=trace.layer_spikes,
+            warnings=(
                 *filter(None, [warning_of(self.graph, named)]),
                 *other_steps(self.graph, loop),
                 *beyond_range(trace.inputs_beyond, trace.range_exceeded),
                 *undefined(scores),
             ),
-            seconds,
-            loop.depth,
-            settling(trace),
-            self.engine,
-            course,
-            name_of(self.graph, named),
+            seconds=seconds,
+            depth=loop.depth,
+            settling=settling(trace),
+            engine=self.engine,
+            early_exit=course,
+            reference=name_of(self.graph, named),
         )
 
 
@@ -270,5 +272,14 @@ def _scores(loop: SpikeLoop, graph: Graph, y: Any, samples: int, steps: int) -> 
         array = None if target is None else np.asarray(target)
         label = name.removesuffix(":readout").removesuffix(":linear")
         threshold = 0.5 if sigmoid else 0.0
-        scores.append(Score(label, node.shape, array, steps, threshold, loop.first_step(name)))
+        scores.append(
+            Score(
+                name=label,
+                shape=node.shape,
+                targets=array,
+                steps=steps,
+                threshold=threshold,
+                first=loop.first_step(name),
+            )
+        )
     return scores

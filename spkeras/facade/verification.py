@@ -73,20 +73,22 @@ def verify(
             if progress is not None:
                 progress(rows.stop, len(samples[0]))
         checks = folded.result()
+        decisions, output_error = outputs.result()
         return Verification(
-            snn.name,
-            loop.schedule,
-            loop.timesteps,
-            len(samples[0]),
-            checks,
-            layers.result(),
-            layers.departs_first(),
-            all(check.relative < 1e-5 for check in checks),
-            *outputs.result(),
-            loop.code,
-            layers.steps,
-            layers.settles_last(),
-            name_of(graph),
+            model=snn.name,
+            schedule=loop.schedule,
+            timesteps=loop.timesteps,
+            samples=len(samples[0]),
+            layers=checks,
+            neurons=layers.result(),
+            departs_first=layers.departs_first(),
+            faithful=all(check.relative < 1e-5 for check in checks),
+            decisions=decisions,
+            output_error=output_error,
+            code=loop.code,
+            steps=layers.steps,
+            settles_last=layers.settles_last(),
+            reference=name_of(graph),
         )
 
 

@@ -41,10 +41,14 @@ def beyond_range(beyond: float, share: float) -> tuple[str, ...]:
         share: Share of the values beyond it.
     """
     if beyond <= 1.25:
-        low = "" if beyond > 0.2 else (
-            f"the data reach only {beyond:.2g} of the range the network was calibrated on; "
-            "is the input scaled as in calibration?"
-        )  # fmt: skip
+        low = (
+            ""
+            if beyond > 0.2
+            else (
+                f"the data reach only {beyond:.2g} of the range the network was calibrated on; "
+                "is the input scaled as in calibration?"
+            )
+        )
         return (low,) if low else ()
     return (
         f"the data reach {beyond:.3g} times the range the network was calibrated on "

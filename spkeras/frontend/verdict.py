@@ -90,7 +90,16 @@ def inspect_layers(model: keras.Model, code: str = "rate") -> tuple[LayerVerdict
     except UnsupportedLayerError as error:
         name, kind = getattr(model, "name", "model"), type(model).__name__
         return tuple(
-            LayerVerdict(name, kind, REFUSED, problem, (), 0, 0) for problem in error.problems
+            LayerVerdict(
+                name=name,
+                kind=kind,
+                verdict=REFUSED,
+                reason=problem,
+                shape=(),
+                parameters=0,
+                macs=0,
+            )
+            for problem in error.problems
         )
     counts = macs(walked.graph)
     return tuple(_verdict(visit, walked.graph, counts, code) for visit in walked.visits)
@@ -101,7 +110,15 @@ def _verdict(visit: Visit, graph: Graph, counts: dict[str, int], code: str) -> L
     total = sum(counts[name] for name in visit.nodes)
     kind = type(visit.operation).__name__
     parameters = _parameters(visit.operation)
-    return LayerVerdict(visit.name, kind, verdict, reason, visit.shape, parameters, total)
+    return LayerVerdict(
+        name=visit.name,
+        kind=kind,
+        verdict=verdict,
+        reason=reason,
+        shape=visit.shape,
+        parameters=parameters,
+        macs=total,
+    )
 
 
 def _parameters(operation: Any) -> int:

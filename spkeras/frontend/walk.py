@@ -115,7 +115,15 @@ class _Walker:
                 continue
             name = self._name(operation.name)
             dtype = {"dtype": str(tensor.dtype)}
-            self.nodes[name] = Node(name, "input", (), shape, dtype, {}, operation.name)
+            self.nodes[name] = Node(
+                name=name,
+                op="input",
+                inputs=(),
+                shape=shape,
+                attributes=dtype,
+                arrays={},
+                source=operation.name,
+            )
             self.visits.append(Visit(name, operation, shape, (name,)))
             ports.append(Port(name, shape))
         if faults:
@@ -143,20 +151,29 @@ class _Walker:
 
         operation, arguments = step.operation, step.arguments
         return Call(
-            operation,
-            self._name(prefix + operation.name),
-            path + operation.name,
-            tuple(values[id(tensor)] for tensor in step.input_tensors),
-            keras.tree.map_structure(port, arguments.args),
-            keras.tree.map_structure(port, arguments.kwargs),
-            shapes(step, values),
-            self.nodes,
-            tuple(tensor.dtype for tensor in (*step.input_tensors, *step.outputs[:1])),
+            operation=operation,
+            name=self._name(prefix + operation.name),
+            source=path + operation.name,
+            inputs=tuple(values[id(tensor)] for tensor in step.input_tensors),
+            args=keras.tree.map_structure(port, arguments.args),
+            kwargs=keras.tree.map_structure(port, arguments.kwargs),
+            shapes=shapes(step, values),
+            known=self.nodes,
+            dtypes=tuple(tensor.dtype for tensor in (*step.input_tensors, *step.outputs[:1])),
         )
 
     def final(self, port: Port) -> str:
         """Return the node of a model's output, with its axes in Keras's order."""
-        call = Call(None, port.name, port.name, (port,), (), {}, (), self.nodes)
+        call = Call(
+            operation=None,
+            name=port.name,
+            source=port.name,
+            inputs=(port,),
+            args=(),
+            kwargs={},
+            shapes=(),
+            known=self.nodes,
+        )
         return call.keras_order(port).name
 
     def _name(self, wanted: str) -> str:
@@ -214,9 +231,25 @@ class _Walker:
             shape = tuple(size or 1 for size in open_shape)
             name = f"{call.name}:refused{index}"
             dtype = {"dtype": "float32"}
-            self.nodes[name] = Node(name, "input", (), shape, dtype, {}, call.source)
+            self.nodes[name] = Node(
+                name=name,
+                op="input",
+                inputs=(),
+                shape=shape,
+                attributes=dtype,
+                arrays={},
+                source=call.source,
+            )
             ports.append(Port(name, shape))
-        self.visits.append(Visit(call.name, call.operation, call.shape, (), problem))
+        self.visits.append(
+            Visit(
+                name=call.name,
+                operation=call.operation,
+                shape=call.shape,
+                nodes=(),
+                problem=problem,
+            )
+        )
         return ports
 
 

@@ -13,8 +13,12 @@ from spkeras.graph.original import Original
 
 SCHEMA = 2
 # Names of settings in schema 1, and today's.
-_FORMER = {"alpha": "initial_potential", "limit": "max_spikes_per_step",
-           "headroom": "levels_above_scale", "code": "spike_code"}  # fmt: skip
+_FORMER = {
+    "alpha": "initial_potential",
+    "limit": "max_spikes_per_step",
+    "headroom": "levels_above_scale",
+    "code": "spike_code",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -199,22 +203,22 @@ def from_structure(
         attributes = {key: _plain(value) for key, value in entry["attributes"].items()}
         nodes.append(
             Node(
-                entry["name"],
-                entry["op"],
-                tuple(entry["inputs"]),
-                tuple(entry["shape"]),
-                attributes,
-                own,
-                entry["source"],
+                name=entry["name"],
+                op=entry["op"],
+                inputs=tuple(entry["inputs"]),
+                shape=tuple(entry["shape"]),
+                attributes=attributes,
+                arrays=own,
+                source=entry["source"],
             )
         )
     return Graph(
-        data["name"],
-        tuple(nodes),
-        tuple(data["outputs"]),
-        tuple(data["notes"]),
-        {_FORMER.get(key, key): _plain(value) for key, value in data["settings"].items()},
-        _originals(data.get("originals")),
+        name=data["name"],
+        nodes=tuple(nodes),
+        outputs=tuple(data["outputs"]),
+        notes=tuple(data["notes"]),
+        settings={_FORMER.get(key, key): _plain(value) for key, value in data["settings"].items()},
+        originals=_originals(data.get("originals")),
     )
 
 

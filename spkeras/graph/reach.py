@@ -132,14 +132,19 @@ def _groups(blocks: Sequence[Block]) -> list[set[tuple[str, int]]]:
 def _grouped(product: Product, groups: Sequence[set[tuple[str, int]]]) -> Product:
     blocks = []
     for group in groups:
-        own = [b for b in product.blocks
-               if group & ({("axis", a) for a in b.sources} | {("part", p) for p in b.parts})]  # fmt: skip
+        own = [
+            b
+            for b in product.blocks
+            if group & ({("axis", a) for a in b.sources} | {("part", p) for p in b.parts})
+        ]
         block = join(own)
         sources, parts = sorted(block.sources), sorted(block.parts)
         sizes = [product.source[axis] for axis in block.sources]
         grid = block.matrix.reshape(*sizes, *block.matrix.shape[1:])
-        order = [*(block.sources.index(axis) for axis in sources),
-                 *(len(sizes) + block.parts.index(part) for part in parts)]  # fmt: skip
+        order = [
+            *(block.sources.index(axis) for axis in sources),
+            *(len(sizes) + block.parts.index(part) for part in parts),
+        ]
         grid = grid.transpose(order).reshape(len(block.matrix), *(map(product.size, parts)))
         blocks.append(Block(tuple(sources), tuple(parts), grid))
     return replace(product, blocks=tuple(blocks))

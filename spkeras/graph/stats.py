@@ -54,11 +54,11 @@ class ActivationStats:
     def merged(self) -> "ActivationStats":
         """Return the statistics of all channels together, as one channel."""
         return ActivationStats(
-            self.maximum.max(keepdims=True),
-            self.lowest.min(keepdims=True),
-            self.histogram.sum(0, keepdims=True),
-            self.samples,
-            self.counted,
+            maximum=self.maximum.max(keepdims=True),
+            lowest=self.lowest.min(keepdims=True),
+            histogram=self.histogram.sum(0, keepdims=True),
+            samples=self.samples,
+            counted=self.counted,
         )
 
 

@@ -100,7 +100,13 @@ class _Regions:
         """Return all regions: first the direct connections to neurons, then those with nodes."""
         direct = {name: fan for name in self.sources if (fan := self._arrivals(name, [name])).terms}
         targets = (target for name in direct for target in self._targets([name]))
-        first = Region((), tuple(dict.fromkeys(targets)), direct, direct, ())
+        first = Region(
+            nodes=(),
+            targets=tuple(dict.fromkeys(targets)),
+            composed=direct,
+            factored=direct,
+            later=(),
+        )
         passed = (self._region(nodes) for nodes in self._components())
         return (*((first,) if direct else ()), *passed)
 
@@ -134,7 +140,13 @@ class _Regions:
         factored = {name: self._first_additions(name, nodes) for name in sources}
         later = (self._later(self.graph[name], sources) for name in nodes)
         kept = tuple(layer for layer in later if layer is not None)
-        return Region(tuple(nodes), tuple(self._targets(nodes)), composed, factored, kept)
+        return Region(
+            nodes=tuple(nodes),
+            targets=tuple(self._targets(nodes)),
+            composed=composed,
+            factored=factored,
+            later=kept,
+        )
 
     def _targets(self, nodes: Sequence[str]) -> Iterator[str]:
         """Yield the names of the receivers of these nodes, once for each time they read them."""

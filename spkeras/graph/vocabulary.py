@@ -106,9 +106,17 @@ OPERATIONS: dict[str, Operation] = {
     # them once instead of at each step.
     "neuron": Operation(
         (
-            "model", "reset", "rounding", "limit", "depth", "pool", "function", "code", "levels",
+            "model",
+            "reset",
+            "rounding",
+            "limit",
+            "depth",
+            "pool",
+            "function",
+            "code",
+            "levels",
             "mantissa_bits",
-        ),  # fmt: skip
+        ),
         ("threshold", "ceiling", "slope", "weight", *OFFSETS),
         ("ceiling", "slope", "weight", *OFFSETS),
         inputs=-2,
@@ -144,13 +152,31 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
     **{
         name: ()
         for name in (
-            "exponential", "glu", "hard_shrink", "hard_sigmoid", "hard_sigmoid_keras2",
-            "hard_silu", "hard_tanh", "log_sigmoid", "mish", "relu6", "selu", "sigmoid",
-            "silu", "soft_shrink", "softplus", "softsign", "sparse_plus",
-            "sparse_sigmoid", "sparsemax", "squareplus", "tanh", "tanh_shrink",
+            "exponential",
+            "glu",
+            "hard_shrink",
+            "hard_sigmoid",
+            "hard_sigmoid_keras2",
+            "hard_silu",
+            "hard_tanh",
+            "log_sigmoid",
+            "mish",
+            "relu6",
+            "selu",
+            "sigmoid",
+            "silu",
+            "soft_shrink",
+            "softplus",
+            "softsign",
+            "sparse_plus",
+            "sparse_sigmoid",
+            "sparsemax",
+            "squareplus",
+            "tanh",
+            "tanh_shrink",
         )
     },
-}  # fmt: skip
+}
 
 # Functions of several inputs, or of more than one element of an input, and the parameters each
 # takes. Axes count from 1 for the first axis after the batch. None has weights, except the array
@@ -188,11 +214,40 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
 
 # Names for "elementwise", of one input.
 ELEMENTWISE = (
-    "abs", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "cbrt", "ceil", "cos",
-    "cosh", "erf", "erfc", "erfinv", "exp2", "expm1", "floor", "i0", "log", "log10", "log1p",
-    "log2", "reciprocal", "round", "rsqrt", "sign", "sin", "sinc", "sinh", "sqrt", "square",
-    "tan", "trunc",
-)  # fmt: skip
+    "abs",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "cbrt",
+    "ceil",
+    "cos",
+    "cosh",
+    "erf",
+    "erfc",
+    "erfinv",
+    "exp2",
+    "expm1",
+    "floor",
+    "i0",
+    "log",
+    "log10",
+    "log1p",
+    "log2",
+    "reciprocal",
+    "round",
+    "rsqrt",
+    "sign",
+    "sin",
+    "sinc",
+    "sinh",
+    "sqrt",
+    "square",
+    "tan",
+    "trunc",
+)
 
 # Names for "elementwise", of two inputs, broadcast.
 PAIRWISE = ("arctan2", "divide_no_nan", "hypot", "logaddexp", "logaddexp2", "power")

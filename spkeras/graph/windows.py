@@ -34,8 +34,14 @@ def taps(node: Node, shape: Sequence[int]) -> list[np.ndarray]:
     axes = zip(shape, node.shape, window, node["strides"], dilation, strict=False)
     if node.op == "conv_transpose":
         # The transposed convolution is a convolution read backwards.
-        return [_window_reach(out, size, k, s, d, node["padding"]).T for size, out, k, s, d in axes]
-    return [_window_reach(size, out, k, s, d, node["padding"]) for size, out, k, s, d in axes]
+        return [
+            _window_reach(out, size, k, stride=s, dilation=d, padding=node["padding"]).T
+            for size, out, k, s, d in axes
+        ]
+    return [
+        _window_reach(size, out, k, stride=s, dilation=d, padding=node["padding"])
+        for size, out, k, s, d in axes
+    ]
 
 
 def pool_taps(
@@ -43,7 +49,10 @@ def pool_taps(
 ) -> list[np.ndarray]:
     """Return `taps` for the window of a pooling, from its attributes and both shapes."""
     axes = zip(shape, pooled, pool["pool_size"], pool["strides"], strict=False)
-    return [_window_reach(size, out, k, s, 1, pool["padding"]) for size, out, k, s in axes]
+    return [
+        _window_reach(size, out, k, stride=s, dilation=1, padding=pool["padding"])
+        for size, out, k, s in axes
+    ]
 
 
 def _window_reach(

@@ -173,19 +173,19 @@ class IntegrateFire(keras.layers.Layer):
             if getattr(self, name) is not None:
                 numbers[name] = ops.convert_to_tensor(getattr(self, name))
         return neuron.Constants(
-            ops.convert_to_tensor(self.threshold),
-            self.model,
-            self.reset,
-            self.alpha,
-            self.limit,
-            self.function,
-            numbers,
-            self._pooling,
-            _tensor(self.ceiling),
-            self.code,
-            self.levels,
-            self.mantissa_bits,
-            tuple(_tensor(offset) for offset in self.offsets),
+            threshold=ops.convert_to_tensor(self.threshold),
+            model=self.model,
+            reset=self.reset,
+            alpha=self.alpha,
+            limit=self.limit,
+            function=self.function,
+            numbers=numbers,
+            pool=self._pooling,
+            ceiling=_tensor(self.ceiling),
+            code=self.code,
+            levels=self.levels,
+            mantissa_bits=self.mantissa_bits,
+            offsets=tuple(_tensor(offset) for offset in self.offsets),
         )
 
     @property
@@ -232,10 +232,25 @@ class IntegrateFire(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         names = (
-            "model", "reset", "alpha", "limit", "depth", "function", "parameters", "pool", "code",
-            "levels", "mantissa_bits", "current_shapes", "threshold_shape", "slope_shape", "weight_shape",
-            "ceiling_shape", "offset_shapes", "spikes_shape",
-        )  # fmt: skip
+            "model",
+            "reset",
+            "alpha",
+            "limit",
+            "depth",
+            "function",
+            "parameters",
+            "pool",
+            "code",
+            "levels",
+            "mantissa_bits",
+            "current_shapes",
+            "threshold_shape",
+            "slope_shape",
+            "weight_shape",
+            "ceiling_shape",
+            "offset_shapes",
+            "spikes_shape",
+        )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 
 

@@ -144,8 +144,14 @@ class Activity:
         """Operations per multiply-accumulate of the CNN; empty for a CNN without any."""
         if not self.cnn_macs:
             return {}
-        names = ("synaptic_operations", "additions", "macs", "loop_macs", "membrane_updates",
-                 "comparisons")  # fmt: skip
+        names = (
+            "synaptic_operations",
+            "additions",
+            "macs",
+            "loop_macs",
+            "membrane_updates",
+            "comparisons",
+        )
         return {name: getattr(self, name) / self.cnn_macs for name in names}
 
     @property
@@ -155,9 +161,15 @@ class Activity:
 
 
 _SUMS = (
-    "accumulates", "shift_adds", "payload_bits", "function_evaluations", "function_macs",
-    "loop_macs", "membrane_updates", "comparisons",
-)  # fmt: skip
+    "accumulates",
+    "shift_adds",
+    "payload_bits",
+    "function_evaluations",
+    "function_macs",
+    "loop_macs",
+    "membrane_updates",
+    "comparisons",
+)
 
 
 def activity(graph: Graph, trace: Trace) -> Activity:
@@ -165,17 +177,18 @@ def activity(graph: Graph, trace: Trace) -> Activity:
     products, costs = macs(graph), synaptic_costs(graph, trace)
     steps = _steps(trace)
     layers = tuple(
-        _layer(graph, graph[name], trace, products[name], costs[name]) for name in trace.spikes
+        _layer(graph, graph[name], trace, products=products[name], cost=costs[name])
+        for name in trace.spikes
     )
     total = sum(layer.spikes for layer in layers)
     once = trace.input_encoding == "constant" or trace.schedule == "layer_synchronous"
     return Activity(
-        layers,
-        total,
-        total / max(sum(layer.neurons for layer in layers), 1),
-        sum(layer.synaptic_operations for layer in layers),
-        constant_macs(graph) * (1 if once else trace.timesteps),
-        int(np.sum(list(products.values()), dtype=np.int64)),
+        layers=layers,
+        spikes=total,
+        spikes_per_neuron=total / max(sum(layer.neurons for layer in layers), 1),
+        synaptic_operations=sum(layer.synaptic_operations for layer in layers),
+        input_macs=constant_macs(graph) * (1 if once else trace.timesteps),
+        cnn_macs=int(np.sum(list(products.values()), dtype=np.int64)),
         exponents=_added(layer.exponents for layer in layers),
         steps=steps,
         courses=_courses(graph, trace, costs),
@@ -190,23 +203,23 @@ def _layer(graph: Graph, node: Node, trace: Trace, products: int, cost: Synapses
     times = (1.0 if once else _steps(trace)) if _takes_more_than_sums(node) else 0.0
     running = running_steps(trace, node.name, trace.timesteps)
     return LayerActivity(
-        node.name,
-        spikes.size,
-        total,
-        total / spikes.size,
-        total / spikes.size / trace.timesteps,
-        float((spikes == 0).mean()),
-        cost.operations,
-        cost.accumulates,
-        cost.shift_adds,
-        tuple((by_size(node.name, trace)[2] / samples).tolist()),
-        total * _payload(node),
-        times * spikes.size,
-        times * products,
-        ", ".join(cost.ways),
-        cost.loop_macs,
-        running * potentials(graph, node),
-        running * window_elements(graph, node),
+        name=node.name,
+        neurons=spikes.size,
+        spikes=total,
+        spikes_per_neuron=total / spikes.size,
+        firing_rate=total / spikes.size / trace.timesteps,
+        silent=float((spikes == 0).mean()),
+        synaptic_operations=cost.operations,
+        accumulates=cost.accumulates,
+        shift_adds=cost.shift_adds,
+        exponents=tuple((by_size(node.name, trace)[2] / samples).tolist()),
+        payload_bits=total * _payload(node),
+        function_evaluations=times * spikes.size,
+        function_macs=times * products,
+        synapses=", ".join(cost.ways),
+        loop_macs=cost.loop_macs,
+        membrane_updates=running * potentials(graph, node),
+        comparisons=running * window_elements(graph, node),
     )
 
 

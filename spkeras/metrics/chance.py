@@ -112,9 +112,12 @@ def _upper(count: int, rate: float) -> int:
     hits = np.arange(count + 1)
     factorials = np.concatenate([[0.0], np.cumsum(np.log(np.arange(1, count + 1)))])
     logs = (
-        factorials[count] - factorials[hits] - factorials[count - hits]
-        + hits * math.log(rate) + (count - hits) * math.log1p(-rate)
-    )  # fmt: skip
+        factorials[count]
+        - factorials[hits]
+        - factorials[count - hits]
+        + hits * math.log(rate)
+        + (count - hits) * math.log1p(-rate)
+    )
     tails = np.exp(logs)[::-1].cumsum()  # of at least count, count - 1, ... hits
     return int((tails > _LEVEL).sum())
 

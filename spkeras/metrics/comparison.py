@@ -96,11 +96,20 @@ class RateComparison:
         course = np.sqrt(self.course / (n * aa if aa > 0 else n))
         settles = self.node["code"] == "delta" and bool(self.last)
         return NeuronCheck(
-            self.node.name, float(correlation), float(self.unit * (r - a)), float(error), float(clipping),
-            float(quantization), float(unevenness), float(exact), float(saturated), float(silent),
-            tuple(course.tolist()), float(np.concatenate(self.last).mean()) if settles else None,
-            float(parameters),
-        )  # fmt: skip
+            name=self.node.name,
+            correlation=float(correlation),
+            bias=float(self.unit * (r - a)),
+            error=float(error),
+            clipping=float(clipping),
+            quantization=float(quantization),
+            unevenness=float(unevenness),
+            exact=float(exact),
+            saturated=float(saturated),
+            silent=float(silent),
+            course=tuple(course.tolist()),
+            settled=float(np.concatenate(self.last).mean()) if settles else None,
+            parameters=float(parameters),
+        )
 
 
 def _reach(code: str, timesteps: int) -> float:

@@ -224,13 +224,13 @@ class Watch:
         known = targets is not None
         stopped = [np.bincount(row - 1, minlength=self.steps) for row in self._exit]
         return ExitSums(
-            np.stack(stopped),
-            (self._decision == targets).sum(axis=1) if known else np.zeros(len(stopped), int),
-            same(self._decision, last).sum(axis=1),
-            self._spikes.sum(axis=1),
-            int((last == targets).sum()) if known else 0,
-            int(self._sent.sum()),
-            len(last),
+            stopped=np.stack(stopped),
+            right=(self._decision == targets).sum(axis=1) if known else np.zeros(len(stopped), int),
+            same=same(self._decision, last).sum(axis=1),
+            spikes=self._spikes.sum(axis=1),
+            last_right=int((last == targets).sum()) if known else 0,
+            all_spikes=int(self._sent.sum()),
+            samples=len(last),
         )
 
     def course(self, sums: ExitSums) -> ExitCourse:
@@ -245,14 +245,14 @@ class Watch:
         known = self.score.targets is not None
         right, spikes = int(sums.right[number]), int(sums.spikes[number])
         return ExitRow(
-            float(self.margins[number]),
-            float(stopped @ np.arange(1, self.steps + 1)) / count,
-            float(stopped[:-1].sum()) / count,
-            right / count if known else None,
-            (sums.last_right - right) / count if known and full else None,
-            (count - int(sums.same[number])) / count if full else None,
-            spikes / count,
-            1 - spikes / max(sums.all_spikes, 1) if full else None,
+            margin=float(self.margins[number]),
+            steps=float(stopped @ np.arange(1, self.steps + 1)) / count,
+            exits=float(stopped[:-1].sum()) / count,
+            accuracy=right / count if known else None,
+            cost=(sums.last_right - right) / count if known and full else None,
+            changed=(count - int(sums.same[number])) / count if full else None,
+            spikes=spikes / count,
+            saved=1 - spikes / max(sums.all_spikes, 1) if full else None,
         )
 
 

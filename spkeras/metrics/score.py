@@ -165,16 +165,18 @@ class Score:
         classes, known, sums = self.task != REGRESSION, self.targets is not None, self.sums
         samples, elements = max(sums.samples, 1), max(sums.elements, 1)
         return OutputScore(
-            self.name,
-            self.task,
-            self._course(sums.right / samples) if classes and known else None,
-            sums.cnn_right / samples if classes and known else None,
-            self._course(sums.equal / samples) if classes else None,
-            self._course(np.sqrt(sums.squares / elements)) if known and not classes else None,
-            float(np.sqrt(sums.cnn_squares / elements)) if known and not classes else None,
-            self._course(np.sqrt(sums.difference / elements)),
-            float(np.sqrt(sums.spread / elements)),
-            self.first,
+            name=self.name,
+            task=self.task,
+            accuracy=self._course(sums.right / samples) if classes and known else None,
+            cnn_accuracy=sums.cnn_right / samples if classes and known else None,
+            agreement=self._course(sums.equal / samples) if classes else None,
+            error=self._course(np.sqrt(sums.squares / elements)) if known and not classes else None,
+            cnn_error=(
+                float(np.sqrt(sums.cnn_squares / elements)) if known and not classes else None
+            ),
+            deviation=self._course(np.sqrt(sums.difference / elements)),
+            cnn_spread=float(np.sqrt(sums.spread / elements)),
+            first=self.first,
         )
 
     def _course(self, values: np.ndarray) -> np.ndarray:

@@ -95,10 +95,12 @@ def _add_region(
 ) -> None:
     loops = {layer.name: _loop(layer, sent, trace) for layer in region.later}
     totals = [
-        sum(float(((sent[name].plain + sent[name].shifted) * fan.array()).sum())
-            for name, fan in fans.items())
+        sum(
+            float(((sent[name].plain + sent[name].shifted) * fan.array()).sum())
+            for name, fan in fans.items()
+        )
         for fans in (region.composed, region.factored)
-    ]  # fmt: skip
+    ]
     totals[1] += sum(float(course[-1]) for course in loops.values())
     factored = totals[1] < totals[0]
     chosen = region.factored if factored else region.composed

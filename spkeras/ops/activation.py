@@ -50,8 +50,16 @@ def hard_sigmoid_keras2(x: Any) -> Any:
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-_OWN = ("linear", "relu", "quantized_relu", "prelu", "hard_sigmoid_keras2", "ttfs", "phase",
-        "burst")  # fmt: skip
+_OWN = (
+    "linear",
+    "relu",
+    "quantized_relu",
+    "prelu",
+    "hard_sigmoid_keras2",
+    "ttfs",
+    "phase",
+    "burst",
+)
 
 
 def is_known(function: str) -> bool:

@@ -234,8 +234,9 @@ def rate(currents: Any, constants: Constants) -> Any:
     # Under the rate code an offset is an initial potential, whose part in the mean vanishes.
     kept = coding.keeps_values(constants.code)
     pairs = zip(_listed(currents), constants.offsets, strict=True)
-    value = constants.response([z + offset if kept and offset is not None else z
-                                for z, offset in pairs])  # fmt: skip
+    value = constants.response(
+        [z + offset if kept and offset is not None else z for z, offset in pairs]
+    )
     if constants.ceiling is not None:
         value = ops.minimum(value, constants.ceiling)
         if constants.function == "quantized_relu":

@@ -57,9 +57,21 @@ def jumps(function: str, parameters: Mapping[str, Any]) -> bool:
 
 # Elementwise functions that are undefined for some inputs: a root below zero, 0 / 0.
 _PARTIAL = frozenset(
-    {"arccos", "arccosh", "arcsin", "arctanh", "erfinv", "log", "log10", "log1p", "log2", "power",
-     "rsqrt", "sqrt"}
-)  # fmt: skip
+    {
+        "arccos",
+        "arccosh",
+        "arcsin",
+        "arctanh",
+        "erfinv",
+        "log",
+        "log10",
+        "log1p",
+        "log2",
+        "power",
+        "rsqrt",
+        "sqrt",
+    }
+)
 
 
 def is_partial(function: str, parameters: Mapping[str, Any]) -> bool:

@@ -141,7 +141,9 @@ def for_conversion(recipe: str, schedule: str, given: Mapping[str, Any]) -> dict
     """
     known = _known(recipe, "conversion")
     if schedule not in known.schedules:
-        raise _contradiction(recipe, known, "schedule", schedule, tuple(known.schedules))
+        raise _contradiction(
+            recipe, known, "schedule", value=schedule, allowed=tuple(known.schedules)
+        )
     fixed = {**known.conversion, **known.schedules[schedule]}
     _compare(recipe, known, fixed, given)
     parameters = {} if known.training else known.parameters
@@ -165,7 +167,7 @@ def _compare(
 ) -> None:
     for name, value in _set(given).items():
         if name in fixed and value != fixed[name]:
-            raise _contradiction(recipe, known, name, value, (fixed[name],))
+            raise _contradiction(recipe, known, name, value=value, allowed=(fixed[name],))
 
 
 def _contradiction(

@@ -65,8 +65,9 @@ def scale_inputs(node: Node, scale: np.ndarray, offset: np.ndarray | float = 0.0
     The offset is exact only without zero padding.
     """
     kernel = node.arrays["kernel"].astype(np.float64)
-    factors, offsets = (_input_factors(node, np.broadcast_to(v, scale.shape))
-                        for v in (scale, offset))  # fmt: skip
+    factors, offsets = (
+        _input_factors(node, np.broadcast_to(v, scale.shape)) for v in (scale, offset)
+    )
     constant = _sum_inputs(node, kernel * offsets)
     bias = node.arrays.get("bias")
     if bias is None and not np.any(offset):

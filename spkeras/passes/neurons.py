@@ -54,9 +54,15 @@ def place_neurons(
         if node.name in inside and node.op in _NEURONS:
             own = _own_model(node, model, falling)
             node = _as_neuron(node).with_attributes(
-                model=own, reset=reset, rounding=_rounding(node, alpha), limit=limit if "burst" in own else 1,
-                depth=before, code=code, levels=levels, mantissa_bits=mantissa_bits,
-            )  # fmt: skip
+                model=own,
+                reset=reset,
+                rounding=_rounding(node, alpha),
+                limit=limit if "burst" in own else 1,
+                depth=before,
+                code=code,
+                levels=levels,
+                mantissa_bits=mantissa_bits,
+            )
             depth[node.name] = before + 1
             if own != model:
                 notes.append(f"{node.name}: signed spikes, since its count can fall")
@@ -130,8 +136,9 @@ def _merge_pools(graph: Graph) -> Graph:
         if _mergeable(before) and graph.sole_consumer(before.name) is pool:
             # The neuron replaces the pooling, under the name of the pooling: it sends pooled spikes.
             merged = _as_neuron(before, pool)
-            graph = graph.updated({pool.name: replace(merged, name=pool.name, shape=pool.shape,
-                                                      source=pool.source)})  # fmt: skip
+            graph = graph.updated(
+                {pool.name: replace(merged, name=pool.name, shape=pool.shape, source=pool.source)}
+            )
             graph = graph.with_nodes(n for n in graph.nodes if n.name != before.name)
         elif after is not None and _mergeable(after):
             graph = graph.updated({after.name: _as_neuron(after, pool, pool.inputs)})
@@ -162,13 +169,29 @@ def _as_neuron(node: Node, pool: Node | None = None, inputs: tuple[str, ...] = (
     if function == "relu6":
         function, numbers = "relu", {"max_value": 6.0, "negative_slope": 0.0, "threshold": 0.0}
     attributes = {
-        "model": "binary", "reset": "subtract", "rounding": 0.5, "limit": 1, "depth": 0,
-        "code": "rate", "levels": 8, "mantissa_bits": 0, "function": function,
-        "pool": None if pool is None else _window(pool), **numbers,
-    }  # fmt: skip
+        "model": "binary",
+        "reset": "subtract",
+        "rounding": 0.5,
+        "limit": 1,
+        "depth": 0,
+        "code": "rate",
+        "levels": 8,
+        "mantissa_bits": 0,
+        "function": function,
+        "pool": None if pool is None else _window(pool),
+        **numbers,
+    }
     arrays = {"threshold": np.ones((), np.float32), **node.arrays}
     reads = inputs or node.inputs
-    return Node(node.name, "neuron", reads, node.shape, attributes, arrays, node.source)
+    return Node(
+        name=node.name,
+        op="neuron",
+        inputs=reads,
+        shape=node.shape,
+        attributes=attributes,
+        arrays=arrays,
+        source=node.source,
+    )
 
 
 def _own_model(node: Node, model: str, falling: bool) -> str:

@@ -179,7 +179,17 @@ class _Normalizer:
         if rescaled not in self.unit:
             ratio = (own / unit).astype(np.float32)
             before = self.graph[name]
-            self._put(Node(rescaled, "scale", (name,), before.shape, {}, {"scale": ratio}), unit)
+            self._put(
+                Node(
+                    name=rescaled,
+                    op="scale",
+                    inputs=(name,),
+                    shape=before.shape,
+                    attributes={},
+                    arrays={"scale": ratio},
+                ),
+                unit,
+            )
         return rescaled
 
     def _carry(self, node: Node) -> None:

@@ -28,7 +28,9 @@ def resting_points(graph: Graph) -> Graph:
         if node.op == "readout" or head.intersection(node.inputs):
             head.add(node.name)
         elif node.op in ("neuron", "input"):
-            nodes.append(Node(node.name, "input", (), node.shape, dtype))
+            nodes.append(
+                Node(name=node.name, op="input", inputs=(), shape=node.shape, attributes=dtype)
+            )
         else:
             nodes.append(node)
     return Graph(graph.name, tuple(nodes), tuple(ends))

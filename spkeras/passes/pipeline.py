@@ -90,9 +90,13 @@ def _scales(
         return learned_scales(graph, stats)
     search = None if conversion.thresholds == "percentile" else _fit(conversion, windows)
     return choose_scales(
-        graph, stats, conversion.percentile, conversion.per_channel, fit=search,
+        graph,
+        stats,
+        conversion.percentile,
+        conversion.per_channel,
+        fit=search,
         headroom=conversion.levels_above_scale,
-    )  # fmt: skip
+    )
 
 
 def _fit(conversion: Conversion, windows: Windows) -> Fit:

@@ -33,8 +33,16 @@ def separate_poolings(graph: Graph) -> Graph:
         nodes.append(replace(node, inputs=inputs))
         if node.op in _POOLS and node.name in rectified and not _ends(graph, node):
             name = renamed[node.name] = f"{node.name}:neurons"
-            nodes.append(Node(name, "activation", (node.name,), node.shape, _RELU,
-                              source=node.source))  # fmt: skip
+            nodes.append(
+                Node(
+                    name=name,
+                    op="activation",
+                    inputs=(node.name,),
+                    shape=node.shape,
+                    attributes=_RELU,
+                    source=node.source,
+                )
+            )
     return graph.with_nodes(nodes)
 
 

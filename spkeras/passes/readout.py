@@ -26,8 +26,13 @@ def attach_readouts(graph: Graph) -> Graph:
         tail = _tail(graph, output)
         start = tail[-1].inputs[0] if tail else output
         readout = f"{start}:readout"
-        added[readout] = Node(readout, "readout", (start,), graph[start].shape,
-                              {"depth": 0, "code": "rate"})  # fmt: skip
+        added[readout] = Node(
+            name=readout,
+            op="readout",
+            inputs=(start,),
+            shape=graph[start].shape,
+            attributes={"depth": 0, "code": "rate"},
+        )
         last = readout
         for node in reversed(tail):
             if node.op == "activation" and _ends_in_probabilities(tail, node):
@@ -35,15 +40,26 @@ def attach_readouts(graph: Graph) -> Graph:
                 nodes.pop(node.name)
                 continue
             nodes[node.name] = Node(
-                node.name, node.op, (last,), node.shape, node.attributes, node.arrays, node.source
+                name=node.name,
+                op=node.op,
+                inputs=(last,),
+                shape=node.shape,
+                attributes=node.attributes,
+                arrays=node.arrays,
+                source=node.source,
             )
             last = node.name
         outputs.append(last)
     head = {n for output in graph.outputs for n in (t.name for t in _tail(graph, output))}
     body = [node for name, node in nodes.items() if name not in head]
     tails = [node for name, node in nodes.items() if name in head]
-    changed = Graph(graph.name, (*body, *added.values(), *tails), tuple(outputs), graph.notes,
-                    graph.settings)  # fmt: skip
+    changed = Graph(
+        name=graph.name,
+        nodes=(*body, *added.values(), *tails),
+        outputs=tuple(outputs),
+        notes=graph.notes,
+        settings=graph.settings,
+    )
     return changed.with_nodes(changed.nodes, notes=notes)
 
 
@@ -80,7 +96,15 @@ def read_from_spikes(graph: Graph, neuron: str) -> Graph:
             numbers = {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}
             function = {"function": "linear"} if signed else {"function": "relu", **numbers}
             name = f"{node.inputs[0]}{_SPIKES}"
-            nodes.append(Node(name, "activation", node.inputs, node.shape, function))
+            nodes.append(
+                Node(
+                    name=name,
+                    op="activation",
+                    inputs=node.inputs,
+                    shape=node.shape,
+                    attributes=function,
+                )
+            )
             node = replace(node, inputs=(name,))
             if not signed:
                 notes.append(f"{name}: negative outputs are lost in binary spikes")

@@ -108,9 +108,10 @@ class Recipe(Config):
         """Return name and options of the conversion as plain values, without those of training."""
         known = self.options()
         return {
-            name: value for name, value in self.get_config().items()
+            name: value
+            for name, value in self.get_config().items()
             if name == "recipe" or known[name].stage == "conversion"
-        }  # fmt: skip
+        }
 
     def _applies(self, name: str) -> bool:
         """Whether an option has a meaning beside the others."""

@@ -150,12 +150,14 @@ class Config:
         """Return its options by name, in the order of their definition."""
         return {
             known.name: replace(
-                known.metadata["option"], name=known.name, kind=_kind(known.type),
+                known.metadata["option"],
+                name=known.name,
+                kind=_kind(known.type),
                 default=known.default,
             )
             for known in fields(cls)
             if "option" in known.metadata
-        }  # fmt: skip
+        }
 
     @classmethod
     def refuse_unknown(cls, given: Mapping[str, Any]) -> None:

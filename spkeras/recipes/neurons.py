@@ -27,13 +27,32 @@ def levels_options(levels: str, above: str, mantissa: str) -> tuple[Any, Any, An
         mantissa: Of the third.
     """
     return (
-        option(None, "Exponents of a graded spike.", low=1, high=MOST_LEVELS, group="neuron",
-               shown=levels),
-        option(None, "How many of them lie above a layer's scale.", low=0, high=MOST_LEVELS - 1,
-               group="neuron", shown=above),
-        option(None, "Bits after its leading one.", low=0, high=MOST_MANTISSA_BITS, unit="bits",
-               group="neuron", shown=mantissa),
-    )  # fmt: skip
+        option(
+            None,
+            "Exponents of a graded spike.",
+            low=1,
+            high=MOST_LEVELS,
+            group="neuron",
+            shown=levels,
+        ),
+        option(
+            None,
+            "How many of them lie above a layer's scale.",
+            low=0,
+            high=MOST_LEVELS - 1,
+            group="neuron",
+            shown=above,
+        ),
+        option(
+            None,
+            "Bits after its leading one.",
+            low=0,
+            high=MOST_MANTISSA_BITS,
+            unit="bits",
+            group="neuron",
+            shown=mantissa,
+        ),
+    )
 
 
 _LEVELS, _ABOVE, _MANTISSA = levels_options("8", "0", "0")
@@ -62,13 +81,19 @@ class RateCoded(Recipe):
         "rate", "What spikes mean.", choices=("rate", "differential"), group="neuron"
     )
     reset: str = option(
-        "subtract", "After a spike: subtract the threshold, or set to zero.",
-        choices=("subtract", "zero"), group="neuron",
-    )  # fmt: skip
+        "subtract",
+        "After a spike: subtract the threshold, or set to zero.",
+        choices=("subtract", "zero"),
+        group="neuron",
+    )
     initial_potential: float | None = option(
-        None, "Fraction of the threshold; 0.5 rounds to nearest.", low=0, high=1, group="neuron",
+        None,
+        "Fraction of the threshold; 0.5 rounds to nearest.",
+        low=0,
+        high=1,
+        group="neuron",
         shown="0.5",
-    )  # fmt: skip
+    )
     max_spikes_per_step: int | None = option(
         None, "Of burst neurons.", low=1, group="neuron", shown="4", unit="spikes"
     )
@@ -76,9 +101,12 @@ class RateCoded(Recipe):
     levels_above_scale: int | None = _ABOVE
     mantissa_bits: int | None = _MANTISSA
     correction: str | None = option(
-        None, "Biases, initial potentials, or both, that make up for what spikes lose.",
-        choices=CORRECTIONS, group="thresholds", shown="none",
-    )  # fmt: skip
+        None,
+        "Biases, initial potentials, or both, that make up for what spikes lose.",
+        choices=CORRECTIONS,
+        group="thresholds",
+        shown="none",
+    )
 
     def _complete(self) -> None:
         super()._complete()

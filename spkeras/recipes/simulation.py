@@ -33,21 +33,34 @@ class Simulation(Config):
     """
 
     timesteps: int | None = option(
-        None, "T, counted from the first input.", low=1, unit="steps", group="timing",
+        None,
+        "T, counted from the first input.",
+        low=1,
+        unit="steps",
+        group="timing",
         shown="64; 4 where spikes carry values",
-    )  # fmt: skip
+    )
     schedule: str = option(
-        "clock_driven", "Spikes cross all layers at each step, or each layer waits for its window.",
-        choices=SCHEDULES, group="timing",
-    )  # fmt: skip
+        "clock_driven",
+        "Spikes cross all layers at each step, or each layer waits for its window.",
+        choices=SCHEDULES,
+        group="timing",
+    )
     stagger: float | None = option(
-        None, "Steps by which each layer starts after the one before it, in sixteenths.", low=0,
-        unit="steps", group="timing", shown="chosen",
-    )  # fmt: skip
+        None,
+        "Steps by which each layer starts after the one before it, in sixteenths.",
+        low=0,
+        unit="steps",
+        group="timing",
+        shown="chosen",
+    )
     input_encoding: str | None = option(
-        None, "Input as a constant current, regular spikes or random spikes.",
-        choices=ENCODINGS, group="input", shown="constant, or as published",
-    )  # fmt: skip
+        None,
+        "Input as a constant current, regular spikes or random spikes.",
+        choices=ENCODINGS,
+        group="input",
+        shown="constant, or as published",
+    )
     seed: int = option(
         0, "Of Bernoulli spikes and of positions drawn in calibration.", group="input"
     )
@@ -77,13 +90,20 @@ class Simulation(Config):
         if spike_code == "rate":
             return
         refusals = {
-            "schedule": (self.schedule == "clock_driven", "'clock_driven', since values are kept "
-                         "from step to step and no window has to be waited for"),
-            "stagger": (not self.stagger, "0, since a layer that starts late would lose what is "
-                        "sent once"),
-            "input_encoding": (self.input_encoding in (None, "constant"),
-                               "'constant', the input arrives once"),
-        }  # fmt: skip
+            "schedule": (
+                self.schedule == "clock_driven",
+                "'clock_driven', since values are kept "
+                "from step to step and no window has to be waited for",
+            ),
+            "stagger": (
+                not self.stagger,
+                "0, since a layer that starts late would lose what is " "sent once",
+            ),
+            "input_encoding": (
+                self.input_encoding in (None, "constant"),
+                "'constant', the input arrives once",
+            ),
+        }
         for name, (allowed, words) in refusals.items():
             if not allowed:
                 raise OptionError(

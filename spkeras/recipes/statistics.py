@@ -29,9 +29,15 @@ def automatic_thresholds(timesteps: int) -> str:
 def percentile_option(**details: Any) -> Any:
     """Return the option of a share of activations below a layer's scale."""
     return option(
-        None, "Activations below a layer's scale.", low=0, high=100, above=True, unit="%",
-        group="thresholds", **{"shown": "from T, 99.97 at 64", **details},
-    )  # fmt: skip
+        None,
+        "Activations below a layer's scale.",
+        low=0,
+        high=100,
+        above=True,
+        unit="%",
+        group="thresholds",
+        **{"shown": "from T, 99.97 at 64", **details},
+    )
 
 
 def thresholds_option(shown: str) -> Any:
@@ -40,9 +46,7 @@ def thresholds_option(shown: str) -> Any:
     Args:
         shown: The default in words.
     """
-    return option(
-        None, "How they are chosen.", choices=METHODS, group="thresholds", shown=shown
-    )  # fmt: skip
+    return option(None, "How they are chosen.", choices=METHODS, group="thresholds", shown=shown)
 
 
 PERCENTILE = percentile_option()

@@ -54,8 +54,9 @@ def page() -> str:
                 + table(options)
             )
     for config in (Simulation, FinetunePlan, Augmentation):
-        parts.append(f"### `{config.__name__}`\n\n{_first(config)}\n\n" + table(
-            config.options().values()))  # fmt: skip
+        parts.append(
+            f"### `{config.__name__}`\n\n{_first(config)}\n\n" + table(config.options().values())
+        )
     return "\n\n".join(parts)
 
 

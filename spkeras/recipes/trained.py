@@ -23,8 +23,12 @@ def _training(default: Any, text: str, **details: Any) -> Any:
 
 
 def _encoding(default: str, *choices: str) -> Any:
-    return _training(default, "What enters: counts of T steps, counts on three scales, or values.",
-                     choices=choices, group="input")  # fmt: skip
+    return _training(
+        default,
+        "What enters: counts of T steps, counts on three scales, or values.",
+        choices=choices,
+        group="input",
+    )
 
 
 def _pooling_neurons(default: bool) -> Any:
@@ -33,9 +37,13 @@ def _pooling_neurons(default: bool) -> Any:
 
 def _shift(default: float) -> Any:
     return _training(
-        default, "Initial potential that is trained for, as a fraction of a level.", low=0, high=1,
-        below=True, group="neuron",
-    )  # fmt: skip
+        default,
+        "Initial potential that is trained for, as a fraction of a level.",
+        low=0,
+        high=1,
+        below=True,
+        group="neuron",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,13 +66,19 @@ class Trained(RateCoded):
     needs_training: ClassVar[bool] = True
 
     thresholds: str = option(
-        "learned", "As in training, or trained by data.", choices=("learned", "trained"),
+        "learned",
+        "As in training, or trained by data.",
+        choices=("learned", "trained"),
         group="thresholds",
-    )  # fmt: skip
+    )
     initial_potential: float | None = option(
-        None, "Fraction of the threshold; 0.5 rounds to nearest.", low=0, high=1, group="neuron",
+        None,
+        "Fraction of the threshold; 0.5 rounds to nearest.",
+        low=0,
+        high=1,
+        group="neuron",
         shown="as trained",
-    )  # fmt: skip
+    )
     encoding: str = _encoding("spikes", "spikes", "real")
     input_threshold: float = _training(
         1.0, "theta of the input neurons.", low=0, above=True, group="input"
@@ -119,9 +133,11 @@ class CQPlus(Trained):
     summary: ClassVar[str] = "clamp and quantise; thresholds are trained when it is converted"
 
     thresholds: str = option(
-        "trained", "As in training, or trained by data.", choices=("learned", "trained"),
+        "trained",
+        "As in training, or trained by data.",
+        choices=("learned", "trained"),
         group="thresholds",
-    )  # fmt: skip
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -188,9 +204,13 @@ class CAT(Recipe):
 
     spike_code: str = _training("ttfs", "What spikes mean.", choices=tuple(CODES), group="neuron")
     tau: float = _training(
-        4.0, "Steps in which the threshold halves.", low=0, above=True, unit="steps",
+        4.0,
+        "Steps in which the threshold halves.",
+        low=0,
+        above=True,
+        unit="steps",
         group="neuron",
-    )  # fmt: skip
+    )
     encoding: str = _encoding("spikes", "spikes", "real")
     input_threshold: float = _training(
         1.0, "Largest input that is coded.", low=0, above=True, group="input"

@@ -42,15 +42,15 @@ def layer_table(evaluation: Evaluation) -> Table:
     header += ["synaptic operations", "SOPs / CNN MACs", *(title for title, _ in costs)]
     names = [name for _, name in costs]
     return Table(
-        f"Spikes and operations per sample in T = {evaluation.timesteps} steps, "
+        title=f"Spikes and operations per sample in T = {evaluation.timesteps} steps, "
         f"{schedule(evaluation)}",
-        tuple(header),
-        tuple(
+        header=tuple(header),
+        rows=tuple(
             (*row, *_cost_cells(layer, activity, names))
             for row, layer in zip(rows, activity.layers, strict=True)
         ),
-        (*footer, *_cost_cells(activity, activity, names)),
-        frozenset({0, 6}) if named else frozenset({0}),
+        footer=(*footer, *_cost_cells(activity, activity, names)),
+        words=frozenset({0, 6}) if named else frozenset({0}),
     )
 
 
@@ -102,14 +102,17 @@ def cost_table(evaluation: Evaluation) -> Table:
     activity = evaluation.activity
     kinds = [
         ("synaptic operations (SOPs)", activity.synaptic_operations),
-        *((("accumulates", activity.accumulates), ("shift-and-adds", activity.shift_adds))
-          if activity.graded else ()),
+        *(
+            (("accumulates", activity.accumulates), ("shift-and-adds", activity.shift_adds))
+            if activity.graded
+            else ()
+        ),
         ("multiply-accumulates at the input", activity.input_macs),
         ("multiply-accumulates in the loop (at most)", activity.loop_macs),
         ("multiply-accumulates in neurons", activity.function_macs),
         ("membrane updates", activity.membrane_updates),
         ("comparisons of pooling neurons", activity.comparisons),
-    ]  # fmt: skip
+    ]
     kept = kinds[:1] + [(kind, number) for kind, number in kinds[1:] if number]
     rows = tuple((kind, count(number), _over(number, activity)) for kind, number in kept)
     footer = (

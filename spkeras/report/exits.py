@@ -21,9 +21,15 @@ def exit_tables(evaluation: Evaluation) -> tuple[Table, ...]:
     if evaluation.first_step > 1:
         title += f"; no exit before the read-out starts at step {evaluation.first_step}"
     header: tuple[str, ...] = (
-        "margin", "mean T", "stop before T", "accuracy", "accuracy lost",
-        "decisions changed", "spikes per sample", "spikes saved",
-    )  # fmt: skip
+        "margin",
+        "mean T",
+        "stop before T",
+        "accuracy",
+        "accuracy lost",
+        "decisions changed",
+        "spikes per sample",
+        "spikes saved",
+    )
     if _operations(evaluation, course.chosen):
         header = (*header, "SOPs / CNN MACs, about")
     return (Table(title, header, rows),)

@@ -34,8 +34,20 @@ def hardware_summary(result: RunResult) -> str:
 
 def hardware_table(result: RunResult) -> Table:
     """Return operations, memory words and cycles of each layer, for one sample."""
-    header = ("layer", "neurons", "spikes", "synaptic", "words", "off-chip", "cycles", "cut",
-              "lost", "clipped", "bits met", "bits safe")  # fmt: skip
+    header = (
+        "layer",
+        "neurons",
+        "spikes",
+        "synaptic",
+        "words",
+        "off-chip",
+        "cycles",
+        "cut",
+        "lost",
+        "clipped",
+        "bits met",
+        "bits safe",
+    )
     footer = ("all", "", *_counts(result.total), "", "")
     return Table("for one sample", header, tuple(map(_row, result.layers)), footer)
 
@@ -47,6 +59,14 @@ def _row(layer: LayerRun) -> tuple[str, ...]:
 
 def _counts(operations: Operations) -> tuple[str, ...]:
     words = operations.weight_words + operations.membrane_words
-    numbers = (operations.spikes, operations.synaptic, words, operations.offchip_words,
-               operations.cycles, operations.cut, operations.lost, operations.clipped)  # fmt: skip
+    numbers = (
+        operations.spikes,
+        operations.synaptic,
+        words,
+        operations.offchip_words,
+        operations.cycles,
+        operations.cut,
+        operations.lost,
+        operations.clipped,
+    )
     return tuple(count(number) for number in numbers)

@@ -33,9 +33,7 @@ img { max-width: 100%; }
 def page(evaluation: Evaluation) -> str:
     """Return the page: what was run, warnings, plot, tables, settings."""
     title = f"{escape(evaluation.model)}: evaluation"
-    tables = (
-        *accuracy_tables(evaluation), *exit_tables(evaluation), *activity_tables(evaluation)
-    )  # fmt: skip
+    tables = (*accuracy_tables(evaluation), *exit_tables(evaluation), *activity_tables(evaluation))
     warnings = (f'<p class="warning">{escape(text)}</p>' for text in evaluation.warnings)
     settings = ((str(key), str(value)) for key, value in evaluation.settings.items())
     body = [

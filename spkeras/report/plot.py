@@ -59,11 +59,20 @@ def _draw_score(axes: Axes, evaluation: Evaluation, score: OutputScore) -> None:
     first, steps = first_row(evaluation, score), evaluation.steps
     (line,) = axes.plot(steps[first:], values[first:], label=f"{prefix}SNN")
     if score.first > 1:
-        axes.axvline(score.first, linewidth=0.8, color="grey",
-                     label=f"{prefix}read-out starts, step {score.first}")  # fmt: skip
+        axes.axvline(
+            score.first,
+            linewidth=0.8,
+            color="grey",
+            label=f"{prefix}read-out starts, step {score.first}",
+        )
     for place in np.flatnonzero(steps == evaluation.built_for):
-        axes.plot(steps[place], values[place], "o", color=line.get_color(),
-                  label=f"{prefix}built for T = {evaluation.built_for}")  # fmt: skip
+        axes.plot(
+            steps[place],
+            values[place],
+            "o",
+            color=line.get_color(),
+            label=f"{prefix}built for T = {evaluation.built_for}",
+        )
     if cnn is not None:
         axes.axhline(cnn, linestyle="--", color=line.get_color(), label=f"{prefix}{reference}")
     axes.set_ylabel(label)

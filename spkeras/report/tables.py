@@ -90,8 +90,16 @@ def schedule(record: Evaluation | Verification) -> str:
 def _settings(settings: Mapping[str, Any]) -> str:
     graded: tuple[str, ...] = ("levels", "levels_above_scale", "mantissa_bits")
     graded = graded if settings.get("neuron") in GRADED else ()
-    shown = ("recipe", "neuron", "spike_code", *graded, "input_encoding", "readout", "stagger",
-             "weight_bits")  # fmt: skip
+    shown = (
+        "recipe",
+        "neuron",
+        "spike_code",
+        *graded,
+        "input_encoding",
+        "readout",
+        "stagger",
+        "weight_bits",
+    )
     given = [f"{name} {settings[name]}" for name in shown if settings.get(name) is not None]
     return "".join(f", {text}" for text in given)
 
@@ -164,8 +172,9 @@ def _course_columns(evaluation: Evaluation) -> list[_Column]:
     """Return the columns of cost after each number of steps: spikes, latency, operations."""
     steps, settling = evaluation.steps, evaluation.settling
     spikes = np.sum(list(evaluation.layer_spikes.values()), axis=0, dtype=float)
-    columns: list[_Column] = [("spikes per sample", np.broadcast_to(spikes, len(steps)), count,
-                               None)]  # fmt: skip
+    columns: list[_Column] = [
+        ("spikes per sample", np.broadcast_to(spikes, len(steps)), count, None)
+    ]
     if settling is not None:
         columns.append(("settled", settling.within, percent, None))
     latencies = steps * (evaluation.latency // evaluation.timesteps)

@@ -105,17 +105,17 @@ class Counts:
     def __add__(self, other: "Counts") -> "Counts":
         """Return the sum of both; the other's samples follow these."""
         return Counts(
-            self.samples + other.samples,
-            _added(self.spikes, other.spikes),
-            _added(self.layers, other.layers),
-            _added(self.exponents, other.exponents),
-            _added(self.units, other.units),
-            _added(self.adds, other.adds),
-            self.graded_samples + other.graded_samples,
-            np.concatenate([self.settled, other.settled]),
-            max(self.beyond, other.beyond),
-            self.exceeded + other.exceeded,
-            self.elements + other.elements,
+            samples=self.samples + other.samples,
+            spikes=_added(self.spikes, other.spikes),
+            layers=_added(self.layers, other.layers),
+            exponents=_added(self.exponents, other.exponents),
+            units=_added(self.units, other.units),
+            adds=_added(self.adds, other.adds),
+            graded_samples=self.graded_samples + other.graded_samples,
+            settled=np.concatenate([self.settled, other.settled]),
+            beyond=max(self.beyond, other.beyond),
+            exceeded=self.exceeded + other.exceeded,
+            elements=self.elements + other.elements,
         )
 
     def trace(self, loop: SpikeLoop, steps: np.ndarray) -> Trace:
@@ -133,10 +133,22 @@ class Counts:
             for record in (self.exponents, self.units, self.adds)
         )
         return Trace(
-            loop.schedule, loop.timesteps, steps, self.samples, self.spikes, layers, {},
-            self.exceeded / max(self.elements, 1), self.beyond, exponents, units, adds,
-            self.settled if loop.code == "delta" else None, starts, loop.input_encoding,
-        )  # fmt: skip
+            schedule=loop.schedule,
+            timesteps=loop.timesteps,
+            steps=steps,
+            samples=self.samples,
+            spikes=self.spikes,
+            layer_spikes=layers,
+            input_spikes={},
+            range_exceeded=self.exceeded / max(self.elements, 1),
+            inputs_beyond=self.beyond,
+            exponents=exponents,
+            unit_spikes=units,
+            bits=adds,
+            settled=self.settled if loop.code == "delta" else None,
+            starts=starts,
+            input_encoding=loop.input_encoding,
+        )
 
 
 def _added(one: Mapping[str, np.ndarray], other: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -221,7 +233,15 @@ class Recorder:
     def counts(self) -> Counts:
         """Return the counts so far."""
         return Counts(
-            self.samples, self.totals, self.layers, self.exponents, self.units, self.adds,
-            len(self.analysed), self.active,
-            self.beyond, self.exceeded, self.elements,
-        )  # fmt: skip
+            samples=self.samples,
+            spikes=self.totals,
+            layers=self.layers,
+            exponents=self.exponents,
+            units=self.units,
+            adds=self.adds,
+            graded_samples=len(self.analysed),
+            settled=self.active,
+            beyond=self.beyond,
+            exceeded=self.exceeded,
+            elements=self.elements,
+        )

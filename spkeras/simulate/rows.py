@@ -71,7 +71,7 @@ class Rows(Batch):
         outputs: np.ndarray,
         sums: np.ndarray,
     ) -> None:
-        super()._sample(sample, thread, first, last, outputs, self._seen[sample])
+        super()._sample(sample, thread, first, last=last, outputs=outputs, sums=self._seen[sample])
 
 
 class Answers:

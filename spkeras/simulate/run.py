@@ -109,11 +109,13 @@ class Simulation:
             first: Index of the batch's first sample in the data.
         """
         steps = self.steps()
-        record = Recorder(self.network, self.loop, steps, len(samples[0]), first)
+        record = Recorder(
+            network=self.network, loop=self.loop, steps=steps, samples=len(samples[0]), first=first
+        )
         scaled = self._scale(spread([np.asarray(x, "float32") for x in samples]))
         record.inputs([ops.convert_to_numpy(value) for value in scaled])
         if self._events is not None:
-            self._by_events(self._events, scaled, record, told, stopping)
+            self._by_events(self._events, scaled, record, told=told, stopping=stopping)
         elif self.loop.schedule == "clock_driven":
             self._clock_driven(scaled, record, told)
         else:

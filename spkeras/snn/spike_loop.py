@@ -127,8 +127,9 @@ class SpikeLoop(keras.layers.Layer):
             return 1
         graph = self.network.graph
         needed = graph.before(output)
-        return 1 + max((self.start(node) for node in graph.of("readout") if node.name in needed),
-                       default=0)  # fmt: skip
+        return 1 + max(
+            (self.start(node) for node in graph.of("readout") if node.name in needed), default=0
+        )
 
     @property
     def offset(self) -> float:

@@ -87,7 +87,9 @@ def correct(
     check_range(loop.graph, arrays)
     rows = chosen(len(arrays[0]), samples)
     arrays = [array[rows] for array in arrays]
-    student = _Correction(loop, arrays, _PARTS[method], batch_size, progress).run()
+    student = _Correction(
+        teacher=loop, arrays=arrays, parts=_PARTS[method], batch_size=batch_size, progress=progress
+    ).run()
     note = f"{method} correction on {len(rows)} samples"
     done = kept(student.graph, loop.graph)
     return _rebuilt(

@@ -67,16 +67,24 @@ def finetune(
         check_cnn(teacher, score_of(teacher, np.asarray(y)[rows]), [x[rows]])
     keras.utils.set_random_seed(plan.seed)
     set_stage(twin, "quantize")
-    batches = Batches(x, np.asarray(y), plan.batch_size, plan.augmentation, plan.seed)
+    batches = Batches(
+        x=x,
+        y=np.asarray(y),
+        batch_size=plan.batch_size,
+        augmentation=plan.augmentation,
+        seed=plan.seed,
+    )
     labels = labels_for(twin, np.asarray(y), plan.loss == "mse" or plan.distil > 0)
     batches.y = labels(batches.y)
     shown = batches if teacher is None or not plan.distil else Taught(batches, teacher, plan.distil)
     checked = None if validation is None else (validation[0], labels(np.asarray(validation[1])))
-    fit = _Fit(plan, batches, shown, checked, progress, told)
+    fit = _Fit(
+        plan=plan, batches=batches, shown=shown, checked=checked, progress=progress, told=told
+    )
     figures: dict[str, list[float]] = {}
     if plan.epochs:
         tools = [*_schedules(plan), *(callbacks or [])]
-        figures = fit.run(twin, plan.epochs, plan.rate, backup, tools)
+        figures = fit.run(twin, plan.epochs, plan.rate, backup=backup, callbacks=tools)
     set_stage(twin, "quantize")
     if plan.then and not callbacks:
         # Also where all epochs had been run before.
@@ -88,7 +96,7 @@ def finetune(
         return logarithmic(trained, plan.weights, trainable=False), figures
     coded = logarithmic(trained, plan.weights, policy=policy_of(twin))
     own = None if backup is None else backup / "log"
-    last = fit.run(coded, plan.log, plan.final_rate, own, [], plan.epochs)
+    last = fit.run(coded, plan.log, plan.final_rate, backup=own, callbacks=[], before=plan.epochs)
     return settled(coded), {key: figures.get(key, []) + last[key] for key in last}
 
 
@@ -134,7 +142,13 @@ class _Fit:
         plan, length = self.plan, len(self.batches)
         optimizer = _optimizer(plan, rate, epochs * length, length)
         model.compile(optimizer, loss_of(model, plan.loss, self.batches.y), metrics=["accuracy"])
-        teller = _Teller(self.progress, self.told, length, plan.epochs + plan.log, before)
+        teller = _Teller(
+            progress=self.progress,
+            told=self.told,
+            batches=length,
+            epochs=plan.epochs + plan.log,
+            first=before,
+        )
         tools = [EnterEpoch(self.batches, before), teller, *callbacks]
         if backup is not None:
             # First: it says in which epoch all others are.

@@ -25,7 +25,7 @@ def score_of(model: keras.Model, y: Any) -> Score:
     """
     threshold = 0.0 if gives_logits(model) else 0.5
     shape = tuple(model.outputs[0].shape[1:])
-    return Score(model.name, shape, np.asarray(y), 1, threshold)
+    return Score(name=model.name, shape=shape, targets=np.asarray(y), steps=1, threshold=threshold)
 
 
 def check_cnn(

@@ -45,7 +45,13 @@ def logarithmic(
     paths = {node.name: node.source for node in graph.nodes}
     _refuse_live(folded, paths)
     last = {id(tensor._keras_history.operation) for tensor in model.outputs}
-    parts = _Parts(_weighted_nodes(folded, paths), form, trainable, policy, last)
+    parts = _Parts(
+        nodes=_weighted_nodes(folded, paths),
+        form=form,
+        trainable=trainable,
+        policy=policy,
+        last=last,
+    )
     coded = rebuild(model, parts.of, policy)
     for layer, weights in parts.adopted:
         layer.set_weights(weights)
@@ -100,9 +106,11 @@ def _weighted_nodes(folded: Graph, paths: Mapping[str, str]) -> dict[str, list[N
         same = all(_equal(node, calls[0]) for node in calls)
         if not same:
             raise UnsupportedLayerError(
-                [f"{path}: is called {len(calls)} times and followed by different batch norms; "
-                 "give each call a layer of its own"]
-            )  # fmt: skip
+                [
+                    f"{path}: is called {len(calls)} times and followed by different batch norms; "
+                    "give each call a layer of its own"
+                ]
+            )
         # A separable convolution is two nodes, any other layer one for each call.
         found[path] = nodes[:2] if nodes[0].op != nodes[-1].op else nodes[:1]
     return found
@@ -118,9 +126,13 @@ class _Parts:
     """What takes the place of each layer, and the weights that it gets."""
 
     def __init__(
-        self, nodes: Mapping[str, list[Node]], form: LogFormat, trainable: bool,
-        policy: str | None, last: set[int],
-    ) -> None:  # fmt: skip
+        self,
+        nodes: Mapping[str, list[Node]],
+        form: LogFormat,
+        trainable: bool,
+        policy: str | None,
+        last: set[int],
+    ) -> None:
         self.nodes, self.form, self.trainable = nodes, form, trainable
         self.policy, self.last = policy, last
         self.adopted: list[tuple[Any, list[np.ndarray]]] = []
@@ -164,6 +176,15 @@ def _product(depthwise: Node, pointwise: Node) -> np.ndarray:
 
 def _one_convolution(config: Mapping[str, Any], kernel: np.ndarray) -> dict[str, Any]:
     """Settings of the convolution that computes what a separable one does."""
-    kept = ("name", "dtype", "strides", "padding", "data_format", "dilation_rate", "activation",
-            "use_bias", "kernel_size")  # fmt: skip
+    kept = (
+        "name",
+        "dtype",
+        "strides",
+        "padding",
+        "data_format",
+        "dilation_rate",
+        "activation",
+        "use_bias",
+        "kernel_size",
+    )
     return {**{name: config[name] for name in kept}, "filters": kernel.shape[-1]}

@@ -21,8 +21,20 @@ from spkeras.training.ranges import Units, places_of, refuse_activations, units_
 from spkeras.training.rebuild import all_layers, rebuild
 
 # Layers and operators that are an activation and nothing else.
-_ACTIVATIONS = ("Activation", "ReLU", "Relu", "Relu6", "Staged", "Clamp", "ClampQuantize",
-                "ValueRange", "QCFS", "TTFSActivation", "PhaseActivation", "BurstActivation")  # fmt: skip
+_ACTIVATIONS = (
+    "Activation",
+    "ReLU",
+    "Relu",
+    "Relu6",
+    "Staged",
+    "Clamp",
+    "ClampQuantize",
+    "ValueRange",
+    "QCFS",
+    "TTFSActivation",
+    "PhaseActivation",
+    "BurstActivation",
+)
 _ENCODERS = ("InputQuantizer", "ChannelExpansion")
 
 
@@ -80,9 +92,13 @@ def prepare(
     places = places_of(graph, chosen.pooling_neurons)
     share = automatic_percentile(steps) if chosen.percentile is None else chosen.percentile
     units = units_of(
-        graph, places, data, percentile=share, batch_size=batch_size,
+        graph,
+        places,
+        data,
+        percentile=share,
+        batch_size=batch_size,
         progress=progress or (lambda done, total: None),
-    )  # fmt: skip
+    )
     _check_input(graph, data, chosen.encoding)
     layers = Activations(recipe=chosen, timesteps=steps)
     wide = first_layers(base) if chosen.encoding == "expanded" else set()

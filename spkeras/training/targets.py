@@ -73,7 +73,13 @@ def quality(model: keras.Model, x: Any, y: Any) -> tuple[str, float]:
     """
     outputs = model.predict(x, batch_size=500, verbose=0)
     threshold = 0.0 if gives_logits(model) else 0.5
-    score = Score(model.name, outputs.shape[1:], np.asarray(y), 1, threshold)
+    score = Score(
+        name=model.name,
+        shape=outputs.shape[1:],
+        targets=np.asarray(y),
+        steps=1,
+        threshold=threshold,
+    )
     score.reference(outputs)
     result = score.result()
     if result.cnn_accuracy is None:

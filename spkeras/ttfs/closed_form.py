@@ -73,10 +73,14 @@ def earliest(times: np.ndarray, branch: Branch, silent: int) -> np.ndarray:
 
 def potential(plan: FirstSpikePlan, layer: Layer, times: Mapping[str, np.ndarray]) -> np.ndarray:
     """Compute a layer's potential at the end of its window, float64 (samples, positions, C)."""
-    return summed(plan, layer, {
-        branch.source: decode(times[branch.source], plan.table(plan.by_name[branch.source]))
-        for branch in layer.branches
-    })  # fmt: skip
+    return summed(
+        plan,
+        layer,
+        {
+            branch.source: decode(times[branch.source], plan.table(plan.by_name[branch.source]))
+            for branch in layer.branches
+        },
+    )
 
 
 def summed(plan: FirstSpikePlan, layer: Layer, values: Mapping[str, np.ndarray]) -> np.ndarray:

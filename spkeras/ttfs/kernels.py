@@ -18,20 +18,26 @@ def _weighted(
     own = np.asarray(node.arrays.get("bias", np.zeros(kernel.shape[-1])), np.float64)
     shape = (*node.shape[:-1], kernel.shape[-1])
     if all(term.kernel is None for term in value.terms) and not value.bias.any():
-        terms = tuple(_begun(node, term, index, kernel, groups) for term in value.terms)
+        terms = tuple(
+            _begun(node, term, index, kernel=kernel, groups=groups) for term in value.terms
+        )
         return Sum(shape, terms, own)
     positions = np.arange(math.prod(value.shape[:-1]))[:, None]
     if not np.array_equal(index, positions):
         raise refused(
-            node, "weights after weights without an activation between them",
+            node,
+            "weights after weights without an activation between them",
             "put a TTFSActivation between the two layers, or merge them into one",
-        )  # fmt: skip
+        )
     mixing = _dense_kernel(kernel[0], groups)
     terms = tuple(
-        _begun(node, term, index, kernel, groups) if term.kernel is None
-        else _merged(node, term, mixing)
+        (
+            _begun(node, term, index, kernel=kernel, groups=groups)
+            if term.kernel is None
+            else _merged(node, term, mixing)
+        )
         for term in value.terms
-    )  # fmt: skip
+    )
     return Sum(shape, terms, value.bias @ mixing + own)
 
 
@@ -47,11 +53,19 @@ def _begun(node: Node, term: Term, index: np.ndarray, kernel: np.ndarray, groups
         own, taken = kernel[:, within : within + term.channels, share], 1
     else:
         raise refused(
-            node, f"a group of {width} channels has some of {term.source}'s {term.channels} and "
-            "some of another layer's", "concatenate multiples of a group's channels, or use groups=1",
-        )  # fmt: skip
-    return replace(term, kernel=-own if term.negative else own, index=index, name=node.name,
-                   groups=taken, first=start * out if groups > 1 else 0)  # fmt: skip
+            node,
+            f"a group of {width} channels has some of {term.source}'s {term.channels} and "
+            "some of another layer's",
+            "concatenate multiples of a group's channels, or use groups=1",
+        )
+    return replace(
+        term,
+        kernel=-own if term.negative else own,
+        index=index,
+        name=node.name,
+        groups=taken,
+        first=start * out if groups > 1 else 0,
+    )
 
 
 def _merged(node: Node, term: Term, mixing: np.ndarray) -> Term:
@@ -76,16 +90,22 @@ def _dense_kernel(kernel: np.ndarray, groups: int) -> np.ndarray:
 
 def _window(node: Node, value: Sum, window: tuple[int, ...]) -> np.ndarray:
     return window_index(
-        value.shape[:-1], node.shape[:-1], window, node["strides"], node["dilation"],
-        node["padding"],
-    )  # fmt: skip
+        value.shape[:-1],
+        node.shape[:-1],
+        window,
+        strides=node["strides"],
+        dilation=node["dilation"],
+        padding=node["padding"],
+    )
 
 
 def _conv(node: Node, values: Sequence[Sum]) -> Sum:
     (value,) = values
     kernel = node.arrays["kernel"]
     index = _window(node, value, kernel.shape[:-2])
-    return _weighted(node, value, index, kernel.reshape(-1, *kernel.shape[-2:]), node["groups"])
+    return _weighted(
+        node, value, index, kernel=kernel.reshape(-1, *kernel.shape[-2:]), groups=node["groups"]
+    )
 
 
 def _depthwise_conv(node: Node, values: Sequence[Sum]) -> Sum:
@@ -94,7 +114,7 @@ def _depthwise_conv(node: Node, values: Sequence[Sum]) -> Sum:
     channels = kernel.shape[-2]
     index = _window(node, value, kernel.shape[:-2])
     taps = math.prod(kernel.shape[:-2])
-    return _weighted(node, value, index, kernel.reshape(taps, 1, -1), channels)
+    return _weighted(node, value, index, kernel=kernel.reshape(taps, 1, -1), groups=channels)
 
 
 def _conv_transpose(node: Node, values: Sequence[Sum]) -> Sum:
@@ -103,9 +123,13 @@ def _conv_transpose(node: Node, values: Sequence[Sum]) -> Sum:
     if node["output_padding"] is not None:
         raise refused(node, f"output_padding={node['output_padding']}", "leave it out")
     index = transposed_index(
-        value.shape[:-1], node.shape[:-1], kernel.shape[:-2], node["strides"], node["dilation"],
-        node["padding"],
-    )  # fmt: skip
+        value.shape[:-1],
+        node.shape[:-1],
+        kernel.shape[:-2],
+        strides=node["strides"],
+        dilation=node["dilation"],
+        padding=node["padding"],
+    )
     return _weighted(node, value, index, kernel.reshape(-1, *kernel.shape[-2:]))
 
 
@@ -141,7 +165,7 @@ def _scale(node: Node, values: Sequence[Sum]) -> Sum:
         return Sum(value.shape, terms, value.bias * factor[0] + bias)
     index = np.arange(math.prod(value.shape[:-1]), dtype=np.int32)[:, None]
     plain = replace(node, shape=value.shape, arrays={"bias": bias})
-    return _weighted(plain, value, index, factor[None, None], channels)
+    return _weighted(plain, value, index, kernel=factor[None, None], groups=channels)
 
 
 # Lowering of each weighted operation: from the sums of its inputs to its sum.

@@ -38,10 +38,13 @@ def _add(node: Node, values: Sequence[Sum]) -> Sum:
 def _subtract(node: Node, values: Sequence[Sum]) -> Sum:
     kept, taken = values
     terms = tuple(
-        replace(term, negative=not term.negative) if term.kernel is None
-        else replace(term, kernel=-term.kernel)
+        (
+            replace(term, negative=not term.negative)
+            if term.kernel is None
+            else replace(term, kernel=-term.kernel)
+        )
         for term in taken.terms
-    )  # fmt: skip
+    )
     return _add(node, (kept, Sum(taken.shape, terms, -taken.bias)))
 
 
@@ -68,7 +71,12 @@ def pool_window(node: Node, shape: tuple[int, ...]) -> tuple[tuple[int, ...], np
         return (1, shape[-1]), np.arange(positions, dtype=np.int32)[None]
     ones = (1,) * len(node["pool_size"])
     index = window_index(
-        shape[:-1], node.shape[:-1], node["pool_size"], node["strides"], ones, node["padding"]
+        shape[:-1],
+        node.shape[:-1],
+        node["pool_size"],
+        strides=node["strides"],
+        dilation=ones,
+        padding=node["padding"],
     )
     return (*node.shape[:-1], shape[-1]), index
 
@@ -78,9 +86,10 @@ def _average(node: Node, values: Sequence[Sum]) -> Sum:
     shape, index = pool_window(node, value.shape)
     if (index < 0).any():
         raise refused(
-            node, "windows that reach over the border, where fewer values are averaged",
+            node,
+            "windows that reach over the border, where fewer values are averaged",
             "use padding='valid', or a pool size that divides the map",
-        )  # fmt: skip
+        )
     members = index.shape[1]
     terms = []
     for term in value.terms:
@@ -105,10 +114,13 @@ def _moved(index_of: Callable[..., np.ndarray]) -> Callable[[Node, Sequence[Sum]
                 node, "zeros around potentials with a bias", "put the TTFSActivation before it"
             )
         terms = (
-            replace(term, cells=composed(term.cells, index)) if term.index is None
-            else replace(term, index=composed(term.index, index))
+            (
+                replace(term, cells=composed(term.cells, index))
+                if term.index is None
+                else replace(term, index=composed(term.index, index))
+            )
             for term in value.terms
-        )  # fmt: skip
+        )
         return Sum(node.shape, tuple(terms), value.bias)
 
     return passed

@@ -74,7 +74,9 @@ def _lowered(
     layers = tuple(lowering.layers.values())
     outputs = {readout_of(prepared, name).name: prepared[name].shape for name in prepared.outputs}
     notes = (*prepared.notes, *_merging_notes(layers))
-    return FirstSpikePlan(graph.name, layers, timesteps, tau, outputs, notes)
+    return FirstSpikePlan(
+        name=graph.name, layers=layers, timesteps=timesteps, tau=tau, outputs=outputs, notes=notes
+    )
 
 
 def readout_of(graph: Graph, output: str) -> Node:
@@ -154,9 +156,10 @@ def _closing(graph: Graph) -> set[str]:
     """Return the names of softmaxes at the end, which are left out."""
     nodes = [graph[name] for name in graph.outputs]
     return {
-        node.name for node in nodes
+        node.name
+        for node in nodes
         if node.op == "activation" and node["function"] in ("softmax", "log_softmax")
-    }  # fmt: skip
+    }
 
 
 class _Lowering:
@@ -195,7 +198,7 @@ class _Lowering:
             # Rounding down is monotonic: the earliest spike of a window is that of its largest
             # potential, so that pooling after firing is exact.
             name = f"{node.name}:before_pooling"
-            self._add(node, NEURONS, self.sums[before.inputs[0]], theta0, name)
+            self._add(node, NEURONS, self.sums[before.inputs[0]], theta0=theta0, name=name)
             self._earliest(before, node.name, name)
         else:
             self._add(node, NEURONS, self.sums[node.inputs[0]], theta0)
@@ -204,7 +207,9 @@ class _Lowering:
         shape = self.graph[given].shape
         shape = shape if len(shape) > 1 else (1, *shape)
         port = [node.name for node in self.graph.of("input")].index(given)
-        self.layers[name] = Layer(name, ENCODER, shape, 0, theta0, port=port)
+        self.layers[name] = Layer(
+            name=name, kind=ENCODER, shape=shape, depth=0, theta0=theta0, port=port
+        )
         self._sends(name, name, shape)
 
     def _pools(self, node: Node) -> None:
@@ -229,10 +234,12 @@ class _Lowering:
         """Return whether a value is the unchanged spikes of one layer, or of a concatenation."""
         own = np.arange(math.prod(value.shape[:-1]))[:, None]
         plain = all(
-            term.kernel is None and term.scale == 1.0 and not term.negative
+            term.kernel is None
+            and term.scale == 1.0
+            and not term.negative
             and np.array_equal(term.cells, own)
             for term in value.terms
-        )  # fmt: skip
+        )
         # Terms that share channels are a sum of spikes, whose maximum is not the earliest spike.
         apart = sum(term.channels for term in value.terms) == value.shape[-1]
         once = len({term.source for term in value.terms}) == len(value.terms)
@@ -242,7 +249,14 @@ class _Lowering:
         before = self.layers[source]
         shape, index = pool_window(node, before.shape)
         branch = Branch(source, index, np.ones((1, 1, 1), np.float32), weighted=False)
-        layer = Layer(name, EARLIEST, shape, before.depth, before.theta0, (branch,))
+        layer = Layer(
+            name=name,
+            kind=EARLIEST,
+            shape=shape,
+            depth=before.depth,
+            theta0=before.theta0,
+            branches=(branch,),
+        )
         self.layers[name] = layer
         self._sends(name, name, shape)
 
@@ -251,12 +265,20 @@ class _Lowering:
         depth = 1 + max(self.layers[branch.source].depth for branch in branches)
         bias = value.bias.astype(np.float32)
         name = name or node.name
-        self.layers[name] = Layer(name, kind, value.shape, depth, theta0, branches, bias)
+        self.layers[name] = Layer(
+            name=name,
+            kind=kind,
+            shape=value.shape,
+            depth=depth,
+            theta0=theta0,
+            branches=branches,
+            bias=bias,
+        )
         self._sends(name, name, value.shape)
 
     def _sends(self, node: str, layer: str, shape: tuple[int, ...]) -> None:
         cells = np.arange(math.prod(shape[:-1]), dtype=np.int32)[:, None]
-        term = Term(layer, cells, 1.0, 0, shape[-1])
+        term = Term(source=layer, cells=cells, scale=1.0, offset=0, channels=shape[-1])
         self.sums[node] = Sum(shape, (term,), np.zeros(shape[-1]))
 
 
@@ -266,13 +288,29 @@ def _branch(term: Term) -> Branch:
         own = np.arange(len(cells))[:, None]
         whole = cells.shape == own.shape and bool((cells == own).all())
         kernel = term.kernel.astype(np.float32)
-        return Branch(term.source, term.index, kernel, term.scale, None if whole else cells, True,
-                      term.name, term.groups, term.first)  # fmt: skip
+        return Branch(
+            source=term.source,
+            index=term.index,
+            kernel=kernel,
+            scale=term.scale,
+            cells=None if whole else cells,
+            weighted=True,
+            name=term.name,
+            groups=term.groups,
+            first=term.first,
+        )
     # Connections of weight 1 (a shortcut): each channel to its channel in the sum.
     index = np.arange(len(term.cells), dtype=np.int32)[:, None]
     ones = np.full((1, 1, term.channels), -1 if term.negative else 1, np.float32)
     plain = term.cells.shape[1] == 1
     return Branch(
-        term.source, term.cells if plain else index, ones, term.scale,
-        None if plain else term.cells, False, "", term.channels, term.offset,
-    )  # fmt: skip
+        source=term.source,
+        index=term.cells if plain else index,
+        kernel=ones,
+        scale=term.scale,
+        cells=None if plain else term.cells,
+        weighted=False,
+        name="",
+        groups=term.channels,
+        first=term.offset,
+    )

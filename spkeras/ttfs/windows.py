@@ -74,7 +74,7 @@ def transposed_index(
     Returns:
         Positions, int32 (positions out, taps), NOWHERE where a tap has no input.
     """
-    forward = window_index(out, shape, window, strides, dilation, padding)
+    forward = window_index(out, shape, window, strides=strides, dilation=dilation, padding=padding)
     index = np.full((math.prod(out), forward.shape[1]), NOWHERE, np.int32)
     for tap in range(forward.shape[1]):
         reached = np.flatnonzero(forward[:, tap] != NOWHERE)

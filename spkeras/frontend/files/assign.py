@@ -211,7 +211,7 @@ def _from_paths(
             continue
         path = _join(base, group)
         if child.layers is not None:
-            done |= _from_paths(layer, child, weights, context, path)
+            done |= _from_paths(layer, child, weights, context=context, prefix=path)
         else:
             done |= _load(child, layer, weights, path)
     return done

@@ -136,7 +136,13 @@ def _open_zip(path: Path) -> StoredModel:
         if "metadata.json" in members:
             metadata = json.loads(archive.read(members["metadata.json"]))
         weights = _zip_weights(archive, members, path)
-    return StoredModel(path, "zip", config, weights, str(metadata.get("keras_version", "")))
+    return StoredModel(
+        path=path,
+        kind="zip",
+        config=config,
+        weights=weights,
+        version=str(metadata.get("keras_version", "")),
+    )
 
 
 def _by_last_name(names: list[str]) -> dict[str, str]:

@@ -126,7 +126,7 @@ def _loaded(
             return LoadedModel(_plain(stored), writer, ())
         except KERAS_FAILURES as error:  # the migrations are tried next
             failure = error
-        return _retried(stored, root, context, writer, failure)
+        return _retried(stored, root, context, writer=writer, failure=failure)
     return LoadedModel(_migrated(stored, root, context), writer, context.changes)
 
 

@@ -77,8 +77,9 @@ def apply(call: Call, name: str, parameters: Mapping[str, Any], port: Port) -> P
 
 def _node(call: Call, name: str, numbers: Mapping[str, Any], port: Port) -> Port:
     attributes = {"function": name, **numbers}
-    return call.add("activation", [port], port.shape, attributes, piece="function",
-                    first=port.first)  # fmt: skip
+    return call.add(
+        "activation", [port], port.shape, attributes, piece="function", first=port.first
+    )
 
 
 def _scaled(call: Call, name: str, parameters: Mapping[str, Any], port: Port) -> Port:
@@ -187,9 +188,14 @@ def _prelu(call: Call) -> Port:
     port = call.input
     slope = call.array(port, weight(call.operation.alpha))
     return call.add(
-        "activation", [port], port.shape, {"function": "prelu"}, {"slope": slope},
-        piece="function", first=port.first,
-    )  # fmt: skip
+        "activation",
+        [port],
+        port.shape,
+        attributes={"function": "prelu"},
+        arrays={"slope": slope},
+        piece="function",
+        first=port.first,
+    )
 
 
 def _with(name: str, *parameters: str) -> Handler:

@@ -50,8 +50,14 @@ def attend(
     call.need_floats(inputs=True)
     lead = np.broadcast_shapes(*(port.shape[:-2] for port in (query, key, value)))
     shape = (*lead, query.shape[-2], value.shape[-1])
-    return call.add("function", [query, key, value], shape, numbers, {"weight": kernel},
-                    piece="attention")  # fmt: skip
+    return call.add(
+        "function",
+        [query, key, value],
+        shape,
+        attributes=numbers,
+        arrays={"weight": kernel},
+        piece="attention",
+    )
 
 
 def _dot_product(
@@ -64,7 +70,7 @@ def _dot_product(
     window: int | None = None,
 ) -> Port:
     numbers = {"function": "attention", "scale": scale, "causal": causal, "window": window}
-    return attend(call, query, key, value, numbers)
+    return attend(call, query, key, value=value, numbers=numbers)
 
 
 def _triple(call: Call) -> tuple[Port, Port, Port, bool]:
@@ -84,12 +90,12 @@ def _luong(call: Call) -> Port:
     query, key, value, causal = _triple(call)
     scale = 1.0 if layer.scale is None else float(weight(layer.scale))
     if layer.score_mode == "dot":
-        return _dot_product(call, query, key, value, scale, causal)
+        return _dot_product(call, query, key, value=value, scale=scale, causal=causal)
     if scale != 1.0:
         query, key = call.affine(query, scale), call.affine(key, scale)
     row = np.full(query.shape[-1], weight(layer.concat_score_weight))
     numbers = {"function": "additive_attention", "causal": causal}
-    return attend(call, query, key, value, numbers, row)
+    return attend(call, query, key, value=value, numbers=numbers, kernel=row)
 
 
 def _additive(call: Call) -> Port:
@@ -97,7 +103,7 @@ def _additive(call: Call) -> Port:
     query, key, value, causal = _triple(call)
     row = weight(layer.scale) if layer.use_scale else None
     numbers = {"function": "additive_attention", "causal": causal}
-    return attend(call, query, key, value, numbers, row)
+    return attend(call, query, key, value=value, numbers=numbers, kernel=row)
 
 
 def _projected(call: Call, names: Sequence[str]) -> tuple[list[Port], Mapping[str, Any]]:
@@ -132,7 +138,7 @@ def _multi_head(call: Call) -> Port:
     shape = (*query.shape[:-1], value.shape[-1])
     query, key, value = (_heads_first(call, port, axes) for port in (query, key, value))
     scale = 1.0 / math.sqrt(layer.key_dim)
-    answer = _dot_product(call, query, key, value, scale, causal, window)
+    answer = _dot_product(call, query, key, value=value, scale=scale, causal=causal, window=window)
     answer = _heads_last(call, answer, axes, shape)
     return _finished(call, answer, given, layer._use_gate)
 
@@ -175,7 +181,9 @@ def _grouped_query(call: Call) -> Port:
     (query, key, value), given = _projected(call, names)
     causal = bool(given.get("use_causal_mask"))
     scale = 1.0 / math.sqrt(layer.head_dim)
-    answer = _shared_heads(call, query, key, value, scale, causal, layer.sliding_window)
+    answer = _shared_heads(
+        call, query, key, value=value, scale=scale, causal=causal, window=layer.sliding_window
+    )
     return _finished(call, answer, given, layer.use_gate)
 
 
@@ -195,7 +203,7 @@ def _shared_heads(
     if shared != heads:
         query = reshaped(call, query, (shared, heads // shared, length, features))
         key, value = (reshaped(call, port, (shared, 1, *port.shape[1:])) for port in (key, value))
-    answer = _dot_product(call, query, key, value, scale, causal, window)
+    answer = _dot_product(call, query, key, value=value, scale=scale, causal=causal, window=window)
     answer = reshaped(call, answer, (heads, length, answer.shape[-1]))
     return permuted(call, answer, (1, 0, 2))
 
@@ -214,7 +222,9 @@ def _operator(call: Call) -> Port:
         raise call.refuse(f"{query.shape[1]} heads for {key.shape[1]}", "use a multiple")
     scale = given.get("scale")
     scale = 1.0 / math.sqrt(key.shape[-1]) if scale is None else float(scale)
-    return _shared_heads(call, query, key, value, scale, bool(operation.is_causal))
+    return _shared_heads(
+        call, query, key, value=value, scale=scale, causal=bool(operation.is_causal)
+    )
 
 
 LAYERS: dict[str, Handler] = {

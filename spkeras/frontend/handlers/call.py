@@ -148,7 +148,15 @@ class Call:
         name = _unused(f"{self.name}:{piece or op}", self.known)
         given = {key: array for key, array in (arrays or {}).items() if array is not None}
         reads = tuple(port.name for port in inputs)
-        self.known[name] = Node(name, op, reads, tuple(shape), attributes or {}, given, self.source)
+        self.known[name] = Node(
+            name=name,
+            op=op,
+            inputs=reads,
+            shape=tuple(shape),
+            attributes=attributes or {},
+            arrays=given,
+            source=self.source,
+        )
         self.added.append(name)
         return Port(name, tuple(shape), first)
 
@@ -178,7 +186,13 @@ class Call:
         if name not in self.known:
             source = self.known[port.name].source
             self.known[name] = Node(
-                name, "permute", (port.name,), shape, {"axes": axes}, {}, source
+                name=name,
+                op="permute",
+                inputs=(port.name,),
+                shape=shape,
+                attributes={"axes": axes},
+                arrays={},
+                source=source,
             )
             self.added.append(name)
         return Port(name, shape)

@@ -80,20 +80,22 @@ def with_constant(
     sizes |= dict(zip(labels, port.shape, strict=True))
     if any(sizes[s] != size for s, size in zip(of_constant, constant.shape, strict=True)):
         raise call.refuse(f"a constant of shape {constant.shape} that is broadcast", _LAYERS)
-    constant, of_constant = _completed(constant, of_constant, labels, result, sizes)
+    constant, of_constant = _completed(constant, of_constant, labels, result=result, sizes=sizes)
     kept = [s for s in labels if s not in of_constant]
     shared = [s for s in labels if s in of_constant and s in result]
     summed = [s for s in labels if s in of_constant and s not in result]
     free = [s for s in result if s not in labels]
     if not summed and not free:
-        return _scaled(call, port, labels, constant, of_constant, result, bias)
+        return _scaled(
+            call, port, labels, constant=constant, of_constant=of_constant, result=result, bias=bias
+        )
     order = [of_constant.index(s) for s in (*summed, *shared, *free)]
     kernel = constant.transpose(order).reshape(
         [math.prod(sizes[s] for s in part) for part in (summed, shared, free)]
     )
     own = None if shared else _fits(bias, result, free, sizes)
     port = permuted(call, port, [labels.index(s) for s in (*kept, *shared, *summed)])
-    port = _product(call, port, len(kept), kernel, own, piece)
+    port = _product(call, port, len(kept), kernel=kernel, bias=own, piece=piece)
     wide = (*kept, *shared, *free)
     port = reshaped(call, port, [sizes[s] for s in wide])
     port = permuted(call, port, [wide.index(s) for s in result])
@@ -159,7 +161,7 @@ def _product(
     attributes = {"strides": (1,), "padding": "valid", "dilation": (1,), "groups": groups}
     arrays = {"kernel": _side_by_side(kernel)}
     shape = (math.prod(rest), groups * outer)
-    return call.add("conv", [port], shape, attributes, arrays, piece=piece)
+    return call.add("conv", [port], shape, attributes=attributes, arrays=arrays, piece=piece)
 
 
 def _side_by_side(kernel: np.ndarray) -> np.ndarray:
@@ -183,8 +185,10 @@ def of_tensors(
     both = [s for s in x if s in y and s in result]
     inner = [s for s in x if s in y and s not in result]
     rows, columns = ([s for s in part if s not in other] for part, other in ((x, y), (y, x)))
-    size = {key: math.prod(sizes[s] for s in part)
-            for key, part in (("rows", rows), ("inner", inner), ("columns", columns))}  # fmt: skip
+    size = {
+        key: math.prod(sizes[s] for s in part)
+        for key, part in (("rows", rows), ("inner", inner), ("columns", columns))
+    }
     lead = tuple(sizes[s] for s in both)
     left = permuted(call, ports[0], [x.index(s) for s in (*both, *rows, *inner)])
     left = reshaped(call, left, (*lead, size["rows"], size["inner"]))

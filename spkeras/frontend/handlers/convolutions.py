@@ -33,7 +33,9 @@ def _convolution(call: Call) -> Port:
     }
     arrays = {"kernel": weight(layer.kernel), "bias": optional(layer.bias)}
     port = call.channels_last(call.input, layer.data_format)
-    port = call.add("conv", [port], _result_shape(call), attributes, arrays, piece="linear")
+    port = call.add(
+        "conv", [port], _result_shape(call), attributes=attributes, arrays=arrays, piece="linear"
+    )
     return _finish(call, port, layer.data_format == FIRST)
 
 
@@ -48,7 +50,9 @@ def _depthwise(call: Call) -> Port:
     arrays = {"kernel": weight(layer.kernel), "bias": optional(layer.bias)}
     port = call.channels_last(call.input, layer.data_format)
     shape = _result_shape(call)
-    port = call.add("depthwise_conv", [port], shape, attributes, arrays, piece="linear")
+    port = call.add(
+        "depthwise_conv", [port], shape, attributes=attributes, arrays=arrays, piece="linear"
+    )
     return _finish(call, port, layer.data_format == FIRST)
 
 
@@ -64,13 +68,17 @@ def _separable(call: Call) -> Port:
     shape = _result_shape(call)
     port = call.channels_last(call.input, layer.data_format)
     port = call.add(
-        "depthwise_conv", [port], (*shape[:-1], pointwise.shape[-2]), spatial,
-        {"kernel": kernel}, piece="depthwise",
-    )  # fmt: skip
+        "depthwise_conv",
+        [port],
+        (*shape[:-1], pointwise.shape[-2]),
+        attributes=spatial,
+        arrays={"kernel": kernel},
+        piece="depthwise",
+    )
     ones = (1,) * layer.rank
     attributes = {"strides": ones, "padding": "valid", "dilation": ones, "groups": 1}
     arrays = {"kernel": pointwise, "bias": optional(layer.bias)}
-    port = call.add("conv", [port], shape, attributes, arrays, piece="linear")
+    port = call.add("conv", [port], shape, attributes=attributes, arrays=arrays, piece="linear")
     return _finish(call, port, layer.data_format == FIRST)
 
 
@@ -87,7 +95,9 @@ def _transposed(call: Call) -> Port:
     arrays = {"kernel": weight(layer.kernel), "bias": optional(layer.bias)}
     port = call.channels_last(call.input, layer.data_format)
     shape = _result_shape(call)
-    port = call.add("conv_transpose", [port], shape, attributes, arrays, piece="linear")
+    port = call.add(
+        "conv_transpose", [port], shape, attributes=attributes, arrays=arrays, piece="linear"
+    )
     return _finish(call, port, layer.data_format == FIRST)
 
 

@@ -23,7 +23,7 @@ def taken(call: Call, port: Port, axis: int, places: np.ndarray) -> Port:
     if len(runs) > _PIECES:
         matrix = np.eye(port.shape[axis])[:, places]
         return along(call, port, axis, matrix, piece="taken")
-    pieces = [_cut_out(call, port, axis, int(run[0]), int(run[-1]) + 1) for run in runs]
+    pieces = [_cut_out(call, port, axis, start=int(run[0]), stop=int(run[-1]) + 1) for run in runs]
     if len(pieces) == 1:
         return pieces[0]
     shape = [*port.shape]

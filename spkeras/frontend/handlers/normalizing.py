@@ -86,7 +86,7 @@ def _layer_normalization(call: Call) -> Port:
     function = "variance_normalization" if layer.rms_scaling else "layer_normalization"
     epsilon = float(layer.epsilon)
     port = _normalized(call, call.input, layer.axis, function, epsilon=epsilon)
-    return _with_gain(call, port, layer.gamma, layer.beta, layer.axis)
+    return _with_gain(call, port, layer.gamma, bias=layer.beta, axes=layer.axis)
 
 
 def _rms_normalization(call: Call) -> Port:
@@ -108,7 +108,7 @@ def _group_normalization(call: Call) -> Port:
     attributes = {"function": "group_normalization", **numbers}
     turned = call.add("function", [turned], turned.shape, attributes, piece="normalized")
     port = replace(restored(call, turned, order), first=port.first)
-    return _with_gain(call, port, layer.gamma, layer.beta, [layer.axis])
+    return _with_gain(call, port, layer.gamma, bias=layer.beta, axes=[layer.axis])
 
 
 def unit_length(call: Call, axes: Any, least: float) -> Port:
@@ -146,7 +146,7 @@ def _layer_norm_operator(call: Call) -> Port:
     axes = [operation.axis] if isinstance(operation.axis, int) else operation.axis
     epsilon = _epsilon(operation)
     port = _normalized(call, call.inputs[0], axes, function, epsilon=epsilon)
-    return _with_gain(call, port, gain, None if operation.rms_scaling else bias, axes)
+    return _with_gain(call, port, gain, bias=None if operation.rms_scaling else bias, axes=axes)
 
 
 def _rms_norm_operator(call: Call) -> Port:

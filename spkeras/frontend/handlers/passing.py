@@ -25,10 +25,26 @@ def _random_crop(call: Call) -> Port:
 
 
 _AUGMENTATION = (
-    "Brightness", "ColorDegeneration", "ColorJitter", "Contrast", "ElasticTransform", "Erasing",
-    "Flip", "GaussianBlur", "Grayscale", "Hue", "Invert", "Perspective", "Posterization",
-    "Rotation", "Saturation", "Sharpness", "Shear", "Translation", "Zoom",
-)  # fmt: skip
+    "Brightness",
+    "ColorDegeneration",
+    "ColorJitter",
+    "Contrast",
+    "ElasticTransform",
+    "Erasing",
+    "Flip",
+    "GaussianBlur",
+    "Grayscale",
+    "Hue",
+    "Invert",
+    "Perspective",
+    "Posterization",
+    "Rotation",
+    "Saturation",
+    "Sharpness",
+    "Shear",
+    "Translation",
+    "Zoom",
+)
 
 LAYERS: dict[str, Handler] = {
     "ActivityRegularization": _same,
@@ -36,14 +52,19 @@ LAYERS: dict[str, Handler] = {
     **{
         name: _idle
         for name in (
-            "AlphaDropout", "Dropout", "GaussianDropout", "GaussianNoise", "SpatialDropout1D",
-            "SpatialDropout2D", "SpatialDropout3D",
+            "AlphaDropout",
+            "Dropout",
+            "GaussianDropout",
+            "GaussianNoise",
+            "SpatialDropout1D",
+            "SpatialDropout2D",
+            "SpatialDropout3D",
         )
     },
     **{f"Random{name}": _same for name in _AUGMENTATION},
     **dict.fromkeys(("AugMix", "CutMix", "MixUp", "RandAugment"), _same),
     "RandomCrop": _random_crop,
-}  # fmt: skip
+}
 
 # Layers allowed in TimeDistributed: one call on all steps equals one call per step.
 STEPWISE = frozenset({"Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Dropout"})

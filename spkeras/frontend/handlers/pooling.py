@@ -34,7 +34,9 @@ def _global(op: str) -> Handler:
             raise call.refuse("a mask", "call it without a mask")
         port = call.channels_last(call.input, layer.data_format)
         keepdims = bool(layer.keepdims)
-        return global_pool(call, op, port, keepdims, keepdims and layer.data_format == FIRST)
+        return global_pool(
+            call, op, port, keepdims=keepdims, first=keepdims and layer.data_format == FIRST
+        )
 
     return handler
 

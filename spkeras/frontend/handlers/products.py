@@ -28,7 +28,16 @@ def project(call: Call, port: Port, *, piece: str = "linear") -> Port:
     labels, result = without_batch(call, layer.equation, [labels], result)
     bias = optional(layer.bias)
     port = call.keras_order(port)
-    port = with_constant(call, port, labels, kernel, of_kernel, result, bias=bias, piece=piece)
+    port = with_constant(
+        call,
+        port,
+        labels,
+        constant=kernel,
+        of_constant=of_kernel,
+        result=result,
+        bias=bias,
+        piece=piece,
+    )
     return activate(call, layer.activation, port)
 
 
@@ -75,12 +84,19 @@ def _times_matrix(call: Call, port: Port, matrix: np.ndarray) -> Port:
     """Add x @ matrix; leading axes of the matrix broadcast against those of x."""
     labels = string.ascii_lowercase[: len(port.shape)]
     if matrix.ndim == 1:
-        return with_constant(call, port, labels, matrix, labels[-1:], labels[:-1])
+        return with_constant(
+            call, port, labels, constant=matrix, of_constant=labels[-1:], result=labels[:-1]
+        )
     lead = _leading(call, port, matrix)
     kernel = matrix.reshape(*lead, *matrix.shape[-2:])
     of_matrix = labels[:-2][-len(lead) :] if lead else ""
     return with_constant(
-        call, port, labels, kernel, of_matrix + labels[-1] + "Z", labels[:-1] + "Z"
+        call,
+        port,
+        labels,
+        constant=kernel,
+        of_constant=of_matrix + labels[-1] + "Z",
+        result=labels[:-1] + "Z",
     )
 
 
@@ -91,12 +107,16 @@ def _matrix_times(call: Call, matrix: np.ndarray, port: Port) -> Port:
         raise call.refuse("a matrix times rows of the batch", "multiply from the right")
     row, column = labels[-2], labels[-1]
     if matrix.ndim == 1:
-        return with_constant(call, port, labels, matrix, row, labels[:-2] + column)
+        return with_constant(
+            call, port, labels, constant=matrix, of_constant=row, result=labels[:-2] + column
+        )
     lead = _leading(call, port, matrix)
     of_matrix = labels[:-2][-len(lead) :] if lead else ""
     kernel = matrix.reshape(*lead, *matrix.shape[-2:])
     result = labels[:-2] + "Z" + column
-    return with_constant(call, port, labels, kernel, of_matrix + "Z" + row, result)
+    return with_constant(
+        call, port, labels, constant=kernel, of_constant=of_matrix + "Z" + row, result=result
+    )
 
 
 def _leading(call: Call, port: Port, matrix: np.ndarray) -> tuple[int, ...]:
@@ -133,11 +153,18 @@ def _einsum(call: Call) -> Port:
     of_constant = [s for s, v in zip(labels, operands, strict=True) if not isinstance(v, Port)]
     *of_tensor, result = without_batch(call, equation, of_tensor, result)
     if len(tensors) == 2:
-        return of_tensors(call, tensors, of_tensor, result, equation)
+        return of_tensors(call, tensors, of_tensor, result=result, equation=equation)
     call.need_floats()
     if not constants:
         constants, of_constant = [np.ones(())], [""]
-    return with_constant(call, tensors[0], of_tensor[0], constants[0], of_constant[0], result)
+    return with_constant(
+        call,
+        tensors[0],
+        of_tensor[0],
+        constant=constants[0],
+        of_constant=of_constant[0],
+        result=result,
+    )
 
 
 def _tensordot(call: Call) -> Port:
@@ -158,7 +185,7 @@ def _tensordot(call: Call) -> Port:
     of_y = "".join(labels[joined[i]] if i in joined else own[i] for i in range(y.ndim))
     result = "".join(s for i, s in enumerate(labels) if i and i not in joined.values())
     result += "".join(own[i] for i in range(y.ndim) if i not in joined)
-    return with_constant(call, x, labels[1:], y, of_y, result)
+    return with_constant(call, x, labels[1:], constant=y, of_constant=of_y, result=result)
 
 
 def _inner_product(call: Call) -> Port:

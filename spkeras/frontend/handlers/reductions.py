@@ -30,7 +30,7 @@ def reduce(call: Call, reduction: str, axis: Any, keepdims: bool) -> Port:
     """
     port = call.input
     axes = _axes(call, port, axis)
-    return _shaped(call, pooled(call, port, reduction, axes), port, axes, keepdims)
+    return _shaped(call, pooled(call, port, reduction, axes), port, axes=axes, keepdims=keepdims)
 
 
 def _axes(call: Call, port: Port, axis: Any) -> list[int]:
@@ -105,7 +105,7 @@ def _spread(root: bool) -> Handler:
         result = _variance(call, port, axes)
         if root:
             result = elementwise(call, "sqrt", result)
-        return _shaped(call, result, port, axes, operation.keepdims)
+        return _shaped(call, result, port, axes=axes, keepdims=operation.keepdims)
 
     return handler
 
@@ -114,7 +114,9 @@ def _moments(call: Call) -> list[Port]:
     port, operation = call.input, call.operation
     axes = _axes(call, port, operation.axes)
     results = (pooled(call, port, "mean", axes), _variance(call, port, axes))
-    return [_shaped(call, result, port, axes, operation.keepdims) for result in results]
+    return [
+        _shaped(call, result, port, axes=axes, keepdims=operation.keepdims) for result in results
+    ]
 
 
 def _length(call: Call) -> Port:
@@ -130,7 +132,7 @@ def _length(call: Call) -> Port:
     result = pooled(call, sizes, "max" if operation.ord == math.inf else "sum", axes)
     if euclidean:
         result = elementwise(call, "sqrt", result)
-    return _shaped(call, result, port, axes, operation.keepdims)
+    return _shaped(call, result, port, axes=axes, keepdims=operation.keepdims)
 
 
 def _log_sum_exp(call: Call) -> Port:
@@ -141,7 +143,7 @@ def _log_sum_exp(call: Call) -> Port:
     logs = apply(call, "log_softmax", {"axis": -1}, flat)
     same = merge(call, "subtract", (flat, logs))
     result = pooled(call, same, "mean", [len(flat.shape) - 1])
-    return _shaped(call, result, port, axes, operation.keepdims)
+    return _shaped(call, result, port, axes=axes, keepdims=operation.keepdims)
 
 
 OPERATORS: dict[str, Handler] = {

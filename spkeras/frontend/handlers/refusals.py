@@ -9,18 +9,42 @@ _AUGMENT = ("changes images, not weights", "apply it to the data before the netw
 
 REASONS: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
-        ("LSTM", "GRU", "SimpleRNN", "RNN", "Bidirectional", "ConvLSTM1D", "ConvLSTM2D",
-         "ConvLSTM3D", "StackedRNNCells"),
+        (
+            "LSTM",
+            "GRU",
+            "SimpleRNN",
+            "RNN",
+            "Bidirectional",
+            "ConvLSTM1D",
+            "ConvLSTM2D",
+            "ConvLSTM3D",
+            "StackedRNNCells",
+        ),
         _RECURRENT,
     ),
     **dict.fromkeys(
-        ("CategoryEncoding", "Discretization", "HashedCrossing", "Hashing", "IntegerLookup",
-         "MelSpectrogram", "STFTSpectrogram", "StringLookup", "TextVectorization"),
+        (
+            "CategoryEncoding",
+            "Discretization",
+            "HashedCrossing",
+            "Hashing",
+            "IntegerLookup",
+            "MelSpectrogram",
+            "STFTSpectrogram",
+            "StringLookup",
+            "TextVectorization",
+        ),
         _OUTSIDE,
     ),
     **dict.fromkeys(
-        ("AutoContrast", "ContrastLimitedAdaptiveHistogramEqualization", "Equalization",
-         "MaxNumBoundingBoxes", "Pipeline", "Solarization"),
+        (
+            "AutoContrast",
+            "ContrastLimitedAdaptiveHistogramEqualization",
+            "Equalization",
+            "MaxNumBoundingBoxes",
+            "Pipeline",
+            "Solarization",
+        ),
         _AUGMENT,
     ),
     "Embedding": ("looks rows up by integers", "feed the looked-up vectors to the network"),
@@ -31,18 +55,29 @@ REASONS: dict[str, tuple[str, str]] = {
         ("holds a model of another library", "rebuild it from Keras layers"),
     ),
     "ReversibleEmbedding": (
-        "looks rows up by integers", "feed the looked-up vectors to the network"
+        "looks rows up by integers",
+        "feed the looked-up vectors to the network",
     ),
     **dict.fromkeys(
-        ("Equal", "Greater", "GreaterEqual", "Less", "LessEqual", "LogicalAnd", "LogicalNot",
-         "LogicalOr", "NotEqual", "Where"),
+        (
+            "Equal",
+            "Greater",
+            "GreaterEqual",
+            "Less",
+            "LessEqual",
+            "LogicalAnd",
+            "LogicalNot",
+            "LogicalOr",
+            "NotEqual",
+            "Where",
+        ),
         ("decides by comparison", "use relu, maximum, minimum, sign or clip"),
     ),
     **dict.fromkeys(
         ("Argmax", "Argmin", "Argsort", "Sort", "TopK"),
         ("sorts values", "do it on the network's outputs, or use max and min"),
     ),
-}  # fmt: skip
+}
 
 
 def reason(kind: str, module: str) -> tuple[str, str]:

@@ -73,6 +73,11 @@ def run(
 ) -> RunResult:
     """Run a program over samples; see `spkeras.hardware.log_ttfs.run.run_program`."""
     return run_program(
-        program, inputs, labels, batch_size=batch_size, costs=costs, reference=reference,
+        program,
+        inputs,
+        labels,
+        batch_size=batch_size,
+        costs=costs,
+        reference=reference,
         progress=progress,
-    )  # fmt: skip
+    )

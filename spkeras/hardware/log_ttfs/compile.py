@@ -38,12 +38,12 @@ def compile_plan(plan: FirstSpikePlan, config: HardwareConfig) -> Program:
     timesteps, tau = cast(int, config.timesteps), cast(int, config.tau)
     grid = max(config.weight_steps, tau)
     program = Program(
-        plan.name,
-        config,
-        mantissa_table(grid, config.table_bits),
-        np.arange(timesteps, dtype=np.int64) * (grid // tau),
-        (),
-        plan.outputs,
+        name=plan.name,
+        config=config,
+        mantissa=mantissa_table(grid, config.table_bits),
+        times=np.arange(timesteps, dtype=np.int64) * (grid // tau),
+        layers=(),
+        outputs=plan.outputs,
         notes=(*plan.notes, *_notes(plan, config)),
     )
     layers = tuple(_Compiler(plan, program).layer(layer) for layer in plan.layers)
@@ -86,7 +86,15 @@ class _Compiler:
             (pool,) = layer.branches
             ones = np.zeros((1, 1, 1), np.uint16)
             branch = ProgramBranch(
-                pool.source, "", pool.index, None, ones.astype(bool), ones, 0, 0, False
+                source=pool.source,
+                name="",
+                index=pool.index,
+                cells=None,
+                negative=ones.astype(bool),
+                exponents=ones,
+                full_scale=0,
+                offset=0,
+                weighted=False,
             )
             return replace(result, branches=(branch,))
         branches, largest = self._branches(layer)
@@ -126,9 +134,18 @@ class _Compiler:
             exponents = np.where(branch.kernel != 0, 0, form.zero_exponent).astype(np.uint16)
             negative, n = branch.kernel < 0, 0
         return ProgramBranch(
-            branch.source, branch.name, branch.index, branch.cells, negative, exponents, n, 0,
-            branch.weighted, branch.groups, branch.first,
-        )  # fmt: skip
+            source=branch.source,
+            name=branch.name,
+            index=branch.index,
+            cells=branch.cells,
+            negative=negative,
+            exponents=exponents,
+            full_scale=n,
+            offset=0,
+            weighted=branch.weighted,
+            groups=branch.groups,
+            first=branch.first,
+        )
 
     def _fitted(self, layer: Layer, result: ProgramLayer, largest: float) -> ProgramLayer:
         """Return the layer with as many fraction bits as the accumulator can hold."""

@@ -94,7 +94,11 @@ class HardwareConfig:
     def weight_format(self) -> LogFormat:
         """Format of the weight codes."""
         return LogFormat(
-            self.weight_bits, self.weight_steps, self.zero_code, self.rounding, self.full_scale
+            bits=self.weight_bits,
+            steps=self.weight_steps,
+            zero=self.zero_code,
+            rounding=self.rounding,
+            full_scale=self.full_scale,
         )
 
     @property

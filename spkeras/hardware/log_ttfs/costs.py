@@ -57,29 +57,29 @@ _NOT_LISTED = (
 )
 
 HOROWITZ_45NM = CostTable(
-    "horowitz-45nm",
-    "M. Horowitz, 'Computing's energy problem', ISSCC 2014, fig. 1.1.9: integer add 0.03 pJ (8 "
+    name="horowitz-45nm",
+    source="M. Horowitz, 'Computing's energy problem', ISSCC 2014, fig. 1.1.9: integer add 0.03 pJ (8 "
     "bit), 0.1 pJ (32 bit); 64-bit SRAM read 10 pJ (8 KB), 20 pJ (32 KB), 100 pJ (1 MB); DRAM 1.3 "
     f"to 2.6 nJ, of which the lower end. {_NOT_LISTED}",
-    "45 nm, 0.9 V",
-    0.1 / 32,
-    0.1 / 32,
-    0.03,
-    ((8, 10.0), (32, 20.0), (1024, 100.0)),
-    1300.0,
+    node="45 nm, 0.9 V",
+    add_per_bit=0.1 / 32,
+    shift_per_bit=0.1 / 32,
+    table_read=0.03,
+    sram=((8, 10.0), (32, 20.0), (1024, 100.0)),
+    dram=1300.0,
 )
 
 JOUPPI_7NM = CostTable(
-    "jouppi-7nm",
-    "N. P. Jouppi et al., 'Ten lessons from three generations shaped Google's TPUv4i', ISCA 2021, "
+    name="jouppi-7nm",
+    source="N. P. Jouppi et al., 'Ten lessons from three generations shaped Google's TPUv4i', ISCA 2021, "
     "table 2: integer add 0.007 pJ (8 bit), 0.03 pJ (32 bit); 64-bit SRAM read 7.5 pJ (8 KB), 8.5 "
     f"pJ (32 KB), 14 pJ (1 MB); DDR3/4 1.3 nJ (quoted second hand). {_NOT_LISTED}",
-    "7 nm",
-    0.03 / 32,
-    0.03 / 32,
-    0.007,
-    ((8, 7.5), (32, 8.5), (1024, 14.0)),
-    1300.0,
+    node="7 nm",
+    add_per_bit=0.03 / 32,
+    shift_per_bit=0.03 / 32,
+    table_read=0.007,
+    sram=((8, 7.5), (32, 8.5), (1024, 14.0)),
+    dram=1300.0,
 )
 
 COST_TABLES = {table.name: table for table in (HOROWITZ_45NM, JOUPPI_7NM)}
@@ -122,8 +122,16 @@ def _read(path: Path) -> CostTable:
         _cost(path, name, values[name])
         for name in ("add_per_bit", "shift_per_bit", "table_read", "dram")
     )
-    words = (values["name"], values["source"], values["node"])
-    return CostTable(*words, add, shift, read, _sizes(path, values), dram)
+    return CostTable(
+        name=values["name"],
+        source=values["source"],
+        node=values["node"],
+        add_per_bit=add,
+        shift_per_bit=shift,
+        table_read=read,
+        sram=_sizes(path, values),
+        dram=dram,
+    )
 
 
 def _cost(path: Path, name: str, value: Any) -> float:

@@ -27,9 +27,18 @@ SCHEMA = 2
 _HEADER, _HASH = "header", "sha256"
 # Exceptions that zipfile and NumPy raise for a damaged container.
 _UNREADABLE = (
-    OSError, ValueError, EOFError, KeyError, AttributeError, RuntimeError, NotImplementedError,
-    SyntaxError, struct.error, zlib.error, zipfile.BadZipFile,
-)  # fmt: skip
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    AttributeError,
+    RuntimeError,
+    NotImplementedError,
+    SyntaxError,
+    struct.error,
+    zlib.error,
+    zipfile.BadZipFile,
+)
 _AGAIN = "compile it again (`spkeras hardware compile`)"
 
 
@@ -155,17 +164,17 @@ def _program(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Program:
         _layer(entry, str(number), arrays) for number, entry in enumerate(header["layers"])
     )
     return Program(
-        str(header["name"]),
-        HardwareConfig(**header["config"]),
-        arrays["mantissa"],
-        arrays["times"],
-        layers,
-        {
+        name=str(header["name"]),
+        config=HardwareConfig(**header["config"]),
+        mantissa=arrays["mantissa"],
+        times=arrays["times"],
+        layers=layers,
+        outputs={
             str(name): tuple(int(size) for size in shape)
             for name, shape in header["outputs"].items()
         },
-        {name: arrays[f"golden/{name}"] for name in header["golden"]},
-        tuple(str(note) for note in header["notes"]),
+        golden={name: arrays[f"golden/{name}"] for name in header["golden"]},
+        notes=tuple(str(note) for note in header["notes"]),
     )
 
 

@@ -108,7 +108,7 @@ def _layer(
         return totals
     for branch in layer.branches:
         fired = histogram.fired[branch.source]
-        for key, count in _branch(program, layer, branch, fired, place).items():
+        for key, count in _branch(program, layer, branch, fired=fired, place=place).items():
             totals[key] += count
     elements = program.config.pe_count
     if layer.kind == NEURONS:
@@ -122,9 +122,12 @@ def _layer(
 
 
 def _branch(
-    program: Program, layer: ProgramLayer, branch: ProgramBranch, fired: np.ndarray,
+    program: Program,
+    layer: ProgramLayer,
+    branch: ProgramBranch,
+    fired: np.ndarray,
     place: Placement,
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """Return the counts due to the spikes of one branch; fired (T + 1, positions, channels)."""
     reach = branch.geometry.reach(fired.shape[1])
     by_step = fired[:-1].astype(np.float64)
@@ -135,13 +138,16 @@ def _branch(
     counts = {"synaptic": synaptic, "weight_words": synaptic if branch.weighted else 0.0}
     cycles = groups(branch.fan_out, place.channels, program.config.pe_count)
     counts["cycles"] = float((spikes.sum(1) * reach.sum(1)).sum()) * cycles
-    return {**counts, **_underflow(program, layer, branch, reach, by_step)}
+    return {**counts, **_underflow(program, layer, branch, reach=reach, by_step=by_step)}
 
 
 def _underflow(
-    program: Program, layer: ProgramLayer, branch: ProgramBranch, reach: np.ndarray,
+    program: Program,
+    layer: ProgramLayer,
+    branch: ProgramBranch,
+    reach: np.ndarray,
     by_step: np.ndarray,
-) -> dict[str, float]:  # fmt: skip
+) -> dict[str, float]:
     """Return the number of products that lose some bits, or all of them."""
     zero = program.config.weight_format.zero_exponent
     step = program.grid // program.config.weight_steps

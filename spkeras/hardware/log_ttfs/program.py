@@ -45,7 +45,15 @@ class ProgramBranch:
     def geometry(self) -> Branch:
         """The same synapses without weights."""
         empty = np.zeros((1, 1, 1), np.float32)
-        return Branch(self.source, self.index, empty, 1.0, self.cells, self.weighted, self.name)
+        return Branch(
+            source=self.source,
+            index=self.index,
+            kernel=empty,
+            scale=1.0,
+            cells=self.cells,
+            weighted=self.weighted,
+            name=self.name,
+        )
 
     @property
     def members(self) -> int:
@@ -188,6 +196,10 @@ class Program:
         """Return the products of a branch, int64 (exponents, T + 1), by `product_table`."""
         form = self.config.weight_format
         return product_table(
-            form.zero_exponent, self.grid // form.steps, self.times, branch.offset,
-            self.mantissa, layer.fraction,
-        )  # fmt: skip
+            form.zero_exponent,
+            self.grid // form.steps,
+            self.times,
+            offset=branch.offset,
+            mantissa=self.mantissa,
+            fraction=layer.fraction,
+        )

@@ -29,9 +29,10 @@ def sum_range(program: Program, layer: ProgramLayer) -> tuple[int, int]:
     """
     largest = sum(
         float(program.table(layer, branch)[:, 0].max())
-        * branch.members * branch.exponents[..., 0].size
+        * branch.members
+        * branch.exponents[..., 0].size
         for branch in layer.branches
-    )  # fmt: skip
+    )
     if largest >= 2.0**62:
         return -int(largest), int(largest)
     low, high = channel_ranges(program, layer)

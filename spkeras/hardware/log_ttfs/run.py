@@ -160,7 +160,7 @@ def run_program(
     table = cost_table(costs)
     whole = whole_inputs(program, inputs)
     truth = check_labels(program, labels, len(whole[0]))
-    course = execute(program, whole, batch_size, reference, progress)
+    course = execute(program, whole, batch_size, reference=reference, progress=progress)
     return account(program, course, truth, table)
 
 
@@ -222,22 +222,30 @@ def account(
     total = sum(operations.values(), Operations())
     passes = {name: place.passes for name, place in placements(program).items()}
     return RunResult(
-        program.name,
-        course.histogram.samples,
-        answers,
-        tuple(_layer_run(program, course, name, operations[name], passes[name])
-              for name in program.by_name),
-        total,
-        energy(total, program.config, table),
-        Timing(program.windows, program.timesteps, program.timesteps),
-        total.cycles / program.config.clock_hz,
-    )  # fmt: skip
+        name=program.name,
+        samples=course.histogram.samples,
+        answers=answers,
+        layers=tuple(
+            _layer_run(program, course, name, operations=operations[name], passes=passes[name])
+            for name in program.by_name
+        ),
+        total=total,
+        energy=energy(total, program.config, table),
+        timing=Timing(program.windows, program.timesteps, program.timesteps),
+        seconds=total.cycles / program.config.clock_hz,
+    )
 
 
 def _answer(program: Program, name: str, sums: np.ndarray, truth: np.ndarray | None) -> Answer:
     decisions = sums.reshape(len(sums), -1).argmax(1)
     accuracy = None if truth is None else float((decisions == truth).mean())
-    return Answer(name, sums, program.by_name[name].unit, decisions, accuracy)
+    return Answer(
+        name=name,
+        potentials=sums,
+        unit=program.by_name[name].unit,
+        decisions=decisions,
+        accuracy=accuracy,
+    )
 
 
 def check_labels(program: Program, labels: Any, samples: int) -> list[np.ndarray | None]:
@@ -277,8 +285,24 @@ def _layer_run(
     mean = 0.0 if fired is None else _mean_time(fired)
     neurons = layer.positions * layer.channels
     if sums is None:
-        return LayerRun(name, neurons, operations, 0, 0, mean, 0)
-    return LayerRun(name, neurons, operations, layer.needed_bits, bits_for(*sums), mean, passes)
+        return LayerRun(
+            name=name,
+            neurons=neurons,
+            operations=operations,
+            needed_bits=0,
+            met_bits=0,
+            mean_time=mean,
+            passes=0,
+        )
+    return LayerRun(
+        name=name,
+        neurons=neurons,
+        operations=operations,
+        needed_bits=layer.needed_bits,
+        met_bits=bits_for(*sums),
+        mean_time=mean,
+        passes=passes,
+    )
 
 
 def _mean_time(fired: np.ndarray) -> float:

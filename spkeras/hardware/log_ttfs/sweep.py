@@ -89,17 +89,27 @@ def sweep(
             # A width that cannot hold the network is a result, too.
             points.append(SweepPoint(value, refused=str(error)))
         else:
-            points.append(_point(value, *course, changed, truth, table))
+            points.append(_point(value, *course, config=changed, labels=truth, table=table))
         progress(done, len(values))
     return tuple(points)
 
 
 def _point(
-    value: Any, program: Program, course: Course, config: HardwareConfig,
-    labels: Sequence[np.ndarray | None], table: CostTable,
-) -> SweepPoint:  # fmt: skip
+    value: Any,
+    program: Program,
+    course: Course,
+    config: HardwareConfig,
+    labels: Sequence[np.ndarray | None],
+    table: CostTable,
+) -> SweepPoint:
     own = {name: getattr(config, name) for name in ACCOUNTED if name != "costs"}
     priced = replace(program, config=replace(program.config, **own))
     result = account(priced, course, labels, table)
     named = value.name if isinstance(value, CostTable) else value
-    return SweepPoint(named, result.accuracy, result.energy, result.total.cycles, result.seconds)
+    return SweepPoint(
+        value=named,
+        accuracy=result.accuracy,
+        energy=result.energy,
+        cycles=result.total.cycles,
+        seconds=result.seconds,
+    )

@@ -99,4 +99,10 @@ def _stated(layer: LayerNode) -> list[int | None] | None:
 
 
 def _input(name: str, shape: list[int | None] | None) -> LayerNode:
-    return LayerNode("InputLayer", name, {"batch_shape": shape}, name, "InputLayer")
+    return LayerNode(
+        class_name="InputLayer",
+        name=name,
+        config={"batch_shape": shape},
+        stored_name=name,
+        stored_class="InputLayer",
+    )

@@ -111,4 +111,10 @@ def _border(kind: str, layer: LayerNode, amounts: Pairs) -> LayerNode:
     if rank > 1:
         config["data_format"] = layer.config.get("data_format", "channels_last")
     name = f"{layer.name}_{key}"
-    return LayerNode(f"{kind}{rank}D", name, config, name, f"{kind}{rank}D")
+    return LayerNode(
+        class_name=f"{kind}{rank}D",
+        name=name,
+        config=config,
+        stored_name=name,
+        stored_class=f"{kind}{rank}D",
+    )
