@@ -1,4 +1,4 @@
-"""Limits of graded spikes, and names that several rooms know."""
+"""Limits of graded spikes, and names that several packages share."""
 
 import numpy as np
 

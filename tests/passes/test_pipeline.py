@@ -26,7 +26,7 @@ STATS = {"x": stats_of([[1.0, 1.0]]), "act": stats_of([[0.5, 2.0], [0.25, 1.0]])
 
 @pytest.mark.parametrize("above", [0, 1, 3])
 def test_levels_above_the_scale_lift_it_by_octaves(above):
-    """What a spike of size 1 stands for is 2^above times the largest activation."""
+    """A spike of size 1 means 2^above times the largest activation."""
     options = SigmaDelta(levels=8, levels_above_scale=above).conversion(4)
     graph = finish(neurons_of(prepare(read_graph(dense_net()), options), options), STATS,
                    options, {"act": 4})  # fmt: skip
