@@ -56,7 +56,8 @@ def convert(
         progress: Called with (samples done, samples in all).
         options: Options of the recipe, if it is given by name (`neuron="signed"`);
             `published=True` for the settings of its publication (docs/papers.md); `insist=True`
-            to accept calibration samples that look wrong.
+            to accept calibration samples that look wrong. Settings of the simulation may be
+            given by name, too (`stagger=0`), as for `evaluate` and `configure`.
 
     Returns:
         A `keras.Model`: `predict`, `evaluate`, `summary`, `save` and
@@ -70,8 +71,8 @@ def convert(
             that would start after T.
         WeightsError: weights that are NaN or infinite.
     """
-    _refuse_settings(options)
-    simulation = _with_timesteps(simulation or Simulation(), timesteps)
+    settings = {name: options.pop(name) for name in Simulation.options() if name in options}
+    simulation = _with_settings(simulation or Simulation(), timesteps=timesteps, **settings)
     chosen = get(recipe, "conversion", schedule=simulation.schedule, **options)
     simulation = chosen.simulation(simulation)
     simulation = simulation.changed(input_encoding=simulation.input_encoding or "constant")
@@ -103,25 +104,17 @@ def convert(
     return snn if method is None else correct(snn, data, method, progress=report)
 
 
-def _refuse_settings(options: Mapping[str, Any]) -> None:
-    """Refuse settings of the simulation among the options of a recipe."""
-    for name in Simulation.options():
-        if name in options:
-            given = f"{name}={options[name]!r}"
+def _with_settings(simulation: Simulation, **settings: Any) -> Simulation:
+    """Return the simulation with the settings that are given by name; None counts as not given."""
+    given = {name: value for name, value in settings.items() if value is not None}
+    plain = Simulation()
+    for name, value in given.items():
+        own = getattr(simulation, name)
+        if own not in (getattr(plain, name), value):
             raise OptionError(
-                f"{given}: a setting of the simulation; give simulation=spkeras.Simulation({given})"
+                f"{name}={value!r} with Simulation({name}={own!r}); allowed: one of them"
             )
-
-
-def _with_timesteps(simulation: Simulation, timesteps: int | None) -> Simulation:
-    if timesteps is None:
-        return simulation
-    if simulation.timesteps not in (None, timesteps):
-        raise OptionError(
-            f"timesteps={timesteps!r} with Simulation(timesteps={simulation.timesteps}); allowed: "
-            "one of them"
-        )
-    return simulation.changed(timesteps=timesteps)
+    return simulation.changed(**given)
 
 
 def _timesteps(recipe: Recipe, simulation: Simulation, graph: Graph) -> int:

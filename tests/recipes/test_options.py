@@ -12,6 +12,7 @@ import spkeras
 from spkeras import recipes
 from spkeras.errors import OptionError
 from spkeras.recipes import ECC, QCFS, RECIPES, Auto, LowLatency, SigmaDelta, Simulation, get
+from spkeras.snn.spike_loop import loop_of
 
 MULTI = {"neuron": "multi_threshold"}
 # (recipe, option): smallest, largest (None: without end), other options.
@@ -238,10 +239,12 @@ def test_convert_takes_an_object_a_name_and_a_dictionary(tiny):
     np.testing.assert_array_equal(found[0], found[2])
 
 
-def test_convert_names_where_a_setting_belongs(tiny):
+def test_convert_takes_settings_of_the_simulation_by_name(tiny):
     cnn, x = tiny
-    with pytest.raises(OptionError, match="stagger=1: .*simulation=spkeras.Simulation.stagger=1"):
-        spkeras.convert(cnn, x, stagger=1)
+    found = loop_of(spkeras.convert(cnn, x, timesteps=8, stagger=1, seed=3, neuron="signed"))
+    assert (found.timesteps, found.stagger, found.seed) == (8, 1, 3)
+    with pytest.raises(OptionError, match="stagger=1 with Simulation.stagger=2.; allowed: one"):
+        spkeras.convert(cnn, x, stagger=1, simulation=Simulation(stagger=2))
     with pytest.raises(OptionError, match="timesteps=3 with Simulation.timesteps=4"):
         spkeras.convert(cnn, x, timesteps=3, simulation=Simulation(timesteps=4))
     same = spkeras.convert(cnn, x, timesteps=4, simulation=Simulation(timesteps=4))
