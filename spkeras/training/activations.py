@@ -14,7 +14,6 @@ from spkeras.recipes.trained import CODES
 
 # N for T, as published; 5/4 T for any other.
 _LEVELS = {1: 4.0, 2: 3.0}
-# T where none is given: CQ and CQ+ as published for CIFAR-10, the other recipes' own.
 TrainingRecipe = Trained | CAT
 
 
