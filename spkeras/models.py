@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from spkeras.calibration.layer_rates import LayerRates, Rates
 from spkeras.data.batches import as_samples, batches
 from spkeras.errors import OptionError, SpkerasError
 from spkeras.facade import convert
@@ -29,7 +30,6 @@ from spkeras.passes.normalize import normalize
 from spkeras.passes.pipeline import fold, neurons_of
 from spkeras.passes.quantize import quantize_weights
 from spkeras.passes.scales import join_scales
-from spkeras.rates import Rates, Stages
 from spkeras.recipes import Conversion
 from spkeras.snn.spike_loop import build, loop_of
 
@@ -204,13 +204,15 @@ class cnn_to_snn:
 
     def _neuron(self, node: Node) -> Node:
         threshold = np.asarray(node.arrays["threshold"] * self.scaling_factor, np.float32)
-        node = node.with_arrays(threshold=threshold).with_attributes(rounding=self.thresholding)
+        node = node.with_arrays(threshold=threshold).with_attributes(
+            initial_potential=self.thresholding
+        )
         if not self.spike_ext:
             return node
         # Only the upper limit moves, to T + ext spikes: currents flow for T steps.
         longer = (self.timesteps + self.spike_ext) / self.timesteps
         limit = longer if self.spike_ext > 0 else _UNLIMITED
-        return node.with_attributes(model=_BURSTING[node["model"]], limit=limit)
+        return node.with_attributes(model=_BURSTING[node["model"]], max_spikes_per_step=limit)
 
     def _compile(self, model: keras.Model, y: Any = None) -> None:
         last = self._converted[self._converted.outputs[0]]
@@ -222,9 +224,9 @@ class cnn_to_snn:
 
     def _runs(self, x: Any, batch_size: int) -> Iterator[Rates]:
         loop = loop_of(self.model)
-        samples, stages = as_samples(self._converted, x), Stages(loop)
+        samples, stages = as_samples(self._converted, x), LayerRates(loop)
         for batch in batches(samples, batch_size):
-            yield stages.rates("analogue" if self.noneloss else "count", batch)
+            yield stages.rates("ann" if self.noneloss else "count", batch)
 
 
 def _tally(counts: np.ndarray) -> tuple[float, float, list[int]]:

@@ -188,17 +188,17 @@ def spiking(model, per_channel=True, readout="membrane", lifted=True, **neurons)
     """
     from spkeras.frontend.walk import read_graph
     from spkeras.ops.code import keeps_values
+    from spkeras.passes.constant_inputs import lift_biases
     from spkeras.passes.normalize import normalize
-    from spkeras.passes.offsets import lift_biases
     from spkeras.passes.pipeline import neurons_of, prepare
-    from spkeras.snn.network import resting_currents
+    from spkeras.snn.network import bias_currents
 
     chosen = recipe_of(readout=readout, **neurons).conversion(64)
     graph = neurons_of(prepare(read_graph(model), chosen), chosen)
     graph = normalize(graph, scales_of(graph, per_channel))
     if not (lifted and keeps_values(chosen.spike_code)):
         return graph
-    return lift_biases(graph, resting_currents(graph))
+    return lift_biases(graph, bias_currents(graph))
 
 
 def recipe_of(recipe="ecc", **options):

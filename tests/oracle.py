@@ -69,7 +69,7 @@ def units(graph, inputs):
     """Inputs divided by what a full current stands for."""
     nodes = [node for node in graph.nodes if node.op == "input"]
     return [
-        np.asarray(x, "float64") / np.asarray(node.arrays.get("unit", 1.0), "float64")
+        np.asarray(x, "float64") / np.asarray(node.arrays.get("scale", 1.0), "float64")
         for node, x in zip(nodes, inputs, strict=True)
     ]
 
@@ -95,7 +95,7 @@ class Run:
 
 def code_of(graph):
     """What spikes mean in a network."""
-    return next(n.attributes["code"] for n in graph.nodes if n.op == "readout")
+    return next(n.attributes["spike_code"] for n in graph.nodes if n.op == "readout")
 
 
 def _through(node, before, keeps):
@@ -166,8 +166,15 @@ def layer_synchronous(graph, inputs, steps, coding="constant", table=None):
             if a["model"] in GRADED:
                 sent = send_value(total / threshold(node), steps, sender(node), "rate")
             else:
-                low = -a["limit"] if "signed" in a["model"] else 0
-                sent = fire_after(total, steps, threshold(node), a["rounding"], low, a["limit"])
+                low = -a["max_spikes_per_step"] if "signed" in a["model"] else 0
+                sent = fire_after(
+                    total,
+                    steps,
+                    threshold(node),
+                    a["initial_potential"],
+                    low,
+                    a["max_spikes_per_step"],
+                )
             sums[node.name] = spikes[node.name] = sent
         elif node.op == "readout":
             answers[node.name] = before[0] / steps
@@ -213,7 +220,7 @@ def _head(graph, answers):
     return [values[name] for name in graph.outputs]
 
 
-def analogue(graph, inputs):
+def ann(graph, inputs):
     """What a graph with neurons computes on real values, without time: (rates, outputs).
 
     A neuron's rate is f(z) / V, bounded by its ceiling, neither cut nor rounded.

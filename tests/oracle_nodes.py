@@ -18,7 +18,7 @@ def pool(window, x):
     return patches.max(tuple(range(rank + 1, 2 * rank + 1)))
 
 
-_OWN = ("model", "reset", "rounding", "limit", "depth", "pool", "function", "code", "levels",
+_OWN = ("model", "reset", "initial_potential", "max_spikes_per_step", "depth", "pool", "function", "spike_code", "levels",
         "mantissa_bits")  # fmt: skip
 _MERGING = ("multiply", "maximum", "minimum")
 GRADED = ("multi_threshold", "sigma_delta")
@@ -61,7 +61,7 @@ def threshold(node):
 
 def offsets(node):
     """What a neuron has received on each input before the first step."""
-    return [np.asarray(node.arrays.get(f"offset{index}", 0.0), "float64")
+    return [np.asarray(node.arrays.get(f"constant_input{index}", 0.0), "float64")
             for index in range(len(node.inputs))]  # fmt: skip
 
 
@@ -69,19 +69,28 @@ def sender(node):
     a = node.attributes
     if a["model"] in GRADED:
         return Graded(a["levels"], a["mantissa_bits"])
-    return Whole(a["rounding"], -a["limit"] if "signed" in a["model"] else 0, a["limit"])
+    return Whole(
+        a["initial_potential"],
+        -a["max_spikes_per_step"] if "signed" in a["model"] else 0,
+        a["max_spikes_per_step"],
+    )
 
 
 def spike(node, currents):
     """Spikes (T, batch, ...) of a neuron node for the currents (T, batch, ...) of each input,
     and how close it came to a tie."""
     a, respond, send = node.attributes, response(node), sender(node)
-    plain = (a["model"], a["code"], a["function"], a["pool"]) == ("binary", "rate", "relu", None)
+    plain = (a["model"], a["spike_code"], a["function"], a["pool"]) == (
+        "binary",
+        "rate",
+        "relu",
+        None,
+    )
     if plain and a["max_value"] is None and not (a["negative_slope"] or a["threshold"]):
-        fired, _ = integrate_fire(currents[0], threshold(node), a["rounding"], a["reset"])
+        fired, _ = integrate_fire(currents[0], threshold(node), a["initial_potential"], a["reset"])
         return fired, np.inf
-    if a["code"] == "rate":
+    if a["spike_code"] == "rate":
         return rate(currents, send, respond, threshold(node)), send.closest
-    code = {"delta": delta, "differential": differential}[a["code"]]
+    code = {"delta": delta, "differential": differential}[a["spike_code"]]
     fired = code(currents, send, lambda *x: respond(*x, 1), threshold(node), offsets(node))
     return fired, send.closest

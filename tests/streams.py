@@ -75,7 +75,7 @@ def changes(graph, inputs):
             if node.op == "input":
                 (values[node.name],) = oracle.units(graph, [x - before])
             elif node.op == "neuron":
-                starts = [node.arrays.get(f"offset{i}", 0.0) for i in range(len(now))]
+                starts = [node.arrays.get(f"constant_input{i}", 0.0) for i in range(len(now))]
                 *received, sent = held.get(node.name, [*starts, 0.0])
                 received = [r + z for r, z in zip(received, now, strict=True)]
                 missing = respond(node, received) / node.arrays["threshold"] - sent
@@ -112,7 +112,7 @@ def running(graph, trains, stagger):
     for node in graph.nodes:
         now = [values[name] for name in node.inputs if name in values]
         if node.op == "input":
-            values[node.name] = next(given) / np.asarray(node.arrays.get("unit", 1.0), float)
+            values[node.name] = next(given) / np.asarray(node.arrays.get("scale", 1.0), float)
         elif node.op == "neuron":
             asleep = node.attributes["depth"] * stagger
             fired, _ = oracle_nodes.spike(node, [train[asleep:] for train in now])

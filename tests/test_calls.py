@@ -11,8 +11,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 MOST = 4
 # Compiled kernels take arrays by position: (file, name of the callee).
 COMPILED = {
-    ("events/engine.py", "run"), ("rates.py", "_step"), ("rates.py", "_count_step"),
-    ("simulate/run.py", "_step"), ("simulate/stream.py", "_step"),
+    ("events/engine.py", "run"), ("calibration/layer_rates.py", "_step"), ("calibration/layer_rates.py", "_count_step"),
+    ("simulation/run.py", "_step"), ("simulation/stream.py", "_step"),
 }  # fmt: skip
 KERNELS = ("events/kernels.py", "events/passing.py", "events/vectors.py")
 

@@ -189,7 +189,7 @@ def test_samples_beyond_the_last_hundred_count(chain, x):
     last = x.copy()
     last[-1] *= 3
     graphs = [loop_of(cnn_to_snn()(chain, data).model).graph for data in (x, last)]
-    scales = [graph.of("input")[0].arrays["unit"] for graph in graphs]
+    scales = [graph.of("input")[0].arrays["scale"] for graph in graphs]
     assert scales[1] > 2.5 * scales[0]
     few = cnn_to_snn()(chain, x[:20])
     assert few.SpikeCounter(x[:20], timesteps=16)[1][0] > 0
@@ -296,5 +296,5 @@ def test_errors(chain, x):
         cnn_to_snn().SpikeCounter(x)
     with pytest.raises(OptionError, match="scaling_factor"):
         cnn_to_snn(scaling_factor=0)
-    with pytest.raises(OptionError, match="alpha"):
+    with pytest.raises(OptionError, match="initial_potential"):
         cnn_to_snn(thresholding=2)(chain, x)

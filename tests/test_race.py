@@ -57,7 +57,7 @@ def by_stages(found, unit, x):
 @pytest.mark.parametrize("net", ["chain", "residual"])
 def test_stages_say_all_that_a_simulator_needs(net, stagger):
     graph, found, x, run = listed(net, stagger)
-    trains, mean = by_stages(found, graph.of("input")[0].arrays["unit"], x)
+    trains, mean = by_stages(found, graph.of("input")[0].arrays["scale"], x)
     assert list(trains) == list(run.spikes)
     for name, train in run.spikes.items():
         assert train.sum() > 0 and np.array_equal(trains[name], train), name
@@ -83,7 +83,7 @@ def test_peers_send_the_same_spikes(peer, tmp_path):
         pytest.skip(f"{package} is not installed; it is part of no extra of spkeras")
     graph, found, x, run = listed("residual", 1.5)
     counts = [t.sum(0).reshape(len(x), -1) for t in run.spikes.values()]
-    unit = float(graph.of("input")[0].arrays["unit"])
+    unit = float(graph.of("input")[0].arrays["scale"])
     case = found, unit, STEPS, x, run.outputs[-1][0], np.concatenate(counts, 1).astype("int32")
     (tmp_path / "case.pkl").write_bytes(pickle.dumps(case))
     done = subprocess.run(

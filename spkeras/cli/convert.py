@@ -63,14 +63,14 @@ def command(
     quality = cnn_quality(cnn.model, samples, batch_size, insist)
     given = options.given(insist=insist or None, **chosen)
     settings = {name: given.pop(name) for name in Simulation.options() if name in given}
-    with progress("calibrating") as told:
+    with progress("calibrating") as advance:
         snn = spkeras.convert(
             cnn.model,
             samples.inputs,
             recipe,
             simulation=Simulation(**settings),
             batch_size=batch_size,
-            progress=told,
+            progress=advance,
             **given,
         )
     write_whole(output, snn.save)

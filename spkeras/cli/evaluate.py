@@ -95,7 +95,7 @@ def command(
     evaluate = _evaluator(ray, ray_cpus)
     source = None if cnn is None else read_cnn(cnn, None, ()).model
     samples = data.read(model)
-    with progress("simulating") as told:
+    with progress("simulating") as advance:
         result = evaluate(
             model,
             samples.inputs,
@@ -105,7 +105,7 @@ def command(
             insist=insist,
             early_exit=policy,
             cnn=source,
-            progress=told,
+            progress=advance,
             **options.given(**settings),
         )
     for text in result.warnings:

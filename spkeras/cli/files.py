@@ -11,7 +11,7 @@ from spkeras.cli.quiet import load_keras
 from spkeras.errors import OptionError
 
 if TYPE_CHECKING:
-    from spkeras.frontend.files import LoadedModel
+    from spkeras.keras_files import LoadedModel
 
 
 def read_cnn(path: Path, architecture: Path | None, replace: Any) -> "LoadedModel":
@@ -21,7 +21,7 @@ def read_cnn(path: Path, architecture: Path | None, replace: Any) -> "LoadedMode
         OptionError: the file holds a spiking network.
     """
     load_keras()
-    from spkeras.frontend.files import read_model
+    from spkeras.keras_files import read_model
 
     loaded = read_model(path, architecture=architecture, replace=dict(replace))
     if is_spiking(loaded.model):
@@ -39,7 +39,7 @@ def read_snn(path: Path) -> Any:
         OptionError: the file holds another model.
     """
     load_keras()
-    from spkeras.frontend.files import read_model
+    from spkeras.keras_files import read_model
 
     model = read_model(path).model
     if not is_spiking(model):

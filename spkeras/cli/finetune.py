@@ -191,7 +191,7 @@ def command(
         drop = chosen["max_drop"] / 100
         choice = [ChooseTimesteps(held[0], held[1], chosen["choose_timesteps"], drop)]
     backup = checkpoint_folder(output, model, data, chosen=chosen, start_over=start_over)
-    with progress("training") as told:
+    with progress("training") as advance:
         trained, _ = finetune(
             twin,
             x,
@@ -202,8 +202,8 @@ def command(
             backup=backup,
             insist=True,
             callbacks=list(choice),
-            progress=told,
-            told=None if as_json else lambda epoch, logs: _tell(epoch, plan, logs),
+            progress=advance,
+            on_epoch=None if as_json else lambda epoch, logs: _tell(epoch, plan, logs),
         )
     write_whole(output, trained.save)
     record = {"output": str(output), "recipe": chosen["recipe"], "epochs": plan.epochs + plan.log}
@@ -272,13 +272,13 @@ def _twin(cnn: Any, x: Any, chosen: Mapping[str, Any], batch_size: int) -> Any:
 
     settings = options.given(**{name: chosen[name] for name in _TWIN})
     recipe = settings.pop("recipe")
-    with progress("choosing ranges") as told:
+    with progress("choosing ranges") as advance:
         return prepare(
             cnn,
             x[sampling.chosen(len(x), 1000)].astype("float32"),
             recipe,
             batch_size=batch_size,
-            progress=told,
+            progress=advance,
             **settings,
         )
 

@@ -115,7 +115,7 @@ def run_command(
     """Run PROGRAM bit for bit: accuracy, spikes, operations, cycles and estimated energy."""
     from spkeras.data import read_data
     from spkeras.hardware import log_ttfs
-    from spkeras.hardware.log_ttfs.costs import cost_table
+    from spkeras.metrics.costs import cost_table
 
     loaded, table = log_ttfs.load_program(program), cost_table(costs)
     golden = log_ttfs.check_golden(loaded) if loaded.golden else None
@@ -133,7 +133,7 @@ def run_command(
         std=data.std,
         image_size=loaded.layers[0].shape,
     )
-    with progress("running") as told:
+    with progress("running") as advance:
         result = log_ttfs.run(
             loaded,
             samples.x if len(loaded.encoders) > 1 else samples.x[0],
@@ -141,7 +141,7 @@ def run_command(
             batch_size=min(batch_size, 50),
             costs=table,
             reference=reference,
-            progress=told,
+            progress=advance,
         )
     if result.total.clipped:
         warn(f"{result.total.clipped:.1f} additions a sample were clipped")

@@ -26,8 +26,8 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
         task = bar.add_task(what, total=None, visible=False)
         start = time.monotonic()
 
-        def told(done: int, total: int) -> None:
+        def advance(done: int, total: int) -> None:
             late = time.monotonic() - start > _SECONDS
             bar.update(task, completed=done, total=total, visible=late)
 
-        yield told
+        yield advance

@@ -51,20 +51,20 @@ def command(
     check_output(output, (".keras",), "--output", force)
     network = read_snn(snn)
     samples = data.read(network)
-    from spkeras.training import train_thresholds
+    from spkeras.calibration import train_thresholds
 
     checkpoint = output.with_name(f"{output.stem}.checkpoint.keras")
     if start_over:
         checkpoint.unlink(missing_ok=True)
     errors: list[Any] = []
-    with progress("training thresholds") as told:
+    with progress("training thresholds") as advance:
         trained = train_thresholds(
             network,
             samples.inputs,
             resume=_checkpoint(checkpoint, network),
             rate=rate,
             batch_size=batch_size,
-            progress=told,
+            progress=advance,
             watch=errors.append,
             checkpoint=lambda part: write_whole(checkpoint, part.save),
         )

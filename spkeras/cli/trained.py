@@ -79,10 +79,16 @@ def report(
         simulation=Simulation(**simulation),
     )
     found["spiking_samples"] = len(some)
-    with progress("spiking") as told:
+    with progress("spiking") as advance:
         for schedule in ("layer_synchronous", "clock_driven"):
             result = spkeras.evaluate(
-                snn, some, own, schedule=schedule, batch_size=batch_size, insist=True, progress=told
+                snn,
+                some,
+                own,
+                schedule=schedule,
+                batch_size=batch_size,
+                insist=True,
+                progress=advance,
             )
             course = getattr(result.scores[0], kind)
             found[schedule] = {"timesteps": result.timesteps, kind: float(course[-1])}

@@ -34,14 +34,14 @@ def command(
 
     source, network = read_cnn(cnn, architecture, replace), read_snn(snn)
     samples = data.read(network)
-    with progress("verifying") as told:
+    with progress("verifying") as advance:
         result = spkeras.verify(
             source.model,
             network,
             samples.inputs,
             batch_size=batch_size,
             any_range=any_range,
-            progress=told,
+            progress=advance,
             **options.given(timesteps=timesteps),
         )
     if as_json:

@@ -22,7 +22,7 @@ from spkeras.errors import OptionError
 from spkeras.facade.shards import EvaluationPlan
 from spkeras.metrics import EarlyExit, Evaluation
 from spkeras.ops.names import ENGINES
-from spkeras.simulate import Simulation
+from spkeras.simulation import Simulator
 from spkeras.snn.settings import NAMES, configured
 from spkeras.snn.spike_loop import loop_of
 
@@ -157,7 +157,7 @@ class _Case:
     def check_labels(self) -> None:
         """Refuse labels that the CNN predicts no more often than chance."""
         with configured(self.loop, self.own):
-            self.plan.check_labels(Simulation(self.loop, "dense"))
+            self.plan.check_labels(Simulator(self.loop, "dense"))
 
 
 def _evaluations(cases: Sequence[_Case], workers: Workers, progress: Progress) -> list[Evaluation]:
@@ -167,10 +167,10 @@ def _evaluations(cases: Sequence[_Case], workers: Workers, progress: Progress) -
     for case in cases:
         plan, done = case.plan, before
 
-        def told(share: int, of: int, done: int = done) -> None:
+        def advance(share: int, of: int, done: int = done) -> None:
             progress(done + share, work)
 
-        total = plan.added(itertools.islice(parts, len(plan.rows)), told)
+        total = plan.added(itertools.islice(parts, len(plan.rows)), advance)
         seconds, start = time.perf_counter() - start, time.perf_counter()
         with configured(case.loop, case.own):
             results.append(plan.result(case.loop, total, seconds))

@@ -93,8 +93,8 @@ def _check(configuration: Configuration) -> None:
 
 
 def _simulation(model: bytes, settings: Mapping[str, Any], configuration: Configuration) -> Any:
-    from spkeras.frontend.files import read_model
-    from spkeras.simulate import Simulation
+    from spkeras.keras_files import read_model
+    from spkeras.simulation import Simulator
     from spkeras.snn.spike_loop import configure, loop_of
 
     with tempfile.TemporaryDirectory(prefix="spkeras") as folder:
@@ -102,4 +102,4 @@ def _simulation(model: bytes, settings: Mapping[str, Any], configuration: Config
         path.write_bytes(model)
         snn = read_model(path).model
     configure(snn, **settings)
-    return Simulation(loop_of(snn), configuration.engine)
+    return Simulator(loop_of(snn), configuration.engine)

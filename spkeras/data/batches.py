@@ -7,7 +7,6 @@ import numpy as np
 
 from spkeras.errors import DataError
 from spkeras.graph import Graph
-from spkeras.simulate import equal_slices
 
 
 def as_samples(graph: Graph, data: Any) -> list[np.ndarray]:
@@ -51,6 +50,17 @@ def _refuse_nan(name: str, array: np.ndarray) -> None:
     )
 
 
+def equal_slices(count: int, largest: int) -> Iterator[slice]:
+    """Split `count` samples into slices of at most two sizes, none above `largest`.
+
+    A compiled step has a fixed batch size: equal slices need one compilation.
+    """
+    parts = -(-count // largest)
+    edges = np.linspace(0, count, parts + 1).round().astype(int)
+    for start, stop in zip(edges[:-1], edges[1:], strict=True):
+        yield slice(int(start), int(stop))
+
+
 def batches(samples: list[np.ndarray], batch_size: int) -> Iterator[list[np.ndarray]]:
     """Yield slices of nearly equal size, as float32, one array per input."""
     for rows in equal_slices(len(samples[0]), batch_size):
@@ -69,7 +79,7 @@ def check_range(graph: Graph, samples: list[np.ndarray]) -> None:
         DataError: an input's largest magnitude exceeds twice the calibrated one.
     """
     for node, array in zip(graph.of("input"), samples, strict=True):
-        unit = float(node.arrays["unit"])
+        unit = float(node.arrays["scale"])
         largest = float(np.abs(array).max()) if array.size else 0.0
         if largest > RANGE_LIMIT * unit:
             raise DataError(

@@ -39,12 +39,12 @@ def _counting(plan: EventPlan, node: Node) -> dict[str, int]:
     function = node["function"]
     slope = {"linear": 1.0}.get(function, node.attributes.get("negative_slope") or 0.0)
     bound = 6.0 if function == "relu6" else node.attributes.get("max_value")
-    numbers = [node["rounding"], slope, np.inf if bound is None else bound]
+    numbers = [node["initial_potential"], slope, np.inf if bound is None else bound]
     signed = node["model"] in ("signed", "signed_burst")
     return {
         "sent": plan.writer.memory(np.zeros(node.shape)),
-        "low": -node["limit"] if signed else 0,
-        "high": node["limit"],
+        "low": -node["max_spikes_per_step"] if signed else 0,
+        "high": node["max_spikes_per_step"],
         "pool": _pool(plan, node) if node["pool"] else -1,
         "received": int(np.prod(plan.graph[node.inputs[0]].shape)),
         "numbers": plan.writer.weights.add(numbers),

@@ -16,7 +16,7 @@ MOST_STEPS = 64
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class EventBlock:
     """The results of a block of steps.
 
     Attributes:
@@ -60,7 +60,7 @@ class Batch:
         named = zip(self.program.neurons, parts, strict=True)
         return {name: part.reshape(shape) for (name, shape), part in named}
 
-    def blocks(self, steps: int) -> Iterator[Block]:
+    def blocks(self, steps: int) -> Iterator[EventBlock]:
         """Run the first `steps` steps, and yield the results of each block."""
         size = max(1, self.program.output_size * len(self.own))
         length = max(1, min(MOST_STEPS, _BLOCK // size))
@@ -68,7 +68,7 @@ class Batch:
             for first in range(0, steps, length):
                 yield self._block(pool, first, min(first + length, steps))
 
-    def _block(self, pool: ThreadPoolExecutor, first: int, last: int) -> Block:
+    def _block(self, pool: ThreadPoolExecutor, first: int, last: int) -> EventBlock:
         outputs = np.zeros((len(self.own), last - first, self.program.output_size), np.float32)
         sums = np.zeros((self.threads, last - first, len(self.program.neurons)), np.int64)
 
@@ -79,7 +79,7 @@ class Batch:
                 )
 
         list(pool.map(work, range(self.threads)))
-        return Block(first, outputs, sums.sum(axis=0))
+        return EventBlock(first, outputs, sums.sum(axis=0))
 
     def _sample(
         self,

@@ -63,9 +63,9 @@ class EventPlan:
             received = np.zeros(self.graph[reader.inputs[0]].shape)
             if is_plain(reader):
                 threshold = np.broadcast_to(reader.arrays["threshold"], reader.shape)
-                received = np.float32(reader["rounding"]) * threshold
-            if "offset0" in reader.arrays:
-                received = received + reader.arrays["offset0"]
+                received = np.float32(reader["initial_potential"]) * threshold
+            if "constant_input0" in reader.arrays:
+                received = received + reader.arrays["constant_input0"]
             self.buffers[reader.name] = self.writer.memory(received)
         return self.buffers[reader.name]
 

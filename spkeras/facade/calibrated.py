@@ -6,15 +6,15 @@ from typing import Any
 import keras
 import numpy as np
 
-from spkeras.calibrate import calibrate
+from spkeras.calibration.statistics import calibrate
 from spkeras.data.batches import as_samples, batches
 from spkeras.graph import Graph
 from spkeras.graph.stats import ActivationStats
 from spkeras.ops.code import keeps_values
-from spkeras.passes.offsets import lift_biases
+from spkeras.passes.constant_inputs import lift_biases
 from spkeras.passes.pipeline import finish, neurons_of, prepare
 from spkeras.recipes import Conversion, Recipe, Simulation
-from spkeras.snn.network import analogue, resting_currents
+from spkeras.snn.network import ann, bias_currents
 from spkeras.snn.settings import stagger_in_force, start
 from spkeras.snn.spike_loop import build
 
@@ -59,7 +59,7 @@ class Calibrated:
         names = [node.name for node in neurons.of(*measured)]
         total = len(samples[0])
         self.stats = calibrate(
-            analogue(self.graph, names),
+            ann(self.graph, names),
             names,
             batches(samples, batch_size),
             progress=lambda done: progress(done, total),
@@ -80,7 +80,7 @@ class Calibrated:
         graph = finish(graph, self.stats, chosen, windows(graph, timesteps, simulation))
         graph = graph.with_settings(**_settings(recipe, chosen), built_for=timesteps)
         if keeps_values(chosen.spike_code):
-            graph = lift_biases(graph, resting_currents(graph))
+            graph = lift_biases(graph, bias_currents(graph))
         graph = graph.with_nodes(graph.nodes, notes=self.notes)
         return build(graph, simulation.changed(timesteps=timesteps))
 

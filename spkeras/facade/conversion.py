@@ -6,6 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from spkeras.calibration.correction import correct
+from spkeras.calibration.thresholds import train_thresholds
 from spkeras.errors import OptionError
 from spkeras.facade import automatic
 from spkeras.facade.calibrated import Calibrated
@@ -17,8 +19,6 @@ from spkeras.passes.as_published import check_trained
 from spkeras.passes.learned import trained_steps
 from spkeras.recipes import Auto, Recipe, Simulation, Trained, get
 from spkeras.snn.settings import check_start
-from spkeras.training.correction import correct
-from spkeras.training.thresholds import train_thresholds
 
 Progress = Callable[[int, int], None]
 

@@ -10,7 +10,7 @@ import keras
 from spkeras.facade.shards import EvaluationPlan, Part, run_shard
 from spkeras.metrics import Evaluation
 from spkeras.metrics.early_exit import EarlyExit
-from spkeras.simulate import Simulation
+from spkeras.simulation import Simulator
 from spkeras.snn.settings import configured
 from spkeras.snn.spike_loop import loop_of
 
@@ -81,21 +81,21 @@ def evaluate(
             early_exit=early_exit,
             cnn=cnn,
         )
-        simulation = Simulation(loop, engine)
+        simulation = Simulator(loop, engine)
         if not insist:
             plan.check_labels(simulation)
         start = time.perf_counter()
-        told = progress or _quiet
-        total = plan.added(_in_turn(plan, simulation, told), told)
+        progress = progress or _quiet
+        total = plan.added(_in_turn(plan, simulation, progress), progress)
         return plan.result(loop, total, time.perf_counter() - start)
 
 
-def _in_turn(plan: EvaluationPlan, simulation: Simulation, progress: Progress) -> Iterator[Part]:
+def _in_turn(plan: EvaluationPlan, simulation: Simulator, progress: Progress) -> Iterator[Part]:
     """Run all batches here, one after the other."""
     for rows, shard in zip(plan.rows, plan.shards(), strict=True):
-        told = partial(_step_told, plan, rows, progress)
-        yield run_shard(simulation, shard, told)
+        step = partial(_advanced, plan, rows, progress)
+        yield run_shard(simulation, shard, step)
 
 
-def _step_told(plan: EvaluationPlan, rows: slice, progress: Progress, steps: int) -> None:
+def _advanced(plan: EvaluationPlan, rows: slice, progress: Progress, steps: int) -> None:
     progress(rows.start * len(plan.steps) + steps * (rows.stop - rows.start), plan.work)

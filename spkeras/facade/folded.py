@@ -10,7 +10,7 @@ from spkeras.frontend.walk import layer_outputs, read_graph
 from spkeras.graph import Graph
 from spkeras.metrics import LayerCheck
 from spkeras.passes.pipeline import fold
-from spkeras.snn.network import analogue, as_list
+from spkeras.snn.network import ann, as_list
 
 Tensors = Mapping[str, keras.KerasTensor]
 
@@ -27,7 +27,7 @@ class Folded:
         pairs = list(_pairs(_tensors(cnn), graph))
         self.names = [layer for _, layer, _ in pairs]
         self.reference = keras.Model(cnn.inputs, [*(t for t, _, _ in pairs), *cnn.outputs])
-        self.model = analogue(graph, [*(node for _, _, node in pairs), *graph.outputs])
+        self.model = ann(graph, [*(node for _, _, node in pairs), *graph.outputs])
         self.errors, self.sizes = np.zeros(len(pairs)), np.zeros(len(pairs))
 
     def add(self, batch: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:

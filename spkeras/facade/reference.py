@@ -14,7 +14,7 @@ from spkeras.passes.changes import changes, is_lost
 from spkeras.passes.fold import WEIGHTED
 from spkeras.passes.learned import trained_steps
 from spkeras.passes.pipeline import fold
-from spkeras.snn.network import analogue, as_list
+from spkeras.snn.network import ann, as_list
 from spkeras.snn.spike_loop import SpikeLoop
 
 CNN, TWIN, OWN = "CNN", "twin", "own weights"
@@ -66,7 +66,7 @@ class NamedCnn:
     def __init__(self, cnn: keras.Model, loop: SpikeLoop, samples: Sequence[np.ndarray]) -> None:
         own = loop.graph
         self.graph = check_pair(cnn, own)
-        model = analogue(self.graph)
+        model = ann(self.graph)
         self._model = compiled(lambda inputs: as_list(model(inputs)), model.variables)
         if not is_lost(own):
             self._compare(loop, [array[:_COMPARED] for array in samples])

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from spkeras.data.batches import as_samples, check_range
+from spkeras.data.batches import as_samples, check_range, equal_slices
 from spkeras.errors import DataError, OptionError
 from spkeras.facade.reference import OWN, NamedCnn, name_of, warning_of
 from spkeras.facade.warnings import beyond_range, other_steps, undefined
@@ -24,12 +24,12 @@ from spkeras.metrics import (
     Sums,
     Watch,
     activity,
-    settling,
+    convergence,
 )
 from spkeras.metrics.chance import check_decisions
 from spkeras.metrics.early_exit import EarlyExit, check_exit
-from spkeras.simulate import Simulation, choose, equal_slices, looked_at
-from spkeras.simulate.record import Counts
+from spkeras.simulation import Simulator, choose, evaluation_steps
+from spkeras.simulation.record import Counts
 from spkeras.snn.spike_loop import SpikeLoop
 
 
@@ -76,14 +76,14 @@ class Part:
 
 
 def run_shard(
-    simulation: Simulation, shard: Shard, told: Callable[[int], None] = lambda steps: None
+    simulation: Simulator, shard: Shard, progress: Callable[[int], None] = lambda steps: None
 ) -> Part:
     """Run one batch.
 
     Args:
         simulation: The network, with the settings of the run.
         shard: The batch.
-        told: Told the number of steps done.
+        progress: Receives the number of steps done.
     """
     answers = shard.reference
     if answers is None:
@@ -99,7 +99,7 @@ def run_shard(
     ) -> np.ndarray | None:
         for score, output in zip(shard.scores, outputs, strict=True):
             score.add(index, output)
-        told(index + 1)
+        progress(index + 1)
         return None if watch is None or sent is None else watch.add(index, outputs[0], sent)
 
     stopping = watch.earliest if watch is not None and watch.policy.stop else None
@@ -151,7 +151,7 @@ class EvaluationPlan:
         self.samples = as_samples(self.graph, x)
         if not any_range:
             check_range(self.graph, self.samples)
-        self.engine, self.steps = choose(loop, engine), looked_at(loop)
+        self.engine, self.steps = choose(loop, engine), evaluation_steps(loop)
         count = len(self.samples[0])
         self.rows = list(equal_slices(count, batch_size))
         self.work = count * len(self.steps)
@@ -175,7 +175,7 @@ class EvaluationPlan:
         (readout,) = loop.network.readouts
         return Watch(policy, self.scores[0], loop.timesteps, loop.start(readout))
 
-    def check_labels(self, simulation: Simulation) -> None:
+    def check_labels(self, simulation: Simulator) -> None:
         """Refuse labels that the CNN meets no more often than chance, on up to 500 samples.
 
         Where the file does not hold the CNN's weights, nothing is known of it.
@@ -203,17 +203,17 @@ class EvaluationPlan:
                 samples=samples, scores=scores, watch=watch, reference=answers, first=rows.start
             )
 
-    def added(self, parts: Iterable[Part], told: Callable[[int, int], None]) -> Part:
+    def added(self, parts: Iterable[Part], progress: Callable[[int, int], None]) -> Part:
         """The sum of the parts of all batches, which come in order.
 
         Args:
             parts: One per batch.
-            told: Told (sample steps done, sample steps in all) after each.
+            progress: Receives (sample steps done, sample steps in all) after each.
         """
         total: Part | None = None
         for rows, part in zip(self.rows, parts, strict=True):
             total = part if total is None else total + part
-            told(rows.stop * len(self.steps), self.work)
+            progress(rows.stop * len(self.steps), self.work)
         if total is None:
             raise DataError("data: no batch has run; give at least one sample")
         return total
@@ -253,7 +253,7 @@ class EvaluationPlan:
             ),
             seconds=seconds,
             depth=loop.depth,
-            settling=settling(trace),
+            convergence=convergence(trace),
             engine=self.engine,
             early_exit=course,
             reference=name_of(self.graph, named),

@@ -6,7 +6,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from spkeras.data.batches import as_samples, check_range
+from spkeras.calibration.layer_rates import LayerRates
+from spkeras.data.batches import as_samples, check_range, equal_slices
 from spkeras.facade.folded import Folded
 from spkeras.facade.reference import check_pair, name_of
 from spkeras.graph import Graph
@@ -14,8 +15,6 @@ from spkeras.graph.finite import check_finite
 from spkeras.metrics import NeuronCheck, Verification
 from spkeras.metrics.comparison import RateComparison
 from spkeras.passes.changes import is_lost
-from spkeras.rates import Stages
-from spkeras.simulate import equal_slices
 from spkeras.snn.settings import configured
 from spkeras.snn.spike_loop import SpikeLoop, loop_of
 
@@ -85,7 +84,7 @@ def verify(
             faithful=all(check.relative < 1e-5 for check in checks),
             decisions=decisions,
             output_error=output_error,
-            code=loop.code,
+            spike_code=loop.spike_code,
             steps=layers.steps,
             settles_last=layers.settles_last(),
             reference=name_of(graph),
@@ -100,18 +99,18 @@ class _Layers:
     """
 
     def __init__(self, loop: SpikeLoop) -> None:
-        self.stages, self.changed = Stages(loop), bool(loop.graph.originals)
+        self.stages, self.changed = LayerRates(loop), bool(loop.graph.originals)
         running = loop.schedule == "clock_driven"
         self.steps = tuple(range(1, loop.timesteps + 1)) if running else ()
-        headroom = int(loop.graph.settings.get("levels_above_scale") or 0)
+        levels_above_scale = int(loop.graph.settings.get("levels_above_scale") or 0)
         self.comparisons = [
-            RateComparison(node, loop.timesteps, len(self.steps), headroom)
+            RateComparison(node, loop.timesteps, len(self.steps), levels_above_scale)
             for node in loop.network.neurons
         ]
 
     def add(self, batch: list[np.ndarray]) -> list[list[np.ndarray]]:
         """Compare one batch; returns the outputs of each of `STAGES`."""
-        ways = [self.stages.rates(mode, batch) for mode in ("analogue", "clipped", "count")]
+        ways = [self.stages.rates(mode, batch) for mode in ("ann", "clipped", "count")]
         former = self.stages.rates("reference", batch) if self.changed else ways[0]
         ways = [former, *ways]
         run = self.stages.simulated(batch, former[1])

@@ -10,14 +10,27 @@ import numpy as np
 from spkeras.errors import GraphError
 from spkeras.graph.node import Node
 from spkeras.graph.original import Original
+from spkeras.graph.vocabulary import CONSTANT_INPUTS
 
-SCHEMA = 2
+SCHEMA = 3
 # Names of settings in schema 1, and today's.
-_FORMER = {
+_FORMER_SETTINGS = {
     "alpha": "initial_potential",
     "limit": "max_spikes_per_step",
     "headroom": "levels_above_scale",
     "code": "spike_code",
+}
+# Names of attributes and arrays of nodes in schemas 1 and 2, by operation, and today's.
+_FORMER_NEURON = {
+    "rounding": "initial_potential",
+    "limit": "max_spikes_per_step",
+    "code": "spike_code",
+    **{f"offset{index}": name for index, name in enumerate(CONSTANT_INPUTS)},
+}
+_FORMER_NODES = {
+    "neuron": _FORMER_NEURON,
+    "readout": {"code": "spike_code"},
+    "input": {"unit": "scale"},
 }
 
 
@@ -188,12 +201,11 @@ def from_structure(
     Raises:
         GraphError: the schema is not that of this version, or an array has another shape.
     """
-    if data.get("schema") not in (1, SCHEMA):
-        raise GraphError(
-            f"graph schema {data.get('schema')!r}; allowed in this version: 1, {SCHEMA}"
-        )
+    schema = data.get("schema", 0)
+    if schema not in range(1, SCHEMA + 1):
+        raise GraphError(f"graph schema {schema!r}; allowed in this version: 1 to {SCHEMA}")
     nodes = []
-    for entry in data["nodes"]:
+    for entry in (_renamed(entry, entry["op"], schema) for entry in data["nodes"]):
         shapes = {key: tuple(shape) for key, shape in entry["arrays"].items()}
         own = {key: np.zeros(shape, "float32") for key, shape in shapes.items()}
         own.update((arrays or {}).get(entry["name"], {}))
@@ -217,13 +229,35 @@ def from_structure(
         nodes=tuple(nodes),
         outputs=tuple(data["outputs"]),
         notes=tuple(data["notes"]),
-        settings={_FORMER.get(key, key): _plain(value) for key, value in data["settings"].items()},
-        originals=_originals(data.get("originals")),
+        settings=_settings(data["settings"], schema),
+        originals=_originals(data.get("originals"), {node.name: node.op for node in nodes}, schema),
     )
 
 
-def _originals(data: Mapping[str, Any] | None) -> dict[str, Original] | None:
-    return None if data is None else {name: _original(entry) for name, entry in data.items()}
+def _settings(settings: Mapping[str, Any], schema: int) -> dict[str, Any]:
+    names = _FORMER_SETTINGS if schema < 2 else {}
+    return {names.get(key, key): _plain(value) for key, value in settings.items()}
+
+
+def _renamed(entry: Mapping[str, Any], op: str, schema: int) -> Mapping[str, Any]:
+    """Return a node's entry, or that of an original, with today's names."""
+    names = _FORMER_NODES.get(op, {}) if schema < 3 else {}
+    parts = {
+        part: {names.get(key, key): value for key, value in entry[part].items()}
+        for part in ("attributes", "arrays")
+    }
+    return {**entry, **parts}
+
+
+def _originals(
+    data: Mapping[str, Any] | None, kinds: Mapping[str, str], schema: int
+) -> dict[str, Original] | None:
+    if data is None:
+        return None
+    return {
+        name: _original(_renamed(entry, kinds.get(name, ""), schema))
+        for name, entry in data.items()
+    }
 
 
 def _original(entry: Mapping[str, Any]) -> Original:

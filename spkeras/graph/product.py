@@ -21,7 +21,7 @@ _fresh = itertools.count()
 
 
 @dataclass(frozen=True, eq=False)
-class Block:
+class ProductBlock:
     """One factor of a product.
 
     Attributes:
@@ -47,7 +47,7 @@ class Product:
     """
 
     source: tuple[int, ...]
-    blocks: tuple[Block, ...]
+    blocks: tuple[ProductBlock, ...]
     axes: tuple[tuple[int, ...], ...]
     exact: bool = True
 
@@ -56,7 +56,7 @@ class Product:
         block = self.holder(part)
         return int(block.matrix.shape[1 + block.parts.index(part)])
 
-    def holder(self, part: int) -> Block:
+    def holder(self, part: int) -> ProductBlock:
         """Return the block of a part."""
         return next(block for block in self.blocks if part in block.parts)
 
@@ -70,7 +70,7 @@ def identity(shape: Sequence[int]) -> Product:
     """Return the pairs of each element with itself."""
     parts = tuple(next(_fresh) for _ in shape)
     blocks = (
-        Block((axis,), (part,), np.eye(size, dtype=bool))
+        ProductBlock((axis,), (part,), np.eye(size, dtype=bool))
         for axis, (part, size) in enumerate(zip(parts, shape, strict=True))
     )
     return Product(tuple(shape), tuple(blocks), tuple((part,) for part in parts))
@@ -79,7 +79,10 @@ def identity(shape: Sequence[int]) -> Product:
 def everything(shape: Sequence[int]) -> Product:
     """Return the pairs of one source without axes with all elements of a tensor."""
     parts = tuple(next(_fresh) for _ in shape)
-    ones = (Block((), (part,), np.ones((1, n), bool)) for part, n in zip(parts, shape, strict=True))
+    ones = (
+        ProductBlock((), (part,), np.ones((1, n), bool))
+        for part, n in zip(parts, shape, strict=True)
+    )
     return Product((), tuple(ones), tuple((part,) for part in parts))
 
 
@@ -87,13 +90,13 @@ class TooLarge(Exception):
     """A matrix would exceed `LIMIT`."""
 
 
-def replaced(product: Product, old: Sequence[Block], *new: Block) -> Product:
+def replaced(product: Product, old: Sequence[ProductBlock], *new: ProductBlock) -> Product:
     """Return the product with some of its blocks replaced."""
     kept = [block for block in product.blocks if all(block is not gone for gone in old)]
     return replace(product, blocks=(*kept, *new))
 
 
-def join(blocks: Sequence[Block]) -> Block:
+def join(blocks: Sequence[ProductBlock]) -> ProductBlock:
     """Return several blocks as one; rows and parts keep the order of the blocks.
 
     Raises:
@@ -108,7 +111,7 @@ def join(blocks: Sequence[Block]) -> Block:
         matrix = outer.reshape(-1, *outer.shape[2:])
     sources = itertools.chain.from_iterable(block.sources for block in blocks)
     parts = itertools.chain.from_iterable(block.parts for block in blocks)
-    return Block(tuple(sources), tuple(parts), matrix)
+    return ProductBlock(tuple(sources), tuple(parts), matrix)
 
 
 def as_one(product: Product, parts: Sequence[int], loose: bool = True) -> tuple[Product, int]:
@@ -139,18 +142,18 @@ def as_one(product: Product, parts: Sequence[int], loose: bool = True) -> tuple[
     order = [0, *(1 + block.parts.index(p) for p in (*rest, *parts))]
     matrix = block.matrix.transpose(order)
     matrix = matrix.reshape(*matrix.shape[: 1 + len(rest)], -1)
-    merged = Block(block.sources, (*rest, part), matrix)
+    merged = ProductBlock(block.sources, (*rest, part), matrix)
     return replace(replaced(product, blocks, merged), axes=axes), part
 
 
 def _independent(
-    product: Product, blocks: Sequence[Block], parts: Sequence[int], part: int
-) -> list[Block]:
+    product: Product, blocks: Sequence[ProductBlock], parts: Sequence[int], part: int
+) -> list[ProductBlock]:
     """Return blocks whose parts do not depend on the source; `parts` become one."""
     sizes = {p: product.size(p) for block in blocks for p in block.parts if p not in parts}
     sizes[part] = math.prod(map(product.size, parts))
-    free = [Block((), (p,), np.ones((1, size), bool)) for p, size in sizes.items()]
-    return [*(Block(b.sources, (), _any(b, b.parts)) for b in blocks), *free]
+    free = [ProductBlock((), (p,), np.ones((1, size), bool)) for p, size in sizes.items()]
+    return [*(ProductBlock(b.sources, (), _any(b, b.parts)) for b in blocks), *free]
 
 
 def _substituted(axis: tuple[int, ...], parts: Sequence[int], part: int) -> tuple[int, ...]:
@@ -160,7 +163,7 @@ def _substituted(axis: tuple[int, ...], parts: Sequence[int], part: int) -> tupl
     return (*axis[:start], part, *axis[start + len(parts) :])
 
 
-def _any(block: Block, parts: Iterable[int]) -> np.ndarray:
+def _any(block: ProductBlock, parts: Iterable[int]) -> np.ndarray:
     axes = tuple(1 + block.parts.index(part) for part in parts)
     return np.asarray(block.matrix.any(axis=axes))
 
@@ -171,7 +174,7 @@ def single(product: Product, axis: int, loose: bool = True) -> tuple[Product, in
     if parts:
         return as_one(product, parts, loose)
     part = next(_fresh)
-    block = Block((), (part,), np.ones((1, 1), bool))
+    block = ProductBlock((), (part,), np.ones((1, 1), bool))
     axes = (*product.axes[:axis], (part,), *product.axes[axis + 1 :])
     return replace(product, blocks=(*product.blocks, block), axes=axes), part
 
@@ -186,7 +189,7 @@ def spread(product: Product, axis: int, size: int) -> Product:
         matrix = np.broadcast_to(block.matrix.any(axis=place, keepdims=True), shape)
         return replaced(product, [block], replace(block, matrix=matrix))
     product, part = dropped(product, axis), next(_fresh)
-    block = Block((), (part,), np.ones((1, size), bool))
+    block = ProductBlock((), (part,), np.ones((1, size), bool))
     axes = (*product.axes[:axis], (part,), *product.axes[axis:])
     return replace(product, blocks=(*product.blocks, block), axes=axes)
 
@@ -196,7 +199,7 @@ def dropped(product: Product, axis: int) -> Product:
     for part in product.axes[axis]:
         block = product.holder(part)
         rest = tuple(p for p in block.parts if p != part)
-        product = replaced(product, [block], Block(block.sources, rest, _any(block, [part])))
+        product = replaced(product, [block], ProductBlock(block.sources, rest, _any(block, [part])))
     return replace(product, axes=(*product.axes[:axis], *product.axes[axis + 1 :]))
 
 
@@ -268,7 +271,7 @@ def _cut(product: Product, part: int, size: int) -> tuple[Product, list[int]]:
     shape = block.matrix.shape
     matrix = block.matrix.reshape(*shape[: 1 + place], size, -1, *shape[2 + place :])
     parts = (*block.parts[:place], *new, *block.parts[place + 1 :])
-    return replaced(product, [block], Block(block.sources, parts, matrix)), new
+    return replaced(product, [block], ProductBlock(block.sources, parts, matrix)), new
 
 
 def permuted(product: Product, order: Sequence[int]) -> Product:

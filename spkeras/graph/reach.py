@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spkeras.graph.product import Block, Product, TooLarge, join, single
+from spkeras.graph.product import Product, ProductBlock, TooLarge, join, single
 
 # Maximum number of intersections of one count; above it overlaps are counted more than once.
 _BUDGET = 256
@@ -118,7 +118,7 @@ def _alike(one: Product, other: Product) -> tuple[Product, Product]:
     return tuple(_grouped(p, groups) for p in (one, other))  # type: ignore[return-value]
 
 
-def _groups(blocks: Sequence[Block]) -> list[set[tuple[str, int]]]:
+def _groups(blocks: Sequence[ProductBlock]) -> list[set[tuple[str, int]]]:
     """Return the sets of axes and parts that must share a block, for several sets of blocks."""
     groups: list[set[tuple[str, int]]] = []
     for block in blocks:
@@ -146,7 +146,7 @@ def _grouped(product: Product, groups: Sequence[set[tuple[str, int]]]) -> Produc
             *(len(sizes) + block.parts.index(part) for part in parts),
         ]
         grid = grid.transpose(order).reshape(len(block.matrix), *(map(product.size, parts)))
-        blocks.append(Block(tuple(sources), tuple(parts), grid))
+        blocks.append(ProductBlock(tuple(sources), tuple(parts), grid))
     return replace(product, blocks=tuple(blocks))
 
 

@@ -36,14 +36,14 @@ class Operation:
 
 
 # The constant input of a neuron on each of its inputs, received before the first step.
-OFFSETS = tuple(f"offset{index}" for index in range(8))
+CONSTANT_INPUTS = tuple(f"constant_input{index}" for index in range(8))
 
 _WINDOW = ("pool_size", "strides", "padding")
 
 OPERATIONS: dict[str, Operation] = {
-    # dtype: the dtype of the CNN's input. unit: value of one spike (or of a full current), set
+    # dtype: the dtype of the CNN's input. scale: value of one spike (or of a full current), set
     # by normalisation.
-    "input": Operation(("dtype",), ("unit",), ("unit",), inputs=0),
+    "input": Operation(("dtype",), ("scale",), ("scale",), inputs=0),
     # kernel (*window, channels_in / groups, channels_out); padding "valid"|"same"|"causal".
     # Rank 1, 2 or 3 from the kernel. strides and dilation are tuples of that rank.
     "conv": Operation(
@@ -97,34 +97,36 @@ OPERATIONS: dict[str, Operation] = {
     # A spiking neuron: made by the passes, never by the frontend (see spkeras.ops.neuron).
     # function: of ACTIVATIONS, of FUNCTIONS, or the name of a merging operation; one input for
     # each of its arguments. pool: None, or the window of a max pooling on its received inputs,
-    # as attributes of "max_pool" or "global_max_pool". rounding: initial potential as a fraction
-    # of a level (alpha in the papers; some activations have a parameter alpha, too). depth:
-    # neurons before it on the longest path. code: the spike code, see spkeras.ops.code. levels
+    # as attributes of "max_pool" or "global_max_pool". initial_potential: as a fraction
+    # of a level (alpha in the papers). depth:
+    # neurons before it on the longest path. spike_code: see spkeras.ops.code. levels
     # and mantissa_bits: exponents and mantissa of a graded spike, see spkeras.ops.quantizer.
-    # ceiling: bound of a bounded ReLU, in the unit of the current. offset0, ...: constant input,
-    # received on each input before the first step: the biases upstream, where the code delivers
-    # them once instead of at each step.
+    # ceiling: bound of a bounded ReLU, in the unit of the current. constant_input0, ...: received
+    # on each input before the first step: the biases upstream, where the code delivers them once
+    # instead of at each step.
     "neuron": Operation(
         (
             "model",
             "reset",
-            "rounding",
-            "limit",
+            "initial_potential",
+            "max_spikes_per_step",
             "depth",
             "pool",
             "function",
-            "code",
+            "spike_code",
             "levels",
             "mantissa_bits",
         ),
-        ("threshold", "ceiling", "slope", "weight", *OFFSETS),
-        ("ceiling", "slope", "weight", *OFFSETS),
+        ("threshold", "ceiling", "slope", "weight", *CONSTANT_INPUTS),
+        ("ceiling", "slope", "weight", *CONSTANT_INPUTS),
         inputs=-2,
     ),
     # Decodes the network's output; everything after it runs once, on real values.
-    # depth and code as for a neuron; scale: value of a decoded 1; offset: is added to the
+    # depth and spike_code as for a neuron; scale: value of a decoded 1; offset: is added to the
     # scaled value.
-    "readout": Operation(("depth", "code"), ("scale", "offset"), ("scale", "offset"), linear=True),
+    "readout": Operation(
+        ("depth", "spike_code"), ("scale", "offset"), ("scale", "offset"), linear=True
+    ),
 }
 
 # Activation functions and the parameters each takes (as further attributes of the node).

@@ -12,7 +12,7 @@ from spkeras.layers.first_spike import (
 )
 from spkeras.layers.integrate_fire import FiringRate, IntegrateFire, SpikeCount
 from spkeras.layers.log_weights import LogConv1D, LogConv2D, LogDense, LogDepthwiseConv2D
-from spkeras.layers.qcfs import QCFS
+from spkeras.layers.qcfs import QCFSActivation
 from spkeras.layers.quantizing import Clamp, ClampQuantize, ValueRange
 from spkeras.layers.staged import Staged
 from spkeras.layers.ttfs import BurstActivation, PhaseActivation, TTFSActivation
@@ -34,7 +34,7 @@ __all__ = [
     "LogDense",
     "LogDepthwiseConv2D",
     "PhaseActivation",
-    "QCFS",
+    "QCFSActivation",
     "SpikeCount",
     "SpikeInstant",
     "SpikeValue",

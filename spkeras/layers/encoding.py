@@ -17,7 +17,7 @@ class _Encoder(_Bounded):
     timesteps: int
 
     @property
-    def rounding(self) -> float:
+    def initial_potential(self) -> float:
         """Initial potential as a fraction of a level; only the rounding tolerance."""
         return TOLERANCE
 

@@ -16,6 +16,14 @@ from spkeras.ops.properties import is_rectifier
 
 Shape = Sequence[int]
 
+# Names of arguments in files of version 0.1.0, and today's.
+_FORMER = {
+    "alpha": "initial_potential",
+    "limit": "max_spikes_per_step",
+    "code": "spike_code",
+    "offset_shapes": "constant_input_shapes",
+}
+
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class IntegrateFire(keras.layers.Layer):
@@ -33,8 +41,8 @@ class IntegrateFire(keras.layers.Layer):
         model: "binary" (0, 1), "signed" (-1, 0, 1), "burst", "signed_burst", or graded:
             "multi_threshold", "sigma_delta" (0 and +-2^-k).
         reset: "subtract" (soft) or "zero"; zero only for plain binary neurons.
-        alpha: Initial potential as a fraction of the threshold, in [0, 1].
-        limit: Largest number of spikes in one step, for the burst models.
+        initial_potential: Initial potential as a fraction of the threshold, in [0, 1].
+        max_spikes_per_step: Largest number of spikes in one step, for the burst models.
         depth: Number of neurons before this one on the longest path from the input; with a
             staggered start it begins floor(depth * stagger) steps after the input.
         function: Name of the function that the firing rate follows: an activation, "linear", or
@@ -42,16 +50,16 @@ class IntegrateFire(keras.layers.Layer):
         parameters: Parameters of the function.
         pool: Max pooling of the received input: None, or a mapping with `pool_size`, `strides`,
             `padding` (or `keepdims`, for global pooling).
-        code: Code of the spikes: "rate", "differential" or "delta" (`spkeras.ops.code`).
+        spike_code: Code of the spikes: "rate", "differential" or "delta" (`spkeras.ops.code`).
         levels: Number of exponents of a graded spike: k = 0 .. levels - 1.
         mantissa_bits: Bits after the leading one of a graded spike.
         current_shapes: Shape of the current on each input, without the batch.
         threshold_shape: Shape of the thresholds, broadcast against the spikes' shape.
         slope_shape: Shape of PReLU's slopes, or None.
         weight_shape: Shape of the function's weight, or None.
-        ceiling_shape: Shape of the bound of a bounded ReLU's analogue rate, or None.
-        offset_shapes: Shape of the constant that each input has received before the first step,
-            or None.
+        ceiling_shape: Shape of the bound of a bounded ReLU's real-valued rate, or None.
+        constant_input_shapes: Shape of the constant that each input has received before
+            the first step, or None.
         spikes_shape: Shape of the spikes without the batch; default: shape of the first current
             after pooling.
 
@@ -81,13 +89,13 @@ class IntegrateFire(keras.layers.Layer):
         self,
         model: str = "binary",
         reset: str = "subtract",
-        alpha: float = 0.5,
-        limit: int = 1,
+        initial_potential: float = 0.5,
+        max_spikes_per_step: int = 1,
         depth: int = 0,
         function: str = "relu",
         parameters: Mapping[str, Any] | None = None,
         pool: Mapping[str, Any] | None = None,
-        code: str = "rate",
+        spike_code: str = "rate",
         levels: int = 8,
         mantissa_bits: int = 0,
         current_shapes: Sequence[Shape] = ((1,),),
@@ -95,17 +103,20 @@ class IntegrateFire(keras.layers.Layer):
         slope_shape: Shape | None = None,
         weight_shape: Shape | None = None,
         ceiling_shape: Shape | None = None,
-        offset_shapes: Sequence[Shape | None] | None = None,
+        constant_input_shapes: Sequence[Shape | None] | None = None,
         spikes_shape: Shape | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.model, self.reset, self.alpha, self.limit = model, reset, alpha, limit
+        self.model, self.reset = model, reset
+        self.initial_potential, self.max_spikes_per_step = initial_potential, max_spikes_per_step
         self.depth, self.function, self.pool = depth, function, pool
-        self.code, self.levels, self.mantissa_bits = code, levels, mantissa_bits
+        self.spike_code, self.levels, self.mantissa_bits = spike_code, levels, mantissa_bits
         self.parameters = dict(parameters or {})
         self.current_shapes = [tuple(shape) for shape in current_shapes]
-        self.offset_shapes = list(offset_shapes or [None] * len(self.current_shapes))
+        self.constant_input_shapes = list(
+            constant_input_shapes or [None] * len(self.current_shapes)
+        )
         self.threshold_shape, self.slope_shape = threshold_shape, slope_shape
         self.weight_shape, self.ceiling_shape = weight_shape, ceiling_shape
         self._check()
@@ -114,15 +125,15 @@ class IntegrateFire(keras.layers.Layer):
         self.slope = self._constant("slope", self.slope_shape)
         self.weight = self._constant("weight", self.weight_shape)
         self.ceiling = self._constant("ceiling", self.ceiling_shape)
-        for index, shape in enumerate(self.offset_shapes):
-            setattr(self, f"offset{index}", self._constant(f"offset{index}", shape))
+        for index, shape in enumerate(self.constant_input_shapes):
+            setattr(self, f"constant_input{index}", self._constant(f"constant_input{index}", shape))
         self.spikes_shape = tuple(spikes_shape or self._pooled_shape())
         self.built = True
 
     def _constant(self, name: str, shape: Shape | None) -> keras.Variable | None:
         if shape is None:
             return None
-        zero = name.startswith("offset")
+        zero = name.startswith("constant_input")
         return self.add_weight(
             shape=tuple(shape),
             initializer="zeros" if zero else "ones",
@@ -140,29 +151,30 @@ class IntegrateFire(keras.layers.Layer):
         allowed = {
             "model": tuple(neuron.MODELS),
             "reset": ("subtract", "zero"),
-            "code": ("delta",) if self.model == "sigma_delta" else ("rate", "differential"),
+            "spike_code": ("delta",) if self.model == "sigma_delta" else ("rate", "differential"),
         }
         for option, values in allowed.items():
             if getattr(self, option) not in values:
                 raise OptionError(f"{option}={getattr(self, option)!r}; allowed: {values}")
-        if not 0 <= self.alpha <= 1:
-            raise OptionError(f"alpha={self.alpha!r}; allowed: 0 to 1")
+        if not 0 <= self.initial_potential <= 1:
+            raise OptionError(f"initial_potential={self.initial_potential!r}; allowed: 0 to 1")
         if not 1 <= self.levels <= MOST_LEVELS:
             raise OptionError(f"levels={self.levels!r}; allowed: 1 to {MOST_LEVELS}")
         if not 0 <= self.mantissa_bits <= MOST_MANTISSA_BITS:
             most = MOST_MANTISSA_BITS
             raise OptionError(f"mantissa_bits={self.mantissa_bits!r}; allowed: 0 to {most}")
         bursting = neuron.MODELS[self.model].burst
-        if self.limit < 1 or (self.limit > 1 and not bursting):
+        if self.max_spikes_per_step < 1 or (self.max_spikes_per_step > 1 and not bursting):
             raise OptionError(
-                f"limit={self.limit!r} with model={self.model!r}; allowed: 1, or more for bursts"
+                f"max_spikes_per_step={self.max_spikes_per_step!r} with model={self.model!r}; "
+                "allowed: 1, or more for bursts"
             )
         plain = is_rectifier(self.function, self.parameters) and self.model == "binary"
-        if self.reset == "zero" and (self.pool or not plain or self.code != "rate"):
+        if self.reset == "zero" and (self.pool or not plain or self.spike_code != "rate"):
             raise OptionError(
                 "reset='zero' is defined only for binary ReLU neurons without max pooling under the "
                 f"rate code; received model={self.model!r}, function={self.function!r}, "
-                f"pool={self.pool!r}, code={self.code!r}"
+                f"pool={self.pool!r}, spike_code={self.spike_code!r}"
             )
 
     @property
@@ -176,22 +188,24 @@ class IntegrateFire(keras.layers.Layer):
             threshold=ops.convert_to_tensor(self.threshold),
             model=self.model,
             reset=self.reset,
-            alpha=self.alpha,
-            limit=self.limit,
+            initial_potential=self.initial_potential,
+            max_spikes_per_step=self.max_spikes_per_step,
             function=self.function,
             numbers=numbers,
             pool=self._pooling,
             ceiling=_tensor(self.ceiling),
-            code=self.code,
+            spike_code=self.spike_code,
             levels=self.levels,
             mantissa_bits=self.mantissa_bits,
-            offsets=tuple(_tensor(offset) for offset in self.offsets),
+            constant_inputs=tuple(_tensor(offset) for offset in self.constant_inputs),
         )
 
     @property
-    def offsets(self) -> list[keras.Variable | None]:
+    def constant_inputs(self) -> list[keras.Variable | None]:
         """Constant that each input has received before the first step; None for none."""
-        return [getattr(self, f"offset{index}") for index in range(len(self.current_shapes))]
+        return [
+            getattr(self, f"constant_input{index}") for index in range(len(self.current_shapes))
+        ]
 
     @property
     def state_shapes(self) -> list[tuple[int, ...]]:
@@ -234,13 +248,13 @@ class IntegrateFire(keras.layers.Layer):
         names = (
             "model",
             "reset",
-            "alpha",
-            "limit",
+            "initial_potential",
+            "max_spikes_per_step",
             "depth",
             "function",
             "parameters",
             "pool",
-            "code",
+            "spike_code",
             "levels",
             "mantissa_bits",
             "current_shapes",
@@ -248,10 +262,15 @@ class IntegrateFire(keras.layers.Layer):
             "slope_shape",
             "weight_shape",
             "ceiling_shape",
-            "offset_shapes",
+            "constant_input_shapes",
             "spikes_shape",
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "IntegrateFire":
+        """Return the layer of a file; those of version 0.1.0 have other names for arguments."""
+        return cls(**{_FORMER.get(name, name): value for name, value in config.items()})
 
 
 def _tensor(variable: keras.Variable | None) -> Any:
@@ -264,7 +283,7 @@ class FiringRate(keras.layers.Layer):
 
     Args:
         neurons: The `IntegrateFire` layer whose thresholds it shares.
-        mode: "analogue": f(z) / V; "clipped": limited to what T steps can send.
+        mode: "ann": f(z) / V; "clipped": limited to what T steps can send.
 
     Input shape:
         `[*currents, timesteps]`: mean current per step, or the value, of each input
@@ -274,7 +293,7 @@ class FiringRate(keras.layers.Layer):
         As the spikes: spikes per step, or the value that receiving neurons hold.
     """
 
-    def __init__(self, neurons: IntegrateFire, mode: str = "analogue", **kwargs: Any) -> None:
+    def __init__(self, neurons: IntegrateFire, mode: str = "ann", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.neurons, self.mode = neurons, mode
         self.built = True
@@ -282,7 +301,7 @@ class FiringRate(keras.layers.Layer):
     def call(self, inputs: Sequence[Any]) -> Any:
         """Return the rates; see the class."""
         *currents, timesteps = inputs
-        if self.mode == "analogue":
+        if self.mode == "ann":
             return neuron.rate(currents, self.neurons.constants)
         return neuron.clipped_rate(currents, timesteps, self.neurons.constants)
 

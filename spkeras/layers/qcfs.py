@@ -10,8 +10,8 @@ from spkeras.layers.quantizing import _Bounded, check_count, check_positive
 from spkeras.ops.straight_through import TOLERANCE, clamp, rounded
 
 
-@keras.saving.register_keras_serializable(package="spkeras")
-class QCFS(_Bounded):
+@keras.saving.register_keras_serializable(package="spkeras", name="QCFS")
+class QCFSActivation(_Bounded):
     """lambda clip(floor(x L / lambda + 1/2) / L, 0, 1), with lambda trained.
 
     Args:
@@ -38,7 +38,7 @@ class QCFS(_Bounded):
         spiking neural networks", ICLR (quantization clip-floor-shift).
 
     Example:
-        >>> QCFS(2, initial=1.0)(ops.array([-1.0, 0.2, 0.3, 2.0])).numpy()
+        >>> QCFSActivation(2, initial=1.0)(ops.array([-1.0, 0.2, 0.3, 2.0])).numpy()
         array([0. , 0. , 0.5, 1. ], dtype=float32)
     """
 
@@ -67,7 +67,7 @@ class QCFS(_Bounded):
         return float(ops.convert_to_numpy(self.scale))
 
     @property
-    def rounding(self) -> float:
+    def initial_potential(self) -> float:
         """Initial potential as a fraction of a level, with the rounding tolerance."""
         return self.shift + TOLERANCE
 

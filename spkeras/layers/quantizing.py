@@ -1,10 +1,10 @@
 """Quantizing activations for training: the value that the spikes of a window carry.
 
 Each gives exactly the values that an integrate-and-fire neuron sends in a window of T steps, so
-that the conversion adds no error. All of them divide by a `unit` first and multiply by it at
-the end. In the papers, activations lie in [0, 1]; a trained CNN has other ranges. A unit for each
+that the conversion adds no error. All of them divide by a `scale` first and multiply by it at
+the end. In the papers, activations lie in [0, 1]; a trained CNN has other ranges. A scale for each
 layer is equivalent to rescaling weights and batch norm to [0, 1], since everything between two
-activations is linear. The conversion folds the units into the weights.
+activations is linear. The conversion folds the scales into the weights.
 """
 
 from typing import Any
@@ -101,39 +101,44 @@ class Clamp(_Bounded):
 
 
 class _Counting(_Bounded):
-    """Base class: unit / N floor(clamp(x / unit, 0, T / N) N + shift), the counts of T steps."""
+    """Base class: scale / N floor(clamp(x / scale, 0, T / N) N + shift), the counts of T steps."""
 
     def __init__(
-        self, timesteps: int, levels: float, unit: float, shift: float, **kwargs: Any
+        self, timesteps: int, levels: float, scale: float, shift: float, **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         check_count("timesteps", timesteps)
         check_positive("levels", levels)
-        check_positive("unit", unit)
+        check_positive("scale", scale)
         if not 0 <= shift < 1:
             raise OptionError(f"shift={shift!r}; allowed: from 0 to below 1")
-        self.timesteps, self.unit, self.shift = timesteps, unit, shift
+        self.timesteps, self.scale, self.shift = timesteps, scale, shift
         self._levels = levels
 
     @property
     def ceiling(self) -> float:
-        """Largest value, T / N units."""
-        return self.unit * self.timesteps / self._levels
+        """Largest value, T / N scales."""
+        return self.scale * self.timesteps / self._levels
 
     @property
-    def rounding(self) -> float:
+    def initial_potential(self) -> float:
         """Initial potential as a fraction of a level, with the rounding tolerance."""
         return self.shift + TOLERANCE
 
     def call(self, x: Any) -> Any:
         """Return the quantized values."""
-        inside = clamp(x / self.unit, self.timesteps / self._levels)
-        return rounded(inside, self._levels, self.shift) * self.unit
+        inside = clamp(x / self.scale, self.timesteps / self._levels)
+        return rounded(inside, self._levels, self.shift) * self.scale
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments, without the levels."""
-        own = {"timesteps": self.timesteps, "unit": self.unit, "shift": self.shift}
+        own = {"timesteps": self.timesteps, "scale": self.scale, "shift": self.shift}
         return {**super().get_config(), **own}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "_Counting":
+        """Return the layer of a file; those of version 0.1.0 call the scale `unit`."""
+        return cls(**{{"unit": "scale"}.get(name, name): value for name, value in config.items()})
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
@@ -142,7 +147,7 @@ class ClampQuantize(_Counting):
 
     Args:
         timesteps: int. T, the steps of the spiking network.
-        unit: float. Value that is scaled to 1, in units of the input.
+        scale: float. Value that is scaled to 1, in units of the input.
         shift: float. Initial potential as a fraction of a level, 0 <= shift < 1. 0 rounds down,
             0.5 to nearest, as in the first published code.
 
@@ -153,8 +158,8 @@ class ClampQuantize(_Counting):
         The same.
 
     Training:
-        The incoming gradient, limited to +-1 element by element (for values in units), where
-        0 <= x <= 1 unit; 0 elsewhere.
+        The incoming gradient, limited to +-1 element by element (for x / scale), where
+        0 <= x <= scale; 0 elsewhere.
 
     Raises:
         OptionError: an argument is out of its range.
@@ -168,9 +173,9 @@ class ClampQuantize(_Counting):
     """
 
     def __init__(
-        self, timesteps: int, unit: float = 1.0, shift: float = 0.0, **kwargs: Any
+        self, timesteps: int, scale: float = 1.0, shift: float = 0.0, **kwargs: Any
     ) -> None:
-        super().__init__(timesteps, timesteps, unit, shift, **kwargs)
+        super().__init__(timesteps, timesteps, scale, shift, **kwargs)
 
     def set_timesteps(self, timesteps: int) -> None:
         """Set T; the number of levels changes with it."""
@@ -180,15 +185,15 @@ class ClampQuantize(_Counting):
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class ValueRange(_Counting):
-    """clamp(floor(x N) / N, 0, T / N): T + 1 levels, N of them in a unit.
+    """clamp(floor(x N) / N, 0, T / N): T + 1 levels, N of them per scale.
 
     With T < N the range is cut for finer steps, which helps when T is small; with T > N it is
     widened.
 
     Args:
         timesteps: int. T, the steps of the spiking network.
-        levels: float. N, levels in a unit.
-        unit: float. Value that is scaled to 1, in units of the input.
+        levels: float. N, levels per scale.
+        scale: float. Value that is scaled to 1, in units of the input.
         shift: float. Initial potential as a fraction of a level, 0 <= shift < 1.
 
     Input shape:
@@ -198,8 +203,8 @@ class ValueRange(_Counting):
         The same.
 
     Training:
-        The incoming gradient, limited to +-1 element by element (for values in units), where
-        0 <= x <= T / N units; 0 elsewhere.
+        The incoming gradient, limited to +-1 element by element (for x / scale), where
+        0 <= x <= scale T / N; 0 elsewhere.
 
     Raises:
         OptionError: an argument is out of its range.
@@ -217,15 +222,15 @@ class ValueRange(_Counting):
         self,
         timesteps: int,
         levels: float,
-        unit: float = 1.0,
+        scale: float = 1.0,
         shift: float = 0.0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(timesteps, levels, unit, shift, **kwargs)
+        super().__init__(timesteps, levels, scale, shift, **kwargs)
 
     @property
     def levels(self) -> float:
-        """N, levels in a unit."""
+        """N, levels per scale."""
         return self._levels
 
     def set_timesteps(self, timesteps: int) -> None:

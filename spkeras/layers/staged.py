@@ -18,7 +18,7 @@ class Staged(_Bounded):
     """ReLU, clamp, or the quantizing activation, depending on the stage of training.
 
     Args:
-        activation: A layer with a `ceiling` (`ClampQuantize`, `ValueRange`, `QCFS`) or, for
+        activation: A layer with a `ceiling` (`ClampQuantize`, `ValueRange`, `QCFSActivation`) or, for
             codes other than the rate, with a `largest` value (`TTFSActivation`).
         stage: "relu"; "clamp": limited to [0, ceiling]; "quantize": the activation.
         max_value: float. Bound of the ReLU of the first stage; None for no bound.

@@ -1,10 +1,10 @@
 """Results of runs, evaluations and verifications, as plain records."""
 
 from spkeras.metrics.activity import Activity, LayerActivity, activity
+from spkeras.metrics.convergence import Convergence, convergence
 from spkeras.metrics.early_exit import EarlyExit, ExitCourse, ExitRow, ExitSums, Watch
 from spkeras.metrics.evaluation import Evaluation
 from spkeras.metrics.score import OutputScore, Score, Sums
-from spkeras.metrics.settling import Settling, settling
 from spkeras.metrics.verification import LayerCheck, NeuronCheck, Verification
 
 __all__ = [
@@ -19,10 +19,10 @@ __all__ = [
     "NeuronCheck",
     "OutputScore",
     "Score",
-    "Settling",
+    "Convergence",
     "Sums",
     "Verification",
     "Watch",
     "activity",
-    "settling",
+    "convergence",
 ]

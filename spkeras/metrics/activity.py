@@ -246,7 +246,7 @@ def _payload(node: Node) -> int:
 
 
 def _takes_more_than_sums(node: Node) -> bool:
-    if node["code"] == "differential" or node["function"] not in _COMPARING:
+    if node["spike_code"] == "differential" or node["function"] not in _COMPARING:
         return True
     sloped = "negative_slope" in parameters_of(node["function"]) and node["negative_slope"]
     return bool(sloped)

@@ -14,13 +14,14 @@ class RateComparison:
         node: The layer's node.
         timesteps: T.
         steps: Number of steps for which `follow` receives an error; 0 for none.
-        headroom: Exponents above the layer's scale: a spike of size 1 is 2^headroom scales.
+        levels_above_scale: Exponents above the layer's scale: a spike of size 1 is
+            2^levels_above_scale scales.
     """
 
-    def __init__(self, node: Node, timesteps: int, steps: int, headroom: int = 0) -> None:
-        self.node, self.timesteps, self.unit = node, timesteps, 2.0**headroom
+    def __init__(self, node: Node, timesteps: int, steps: int, levels_above_scale: int = 0) -> None:
+        self.node, self.timesteps, self.unit = node, timesteps, 2.0**levels_above_scale
         self.finest = 2.0 ** (1 - node["levels"] - node["mantissa_bits"])
-        self.most = node["limit"] * _reach(node["code"], timesteps)
+        self.most = node["max_spikes_per_step"] * _reach(node["spike_code"], timesteps)
         self.elements = 0
         self.sums = np.zeros(5)  # of rate, activation, their squares, their product
         self.squares = np.zeros(5)  # of the whole error and its four parts
@@ -77,7 +78,7 @@ class RateComparison:
         the limit.
         """
         node = self.node
-        if node["code"] != "delta" or node["model"] not in GRADED:
+        if node["spike_code"] != "delta" or node["model"] not in GRADED:
             return 1 / self.timesteps
         half = 2.0 ** -(node["mantissa_bits"] + 1)
         last = self.unit * 2.0 ** (1 - node["levels"])
@@ -94,7 +95,7 @@ class RateComparison:
         )
         exact, saturated, silent = self.shares / n
         course = np.sqrt(self.course / (n * aa if aa > 0 else n))
-        settles = self.node["code"] == "delta" and bool(self.last)
+        settles = self.node["spike_code"] == "delta" and bool(self.last)
         return NeuronCheck(
             name=self.node.name,
             correlation=float(correlation),

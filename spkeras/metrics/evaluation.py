@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from spkeras.metrics.activity import Activity
+from spkeras.metrics.convergence import Convergence
 from spkeras.metrics.early_exit import ExitCourse
 from spkeras.metrics.score import OutputScore
-from spkeras.metrics.settling import Settling
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,7 +33,7 @@ class Evaluation:
         warnings: Warnings, one sentence each.
         seconds: Wall-clock time of the run.
         depth: Layers of neurons in a row, on the longest path from input to output.
-        settling: Settling of the samples; None where the code never settles.
+        convergence: Convergence of the samples; None where the code never settles.
         engine: Engine: "dense" (a Keras pass per step), "events" (spike by spike) or "closed
             form".
         early_exit: Savings and costs of early exit; None where it was not requested.
@@ -56,7 +56,7 @@ class Evaluation:
     warnings: tuple[str, ...]
     seconds: float
     depth: int = 0
-    settling: Settling | None = None
+    convergence: Convergence | None = None
     engine: str = "dense"
     early_exit: ExitCourse | None = None
     reference: str = "CNN"

@@ -85,7 +85,7 @@ class Verification:
             (where the network was changed after the conversion), "clipped", "quantized",
             "simulated"; empty for regression.
         output_error: Root mean square difference of the outputs to the CNN's, by stage.
-        code: Spike code: "rate", "differential" or "delta".
+        spike_code: Spike code: "rate", "differential" or "delta".
         steps: Steps of the neurons' `course`; none for a layer-synchronous network, which has no
             output before the end of its window.
         settles_last: The layer with the latest last spike, by the mean over the samples; the
@@ -104,7 +104,7 @@ class Verification:
     faithful: bool
     decisions: dict[str, float]
     output_error: dict[str, float]
-    code: str = "rate"
+    spike_code: str = "rate"
     steps: tuple[int, ...] = ()
     settles_last: str | None = None
     reference: str = "CNN"

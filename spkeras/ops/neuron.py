@@ -44,7 +44,7 @@ class Model:
 
     Attributes:
         signed: Whether it sends negative spikes to correct earlier ones.
-        burst: Whether it sends several spikes in one step (up to `limit`).
+        burst: Whether it sends several spikes in one step (up to `max_spikes_per_step`).
         source: Publication.
         graded: Whether a spike has a sign and an exponent (one of `levels`).
     """
@@ -73,36 +73,37 @@ class Constants:
         threshold: V, broadcast against the current (after pooling), in the current's unit.
         model: Key of `MODELS`.
         reset: Reset after a spike: "subtract" the threshold (soft), or set to "zero".
-        alpha: Initial potential as a fraction of the threshold, in [0, 1]; for whole spikes.
-        limit: Largest number of spikes in one step.
+        initial_potential: Initial potential as a fraction of the threshold, in [0, 1]; for
+            whole spikes.
+        max_spikes_per_step: Largest number of spikes in one step.
         function: Function of the received sums.
         numbers: Parameters of the function.
         pool: Max pooling of the received sums, or None.
         ceiling: Bound of the real-valued rate, in the current's unit; spike counts stay below it.
-        code: Spike code, one of `spkeras.ops.code.CODES`.
+        spike_code: Spike code, one of `spkeras.ops.code.CODES`.
         levels: Number of exponents of a graded spike: 0 .. levels - 1.
         mantissa_bits: Bits after the leading one of a graded spike; 0 for powers of two.
-        offsets: Constant input on each input, received before the first step (None: zero).
+        constant_inputs: Constant input on each input, received before the first step (None: zero).
     """
 
     threshold: Any
     model: str = "binary"
     reset: str = "subtract"
-    alpha: float = 0.5
-    limit: int = 1
+    initial_potential: float = 0.5
+    max_spikes_per_step: int = 1
     function: str = "relu"
     numbers: Mapping[str, Any] = field(default_factory=dict)
     pool: Callable[[Any], Any] | None = None
     ceiling: Any = None
-    code: str = "rate"
+    spike_code: str = "rate"
     levels: int = 8
     mantissa_bits: int = 0
-    offsets: tuple[Any, ...] = (None,)
+    constant_inputs: tuple[Any, ...] = (None,)
 
     @property
     def low(self) -> int:
         """Smallest number of spikes in one step."""
-        return -self.limit if MODELS[self.model].signed else 0
+        return -self.max_spikes_per_step if MODELS[self.model].signed else 0
 
     @property
     def is_graded(self) -> bool:
@@ -114,7 +115,7 @@ class Constants:
         """Whether one potential per neuron is all the state it needs."""
         return (
             self.model == "binary"
-            and self.code == "rate"
+            and self.spike_code == "rate"
             and self.pool is None
             and is_rectifier(self.function, self.numbers)
         )
@@ -122,7 +123,7 @@ class Constants:
     @property
     def states(self) -> int:
         """Number of state tensors: the potential, or the sums of each input and of the output."""
-        return 1 if self.is_plain else len(self.offsets) + 1
+        return 1 if self.is_plain else len(self.constant_inputs) + 1
 
     def response(self, received: Sequence[Any]) -> Any:
         """Return f of the received sums, after pooling: the current that the spikes represent."""
@@ -134,7 +135,7 @@ class Constants:
     def target(self, received: Sequence[Any], elapsed: Any) -> Any:
         """Return the exact output (under the rate code its sum over the steps), in spikes."""
         homogeneous = is_homogeneous(self.function, self.numbers)
-        if homogeneous or coding.keeps_values(self.code):
+        if homogeneous or coding.keeps_values(self.spike_code):
             return self.response(received) / self.threshold
         steps = ops.maximum(elapsed, 1)
         return steps * self.response([x / steps for x in received]) / self.threshold
@@ -145,7 +146,7 @@ class Constants:
             missing = ops.where(ops.isfinite(missing), missing, 0.0)
         if self.is_graded:
             return rounded_float(missing, self.levels, self.mantissa_bits)
-        return whole(missing + self.alpha, self.low, self.limit)
+        return whole(missing + self.initial_potential, self.low, self.max_spikes_per_step)
 
 
 def _listed(currents: Any) -> list[Any]:
@@ -161,12 +162,12 @@ def initial_state(zeros: Callable[[int | None], Any], constants: Constants) -> S
         constants: The layer's constants.
     """
     if constants.is_plain:
-        (offset,) = constants.offsets
-        start = constants.alpha * constants.threshold
+        (offset,) = constants.constant_inputs
+        start = constants.initial_potential * constants.threshold
         return (zeros(None) + (start if offset is None else start + offset),)
     received = [
         zeros(index) if offset is None else zeros(index) + offset
-        for index, offset in enumerate(constants.offsets)
+        for index, offset in enumerate(constants.constant_inputs)
     ]
     return (*received, zeros(None))
 
@@ -197,9 +198,9 @@ def step(currents: Any, state: State, elapsed: Any, constants: Constants) -> tup
         return _integrate_fire(gate * currents[0], state, gate, constants)
     *received, sent = state
     weigh = coding.weigh
-    if coding.keeps_values(constants.code):
+    if coding.keeps_values(constants.spike_code):
         # No start delay: messages are differences, and a lost one is never corrected.
-        code = constants.code
+        code = constants.spike_code
         received = [r + weigh(code, z, elapsed) for r, z in zip(received, currents, strict=True)]
         missing = coding.missing(code, constants.target(received, elapsed), sent, elapsed)
         spikes = constants.part(missing)
@@ -232,8 +233,8 @@ def rate(currents: Any, constants: Constants) -> Any:
         constants: The layer's constants.
     """
     # Under the rate code an offset is an initial potential, whose part in the mean vanishes.
-    kept = coding.keeps_values(constants.code)
-    pairs = zip(_listed(currents), constants.offsets, strict=True)
+    kept = coding.keeps_values(constants.spike_code)
+    pairs = zip(_listed(currents), constants.constant_inputs, strict=True)
     value = constants.response(
         [z + offset if kept and offset is not None else z for z, offset in pairs]
     )
@@ -248,11 +249,11 @@ def rate(currents: Any, constants: Constants) -> Any:
 
 def clipped_rate(currents: Any, timesteps: Any, constants: Constants) -> Any:
     """Return the rate, or value, cut to the range that T steps can send."""
-    low, high = constants.low, constants.limit
+    low, high = constants.low, constants.max_spikes_per_step
     reach = 1.0
-    if constants.code == "delta":
+    if constants.spike_code == "delta":
         reach = ops.cast(timesteps, "float32")
-    elif constants.code == "differential":
+    elif constants.spike_code == "differential":
         # 1 + 1/2 + ... + 1/T to within 0.002 (Euler's constant and the next term of the series).
         middle = ops.cast(timesteps, "float32") + 0.5
         reach = ops.log(middle) + 0.5772157 + 1 / (24 * middle * middle)
@@ -273,16 +274,18 @@ def count(received: Any, timesteps: Any, constants: Constants) -> Any:
         The sum of w(t) s(t). For whole spikes under the rate code it is their number, in closed
         form.
     """
-    pairs = zip(_listed(received), constants.offsets, strict=True)
+    pairs = zip(_listed(received), constants.constant_inputs, strict=True)
     sums = [z if offset is None else z + offset for z, offset in pairs]
     target = constants.target(sums, timesteps)
-    if not constants.is_graded and constants.code == "rate":
-        levels = ops.floor(target + constants.alpha)
-        return ops.clip(levels, constants.low * timesteps, constants.limit * timesteps)
+    if not constants.is_graded and constants.spike_code == "rate":
+        levels = ops.floor(target + constants.initial_potential)
+        return ops.clip(
+            levels, constants.low * timesteps, constants.max_spikes_per_step * timesteps
+        )
 
     def body(index: Any, sent: Any) -> Any:
         elapsed = ops.cast(index, "float32") + 1.0
-        missing = coding.missing(constants.code, target, sent, elapsed)
-        return sent + coding.weigh(constants.code, constants.part(missing), elapsed)
+        missing = coding.missing(constants.spike_code, target, sent, elapsed)
+        return sent + coding.weigh(constants.spike_code, constants.part(missing), elapsed)
 
     return ops.fori_loop(0, ops.cast(timesteps, "int32"), body, ops.zeros_like(target))

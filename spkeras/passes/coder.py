@@ -15,8 +15,8 @@ class Coder:
         timesteps: T.
         graded: Whether spikes have a sign, an exponent and a short mantissa; else whole numbers.
         rate: Whether the mean over the window is the value; else the sum.
-        alpha: Initial potential as a fraction of the threshold, for whole spikes.
-        limit: Largest number of whole spikes in one step.
+        initial_potential: Initial potential as a fraction of the threshold, for whole spikes.
+        max_spikes_per_step: Largest number of whole spikes in one step.
         levels: Number of exponents of a graded spike.
         mantissa_bits: Bits after the leading one of a graded spike.
     """
@@ -24,8 +24,8 @@ class Coder:
     timesteps: int
     graded: bool = False
     rate: bool = True
-    alpha: float = 0.5
-    limit: int = 1
+    initial_potential: float = 0.5
+    max_spikes_per_step: int = 1
     levels: int = 8
     mantissa_bits: int = 0
 
@@ -34,8 +34,8 @@ class Coder:
         window = self.timesteps if self.rate else 1
         if not self.graded:
             # Whole spikes under other codes reach a value to the same error as under the rate code.
-            count = np.floor(self.timesteps * x + self.alpha)
-            return np.clip(count, 0, self.timesteps * self.limit) / self.timesteps
+            count = np.floor(self.timesteps * x + self.initial_potential)
+            return np.clip(count, 0, self.timesteps * self.max_spikes_per_step) / self.timesteps
         missing = (window * x).astype(np.float32)
         sent = np.zeros_like(missing)
         for _ in range(self.timesteps):

@@ -20,9 +20,9 @@ def place_neurons(
     graph: Graph,
     model: str = "binary",
     reset: str = "subtract",
-    alpha: float | None = 0.5,
-    limit: int = 1,
-    code: str = "rate",
+    initial_potential: float | None = 0.5,
+    max_spikes_per_step: int = 1,
+    spike_code: str = "rate",
     levels: int = 8,
     mantissa_bits: int = 0,
 ) -> Graph:
@@ -41,7 +41,7 @@ def place_neurons(
     """
     graph = _merge_pools(graph)
     inside = _inside(graph)
-    if code == "rate":
+    if spike_code == "rate":
         _refuse(graph, inside)
     nodes: list[Node] = []
     notes: list[str] = []
@@ -56,10 +56,10 @@ def place_neurons(
             node = _as_neuron(node).with_attributes(
                 model=own,
                 reset=reset,
-                rounding=_rounding(node, alpha),
-                limit=limit if "burst" in own else 1,
+                initial_potential=_initial_potential(node, initial_potential),
+                max_spikes_per_step=max_spikes_per_step if "burst" in own else 1,
                 depth=before,
-                code=code,
+                spike_code=spike_code,
                 levels=levels,
                 mantissa_bits=mantissa_bits,
             )
@@ -68,7 +68,7 @@ def place_neurons(
                 notes.append(f"{node.name}: signed spikes, since its count can fall")
             falling = "signed" in own
         elif node.op == "readout":
-            node = node.with_attributes(depth=before, code=code)
+            node = node.with_attributes(depth=before, spike_code=spike_code)
         if falling or _may_fall(node):
             signed.add(node.name)
         nodes.append(node)
@@ -76,9 +76,11 @@ def place_neurons(
     return graph.with_nodes(nodes, notes=notes)
 
 
-def _rounding(node: Node, alpha: float | None) -> float:
-    """Return the initial potential of a neuron: `alpha`, or for None that of its training."""
-    return float(node.attributes.get("shift", 0.5)) if alpha is None else alpha
+def _initial_potential(node: Node, initial_potential: float | None) -> float:
+    """Return the initial potential of a neuron: the given one, or for None its training's."""
+    return (
+        float(node.attributes.get("shift", 0.5)) if initial_potential is None else initial_potential
+    )
 
 
 def _check_reset(nodes: list[Node], reset: str) -> None:
@@ -97,7 +99,7 @@ def is_plain(node: Node) -> bool:
     """Return whether a neuron is a binary integrate-and-fire neuron for ReLU."""
     numbers = {name: node[name] for name in parameters_of(node["function"])}
     rectifies = is_rectifier(node["function"], numbers)
-    counts = node["model"] == "binary" and node["code"] == "rate"
+    counts = node["model"] == "binary" and node["spike_code"] == "rate"
     return counts and node["pool"] is None and rectifies
 
 
@@ -171,10 +173,10 @@ def _as_neuron(node: Node, pool: Node | None = None, inputs: tuple[str, ...] = (
     attributes = {
         "model": "binary",
         "reset": "subtract",
-        "rounding": 0.5,
-        "limit": 1,
+        "initial_potential": 0.5,
+        "max_spikes_per_step": 1,
         "depth": 0,
-        "code": "rate",
+        "spike_code": "rate",
         "levels": 8,
         "mantissa_bits": 0,
         "function": function,

@@ -64,7 +64,7 @@ class _Normalizer:
     def _normalize(self, node: Node) -> None:
         if node.op == "input":
             scale = self.scales[node.name]
-            self._put(node.with_arrays(unit=np.asarray(scale, np.float32)), scale)
+            self._put(node.with_arrays(scale=np.asarray(scale, np.float32)), scale)
         elif node.op == "neuron":
             self._neuron(node)
         elif node.op == "readout":
@@ -83,7 +83,7 @@ class _Normalizer:
 
     def _neuron(self, node: Node) -> None:
         bound = None
-        if is_plain(node) and node["limit"] == 1:
+        if is_plain(node) and node["max_spikes_per_step"] == 1:
             # One spike per step cannot exceed the scale, which is at most the bound: only the
             # real-valued rate needs the bound, as `ceiling`.
             bound, node = node["max_value"], node.with_attributes(max_value=None)
@@ -100,7 +100,7 @@ class _Normalizer:
     @staticmethod
     def _may_scale(node: Node) -> bool:
         numbers = {name: node[name] for name in parameters_of(node["function"])}
-        bounded = is_plain(node) and node["limit"] == 1
+        bounded = is_plain(node) and node["max_spikes_per_step"] == 1
         return bounded or is_homogeneous(node["function"], numbers)
 
     def _wanted(self, name: str) -> Array:

@@ -50,9 +50,9 @@ def neurons_of(graph: Graph, conversion: Conversion) -> Graph:
         graph,
         conversion.neuron,
         reset=conversion.reset,
-        alpha=conversion.initial_potential,
-        limit=conversion.max_spikes_per_step,
-        code=conversion.spike_code,
+        initial_potential=conversion.initial_potential,
+        max_spikes_per_step=conversion.max_spikes_per_step,
+        spike_code=conversion.spike_code,
         levels=conversion.levels,
         mantissa_bits=conversion.mantissa_bits,
     )
@@ -95,7 +95,7 @@ def _scales(
         conversion.percentile,
         conversion.per_channel,
         fit=search,
-        headroom=conversion.levels_above_scale,
+        levels_above_scale=conversion.levels_above_scale,
     )
 
 
@@ -103,13 +103,13 @@ def _fit(conversion: Conversion, windows: Windows) -> Fit:
     """Thresholds for what each neuron's own spikes can carry."""
 
     def search(node: Node, stats: ActivationStats, start: np.ndarray) -> np.ndarray:
-        alpha = conversion.initial_potential
+        initial_potential = conversion.initial_potential
         coder = Coder(
             timesteps=windows[node.name],
             graded=node["model"] in GRADED,
-            rate=node["code"] == "rate",
-            alpha=0.5 if alpha is None else alpha,
-            limit=node["limit"],
+            rate=node["spike_code"] == "rate",
+            initial_potential=0.5 if initial_potential is None else initial_potential,
+            max_spikes_per_step=node["max_spikes_per_step"],
             levels=node["levels"] - conversion.levels_above_scale,
             mantissa_bits=node["mantissa_bits"],
         )

@@ -31,7 +31,7 @@ def attach_readouts(graph: Graph) -> Graph:
             op="readout",
             inputs=(start,),
             shape=graph[start].shape,
-            attributes={"depth": 0, "code": "rate"},
+            attributes={"depth": 0, "spike_code": "rate"},
         )
         last = readout
         for node in reversed(tail):

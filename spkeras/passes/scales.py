@@ -25,7 +25,7 @@ def choose_scales(
     percentile: float = 100.0,
     per_channel: bool = False,
     fit: Fit | None = None,
-    headroom: int = 0,
+    levels_above_scale: int = 0,
 ) -> Scales:
     """Activation scale (lambda) of each neuron and input.
 
@@ -37,7 +37,7 @@ def choose_scales(
             by their maximum.
         per_channel: One scale per channel instead of one per layer.
         fit: Improves a neuron's scales, given its statistics and the percentile's scales.
-        headroom: Exponents of a graded spike above the scale; see `_usable`.
+        levels_above_scale: Exponents of a graded spike above the scale; see `_usable`.
 
     Returns:
         Arrays of shape () or (channels,). A channel that was silent in calibration takes the
@@ -57,9 +57,9 @@ def choose_scales(
         own = stats[node.name] if per_channel else stats[node.name].merged()
         scale = _positive(_statistic(own, percentile))
         scale = scale if fit is None else fit(node, own, scale)
-        if percentile < 100 or headroom:
+        if percentile < 100 or levels_above_scale:
             layer = _statistic(stats[node.name].merged(), percentile)
-            scale = _usable(own, layer, scale, headroom)
+            scale = _usable(own, layer, scale, levels_above_scale)
         scale = _bounded(node, scale)
         scales[node.name] = scale if per_channel else scale[0]
     return join_scales(graph, scales)
@@ -80,7 +80,7 @@ def _positive(scale: np.ndarray) -> np.ndarray:
 
 
 def _usable(
-    stats: ActivationStats, layer: np.ndarray, scale: np.ndarray, headroom: int
+    stats: ActivationStats, layer: np.ndarray, scale: np.ndarray, levels_above_scale: int
 ) -> np.ndarray:
     """Scales with which every channel can send what it may have to.
 
@@ -89,16 +89,16 @@ def _usable(
     layer's scale L and the channel's maximum in calibration m,
 
         V >= L               for a channel that was almost silent,
-        V >= m               where there is headroom,
+        V >= m               where there is headroom (h > 0),
         V >= min(L, 4^h m/4) where there is headroom: a channel that was weak in calibration may
                              send what others of its layer do, as far as its spikes stay fine
                              enough for m.
     """
-    reach = np.float32(2.0**headroom)
+    reach = np.float32(2.0**levels_above_scale)
     active = stats.histogram[:, 1:].sum(-1)
     silent = active < _ALMOST_SILENT * stats.histogram.sum(-1)
     least = np.where(silent, layer / reach, 0)
-    if headroom:
+    if levels_above_scale:
         weak = np.minimum(layer / reach, stats.maximum * reach / 4)
         least = np.maximum(least, np.maximum(stats.maximum / reach, weak))
     return np.maximum(scale, least).astype(np.float32)

@@ -93,8 +93,8 @@ def _exponent_table(evaluation: Evaluation) -> Table:
 
 def scale_at(evaluation: Evaluation) -> str:
     """Return the part of a title that says which exponent equals the layer's scale."""
-    headroom = int(evaluation.settings.get("levels_above_scale") or 0)
-    return f"; the layer's scale is k = {headroom}, each further one half of it"
+    levels_above_scale = int(evaluation.settings.get("levels_above_scale") or 0)
+    return f"; the layer's scale is k = {levels_above_scale}, each further one half of it"
 
 
 def cost_table(evaluation: Evaluation) -> Table:

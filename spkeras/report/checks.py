@@ -24,7 +24,7 @@ def verification_tables(verification: Verification) -> tuple[Table, ...]:
 
 
 def _keeps_values(verification: Verification) -> bool:
-    return verification.code != "rate"
+    return verification.spike_code != "rate"
 
 
 def _check_table(verification: Verification) -> Table:

@@ -90,11 +90,11 @@ def _course(score: OutputScore, reference: str) -> tuple[np.ndarray, float | Non
 
 
 def _draw_settled(axes: Axes, evaluation: Evaluation) -> None:
-    if evaluation.settling is None:
+    if evaluation.convergence is None:
         return
     # A second axis: on the axis of the share, differences in accuracy would vanish.
     settled = axes.twinx()
-    settled.plot(evaluation.steps, 100 * evaluation.settling.within, ":", color="grey")
+    settled.plot(evaluation.steps, 100 * evaluation.convergence.within, ":", color="grey")
     settled.set_ylim(0, 105)
     settled.set_ylabel("samples settled [%] (dotted)", color="grey")
 

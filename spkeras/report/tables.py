@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from spkeras.metrics import Evaluation, OutputScore, Settling, Verification
+from spkeras.metrics import Convergence, Evaluation, OutputScore, Verification
 from spkeras.ops.names import GRADED
 from spkeras.report.numbers import count, percent, ratio, small
 from spkeras.report.steps import built_for, first_row, mark
@@ -61,7 +61,7 @@ def summary(evaluation: Evaluation) -> str:
 
 def latency(evaluation: Evaluation) -> str:
     """Return when the answer is complete, on both kinds of hardware, and when samples settle."""
-    steps, depth, last = evaluation.timesteps, evaluation.depth, evaluation.settling
+    steps, depth, last = evaluation.timesteps, evaluation.depth, evaluation.convergence
     text = (
         f"Latency: {evaluation.latency} steps where a spike passes all layers within its step; "
         f"{evaluation.pipelined_latency} on pipelined hardware, one more for each of {depth} "
@@ -70,7 +70,7 @@ def latency(evaluation: Evaluation) -> str:
     return text if last is None else f"{text} {_settled(last, steps)}"
 
 
-def _settled(settling: Settling, steps: int) -> str:
+def _settled(settling: Convergence, steps: int) -> str:
     if settling.share == 0:
         return f"No sample settles within T = {steps}."
     mean = f"after {small(settling.mean)} steps on average, {settling.maximum} at most"
@@ -170,7 +170,7 @@ def _built(evaluation: Evaluation, first: int) -> list[int]:
 
 def _course_columns(evaluation: Evaluation) -> list[_Column]:
     """Return the columns of cost after each number of steps: spikes, latency, operations."""
-    steps, settling = evaluation.steps, evaluation.settling
+    steps, settling = evaluation.steps, evaluation.convergence
     spikes = np.sum(list(evaluation.layer_spikes.values()), axis=0, dtype=float)
     columns: list[_Column] = [
         ("spikes per sample", np.broadcast_to(spikes, len(steps)), count, None)

@@ -16,9 +16,9 @@ from keras import ops
 
 from spkeras.graph import Graph, Node
 from spkeras.graph.node import parameters_of
-from spkeras.graph.vocabulary import OFFSETS
+from spkeras.graph.vocabulary import CONSTANT_INPUTS
 from spkeras.layers import FiringRate, IntegrateFire, SpikeCount
-from spkeras.passes.offsets import resting_points
+from spkeras.passes.constant_inputs import resting_points
 from spkeras.snn.synapse import (
     WindowSum,
     keras_name,
@@ -35,7 +35,7 @@ class Network:
     """The Keras layers of a graph, and models that share them.
 
     Args:
-        graph: Any graph; with neurons for `step` and `rates`, without for `analogue`.
+        graph: Any graph; with neurons for `step` and `rates`, without for `ann`.
         shared: Layers of another network to use for the nodes of these names.
 
     Attributes:
@@ -53,13 +53,13 @@ class Network:
         self.layers: dict[str, keras.layers.Layer] = {
             node.name: shared.get(node.name) or self._layer(node)
             for node in graph.nodes
-            if node.op != "input" or "unit" in node.arrays
+            if node.op != "input" or "scale" in node.arrays
         }
 
     @property
-    def code(self) -> str:
+    def spike_code(self) -> str:
         """What spikes mean in it; see `spkeras.ops.code`."""
-        return self.readouts[0]["code"] if self.readouts else "rate"
+        return self.readouts[0]["spike_code"] if self.readouts else "rate"
 
     def _split(self) -> None:
         behind: dict[str, set[str]] = {}
@@ -80,13 +80,13 @@ class Network:
         return IntegrateFire(
             model=node["model"],
             reset=node["reset"],
-            alpha=node["rounding"],
-            limit=node["limit"],
+            initial_potential=node["initial_potential"],
+            max_spikes_per_step=node["max_spikes_per_step"],
             depth=node["depth"],
             function=node["function"],
             parameters={name: node[name] for name in parameters_of(node["function"])},
             pool=node["pool"],
-            code=node["code"],
+            spike_code=node["spike_code"],
             levels=node["levels"],
             mantissa_bits=node["mantissa_bits"],
             current_shapes=[self.graph[name].shape for name in node.inputs],
@@ -94,7 +94,9 @@ class Network:
             slope_shape=shapes.get("slope"),
             weight_shape=shapes.get("weight"),
             ceiling_shape=shapes.get("ceiling"),
-            offset_shapes=[shapes.get(name) for name in OFFSETS[: len(node.inputs)]],
+            constant_input_shapes=[
+                shapes.get(name) for name in CONSTANT_INPUTS[: len(node.inputs)]
+            ],
             spikes_shape=node.shape,
             name=keras_name(node.name),
         )
@@ -278,7 +280,7 @@ def _single(tensors: Tensors) -> Any:
     return values if len(values) > 1 else values[0]
 
 
-def analogue(graph: Graph, names: Sequence[str] | None = None) -> keras.Model:
+def ann(graph: Graph, names: Sequence[str] | None = None) -> keras.Model:
     """A graph without neurons as a Keras model with its arrays loaded.
 
     Args:
@@ -294,7 +296,7 @@ def analogue(graph: Graph, names: Sequence[str] | None = None) -> keras.Model:
     return model
 
 
-def resting_currents(graph: Graph) -> dict[str, np.ndarray]:
+def bias_currents(graph: Graph) -> dict[str, np.ndarray]:
     """What reaches each neuron and read-out while nobody sends anything: biases on the way.
 
     Args:
@@ -305,7 +307,7 @@ def resting_currents(graph: Graph) -> dict[str, np.ndarray]:
     """
     cut = resting_points(graph)
     silence = [np.zeros((1, *node.shape), np.float32) for node in cut.of("input")]
-    values = as_list(analogue(cut)(silence if len(silence) > 1 else silence[0]))
+    values = as_list(ann(cut)(silence if len(silence) > 1 else silence[0]))
     return {
         name: ops.convert_to_numpy(value)[0]
         for name, value in zip(cut.outputs, values, strict=True)

@@ -74,7 +74,7 @@ class Reference:
             self.network = Network(former, shared)
         # Layers are built where a model first calls them, and can be loaded from then on.
         self.drive, self.head = self.network.drive, self.network.head
-        self.model = self.network.rates("analogue")
+        self.model = self.network.rates("ann")
         for name in changed:
             load_arrays(self.network.layers[name], former[name])
         layers = self.network.layers.values()

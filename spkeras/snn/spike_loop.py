@@ -90,14 +90,14 @@ class SpikeLoop(keras.layers.Layer):
 
     def check(self) -> None:
         """Refuse options out of their range."""
-        self.simulation.check_code(self.code)
+        self.simulation.check_code(self.spike_code)
         check_start(self.network.graph, self.timesteps, self.schedule, self.stagger)
         self._draws = _coding.draws(self.seed) if self.input_encoding == "bernoulli" else None
 
     @property
-    def code(self) -> str:
+    def spike_code(self) -> str:
         """What spikes mean in this network; see `spkeras.ops.code`."""
-        return self.network.code
+        return self.network.spike_code
 
     @property
     def depth(self) -> int:
@@ -203,7 +203,7 @@ class SpikeLoop(keras.layers.Layer):
         def body(time: Any, sums: Any, states: Any, active: Any) -> Any:
             frontier = self.frontier(scaled, constant, ops.cast(time, "float32"))
             sums, states, spikes = self.advance(frontier, sums, states, time)
-            if self.code == "delta":
+            if self.spike_code == "delta":
                 silence = ops.zeros((), "bool")
                 active = ops.any(ops.stack([silence, *(ops.any(spike != 0) for spike in spikes)]))
             return time + 1, tuple(sums), tuple(states), active
@@ -225,7 +225,7 @@ class SpikeLoop(keras.layers.Layer):
         """
         if constant is None:
             return self.drive(scaled, time)
-        if not _code.keeps_values(self.code):
+        if not _code.keeps_values(self.spike_code):
             return constant
         # It is kept by whoever receives it, and sent once.
         first = ops.cast(ops.equal(time, 0), "float32")
@@ -244,9 +244,11 @@ class SpikeLoop(keras.layers.Layer):
 
     def add(self, sums: Sequence[Any], values: Sequence[Any], time: Any) -> tuple[Any, ...]:
         """The read-outs' sums after one more step; a read-out starts after its last layer."""
-        if _code.keeps_values(self.code):
+        if _code.keeps_values(self.spike_code):
             pairs = zip(sums, values, strict=True)
-            return tuple(total + _code.weigh(self.code, value, time + 1) for total, value in pairs)
+            return tuple(
+                total + _code.weigh(self.spike_code, value, time + 1) for total, value in pairs
+            )
         starts = [self.start(node) for node in self.network.readouts]
         return tuple(
             total + value * ops.cast(time >= start, "float32")
@@ -255,7 +257,7 @@ class SpikeLoop(keras.layers.Layer):
 
     def means(self, sums: Sequence[Any], steps: Any) -> list[Any]:
         """What the read-outs hold after so many steps since the first input."""
-        if _code.keeps_values(self.code):
+        if _code.keeps_values(self.spike_code):
             return list(sums)
         starts = [self.start(node) for node in self.network.readouts]
         return [
@@ -275,7 +277,7 @@ class SpikeLoop(keras.layers.Layer):
             closed form; under the others the values that their listeners hold.
         """
         length = ops.reshape(ops.cast(window, "float32"), (1,))
-        if _code.keeps_values(self.code):
+        if _code.keeps_values(self.spike_code):
             return as_list(self._window([*scaled, length]))
         sums = [self._window_sum(x, window) for x in scaled]
         return [total / length for total in as_list(self._window([*sums, length]))]

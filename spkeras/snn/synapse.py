@@ -56,12 +56,12 @@ class Unit(layers.Layer):
 
     def __init__(self, shape: tuple[int, ...], **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.unit = self.add_weight(shape=shape, initializer="ones", trainable=False, name="unit")
+        self.scale = self.add_weight(shape=shape, initializer="ones", trainable=False, name="scale")
         self.built = True
 
     def call(self, x: Any) -> Any:
         """x in the unit."""
-        return ops.cast(x, "float32") / self.unit
+        return ops.cast(x, "float32") / self.scale
 
 
 class _Function(layers.Layer):
@@ -234,7 +234,7 @@ def _merge(layer: type[layers.Layer]) -> Callable[[Node], layers.Layer]:
 
 
 _MAKERS: dict[str, Callable[[Node], layers.Layer]] = {
-    "input": lambda node: Unit(node.arrays["unit"].shape),
+    "input": lambda node: Unit(node.arrays["scale"].shape),
     "conv": _conv,
     "depthwise_conv": _depthwise_conv,
     "conv_transpose": _conv_transpose,

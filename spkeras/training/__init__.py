@@ -1,10 +1,8 @@
 """Training for conversion: twins of CNNs that take the values which spikes carry."""
 
 from spkeras.recipes import Augmentation, FinetunePlan
-from spkeras.training.correction import correct
 from spkeras.training.finetune import finetune
-from spkeras.training.log_weights import logarithmic, settled
-from spkeras.training.offset_spike import offset_spikes
+from spkeras.training.log_weights import finalized, logarithmic
 from spkeras.training.prepare import finished, prepare
 from spkeras.training.schedule import (
     ChooseTimesteps,
@@ -13,7 +11,6 @@ from spkeras.training.schedule import (
     set_stage,
     set_timesteps,
 )
-from spkeras.training.thresholds import train_thresholds
 
 __all__ = [
     "Augmentation",
@@ -21,14 +18,11 @@ __all__ = [
     "FinetunePlan",
     "StageSchedule",
     "TimestepSchedule",
-    "correct",
     "finetune",
     "finished",
     "logarithmic",
-    "offset_spikes",
     "prepare",
     "set_stage",
     "set_timesteps",
-    "settled",
-    "train_thresholds",
+    "finalized",
 ]

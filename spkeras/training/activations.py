@@ -5,11 +5,15 @@ from dataclasses import dataclass
 
 import keras
 
-from spkeras.layers import QCFS, ChannelExpansion, ClampQuantize, InputQuantizer, ValueRange
+from spkeras.layers import (
+    ChannelExpansion,
+    ClampQuantize,
+    InputQuantizer,
+    QCFSActivation,
+    ValueRange,
+)
 from spkeras.layers.ttfs import BurstActivation, PhaseActivation, TTFSActivation
-from spkeras.recipes import CAT
-from spkeras.recipes import QCFS as QCFSRecipe
-from spkeras.recipes import LowLatency, Trained
+from spkeras.recipes import CAT, QCFS, LowLatency, Trained
 from spkeras.recipes.trained import CODES
 
 # N for T, as published; 5/4 T for any other.
@@ -40,23 +44,23 @@ class Activations:
         given = self.recipe.levels_per_unit if isinstance(self.recipe, LowLatency) else None
         return _LEVELS.get(self.timesteps, 1.25 * self.timesteps) if given is None else given
 
-    def activation(self, unit: float) -> keras.layers.Layer:
+    def activation(self, scale: float) -> keras.layers.Layer:
         """Return the activation of a layer.
 
         Args:
-            unit: How far the layer's values reach.
+            scale: How far the layer's values reach.
         """
         recipe, steps = self.recipe, self.timesteps
         if isinstance(recipe, CAT):
             if recipe.spike_code == "ttfs":
                 # On the grid of spike times: shifts bring the branches of an addition together.
-                unit = 2.0 ** (round(recipe.tau * math.log2(unit)) / recipe.tau)
-            return self._coded(recipe, unit)
+                scale = 2.0 ** (round(recipe.tau * math.log2(scale)) / recipe.tau)
+            return self._coded(recipe, scale)
         if isinstance(recipe, LowLatency):
-            return ValueRange(steps, self.levels_per_unit, unit, recipe.shift)
-        if isinstance(recipe, QCFSRecipe):
-            return QCFS(steps, unit, recipe.shift)
-        return ClampQuantize(steps, unit, recipe.shift)
+            return ValueRange(steps, self.levels_per_unit, scale, recipe.shift)
+        if isinstance(recipe, QCFS):
+            return QCFSActivation(steps, scale, recipe.shift)
+        return ClampQuantize(steps, scale, recipe.shift)
 
     def input_layer(self, name: str) -> keras.layers.Layer | None:
         """Return the layer after an input, None where values enter as they are.
@@ -73,12 +77,12 @@ class Activations:
             return self._coded(recipe, recipe.input_threshold, name)
         return InputQuantizer(self.timesteps, recipe.input_threshold, name=name)
 
-    def _coded(self, recipe: CAT, unit: float, name: str | None = None) -> keras.layers.Layer:
-        """An activation of cat whose values reach up to `unit`."""
+    def _coded(self, recipe: CAT, scale: float, name: str | None = None) -> keras.layers.Layer:
+        """An activation of cat whose values reach up to `scale`."""
         steps, own = self.timesteps, {"dtype": "float32", "name": name}
         if recipe.spike_code == "phase":
-            return PhaseActivation(steps, unit, **own)
+            return PhaseActivation(steps, scale, **own)
         if recipe.spike_code == "burst":
             # A burst's first spike is an eighth of the range, as in T2FSNN's reference code.
-            return BurstActivation(steps, unit / 8, **own)
-        return TTFSActivation(steps, recipe.tau, unit, **own)
+            return BurstActivation(steps, scale / 8, **own)
+        return TTFSActivation(steps, recipe.tau, scale, **own)

@@ -13,7 +13,7 @@ from spkeras.metrics.chance import MOST
 from spkeras.recipes import FinetunePlan
 from spkeras.training.augment import Batches, EnterEpoch
 from spkeras.training.labelled import check_cnn, score_of
-from spkeras.training.log_weights import logarithmic, policy_of, settled
+from spkeras.training.log_weights import finalized, logarithmic, policy_of
 from spkeras.training.prepare import finished
 from spkeras.training.schedule import StageSchedule, TimestepSchedule, set_stage, set_timesteps
 from spkeras.training.targets import labels_for, loss_of
@@ -32,7 +32,7 @@ def finetune(
     insist: bool = False,
     callbacks: list[keras.callbacks.Callback] | None = None,
     progress: Callable[[int, int], None] | None = None,
-    told: Callable[[int, dict[str, float]], None] | None = None,
+    on_epoch: Callable[[int, dict[str, float]], None] | None = None,
 ) -> tuple[keras.Model, dict[str, list[float]]]:
     """Train a twin by a plan.
 
@@ -49,7 +49,7 @@ def finetune(
         insist: Accept a teacher that is near chance on the training samples, too.
         callbacks: Further Keras callbacks, such as `ChooseTimesteps`.
         progress: Told (batches done, batches in all).
-        told: Told each epoch (from 0) and its figures.
+        on_epoch: Called after each epoch with its number (from 0) and its figures.
 
     Returns:
         The network with its final activations (`finished`) and, where the plan has a format for
@@ -79,7 +79,12 @@ def finetune(
     shown = batches if teacher is None or not plan.distil else Taught(batches, teacher, plan.distil)
     checked = None if validation is None else (validation[0], labels(np.asarray(validation[1])))
     fit = _Fit(
-        plan=plan, batches=batches, shown=shown, checked=checked, progress=progress, told=told
+        plan=plan,
+        batches=batches,
+        shown=shown,
+        checked=checked,
+        progress=progress,
+        on_epoch=on_epoch,
     )
     figures: dict[str, list[float]] = {}
     if plan.epochs:
@@ -97,11 +102,11 @@ def finetune(
     coded = logarithmic(trained, plan.weights, policy=policy_of(twin))
     own = None if backup is None else backup / "log"
     last = fit.run(coded, plan.log, plan.final_rate, backup=own, callbacks=[], before=plan.epochs)
-    return settled(coded), {key: figures.get(key, []) + last[key] for key in last}
+    return finalized(coded), {key: figures.get(key, []) + last[key] for key in last}
 
 
 def _schedules(plan: FinetunePlan) -> list[keras.callbacks.Callback]:
-    """Stages and time steps by epoch."""
+    """LayerRates and time steps by epoch."""
     stages = {"relu": plan.relu, "clamp": plan.clamp, "quantize": plan.quantize}
     if not plan.then:
         return [StageSchedule(stages)]
@@ -119,7 +124,7 @@ class _Fit:
         batches: Samples and labels.
         shown: What is trained on: these, or a teacher's view of them.
         checked: Validation samples and labels.
-        progress, told: As for `finetune`.
+        progress, on_epoch: As for `finetune`.
     """
 
     plan: FinetunePlan
@@ -127,7 +132,7 @@ class _Fit:
     shown: Any
     checked: Any
     progress: Any
-    told: Any
+    on_epoch: Any
 
     def run(
         self,
@@ -144,7 +149,7 @@ class _Fit:
         model.compile(optimizer, loss_of(model, plan.loss, self.batches.y), metrics=["accuracy"])
         teller = _Teller(
             progress=self.progress,
-            told=self.told,
+            on_epoch=self.on_epoch,
             batches=length,
             epochs=plan.epochs + plan.log,
             first=before,
@@ -177,9 +182,9 @@ def _optimizer(
 class _Teller(keras.callbacks.Callback):
     """Passes on how far training is."""
 
-    def __init__(self, progress: Any, told: Any, batches: int, epochs: int, first: int) -> None:
+    def __init__(self, progress: Any, on_epoch: Any, batches: int, epochs: int, first: int) -> None:
         super().__init__()
-        self.progress, self.told, self.first = progress, told, first
+        self.progress, self.on_epoch, self.first = progress, on_epoch, first
         self.batches, self.total = batches, batches * epochs
         self.before = first * batches
 
@@ -191,7 +196,7 @@ class _Teller(keras.callbacks.Callback):
             self.progress(self.before + batch + 1, self.total)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        if self.told is not None:
-            self.told(
+        if self.on_epoch is not None:
+            self.on_epoch(
                 self.first + epoch, {key: float(value) for key, value in (logs or {}).items()}
             )

@@ -58,7 +58,7 @@ def logarithmic(
     return coded
 
 
-def settled(model: keras.Model) -> keras.Model:
+def finalized(model: keras.Model) -> keras.Model:
     """The trained network with ordinary layers, whose kernels hold the values of their codes."""
     adopted: list[tuple[Any, list[np.ndarray]]] = []
 

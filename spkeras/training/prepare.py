@@ -30,7 +30,7 @@ _ACTIVATIONS = (
     "Clamp",
     "ClampQuantize",
     "ValueRange",
-    "QCFS",
+    "QCFSActivation",
     "TTFSActivation",
     "PhaseActivation",
     "BurstActivation",

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from spkeras.calibrate import calibrate
+from spkeras.calibration.statistics import calibrate
 from spkeras.data.batches import as_samples, batches
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Graph, Node
 from spkeras.passes.scales import join_scales
-from spkeras.snn.network import analogue
+from spkeras.snn.network import ann
 
 Units = Mapping[str, float]
 _RECTIFIERS = ("relu", "relu6", "quantized_relu", "ttfs", "phase", "burst")
@@ -66,7 +66,7 @@ def units_of(
     samples = as_samples(graph, data)
     total, names = len(samples[0]), list(places)
     stats = calibrate(
-        analogue(graph, names), names, batches(samples, batch_size), lambda n: progress(n, total)
+        ann(graph, names), names, batches(samples, batch_size), lambda n: progress(n, total)
     )
     scales = {}
     for name in names:

@@ -39,11 +39,11 @@ def rebuild(
     problem = fault(model)
     if problem:
         raise UnsupportedLayerError([problem])
-    return _Builder(replace, policy, inputs).whole(model)
+    return _Rebuilder(replace, policy, inputs).whole(model)
 
 
 @dataclass
-class _Builder:
+class _Rebuilder:
     """Copies made so far, by the identity of what they are copies of."""
 
     replace: Replace

@@ -1,4 +1,4 @@
-"""Stages and time steps during training, as Keras callbacks."""
+"""LayerRates and time steps during training, as Keras callbacks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

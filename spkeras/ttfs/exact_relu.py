@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.ttfs.analogue import rectified
+from spkeras.ttfs.ann import rectified
 from spkeras.ttfs.closed_form import summed
 from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, FirstSpikePlan
 from spkeras.ttfs.windows import gathered

@@ -15,7 +15,7 @@ import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.ops.ttfs import decode, encode
-from spkeras.ttfs.analogue import rectified
+from spkeras.ttfs.ann import rectified
 from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, FirstSpikePlan, Layer
 
 # Lower bound of the threshold.

@@ -47,7 +47,7 @@ def first_spike_model(graph: Graph, start: int | None = None) -> keras.Model:
         for name in (node.name, _before_pooling(node.name))
     }
     code = StepCode(kernels, timesteps, _start(start, timesteps), is_ttfs)
-    return _Builder(attach_readouts(fold_scales(graph)), code).model("first_spikes")
+    return _SpikeTimeBuilder(attach_readouts(fold_scales(graph)), code).model("first_spikes")
 
 
 def exponential_model(graph: Graph, plan: FirstSpikePlan, start: int | None = None) -> keras.Model:
@@ -78,7 +78,7 @@ def exponential_model(graph: Graph, plan: FirstSpikePlan, start: int | None = No
     }
     _check_names(graph, kernels)
     code = StepCode(kernels, plan.timesteps, _start(start, plan.timesteps), is_relu)
-    return _Builder(attach_readouts(fold_scales(graph)), code).model("t2fsnn")
+    return _SpikeTimeBuilder(attach_readouts(fold_scales(graph)), code).model("t2fsnn")
 
 
 def exact_model(graph: Graph, network: ExactNetwork) -> keras.Model:
@@ -109,7 +109,7 @@ def exact_model(graph: Graph, network: ExactNetwork) -> keras.Model:
     keras.config.set_dtype_policy("float64")
     try:
         code = InstantCode(network.windows, is_relu)
-        return _Builder(attach_readouts(fold_scales(graph)), code).model("exact")
+        return _SpikeTimeBuilder(attach_readouts(fold_scales(graph)), code).model("exact")
     finally:
         keras.config.set_dtype_policy(policy)
 
@@ -141,7 +141,7 @@ def _before_pooling(name: str) -> str:
     return f"{name}:before_pooling"
 
 
-class _Builder:
+class _SpikeTimeBuilder:
     """The tensors of a model under construction.
 
     The value that a layer receives depends on the start of its window. A linear node is therefore

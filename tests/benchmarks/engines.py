@@ -20,9 +20,9 @@ def spikes_and_outputs(loop: Any, engine: str, samples: list[Any]) -> tuple[Any,
     """Spike counts (samples, neurons) and outputs at T (samples, values)."""
     import numpy as np
 
-    from spkeras.simulate import Simulation
+    from spkeras.simulation import Simulator
 
-    simulation = Simulation(loop, engine)
+    simulation = Simulator(loop, engine)
     counts, outputs = [], []
     for sample in samples:
         last: list[Any] = []

@@ -27,7 +27,7 @@ WIDTHS = {
     "weight_bits": (3, 4, 5, 6, 8),
     "weight_steps": (1, 2, 4),
     "zero_code": (True, False),
-    "rounding": ("log", "linear"),
+    "initial_potential": ("log", "linear"),
     "full_scale": ("ceil", "nearest", "mse"),
     "timesteps": (8, 12, 16, 20, 24),
     "input_bits": (2, 3, 4, 6, 8),
@@ -37,7 +37,7 @@ WIDTHS = {
 # Further lines. Kernels that hold levels already leave rounding nothing to decide: those of the
 # plain CNN with its ranges fitted, and nothing trained, do. And narrow accumulators that clip, at
 # a fixed position of the binary point, on every fifth image: each addition is made by itself.
-UNTRAINED = ("weight_bits", "zero_code", "rounding", "full_scale")
+UNTRAINED = ("weight_bits", "zero_code", "initial_potential", "full_scale")
 CLIPPING = ({"saturate": True, "fraction_bits": 2}, (14, 15, 16, 18))
 TAUS = (1, 2, 4, 8, 16)
 STEPS = (12, 24, 48, 96)
@@ -143,8 +143,8 @@ def kernel(record, plan, x, y, only, network):
 
 def costs(record, plan, x, y, only):
     """Each table of costs over each field that no sum depends on."""
-    from spkeras.hardware.log_ttfs.costs import COST_TABLES
     from spkeras.hardware.log_ttfs.sweep import sweep
+    from spkeras.metrics.costs import COST_TABLES
 
     tables = record.points("costs", lambda: sweep(plan, "costs", tuple(COST_TABLES), x, y))
     panels = {}

@@ -70,7 +70,7 @@ def main(model: str, data: str, scale: float, timesteps: int) -> None:
     import spkeras
     from spkeras.graph.stats import BINS, SHIFT
     from spkeras.ops import histogram
-    from spkeras.simulate.engine import Events
+    from spkeras.simulation.engine import Events
     from spkeras.snn.spike_loop import loop_of
 
     with np.load(data) as file:

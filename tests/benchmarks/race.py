@@ -115,7 +115,7 @@ def prepare(
         snn.save(paths[timesteps])
         loop = loop_of(snn)
         (node,) = loop.graph.of("input")
-        networks[timesteps] = stages(loop.graph, loop.start), float(node.arrays["unit"])
+        networks[timesteps] = stages(loop.graph, loop.start), float(node.arrays["scale"])
         answer, rounded = reference.dense(loop, x), reference.rounded(loop, x)
         wanted[timesteps] = {
             CNN: own,

@@ -59,9 +59,9 @@ def rounded(loop: Any, x: np.ndarray, runs: int = 3) -> list[tuple[np.ndarray, n
 
 def events(loop: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return logits and counts (samples, neurons) of the events engine, image by image."""
-    from spkeras.simulate import Simulation
+    from spkeras.simulation import Simulator
 
-    simulation = Simulation(loop, "events")
+    simulation = Simulator(loop, "events")
     logits, counts = [], []
     for image in x:
         last: list[np.ndarray] = []

@@ -39,7 +39,7 @@ class Stage:
         name: Of the layer of neurons or of the read-out.
         nodes: Linear operations, in the order of their computation; the last one gives the
             current. Empty if the current is what the only source sends.
-        sources: Stages whose spikes `nodes` read, or inputs of the network.
+        sources: LayerRates whose spikes `nodes` read, or inputs of the network.
         source_shapes: Of what the sources send, without the batch; channels last.
         shape: Of the current, without the batch; channels last.
         start: Step, from 0, from which on it integrates. Before it sends nothing.
@@ -104,12 +104,12 @@ def _stage(node: Any, graph: Any, start: Callable[[Any], int]) -> Stage:
         return Stage(*common, one, zero, True, scale, constant)
     _check_neuron(node)
     threshold = np.asarray(node.arrays["threshold"], np.float32)
-    initial = np.asarray(node["rounding"] * threshold, np.float32)
+    initial = np.asarray(node["initial_potential"] * threshold, np.float32)
     return Stage(*common, threshold, initial, is_constant=constant)
 
 
 def _check_neuron(node: Any) -> None:
-    wanted = {"model": "binary", "reset": "subtract", "limit": 1, "code": "rate",
+    wanted = {"model": "binary", "reset": "subtract", "max_spikes_per_step": 1, "spike_code": "rate",
               "function": "relu", "pool": None, "max_value": None, "negative_slope": 0.0}  # fmt: skip
     for name, value in wanted.items():
         if node[name] != value:

@@ -181,7 +181,7 @@ def main(
 ) -> None:  # fmt: skip
     import spkeras
     from spkeras.data import fit_inputs, read_data
-    from spkeras.simulate import Simulation
+    from spkeras.simulation import Simulator
     from spkeras.snn.spike_loop import loop_of
 
     cnn = spkeras.load_model(model)
@@ -189,7 +189,7 @@ def main(
     test = fit_inputs(read_data(data, part="test", samples=None, scale=scale), cnn)
     options = {} if levels is None else {"levels": levels}
     snn = networks.convert(cnn, train.x[0][:1000], recipe=recipe, timesteps=timesteps, **options)
-    simulation = Simulation(loop_of(snn))
+    simulation = Simulator(loop_of(snn))
     stream = spkeras.Stream(snn)
     neurons = sum(int(np.prod(node.shape)) for node in stream.loop.graph.of("neuron"))
     runs, records = {}, []

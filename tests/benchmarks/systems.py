@@ -82,12 +82,12 @@ def predict(case: dict[str, Any], backend: str) -> System:
 def evaluate(case: dict[str, Any], backend: str, engine: str) -> System:
     """The simulation that `evaluate` runs: outputs and spike counts of every step."""
     keras = _keras(backend)
-    from spkeras.simulate import Simulation
+    from spkeras.simulation import Simulator
     from spkeras.snn.spike_loop import loop_of
     from tests.benchmarks import reference
 
     models = {t: keras.models.load_model(case["snn"][t]) for t in case["timesteps"]}
-    found = {t: Simulation(loop_of(model), engine) for t, model in models.items()}
+    found = {t: Simulator(loop_of(model), engine) for t, model in models.items()}
     x, batch = case["x"], case["batch"]
     tasks = {t: lambda simulation=simulation: simulation.run([x], batch, lambda *_: None)
              for t, simulation in found.items()}  # fmt: skip

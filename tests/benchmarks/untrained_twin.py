@@ -19,7 +19,7 @@ from tests.networks import convert
 ROWS = {
     "v0 = 0": (0.0, "learned"),
     "v0 = 0, thresholds trained": (0.0, "trained"),
-    "rounding": (0.5, "learned"),
+    "initial_potential": (0.5, "learned"),
 }
 STAGGERS: dict[str, dict[str, Any]] = {"at once": {"stagger": 0}, "staggered": {}}
 

@@ -115,7 +115,7 @@ def test_graded_spikes_by_their_recipe_alone(run, cnn, data, here):
     assert "recipe sigma_delta, neuron sigma_delta, spike_code delta" in result.stdout
     assert "max_spikes" not in result.stdout and "reset" not in result.stdout
     loop = loop_of(keras.models.load_model(here / "tiny_snn.keras"))
-    assert (loop.timesteps, loop.code) == (4, "delta")
+    assert (loop.timesteps, loop.spike_code) == (4, "delta")
 
 
 def test_a_layer_that_needs_values_converts_with_graded_spikes(run, unsupported, data, here):

@@ -55,10 +55,10 @@ def test_graded_spikes(run, graded, data):
     # Each spike reaches three classes, with one or two bits.
     additions = activity["accumulates"] + activity["shift_adds"]
     assert 3 * layer["spikes"] < additions < 6 * layer["spikes"]
-    assert len(found["settling"]["within"]) == 4
+    assert len(found["convergence"]["within"]) == 4
     long = json.loads(run("evaluate", graded, "--data", data, "--json", "--timesteps", 30).stdout)
-    assert long["settling"]["share"] == 1 and long["settling"]["maximum"] < 30
-    assert long["activity"]["steps"] == pytest.approx(long["settling"]["mean"] + 1)
+    assert long["convergence"]["share"] == 1 and long["convergence"]["maximum"] < 30
+    assert long["activity"]["steps"] == pytest.approx(long["convergence"]["mean"] + 1)
 
 
 def test_another_timesteps_than_built_for(run, snn, data):

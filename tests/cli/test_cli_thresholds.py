@@ -5,8 +5,8 @@ import shutil
 
 import pytest
 
-from spkeras.training import train_thresholds
-from spkeras.training.thresholds import SEEN
+from spkeras.calibration import train_thresholds
+from spkeras.calibration.thresholds import SEEN
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ def test_graded_spikes(run, cnn, graded, data):
                   "The layer that settles last: "):  # fmt: skip
         assert words in result.stdout
     found = json.loads(run("verify", cnn, graded, "--data", data, "--json").stdout)
-    assert (found["code"], found["steps"]) == ("delta", [1, 2, 3, 4])
+    assert (found["spike_code"], found["steps"]) == ("delta", [1, 2, 3, 4])
     assert found["settles_last"] in [check["name"] for check in found["neurons"]]
     course = found["neurons"][0]["course"]
     assert len(course) == 4 and course[3] < course[0] / 20

@@ -6,7 +6,7 @@ import pytest
 from keras import layers as L
 
 from spkeras.errors import OptionError
-from spkeras.simulate import Simulation
+from spkeras.simulation import Simulator
 from spkeras.snn.spike_loop import build, configure, loop_of
 from tests import networks, oracle
 
@@ -23,7 +23,7 @@ def events(snn, x, batch_size=2):
         for output, value in enumerate(values):
             outputs.setdefault((output, index), []).append(np.array(value))
 
-    trace = Simulation(loop_of(snn), "events").run(inputs, batch_size, told)
+    trace = Simulator(loop_of(snn), "events").run(inputs, batch_size, told)
     joined = {key: np.concatenate(parts) for key, parts in outputs.items()}
     return trace, joined
 
@@ -213,14 +213,14 @@ def test_what_events_cannot_run_runs_dense():
     y = L.Dense(3)(L.Flatten()(L.Conv2D(3, 3, activation="tanh", name="curved")(x)))
     model = networks.dyadic(keras.Model(x, y, name="smooth"))
     loop = loop_of(build(networks.spiking(model)))
-    assert Simulation(loop).engine == "dense"
+    assert Simulator(loop).engine == "dense"
     with pytest.raises(OptionError, match="curved.*tanh"):
-        Simulation(loop, "events")
+        Simulator(loop, "events")
 
 
 def test_the_engine_is_named(monkeypatch):
     import spkeras
-    from spkeras.simulate import engine
+    from spkeras.simulation import engine
 
     model = networks.chain()
     snn, x = build(networks.spiking(model)), networks.samples(model)

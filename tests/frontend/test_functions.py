@@ -13,7 +13,7 @@ from keras import ops
 
 from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.walk import read_graph
-from spkeras.snn.network import analogue, as_list
+from spkeras.snn.network import ann, as_list
 from tests.oracle_layers import difference, randomize, samples
 
 TOLERANCE = 1e-5
@@ -26,7 +26,7 @@ def check(model, tolerance=TOLERANCE):
     graph = read_graph(model)
     xs = samples(model)
     assert difference(graph, model, xs) < tolerance
-    found = as_list(analogue(graph)(xs if len(xs) > 1 else xs[0]))
+    found = as_list(ann(graph)(xs if len(xs) > 1 else xs[0]))
     wanted = as_list(model(xs if len(xs) > 1 else xs[0], training=False))
     for ours, theirs in zip(found, wanted, strict=True):
         ours, theirs = ops.convert_to_numpy(ours), ops.convert_to_numpy(theirs)

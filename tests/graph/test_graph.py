@@ -99,8 +99,8 @@ def test_a_graph_passes_through_json():
 
 def test_other_structures_are_refused():
     data = structure(diamond())
-    assert data["schema"] == 2
-    former = {**data, "schema": 1, "settings": {"alpha": 0.5, "code": "rate", "own": 1}}
+    assert data["schema"] == 3
+    former = {**data, "schema": 1, "settings": {"alpha": 0.5, "spike_code": "rate", "own": 1}}
     found = from_structure(former).settings
     assert found == {"initial_potential": 0.5, "spike_code": "rate", "own": 1}
     with pytest.raises(GraphError, match="schema"):

@@ -212,7 +212,7 @@ STOPPING = {
     "global_max_pool": lambda x: shaped("global_max_pool", x, (4,), keepdims=False),
     "multiply": lambda x: Node("m", "multiply", ("x", "other"), x.shape),
     "function": lambda x: function("layer_normalization", [x], x.shape, axes=(3,), epsilon=0.1),
-    "readout": lambda x: Node("o", "readout", ("x",), x.shape, {"depth": 0, "code": "rate"}),
+    "readout": lambda x: Node("o", "readout", ("x",), x.shape, {"depth": 0, "spike_code": "rate"}),
 }
 
 

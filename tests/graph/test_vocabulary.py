@@ -1,6 +1,6 @@
 """The table of operations: what each one takes, and through which a spike passes."""
 
-from spkeras.graph.vocabulary import ACTIVATIONS, FUNCTIONS, MERGING, OFFSETS, OPERATIONS
+from spkeras.graph.vocabulary import ACTIVATIONS, CONSTANT_INPUTS, FUNCTIONS, MERGING, OPERATIONS
 
 
 def of(**wanted):
@@ -47,8 +47,8 @@ def test_arrays_that_must_be_there():
 
 
 def test_a_neuron_has_an_offset_for_each_of_up_to_eight_inputs():
-    assert OFFSETS == tuple(f"offset{index}" for index in range(8))
-    assert set(OFFSETS) < set(OPERATIONS["neuron"].optional)
+    assert CONSTANT_INPUTS == tuple(f"constant_input{index}" for index in range(8))
+    assert set(CONSTANT_INPUTS) < set(OPERATIONS["neuron"].optional)
 
 
 def test_a_name_is_an_activation_or_a_function():

@@ -20,8 +20,8 @@ from tests.graph.nodes import (
 def neuron(of, name, depth=0, pool=None, shape=None):
     """A layer of binary neurons."""
     attributes = {
-        "model": "binary", "reset": "subtract", "rounding": 0.5, "limit": 1, "depth": depth,
-        "pool": pool, "function": "relu", "code": "rate", "levels": 5, "mantissa_bits": 0,
+        "model": "binary", "reset": "subtract", "initial_potential": 0.5, "max_spikes_per_step": 1, "depth": depth,
+        "pool": pool, "function": "relu", "spike_code": "rate", "levels": 5, "mantissa_bits": 0,
         "max_value": None, "negative_slope": 0.0, "threshold": 0.0,
     }  # fmt: skip
     arrays = {"threshold": np.ones(())}
@@ -29,7 +29,7 @@ def neuron(of, name, depth=0, pool=None, shape=None):
 
 
 def readout(of, depth=9, name="answer"):
-    return Node(name, "readout", (of.name,), of.shape, {"depth": depth, "code": "rate"})
+    return Node(name, "readout", (of.name,), of.shape, {"depth": depth, "spike_code": "rate"})
 
 
 def net(*nodes, outputs=("answer",)):
@@ -97,7 +97,7 @@ def densely_connected():
     three = conv(more, (2, 2), 3, name="three")
     n4 = neuron(three, "n4", 2)
     return net(X, N1, one, joined, norm1, n2, two, more, norm2, n3, three, n4,
-               Node("a3", "readout", ("n3",), n3.shape, {"depth": 3, "code": "rate"}),
+               Node("a3", "readout", ("n3",), n3.shape, {"depth": 3, "spike_code": "rate"}),
                readout(n4), outputs=("a3", "answer"))  # fmt: skip
 
 

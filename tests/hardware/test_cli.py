@@ -10,7 +10,7 @@ from click.testing import CliRunner
 from spkeras.cli import main
 from spkeras.cli.hardware import COSTS
 from spkeras.hardware import log_ttfs
-from spkeras.hardware.log_ttfs.costs import COST_TABLES
+from spkeras.metrics.costs import COST_TABLES
 
 
 @pytest.fixture(scope="module")

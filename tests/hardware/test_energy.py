@@ -2,9 +2,9 @@
 
 import pytest
 
-from spkeras.hardware.log_ttfs.costs import CostTable
 from spkeras.hardware.log_ttfs.energy import LITERATURE_UJ, Energy, energy
 from spkeras.hardware.log_ttfs.operations import Operations
+from spkeras.metrics.costs import CostTable
 from tests.hardware import byhand
 
 # Adding a bit 1 pJ, shifting it 10; a table read 100; 64 bits 6400 on the chip, 64000 outside.

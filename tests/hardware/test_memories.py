@@ -8,16 +8,16 @@ import pytest
 
 from spkeras.errors import OptionError
 from spkeras.hardware import log_ttfs
-from spkeras.hardware.log_ttfs.costs import (
+from spkeras.hardware.log_ttfs.energy import energy
+from spkeras.hardware.log_ttfs.memories import groups, placements
+from spkeras.hardware.log_ttfs.operations import Operations
+from spkeras.metrics.costs import (
     COST_TABLES,
     HOROWITZ_45NM,
     JOUPPI_7NM,
     CostTable,
     cost_table,
 )
-from spkeras.hardware.log_ttfs.energy import energy
-from spkeras.hardware.log_ttfs.memories import groups, placements
-from spkeras.hardware.log_ttfs.operations import Operations
 from tests.ttfs.nets import chain, pixels
 
 

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from spkeras.hardware import log_ttfs
-from spkeras.hardware.log_ttfs.costs import HOROWITZ_45NM
 from spkeras.hardware.log_ttfs.datapath import run_batch, whole_inputs
 from spkeras.hardware.log_ttfs.energy import energy
 from spkeras.hardware.log_ttfs.operations import Histogram, Operations, count_operations
 from spkeras.hardware.log_ttfs.reference import ABSENT, arrivals
+from spkeras.metrics.costs import HOROWITZ_45NM
 from spkeras.ttfs.plan import NEURONS, READOUT
 from tests.hardware import byhand
 from tests.ttfs.nets import branched, pixels

@@ -9,9 +9,9 @@ import pytest
 
 from spkeras.errors import DataError
 from spkeras.hardware import log_ttfs
-from spkeras.hardware.log_ttfs.costs import CostTable
 from spkeras.hardware.log_ttfs.operations import Operations
 from spkeras.hardware.log_ttfs.run import account, check_labels, execute
+from spkeras.metrics.costs import CostTable
 from tests.hardware import byhand
 
 # Adding a bit 1 pJ, everything else nothing.

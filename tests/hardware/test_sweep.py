@@ -8,8 +8,8 @@ import pytest
 from spkeras.errors import OptionError
 from spkeras.frontend.walk import read_graph
 from spkeras.hardware import log_ttfs
-from spkeras.hardware.log_ttfs.costs import HOROWITZ_45NM
 from spkeras.hardware.log_ttfs.sweep import sweep
+from spkeras.metrics.costs import HOROWITZ_45NM
 from spkeras.ttfs.lower import lower
 from tests.ttfs.nets import pixels
 

@@ -16,8 +16,8 @@ CLOCK = np.zeros(2, "float32")
 POOL = {"pool_size": (2, 2), "strides": (2, 2), "padding": "valid"}
 OPTIONS = {
     "defaults": {},
-    "zero": {"reset": "zero", "alpha": 0.25, "current_shapes": [(3, 2)]},
-    "bursts": {"model": "signed_burst", "limit": 4, "depth": 2, "threshold_shape": (5,),
+    "zero": {"reset": "zero", "initial_potential": 0.25, "current_shapes": [(3, 2)]},
+    "bursts": {"model": "signed_burst", "max_spikes_per_step": 4, "depth": 2, "threshold_shape": (5,),
                "current_shapes": [(2, 5)]},
     "pooling": {"pool": POOL, "current_shapes": [(4, 6, 3)], "threshold_shape": (3,)},
     "global": {"pool": {"keepdims": False}, "current_shapes": [(4, 4, 3)]},
@@ -25,13 +25,13 @@ OPTIONS = {
                 "ceiling_shape": (3,), "current_shapes": [(3,)]},
     "prelu": {"model": "signed", "function": "prelu", "slope_shape": (3,), "current_shapes": [(3,)]},
     "graded": {"model": "multi_threshold", "levels": 5, "current_shapes": [(2, 3)]},
-    "mean": {"model": "signed", "code": "differential", "current_shapes": [(2, 3)],
-             "offset_shapes": [(2, 1)]},
-    "delta": {"model": "sigma_delta", "code": "delta", "levels": 6, "mantissa_bits": 2,
+    "mean": {"model": "signed", "spike_code": "differential", "current_shapes": [(2, 3)],
+             "constant_input_shapes": [(2, 1)]},
+    "delta": {"model": "sigma_delta", "spike_code": "delta", "levels": 6, "mantissa_bits": 2,
               "current_shapes": [(4, 6, 3)], "pool": POOL, "threshold_shape": (3,),
-              "offset_shapes": [(1, 1, 3)]},
-    "product": {"model": "sigma_delta", "code": "delta", "function": "multiply",
-                "current_shapes": [(2, 3), (2, 1)], "offset_shapes": [None, (2, 1)],
+              "constant_input_shapes": [(1, 1, 3)]},
+    "product": {"model": "sigma_delta", "spike_code": "delta", "function": "multiply",
+                "current_shapes": [(2, 3), (2, 1)], "constant_input_shapes": [None, (2, 1)],
                 "spikes_shape": (2, 3)},
 }  # fmt: skip
 SHAPES = {
@@ -118,7 +118,7 @@ def test_shapes_of_spikes_and_states(case):
 
 
 def test_the_first_potential_is_alpha_times_the_threshold():
-    layer = IntegrateFire(alpha=0.25, current_shapes=[(2,)], threshold_shape=(2,))
+    layer = IntegrateFire(initial_potential=0.25, current_shapes=[(2,)], threshold_shape=(2,))
     layer.threshold.assign([2.0, 4.0])
     (potential,) = layer.get_initial_state(3)
     assert np.asarray(potential).tolist() == [[0.5, 1.0]] * 3
@@ -139,17 +139,17 @@ def test_what_it_has_received_before_the_first_step():
     layer = filled(IntegrateFire(**OPTIONS["product"]))
     left, right, sent = layer.get_initial_state(3)
     assert not np.any(left) and not np.any(sent)
-    wanted = np.broadcast_to(np.asarray(layer.offset1), (3, 2, 1))
+    wanted = np.broadcast_to(np.asarray(layer.constant_input1), (3, 2, 1))
     np.testing.assert_array_equal(right, wanted)
-    assert [w.name for w in layer.weights] == ["threshold", "offset1"]
-    assert np.all(IntegrateFire(**OPTIONS["delta"]).offset0 == 0)
+    assert [w.name for w in layer.weights] == ["threshold", "constant_input1"]
+    assert np.all(IntegrateFire(**OPTIONS["delta"]).constant_input0 == 0)
 
 
 def test_a_product_of_two_inputs_is_the_loop():
     layer = filled(IntegrateFire(**OPTIONS["product"]))
     currents = random_currents(layer, 8)
     send = oracle_neurons.Graded(layer.levels)
-    offsets = [0.0, np.asarray(layer.offset1, "float64")]
+    offsets = [0.0, np.asarray(layer.constant_input1, "float64")]
     layer.threshold.assign(0.5)
     wanted = oracle_neurons.delta(currents, send, lambda x, y: x * y, 0.5, offsets)
     assert (wanted < 0).any() and (wanted > 0).any()
@@ -159,9 +159,9 @@ def test_a_product_of_two_inputs_is_the_loop():
 def test_pooled_changes_are_the_loop():
     layer = IntegrateFire(**OPTIONS["delta"])
     layer.threshold.assign([0.5, 1.0, 2.0])
-    layer.offset0.assign([[[0.25, -0.5, 1.0]]])
+    layer.constant_input0.assign([[[0.25, -0.5, 1.0]]])
     currents = random_currents(layer, 8)
-    threshold, offset = (np.asarray(w, "float64") for w in (layer.threshold, layer.offset0))
+    threshold, offset = (np.asarray(w, "float64") for w in (layer.threshold, layer.constant_input0))
     wanted = oracle_neurons.delta(
         [currents], oracle_neurons.Graded(6, 2),
         lambda x: np.maximum(oracle_nodes.pool(POOL, x), 0), threshold, [offset],
@@ -220,22 +220,31 @@ def test_the_example_of_its_docstring():
     [
         ({"model": "ternary"}, ("model='ternary'", "signed_burst")),
         ({"reset": "none"}, ("reset='none'", "subtract")),
-        ({"alpha": 1.5}, ("alpha=1.5", "0 to 1")),
-        ({"alpha": -0.1}, ("alpha=-0.1", "0 to 1")),
-        ({"limit": 0}, ("limit=0", "allowed")),
-        ({"limit": 2}, ("limit=2", "binary")),
-        ({"model": "signed", "limit": 2}, ("limit=2", "signed")),
+        ({"initial_potential": 1.5}, ("initial_potential=1.5", "0 to 1")),
+        ({"initial_potential": -0.1}, ("initial_potential=-0.1", "0 to 1")),
+        ({"max_spikes_per_step": 0}, ("max_spikes_per_step=0", "allowed")),
+        ({"max_spikes_per_step": 2}, ("max_spikes_per_step=2", "binary")),
+        ({"model": "signed", "max_spikes_per_step": 2}, ("max_spikes_per_step=2", "signed")),
         ({"model": "signed", "reset": "zero"}, ("reset='zero'", "signed")),
         ({"reset": "zero", "pool": POOL, "current_shapes": [(4, 4, 1)]}, ("reset='zero'", "pool")),
         ({"reset": "zero", "function": "linear"}, ("reset='zero'", "linear")),
         ({"reset": "zero", "parameters": {"negative_slope": 0.1}}, ("reset='zero'",)),
-        ({"reset": "zero", "code": "differential"}, ("reset='zero'", "rate")),
+        ({"reset": "zero", "spike_code": "differential"}, ("reset='zero'", "rate")),
         ({"model": "multi_threshold", "reset": "zero"}, ("reset='zero'", "multi_threshold")),
-        ({"model": "sigma_delta"}, ("code='rate'", "delta")),
-        ({"model": "sigma_delta", "code": "differential"}, ("code='differential'", "delta")),
-        ({"code": "delta"}, ("code='delta'", "rate", "differential")),
-        ({"model": "multi_threshold", "code": "delta"}, ("code='delta'", "differential")),
-        ({"model": "multi_threshold", "limit": 2}, ("limit=2", "multi_threshold")),
+        ({"model": "sigma_delta"}, ("spike_code='rate'", "delta")),
+        (
+            {"model": "sigma_delta", "spike_code": "differential"},
+            ("spike_code='differential'", "delta"),
+        ),
+        ({"spike_code": "delta"}, ("spike_code='delta'", "rate", "differential")),
+        (
+            {"model": "multi_threshold", "spike_code": "delta"},
+            ("spike_code='delta'", "differential"),
+        ),
+        (
+            {"model": "multi_threshold", "max_spikes_per_step": 2},
+            ("max_spikes_per_step=2", "multi_threshold"),
+        ),
         ({"levels": 0}, ("levels=0", "1 to 24")),
         ({"levels": 25}, ("levels=25", "1 to 24")),
         ({"mantissa_bits": 4}, ("mantissa_bits=4", "0 to 3")),
@@ -248,14 +257,14 @@ def test_refusals_name_what_was_received_and_what_is_allowed(options, words):
     assert all(word in str(caught.value) for word in words)
 
 
-@pytest.mark.parametrize("mode", ["analogue", "clipped"])
+@pytest.mark.parametrize("mode", ["ann", "clipped"])
 def test_firing_rates_for_a_mean_current(mode):
     layer = IntegrateFire(current_shapes=[(4,)], threshold_shape=(4,))
     layer.threshold.assign([0.5, 0.5, 1.0, 2.0])
     current = np.array([[-1.0, 0.6, 0.3, 9.0]], "float32")
     rates = np.asarray(FiringRate(layer, mode)([current, np.array([8.0], "float32")]))
     analogue = np.array([0.0, 1.2, 0.3, 4.5])
-    wanted = {"analogue": analogue, "clipped": np.clip(analogue, 0, 1)}
+    wanted = {"ann": analogue, "clipped": np.clip(analogue, 0, 1)}
     np.testing.assert_allclose(rates[0], wanted[mode], rtol=1e-6)
 
 

@@ -5,15 +5,15 @@ import numpy as np
 from spkeras.graph import Graph, Node
 from spkeras.trace import Trace
 
-GRADED = {"model": "sigma_delta", "code": "delta", "levels": 5, "mantissa_bits": 1}
+GRADED = {"model": "sigma_delta", "spike_code": "delta", "levels": 5, "mantissa_bits": 1}
 
 
 def neuron(name, before, shape, function="relu", **changed):
     """A neuron node; binary, rate-coded ReLU unless said otherwise."""
     numbers = {"relu": {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}}
     attributes = {
-        "model": "binary", "reset": "subtract", "rounding": 0.5, "limit": 1, "depth": 0,
-        "pool": None, "function": function, "code": "rate", "levels": 5, "mantissa_bits": 0,
+        "model": "binary", "reset": "subtract", "initial_potential": 0.5, "max_spikes_per_step": 1, "depth": 0,
+        "pool": None, "function": function, "spike_code": "rate", "levels": 5, "mantissa_bits": 0,
         **numbers.get(function, {}), **changed,
     }  # fmt: skip
     before = before if isinstance(before, tuple) else (before,)
@@ -25,12 +25,12 @@ def dense(name, before, inputs, outputs):
 
 
 def readout(before, shape, code):
-    return Node("answer", "readout", (before,), shape, {"depth": 2, "code": code})
+    return Node("answer", "readout", (before,), shape, {"depth": 2, "spike_code": code})
 
 
 def chain(function="relu", **neurons):
     """input (4,) - dense - 3 neurons - dense - 2 neurons - read-out."""
-    code = neurons.get("code", "rate")
+    code = neurons.get("spike_code", "rate")
     nodes = (
         Node("image", "input", (), (4,), {"dtype": "float32"}),
         dense("first", "image", 4, 3),

@@ -27,7 +27,7 @@ def test_one_bit_spikes_are_accumulates():
 def test_the_payload_of_one_bit_spikes_is_their_sign():
     signed = activity(graphs.chain(model="signed"), graphs.trace(SPIKES))
     assert signed.payload_bits == signed.spikes == 4
-    burst = activity(graphs.chain(model="burst", limit=3), graphs.trace(SPIKES))
+    burst = activity(graphs.chain(model="burst", max_spikes_per_step=3), graphs.trace(SPIKES))
     assert burst.payload_bits == 0
 
 
@@ -115,7 +115,7 @@ def test_functions_are_evaluated_until_a_sample_settles(function):
 
 
 def test_differential_coding_weighs_at_every_step():
-    found = activity(graphs.chain(code="differential"), graphs.trace(SPIKES, timesteps=8))
+    found = activity(graphs.chain(spike_code="differential"), graphs.trace(SPIKES, timesteps=8))
     assert [layer.function_evaluations for layer in found.layers] == [3 * 8, 2 * 8]
 
 
@@ -287,8 +287,8 @@ def test_sums_and_comparisons_are_no_function(function):
     changed = {"quantized_relu": {"max_value": None, "steps": 4, "shift": 0.5}}.get(function, {})
     graph = graphs.chain()
     before = graph["n2"]
-    numbers = {name: before[name] for name in ("model", "reset", "rounding", "limit", "depth",
-               "pool", "code", "levels", "mantissa_bits")}  # fmt: skip
+    numbers = {name: before[name] for name in ("model", "reset", "initial_potential", "max_spikes_per_step", "depth",
+               "pool", "spike_code", "levels", "mantissa_bits")}  # fmt: skip
     node = Node("n2", "neuron", before.inputs, (2,), {**numbers, "function": function, **changed},
                 before.arrays)  # fmt: skip
     found = activity(graph.updated({"n2": node}), graphs.trace(SPIKES))

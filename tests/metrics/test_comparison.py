@@ -58,10 +58,10 @@ def test_course_is_relative_to_the_activations():
     [
         ({}, 1),
         ({"model": "signed"}, 1),
-        ({"model": "burst", "limit": 3}, 3),
+        ({"model": "burst", "max_spikes_per_step": 3}, 3),
         ({"model": "multi_threshold"}, 1),
         (GRADED, 4),
-        ({"model": "multi_threshold", "code": "differential"}, 1 + 1 / 2 + 1 / 3 + 1 / 4),
+        ({"model": "multi_threshold", "spike_code": "differential"}, 1 + 1 / 2 + 1 / 3 + 1 / 4),
     ],
 )
 def test_saturated_is_the_largest_spike_at_every_step(changed, most):
@@ -82,7 +82,9 @@ def test_settled_is_the_mean_over_all_batches():
     comparison.add(*(np.ones((1, 2), np.float32),) * 5)
     comparison.follow(0, np.zeros(0), np.array([6, 0, 3]))
     assert comparison.result().settled == 3
-    never = compare([1.0], [1], [1], [1], last=[2], code="differential", model="multi_threshold")
+    never = compare(
+        [1.0], [1], [1], [1], last=[2], spike_code="differential", model="multi_threshold"
+    )
     assert never.result().settled is None
 
 
@@ -90,7 +92,7 @@ def test_settled_is_the_mean_over_all_batches():
     ("timesteps", "changed", "wanted"),
     [
         (8, {}, 1 / 8),
-        (8, {"model": "multi_threshold", "code": "differential"}, 1 / 8),
+        (8, {"model": "multi_threshold", "spike_code": "differential"}, 1 / 8),
         # One bit behind the leading one: of 5/4 a fifth may be missing, 5 exponents end at 1/16.
         (1, GRADED, 1 / 5),
         (2, GRADED, 1 / 16),

@@ -200,7 +200,7 @@ def test_a_way_is_named_once():
         graphs.dense("left", "n1", 2, 3),
         graphs.dense("right", "n1", 2, 4),
         graphs.readout("left", (3,), "rate"),
-        Node("other", "readout", ("right",), (4,), {"depth": 1, "code": "rate"}),
+        Node("other", "readout", ("right",), (4,), {"depth": 1, "spike_code": "rate"}),
     )
     graph = Graph("fork", nodes, ("answer", "other"))
     (layer,) = activity(graph, graphs.trace({"n1": [2, 4]}, samples=2)).layers

@@ -25,10 +25,10 @@ PACKAGES = ("ops", "passes", "graph", "metrics")
 # since no process may be forked from TensorFlow once that has started.
 TESTS = (
     "tests/ops", "tests/passes", "tests/graph", "tests/metrics", "tests/hardware", "tests/ttfs",
-    "tests/properties", "tests/layers", "tests/snn", "tests/events", "tests/test_calibrate.py",
-    "tests/test_evaluate.py", "tests/test_simulate.py", "tests/test_verify.py",
-    "tests/test_finite.py", "tests/test_plausible.py", "tests/test_reference.py", "tests/test_first_step.py",
-    "tests/test_published.py", "tests/training/test_exactness.py", "tests/training/test_quantizing.py",
+    "tests/properties", "tests/layers", "tests/snn", "tests/events", "tests/calibration/test_statistics.py",
+    "tests/facade/test_evaluate.py", "tests/simulation/test_run.py", "tests/facade/test_verify.py",
+    "tests/facade/test_finite.py", "tests/facade/test_plausible.py", "tests/facade/test_reference.py", "tests/test_first_step.py",
+    "tests/facade/test_published.py", "tests/training/test_exactness.py", "tests/training/test_quantizing.py",
     "tests/training/test_gradients.py", "tests/frontend/test_walk.py", "spkeras",
 )  # fmt: skip
 

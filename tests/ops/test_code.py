@@ -68,9 +68,9 @@ def sender(model, alpha=0.5, levels=6, mantissa_bits=0):
 
 def constants(model, code, function, numbers, pool=None, offsets=(None,), **more):
     return neuron.Constants(
-        np.float32(more.pop("threshold", 0.5)), model, limit=LIMITS.get(model, 1),
+        np.float32(more.pop("threshold", 0.5)), model, max_spikes_per_step=LIMITS.get(model, 1),
         function=function, numbers=numbers, pool=max_pooling(pool) if pool else None,
-        code=code, offsets=offsets, **{"levels": 6, **more},
+        spike_code=code, constant_inputs=offsets, **{"levels": 6, **more},
     )  # fmt: skip
 
 
@@ -155,7 +155,9 @@ def test_differential_code_away_from_ties(case, model):
     currents = [dyadic(rng, 9, *SHAPE) for _ in range(inputs)]
     offsets = [np.float32(rng.normal(0, 0.5, (3, 1, 4))) for _ in range(inputs)]
     alpha = 7 / 16  # t times a sum of 1, 1 / 2, ... 1 / 8 never lies there
-    fixed = constants(model, "differential", function, numbers, pool, tuple(offsets), alpha=alpha)
+    fixed = constants(
+        model, "differential", function, numbers, pool, tuple(offsets), initial_potential=alpha
+    )
     found, (*_, mean) = library(currents, fixed)
     send = sender(model, alpha)
     wanted = oracle_neurons.differential(currents, send, respond, 0.5, offsets)

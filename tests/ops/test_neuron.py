@@ -39,7 +39,7 @@ def run(currents, asleep=0, **options):
 @pytest.mark.parametrize("threshold", [1.0, 0.375])
 def test_plain_neuron_is_the_loop(alpha, reset, threshold):
     currents = dyadic(20, 2, 30)
-    spikes, (potential,) = run(currents, threshold=threshold, alpha=alpha, reset=reset)
+    spikes, (potential,) = run(currents, threshold=threshold, initial_potential=alpha, reset=reset)
     wanted, left = oracle_neurons.integrate_fire(currents, threshold, alpha, reset)
     assert 0.1 < wanted.mean() < 0.9
     np.testing.assert_array_equal(spikes, wanted)
@@ -64,7 +64,9 @@ def test_thresholds_per_channel():
 def test_models_follow_their_count(model, alpha):
     currents = dyadic(24, 2, 30, low=-160, high=200)
     limit = 3 if "burst" in model else 1
-    spikes, _ = run(currents, model=model, alpha=alpha, limit=limit, numbers=RELU)
+    spikes, _ = run(
+        currents, model=model, initial_potential=alpha, max_spikes_per_step=limit, numbers=RELU
+    )
     low = -limit if "signed" in model else 0
     np.testing.assert_array_equal(
         spikes, oracle_neurons.tracking(currents, alpha=alpha, low=low, high=limit)
@@ -93,7 +95,9 @@ def test_max_pooling_pools_what_was_received(model, window):
     pool = {"pool_size": (3, 3), "strides": (2, 2), "padding": "same"}
     pool = pool if window == "overlapping" else {"keepdims": False}
     limit = 2 if "burst" in model else 1
-    spikes, _ = run(currents, model=model, limit=limit, pool=max_pooling(pool), numbers=RELU)
+    spikes, _ = run(
+        currents, model=model, max_spikes_per_step=limit, pool=max_pooling(pool), numbers=RELU
+    )
     low = -limit if "signed" in model else 0
 
     def respond(total, steps):
@@ -138,16 +142,18 @@ def test_sigmoid_is_followed_to_half_a_level():
 @pytest.mark.parametrize("alpha", [0.5, 1.0])
 def test_before_its_start_a_neuron_neither_integrates_nor_fires(model, alpha):
     currents = np.concatenate([np.full((5, 1, 20), 3.0), dyadic(10, 1, 20)])
-    spikes, _ = run(currents, asleep=5, model=model, alpha=alpha, numbers=RELU)
+    spikes, _ = run(currents, asleep=5, model=model, initial_potential=alpha, numbers=RELU)
     assert not spikes[:5].any()
-    np.testing.assert_array_equal(spikes[5:], run(currents[5:], model=model, alpha=alpha)[0])
+    np.testing.assert_array_equal(
+        spikes[5:], run(currents[5:], model=model, initial_potential=alpha)[0]
+    )
     assert spikes[5:].any()
 
 
 @pytest.mark.parametrize("alpha", [0.0, 0.5, 1.0])
 def test_count_is_the_closed_form(alpha):
     current = np.arange(-64, 128) / 64
-    constants = neuron.Constants(np.float32(0.75), alpha=alpha, numbers=RELU)
+    constants = neuron.Constants(np.float32(0.75), initial_potential=alpha, numbers=RELU)
     for steps in (1, 2, 7, 64):
         count = np.asarray(neuron.count(steps * current.astype("float32"), steps, constants))
         wanted = [min(max(int(np.floor(max(c, 0) * steps / 0.75 + alpha)), 0), steps)
@@ -157,10 +163,12 @@ def test_count_is_the_closed_form(alpha):
 
 def test_count_of_signed_and_burst_neurons_has_their_range():
     current = np.array([-9.0, -1.0, 0.26, 9.0], "float32")
-    linear = {"function": "linear", "alpha": 0.5}
+    linear = {"function": "linear", "initial_potential": 0.5}
     counts = {
         model: np.asarray(
-            neuron.count(4 * current, 4, neuron.Constants(1.0, model, limit=limit, **linear))
+            neuron.count(
+                4 * current, 4, neuron.Constants(1.0, model, max_spikes_per_step=limit, **linear)
+            )
         ).tolist()
         for model, limit in {"binary": 1, "signed": 1, "burst": 3, "signed_burst": 3}.items()
     }
@@ -192,7 +200,9 @@ def test_a_value_is_cut_to_what_its_spikes_can_add_up_to():
             ("signed_burst", "differential", 3 * harmonic),
         ):
             limit = 3 if "burst" in model else 1
-            fixed = neuron.Constants(1.0, model, function="linear", code=code, limit=limit)
+            fixed = neuron.Constants(
+                1.0, model, function="linear", spike_code=code, max_spikes_per_step=limit
+            )
             found = np.asarray(neuron.clipped_rate(current, steps, fixed))
             np.testing.assert_allclose(found, [-most, -0.5, most], atol=0.006)
 
@@ -207,8 +217,8 @@ def test_what_is_sent_of_a_value_that_is_known_from_the_start(model, code):
     value, offset = np.linspace(-4, 4, 98).astype("float32"), np.float32(0.375)
     limit = 3 if "burst" in model else 1
     offsets = (None,) if code == "rate" else (offset,)
-    fixed = neuron.Constants(np.float32(0.5), model, limit=limit, numbers=RELU, code=code,
-                             levels=5, mantissa_bits=1, offsets=offsets)  # fmt: skip
+    fixed = neuron.Constants(np.float32(0.5), model, max_spikes_per_step=limit, numbers=RELU, spike_code=code,
+                             levels=5, mantissa_bits=1, constant_inputs=offsets)  # fmt: skip
     for steps in (1, 2, 8):
         total = steps * value if code == "rate" else value
         found = np.asarray(neuron.count(total, np.float32(steps), fixed))
@@ -233,8 +243,10 @@ def test_plain_neurons_have_one_state_and_others_two():
         "linear": neuron.Constants(1.0, function="linear"),
         "pooling": neuron.Constants(1.0, pool=max_pooling({"keepdims": True})),
     }
-    product = neuron.Constants(1.0, function="multiply", code="delta", offsets=(None, 1.0))
-    assert (product.states, neuron.Constants(1.0, code="differential").states) == (3, 2)
+    product = neuron.Constants(
+        1.0, function="multiply", spike_code="delta", constant_inputs=(None, 1.0)
+    )
+    assert (product.states, neuron.Constants(1.0, spike_code="differential").states) == (3, 2)
     assert {name: c.states for name, c in plain.items()} == dict.fromkeys(plain, 1)
     assert {name: c.states for name, c in others.items()} == dict.fromkeys(others, 2)
 
@@ -257,7 +269,11 @@ def test_where_a_function_has_no_value_nothing_is_sent():
 @pytest.mark.parametrize("code, wanted", [("delta", 1.5), ("differential", 1.5), ("rate", 1.0)])
 def test_an_offset_is_part_of_a_value_and_not_of_a_rate(code, wanted):
     constants = neuron.Constants(
-        2.0, model="multi_threshold", function="linear", code=code, offsets=(np.float32(1.0),)
+        2.0,
+        model="multi_threshold",
+        function="linear",
+        spike_code=code,
+        constant_inputs=(np.float32(1.0),),
     )
     found = np.asarray(neuron.rate(np.float32([2.0]), constants))
     assert found.tolist() == [wanted]
@@ -268,7 +284,9 @@ def test_what_t_spikes_reach_under_each_code(timesteps):
     """1 under a rate, T where they add up, 1 + 1/2 + ... + 1/T where they weigh less and less."""
     harmonic = sum(1 / t for t in range(1, timesteps + 1))
     for code, most in (("rate", 1), ("delta", timesteps), ("differential", harmonic)):
-        constants = neuron.Constants(1.0, model="multi_threshold", function="linear", code=code)
+        constants = neuron.Constants(
+            1.0, model="multi_threshold", function="linear", spike_code=code
+        )
         found = np.asarray(neuron.clipped_rate(np.float32([1e6, -1e6]), timesteps, constants))
         np.testing.assert_allclose(found, [most, -most], atol=0.002)
 
@@ -276,14 +294,16 @@ def test_what_t_spikes_reach_under_each_code(timesteps):
 @pytest.mark.parametrize("offset, start", [(None, 1.0), (3.0, 4.0), (-0.5, 0.5)])
 def test_a_plain_neuron_starts_with_its_share_and_its_offset(offset, start):
     given = None if offset is None else np.float32(offset)
-    constants = neuron.Constants(np.float32(2.0), function="relu", numbers=RELU, offsets=(given,))
+    constants = neuron.Constants(
+        np.float32(2.0), function="relu", numbers=RELU, constant_inputs=(given,)
+    )
     (potential,) = neuron.initial_state(lambda index: ops.zeros((1, 3)), constants)
     assert np.asarray(potential).tolist() == [[start] * 3]
 
 
 def test_other_neurons_start_with_what_each_input_had_received():
     constants = neuron.Constants(1.0, model="signed", function="multiply",
-                                 offsets=(None, np.float32(3.0)))  # fmt: skip
+                                 constant_inputs=(None, np.float32(3.0)))  # fmt: skip
     state = neuron.initial_state(lambda index: ops.zeros((1, 2 if index is None else 1)), constants)
     assert [np.asarray(part).tolist() for part in state] == [[[0]], [[3]], [[0, 0]]]
 
@@ -301,5 +321,10 @@ def test_what_each_kind_of_neuron_may_send():
 
 def test_a_layer_of_neurons_by_default():
     found = neuron.Constants(1.0)
-    assert (found.model, found.reset, found.code) == ("binary", "subtract", "rate")
-    assert (found.alpha, found.limit, found.levels, found.mantissa_bits) == (0.5, 1, 8, 0)
+    assert (found.model, found.reset, found.spike_code) == ("binary", "subtract", "rate")
+    assert (
+        found.initial_potential,
+        found.max_spikes_per_step,
+        found.levels,
+        found.mantissa_bits,
+    ) == (0.5, 1, 8, 0)

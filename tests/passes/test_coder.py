@@ -40,11 +40,11 @@ def test_a_window_of_graded_spikes(rate):
 def test_a_window_of_whole_spikes():
     values = np.float32([0, 0.12, 0.13, 0.5, 0.88, 2.0, 9.0])
     for limit, most in ((1, 1.0), (4, 4.0)):
-        found = Coder(4, limit=limit).carried(values)
+        found = Coder(4, max_spikes_per_step=limit).carried(values)
         wanted = np.minimum(np.floor(values * 4 + 0.5) / 4, most)
         np.testing.assert_allclose(found, wanted)
 
 
 def test_a_coder_by_default():
-    assert Coder(4) == Coder(4, graded=False, rate=True, alpha=0.5, limit=1, levels=8,
+    assert Coder(4) == Coder(4, graded=False, rate=True, initial_potential=0.5, max_spikes_per_step=1, levels=8,
                              mantissa_bits=0)  # fmt: skip

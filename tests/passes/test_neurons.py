@@ -37,11 +37,11 @@ def kinds(graph):
 
 @pytest.mark.parametrize("model", ["binary", "signed", "burst", "signed_burst"])
 def test_every_activation_becomes_a_neuron_with_these_options(model):
-    graph = placed(networks.residual(), model, alpha=0.25, limit=3)
+    graph = placed(networks.residual(), model, initial_potential=0.25, max_spikes_per_step=3)
     assert list(kinds(graph).values()) == [model] * 5
     for node in graph.of("neuron"):
-        assert (node["rounding"], node["reset"]) == (0.25, "subtract")
-        assert node["limit"] == (3 if "burst" in model else 1)
+        assert (node["initial_potential"], node["reset"]) == (0.25, "subtract")
+        assert node["max_spikes_per_step"] == (3 if "burst" in model else 1)
         assert node.arrays["threshold"].tolist() == 1.0
     assert not graph.notes
 
@@ -177,10 +177,10 @@ def test_behind_a_read_out_nothing_is_refused():
     ],
 )
 def test_a_plain_neuron_is_binary_counts_rectifies_and_pools_nothing(model, code, layer, plain):
-    (node,) = placed(net(layers.Conv2D(2, 3), layer), model, code=code).of("neuron")
+    (node,) = placed(net(layers.Conv2D(2, 3), layer), model, spike_code=code).of("neuron")
     assert is_plain(node) == plain
     pooled = net(layers.Conv2D(2, 3), layers.ReLU(), layers.MaxPooling2D(2))
-    pooled = placed(pooled, model, code=code)
+    pooled = placed(pooled, model, spike_code=code)
     assert not any(is_plain(node) for node in pooled.of("neuron"))
 
 
@@ -199,8 +199,8 @@ def test_an_activation_keeps_its_own_alpha():
     x = inputs = keras.Input((4, 4, 1))
     x = keras.layers.ELU(alpha=0.7)(keras.layers.Conv2D(2, 3)(x))
     model = keras.Model(inputs, keras.layers.Dense(2)(keras.layers.Flatten()(x)))
-    (node,) = placed(model, "signed", alpha=0.25).of("neuron")
-    assert (node["alpha"], node["rounding"]) == (pytest.approx(0.7), 0.25)
+    (node,) = placed(model, "signed", initial_potential=0.25).of("neuron")
+    assert (node["alpha"], node["initial_potential"]) == (pytest.approx(0.7), 0.25)
 
 
 RISING = ("relu6", "sigmoid", "tanh", "elu", "hard_sigmoid", "softplus")
@@ -270,7 +270,7 @@ def test_products_and_functions_of_several_values_are_signed(model, own):
     product = layers.Multiply(name="product")([y, z])
     normal = layers.LayerNormalization(name="normal", center=False, scale=False)(product)
     net_of_values = keras.Model(x, layers.Dense(2)(normal))
-    graph = placed(net_of_values, model, code="differential")
+    graph = placed(net_of_values, model, spike_code="differential")
     assert set(kinds(graph).values()) == {own} and len(graph.of("neuron")) == 2
 
 
@@ -296,15 +296,23 @@ def test_an_activation_brings_its_share_of_a_level(alpha, shift, wanted):
     from spkeras.layers import ClampQuantize
 
     parts = [layers.Dense(2), ClampQuantize(4, shift=shift), layers.Dense(2), layers.ReLU()]
-    graph = placed(net(*parts, shape=(4,)), alpha=alpha)
-    found = [node["rounding"] for node in graph.of("neuron")]
+    graph = placed(net(*parts, shape=(4,)), initial_potential=alpha)
+    found = [node["initial_potential"] for node in graph.of("neuron")]
     # The layer adds a little to its share: what lies at a level reaches it in float32, too.
     assert found == pytest.approx([wanted, 0.5 if alpha is None else alpha], abs=2.0**-9)
 
 
 def test_neurons_by_default():
     (node,) = placed(net(layers.Dense(2), layers.ReLU(), shape=(4,))).of("neuron")
-    names = ("model", "code", "reset", "rounding", "limit", "levels", "mantissa_bits")
+    names = (
+        "model",
+        "spike_code",
+        "reset",
+        "initial_potential",
+        "max_spikes_per_step",
+        "levels",
+        "mantissa_bits",
+    )
     assert [node[name] for name in names] == ["binary", "rate", "subtract", 0.5, 1, 8, 0]
     bursts = placed(net(layers.Dense(2), layers.ReLU(), shape=(4,)), "burst").of("neuron")
-    assert [node["limit"] for node in bursts] == [1]
+    assert [node["max_spikes_per_step"] for node in bursts] == [1]

@@ -37,8 +37,8 @@ def check(model, per_channel=True, xs=None, scales=None, **options):
     changed = normalize(graph, scales)
     assert networks.fingerprint(graph) == before
     xs = oracle_layers.samples(model, 3) if xs is None else xs
-    activations, answers = oracle.analogue(graph, xs)
-    rates, outputs = oracle.analogue(changed, xs)
+    activations, answers = oracle.ann(graph, xs)
+    rates, outputs = oracle.ann(changed, xs)
     assert list(rates) == list(activations)
     for name, activation in activations.items():
         assert activation.any(), f"{name} is silent and proves nothing"
@@ -68,7 +68,7 @@ def test_the_analogue_network_is_the_cnn(net):
     xs = oracle_layers.samples(model, 3)
     if net == "chain":
         model.get_layer("dense").activation = keras.activations.linear
-    _, outputs = oracle.analogue(normalize(graph, random_scales(graph, True)), xs)
+    _, outputs = oracle.ann(normalize(graph, random_scales(graph, True)), xs)
     wanted = model(xs if len(xs) > 1 else xs[0])
     for ours, theirs in zip(outputs, networks.as_list(wanted), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-4 * np.abs(theirs).max())
@@ -120,7 +120,7 @@ def test_the_chain_by_its_formula():
     np.testing.assert_allclose(
         changed[readout.inputs[0]].arrays["kernel"], weights["dense"][0] * spread, rtol=1e-6
     )
-    assert changed.of("input")[0].arrays["unit"] == scales[name]
+    assert changed.of("input")[0].arrays["scale"] == scales[name]
     assert not changed.of("scale")
 
 
@@ -301,7 +301,7 @@ def test_batch_norm_and_everything_at_once():
     y = layers.GlobalAveragePooling2D()(y)
     model = oracle_layers.randomize(keras.Model(x, layers.Dense(3)(y)))
     xs = oracle_layers.samples(model, 4)
-    _, outputs = oracle.analogue(check(model, xs=xs), xs)
+    _, outputs = oracle.ann(check(model, xs=xs), xs)
     np.testing.assert_allclose(outputs[0], model(xs[0]), rtol=1e-4, atol=1e-4)
 
 

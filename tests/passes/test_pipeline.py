@@ -62,7 +62,7 @@ def test_thresholds_are_fitted_to_the_spikes_that_the_neuron_sends(recipe, expec
     finish(graph, STATS, chosen, {"act": 5})
     ((method, coder),) = met
     assert method == recipe.thresholds
-    assert (coder.timesteps, coder.graded, coder.rate, coder.alpha, coder.limit, coder.levels,
+    assert (coder.timesteps, coder.graded, coder.rate, coder.initial_potential, coder.max_spikes_per_step, coder.levels,
             coder.mantissa_bits) == expected  # fmt: skip
 
 
@@ -96,7 +96,15 @@ def test_outputs_read_from_spikes_remember_what_the_cnn_computes(readout, known)
 def test_neurons_take_all_their_options():
     chosen = SigmaDelta(levels=12, mantissa_bits=2, initial_potential=0.25).conversion(4)
     (node,) = neurons_of(prepare(read_graph(dense_net()), chosen), chosen).of("neuron")
-    names = ("model", "code", "levels", "mantissa_bits", "rounding", "reset", "limit")
+    names = (
+        "model",
+        "spike_code",
+        "levels",
+        "mantissa_bits",
+        "initial_potential",
+        "reset",
+        "max_spikes_per_step",
+    )
     assert [node[name] for name in names] == [
         "sigma_delta", "delta", 12, 2, 0.25, "subtract", 1]  # fmt: skip
 
@@ -114,4 +122,4 @@ def test_scales_are_chosen_as_asked(above, percentile, per_channel, monkeypatch)
                         thresholds="percentile").conversion(4)  # fmt: skip
     graph = neurons_of(prepare(read_graph(dense_net()), chosen), chosen)
     finish(graph, STATS, chosen, {"act": 5})
-    assert met == [((percentile or 99.97, per_channel), {"fit": None, "headroom": above})]
+    assert met == [((percentile or 99.97, per_channel), {"fit": None, "levels_above_scale": above})]

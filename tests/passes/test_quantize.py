@@ -88,8 +88,8 @@ def test_many_bits_change_little_and_a_note_tells():
     graph, changed = quantized(model, 16)
     assert "16 bits" in changed.notes[-1]
     xs = [networks.samples(model)]
-    rates, outputs = oracle.analogue(graph, xs)
-    close, answers = oracle.analogue(changed, xs)
+    rates, outputs = oracle.ann(graph, xs)
+    close, answers = oracle.ann(changed, xs)
     for name, rate in rates.items():
         np.testing.assert_allclose(close[name], rate, atol=2e-3)
     np.testing.assert_allclose(answers[0], outputs[0], atol=5e-3)

@@ -202,7 +202,7 @@ def test_fitted_thresholds_of_a_channel_that_was_almost_silent_too():
 )
 def test_the_largest_graded_spike_reaches_what_may_come(value, share, others, largest):
     stats = {"x": X, "act": almost_silent(value, share, others)}
-    found = choose_scales(dense_net(), stats, 99.9, True, headroom=6)["act"]
+    found = choose_scales(dense_net(), stats, 99.9, True, levels_above_scale=6)["act"]
     assert 64 * found[2] == pytest.approx(largest, rel=0.02)
     np.testing.assert_allclose(found[:2], 4, rtol=0.01)
 
@@ -265,5 +265,5 @@ def test_what_has_no_scale_carries_none_to_an_addition():
 def test_scales_by_default_are_the_maximum_of_a_layer():
     stats = {"x": X, "act": stats_of([[0.5, 0.25, 0.0], [0.75, 0.0, 3.0]])}
     assert choose_scales(dense_net(), stats) == {"x": 3.0, "act": 3.0}
-    assert choose_scales(dense_net(), stats, 90.0, headroom=0)["act"].shape == ()
+    assert choose_scales(dense_net(), stats, 90.0, levels_above_scale=0)["act"].shape == ()
     assert VALUES_PERCENTILE == automatic_percentile(64) == 99.97

@@ -40,7 +40,7 @@ def run(currents, steps=None, **options):
 
 
 def delta(currents, threshold=1.0, **options):
-    options = {"model": "sigma_delta", "code": "delta", "function": "linear", **options}
+    options = {"model": "sigma_delta", "spike_code": "delta", "function": "linear", **options}
     return run(currents, QUIET, threshold=np.float32(threshold), **options)
 
 
@@ -149,7 +149,7 @@ def test_under_the_rate_code_a_graded_neuron_keeps_up(levels_in, threshold, leve
 @given(arrays("float64", (1, 8), elements=st.integers(-64, 64).map(lambda k: k / 64)))
 def test_a_differential_neuron_holds_a_constant_to_a_part_of_1_over_t(z):
     """What is still missing at step t is t times the error: it stays bounded."""
-    options = {"model": "multi_threshold", "code": "differential", "levels": 6}
+    options = {"model": "multi_threshold", "spike_code": "differential", "levels": 6}
     spikes, _ = run(z, 24, threshold=np.float32(1), function="linear", **options)
     t = np.arange(1, 25)[:, None]
     held = (spikes / t).cumsum(0)

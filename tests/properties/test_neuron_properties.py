@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from keras import ops
 
+from spkeras.data.batches import equal_slices
 from spkeras.ops import coding, neuron
-from spkeras.simulate import equal_slices
 
 WHOLE = st.integers(-96, 160)
 ALPHAS = st.sampled_from([0.0, 0.25, 0.5, 0.75])
@@ -34,7 +34,7 @@ def run(currents, threshold, asleep=0, **options):
 @given(currents_of(), THRESHOLDS, ALPHAS, st.integers(0, 4))
 def test_charge_is_conserved(currents, threshold, alpha, asleep):
     """Sum of the currents since the start + alpha V = V * spikes + v."""
-    spikes, (potential,) = run(currents, threshold, asleep, alpha=alpha)
+    spikes, (potential,) = run(currents, threshold, asleep, initial_potential=alpha)
     put_in = currents[asleep:].sum(0) + alpha * threshold
     np.testing.assert_array_equal(put_in, threshold * spikes.sum(0) + potential)
     assert set(np.unique(spikes)) <= {0, 1}
@@ -49,7 +49,7 @@ def test_charge_is_conserved(currents, threshold, alpha, asleep):
     st.sampled_from(["subtract", "zero"]),
 )
 def test_scaling_by_a_power_of_two_leaves_the_spikes(currents, threshold, power, model, reset):
-    options = {"model": model, "limit": 3 if "burst" in model else 1}
+    options = {"model": model, "max_spikes_per_step": 3 if "burst" in model else 1}
     if model == "binary":
         options["reset"] = reset
     factor = 2.0**power
@@ -63,11 +63,11 @@ def test_scaling_by_a_power_of_two_leaves_the_spikes(currents, threshold, power,
 def test_constant_current_gives_the_closed_form_at_every_step(levels, threshold, alpha, steps):
     """floor(t c / V + alpha), for 0 <= c <= V: the count of any window is that of its length."""
     current = np.clip(levels / 64, None, threshold)
-    spikes, _ = run(np.tile(current, (steps, 1)), threshold, alpha=alpha)
+    spikes, _ = run(np.tile(current, (steps, 1)), threshold, initial_potential=alpha)
     t = np.arange(1, steps + 1)[:, None]
     wanted = np.floor(t * np.maximum(current, 0) / threshold + alpha)
     np.testing.assert_array_equal(spikes.cumsum(0), wanted)
-    constants = neuron.Constants(np.float32(threshold), alpha=alpha)
+    constants = neuron.Constants(np.float32(threshold), initial_potential=alpha)
     closed = neuron.count(
         np.float32(steps) * current.astype("float32"), np.float32(steps), constants
     )
@@ -80,7 +80,11 @@ def test_constant_current_gives_the_closed_form_at_every_step(levels, threshold,
 @given(currents_of(low=0), currents_of(low=0, high=40), THRESHOLDS, ALPHAS)
 def test_counts_are_monotone_in_the_current(currents, more, threshold, alpha):
     for model in ("binary", "signed", "burst"):
-        options = {"model": model, "alpha": alpha, "limit": 2 if model == "burst" else 1}
+        options = {
+            "model": model,
+            "initial_potential": alpha,
+            "max_spikes_per_step": 2 if model == "burst" else 1,
+        }
         less, _ = run(currents, threshold, **options)
         most, _ = run(currents + more, threshold, **options)
         assert (less.cumsum(0) <= most.cumsum(0)).all()
@@ -90,7 +94,7 @@ def test_counts_are_monotone_in_the_current(currents, more, threshold, alpha):
 @given(currents_of(-60, 60), ALPHAS)
 def test_signed_spikes_keep_up_where_one_a_step_suffices(currents, alpha):
     """|z| <= V each step: the running count is floor(relu(sum) / V + alpha) at every step."""
-    spikes, _ = run(currents, 1.0, model="signed", alpha=alpha)
+    spikes, _ = run(currents, 1.0, model="signed", initial_potential=alpha)
     target = np.maximum(currents.cumsum(0), 0) + alpha
     np.testing.assert_array_equal(spikes.cumsum(0), np.floor(target))
 
@@ -101,8 +105,8 @@ def test_more_spikes_a_step_follow_closer(currents, threshold):
     """However far behind: never away from the target by more than it would be without."""
     target = np.maximum(currents.cumsum(0), 0) / threshold + 0.5
     one, _ = run(currents, threshold, model="signed")
-    four, _ = run(currents, threshold, model="signed_burst", limit=4)
-    enough, _ = run(currents, threshold, model="signed_burst", limit=64)
+    four, _ = run(currents, threshold, model="signed_burst", max_spikes_per_step=4)
+    enough, _ = run(currents, threshold, model="signed_burst", max_spikes_per_step=64)
     errors = [np.abs(np.floor(target) - s.cumsum(0)).max() for s in (enough, four, one)]
     assert errors[0] == 0 and errors[1] <= errors[2]
 

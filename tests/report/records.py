@@ -4,12 +4,12 @@ import numpy as np
 
 from spkeras.metrics import (
     Activity,
+    Convergence,
     Evaluation,
     LayerActivity,
     LayerCheck,
     NeuronCheck,
     OutputScore,
-    Settling,
     Verification,
 )
 
@@ -101,7 +101,7 @@ def graded(**changed):
             layers, 1254.0, 5.97, 56_989.0, 4_096, 2_500_000, 1_131.0, 78_127.0,
             (39.0, 1015.0, 200.0), 4_996.0, 60.0, 720.0, 5.5, 5_000_000.0, 1_100.0, 80.0, COURSES,
         ),
-        "settling": Settling(4.25, 6, 0.75, np.array([0.0, 0.1, 0.25, 0.5, 0.75, 0.75])),
+        "convergence": Convergence(4.25, 6, 0.75, np.array([0.0, 0.1, 0.25, 0.5, 0.75, 0.75])),
     }  # fmt: skip
     return evaluation(**{**values, **changed})
 
@@ -131,6 +131,6 @@ def values(**changed):
         NeuronCheck("relu", *numbers, (0.5, 0.25, 0.125), 2.25),
         NeuronCheck("gate", *numbers, (0.625, 0.375, 0.0625), 2.875),
     )
-    kept = {"code": "delta", "steps": (1, 2, 3), "settles_last": "gate", "neurons": layers,
+    kept = {"spike_code": "delta", "steps": (1, 2, 3), "settles_last": "gate", "neurons": layers,
             "schedule": "clock_driven", "timesteps": 3}  # fmt: skip
     return verification(**{**kept, **changed})

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from spkeras.metrics import EarlyExit, ExitCourse, ExitRow, Settling
+from spkeras.metrics import Convergence, EarlyExit, ExitCourse, ExitRow
 from spkeras.report import (
     accuracy_tables,
     activity_tables,
@@ -189,9 +189,9 @@ def test_latency_in_words():
     assert "75.00 % of the samples settle within T = 6: after 4.25 steps on average" in text
     assert "6 at most" in text and "still fire as 6" in text
     rest = np.ones(6)
-    text = latency(records.graded(settling=Settling(3.5, 4, 1.0, rest)))
+    text = latency(records.graded(convergence=Convergence(3.5, 4, 1.0, rest)))
     assert text.endswith("All samples settle: after 3.5 steps on average, 4 at most.")
-    text = latency(records.graded(settling=Settling(6, 6, 0.0, 0 * rest)))
+    text = latency(records.graded(convergence=Convergence(6, 6, 0.0, 0 * rest)))
     assert text.endswith("No sample settles within T = 6.")
 
 
@@ -241,7 +241,7 @@ def test_verification_of_values():
 def test_course_of_many_steps_at_powers_of_two():
     check = records.verification().neurons[0]
     check = replace(check, course=tuple(step / 100 for step in range(1, 21)))
-    kept = {"code": "rate", "steps": tuple(range(1, 21)), "neurons": (check,)}
+    kept = {"spike_code": "rate", "steps": tuple(range(1, 21)), "neurons": (check,)}
     course = verification_tables(records.verification(**kept))[2]
     assert course.header == ("layer", "t = 1", "t = 2", "t = 4", "t = 8", "t = 16", "t = 20")
     assert course.rows == (("relu", "0.01", "0.02", "0.04", "0.08", "0.16", "0.2"),)

@@ -39,7 +39,7 @@ SCRIPT = """
 import sys
 import numpy as np
 import keras
-from spkeras.simulate import Simulation
+from spkeras.simulation import Simulator
 from spkeras.snn.spike_loop import build, configure, loop_of
 from tests import networks
 from tests.snn.test_backends import CASES, STEPS, waits
@@ -52,7 +52,7 @@ for case, (net, neurons, options) in CASES.items():
     def keep(key, outputs):
         for i, output in enumerate(networks.as_list(outputs)):
             found[f"{case} {key} {i}"] = keras.ops.convert_to_numpy(output)
-    trace = Simulation(loop_of(snn)).run(
+    trace = Simulator(loop_of(snn)).run(
         x, 5, lambda rows, index, outputs: keep(f"step {index}", outputs)
     )
     for name, spikes in trace.spikes.items():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import spkeras
-from spkeras.simulate import Simulation
+from spkeras.simulation import Simulator
 from spkeras.snn.spike_loop import build, loop_of
 from tests import networks, oracle, oracle_layers
 from tests.stepping import every_step
@@ -27,7 +27,7 @@ def curve(snn, x, wanted):
     def told(rows, index, outputs):
         errors.append(abs(outputs[0] - wanted).max() / abs(wanted).max())
 
-    Simulation(loop_of(snn)).run([x], len(x), told)
+    Simulator(loop_of(snn)).run([x], len(x), told)
     return np.array(errors)
 
 
@@ -89,9 +89,9 @@ def _received(graph, x, sent):
     received = {}
     for node in graph.nodes:
         if node.op == "input":
-            values[node.name] = x / node.arrays["unit"].astype("float64")
+            values[node.name] = x / node.arrays["scale"].astype("float64")
         elif node.op == "neuron":
-            offset = node.arrays.get("offset0", np.float32(0)).astype("float64")
+            offset = node.arrays.get("constant_input0", np.float32(0)).astype("float64")
             received[node.name] = values[node.inputs[0]] + offset
             values[node.name] = sent[node.name]
         elif node.op != "readout":

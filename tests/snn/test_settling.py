@@ -7,7 +7,7 @@ from keras import layers
 
 import spkeras
 from spkeras.errors import OptionError, SpkerasError
-from spkeras.simulate import Simulation
+from spkeras.simulation import Simulator
 from spkeras.snn.network import as_list
 from spkeras.snn.spike_loop import build, configure, loop_of
 from tests import networks, oracle
@@ -44,7 +44,7 @@ def test_stopping_early_gives_what_not_stopping_gives(made):
     configure(snn, timesteps=LONG)
     assert_same_outputs([snn.predict(x, verbose=0)], run.outputs[-1])
     seen = []
-    trace = Simulation(loop_of(snn)).run([x], 7, lambda rows, index, out: seen.append(out))
+    trace = Simulator(loop_of(snn)).run([x], 7, lambda rows, index, out: seen.append(out))
     assert len(seen) == LONG
     for found, wanted in zip(seen, run.outputs, strict=True):
         assert_same_outputs(found, wanted)
@@ -61,7 +61,7 @@ def test_a_settled_batch_is_not_simulated_further(made, monkeypatch):
     snn(x)
     if keras.backend.backend() != "jax":  # whose loop is traced once
         assert len(taken) == run.settled().max() + 1
-    simulation, steps = Simulation(loop), []
+    simulation, steps = Simulator(loop), []
     step = simulation._step
     monkeypatch.setattr(simulation, "_step", lambda *a: steps.append(1) or step(*a))
     simulation.run([x], 7, lambda *_: None)
@@ -94,11 +94,11 @@ def test_a_silent_input_settles_at_once():
     silence = np.zeros((2, 4, 4, 2), "float32")
     snn, run = build(graph, timesteps=20), oracle.clock_driven(graph, [silence], 20)
     assert_same_outputs([snn.predict(silence, verbose=0)], run.outputs[-1])
-    trace = Simulation(loop_of(snn)).run([silence], 2, lambda *_: None)
+    trace = Simulator(loop_of(snn)).run([silence], 2, lambda *_: None)
     np.testing.assert_array_equal(trace.settled, run.settled())
     for node in graph.of("neuron"):  # without its bias no neuron would have anything to say
-        graph = graph.updated({node.name: node.with_arrays(offset0=None)})
-    quiet = Simulation(loop_of(build(graph, timesteps=20)))
+        graph = graph.updated({node.name: node.with_arrays(constant_input0=None)})
+    quiet = Simulator(loop_of(build(graph, timesteps=20)))
     assert quiet.run([silence], 2, lambda *_: None).settled.tolist() == [0, 0]
 
 
@@ -107,7 +107,7 @@ def test_a_network_without_neurons_answers_at_once():
     x = networks.samples(model, 5)
     snn = spkeras.convert(model, x, recipe="sigma_delta", timesteps=3)
     np.testing.assert_allclose(snn.predict(x, verbose=0), model(x), rtol=1e-6)
-    trace = Simulation(loop_of(snn)).run([x], 2, lambda *_: None)
+    trace = Simulator(loop_of(snn)).run([x], 2, lambda *_: None)
     assert not trace.spikes and trace.settled.tolist() == [0] * 5
 
 
@@ -164,11 +164,11 @@ def test_options_that_do_not_go_together_say_what_does(options, words):
 
 def test_what_the_recipe_chooses():
     graph = networks.spiking(networks.chain(), recipe="sigma_delta")
-    assert {(n["model"], n["code"], n["mantissa_bits"]) for n in graph.of("neuron")} == {
+    assert {(n["model"], n["spike_code"], n["mantissa_bits"]) for n in graph.of("neuron")} == {
         ("sigma_delta", "delta", 1)
     }
     graph = networks.spiking(networks.chain(), neuron="multi_threshold")
-    assert {(n["model"], n["code"], n["mantissa_bits"]) for n in graph.of("neuron")} == {
+    assert {(n["model"], n["spike_code"], n["mantissa_bits"]) for n in graph.of("neuron")} == {
         ("multi_threshold", "rate", 0)
     }
-    assert as_list(graph.of("readout")[0]["code"]) == ["rate"]
+    assert as_list(graph.of("readout")[0]["spike_code"]) == ["rate"]

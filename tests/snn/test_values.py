@@ -165,7 +165,7 @@ def test_a_converted_network_is_the_oracles_to_the_last_bit():
     graph = loop_of(snn).graph
     scales = np.concatenate([node.arrays["threshold"].ravel() for node in graph.of("neuron")])
     assert (np.log2(scales) % 1 == 0).all() and len(graph.of("neuron")) == 5
-    assert {(n["model"], n["code"], n["levels"]) for n in graph.of("neuron")} == {
+    assert {(n["model"], n["spike_code"], n["levels"]) for n in graph.of("neuron")} == {
         ("sigma_delta", "delta", 6)
     }
     run = check(graph, snn, data[:12], 5)

@@ -146,10 +146,10 @@ def graph_error(model: Any, graph: Any, images: Any) -> float:
     """Largest difference between the outputs of the folded graph and the CNN's, relative."""
     import numpy as np
 
-    from spkeras.snn.network import analogue
+    from spkeras.snn.network import ann
 
     own = model.predict_on_batch(images)
-    other = analogue(graph).predict_on_batch(images)
+    other = ann(graph).predict_on_batch(images)
     return float(np.abs(other - own).max() / np.abs(own).max())
 
 

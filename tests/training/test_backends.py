@@ -35,7 +35,7 @@ def twin():
 def trained(folder=None, epochs=2, start=None):
     told = []
     net, _ = finetune(start or twin(), x, y, plan(epochs), backup=folder,
-                      told=lambda epoch, logs: told.append(epoch))
+                      on_epoch=lambda epoch, logs: told.append(epoch))
     return net, told
 
 prepared = twin()
@@ -57,7 +57,7 @@ print("RESULT" + json.dumps({
     "resumed": float(abs(whole.predict(x, verbose=0) - again.predict(x, verbose=0)).max()),
     "spiking": float(abs(logits - whole.predict(x, verbose=0)).max()),
     "timesteps": spkeras.training.schedule.timesteps_of(whole),
-    "thresholds": list(spkeras.training.thresholds.loop_of(clocked).graph.of("neuron")[0]
+    "thresholds": list(spkeras.calibration.thresholds.loop_of(clocked).graph.of("neuron")[0]
                        .arrays["threshold"].shape),
 }))
 """
@@ -79,7 +79,7 @@ CORRECTED = """
 import json, sys
 import numpy as np
 import spkeras
-from spkeras.training import correct, offset_spikes
+from spkeras.calibration import correct, offset_spikes
 from tests.training.nets import NETS
 model = NETS["resnet"]()
 x = np.random.default_rng(0).random((24, 6, 6, 2)).astype("float32")

@@ -8,7 +8,7 @@ from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.frontend.walk import layer_outputs, read_graph
 from spkeras.layers import BurstActivation, PhaseActivation, TTFSActivation
 from spkeras.passes.pipeline import fold
-from spkeras.snn.network import analogue
+from spkeras.snn.network import ann
 from spkeras.training import FinetunePlan, finetune, finished, prepare, set_stage
 from spkeras.training.rebuild import all_layers
 from spkeras.ttfs.closed_form import spike_times
@@ -64,7 +64,7 @@ def test_other_codes_are_trained_for_by_the_same_guideline(code):
         assert len(np.unique(np.round(levels))) > 4
     graph = fold(read_graph(trained))
     np.testing.assert_allclose(
-        analogue(graph).predict(x, verbose=0), trained.predict(x, verbose=0), atol=2e-2
+        ann(graph).predict(x, verbose=0), trained.predict(x, verbose=0), atol=2e-2
     )
 
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 import spkeras
+from spkeras.calibration.layer_rates import LayerRates
 from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.frontend.walk import layer_outputs, read_graph
 from spkeras.layers import Staged
-from spkeras.rates import Stages
 from spkeras.snn.spike_loop import loop_of
 from spkeras.training import finished, prepare
 from spkeras.training.rebuild import all_layers
@@ -63,7 +63,7 @@ def test_layer_synchronous_counts_are_the_levels(net, case):
                           simulation=spkeras.Simulation(schedule="layer_synchronous"))  # fmt: skip
     loop = loop_of(snn)
     assert loop.timesteps == steps
-    rates = dict(zip([n.name for n in loop.network.neurons], Stages(loop).rates("count", [x])[1],
+    rates = dict(zip([n.name for n in loop.network.neurons], LayerRates(loop).rates("count", [x])[1],
                      strict=True))  # fmt: skip
     wanted = activations(model, x)
     assert set(wanted) <= set(rates) and len(wanted) >= 4
@@ -78,12 +78,12 @@ def test_layer_synchronous_counts_are_the_levels(net, case):
 
 
 def test_what_the_network_is_compared_with_has_its_levels():
-    """The analogue rates of `evaluate` and `verify` are the trained CNN's, not the clamp's."""
+    """The real-valued rates of `evaluate` and `verify` are the trained CNN's, not the clamp's."""
     model = twin("resnet", "cq")
     x = samples(model)
     loop = loop_of(spkeras.convert(model, x, recipe="cq"))
     found = dict(zip([n.name for n in loop.network.neurons],
-                     Stages(loop).rates("analogue", [x])[1], strict=True))  # fmt: skip
+                     LayerRates(loop).rates("ann", [x])[1], strict=True))  # fmt: skip
     for name, (ceiling, _, values) in activations(model, x).items():
         np.testing.assert_allclose(found[name] * ceiling, values, atol=1e-6)
 
@@ -96,7 +96,7 @@ def test_the_explicit_loop_sends_the_same_counts(net):
     snn = spkeras.convert(
         model, x, recipe="cq", simulation=spkeras.Simulation(schedule="layer_synchronous")
     )
-    stages = Stages(loop_of(snn))
+    stages = LayerRates(loop_of(snn))
     closed = stages.rates("count", [x])[1]
     for rate, counts in zip(closed, stages.layer_synchronous_loop([x]), strict=True):
         np.testing.assert_array_equal(np.round(rate * 16), counts)
@@ -118,7 +118,7 @@ def test_the_clock_driven_network_is_the_oracles(case):
         assert trace[name][-1] * len(x) == train.sum()  # so far, for a sample
     inner = [n for n in graph.of("neuron") if "image" not in n.source]
     assert all(n.arrays["threshold"] == 1 for n in inner)
-    assert {n["rounding"] for n in graph.of("neuron")} == {2.0**-10}
+    assert {n["initial_potential"] for n in graph.of("neuron")} == {2.0**-10}
 
 
 def test_identity_spikes_are_added_to_the_current():
@@ -136,7 +136,7 @@ def test_qcfs_takes_half_of_its_trained_ceiling_in_advance():
     graph = read_graph(model)
     assert {n["max_value"] for n in graph.of("activation")} == {0.75}
     snn = loop_of(spkeras.convert(model, samples(model), recipe="qcfs"))
-    assert {n["rounding"] for n in snn.graph.of("neuron")} == {0.5 + 2.0**-10}
+    assert {n["initial_potential"] for n in snn.graph.of("neuron")} == {0.5 + 2.0**-10}
 
 
 def test_a_network_without_ranges_is_refused_by_name():
@@ -160,11 +160,11 @@ def test_the_finished_net_is_the_twin():
 
 def test_quantised_nets_read_as_graphs_that_compute_the_same():
     from spkeras.passes.pipeline import fold
-    from spkeras.snn.network import analogue
+    from spkeras.snn.network import ann
 
     for case in ("cq", "tenths", "qcfs"):
         model = twin("vgg", case)
         x = samples(model)
         graph = fold(read_graph(model))
-        found = analogue(graph).predict(x, verbose=0)
+        found = ann(graph).predict(x, verbose=0)
         np.testing.assert_allclose(found, model.predict(x, verbose=0), atol=1e-4)

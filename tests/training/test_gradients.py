@@ -19,7 +19,7 @@ import json, sys
 import numpy as np
 import keras
 from keras import ops
-from spkeras.layers import QCFS, Clamp, ClampQuantize, InputQuantizer, Staged, ValueRange
+from spkeras.layers import QCFSActivation, Clamp, ClampQuantize, InputQuantizer, Staged, ValueRange
 points, upstream = json.loads(sys.argv[1])
 
 def gradients(layer, x, g):
@@ -50,7 +50,7 @@ def gradients(layer, x, g):
 
 layers = {
     "clamp": Clamp(), "cq": ClampQuantize(4), "vr": ValueRange(4, 4),
-    "unit": ClampQuantize(4, unit=2.0), "qcfs": QCFS(4, initial=1.0),
+    "unit": ClampQuantize(4, scale=2.0), "qcfs": QCFSActivation(4, initial=1.0),
     "staged_clamp": Staged(ClampQuantize(4), "clamp"), "staged": Staged(ClampQuantize(4)),
     "staged_relu": Staged(ClampQuantize(4), "relu"),
 }

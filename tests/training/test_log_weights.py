@@ -15,7 +15,7 @@ from spkeras.frontend.walk import read_graph
 from spkeras.hardware import log_ttfs
 from spkeras.layers import LogConv1D, LogConv2D, LogDense, LogDepthwiseConv2D
 from spkeras.ops.log_weights import LogFormat, log_quantize
-from spkeras.training import FinetunePlan, finetune, finished, logarithmic, prepare, settled
+from spkeras.training import FinetunePlan, finalized, finetune, finished, logarithmic, prepare
 from spkeras.training.rebuild import all_layers
 from spkeras.ttfs.lower import lower
 from tests.training.nets import NETS
@@ -79,7 +79,7 @@ def test_training_sees_the_codes_and_what_is_stored_has_them(trained, data):
     coded.fit(*data, epochs=1, verbose=0)
     after = [layer.get_weights()[0] for layer in all_layers(coded) if isinstance(layer, _LOG)]
     assert all((a != b).mean() > 0.2 for a, b in zip(after, before, strict=True))
-    stored = settled(coded)
+    stored = finalized(coded)
     assert not any(isinstance(layer, _LOG) for layer in all_layers(stored))
     np.testing.assert_allclose(
         stored.predict(data[0], verbose=0), coded.predict(data[0], verbose=0), rtol=1e-5, atol=1e-6
@@ -123,7 +123,7 @@ def test_phases_follow_one_another_and_go_on_where_they_stopped(data, tmp_path):
         seen = []
         model, figures = finetune(
             twin, *data, plan, backup=folder, callbacks=callbacks,
-            told=lambda epoch, logs: seen.append(epoch),
+            on_epoch=lambda epoch, logs: seen.append(epoch),
         )  # fmt: skip
         return model, figures, seen
 

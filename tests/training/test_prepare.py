@@ -7,9 +7,9 @@ from keras import layers
 
 from spkeras.errors import DataError, OptionError, UnsupportedLayerError
 from spkeras.layers import (
-    QCFS,
     ChannelExpansion,
     InputQuantizer,
+    QCFSActivation,
     Staged,
     TrainablePooling2D,
     TTFSActivation,
@@ -93,7 +93,7 @@ def test_layers_that_meet_in_an_addition_share_their_range():
 
 @pytest.mark.parametrize(("recipe", "activation", "encoder"), [
     ("cq", "ClampQuantize", InputQuantizer), ("low_latency", "ValueRange", ChannelExpansion),
-    ("qcfs", "QCFS", None), ("cat", "TTFSActivation", TTFSActivation),
+    ("qcfs", "QCFSActivation", None), ("cat", "TTFSActivation", TTFSActivation),
 ])  # fmt: skip
 def test_what_each_recipe_puts_in(recipe, activation, encoder):
     model = NETS["vgg"]()
@@ -141,7 +141,7 @@ def test_a_prepared_net_is_prepared_again():
     x = data(model)
     first = prepare(model, x, recipe="cq", encoding="spikes")
     again = prepare(finished(first), x, recipe="qcfs")
-    assert {type(layer.activation) for layer in staged(again).values()} == {QCFS}
+    assert {type(layer.activation) for layer in staged(again).values()} == {QCFSActivation}
     assert not [layer for layer in all_layers(again) if isinstance(layer, InputQuantizer)]
 
 

@@ -7,11 +7,11 @@ from keras import ops
 
 from spkeras.errors import OptionError
 from spkeras.layers import (
-    QCFS,
     ChannelExpansion,
     Clamp,
     ClampQuantize,
     InputQuantizer,
+    QCFSActivation,
     Staged,
     TrainablePooling2D,
     ValueRange,
@@ -31,7 +31,7 @@ def test_value_range_with_t_levels_is_cq(steps):
 
 @pytest.mark.parametrize("steps", [1, 8, 64, 600])
 def test_qcfs_without_shift_is_cq(steps):
-    plain = QCFS(steps, initial=1.0, shift=0.0)
+    plain = QCFSActivation(steps, initial=1.0, shift=0.0)
     np.testing.assert_array_equal(values(plain), values(ClampQuantize(steps)))
 
 
@@ -74,7 +74,7 @@ def test_trainable_pooling_starts_as_an_average():
 
 def test_quantisers_compute_in_float32_under_any_policy():
     x = keras.Input((1,))
-    for layer in (ClampQuantize(600), QCFS(600, 1.0), Staged(ClampQuantize(600))):
+    for layer in (ClampQuantize(600), QCFSActivation(600, 1.0), Staged(ClampQuantize(600))):
         assert layer.compute_dtype == "float32"
     keras.mixed_precision.set_global_policy("mixed_bfloat16")
     try:
@@ -86,9 +86,9 @@ def test_quantisers_compute_in_float32_under_any_policy():
 
 @pytest.mark.parametrize("make", [
     lambda: Clamp(2.0), lambda: ClampQuantize(7, 1.5, 0.25), lambda: ValueRange(8, 10, 0.5),
-    lambda: QCFS(4, 2.0), lambda: InputQuantizer(9, 0.9),
+    lambda: QCFSActivation(4, 2.0), lambda: InputQuantizer(9, 0.9),
     lambda: ChannelExpansion(8, 10, (1, 0, -1)),
-    lambda: Staged(ValueRange(8, 10), "clamp", 6.0), lambda: Staged(QCFS(4, 2.0)),
+    lambda: Staged(ValueRange(8, 10), "clamp", 6.0), lambda: Staged(QCFSActivation(4, 2.0)),
 ])  # fmt: skip
 def test_configurations_round_trip(make):
     layer = make()
@@ -102,10 +102,10 @@ def test_configurations_round_trip(make):
 @pytest.mark.parametrize(("make", "words"), [
     (lambda: ClampQuantize(0), "timesteps=0"),
     (lambda: ClampQuantize(2.5), "timesteps=2.5"),
-    (lambda: ClampQuantize(2, unit=0.0), "unit=0.0"),
+    (lambda: ClampQuantize(2, scale=0.0), "scale=0.0"),
     (lambda: ClampQuantize(2, shift=1.0), "shift=1.0"),
     (lambda: ValueRange(2, -1.0), "levels=-1.0"),
-    (lambda: QCFS(2, initial=-1.0), "initial=-1.0"),
+    (lambda: QCFSActivation(2, initial=-1.0), "initial=-1.0"),
     (lambda: Clamp(0.0), "high=0.0"),
     (lambda: InputQuantizer(2, 0.0), "threshold=0.0"),
     (lambda: ChannelExpansion(2, 1.0), "levels=1.0"),

@@ -60,5 +60,5 @@ def test_values_have_no_accuracy():
     epochs = []
     with pytest.raises(DataError, match="values, not classes"):
         finetune(twin, x, x[:, 0], FinetunePlan(loss="mse"), callbacks=[choice],
-                 told=lambda epoch, figures: epochs.append(epoch))  # fmt: skip
+                 on_epoch=lambda epoch, figures: epochs.append(epoch))  # fmt: skip
     assert not epochs

@@ -9,7 +9,7 @@ from spkeras.errors import DataError, OptionError, UnsupportedLayerError
 from spkeras.frontend.walk import read_graph
 from spkeras.layers import FirstSpike
 from spkeras.snn.synapse import keras_name
-from spkeras.ttfs.analogue import rectified
+from spkeras.ttfs.ann import rectified
 from spkeras.ttfs.closed_form import spike_times
 from spkeras.ttfs.exact_relu import MARGIN, calibrated, exact_times
 from spkeras.ttfs.exponential import Exponential, convert_exponential, updated

@@ -16,7 +16,7 @@ def _clamped(call: Call, high: float | None) -> Port:
 def _steps(call: Call, port: Port, ceiling: float) -> Port:
     """Add the quantized ReLU of an activation with this ceiling, in its unit."""
     layer = call.operation
-    numbers = {"max_value": ceiling, "steps": layer.timesteps, "shift": layer.rounding}
+    numbers = {"max_value": ceiling, "steps": layer.timesteps, "shift": layer.initial_potential}
     return apply(call, "quantized_relu", numbers, port)
 
 
@@ -62,7 +62,7 @@ LAYERS: dict[str, Handler] = {
     "Clamp": lambda call: _clamped(call, call.operation.high),
     "ClampQuantize": _quantized,
     "InputQuantizer": _input,
-    "QCFS": _quantized,
+    "QCFSActivation": _quantized,
     "Staged": _staged,
     "TrainablePooling2D": _pooling,
     "ValueRange": _quantized,

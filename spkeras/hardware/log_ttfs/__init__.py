@@ -12,12 +12,12 @@ from typing import Any
 
 from spkeras.hardware.log_ttfs.compile import compile_plan
 from spkeras.hardware.log_ttfs.config import HardwareConfig
-from spkeras.hardware.log_ttfs.costs import CostTable
 from spkeras.hardware.log_ttfs.datapath import whole_inputs
 from spkeras.hardware.log_ttfs.file import load_program, save_program
 from spkeras.hardware.log_ttfs.golden import check_golden, random_inputs, with_golden
 from spkeras.hardware.log_ttfs.program import Program
 from spkeras.hardware.log_ttfs.run import RunResult, run_program
+from spkeras.metrics.costs import CostTable
 
 __all__ = [
     "CostTable",

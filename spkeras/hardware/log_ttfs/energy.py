@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from spkeras.hardware.log_ttfs.config import HardwareConfig
-from spkeras.hardware.log_ttfs.costs import CostTable
 from spkeras.hardware.log_ttfs.operations import Operations
+from spkeras.metrics.costs import CostTable
 
 # Published for a 28 nm chip (Lew, Lee & Park 2022, abstract): VGG-16, 5-bit weights. Shown next
 # to an estimate as literature, never used in it.

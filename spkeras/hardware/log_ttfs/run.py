@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.hardware.log_ttfs.costs import CostTable, cost_table
 from spkeras.hardware.log_ttfs.datapath import run_batch, whole_inputs
 from spkeras.hardware.log_ttfs.energy import Energy, energy
 from spkeras.hardware.log_ttfs.engine import Engine
 from spkeras.hardware.log_ttfs.memories import placements
 from spkeras.hardware.log_ttfs.operations import Histogram, Operations, count_operations
 from spkeras.hardware.log_ttfs.program import Program, bits_for
+from spkeras.metrics.costs import CostTable, cost_table
 from spkeras.ttfs.timing import Timing
 
 

@@ -9,11 +9,11 @@ import numpy as np
 from spkeras.errors import OptionError
 from spkeras.hardware.log_ttfs.compile import compile_plan
 from spkeras.hardware.log_ttfs.config import HardwareConfig
-from spkeras.hardware.log_ttfs.costs import CostTable, cost_table
 from spkeras.hardware.log_ttfs.datapath import whole_inputs
 from spkeras.hardware.log_ttfs.energy import Energy
 from spkeras.hardware.log_ttfs.program import Program
 from spkeras.hardware.log_ttfs.run import Course, account, check_labels, execute
+from spkeras.metrics.costs import CostTable, cost_table
 from spkeras.ttfs.plan import FirstSpikePlan
 
 # Fields that do not affect the data path: one run serves all their values.

@@ -1,0 +1,244 @@
+"""Firing rates of each layer for one batch, computed in four ways.
+
+A rate is in spikes per step. Under a code that keeps values, it is instead the value that
+receiving neurons hold, in units of a spike of size 1.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from spkeras.ops.code import keeps_values, weigh
+from spkeras.ops.compiled import compiled
+from spkeras.snn.network import as_list
+from spkeras.snn.spike_loop import SpikeLoop
+
+# (outputs of the network, rates or values of each layer of neurons)
+Rates = tuple[list[np.ndarray], list[np.ndarray]]
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """Result of simulating one batch under the network's schedule.
+
+    Attributes:
+        outputs: Outputs of the network.
+        rates: Rates, or values, of each layer of neurons.
+        silent: Number of neurons (over all samples) without a spike, by layer.
+        squares: Sum of the squared errors of each layer after each step, (layers, T); (layers,
+            0) for a layer-synchronous network.
+        last: Last step at which each layer sent a spike for each sample, (layers, batch).
+    """
+
+    outputs: list[np.ndarray]
+    rates: list[np.ndarray]
+    silent: np.ndarray
+    squares: np.ndarray
+    last: np.ndarray
+
+
+class LayerRates:
+    """The same network in stages: as converted, exact, clipped, quantized and simulated.
+
+    Args:
+        loop: The spike loop; its settings are read at each call.
+    """
+
+    def __init__(self, loop: SpikeLoop) -> None:
+        self.loop, self.network = loop, loop.network
+        variables = list(loop.variables)
+        self._models = {mode: self.network.rates(mode) for mode in ("ann", "clipped")}
+        self._modes = {mode: compiled(self._call(mode), variables) for mode in self._models}
+        self._modes["count"] = compiled(self._counts, variables)
+        self._reference = loop.reference()
+        everything = [*variables, *self._reference.variables]
+        self._modes["reference"] = compiled(self._former, everything)
+        self._step = compiled(self._advance, variables)
+        self._count_step = compiled(self._add_spikes, variables)
+
+    def _call(self, mode: str) -> Any:
+        def call(scaled: Any, window: Any) -> Any:
+            loop, exact = self.loop, mode == "ann"
+            frontier = loop.drive_of(scaled) if exact else loop.mean_drive(scaled, window)
+            length = ops.reshape(ops.cast(window, "float32"), (1,))
+            return self._decoded(as_list(self._models[mode]([*frontier, length])))
+
+        return call
+
+    def _counts(self, scaled: Any, window: Any) -> Any:
+        return self._decoded(self.loop.counts(scaled, window))
+
+    def _former(self, scaled: Any, window: Any) -> Any:
+        return self._reference(scaled, ops.reshape(ops.cast(window, "float32"), (1,)))
+
+    def _decoded(self, answer: list[Any]) -> Any:
+        cut = len(self.network.readouts)
+        return self.network.decode(answer[:cut]), answer[cut:]
+
+    def rates(self, mode: str, batch: Sequence[np.ndarray]) -> Rates:
+        """Return rates, or values, of the whole network, without a loop over steps.
+
+        Args:
+            mode: "ann" or "clipped", as in `spkeras.layers.FiringRate`. "count": each layer
+                coded once its inputs are final, which under the rate code is the closed form of
+                the layer-synchronous network. "reference": the network that was converted, with
+                its weights, on real values.
+            batch: One array per input.
+        """
+        scaled = self.loop.units([np.asarray(array, "float32") for array in batch])
+        outputs, rates = self._modes[mode](scaled, np.float32(self.loop.timesteps))
+        return _arrays(outputs), _arrays(rates)
+
+    def simulated(self, batch: Sequence[np.ndarray], exact: Sequence[np.ndarray]) -> Run:
+        """Simulate the schedule step by step; rates count from each layer's own start.
+
+        Args:
+            batch: One array per input.
+            exact: Rates, or values, of each layer that errors are measured against.
+        """
+        network, loop, size = self.network, self.loop, len(batch[0])
+        if loop.schedule == "layer_synchronous":
+            outputs, rates = self.rates("count", batch)
+            silent, none = [(rate == 0).sum() for rate in rates], np.zeros((len(rates), 0))
+            return Run(
+                outputs=outputs,
+                rates=rates,
+                silent=np.array(silent),
+                squares=none,
+                last=np.zeros((len(rates), size)),
+            )
+        scaled = loop.units([np.asarray(array, "float32") for array in batch])
+        states = network.initial_states(size)
+        sums = [ops.zeros((size, *node.shape)) for node in network.readouts]
+        zeros = [ops.zeros((size, *node.shape)) for node in network.neurons]
+        constant = loop.drive(scaled, np.float32(0)) if loop.input_encoding == "constant" else None
+        held, sent = zeros, zeros
+        squares, last = [], np.zeros((len(zeros), size))
+        for index in range(loop.timesteps):
+            time = np.float32(index)
+            sums, states, held, sent, errors, active = self._step(
+                scaled, constant, exact, sums, states, held, sent, time
+            )
+            squares.append(ops.convert_to_numpy(errors))
+            last[ops.convert_to_numpy(active) > 0] = index + 1
+        outputs = network.decode(loop.means(sums, loop.timesteps))
+        rates = [count / self._span(index, loop.timesteps) for index, count in enumerate(held)]
+        silent = [(array == 0).sum() for array in _arrays(sent)]
+        return Run(
+            outputs=_arrays(outputs),
+            rates=_arrays(rates),
+            silent=np.array(silent),
+            squares=np.array(squares).T,
+            last=last,
+        )
+
+    def sent(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return only the rates of `simulated`: less than half the time without errors and outputs.
+
+        Args:
+            batch: One array per input; the schedule must be clock-driven.
+        """
+        network, loop, size = self.network, self.loop, len(batch[0])
+        scaled = loop.units([np.asarray(array, "float32") for array in batch])
+        states = network.initial_states(size)
+        sums = [ops.zeros((size, *node.shape)) for node in network.readouts]
+        held = [ops.zeros((size, *node.shape)) for node in network.neurons]
+        constant = loop.drive(scaled, np.float32(0)) if loop.input_encoding == "constant" else None
+        for index in range(loop.timesteps):
+            sums, states, held = self._count_step(
+                scaled, constant, sums, states, held, np.float32(index)
+            )
+        return _arrays(
+            [count / self._span(index, loop.timesteps) for index, count in enumerate(held)]
+        )
+
+    def _add_spikes(
+        self, scaled: Any, constant: Any, sums: Any, states: Any, held: Any, time: Any
+    ) -> Any:
+        loop = self.loop
+        frontier = loop.frontier(scaled, constant, time)
+        sums, states, spikes = loop.advance(frontier, sums, states, time)
+        pairs = zip(held, spikes, strict=True)
+        return sums, states, [total + weigh(loop.spike_code, s, time + 1) for total, s in pairs]
+
+    def _span(self, index: int, steps: Any) -> Any:
+        """Return the divisor that turns a layer's sum of spikes after `steps` into a rate."""
+        if keeps_values(self.loop.spike_code):
+            return 1.0
+        start = self.loop.start(self.network.neurons[index])
+        return ops.maximum(ops.cast(steps, "float32") - start, 1.0)
+
+    def _advance(
+        self,
+        scaled: Any,
+        constant: Any,
+        exact: Any,
+        sums: Any,
+        states: Any,
+        held: Any,
+        sent: Any,
+        time: Any,
+    ) -> Any:
+        loop, squares, active = self.loop, [], []
+        frontier = loop.frontier(scaled, constant, time)
+        sums, states, spikes = loop.advance(frontier, sums, states, time)
+        pairs = zip(held, spikes, strict=True)
+        held = [total + weigh(loop.spike_code, spike, time + 1) for total, spike in pairs]
+        some = [ops.cast(spike != 0, "float32") for spike in spikes]
+        sent = [ops.maximum(before, now) for before, now in zip(sent, some, strict=True)]
+        for index, (total, wanted, now) in enumerate(zip(held, exact, some, strict=True)):
+            squares.append(ops.sum(ops.square(total / self._span(index, time + 1) - wanted)))
+            active.append(ops.max(now, axis=tuple(range(1, len(now.shape)))))
+        return sums, states, held, sent, _stacked(squares), _stacked(active)
+
+    def layer_synchronous_loop(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Return the layer-synchronous spike counts by an explicit loop, to check the closed form.
+
+        Layer by layer, each layer first receives the T steps of its inputs, one by one. Then it
+        fires for T steps: a spike whenever the potential reaches the threshold. Slow; only for
+        binary neurons without bursts. The counts equal those of the closed form.
+        """
+        loop, network, window = self.loop, self.network, self.loop.timesteps
+        scaled = loop.units([np.asarray(array, "float32") for array in batch])
+        size = len(batch[0])
+        counts: dict[str, Any] = {}
+        drives = [
+            dict(
+                zip(
+                    [n.name for n in network.frontier],
+                    loop.drive(scaled, np.float32(t)),
+                    strict=True,
+                )
+            )
+            for t in range(window)
+        ]
+        for node in network.neurons:
+            segment, sources = network.segment(node)
+            constants = network.layers[node.name].constants
+            received = ops.zeros((size, *network.graph[node.inputs[0]].shape))
+            for t in range(window):
+                # Sources fire without a pause from the start of their window: spike t is the t-th.
+                now = [
+                    drives[t][name] if name in drives[t] else ops.cast(counts[name] > t, "float32")
+                    for name in sources
+                ]
+                received = received + segment(now if len(now) > 1 else now[0])
+            potential = ops.relu(received) + constants.initial_potential * constants.threshold
+            fired = ops.zeros((size, *node.shape))
+            for _ in range(window):
+                spike = ops.cast(potential >= constants.threshold, "float32")
+                potential = potential - spike * constants.threshold
+                fired = fired + spike
+            counts[node.name] = fired
+        return [ops.convert_to_numpy(counts[node.name]) for node in network.neurons]
+
+
+def _arrays(values: Sequence[Any]) -> list[np.ndarray]:
+    return [ops.convert_to_numpy(value) for value in values]
+
+
+def _stacked(values: Sequence[Any]) -> Any:
+    return ops.stack(values) if values else ops.zeros((0,))

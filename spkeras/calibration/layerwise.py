@@ -1,0 +1,153 @@
+"""A clock-driven network run one layer of neurons after the other, each over all its steps."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from spkeras.data.batches import equal_slices
+from spkeras.graph import Node
+from spkeras.ops.compiled import compiled
+from spkeras.snn.spike_loop import SpikeLoop
+
+# A layer's state before its first step, and its steps from a state on: (spikes, state) each.
+State = list[Any]
+Steps = Callable[[State], Iterator[tuple[np.ndarray, State]]]
+# Makes another state to begin with of the two.
+Start = Callable[[State, Steps], State]
+
+
+class LayerwiseSimulation:
+    """Spike trains of one layer after the other.
+
+    Spikes depend on earlier layers alone, so that a layer may run over all T steps before the
+    next one begins. What it sent is kept, a bit for each neuron and step, until its last reader
+    has run: a layer whose constants change runs again at the cost of itself, not of the network.
+
+    Args:
+        loop: A clock-driven network of binary neurons under the rate code; its weights count
+            when a layer runs, its settings must not change.
+        arrays: Samples, one array (samples, ...) per input.
+        batch_size: Samples at once.
+    """
+
+    def __init__(self, loop: SpikeLoop, arrays: Sequence[np.ndarray], batch_size: int) -> None:
+        self.loop, self.network, self.batch_size = loop, loop.network, batch_size
+        self._drive = compiled(self._driven, list(loop.variables))
+        ends = [*self.network.neurons, *self.network.readouts]
+        segments = {node.name: self.network.segment(node) for node in ends}
+        self._sources = {name: sources for name, (_, sources) in segments.items()}
+        self._steps = {node.name: self._compiled(node, segments[node.name][0]) for node in ends}
+        self.take(arrays)
+
+    def take(self, arrays: Sequence[np.ndarray]) -> None:
+        """Go on to other samples; what was sent for the former ones is forgotten."""
+        self.arrays = arrays
+        self.rows = list(equal_slices(len(arrays[0]), self.batch_size))
+        # By layer and slice of the samples: (T, bytes), one bit a neuron and sample.
+        self._sent: dict[str, list[np.ndarray]] = {}
+
+    def run(self, index: int, start: Start | None = None) -> np.ndarray:
+        """Run a layer over all steps; all before it must have run.
+
+        Args:
+            index: Which of the network's layers of neurons.
+            start: Chooses what its neurons begin with, for each slice of the samples.
+
+        Returns:
+            Its mean rate over the samples in spikes a step since its start, neuron by neuron.
+        """
+        node = self.network.neurons[index]
+        first, total = self.loop.start(node), np.zeros(node.shape)
+        self._sent[node.name] = []
+        for turn, rows in enumerate(self.rows):
+            size = rows.stop - rows.start
+            state = list(self.network.layers[node.name].get_initial_state(size))
+            if start is not None:
+                state = start(state, partial(self._from, node, turn))
+            sent = np.zeros((self.loop.timesteps, -(-size * total.size // 8)), np.uint8)
+            for time, (spikes, _) in enumerate(self._from(node, turn, state), first):
+                total += spikes.sum(axis=0)
+                sent[time] = np.packbits(spikes.astype(bool))
+            self._sent[node.name].append(sent)
+        self._forget(index)
+        return total / (len(self.arrays[0]) * max(self.loop.timesteps - first, 1))
+
+    def outputs(self) -> Iterator[list[np.ndarray]]:
+        """After each step the network's outputs, (samples, ...) each; all layers must have run."""
+        loop, readouts, turns = self.loop, self.network.readouts, range(len(self.rows))
+        fed = {(node.name, turn): self._steady(node, turn) for node in readouts for turn in turns}
+        sums: list[list[Any]] = [[0.0 for _ in readouts] for _ in turns]
+        for time in range(loop.timesteps):
+            parts = []
+            for turn in turns:
+                values = [
+                    self._steps[node.name](self._received(node, turn, time, fed[node.name, turn]))
+                    for node in readouts
+                ]
+                sums[turn] = list(loop.add(sums[turn], values, np.float32(time)))
+                decoded = self.network.decode(loop.means(sums[turn], np.float32(time + 1)))
+                parts.append([ops.convert_to_numpy(output) for output in decoded])
+            yield [np.concatenate(part) for part in zip(*parts, strict=True)]
+
+    def _from(self, node: Node, turn: int, state: State) -> Iterator[tuple[np.ndarray, State]]:
+        """A layer's steps from its start on for a slice: its spikes, and its state after them."""
+        fed = self._steady(node, turn)
+        for time in range(self.loop.start(node), self.loop.timesteps):
+            received = self._received(node, turn, time, fed)
+            spikes, state = self._steps[node.name](received, state, np.float32(time))
+            yield ops.convert_to_numpy(spikes), state
+
+    def _received(self, node: Node, turn: int, time: int, fed: dict[str, Any] | None) -> list[Any]:
+        """What a node's sources send in one step for a slice of the samples."""
+        given = self._fed(node, turn, time) if fed is None else fed
+        return [
+            given[name] if name in given else self._unpacked(name, turn, time)
+            for name in self._sources[node.name]
+        ]
+
+    def _steady(self, node: Node, turn: int) -> dict[str, Any] | None:
+        """What the inputs bring if it is the same at each step; None if it is not."""
+        return self._fed(node, turn, 0) if self.loop.input_encoding == "constant" else None
+
+    def _fed(self, node: Node, turn: int, time: int) -> dict[str, Any]:
+        """What the inputs bring to a node without a neuron between, by node."""
+        names = [source.name for source in self.network.frontier]
+        if not set(names).intersection(self._sources[node.name]):
+            return {}
+        inputs = [array[self.rows[turn]].astype("float32") for array in self.arrays]
+        return dict(zip(names, self._drive(inputs, np.float32(time)), strict=True))
+
+    def _unpacked(self, name: str, turn: int, time: int) -> np.ndarray:
+        """Spikes (samples, ...) of an earlier layer in one step."""
+        rows = self.rows[turn]
+        shape = (rows.stop - rows.start, *self.network.graph[name].shape)
+        bits = np.unpackbits(self._sent[name][turn][time], count=int(np.prod(shape)))
+        return bits.reshape(shape).astype("float32")
+
+    def _forget(self, index: int) -> None:
+        """Drop the trains that neither this layer, should it run again, nor a later one reads."""
+        left = [*self.network.neurons[index:], *self.network.readouts]
+        read = {name for node in left for name in self._sources[node.name]}
+        read.add(self.network.neurons[index].name)
+        self._sent = {name: sent for name, sent in self._sent.items() if name in read}
+
+    def _driven(self, inputs: list[Any], time: Any) -> list[Any]:
+        return self.loop.drive(self.loop.units(inputs), time)
+
+    def _compiled(self, node: Node, segment: Any) -> Callable[..., Any]:
+        """One step: of what its sources send a read-out's value, or a layer's spikes and state."""
+        layer = self.network.layers[node.name]
+
+        def current(received: list[Any]) -> Any:
+            # As many tensors as inputs, in their order: one as itself.
+            return segment(received if len(received) > 1 else received[0])
+
+        def step(received: list[Any], state: State, time: Any) -> Any:
+            spikes, *after = layer([current(received), *state, self.loop.clock(time)])
+            return spikes, after
+
+        variables = [*segment.variables, *layer.variables]
+        return compiled(current if node.op == "readout" else step, variables)

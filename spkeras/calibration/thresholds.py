@@ -1,0 +1,146 @@
+"""Thresholds per channel, trained without gradients against the layer-synchronous network."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from spkeras.calibration.layer_rates import LayerRates
+from spkeras.data.batches import as_samples, check_range, equal_slices
+from spkeras.errors import OptionError
+from spkeras.graph import Graph, Node
+from spkeras.ops.code import keeps_values
+from spkeras.passes.changes import kept
+from spkeras.snn.settings import NAMES
+from spkeras.snn.spike_loop import SpikeLoop, build, loop_of
+
+# How many samples a network's thresholds have seen, among the settings of its graph.
+SEEN = "threshold_samples"
+
+
+def train_thresholds(
+    snn: keras.Model,
+    x: Any,
+    *,
+    resume: keras.Model | None = None,
+    rate: float = 0.1,
+    batch_size: int = 50,
+    progress: Callable[[int, int], None] | None = None,
+    checkpoint: Callable[[keras.Model], None] | None = None,
+    every: int = 20,
+    watch: Callable[[np.ndarray], None] | None = None,
+) -> keras.Model:
+    """Let each channel send, on average, as many spikes as its exact count says.
+
+    In a clock-driven network spikes arrive unevenly, so that counts differ from the levels of
+    the quantised CNN. After each batch, for each channel c of each layer,
+
+        V_c <- V_c - rate V (mean exact rate - mean rate sent)
+
+    with means over samples and positions, and V the threshold before training. The exact rates
+    are those of the same network run layer by layer, which are the quantised CNN's activations
+    (CQ+), or averaging spike generation (low latency): the two methods' rules are one. All
+    layers fire with the old thresholds; new ones count from the next batch on.
+
+    Args:
+        snn: A clock-driven network of binary neurons under the rate code; not changed.
+        x: Training samples without augmentation; one pass, in their order.
+        resume: The network of a checkpoint: what it has seen is skipped.
+        rate: Step; 0.1 as published (0.01 for T / N = 32 / 40).
+        batch_size: Samples between two updates.
+        progress: Told (samples done, samples in all).
+        checkpoint: Given the network so far after every so many batches, to be saved.
+        every: Batches between two checkpoints.
+        watch: Told the mean absolute rate error per channel of each layer after each batch.
+
+    Returns:
+        A network with one threshold per channel; what it has seen stands in its settings.
+
+    Raises:
+        OptionError: another schedule or code, or numbers out of range.
+        DataError: samples that do not fit.
+
+    Reference:
+        Yan et al. 2023 (CQ+, threshold training); Yan et al. 2022, arXiv:2211.08410
+        (channel-wise threshold training).
+    """
+    teacher = loop_of(snn)
+    _check(teacher, rate, batch_size)
+    samples = as_samples(teacher.graph, x)
+    check_range(teacher.graph, samples)
+    student = loop_of(_per_channel(teacher) if resume is None else resume)
+    start = int(student.graph.settings.get(SEEN, 0))
+    trainer = _Trainer(teacher, student, rate)
+    total, batches = len(samples[0]), 0
+    for rows in equal_slices(total, batch_size):
+        if rows.stop <= start:
+            continue
+        errors = trainer.update([array[rows].astype("float32") for array in samples])
+        batches += 1
+        if watch is not None:
+            watch(errors)
+        if progress is not None:
+            progress(rows.stop, total)
+        if checkpoint is not None and batches % every == 0:
+            part = student.graph.with_settings(**{SEEN: rows.stop})
+            checkpoint(_rebuilt(student, kept(part, teacher.graph)))
+    seen = {SEEN: max(total, start)}
+    return _rebuilt(student, kept(student.graph.with_settings(**seen), teacher.graph))
+
+
+class _Trainer:
+    """One network after the other's rates, batch by batch."""
+
+    def __init__(self, teacher: SpikeLoop, student: SpikeLoop, rate: float) -> None:
+        self.teacher, self.student = LayerRates(teacher), LayerRates(student)
+        self.neurons = teacher.network.neurons
+        self.layers = [student.network.layers[node.name] for node in self.neurons]
+        graph = teacher.graph
+        self.steps = [rate * graph[node.name].arrays["threshold"] for node in self.neurons]
+
+    def update(self, batch: list[np.ndarray]) -> np.ndarray:
+        """Change the student's thresholds; mean absolute error of each layer before that."""
+        exact = self.teacher.rates("count", batch)[1]
+        sent = self.student.sent(batch)
+        errors = []
+        for layer, step, wanted, found in zip(self.layers, self.steps, exact, sent, strict=True):
+            axes = tuple(range(wanted.ndim - 1))
+            missing = (wanted - found).mean(axes)
+            threshold = keras.ops.convert_to_numpy(layer.threshold)
+            # A threshold of zero would fire for ever.
+            least = 0.1 * np.broadcast_to(step, missing.shape)
+            layer.threshold.assign(np.maximum(threshold - step * missing, least))
+            errors.append(np.abs(missing).mean())
+        return np.array(errors)
+
+
+def _check(loop: SpikeLoop, rate: float, batch_size: int) -> None:
+    if loop.schedule != "clock_driven" or keeps_values(loop.spike_code):
+        raise OptionError(
+            f"schedule={loop.schedule!r}, spike_code={loop.spike_code!r}; "
+            "allowed: 'clock_driven', 'rate': "
+            "layer-synchronous counts equal the closed form without it"
+        )
+    if not 0 < rate <= 1:
+        raise OptionError(f"rate={rate!r}; allowed: above 0, up to 1")
+    if batch_size < 1:
+        raise OptionError(f"batch_size={batch_size!r}; allowed: whole numbers from 1")
+
+
+def _per_channel(loop: SpikeLoop) -> keras.Model:
+    """The same network with a threshold for each channel."""
+    graph = loop.graph
+
+    def widened(node: Node) -> Node:
+        threshold = node.arrays["threshold"]
+        shape = np.broadcast_shapes(threshold.shape, node.shape[-1:])
+        return node.with_arrays(threshold=np.broadcast_to(threshold, shape).copy())
+
+    changed = {node.name: widened(node) for node in graph.of("neuron")}
+    return _rebuilt(loop, graph.updated(changed))
+
+
+def _rebuilt(loop: SpikeLoop, graph: Graph) -> keras.Model:
+    """A network of this graph, with the loop's settings."""
+    return build(graph, **{name: getattr(loop, name) for name in NAMES})

@@ -1,0 +1,78 @@
+"""Facts about a file that the migrations share, and their reports."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from spkeras.keras_files.graph import LayerNode
+
+Version = tuple[int, ...]
+KERAS_3: Version = (3,)
+KERAS_2: Version = (2,)
+
+
+@dataclass
+class Context:
+    """Facts about the file, and the changes and refusals so far.
+
+    Attributes:
+        version: Keras version of the writer, as numbers.
+        tag: Text after the numbers, such as "-tf" for Keras inside TensorFlow.
+        backend: "tensorflow", "theano" or "" when unknown.
+        replace: Replacement per layer name, as the user wrote it.
+        shapes: Stored weight shapes of a layer name.
+        silent_format: Order of axes of layers that do not state it.
+        open_sizes: Whether a model's input size had to be left open.
+        problems: One sentence per layer that cannot be read.
+    """
+
+    version: Version
+    tag: str = ""
+    backend: str = ""
+    replace: dict[str, str] = field(default_factory=dict)
+    shapes: Callable[[str], list[tuple[int, ...]]] = lambda name: []
+    silent_format: str = "channels_last"
+    open_sizes: bool = False
+    problems: list[str] = field(default_factory=list)
+    replaced: set[str] = field(default_factory=set)
+    _refused: set[int] = field(default_factory=set)
+    _changes: dict[str, list[str]] = field(default_factory=dict)
+
+    @property
+    def before_keras_3(self) -> bool:
+        return self.version < KERAS_3
+
+    def changed(self, cause: str, node: LayerNode) -> None:
+        """Record a change; layers with the same cause share one sentence."""
+        names = self._changes.setdefault(cause, [])
+        if node.stored_name not in names:
+            names.append(node.stored_name)
+
+    def refuse(self, node: LayerNode, reason: str) -> None:
+        """Record a layer that cannot be read, with its first reason as a sentence."""
+        if id(node) not in self._refused:
+            self._refused.add(id(node))
+            self.problems.append(f"layer {node.label}: {reason}")
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """One sentence per cause, ending with the names of the layers."""
+        return tuple(f"{cause}: {_listed(names)}." for cause, names in self._changes.items())
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"'{name}'" for name in names)
+
+
+def parse_version(stored: str) -> tuple[Version, str]:
+    """Split "2.2.4-tf" into ``(2, 2, 4)`` and "-tf"; an absent version gives ``()``.
+
+    Args:
+        stored: The version attribute of the file.
+    """
+    match = re.match(r"(\d+(?:\.\d+)*)(.*)", stored)
+    if match is None:
+        return (), ""
+    return tuple(int(part) for part in match.group(1).split(".")), match.group(2)

@@ -1,0 +1,93 @@
+"""Writer of a tree of layers in the form that Keras 3 reads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from spkeras.keras_files.graph import LayerNode, is_own, is_reference, map_references
+
+
+def emit(node: LayerNode) -> dict[str, Any]:
+    """Return the record that `keras.saving.deserialize_keras_object` takes.
+
+    Args:
+        node: Root of a migrated tree.
+    """
+    if node.layers is None:
+        return _emit_layer(node)
+    config: dict[str, Any] = {"name": node.name, "trainable": node.config.get("trainable", True)}
+    config["layers"] = [_emit_member(child, node.is_functional) for child in node.layers]
+    if node.is_functional:
+        functional = {child.name for child in node.layers if child.is_functional}
+        config["input_layers"] = _unpacked(node.inputs)
+        config["output_layers"] = _counted_from_one(_unpacked(node.outputs), functional)
+    class_name = "Sequential" if node.is_sequential else "Model"
+    return _record("keras", class_name, config)
+
+
+def _record(module: str, class_name: str, config: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "module": module,
+        "class_name": class_name,
+        "config": config,
+        "registered_name": None,
+    }
+
+
+def _emit_layer(node: LayerNode) -> dict[str, Any]:
+    """Return the record of a plain layer, an operation, or a layer of spkeras."""
+    config = {**node.config, "name": node.name}
+    if node.wrapped is not None:
+        config["layer"] = emit(node.wrapped)
+    if is_own(node):
+        record = _record(node.module or "spkeras", node.class_name.split(">")[-1], config)
+        record["registered_name"] = node.registered_name or node.class_name
+        return record
+    if node.module is not None and ".ops." in node.module:
+        return _record(node.module, node.class_name, config)
+    return _record("keras.layers", node.class_name, config)
+
+
+def _emit_member(node: LayerNode, functional: bool) -> dict[str, Any]:
+    record = emit(node)
+    if functional:
+        record["name"] = node.name
+        record["inbound_nodes"] = [_emit_call(call) for call in node.calls]
+    return record
+
+
+def _emit_call(call: Any) -> Any:
+    """Return the record of one call; only this form can pass tensors by keyword."""
+    if isinstance(call, dict):
+        return call
+    keywords: dict[str, Any] = {}
+    for item in call:
+        keywords.update(item[3])
+    tensors = [_tensor(item) for item in call]
+    return {
+        "args": [tensors[0] if len(tensors) == 1 else tensors],
+        "kwargs": {key: _keyword(value) for key, value in keywords.items()},
+    }
+
+
+def _keyword(value: Any) -> Any:
+    return _tensor(value) if is_reference(value) else value
+
+
+def _tensor(reference: Any) -> dict[str, Any]:
+    """Return the record of a tensor; Keras replaces its shape and dtype by the history."""
+    history = list(reference[:3])
+    config = {"shape": [None], "dtype": "float32", "keras_history": history}
+    return _record("keras.src.backend", "__keras_tensor__", config)
+
+
+def _unpacked(structure: Any) -> Any:
+    """Return a single tensor without its list, so that the model returns an array."""
+    if isinstance(structure, list) and len(structure) == 1 and is_reference(structure[0]):
+        return structure[0]
+    return structure
+
+
+def _counted_from_one(structure: Any, functional: set[str]) -> Any:
+    """Add 1 to the calls of inner functional models: in outputs, Keras 3 counts from 1."""
+    return map_references(structure, lambda ref: (ref[0], ref[1] + (ref[0] in functional), ref[2]))

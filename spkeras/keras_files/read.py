@@ -1,0 +1,276 @@
+"""Loading of a model file of any Keras version as a model of Keras 3."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+
+from spkeras.errors import ModelFileError, SpkerasError, UnsupportedLayerError
+from spkeras.graph.finite import check_arrays
+from spkeras.keras_files.assign import assign_weights
+from spkeras.keras_files.container import StoredModel, open_model
+from spkeras.keras_files.context import KERAS_2, KERAS_3, Context, parse_version
+from spkeras.keras_files.emit import emit
+from spkeras.keras_files.graph import LayerNode, parse_model
+from spkeras.keras_files.lambdas import refuse_code
+from spkeras.keras_files.migrations import migrate
+from spkeras.keras_files.migrations.keras1 import is_keras1, stated_orders
+from spkeras.keras_files.stores import LayerWeights
+from spkeras.layers import legacy  # noqa: F401  (registers the layers of old files)
+
+# Exceptions that Keras raises for a configuration that it cannot build.
+KERAS_FAILURES = (
+    *(TypeError, ValueError, RuntimeError, LookupError),
+    *(AttributeError, ImportError, AssertionError, OSError),
+)
+OPEN_SIZES = (
+    "states no input size, which Keras 2 left out of a Sequential that begins with an "
+    "InputLayer. Give architecture=PATH, the model's JSON with a batch_input_shape, such as "
+    "[null, 28, 28, 1], in the configuration of its first layer."
+)
+logger = logging.getLogger("spkeras")
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model and the changes made to load it.
+
+    Attributes:
+        model: The Keras 3 model, not compiled.
+        writer: Program that wrote the file, such as "Keras 2.4.0, HDF5".
+        changes: One sentence per change made in memory; the file is never changed.
+    """
+
+    model: keras.Model
+    writer: str
+    changes: tuple[str, ...]
+
+
+def load_model(
+    path: str | Path,
+    *,
+    architecture: str | Path | None = None,
+    replace: Mapping[str, str] | None = None,
+) -> keras.Model:
+    """Load a model saved by any Keras version and log the changes made.
+
+    Args:
+        path: Model file (.keras, .h5, .hdf5; recognized by content), or a weights file.
+        architecture: JSON of ``model.to_json()``, for a weights file.
+        replace: Replacement per layer name, for layers that are code; see `lambdas`.
+
+    Returns:
+        The model, not compiled.
+
+    Raises:
+        ModelFileError: the file cannot be read, or is not a whole model.
+        UnsupportedLayerError: layers that Keras 3 cannot build, each named.
+        WeightsError: weights that are NaN or infinite, each named.
+    """
+    loaded = read_model(path, architecture=architecture, replace=replace)
+    logger.info("%s: written by %s", path, loaded.writer)
+    for change in loaded.changes:
+        logger.info("%s: %s", path, change)
+    return loaded.model
+
+
+def read_model(
+    path: str | Path,
+    *,
+    architecture: str | Path | None = None,
+    replace: Mapping[str, str] | None = None,
+) -> LoadedModel:
+    """Load a model saved by any Keras version and return the changes made.
+
+    No code from the file is ever run, and nothing is compiled. A file of Keras 3 that needs no
+    change is loaded by `keras.models.load_model`.
+
+    Args:
+        path: Model file (.keras, .h5, .hdf5; recognized by content), or a weights file.
+        architecture: JSON of ``model.to_json()``, for a weights file.
+        replace: Replacement per layer name, for layers that are code; see `lambdas`.
+
+    Returns:
+        Model, writer and changes.
+
+    Raises:
+        ModelFileError: the file cannot be read, or is not a whole model.
+        UnsupportedLayerError: layers that Keras 3 cannot build, each named.
+        WeightsError: weights that are NaN or infinite, each named.
+    """
+    loaded = _loaded(path, architecture, replace or {})
+    model = loaded.model
+    variables = (v for v in model.variables if keras.backend.is_float_dtype(v.dtype))
+    check_arrays(str(path), ((v.path, keras.ops.convert_to_numpy(v)) for v in variables))
+    return loaded
+
+
+def _loaded(
+    path: str | Path, architecture: str | Path | None, replace: Mapping[str, str]
+) -> LoadedModel:
+    """Read a file with Keras, or with the migrations."""
+    stored = _with_architecture(open_model(path), architecture)
+    assert stored.config is not None
+    context = _context(stored, replace)
+    root = parse_model(stored.config)
+    writer = _writer(stored, context)
+    if context.version >= KERAS_3 and architecture is None and not context.replace:
+        _refuse(root, context)
+        try:
+            return LoadedModel(_plain(stored), writer, ())
+        except KERAS_FAILURES as error:  # the migrations are tried next
+            failure = error
+        return _retried(stored, root, context, writer=writer, failure=failure)
+    return LoadedModel(_migrated(stored, root, context), writer, context.changes)
+
+
+def _retried(
+    stored: StoredModel, root: LayerNode, context: Context, writer: str, failure: Exception
+) -> LoadedModel:
+    """Migrate a Keras 3 file that Keras could not load."""
+    try:
+        return LoadedModel(_migrated(stored, root, context), writer, context.changes)
+    except UnsupportedLayerError:
+        raise
+    except SpkerasError as error:
+        raise ModelFileError(
+            f"{stored.path}: Keras {keras.__version__} cannot load this file of {writer}: "
+            f"{_cause(failure)} {error}"
+        ) from failure
+
+
+def _with_architecture(stored: StoredModel, architecture: str | Path | None) -> StoredModel:
+    """Add the configuration to a weights file; refuse what is missing or superfluous."""
+    if stored.kind == "JSON":
+        raise ModelFileError(
+            f"{stored.path}: is an architecture without weights. Give the weights file as "
+            f"the path and this file as architecture={str(stored.path)!r}."
+        )
+    if architecture is None:
+        if stored.config is None:
+            raise ModelFileError(
+                f"{stored.path}: holds weights only, no architecture. Give the JSON of "
+                "model.to_json() as architecture=PATH, or save the whole model."
+            )
+        return stored
+    plan = open_model(architecture)
+    if plan.config is None:
+        raise ModelFileError(f"{architecture}: holds no architecture, only weights.")
+    stored.config = plan.config
+    stored.version = stored.version or plan.version
+    stored.backend = stored.backend or plan.backend
+    return stored
+
+
+def _context(stored: StoredModel, replace: Mapping[str, str]) -> Context:
+    """Determine version and backend where the file does not state them."""
+    version, tag = parse_version(stored.version)
+    if not version:
+        version = (1,) if is_keras1(stored.config) else (2,)
+        if "'batch_shape'" in str(stored.config):  # a keyword of Keras 3 only
+            version = KERAS_3
+    context = Context(version, tag, stored.backend, dict(replace))
+    if version < KERAS_2 and stated_orders(stored.config) == {"th"}:
+        context.silent_format = "channels_first"
+    if isinstance(stored.weights, LayerWeights):
+        context.shapes = stored.weights.shapes
+        if version < KERAS_2 and not stored.backend:
+            context.backend = _keras1_backend(stored.weights)
+    return context
+
+
+def _keras1_backend(weights: LayerWeights) -> str:
+    """Return the backend of a Keras 1 file: only TensorFlow ends weight names in ":0"."""
+    names = [name for arrays in weights.layers.values() for name, _ in arrays]
+    if not names:
+        return ""
+    return "tensorflow" if any(name.endswith(":0") for name in names) else "theano"
+
+
+def _writer(stored: StoredModel, context: Context) -> str:
+    if stored.version:
+        product = "tf_keras" if (2, 16) <= context.version < KERAS_3 else "Keras"
+        return f"{product} {stored.version}, {stored.kind}"
+    return f"Keras {context.version[0]}.x, {stored.kind}"
+
+
+def _refuse(root: LayerNode, context: Context) -> None:
+    """Refuse code in a file before Keras reads it."""
+    for node in root.walk():
+        refuse_code(node, context)
+    if context.problems:
+        raise UnsupportedLayerError(context.problems)
+
+
+def _plain(stored: StoredModel) -> keras.Model:
+    """Load a file with Keras, which recognizes the format by the suffix."""
+    suffix = ".keras" if stored.kind == "zip" else ".h5"
+    if stored.path.suffix == suffix:
+        return keras.models.load_model(stored.path, compile=False, safe_mode=True)
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / f"model{suffix}"
+        shutil.copyfile(stored.path, copy)
+        return keras.models.load_model(copy, compile=False, safe_mode=True)
+
+
+def _migrated(stored: StoredModel, root: LayerNode, context: Context) -> keras.Model:
+    """Build the model from the migrated tree and set its weights."""
+    migrate(root, context)
+    unused = set(context.replace) - context.replaced
+    if unused:
+        names = ", ".join(f"'{node.stored_name}'" for node in root.walk() if node is not root)
+        raise ModelFileError(
+            f"replace names no layer of the file: {', '.join(sorted(unused))}. Its layers: {names}."
+        )
+    if context.problems:
+        raise UnsupportedLayerError(context.problems)
+    model = _built(stored, root, context)
+    assign_weights(model, root, stored.weights, context)
+    return model
+
+
+def _built(stored: StoredModel, root: LayerNode, context: Context) -> keras.Model:
+    """Build the model; on failure, name the layer that Keras cannot build."""
+    try:
+        model = keras.saving.deserialize_keras_object(emit(root), safe_mode=True)
+    except KERAS_FAILURES as error:
+        _name_culprit(root)
+        if context.open_sizes:
+            raise ModelFileError(f"{stored.path}: {OPEN_SIZES}") from error
+        raise ModelFileError(
+            f"{stored.path}: Keras {keras.__version__} cannot build the stored model: "
+            f"{_cause(error)}"
+        ) from error
+    if not model.built:
+        raise ModelFileError(
+            f"{stored.path}: the file states no input shape, so the model cannot be built. "
+            "Rebuild it with an input layer (keras.Input) and save again."
+        )
+    return model
+
+
+def _name_culprit(root: LayerNode) -> None:
+    """Build each layer separately, and raise with the names of those that fail."""
+    problems = []
+    for node in root.walk():
+        if node.layers is not None:
+            continue
+        try:
+            keras.saving.deserialize_keras_object(emit(node), safe_mode=True)
+        except KERAS_FAILURES as error:
+            problems.append(f"layer {node.label}: Keras cannot build it: {_cause(error)}")
+    if problems:
+        raise UnsupportedLayerError(problems)
+
+
+def _cause(error: Exception) -> str:
+    """Return the innermost message; Keras wraps it in whole configurations."""
+    inner = str(error).split("Exception encountered:")[-1]
+    lines = [line.strip() for line in inner.splitlines() if line.strip()]
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"

@@ -1,0 +1,110 @@
+"""Choice of the engine that runs a network: Keras (one dense pass per step) or events.
+
+Both compute the same network in float32, but add in another order. A potential within rounding
+of its threshold may therefore fire under one and not under the other. On weights whose sums are
+exact, both agree spike for spike.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from spkeras.errors import OptionError
+from spkeras.events.compiler import compile_program
+from spkeras.events.engine import missing
+from spkeras.events.support import refusal
+from spkeras.ops.names import ENGINES, GRADED
+from spkeras.simulation.rows import Rows
+from spkeras.snn.network import bias_currents
+from spkeras.snn.spike_loop import SpikeLoop
+
+
+def choose(loop: SpikeLoop, engine: str) -> str:
+    """Return the engine for a network with its current settings.
+
+    Args:
+        loop: The spike loop.
+        engine: "dense", "events", or "auto", which takes events wherever they can run it.
+
+    Returns:
+        "dense", "events" or "closed form".
+
+    Raises:
+        OptionError: unknown engine, or "events" for a network or settings they cannot run.
+    """
+    if engine not in ENGINES:
+        raise OptionError(f"engine={engine!r}; allowed: {ENGINES}")
+    if loop.schedule != "clock_driven":
+        graded = [node.name for node in loop.network.neurons if node["model"] in GRADED]
+        if graded:
+            raise OptionError(
+                f"schedule={loop.schedule!r} with graded spikes ({graded[0]}): the spikes of a "
+                "window have no closed form; measure schedule='clock_driven' (predict works under "
+                "both)"
+            )
+        if engine == "events":
+            raise OptionError(
+                f"engine='events' with schedule={loop.schedule!r}; events run the clock-driven "
+                "schedule, the other has a closed form that takes one pass: leave engine at 'auto'"
+            )
+        return "closed form"
+    if engine == "dense":
+        return "dense"
+    reason = _refusal(loop)
+    if reason and engine == "events":
+        raise OptionError(f"engine='events': {reason}; use engine='dense', or 'auto'")
+    return "dense" if reason else "events"
+
+
+def _refusal(loop: SpikeLoop) -> str | None:
+    if missing():
+        return missing()
+    if loop.input_encoding != "constant":
+        return f"input_encoding={loop.input_encoding!r}; events take a constant input current"
+    return refusal(loop.network.graph)
+
+
+class Events:
+    """A network compiled to a program of events.
+
+    Args:
+        loop: A spike loop that events can run; the program keeps its current settings and
+            weights.
+    """
+
+    def __init__(self, loop: SpikeLoop) -> None:
+        graph = loop.graph
+        self.program = compile_program(graph, bias_currents(graph), loop.offset)
+        self.frontier = [node.name for node in loop.network.frontier]
+        self._standing = None
+        names = [name for name, _ in self.program.own]
+        if set(names) - set(self.frontier):
+            self._standing = loop.network.standing(names)
+
+    def batch(self, drive: Sequence[Any], samples: int) -> Rows:
+        """Return a batch of samples in its state before the first step.
+
+        Args:
+            drive: Constant input currents, one array per node of the frontier.
+            samples: Number of samples.
+        """
+        values = dict(zip(self.frontier, drive, strict=True))
+        names = [name for name, _ in self.program.own]
+        if self._standing is not None:
+            answer = self._standing(list(drive) if len(drive) > 1 else drive[0])
+            listed = answer if isinstance(answer, (list, tuple)) else [answer]
+            values = dict(zip(names, listed, strict=True))
+        parts = [np.reshape(ops.convert_to_numpy(values[name]), (samples, -1)) for name in names]
+        return Rows(self.program, np.concatenate([*parts, np.zeros((samples, 0))], axis=1))
+
+    def readouts(self, outputs: np.ndarray) -> list[np.ndarray]:
+        """Split the values of all read-outs (..., values) into one array per read-out."""
+        shapes = [shape for _, shape in self.program.outputs]
+        sizes = np.cumsum([int(np.prod(shape)) for shape in shapes])[:-1]
+        parts = np.split(outputs, sizes, axis=-1)
+        return [
+            part.reshape(*part.shape[:-1], *shape)
+            for part, shape in zip(parts, shapes, strict=True)
+        ]

@@ -1,0 +1,227 @@
+"""Run a converted network over samples, step by step, and record its spikes.
+
+Memory depends only on the batch size: each step keeps only sums over the batch.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from spkeras.data.batches import equal_slices
+from spkeras.ops.compiled import compiled
+from spkeras.simulation.devices import spread
+from spkeras.simulation.engine import Events, choose
+from spkeras.simulation.record import Counts, Recorder, observe
+from spkeras.simulation.rows import Answers
+from spkeras.snn.spike_loop import SpikeLoop
+from spkeras.trace import Trace
+
+# (rows of the samples, index into Trace.steps, outputs of the network at that step)
+OnOutputs = Callable[[slice, int, list[np.ndarray]], None]
+# (index into Trace.steps, outputs of the batch at that step, spikes of each sample in that step, or
+# None for a layer-synchronous window); returns a mask of the samples that may stop, or None
+OnStep = Callable[[int, list[np.ndarray], np.ndarray | None], np.ndarray | None]
+
+
+class Simulator:
+    """A network's compiled step, with settings that replace those of its spike loop.
+
+    Args:
+        loop: The spike loop of a converted model; its settings are read when a run starts.
+        engine: "dense", "events" or "auto"; see `spkeras.simulation.engine`.
+
+    Attributes:
+        engine: The chosen engine: "dense", "events", or "closed form" for a layer-synchronous
+            network.
+
+    Raises:
+        OptionError: unknown engine, or "events" for a network or a machine that cannot run it.
+    """
+
+    def __init__(self, loop: SpikeLoop, engine: str = "auto") -> None:
+        self.loop, self.network = loop, loop.network
+        self.engine = choose(loop, engine)
+        self.neurons = [node.name for node in self.network.neurons]
+        variables = list(loop.variables)
+        self._scale = compiled(loop.units, variables)
+        self._drive = compiled(loop.drive, variables)
+        self._step = compiled(self._one_step, variables)
+        self._window = compiled(self._whole_window, variables)
+        self._decode = compiled(self.network.decode, variables)
+        self._reference = loop.reference()
+        self._real = compiled(self._real_values, [*variables, *self._reference.variables])
+        self._events = Events(loop) if self.engine == "events" else None
+
+    def steps(self) -> np.ndarray:
+        """Return the numbers of steps at which a run is evaluated; see `evaluation_steps`."""
+        return evaluation_steps(self.loop)
+
+    def run(
+        self,
+        samples: Sequence[np.ndarray],
+        batch_size: int,
+        on_step: OnOutputs,
+        progress: Callable[[int], None] = lambda done: None,
+    ) -> Trace:
+        """Run over all samples.
+
+        Args:
+            samples: One array per input of the network.
+            batch_size: Largest number of samples at once.
+            on_step: Callback that receives the outputs at each of `steps()` for each batch.
+            progress: Callback that receives the work done so far, in sample steps.
+        """
+        steps = self.steps()
+        total: Counts | None = None
+        for rows in equal_slices(len(samples[0]), batch_size):
+            watch = self._watching(rows, len(steps), on_step, progress)
+            counts = self.batch([array[rows] for array in samples], watch, first=rows.start)
+            total = counts if total is None else total + counts
+        if total is None:
+            raise ValueError("a run of no samples; as_samples refuses them")
+        return total.trace(self.loop, steps)
+
+    @staticmethod
+    def _watching(
+        rows: slice, steps: int, on_step: OnOutputs, progress: Callable[[int], None]
+    ) -> OnStep:
+        def watch(index: int, outputs: list[np.ndarray], sent: object) -> None:
+            on_step(rows, index, outputs)
+            progress(rows.start * steps + (index + 1) * (rows.stop - rows.start))
+
+        return watch
+
+    def batch(
+        self,
+        samples: list[np.ndarray],
+        on_step: OnStep,
+        stopping: int | None = None,
+        first: int = 0,
+    ) -> Counts:
+        """Run one batch.
+
+        Args:
+            samples: One array per input of the network.
+            on_step: Callback that receives outputs and spikes at each of `steps()`.
+            stopping: Number of steps from which on `on_step` may stop samples: they keep their answer
+                and send no more spikes. Only with events. None: never.
+            first: Index of the batch's first sample in the data.
+        """
+        steps = self.steps()
+        record = Recorder(
+            network=self.network, loop=self.loop, steps=steps, samples=len(samples[0]), first=first
+        )
+        scaled = self._scale(spread([np.asarray(x, "float32") for x in samples]))
+        record.inputs([ops.convert_to_numpy(value) for value in scaled])
+        if self._events is not None:
+            self._by_events(self._events, scaled, record, on_step=on_step, stopping=stopping)
+        elif self.loop.schedule == "clock_driven":
+            self._clock_driven(scaled, record, on_step)
+        else:
+            self._layer_synchronous(scaled, steps, record, on_step)
+        return record.counts()
+
+    def reference(self, batch: list[np.ndarray]) -> list[np.ndarray]:
+        """Return the outputs of the converted network on real values instead of spikes."""
+        values = self._real(spread(batch))
+        return [ops.convert_to_numpy(output) for output in values]
+
+    def _real_values(self, batch: Any) -> Any:
+        steps = ops.convert_to_tensor(np.array([self.loop.timesteps], "float32"))
+        return self._reference(self.loop.units(batch), steps)[0]
+
+    def _by_events(
+        self,
+        events: Events,
+        scaled: list[Any],
+        record: Recorder,
+        on_step: OnStep,
+        stopping: int | None,
+    ) -> None:
+        rows = events.batch(self._drive(scaled, np.float32(0)), len(scaled[0]))
+        # Indices of the samples still running, and the latest answers of all samples.
+        present, answers = np.arange(record.samples), Answers(record.samples)
+        last = self.loop.timesteps
+        together = last if stopping is None else min(stopping - 1, last)
+        for taken in rows.taken(last, together):
+            record.events(taken)
+            steps = taken.outputs.shape[1]
+            sent = np.zeros((record.samples, steps), np.int64)
+            sent[present] = taken.spikes.sum(axis=-1)
+            # All samples, stopped or not: one batch size needs one compilation. Steps are the first
+            # axis: the values of one step are contiguous.
+            values = np.zeros((steps, record.samples, taken.outputs.shape[2]), np.float32)
+            values[:, present] = taken.outputs.swapaxes(0, 1)
+            means = events.readouts(values)
+            done = None
+            for step, outputs in enumerate(zip(*self._decoded(means, steps), strict=True)):
+                shown = answers.after(present, [output[present] for output in outputs])
+                done = on_step(taken.first + step, shown, sent[:, step])
+            if taken.first >= together and done is not None and done[present].any():
+                going = np.flatnonzero(~done[present])
+                rows.keep(going)
+                present = present[going]
+        for index in range(answers.number, self.loop.timesteps):
+            on_step(index, answers.last, np.zeros(record.samples, np.int64))
+        record.neurons(rows.counted)
+
+    def _decoded(self, means: list[np.ndarray], steps: int) -> list[np.ndarray]:
+        outputs = self._decode([np.reshape(x, (-1, *x.shape[2:])) for x in means])
+        values = [ops.convert_to_numpy(output) for output in outputs]
+        return [value.reshape(steps, -1, *value.shape[1:]) for value in values]
+
+    def _clock_driven(self, scaled: list[Any], record: Recorder, on_step: OnStep) -> None:
+        loop, size = self.loop, len(scaled[0])
+        states = self.network.initial_states(size)
+        sums = [ops.zeros((size, *node.shape)) for node in self.network.readouts]
+        constant = self._drive(scaled, np.float32(0)) if loop.input_encoding == "constant" else None
+        outputs: list[np.ndarray] = []
+        for index in range(loop.timesteps):
+            sent = np.zeros(size)
+            if not record.settled:
+                time = np.float32(index)
+                answers, sums, states, seen = self._step(
+                    scaled, constant, sums, states, time, record.analysed
+                )
+                sent = record.step(index, seen)
+                outputs = [ops.convert_to_numpy(output) for output in answers]
+            on_step(index, outputs, sent)
+
+    def _one_step(
+        self, scaled: Any, constant: Any, sums: Any, states: Any, time: Any, analysed: Any
+    ) -> Any:
+        frontier = self.loop.frontier(scaled, constant, time)
+        sums, states, spikes = self.loop.advance(frontier, sums, states, time)
+        outputs = self.network.decode(self.loop.means(sums, time + 1))
+        return outputs, sums, states, observe(self.network.neurons, spikes, analysed)
+
+    def _layer_synchronous(
+        self, scaled: list[Any], steps: np.ndarray, record: Recorder, on_step: OnStep
+    ) -> None:
+        for index, window in enumerate(steps):
+            outputs, spikes = self._window(scaled, np.float32(window))
+            record.window(index, [ops.convert_to_numpy(value) for value in spikes])
+            on_step(index, [ops.convert_to_numpy(output) for output in outputs], None)
+
+    def _whole_window(self, scaled: Any, window: Any) -> Any:
+        answer = self.loop.counts(scaled, window)
+        outputs = self.network.decode(answer[: len(self.network.readouts)])
+        rates = answer[len(self.network.readouts) :]
+        spikes = [ops.sum(ops.abs(ops.round(rate * window)), axis=0) for rate in rates]
+        return outputs, spikes
+
+
+def evaluation_steps(loop: SpikeLoop) -> np.ndarray:
+    """Return the numbers of steps at which a run of a spike loop is evaluated.
+
+    Clock-driven: every step. A layer-synchronous network has no answer before the end of its
+    window, so each number is a window of that length: all up to 16, then about eight per
+    doubling.
+    """
+    last = loop.timesteps
+    if loop.schedule == "clock_driven":
+        return np.arange(1, last + 1)
+    grid = np.unique(np.round(2 ** np.arange(0, np.log2(last) + 1e-9, 1 / 8)).astype(int))
+    return np.unique([*range(1, min(last, 16) + 1), *grid, last])

@@ -1,0 +1,101 @@
+"""Layers whose arguments Keras 2 wrote otherwise, each with its outputs worked out by hand."""
+
+import keras
+import numpy as np
+import pytest
+
+from spkeras.keras_files import read_model
+from tests.keras_files.handmade import (
+    dense,
+    functional,
+    input_layer,
+    predict,
+    sequential,
+    values,
+    write_h5,
+)
+
+
+def one_layer(tmp_path, class_name, shape, arrays=(), version="2.2.4", **config):
+    """Reads a model of one layer named "l"."""
+    full = {"name": "l", "batch_input_shape": [None, *shape], **config}
+    model = sequential({"class_name": class_name, "config": full})
+    path = write_h5(tmp_path / "m.h5", model, {"l": list(arrays)}, version=version)
+    return read_model(path)
+
+
+def test_number_written_as_an_array_record(tmp_path):
+    alpha = {"type": "ndarray", "value": 0.25}
+    loaded = one_layer(tmp_path, "LeakyReLU", [2], alpha=alpha)
+    np.testing.assert_allclose(predict(loaded, np.array([[-4.0, 4.0]])), [[-1.0, 4.0]])
+
+
+def test_thresholded_relu(tmp_path):
+    loaded = one_layer(tmp_path, "ThresholdedReLU", [3], theta=0.5)
+    output = predict(loaded, np.array([[-1.0, 0.4, 0.6]], "float32"))
+    np.testing.assert_allclose(output, [[0.0, 0.0, 0.6]], rtol=1e-6)
+
+
+def test_batch_normalization_with_its_axis_in_a_list(tmp_path):
+    names = ("gamma", "beta", "moving_mean", "moving_variance")
+    arrays = [(f"l/{name}:0", np.array([k, k])) for k, name in enumerate(names, start=2)]
+    loaded = one_layer(tmp_path, "BatchNormalization", [2], arrays, axis=[1], epsilon=4.0)
+    output = predict(loaded, np.array([[4.0, 7.0]]))
+    np.testing.assert_allclose(output, [[3.0, 5.0]], rtol=1e-6)  # 2 (x - 4) / 3 + 3
+    assert loaded.model.layers[0].axis == 1
+
+
+def test_batch_normalization_over_two_axes_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"'l' \(BatchNormalization\).*\[1, 2\]"):
+        one_layer(tmp_path, "BatchNormalization", [2, 2], axis=[1, 2])
+
+
+def test_gru_older_than_reset_after(tmp_path):
+    arrays = [("k", values(2, 9)), ("r", values(3, 9)), ("b", values(9))]
+    loaded = one_layer(tmp_path, "GRU", [4, 2], arrays, units=3)
+    assert loaded.model.layers[0].reset_after is False
+    assert any("reset_after" in change for change in loaded.changes)
+
+
+def test_setting_of_the_user_does_not_turn_a_silent_layer(tmp_path):
+    keras.config.set_image_data_format("channels_first")
+    try:
+        loaded = one_layer(tmp_path, "UpSampling2D", [1, 1, 2], size=[2, 2])
+    finally:
+        keras.config.set_image_data_format("channels_last")
+    assert loaded.model.output_shape == (None, 2, 2, 2)
+
+
+def test_call_arguments_that_say_nothing(tmp_path):
+    call = [[["x", 0, 0, {"training": False, "mask": None}]]]
+    model = functional(
+        [(input_layer("x", [2]), []), ({"class_name": "Flatten", "config": {"name": "f"}}, call)],
+        [["x", 0, 0]],
+        [["f", 0, 0]],
+    )
+    path = write_h5(tmp_path / "m.h5", model, {"x": []}, version="2.6.0")
+    loaded = read_model(path)
+    np.testing.assert_array_equal(predict(loaded, np.ones((1, 2))), np.ones((1, 2)))
+    assert loaded.model.input_shape == (None, 2)
+    assert isinstance(loaded.model.get_config()["output_layers"][0], str)  # not a list of one
+
+
+def test_activation_given_as_a_layer(tmp_path):
+    activation = {"class_name": "LeakyReLU", "config": {"name": "a", "alpha": 0.5}}
+    layer = dense("l", activation=activation, batch_input_shape=[None, 2])
+    arrays = {"l": [("l/kernel:0", np.eye(2)), ("l/bias:0", np.zeros(2))]}
+    path = write_h5(tmp_path / "m.h5", sequential(layer), arrays, version="2.8.0")
+    np.testing.assert_allclose(predict(read_model(path), np.array([[-2.0, 2.0]])), [[-1.0, 2.0]])
+
+
+@pytest.mark.parametrize(
+    "config, threshold", [({"theta": 0.5}, 0.5), ({"theta": 2.0, "dtype": None}, 2.0), ({}, 1.0)]
+)
+def test_thresholded_relu_given_as_an_activation(tmp_path, config, threshold):
+    activation = {"class_name": "ThresholdedReLU", "config": {"name": "a", **config}}
+    layer = dense("l", activation=activation, batch_input_shape=[None, 2])
+    arrays = {"l": [("l/kernel:0", np.eye(2)), ("l/bias:0", np.zeros(2))]}
+    path = write_h5(tmp_path / "m.h5", sequential(layer), arrays, version="2.8.0")
+    x = np.array([[-3.0, threshold - 0.25], [threshold + 0.25, 4.0]], "float32")
+    expected = [[0.0, 0.0], [threshold + 0.25, 4.0]]
+    np.testing.assert_allclose(predict(read_model(path), x), expected)
