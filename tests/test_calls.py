@@ -10,10 +10,7 @@ PACKAGE = Path(__file__).parents[1] / "spkeras"
 FILES = sorted(PACKAGE.rglob("*.py"))
 MOST = 4
 # Compiled kernels take arrays by position: (file, name of the callee).
-COMPILED = {
-    ("events/engine.py", "run"), ("calibration/layer_rates.py", "_step"), ("calibration/layer_rates.py", "_count_step"),
-    ("simulation/run.py", "_step"), ("simulation/stream.py", "_step"),
-}  # fmt: skip
+COMPILED = {("events/engine.py", "run")}
 KERNELS = ("events/kernels.py", "events/passing.py", "events/vectors.py")
 
 

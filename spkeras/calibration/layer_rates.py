@@ -15,6 +15,7 @@ from spkeras.ops.code import keeps_values, weigh
 from spkeras.ops.compiled import compiled
 from spkeras.snn.network import as_list
 from spkeras.snn.spike_loop import SpikeLoop
+from spkeras.snn.steps import State, Steps, values_of
 
 # (outputs of the network, rates or values of each layer of neurons)
 Rates = tuple[list[np.ndarray], list[np.ndarray]]
@@ -56,8 +57,8 @@ class LayerRates:
         self._reference = loop.reference()
         everything = [*variables, *self._reference.variables]
         self._modes["reference"] = compiled(self._former, everything)
-        self._step = compiled(self._advance, variables)
-        self._count_step = compiled(self._add_spikes, variables)
+        self._steps = Steps(loop, self._compared)
+        self._counting = Steps(loop, self._added)
 
     def _call(self, mode: str) -> Any:
         def call(scaled: Any, window: Any) -> Any:
@@ -88,8 +89,7 @@ class LayerRates:
                 its weights, on real values.
             batch: One array per input.
         """
-        scaled = self.loop.units([np.asarray(array, "float32") for array in batch])
-        outputs, rates = self._modes[mode](scaled, np.float32(self.loop.timesteps))
+        outputs, rates = self._modes[mode](self._scaled(batch), np.float32(self.loop.timesteps))
         return _arrays(outputs), _arrays(rates)
 
     def simulated(self, batch: Sequence[np.ndarray], exact: Sequence[np.ndarray]) -> Run:
@@ -110,26 +110,21 @@ class LayerRates:
                 squares=none,
                 last=np.zeros((len(rates), size)),
             )
-        scaled = loop.units([np.asarray(array, "float32") for array in batch])
-        states = network.initial_states(size)
-        sums = [ops.zeros((size, *node.shape)) for node in network.readouts]
         zeros = [ops.zeros((size, *node.shape)) for node in network.neurons]
-        constant = loop.drive(scaled, np.float32(0)) if loop.input_encoding == "constant" else None
-        held, sent = zeros, zeros
         squares, last = [], np.zeros((len(zeros), size))
-        for index in range(loop.timesteps):
-            time = np.float32(index)
-            sums, states, held, sent, errors, active = self._step(
-                scaled, constant, exact, sums, states, held, sent, time
-            )
+        held = fired = zeros
+        for index, step in enumerate(
+            self._steps.over(self._scaled(batch), (exact, held, fired)), 1
+        ):
+            errors, active = step.read
+            _, held, fired = step.carry
             squares.append(ops.convert_to_numpy(errors))
-            last[ops.convert_to_numpy(active) > 0] = index + 1
-        outputs = network.decode(loop.means(sums, loop.timesteps))
-        rates = [count / self._span(index, loop.timesteps) for index, count in enumerate(held)]
-        silent = [(array == 0).sum() for array in _arrays(sent)]
+            last[ops.convert_to_numpy(active) > 0] = index
+        outputs = network.decode(values_of(loop, step.state.sums, loop.timesteps))
+        silent = [(array == 0).sum() for array in _arrays(fired)]
         return Run(
             outputs=_arrays(outputs),
-            rates=_arrays(rates),
+            rates=self._rates(held),
             silent=np.array(silent),
             squares=np.array(squares).T,
             last=last,
@@ -141,28 +136,23 @@ class LayerRates:
         Args:
             batch: One array per input; the schedule must be clock-driven.
         """
-        network, loop, size = self.network, self.loop, len(batch[0])
-        scaled = loop.units([np.asarray(array, "float32") for array in batch])
-        states = network.initial_states(size)
-        sums = [ops.zeros((size, *node.shape)) for node in network.readouts]
-        held = [ops.zeros((size, *node.shape)) for node in network.neurons]
-        constant = loop.drive(scaled, np.float32(0)) if loop.input_encoding == "constant" else None
-        for index in range(loop.timesteps):
-            sums, states, held = self._count_step(
-                scaled, constant, sums, states, held, np.float32(index)
-            )
-        return _arrays(
-            [count / self._span(index, loop.timesteps) for index, count in enumerate(held)]
-        )
+        held = [ops.zeros((len(batch[0]), *node.shape)) for node in self.network.neurons]
+        for step in self._counting.over(self._scaled(batch), held):
+            held = step.carry
+        return self._rates(held)
 
-    def _add_spikes(
-        self, scaled: Any, constant: Any, sums: Any, states: Any, held: Any, time: Any
-    ) -> Any:
-        loop = self.loop
-        frontier = loop.frontier(scaled, constant, time)
-        sums, states, spikes = loop.advance(frontier, sums, states, time)
+    def _scaled(self, batch: Sequence[np.ndarray]) -> list[Any]:
+        return self.loop.units([np.asarray(array, "float32") for array in batch])
+
+    def _rates(self, held: Sequence[Any]) -> list[np.ndarray]:
+        steps = self.loop.timesteps
+        return _arrays([total / self._span(index, steps) for index, total in enumerate(held)])
+
+    def _added(self, state: State, spikes: Sequence[Any], held: Sequence[Any]) -> Any:
         pairs = zip(held, spikes, strict=True)
-        return sums, states, [total + weigh(loop.spike_code, s, time + 1) for total, s in pairs]
+        return (), [
+            total + weigh(self.loop.spike_code, spike, state.time) for total, spike in pairs
+        ]
 
     def _span(self, index: int, steps: Any) -> Any:
         """Return the divisor that turns a layer's sum of spikes after `steps` into a rate."""
@@ -171,28 +161,16 @@ class LayerRates:
         start = self.loop.start(self.network.neurons[index])
         return ops.maximum(ops.cast(steps, "float32") - start, 1.0)
 
-    def _advance(
-        self,
-        scaled: Any,
-        constant: Any,
-        exact: Any,
-        sums: Any,
-        states: Any,
-        held: Any,
-        sent: Any,
-        time: Any,
-    ) -> Any:
-        loop, squares, active = self.loop, [], []
-        frontier = loop.frontier(scaled, constant, time)
-        sums, states, spikes = loop.advance(frontier, sums, states, time)
-        pairs = zip(held, spikes, strict=True)
-        held = [total + weigh(loop.spike_code, spike, time + 1) for total, spike in pairs]
+    def _compared(self, state: State, spikes: Sequence[Any], carry: Any) -> Any:
+        exact, held, fired = carry
+        _, held = self._added(state, spikes, held)
         some = [ops.cast(spike != 0, "float32") for spike in spikes]
-        sent = [ops.maximum(before, now) for before, now in zip(sent, some, strict=True)]
+        fired = [ops.maximum(before, now) for before, now in zip(fired, some, strict=True)]
+        squares, active = [], []
         for index, (total, wanted, now) in enumerate(zip(held, exact, some, strict=True)):
-            squares.append(ops.sum(ops.square(total / self._span(index, time + 1) - wanted)))
+            squares.append(ops.sum(ops.square(total / self._span(index, state.time) - wanted)))
             active.append(ops.max(now, axis=tuple(range(1, len(now.shape)))))
-        return sums, states, held, sent, _stacked(squares), _stacked(active)
+        return (_stacked(squares), _stacked(active)), (exact, held, fired)
 
     def layer_synchronous_loop(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the layer-synchronous spike counts by an explicit loop, to check the closed form.

@@ -11,6 +11,7 @@ from spkeras.data.batches import equal_slices
 from spkeras.graph import Node
 from spkeras.ops.compiled import compiled
 from spkeras.snn.spike_loop import SpikeLoop
+from spkeras.snn.steps import added, values_of
 
 # A layer's state before its first step, and its steps from a state on: (spikes, state) each.
 State = list[Any]
@@ -79,7 +80,7 @@ class LayerwiseSimulation:
         """After each step the network's outputs, (samples, ...) each; all layers must have run."""
         loop, readouts, turns = self.loop, self.network.readouts, range(len(self.rows))
         fed = {(node.name, turn): self._steady(node, turn) for node in readouts for turn in turns}
-        sums: list[list[Any]] = [[0.0 for _ in readouts] for _ in turns]
+        sums: list[Sequence[Any]] = [[0.0 for _ in readouts] for _ in turns]
         for time in range(loop.timesteps):
             parts = []
             for turn in turns:
@@ -87,8 +88,8 @@ class LayerwiseSimulation:
                     self._steps[node.name](self._received(node, turn, time, fed[node.name, turn]))
                     for node in readouts
                 ]
-                sums[turn] = list(loop.add(sums[turn], values, np.float32(time)))
-                decoded = self.network.decode(loop.means(sums[turn], np.float32(time + 1)))
+                sums[turn] = added(loop, sums[turn], values, np.float32(time))
+                decoded = self.network.decode(values_of(loop, sums[turn], np.float32(time + 1)))
                 parts.append([ops.convert_to_numpy(output) for output in decoded])
             yield [np.concatenate(part) for part in zip(*parts, strict=True)]
 

@@ -10,7 +10,6 @@ from keras import ops
 from spkeras.calibration.layerwise import LayerwiseSimulation, State, Steps
 from spkeras.data.batches import as_samples, check_range, equal_slices
 from spkeras.errors import OptionError, UnsupportedLayerError
-from spkeras.passes.neurons import is_plain
 from spkeras.snn.settings import configured
 from spkeras.snn.spike_loop import SpikeLoop, loop_of
 
@@ -131,7 +130,7 @@ def _check(loop: SpikeLoop, presteps: int, batch_size: int) -> None:
         f"{' with max pooling' if node['pool'] else ''} has no potential to shift; allowed: binary "
         "ReLU neurons with soft reset, so convert with average pooling, or without this correction"
         for node in loop.network.neurons
-        if not is_plain(node) or node["reset"] != "subtract"
+        if not node.is_plain or node["reset"] != "subtract"
     ]
     if problems:
         raise UnsupportedLayerError(problems)

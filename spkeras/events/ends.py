@@ -3,7 +3,7 @@
 import numpy as np
 
 from spkeras.events.geometry import pooled
-from spkeras.events.plan import EventPlan, is_plain, repeated
+from spkeras.events.plan import EventPlan, repeated
 from spkeras.events.table import Kind
 from spkeras.graph import Node
 
@@ -23,7 +23,7 @@ def neuron(plan: EventPlan, node: Node) -> None:
         "counted": plan.counted,
         "layer": plan.layers,
     }
-    plain = is_plain(node)
+    plain = node.is_plain
     extra = {"zero": int(node["reset"] == "zero")} if plain else _counting(plan, node)
     plan.writer.operation(
         Kind.FIRE if plain else Kind.COUNT,
@@ -40,10 +40,9 @@ def _counting(plan: EventPlan, node: Node) -> dict[str, int]:
     slope = {"linear": 1.0}.get(function, node.attributes.get("negative_slope") or 0.0)
     bound = 6.0 if function == "relu6" else node.attributes.get("max_value")
     numbers = [node["initial_potential"], slope, np.inf if bound is None else bound]
-    signed = node["model"] in ("signed", "signed_burst")
     return {
         "sent": plan.writer.memory(np.zeros(node.shape)),
-        "low": -node["max_spikes_per_step"] if signed else 0,
+        "low": -node["max_spikes_per_step"] if node.neuron.signed else 0,
         "high": node["max_spikes_per_step"],
         "pool": _pool(plan, node) if node["pool"] else -1,
         "received": int(np.prod(plan.graph[node.inputs[0]].shape)),

@@ -8,7 +8,6 @@ from spkeras.events.program import Writer
 from spkeras.events.support import body
 from spkeras.events.table import Kind
 from spkeras.graph import Graph, Node
-from spkeras.ops.properties import is_rectifier
 
 
 class EventPlan:
@@ -61,7 +60,7 @@ class EventPlan:
             return self.buffer(reader)
         if reader.name not in self.buffers:
             received = np.zeros(self.graph[reader.inputs[0]].shape)
-            if is_plain(reader):
+            if reader.is_plain:
                 threshold = np.broadcast_to(reader.arrays["threshold"], reader.shape)
                 received = np.float32(reader["initial_potential"]) * threshold
             if "constant_input0" in reader.arrays:
@@ -112,14 +111,6 @@ class EventPlan:
         if period == size:
             current, repeats = np.broadcast_to(self.resting[name], self.graph[name].shape), size
         return {"bias": self.writer.weights.add(current), "bias_period": repeats}
-
-
-def is_plain(node: Node) -> bool:
-    """Return whether a node is a neuron whose only state is one potential."""
-    if node.op != "neuron":
-        return False
-    plain = is_rectifier(node["function"], node.attributes)
-    return plain and node["model"] == "binary" and not node["pool"]
 
 
 def repeated(values: np.ndarray) -> tuple[np.ndarray, int]:

@@ -9,6 +9,8 @@ import numpy as np
 
 from spkeras.errors import GraphError
 from spkeras.graph.vocabulary import ACTIVATIONS, FUNCTIONS, OPERATIONS
+from spkeras.ops.names import NEURON_MODELS, NeuronModel
+from spkeras.ops.properties import is_plain
 
 
 def frozen(array: Any) -> np.ndarray:
@@ -83,6 +85,22 @@ class Node:
     def linear(self) -> bool:
         """Whether it is linear (affine) in its inputs."""
         return OPERATIONS[self.op].linear
+
+    @property
+    def neuron(self) -> NeuronModel:
+        """What the neurons of a node "neuron" can send."""
+        return NEURON_MODELS[self["model"]]
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is a layer of binary integrate-and-fire neurons of ReLU."""
+        return self.op == "neuron" and is_plain(
+            self["model"],
+            self["spike_code"],
+            function=self["function"],
+            parameters=self.attributes,
+            pooled=self["pool"] is not None,
+        )
 
     def array(self, name: str) -> np.ndarray | None:
         """Return the array of that name; None where the node has none."""

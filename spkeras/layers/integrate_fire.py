@@ -11,8 +11,8 @@ from spkeras.errors import OptionError
 from spkeras.layers.pooling import max_pooling
 from spkeras.ops import neuron
 from spkeras.ops.compiled import fused
-from spkeras.ops.names import MOST_LEVELS, MOST_MANTISSA_BITS
-from spkeras.ops.properties import is_rectifier
+from spkeras.ops.names import MOST_LEVELS, MOST_MANTISSA_BITS, NEURON_MODELS
+from spkeras.ops.properties import is_plain
 
 Shape = Sequence[int]
 
@@ -148,10 +148,11 @@ class IntegrateFire(keras.layers.Layer):
         return tuple(self._pooling(keras.KerasTensor((1, *shape))).shape[1:])
 
     def _check(self) -> None:
+        model = NEURON_MODELS.get(self.model, NEURON_MODELS["binary"])
         allowed = {
-            "model": tuple(neuron.MODELS),
+            "model": tuple(NEURON_MODELS),
             "reset": ("subtract", "zero"),
-            "spike_code": ("delta",) if self.model == "sigma_delta" else ("rate", "differential"),
+            "spike_code": model.spike_codes,
         }
         for option, values in allowed.items():
             if getattr(self, option) not in values:
@@ -163,14 +164,19 @@ class IntegrateFire(keras.layers.Layer):
         if not 0 <= self.mantissa_bits <= MOST_MANTISSA_BITS:
             most = MOST_MANTISSA_BITS
             raise OptionError(f"mantissa_bits={self.mantissa_bits!r}; allowed: 0 to {most}")
-        bursting = neuron.MODELS[self.model].burst
-        if self.max_spikes_per_step < 1 or (self.max_spikes_per_step > 1 and not bursting):
+        if self.max_spikes_per_step < 1 or (self.max_spikes_per_step > 1 and not model.burst):
             raise OptionError(
                 f"max_spikes_per_step={self.max_spikes_per_step!r} with model={self.model!r}; "
                 "allowed: 1, or more for bursts"
             )
-        plain = is_rectifier(self.function, self.parameters) and self.model == "binary"
-        if self.reset == "zero" and (self.pool or not plain or self.spike_code != "rate"):
+        plain = is_plain(
+            self.model,
+            self.spike_code,
+            function=self.function,
+            parameters=self.parameters,
+            pooled=bool(self.pool),
+        )
+        if self.reset == "zero" and not plain:
             raise OptionError(
                 "reset='zero' is defined only for binary ReLU neurons without max pooling under the "
                 f"rate code; received model={self.model!r}, function={self.function!r}, "

@@ -13,7 +13,6 @@ from spkeras.graph.node import parameters_of
 from spkeras.graph.synapses import constant_macs
 from spkeras.metrics.membrane import potentials, running_steps, window_elements
 from spkeras.metrics.synaptic import Synapses, by_size, synaptic_costs
-from spkeras.ops.names import GRADED
 from spkeras.trace import Trace
 
 # Functions that additions and comparisons compute.
@@ -240,9 +239,9 @@ def _courses(
 
 def _payload(node: Node) -> int:
     """Return the bits of the contents of one spike, without its address."""
-    if node["model"] in GRADED:
+    if node.neuron.graded:
         return 1 + math.ceil(math.log2(node["levels"])) + int(node["mantissa_bits"])
-    return int("signed" in node["model"])
+    return int(node.neuron.signed)
 
 
 def _takes_more_than_sums(node: Node) -> bool:

@@ -4,7 +4,6 @@ import numpy as np
 
 from spkeras.graph import Node
 from spkeras.metrics.verification import NeuronCheck
-from spkeras.ops.names import GRADED
 
 
 class RateComparison:
@@ -78,7 +77,7 @@ class RateComparison:
         the limit.
         """
         node = self.node
-        if node["spike_code"] != "delta" or node["model"] not in GRADED:
+        if node["spike_code"] != "delta" or not node.neuron.graded:
             return 1 / self.timesteps
         half = 2.0 ** -(node["mantissa_bits"] + 1)
         last = self.unit * 2.0 ** (1 - node["levels"])

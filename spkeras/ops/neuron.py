@@ -7,7 +7,7 @@ receivers follows its function:
     s(t) = part of missing(t) that one step can send,
 
 where V is the threshold and f any function of the sums of one or several inputs. The *code*
-(`spkeras.ops.code`) defines w(t) and missing(t). The *model* (`MODELS`) defines the spikes of one
+(`spkeras.ops.code`) defines w(t) and missing(t). The *model* (`spkeras.ops.names.NEURON_MODELS`) defines the spikes of one
 step: whole spikes or one graded spike. For whole spikes an initial potential alpha = 1/2 (fraction
 of the threshold) turns rounding down into rounding to nearest (thresholding for residual
 elimination, Wu et al. 2022). Models and codes are independent, except that `sigma_delta` names
@@ -32,37 +32,11 @@ from keras import ops
 from spkeras.ops import activation
 from spkeras.ops import code as coding
 from spkeras.ops import function as functions
-from spkeras.ops.properties import is_homogeneous, is_partial, is_rectifier
+from spkeras.ops.names import NEURON_MODELS
+from spkeras.ops.properties import is_homogeneous, is_partial, is_plain
 from spkeras.ops.quantizer import rounded_float, whole
 
 State = tuple[Any, ...]
-
-
-@dataclass(frozen=True)
-class Model:
-    """A kind of neuron, by the spikes that it can send.
-
-    Attributes:
-        signed: Whether it sends negative spikes to correct earlier ones.
-        burst: Whether it sends several spikes in one step (up to `max_spikes_per_step`).
-        source: Publication.
-        graded: Whether a spike has a sign and an exponent (one of `levels`).
-    """
-
-    signed: bool
-    burst: bool
-    source: str
-    graded: bool = False
-
-
-MODELS: dict[str, Model] = {
-    "binary": Model(False, False, "Cao et al. 2015; soft reset: Rueckauer et al. 2017"),
-    "signed": Model(True, False, "Wang et al. 2022 (signed neuron with memory)"),
-    "burst": Model(False, True, "Li & Zeng 2022 (burst spikes)"),
-    "signed_burst": Model(True, True, "the two combined"),
-    "multi_threshold": Model(True, False, "Huang et al. 2025 (multi-threshold neuron)", True),
-    "sigma_delta": Model(True, False, "O'Connor & Welling 2016 (sigma-delta networks)", True),
-}
 
 
 @dataclass(frozen=True)
@@ -71,7 +45,7 @@ class Constants:
 
     Attributes:
         threshold: V, broadcast against the current (after pooling), in the current's unit.
-        model: Key of `MODELS`.
+        model: Key of `NEURON_MODELS`.
         reset: Reset after a spike: "subtract" the threshold (soft), or set to "zero".
         initial_potential: Initial potential as a fraction of the threshold, in [0, 1]; for
             whole spikes.
@@ -103,21 +77,28 @@ class Constants:
     @property
     def low(self) -> int:
         """Smallest number of spikes in one step."""
-        return -self.max_spikes_per_step if MODELS[self.model].signed else 0
+        return -self.max_spikes_per_step if NEURON_MODELS[self.model].signed else 0
 
     @property
     def is_graded(self) -> bool:
         """Whether a spike has a sign and an exponent."""
-        return MODELS[self.model].graded
+        return NEURON_MODELS[self.model].graded
+
+    @property
+    def has_closed_form(self) -> bool:
+        """Whether the spikes of a window are a number that follows from its input alone."""
+        model = NEURON_MODELS[self.model]
+        return self.spike_code == "rate" and not model.graded and model.emit is None
 
     @property
     def is_plain(self) -> bool:
         """Whether one potential per neuron is all the state it needs."""
-        return (
-            self.model == "binary"
-            and self.spike_code == "rate"
-            and self.pool is None
-            and is_rectifier(self.function, self.numbers)
+        return is_plain(
+            self.model,
+            self.spike_code,
+            function=self.function,
+            parameters=self.numbers,
+            pooled=self.pool is not None,
         )
 
     @property
@@ -144,6 +125,9 @@ class Constants:
         """Return the part of `missing` that one step can send; 0 where f is undefined."""
         if is_partial(self.function, self.numbers):
             missing = ops.where(ops.isfinite(missing), missing, 0.0)
+        emit = NEURON_MODELS[self.model].emit
+        if emit is not None:
+            return emit(missing, self)
         if self.is_graded:
             return rounded_float(missing, self.levels, self.mantissa_bits)
         return whole(missing + self.initial_potential, self.low, self.max_spikes_per_step)
@@ -277,7 +261,7 @@ def count(received: Any, timesteps: Any, constants: Constants) -> Any:
     pairs = zip(_listed(received), constants.constant_inputs, strict=True)
     sums = [z if offset is None else z + offset for z, offset in pairs]
     target = constants.target(sums, timesteps)
-    if not constants.is_graded and constants.spike_code == "rate":
+    if constants.has_closed_form:
         levels = ops.floor(target + constants.initial_potential)
         return ops.clip(
             levels, constants.low * timesteps, constants.max_spikes_per_step * timesteps

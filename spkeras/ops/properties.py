@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from spkeras.ops.names import NEURON_MODELS
+
 # Functions with f(c x) = c f(x) for every c > 0: a sum of currents can replace their mean.
 HOMOGENEOUS = frozenset({"linear", "prelu", "leaky_relu"})
 
@@ -23,6 +25,17 @@ def is_rectifier(function: str, parameters: Mapping[str, Any]) -> bool:
         and not parameters.get("negative_slope")
         and not parameters.get("threshold")
     )
+
+
+def is_plain(
+    model: str, spike_code: str, *, function: str, parameters: Mapping[str, Any], pooled: bool
+) -> bool:
+    """Return whether one potential per neuron is all the state it needs.
+
+    It is then the binary integrate-and-fire neuron of ReLU under the rate code.
+    """
+    counts = NEURON_MODELS[model].one_bit and spike_code == "rate"
+    return counts and not pooled and is_rectifier(function, parameters)
 
 
 # Functions with a jump: next to it the smallest error of the input changes the output.

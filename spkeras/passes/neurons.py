@@ -9,8 +9,8 @@ from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Graph, Node
 from spkeras.graph.node import parameters_of
 from spkeras.graph.vocabulary import MERGING, OPERATIONS
-from spkeras.ops.names import GRADED
-from spkeras.ops.properties import VALUES_REMEDY, is_rectifier, needs_values
+from spkeras.ops.names import NEURON_MODELS
+from spkeras.ops.properties import VALUES_REMEDY, needs_values
 
 _POOLS = ("max_pool", "global_max_pool")
 _NEURONS = ("activation", "function", "neuron", *MERGING, *_POOLS)
@@ -57,7 +57,7 @@ def place_neurons(
                 model=own,
                 reset=reset,
                 initial_potential=_initial_potential(node, initial_potential),
-                max_spikes_per_step=max_spikes_per_step if "burst" in own else 1,
+                max_spikes_per_step=max_spikes_per_step if NEURON_MODELS[own].burst else 1,
                 depth=before,
                 spike_code=spike_code,
                 levels=levels,
@@ -66,7 +66,7 @@ def place_neurons(
             depth[node.name] = before + 1
             if own != model:
                 notes.append(f"{node.name}: signed spikes, since its count can fall")
-            falling = "signed" in own
+            falling = NEURON_MODELS[own].signed
         elif node.op == "readout":
             node = node.with_attributes(depth=before, spike_code=spike_code)
         if falling or _may_fall(node):
@@ -89,18 +89,10 @@ def _check_reset(nodes: list[Node], reset: str) -> None:
         f"{node['function']}; allowed: binary ReLU neurons without max pooling under the rate "
         "code; use reset='subtract'"
         for node in nodes
-        if node.op == "neuron" and reset == "zero" and not is_plain(node)
+        if node.op == "neuron" and reset == "zero" and not node.is_plain
     ]
     if problems:
         raise UnsupportedLayerError(problems)
-
-
-def is_plain(node: Node) -> bool:
-    """Return whether a neuron is a binary integrate-and-fire neuron for ReLU."""
-    numbers = {name: node[name] for name in parameters_of(node["function"])}
-    rectifies = is_rectifier(node["function"], numbers)
-    counts = node["model"] == "binary" and node["spike_code"] == "rate"
-    return counts and node["pool"] is None and rectifies
 
 
 def _inside(graph: Graph) -> set[str]:
@@ -197,7 +189,7 @@ def _as_neuron(node: Node, pool: Node | None = None, inputs: tuple[str, ...] = (
 
 
 def _own_model(node: Node, model: str, falling: bool) -> str:
-    if "signed" in model or model in GRADED:
+    if NEURON_MODELS[model].signed:
         return model
     function = "linear" if node.op in _POOLS else node.attributes.get("function")
     if function == "linear":
@@ -209,7 +201,7 @@ def _own_model(node: Node, model: str, falling: bool) -> str:
         may_fall = function not in ("relu6", "quantized_relu")
     if not may_fall:
         return model
-    return "signed_burst" if model == "burst" else "signed"
+    return "signed_burst" if NEURON_MODELS[model].burst else "signed"
 
 
 def _may_fall(node: Node) -> bool:

@@ -10,7 +10,6 @@ from spkeras.graph.node import parameters_of
 from spkeras.graph.vocabulary import OPERATIONS
 from spkeras.ops.properties import is_homogeneous
 from spkeras.passes.fold import WEIGHTED, channel_vector, scale_inputs, scale_outputs
-from spkeras.passes.neurons import is_plain
 
 Array = np.ndarray
 _ONE = np.ones((), np.float64)
@@ -83,7 +82,7 @@ class _Normalizer:
 
     def _neuron(self, node: Node) -> None:
         bound = None
-        if is_plain(node) and node["max_spikes_per_step"] == 1:
+        if node.is_plain and node["max_spikes_per_step"] == 1:
             # One spike per step cannot exceed the scale, which is at most the bound: only the
             # real-valued rate needs the bound, as `ceiling`.
             bound, node = node["max_value"], node.with_attributes(max_value=None)
@@ -100,7 +99,7 @@ class _Normalizer:
     @staticmethod
     def _may_scale(node: Node) -> bool:
         numbers = {name: node[name] for name in parameters_of(node["function"])}
-        bounded = is_plain(node) and node["max_spikes_per_step"] == 1
+        bounded = node.is_plain and node["max_spikes_per_step"] == 1
         return bounded or is_homogeneous(node["function"], numbers)
 
     def _wanted(self, name: str) -> Array:

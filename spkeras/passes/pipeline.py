@@ -6,7 +6,6 @@ import numpy as np
 
 from spkeras.graph import Graph, Node
 from spkeras.graph.stats import ActivationStats
-from spkeras.ops.names import GRADED
 from spkeras.passes.coder import Coder
 from spkeras.passes.fold import fold_scales
 from spkeras.passes.learned import learned_scales
@@ -106,7 +105,7 @@ def _fit(conversion: Conversion, windows: Windows) -> Fit:
         initial_potential = conversion.initial_potential
         coder = Coder(
             timesteps=windows[node.name],
-            graded=node["model"] in GRADED,
+            graded=node.neuron.graded,
             rate=node["spike_code"] == "rate",
             initial_potential=0.5 if initial_potential is None else initial_potential,
             max_spikes_per_step=node["max_spikes_per_step"],

@@ -5,7 +5,6 @@ import numpy as np
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
 from spkeras.passes.fold import WEIGHTED
-from spkeras.passes.neurons import is_plain
 
 
 def quantize_weights(graph: Graph, bits: int) -> Graph:
@@ -40,7 +39,7 @@ def quantize_weights(graph: Graph, bits: int) -> Graph:
         unit = largest / (steps - 1)
         codes = np.round(kernel / unit)
         reader = graph.sole_consumer(node.name)
-        if reader is not None and reader.op == "neuron" and is_plain(reader):
+        if reader is not None and reader.is_plain:
             changed[node.name] = _rescaled(node, codes / steps, unit * steps)
             threshold = reader.arrays["threshold"] / (unit * steps)
             ceiling = reader.array("ceiling")

@@ -8,7 +8,7 @@ class Conversion:
     """The choices of a recipe for one T; made by `Recipe.conversion`.
 
     Attributes:
-        neuron: One of `spkeras.ops.names.NEURONS`.
+        neuron: One of `spkeras.ops.names.NEURON_MODELS`.
         spike_code: What spikes mean, one of `spkeras.ops.names.CODES`.
         reset: "subtract" or "zero".
         initial_potential: As a fraction of the threshold; None: as the CNN was trained.

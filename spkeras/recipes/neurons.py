@@ -1,21 +1,30 @@
 """Options of the neurons of a rate-coded network, for the recipes that have them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from spkeras.errors import OptionError
-from spkeras.ops.names import MOST_LEVELS, MOST_MANTISSA_BITS
+from spkeras.ops.names import MOST_LEVELS, MOST_MANTISSA_BITS, NEURON_MODELS
 from spkeras.recipes.base import CORRECTIONS, Recipe
-from spkeras.recipes.fields import option
+from spkeras.recipes.fields import Option, option
 from spkeras.recipes.simulation import Simulation
 
-NEURONS = ("binary", "signed", "burst", "signed_burst", "multi_threshold")
 # T where none is given and a listener keeps the value.
 DIFFERENTIAL_STEPS = 4
 _BURST = {"max_spikes_per_step": 4}
 _GRADED = {"levels": 8, "levels_above_scale": 0, "mantissa_bits": 0}
-# Options that only some neurons have, and their values there.
-OWN = {"burst": _BURST, "signed_burst": _BURST, "multi_threshold": _GRADED}
+
+
+def neuron_names() -> tuple[str, ...]:
+    """Return the names of the neuron models that can send a rate."""
+    return tuple(name for name, model in NEURON_MODELS.items() if "rate" in model.spike_codes)
+
+
+def _own(neuron: str) -> dict[str, int]:
+    """Return the options that only some neurons have, and their values there."""
+    model = NEURON_MODELS.get(neuron)
+    burst, graded = (model.burst, model.graded) if model else (False, False)
+    return {**(_BURST if burst else {}), **(_GRADED if graded else {})}
 
 
 def levels_options(levels: str, above: str, mantissa: str) -> tuple[Any, Any, Any]:
@@ -63,7 +72,7 @@ class RateCoded(Recipe):
     """A recipe whose spikes mean a rate or differences of a rate.
 
     Attributes:
-        neuron: One of `NEURONS`.
+        neuron: A key of `spkeras.ops.names.NEURON_MODELS` that can send a rate.
         spike_code: "rate", or "differential": differences between running means.
         reset: After a spike: "subtract" the threshold, or set the potential to "zero" (binary
             neurons under the rate code).
@@ -76,7 +85,7 @@ class RateCoded(Recipe):
             average for what clock-driven spikes lose (`spkeras.training.correct`).
     """
 
-    neuron: str = option("binary", "Which spikes a neuron sends.", choices=NEURONS, group="neuron")
+    neuron: str = option("binary", "Which spikes a neuron sends.", group="neuron")
     spike_code: str = option(
         "rate", "What spikes mean.", choices=("rate", "differential"), group="neuron"
     )
@@ -108,12 +117,18 @@ class RateCoded(Recipe):
         shown="none",
     )
 
+    @classmethod
+    def options(cls) -> dict[str, Option]:
+        """Return its options by name; those of neurons include registered ones."""
+        known = super().options()
+        return {**known, "neuron": replace(known["neuron"], choices=neuron_names())}
+
     def _complete(self) -> None:
         super()._complete()
-        own = OWN.get(self.neuron, {})
+        own = _own(self.neuron)
         for name in (*_BURST, *_GRADED):
             if name not in own and getattr(self, name) is not None:
-                having = [neuron for neuron, options in OWN.items() if name in options]
+                having = [neuron for neuron in neuron_names() if name in _own(neuron)]
                 raise OptionError(
                     f"{name}={getattr(self, name)!r} with neuron={self.neuron!r}; allowed: "
                     f"neuron={' or '.join(map(repr, having))}, or recipe='sigma_delta'"
@@ -132,7 +147,8 @@ class RateCoded(Recipe):
     @property
     def counts(self) -> bool:
         """Whether the potential of a neuron holds what its spikes have not sent yet."""
-        return (self.neuron, self.spike_code) == ("binary", "rate")
+        model = NEURON_MODELS.get(self.neuron)
+        return model is not None and model.one_bit and self.spike_code == "rate"
 
     def check(self, simulation: Simulation) -> None:
         """Refuse a correction of a network that is not clock-driven, binary and rate-coded."""
@@ -163,7 +179,7 @@ class RateCoded(Recipe):
         }
 
     def _applies(self, name: str) -> bool:
-        return name not in (*_BURST, *_GRADED) or name in OWN.get(self.neuron, {})
+        return name not in (*_BURST, *_GRADED) or name in _own(self.neuron)
 
 
 def check_levels(levels: int | None, above: int | None) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from spkeras.ops.names import GRADED
+from spkeras.ops.names import NEURON_MODELS
 from spkeras.recipes.base import Recipe
 from spkeras.recipes.conversion import Conversion
 from spkeras.recipes.fields import option
@@ -59,7 +59,7 @@ class ECC(RateCoded):
 
     def conversion(self, timesteps: int) -> Conversion:
         """Return all that the passes need, chosen for T."""
-        wide = self.neuron in GRADED or self.spike_code == "differential"
+        wide = NEURON_MODELS[self.neuron].graded or self.spike_code == "differential"
         return Conversion(
             **self.neurons(),
             percentile=_percentile(self.percentile, wide, timesteps),

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from spkeras.metrics import Convergence, Evaluation, OutputScore, Verification
-from spkeras.ops.names import GRADED
+from spkeras.ops.names import NEURON_MODELS
 from spkeras.report.numbers import count, percent, ratio, small
 from spkeras.report.steps import built_for, first_row, mark
 
@@ -88,8 +88,8 @@ def schedule(record: Evaluation | Verification) -> str:
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    graded: tuple[str, ...] = ("levels", "levels_above_scale", "mantissa_bits")
-    graded = graded if settings.get("neuron") in GRADED else ()
+    model = NEURON_MODELS.get(settings.get("neuron", ""))
+    graded = ("levels", "levels_above_scale", "mantissa_bits") if model and model.graded else ()
     shown = (
         "recipe",
         "neuron",

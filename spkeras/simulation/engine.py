@@ -15,7 +15,7 @@ from spkeras.errors import OptionError
 from spkeras.events.compiler import compile_program
 from spkeras.events.engine import missing
 from spkeras.events.support import refusal
-from spkeras.ops.names import ENGINES, GRADED
+from spkeras.ops.names import ENGINES
 from spkeras.simulation.rows import Rows
 from spkeras.snn.network import bias_currents
 from spkeras.snn.spike_loop import SpikeLoop
@@ -37,7 +37,7 @@ def choose(loop: SpikeLoop, engine: str) -> str:
     if engine not in ENGINES:
         raise OptionError(f"engine={engine!r}; allowed: {ENGINES}")
     if loop.schedule != "clock_driven":
-        graded = [node.name for node in loop.network.neurons if node["model"] in GRADED]
+        graded = [node.name for node in loop.network.neurons if node.neuron.graded]
         if graded:
             raise OptionError(
                 f"schedule={loop.schedule!r} with graded spikes ({graded[0]}): the spikes of a "

@@ -8,7 +8,6 @@ import numpy as np
 from keras import ops
 
 from spkeras.graph import Node
-from spkeras.ops.names import GRADED
 from spkeras.ops.sampling import chosen
 from spkeras.simulation.rows import StepBlock
 from spkeras.snn.network import Network
@@ -43,7 +42,7 @@ def observe(
     numbers, graded, anywhere = [], [], 0.0
     for node, spike in zip(neurons, spikes, strict=True):
         size = spike.shape[0]
-        is_graded = node["model"] in GRADED
+        is_graded = node.neuron.graded
         sent = ops.cast(spike != 0, "float32") if is_graded else ops.abs(spike)
         # Products with ones: both sums run at memory speed.
         flat = ops.reshape(sent, (size, -1))
@@ -178,7 +177,7 @@ class Recorder:
         self.analysed = chosen(samples, GRADED_SAMPLES, first).astype("int32")
         self.totals = {node.name: np.zeros(node.shape) for node in network.neurons}
         self.layers = {node.name: np.zeros(len(steps)) for node in network.neurons}
-        graded = [node for node in network.neurons if node["model"] in GRADED]
+        graded = [node for node in network.neurons if node.neuron.graded]
         self.exponents = {node.name: np.zeros(node["levels"]) for node in graded}
         self.units = {node.name: np.zeros(node.shape) for node in graded}
         self.adds = {node.name: np.zeros(node.shape) for node in graded}

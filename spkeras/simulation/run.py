@@ -16,6 +16,7 @@ from spkeras.simulation.engine import Events, choose
 from spkeras.simulation.record import Counts, Recorder, observe
 from spkeras.simulation.rows import Answers
 from spkeras.snn.spike_loop import SpikeLoop
+from spkeras.snn.steps import State, Steps, values_of
 from spkeras.trace import Trace
 
 # (rows of the samples, index into Trace.steps, outputs of the network at that step)
@@ -47,7 +48,7 @@ class Simulator:
         variables = list(loop.variables)
         self._scale = compiled(loop.units, variables)
         self._drive = compiled(loop.drive, variables)
-        self._step = compiled(self._one_step, variables)
+        self._steps = Steps(loop, self._seen)
         self._window = compiled(self._whole_window, variables)
         self._decode = compiled(self.network.decode, variables)
         self._reference = loop.reference()
@@ -173,29 +174,19 @@ class Simulator:
         return [value.reshape(steps, -1, *value.shape[1:]) for value in values]
 
     def _clock_driven(self, scaled: list[Any], record: Recorder, on_step: OnStep) -> None:
-        loop, size = self.loop, len(scaled[0])
-        states = self.network.initial_states(size)
-        sums = [ops.zeros((size, *node.shape)) for node in self.network.readouts]
-        constant = self._drive(scaled, np.float32(0)) if loop.input_encoding == "constant" else None
+        steps = self._steps.over(scaled, record.analysed)
         outputs: list[np.ndarray] = []
-        for index in range(loop.timesteps):
-            sent = np.zeros(size)
+        for index in range(self.loop.timesteps):
+            sent = np.zeros(record.samples)
             if not record.settled:
-                time = np.float32(index)
-                answers, sums, states, seen = self._step(
-                    scaled, constant, sums, states, time, record.analysed
-                )
+                answers, seen = next(steps).read
                 sent = record.step(index, seen)
                 outputs = [ops.convert_to_numpy(output) for output in answers]
             on_step(index, outputs, sent)
 
-    def _one_step(
-        self, scaled: Any, constant: Any, sums: Any, states: Any, time: Any, analysed: Any
-    ) -> Any:
-        frontier = self.loop.frontier(scaled, constant, time)
-        sums, states, spikes = self.loop.advance(frontier, sums, states, time)
-        outputs = self.network.decode(self.loop.means(sums, time + 1))
-        return outputs, sums, states, observe(self.network.neurons, spikes, analysed)
+    def _seen(self, state: State, spikes: Sequence[Any], analysed: Any) -> Any:
+        outputs = self.network.decode(values_of(self.loop, state.sums, state.time))
+        return (outputs, observe(self.network.neurons, spikes, analysed)), analysed
 
     def _layer_synchronous(
         self, scaled: list[Any], steps: np.ndarray, record: Recorder, on_step: OnStep

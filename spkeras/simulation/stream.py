@@ -10,9 +10,9 @@ from keras import ops
 from spkeras.errors import DataError, OptionError
 from spkeras.ops.code import keeps_values
 from spkeras.ops.compiled import compiled
-from spkeras.ops.names import GRADED
 from spkeras.snn.network import Network, as_list
 from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.steps import State, advance, initial_state, values_of
 
 # Steps after which float32 sums are computed anew, which bounds their rounding error.
 REFRESH = 64
@@ -85,8 +85,7 @@ class Stream:
         self._start = 0  # step at which the sums of the read-outs began
         self._last: list[np.ndarray] = []  # inputs of the last step
         self._frontier: list[Any] = []  # input currents of the last step
-        self._sums: list[Any] = []  # sums of the read-outs
-        self._states: list[Any] = []
+        self._state: State | None = None
 
     @property
     def spikes(self) -> dict[str, np.ndarray]:
@@ -140,7 +139,7 @@ class Stream:
             raise OptionError(f"frame: steps={steps!r}; allowed: whole numbers from 1, or None")
         values: list[np.ndarray] | None = self._checked("frame", inputs)
         if not self._keeps:
-            self._start, self._sums = self.time, [ops.zeros_like(total) for total in self._sums]
+            self._begin_sums()
         counts = np.zeros((len(self._names), len(inputs[0])), np.int64)
         for taken in range(1, int(most) + 1):
             outputs, counted = self._advance(values)
@@ -151,6 +150,13 @@ class Stream:
         self.frames, self.frame_steps = self.frames + 1, taken
         self.frame_spikes = dict(zip(self._names, counts, strict=True))
         return _shown(outputs)
+
+    def _begin_sums(self) -> None:
+        """Let the means of the read-outs begin with the next step."""
+        self._start = self.time
+        if self._state is not None:
+            zeros = [ops.zeros_like(total) for total in self._state.sums]
+            self._state = self._state._replace(sums=zeros)
 
     def _checked(self, where: str, inputs: Sequence[Any]) -> list[np.ndarray]:
         """Return the inputs as float32 if they are valid here; the state does not change."""
@@ -186,23 +192,25 @@ class Stream:
         Args:
             values: The inputs; None for those of the step before.
         """
-        if not self._last and values is not None:
-            size = len(values[0])
-            self._sums = [ops.zeros((size, *node.shape)) for node in self._network.readouts]
-            self._states = self._network.initial_states(size)
+        state = self._state
+        if state is None:
+            values = values or []
+            state = initial_state(self.loop, len(values[0]))
             self._last = [np.zeros_like(value) for value in values] if self._keeps else values
         elif self.loop.spike_code == "delta" and self.time % REFRESH == 0:
-            self._sums, self._states = self._refresh(self._last, self._states)
-        time = np.float32(self.time)
+            sums, states = self._refresh(self._last, state.neurons)
+            state = state._replace(sums=sums, neurons=states)
         if values is not None:
-            self._frontier = self._drive(values, self._last, time)
+            self._frontier = self._drive(values, self._last, state.time)
             self._last = values
         elif self._keeps:
             self._frontier = [ops.zeros_like(current) for current in self._frontier]
         elif self.loop.input_encoding != "constant":
-            self._frontier = self._drive(self._last, self._last, time)
-        answer = self._step(self._frontier, self._sums, self._states, time, np.float32(self._start))
-        outputs, self._sums, self._states, self._sent, counts = answer
+            self._frontier = self._drive(self._last, self._last, state.time)
+        outputs, after, self._sent, counts = self._step(
+            self._frontier, state, np.float32(self._start)
+        )
+        self._state = State(*after)
         self.time += 1
         return outputs, counts
 
@@ -216,25 +224,15 @@ class Stream:
         pairs = zip(scaled, self.loop.units(before), strict=True)
         return self.loop.drive_of([x - y for x, y in pairs])
 
-    def _one_step(self, frontier: Any, sums: Any, states: Any, time: Any, start: Any) -> Any:
-        sums, states, spikes = self.loop.advance(frontier, sums, states, time)
+    def _one_step(self, frontier: Any, state: State, start: Any) -> Any:
+        state, spikes = advance(self.loop, frontier, state)
         counts = [
-            _number(spike, node["model"] in GRADED)
+            _number(spike, node.neuron.graded)
             for node, spike in zip(self._network.neurons, spikes, strict=True)
         ]
         counted = ops.stack(counts) if counts else ops.zeros((0, 1))
-        outputs = self._network.decode(self._means(sums, time + 1, start))
-        return outputs, sums, states, spikes, counted
-
-    def _means(self, sums: Sequence[Any], steps: Any, start: Any) -> list[Any]:
-        """Return the value of each read-out; under the rate code the mean since `start`."""
-        if self._keeps:
-            return list(sums)
-        means = []
-        for node, total in zip(self._network.readouts, sums, strict=True):
-            first = ops.maximum(start, float(self.loop.start(node)))
-            means.append(total / ops.maximum(steps - first, 1.0))
-        return means
+        outputs = self._network.decode(values_of(self.loop, state.sums, state.time, start))
+        return outputs, state, spikes, counted
 
     def _refreshed(self, values: Sequence[Any], states: Sequence[Any]) -> tuple[Any, Any]:
         """Recompute the read-outs' sums and the states from what their sources have sent."""

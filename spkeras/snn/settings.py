@@ -62,7 +62,7 @@ def stagger_in_force(graph: Graph, timesteps: int, stagger: float | None) -> flo
     """The stagger of a network with neurons: the given one, or what is chosen for its kind."""
     if stagger is None:
         neurons = graph.of("neuron")
-        binary = all(node["model"] == "binary" and node["spike_code"] == "rate" for node in neurons)
+        binary = all(node.neuron.one_bit and node["spike_code"] == "rate" for node in neurons)
         stagger = automatic_stagger(timesteps, depth_of(graph)) if binary else 0
     return int(stagger) if stagger % 1 == 0 else stagger
 

@@ -24,6 +24,7 @@ from spkeras.snn.settings import (
     stagger_in_force,
     start,
 )
+from spkeras.snn.steps import State, advance, initial_state, values_of
 from spkeras.snn.synapse import keras_name
 
 # Names of settings in files of version 0.1.0, and today's.
@@ -190,30 +191,26 @@ class SpikeLoop(keras.layers.Layer):
         if self.schedule == "layer_synchronous":
             means = self.counts(scaled, self.timesteps)[: len(self.network.readouts)]
         else:
-            means = self._clock_driven(scaled)
+            means = list(self._clock_driven(scaled))
         outputs = self.network.decode(means)
         return outputs if len(outputs) > 1 else outputs[0]
 
-    def _clock_driven(self, scaled: list[Any]) -> list[Any]:
-        batch = ops.shape(scaled[0])[0]
-        states = self.network.initial_states(batch)
-        sums = [ops.zeros((batch, *node.shape)) for node in self.network.readouts]
+    def _clock_driven(self, scaled: list[Any]) -> Sequence[Any]:
         constant = self.drive(scaled, 0) if self.input_encoding == "constant" else None
 
-        def body(time: Any, sums: Any, states: Any, active: Any) -> Any:
-            frontier = self.frontier(scaled, constant, ops.cast(time, "float32"))
-            sums, states, spikes = self.advance(frontier, sums, states, time)
+        def body(state: State, active: Any) -> Any:
+            state, spikes = advance(self, self.frontier(scaled, constant, state.time), state)
             if self.spike_code == "delta":
                 silence = ops.zeros((), "bool")
                 active = ops.any(ops.stack([silence, *(ops.any(spike != 0) for spike in spikes)]))
-            return time + 1, tuple(sums), tuple(states), active
+            return state, active
 
-        def goes_on(time: Any, sums: Any, states: Any, active: Any) -> Any:
-            return ops.logical_and(time < self.timesteps, active)
+        def goes_on(state: State, active: Any) -> Any:
+            return ops.logical_and(state.time < self.timesteps, active)
 
-        start = (ops.zeros((), "int32"), tuple(sums), tuple(states), ops.ones((), "bool"))
-        _, sums, *_ = ops.while_loop(goes_on, body, start)
-        return self.means(sums, self.timesteps)
+        start = initial_state(self, ops.shape(scaled[0])[0])
+        state, _ = ops.while_loop(goes_on, body, (start, ops.ones((), "bool")))
+        return values_of(self, state.sums, self.timesteps)
 
     def frontier(self, scaled: Sequence[Any], constant: Any, time: Any) -> list[Any]:
         """What the frontier carries at one step.
@@ -231,39 +228,9 @@ class SpikeLoop(keras.layers.Layer):
         first = ops.cast(ops.equal(time, 0), "float32")
         return [first * value for value in constant]
 
-    def advance(self, frontier: Any, sums: Any, states: Any, time: Any) -> tuple[list[Any], ...]:
-        """One step: read-outs' sums, states, spikes of each layer of neurons."""
-        answer = as_list(self.network.step([*frontier, *states, self.clock(time)]))
-        values, rest = answer[: len(sums)], answer[len(sums) :]
-        sums = list(self.add(sums, values, ops.cast(time, "float32")))
-        return sums, rest[: len(states)], rest[len(states) :]
-
     def clock(self, time: Any) -> Any:
         """What a step needs to know of the time: (index of the step, stagger)."""
         return ops.stack([ops.cast(time, "float32"), ops.cast(self.offset, "float32")])
-
-    def add(self, sums: Sequence[Any], values: Sequence[Any], time: Any) -> tuple[Any, ...]:
-        """The read-outs' sums after one more step; a read-out starts after its last layer."""
-        if _code.keeps_values(self.spike_code):
-            pairs = zip(sums, values, strict=True)
-            return tuple(
-                total + _code.weigh(self.spike_code, value, time + 1) for total, value in pairs
-            )
-        starts = [self.start(node) for node in self.network.readouts]
-        return tuple(
-            total + value * ops.cast(time >= start, "float32")
-            for total, value, start in zip(sums, values, starts, strict=True)
-        )
-
-    def means(self, sums: Sequence[Any], steps: Any) -> list[Any]:
-        """What the read-outs hold after so many steps since the first input."""
-        if _code.keeps_values(self.spike_code):
-            return list(sums)
-        starts = [self.start(node) for node in self.network.readouts]
-        return [
-            total / ops.maximum(ops.cast(steps, "float32") - start, 1.0)
-            for total, start in zip(sums, starts, strict=True)
-        ]
 
     def counts(self, scaled: Sequence[Any], window: Any) -> list[Any]:
         """The network once each layer has waited for its inputs: read-outs, then all neurons.

@@ -15,27 +15,17 @@ def dense(loop: Any, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     import keras
     from keras import ops
 
-    from spkeras.ops.compiled import compiled
+    from spkeras.snn.steps import Steps, values_of
 
-    step = compiled(
-        lambda drive, sums, states, counts, time: _step(loop, drive, sums, states, counts, time),
-        list(loop.variables),
-    )
-    scaled = loop.units(x)
-    drive = loop.drive(scaled, np.float32(0))
-    states = loop.network.initial_states(len(x))
-    sums = [ops.zeros((len(x), *node.shape)) for node in loop.network.readouts]
+    def count(state: Any, spikes: Any, counts: Any) -> Any:
+        return (), [total + spike for total, spike in zip(counts, spikes, strict=True)]
+
     counts = [ops.zeros((len(x), *node.shape)) for node in loop.network.neurons]
-    for time in range(loop.timesteps):
-        sums, states, counts = step(drive, sums, states, counts, np.float32(time))
-    (means,) = loop.network.decode(loop.means(sums, loop.timesteps))
+    for step in Steps(loop, count).over(loop.units(x), counts):
+        counts = step.carry
+    (means,) = loop.network.decode(values_of(loop, step.state.sums, loop.timesteps))
     flat = [np.reshape(keras.ops.convert_to_numpy(count), (len(x), -1)) for count in counts]
     return keras.ops.convert_to_numpy(means), np.concatenate(flat, axis=1).astype(np.int32)
-
-
-def _step(loop: Any, drive: Any, sums: Any, states: Any, counts: Any, time: Any) -> Any:
-    sums, states, spikes = loop.advance(drive, sums, states, time)
-    return sums, states, [count + spike for count, spike in zip(counts, spikes, strict=True)]
 
 
 def rounded(loop: Any, x: np.ndarray, runs: int = 3) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -6,9 +6,11 @@ from keras import ops
 
 from spkeras.layers.pooling import max_pooling
 from spkeras.ops import neuron
-from spkeras.ops.names import GRADED, NEURONS
+from spkeras.ops.names import NEURON_MODELS
 from tests import oracle_neurons, oracle_nodes
 
+NEURONS = tuple(NEURON_MODELS)
+GRADED = ("multi_threshold", "sigma_delta")
 WHOLE = [model for model in NEURONS if model not in GRADED]
 RNG = np.random.default_rng(3)
 RELU = {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}
@@ -72,19 +74,6 @@ def test_models_follow_their_count(model, alpha):
         spikes, oracle_neurons.tracking(currents, alpha=alpha, low=low, high=limit)
     )
     assert (spikes.min(), spikes.max()) == (low, limit)
-
-
-def test_a_model_has_the_signs_it_says():
-    assert {name: (m.signed, m.burst) for name, m in neuron.MODELS.items()} == {
-        "binary": (False, False),
-        "signed": (True, False),
-        "burst": (False, True),
-        "signed_burst": (True, True),
-        "multi_threshold": (True, False),
-        "sigma_delta": (True, False),
-    }
-    assert tuple(neuron.MODELS) == NEURONS
-    assert tuple(name for name, model in neuron.MODELS.items() if model.graded) == GRADED
 
 
 @pytest.mark.parametrize("model", WHOLE)
@@ -306,17 +295,6 @@ def test_other_neurons_start_with_what_each_input_had_received():
                                  constant_inputs=(None, np.float32(3.0)))  # fmt: skip
     state = neuron.initial_state(lambda index: ops.zeros((1, 2 if index is None else 1)), constants)
     assert [np.asarray(part).tolist() for part in state] == [[[0]], [[3]], [[0, 0]]]
-
-
-def test_what_each_kind_of_neuron_may_send():
-    """Negative spikes, several in a step, spikes of several sizes."""
-    kinds = {name: (m.signed, m.burst, m.graded) for name, m in neuron.MODELS.items()}
-    assert kinds == {
-        "binary": (False, False, False), "signed": (True, False, False),
-        "burst": (False, True, False), "signed_burst": (True, True, False),
-        "multi_threshold": (True, False, True), "sigma_delta": (True, False, True),
-    }  # fmt: skip
-    assert set(kinds) == set(NEURONS)
 
 
 def test_a_layer_of_neurons_by_default():

@@ -6,7 +6,7 @@ from keras import layers
 
 from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.walk import read_graph
-from spkeras.passes.neurons import is_plain, place_neurons
+from spkeras.passes.neurons import place_neurons
 from spkeras.passes.readout import attach_readouts
 from tests import networks
 
@@ -178,10 +178,10 @@ def test_behind_a_read_out_nothing_is_refused():
 )
 def test_a_plain_neuron_is_binary_counts_rectifies_and_pools_nothing(model, code, layer, plain):
     (node,) = placed(net(layers.Conv2D(2, 3), layer), model, spike_code=code).of("neuron")
-    assert is_plain(node) == plain
+    assert node.is_plain == plain
     pooled = net(layers.Conv2D(2, 3), layers.ReLU(), layers.MaxPooling2D(2))
     pooled = placed(pooled, model, spike_code=code)
-    assert not any(is_plain(node) for node in pooled.of("neuron"))
+    assert not any(node.is_plain for node in pooled.of("neuron"))
 
 
 def test_reset_to_zero_is_refused_where_it_is_not_defined():

@@ -8,6 +8,7 @@ from keras import layers
 import spkeras
 from spkeras.errors import OptionError, SpkerasError
 from spkeras.simulation import Simulator
+from spkeras.snn import spike_loop
 from spkeras.snn.network import as_list
 from spkeras.snn.spike_loop import build, configure, loop_of
 from tests import networks, oracle
@@ -56,14 +57,14 @@ def test_a_settled_batch_is_not_simulated_further(made, monkeypatch):
     _, snn, x, run = made
     configure(snn, timesteps=LONG)
     loop, taken = loop_of(snn), []
-    advance = loop.advance
-    monkeypatch.setattr(loop, "advance", lambda *a: taken.append(1) or advance(*a))
+    advance = spike_loop.advance
+    monkeypatch.setattr(spike_loop, "advance", lambda *a: taken.append(1) or advance(*a))
     snn(x)
     if keras.backend.backend() != "jax":  # whose loop is traced once
         assert len(taken) == run.settled().max() + 1
     simulation, steps = Simulator(loop), []
-    step = simulation._step
-    monkeypatch.setattr(simulation, "_step", lambda *a: steps.append(1) or step(*a))
+    step = simulation._steps._step
+    monkeypatch.setattr(simulation._steps, "_step", lambda *a: steps.append(1) or step(*a))
     simulation.run([x], 7, lambda *_: None)
     assert len(steps) == run.settled().max() + 1
 

@@ -1,0 +1,148 @@
+"""Time steps of a clock-driven network, with an explicit state."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from keras import ops
+
+from spkeras.ops.code import keeps_values, weigh
+from spkeras.ops.compiled import compiled
+from spkeras.snn.network import as_list
+
+if TYPE_CHECKING:
+    from spkeras.snn.spike_loop import SpikeLoop
+
+
+class State(NamedTuple):
+    """Everything that a network keeps from one time step to the next.
+
+    Attributes:
+        time: Index of the next step, from 0.
+        sums: What each read-out has received, (batch, ...), weighted by the spike code.
+        neurons: The states of all neurons, in the order of `Network.state_shapes`.
+    """
+
+    time: Any
+    sums: Sequence[Any]
+    neurons: Sequence[Any]
+
+
+class Step(NamedTuple):
+    """One time step.
+
+    Attributes:
+        read: What the reader returned.
+        state: The state after the step.
+        carry: What the reader hands on to the next step.
+    """
+
+    read: Any
+    state: State
+    carry: Any
+
+
+# From the state after a step, the spikes of each layer in it, and what the step before handed on:
+# what to report of the step, and what to hand on. It is compiled together with the step.
+Reader = Callable[[State, Sequence[Any], Any], tuple[Any, Any]]
+
+
+def initial_state(loop: "SpikeLoop", batch: Any) -> State:
+    """Return the state before the first step, for that many samples."""
+    network = loop.network
+    sums = [ops.zeros((batch, *node.shape)) for node in network.readouts]
+    return State(ops.zeros((), "float32"), sums, network.initial_states(batch))
+
+
+def advance(loop: "SpikeLoop", frontier: Sequence[Any], state: State) -> tuple[State, list[Any]]:
+    """Compute one time step.
+
+    Args:
+        loop: The network and its settings.
+        frontier: Currents of this step, from `SpikeLoop.frontier`.
+        state: The state before the step.
+
+    Returns:
+        The state after the step, and the spikes of each layer of neurons.
+    """
+    answer = as_list(loop.network.step([*frontier, *state.neurons, loop.clock(state.time)]))
+    outputs, states = len(state.sums), len(state.neurons)
+    values, after = answer[:outputs], answer[outputs : outputs + states]
+    sums = added(loop, state.sums, values, state.time)
+    return State(state.time + 1, sums, after), answer[outputs + states :]
+
+
+def added(
+    loop: "SpikeLoop", sums: Sequence[Any], values: Sequence[Any], time: Any
+) -> Sequence[Any]:
+    """Return the sums of the read-outs after one more step; each counts from its own start."""
+    if keeps_values(loop.spike_code):
+        pairs = zip(sums, values, strict=True)
+        return [total + weigh(loop.spike_code, value, time + 1) for total, value in pairs]
+    starts = [loop.start(node) for node in loop.network.readouts]
+    return [
+        total + value * ops.cast(time >= start, "float32")
+        for total, value, start in zip(sums, values, starts, strict=True)
+    ]
+
+
+def values_of(
+    loop: "SpikeLoop", sums: Sequence[Any], steps: Any, since: Any = 0.0
+) -> Sequence[Any]:
+    """Return the value of each read-out.
+
+    Args:
+        loop: The network and its settings.
+        sums: What the read-outs have received.
+        steps: Number of steps since the first input.
+        since: Number of steps after which the sums began, where that is not the start.
+
+    Returns:
+        Under the rate code means over the steps since the read-out started; else the sums.
+    """
+    if keeps_values(loop.spike_code):
+        return list(sums)
+    begun = [
+        ops.maximum(since, ops.cast(loop.start(node), "float32")) for node in loop.network.readouts
+    ]
+    steps = ops.cast(steps, "float32")
+    return [
+        total / ops.maximum(steps - first, 1.0) for total, first in zip(sums, begun, strict=True)
+    ]
+
+
+class Steps:
+    """The steps of a network, compiled once, and what a reader wants of each.
+
+    Args:
+        loop: The spike loop; its settings are read when a run begins.
+        read: The reader.
+    """
+
+    def __init__(self, loop: "SpikeLoop", read: Reader) -> None:
+        variables = list(loop.variables)
+        self.loop, self.read = loop, read
+        self._drive = compiled(loop.drive, variables)
+        self._step = compiled(self._one, variables)
+
+    def over(self, scaled: Sequence[Any], carry: Any = None) -> Iterator[Step]:
+        """Yield the T time steps of one batch.
+
+        Args:
+            scaled: Inputs in units of their scale.
+            carry: What the reader gets in the first step.
+        """
+        loop = self.loop
+        state = initial_state(loop, len(scaled[0]))
+        constant = loop.input_encoding == "constant"
+        currents = self._drive(scaled, np.float32(0)) if constant else None
+        for _ in range(loop.timesteps):
+            step = Step(*self._step(scaled, currents, state, carry))
+            state, carry = step.state, step.carry
+            yield step
+
+    def _one(self, scaled: Any, constant: Any, state: State, carry: Any) -> tuple[Any, ...]:
+        frontier = self.loop.frontier(scaled, constant, state.time)
+        after, spikes = advance(self.loop, frontier, state)
+        read, carry = self.read(after, spikes, carry)
+        return read, after, carry
