@@ -7,7 +7,8 @@
 
 The network is made by `spkeras.convert` in the form that the original had: largest activation
 per layer, closed form of the layer-synchronous schedule. docs/original_spkeras.md lists what
-differs from the original, and why. New code uses `spkeras.convert`.
+differs from the original, and why. New code uses `spkeras.convert`. The folder `models/` of the
+repository is something else: stored CNNs, which this module does not use.
 """
 
 import warnings

@@ -8,16 +8,29 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
+PAGES = [
+    pytest.param(path, id=str(path.relative_to(ROOT)))
+    for path in (
+        *sorted(ROOT.glob("*.md")),
+        ROOT / "models/README.md",
+        *sorted((ROOT / "docs").rglob("*.md")),
+    )
+]
+# Folders that pages name paths from.
+_FOLDERS = (".", "spkeras", "tests/benchmarks", "models")
 _BLOCKS = re.compile(r"```python\n(.*?)```(?:\s*```text\n(.*?)```)?", re.DOTALL)
 
 
-def _documents():
-    for path in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
-        if _BLOCKS.search(path.read_text()):
-            yield pytest.param(path, id=path.name)
+def _anchors(path):
+    """The anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
+    for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE):
+        yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
-@pytest.mark.parametrize("path", list(_documents()))
+@pytest.mark.parametrize(
+    "path", [page for page in PAGES if _BLOCKS.search(page.values[0].read_text())]
+)
 def test_examples_print_what_they_say(path, monkeypatch):
     pytest.importorskip("sklearn", reason="the examples use scikit-learn's digits")
     monkeypatch.chdir(ROOT)
@@ -34,15 +47,27 @@ def test_readme_has_examples():
     assert _BLOCKS.search((ROOT / "README.md").read_text())
 
 
-@pytest.mark.parametrize("path", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))])
+@pytest.mark.parametrize("path", PAGES)
 def test_links_lead_somewhere(path):
-    for target in re.findall(r"\]\(([^)#:]+)\)", path.read_text()):
-        assert (path.parent / target).exists(), target
+    for target, anchor in re.findall(r"\]\(([^)#:]*)(?:#([^)]*))?\)", path.read_text()):
+        page = path.parent / target if target else path
+        assert page.exists(), target
+        assert not anchor or anchor in _anchors(page), f"{target}#{anchor}"
 
 
-def test_tests_that_documents_name_exist():
-    for path in sorted((ROOT / "docs").glob("*.md")):
-        for file, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", path.read_text()):
-            assert re.search(
-                rf"^def {name}\(", (ROOT / file).read_text(), re.MULTILINE
-            ), f"{path.name} names {file}::{name}"
+@pytest.mark.parametrize("path", PAGES)
+def test_named_tests_exist(path):
+    for file, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", path.read_text()):
+        text = (ROOT / file).read_text()
+        assert re.search(rf"^def {name}\(", text, re.MULTILINE), f"{file}::{name}"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_named_files_exist(path):
+    text = path.read_text()
+    files = re.findall(r"(?<![\w/.])(?:\.\./)*((?:\w+/)*\w+\.py)\b", text)
+    files += [
+        name.replace(".", "/") + ".py" for name in re.findall(r"python -m (tests\.[\w.]+)", text)
+    ]
+    for file in files:
+        assert any((ROOT / folder / file).exists() for folder in _FOLDERS), file

@@ -1,4 +1,4 @@
-"""How far two orders of addition differ on trained weights, as the table of docs/architecture.md.
+"""How far two orders of addition differ on trained weights: docs/measurements/orders_of_addition.md.
 
     python -m tests.benchmarks.engines MODEL --data SET [--scale 255] [--samples 20] [--timesteps 64]
 
