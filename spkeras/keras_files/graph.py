@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import keras
+
 from spkeras.errors import ModelFileError
 
 FUNCTIONAL_CLASSES = frozenset({"Functional", "Model", "Container", "Network"})
@@ -151,9 +153,25 @@ def _is_keras_module(module: str | None) -> bool:
     return bool(module) and str(module).split(".")[0] in {"keras", "tf_keras"}
 
 
+# Layer classes of the running program that may be made from a file.
+_TRUSTED: set[type] = set()
+
+
+def trust(layer: type[keras.layers.Layer]) -> None:
+    """Let files make layers of this class, if Keras knows it by a registered name.
+
+    The class's code comes from the running program, not from the file. Classes that some library
+    has registered with Keras stay refused.
+    """
+    _TRUSTED.add(layer)
+
+
 def is_own(node: LayerNode) -> bool:
-    """Return whether the class is a registered class of spkeras."""
-    return (node.registered_name or node.class_name).startswith("spkeras>")
+    """Return whether the class is a registered one of spkeras, or one that the user trusts."""
+    name = node.registered_name or node.class_name
+    if name.startswith("spkeras>"):
+        return True
+    return ">" in name and keras.saving.get_registered_object(name) in _TRUSTED
 
 
 def become_own(node: LayerNode, class_name: str) -> None:

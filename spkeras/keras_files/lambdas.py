@@ -122,7 +122,7 @@ def refuse_code(node: LayerNode, context: Context) -> None:
 
 
 def is_custom(node: LayerNode) -> bool:
-    """Return whether a class belongs neither to Keras nor to spkeras."""
+    """Return whether a class is known neither to Keras nor to the program."""
     if is_own(node):
         return False
     root = (node.module or "keras").split(".")[0]

@@ -8,7 +8,7 @@ from spkeras.recipes.base import CORRECTIONS, READOUTS, Recipe
 from spkeras.recipes.conversion import Conversion
 from spkeras.recipes.fields import Config, Option, option
 from spkeras.recipes.plan import Augmentation, FinetunePlan
-from spkeras.recipes.registry import RECIPES, get, names, options_of
+from spkeras.recipes.registry import RECIPES, get, names, options_of, register_recipe
 from spkeras.recipes.simulation import Simulation
 from spkeras.recipes.trained import CAT, CQ, QCFS, CQPlus, LowLatency, Trained
 from spkeras.recipes.untrained import ECC, Auto, SigmaDelta
@@ -37,4 +37,5 @@ __all__ = [
     "names",
     "option",
     "options_of",
+    "register_recipe",
 ]

@@ -1,6 +1,7 @@
 """Recipes by their short names."""
 
 from collections.abc import Mapping
+from dataclasses import is_dataclass
 from typing import Any
 
 from spkeras.errors import OptionError
@@ -13,6 +14,26 @@ RECIPES: dict[str, type[Recipe]] = {
     known.name: known for known in (ECC, SigmaDelta, CQ, CQPlus, LowLatency, QCFS, CAT, Auto)
 }
 _STAGES = {"conversion": "spkeras.convert", "training": "spkeras.training.prepare"}
+
+
+def register_recipe(recipe: type[Recipe]) -> None:
+    """Add a recipe, which `convert` and `prepare` then know by its `name`.
+
+    Args:
+        recipe: A frozen, keyword-only dataclass derived from `spkeras.recipes.Recipe` (or from one
+            of its subclasses), with a `name` of its own and a `conversion` method.
+
+    Raises:
+        OptionError: no such class, or the name is taken.
+    """
+    if not (isinstance(recipe, type) and issubclass(recipe, Recipe) and is_dataclass(recipe)):
+        raise OptionError(f"recipe={recipe!r}; allowed: a dataclass derived from Recipe")
+    if not recipe.name or recipe.name in RECIPES:
+        raise OptionError(
+            f"recipe {recipe.__name__}: name={recipe.name!r}; allowed: a name beside "
+            f"{tuple(RECIPES)}"
+        )
+    RECIPES[recipe.name] = recipe
 
 
 def names(stage: str) -> tuple[str, ...]:

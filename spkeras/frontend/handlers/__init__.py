@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from spkeras.errors import OptionError
 from spkeras.frontend.handlers import (
     activations,
     applications,
@@ -26,8 +27,12 @@ from spkeras.frontend.handlers import (
 )
 from spkeras.frontend.handlers.call import Call, Handler, Port
 from spkeras.frontend.handlers.refusals import reason
+from spkeras.keras_files.graph import trust
 
-__all__ = ["LAYERS", "OPERATORS", "Call", "Handler", "Port", "expand"]
+__all__ = ["LAYERS", "OPERATORS", "Call", "Handler", "Port", "expand", "register_layer"]
+
+# Handlers of layers from outside Keras and spkeras, by class.
+_REGISTERED: dict[type, Handler] = {}
 
 LAYERS: dict[str, Handler] = {
     **activations.LAYERS,
@@ -55,6 +60,28 @@ OPERATORS: dict[str, Handler] = {
 }
 
 
+def register_layer(layer: type[keras.layers.Layer], handler: Handler) -> None:
+    """Add the handler of a layer class, which `convert`, `inspect` and `verify` then know.
+
+    Files that contain the class load if Keras knows it, too
+    (`keras.saving.register_keras_serializable`).
+
+    Args:
+        layer: The class; subclasses need handlers of their own.
+        handler: Function of a `Call` that adds the nodes of one call of the layer to the graph and
+            returns the `Port` of its output, or a list of them for several outputs.
+
+    Raises:
+        OptionError: no layer class, or one that has a handler.
+    """
+    if not (isinstance(layer, type) and issubclass(layer, keras.layers.Layer)):
+        raise OptionError(f"layer={layer!r}; allowed: a class derived from keras.layers.Layer")
+    if layer in _REGISTERED or layer.__module__.startswith(("keras.", "spkeras.")):
+        raise OptionError(f"layer={layer.__name__}: it has a handler; allowed: a class of your own")
+    _REGISTERED[layer] = handler
+    trust(layer)
+
+
 def expand(call: Call) -> list[Port]:
     """Add the nodes of one call and return a port for each of its outputs.
 
@@ -76,6 +103,8 @@ def handler_of(operation: Any) -> Handler | None:
     A user's class that only shares its name with a Keras class has none.
     """
     kind, module = type(operation).__name__, type(operation).__module__
+    if type(operation) in _REGISTERED:
+        return _REGISTERED[type(operation)]
     if isinstance(operation, keras.layers.Layer):
         if module.startswith("spkeras.layers."):
             return {**legacy.LAYERS, **coded.LAYERS, **quantizing.LAYERS}.get(kind)
