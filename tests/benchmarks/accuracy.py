@@ -1,4 +1,4 @@
-"""Accuracy and operations of converted networks, as the tables of docs/accuracy.md and docs/training.md.
+"""Accuracy and operations of converted networks: docs/measurements/accuracy.md and training.md.
 
     python -m tests.benchmarks.accuracy RESULTS.json --group clock --net NAME=MODEL:DATA[:DIVISOR] ...
     python -m tests.benchmarks.accuracy RESULTS.json --group clock            # print the table

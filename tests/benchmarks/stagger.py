@@ -1,4 +1,4 @@
-"""How long layers should wait: the loss at several staggers, as the table of docs/accuracy.md.
+"""How long layers should wait: the loss at several staggers, for docs/measurements/accuracy.md.
 
     python tests/benchmarks/stagger.py models/cifar10_vgg16.keras --data cifar10.npz --times 32,64
 
