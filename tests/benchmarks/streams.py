@@ -1,4 +1,4 @@
-"""Streams of moving images: spikes per frame, steps and decisions, as docs/streams.md has them.
+"""Streams of moving images: spikes per frame, steps and decisions, as docs/measurements/streams.md has them.
 
     python tests/benchmarks/streams.py MODEL --data SET [--plot docs/figures/streams.svg]
 
