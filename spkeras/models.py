@@ -25,8 +25,8 @@ from spkeras.errors import OptionError, SpkerasError
 from spkeras.facade import convert
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph, Node
+from spkeras.graph.operations import WITH_KERNEL
 from spkeras.passes.changes import kept
-from spkeras.passes.fold import WEIGHTED
 from spkeras.passes.normalize import normalize
 from spkeras.passes.pipeline import fold, neurons_of
 from spkeras.passes.quantize import quantize_weights
@@ -168,7 +168,7 @@ class cnn_to_snn:
 
         Average pooling has no neurons in this network: `mode` 0 and 1 give the same.
         """
-        kernels = [tuple(n.arrays["kernel"].shape) for n in self._converted.of(*WEIGHTED)]
+        kernels = [tuple(n.arrays["kernel"].shape) for n in self._converted.of(*WITH_KERNEL)]
         return kernels, [int(np.prod(node.shape)) for node in self._layers()]
 
     def get_config(self) -> dict[str, Any]:

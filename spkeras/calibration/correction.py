@@ -11,9 +11,9 @@ from spkeras.calibration.layerwise import LayerwiseSimulation
 from spkeras.data.batches import as_samples, check_range, equal_slices
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
+from spkeras.graph.operations import WITH_KERNEL
 from spkeras.ops.sampling import chosen
 from spkeras.passes.changes import kept
-from spkeras.passes.fold import WEIGHTED
 from spkeras.snn.settings import NAMES
 from spkeras.snn.spike_loop import SpikeLoop, build, loop_of
 
@@ -200,7 +200,9 @@ def _weights_before(graph: Graph, neuron: Node) -> Node | None:
     if graph.sole_consumer(before.name) is None:
         return None
     candidates = [before] if before.op != "add" else [graph[name] for name in before.inputs]
-    return next((n for n in candidates if n.op in WEIGHTED and graph.sole_consumer(n.name)), None)
+    return next(
+        (n for n in candidates if n.op in WITH_KERNEL and graph.sole_consumer(n.name)), None
+    )
 
 
 def _charged(graph: Graph) -> tuple[Graph, dict[int, str]]:

@@ -22,7 +22,7 @@ def _sum(plan: EventPlan, node: Node) -> None:
     plan.deliver(node, plan.buffer(node))
 
 
-_EMIT: dict[str, Callable[[EventPlan, Node], None]] = {
+EMITTERS: dict[str, Callable[[EventPlan, Node], None]] = {
     "add": _sum,
     "average_pool": average_pool,
     "concatenate": move,
@@ -56,7 +56,7 @@ def compile_program(
     """
     plan = EventPlan(graph, resting, stagger)
     for node in plan.nodes:
-        _EMIT[node.op](plan, node)
+        EMITTERS[node.op](plan, node)
     writer = plan.writer
     return EventProgram(
         operations=np.stack(writer.operations),

@@ -1,8 +1,7 @@
 """The reach of windows: one small table per axis, since all windows are rectangles.
 
-An event at position i of an axis reaches the output positions o with
-``o * stride + tap * dilation = i + before``. The tables contain only positions inside the output,
-so that the inner loops need no checks of borders.
+The tables contain only positions inside the output, so that the inner loops need no checks of
+borders.
 """
 
 import math
@@ -12,53 +11,49 @@ from dataclasses import dataclass
 import numpy as np
 
 from spkeras.graph import Node
+from spkeras.graph.connections import tables
+from spkeras.graph.windows import NOWHERE, pool_tables, positions
 
 # For each input position the (output position, tap, factor of the axis) that it reaches.
 Reach = list[list[tuple[int, int, float]]]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Axis:
     """One axis of a window.
 
     Attributes:
         size: Input positions.
-        out: Output positions.
-        taps: Positions in the window.
+        table: Its window, as in `spkeras.graph.windows`.
         stride: Distance of neighbouring windows.
         dilation: Distance of neighbouring taps.
-        before: Padding before the first position.
         backwards: Whether each input position reaches a window of the output (transposed
             convolution).
     """
 
     size: int
-    out: int
-    taps: int = 1
+    table: np.ndarray
     stride: int = 1
     dilation: int = 1
-    before: int = 0
     backwards: bool = False
+
+    @property
+    def out(self) -> int:
+        """Output positions."""
+        return len(self.table)
+
+    @property
+    def taps(self) -> int:
+        """Positions in the window."""
+        return int(self.table.shape[1])
 
     def reach(self) -> Reach:
         """Return the output positions that each input position reaches, in rising order."""
-        if self.backwards:
-            return [
-                [
-                    (place * self.stride - self.before + tap * self.dilation, tap, 1.0)
-                    for tap in range(self.taps)
-                    if 0 <= place * self.stride - self.before + tap * self.dilation < self.out
-                ]
-                for place in range(self.size)
-            ]
-        found: Reach = []
-        for place in range(self.size):
-            entries = []
-            for tap in reversed(range(self.taps)):
-                output, rest = divmod(place + self.before - tap * self.dilation, self.stride)
-                if not rest and 0 <= output < self.out:
-                    entries.append((output, tap, 1.0))
-            found.append(entries)
+        found: Reach = [[] for _ in range(self.size)]
+        for output, row in enumerate(self.table.tolist()):
+            for tap, place in enumerate(row):
+                if place != NOWHERE:
+                    found[place].append((output, tap, 1.0))
         return found
 
     @property
@@ -85,44 +80,26 @@ def averaged(reach: Reach, out: int) -> Reach:
 
 
 def axes(node: Node, shape: Sequence[int]) -> list[Axis]:
-    """Return the two axes of a convolution or pool; a sequence has one row.
+    """Return the two axes of a convolution, pool or upsampling; a sequence has one row.
 
     Args:
-        node: Node with `strides`, `padding` and a window.
+        node: Node with a window.
         shape: Shape of its input: one or two axes, then the channels.
     """
-    kernel = node.arrays.get("kernel")
-    window = node["pool_size"] if kernel is None else kernel.shape[:-2]
-    dilation = (1,) * len(window) if kernel is None else node["dilation"]
-    backwards = node.op == "conv_transpose"
-
-    def before(size: int, out: int, taps: int, stride: int, spread: int) -> int:
-        ends = (out, size) if backwards else (size, out)
-        padding = node["padding"]
-        return _before(*ends, taps, stride=stride, dilation=spread, padding=padding)
-
+    windows = tables(node, [tuple(shape)])[:-1]
+    ones = (1,) * len(windows)
+    strides, dilation = (node.attributes.get(name, ones) for name in ("strides", "dilation"))
     found = [
         Axis(
             size=size,
-            out=out,
-            taps=taps,
+            table=np.arange(size)[:, None] if table is None else table,
             stride=stride,
             dilation=spread,
-            before=before(size, out, taps, stride=stride, spread=spread),
-            backwards=backwards,
+            backwards=node.op == "conv_transpose",
         )
-        for size, out, taps, stride, spread in zip(
-            shape[:-1], node.shape[:-1], window, node["strides"], dilation, strict=True
-        )
+        for size, table, stride, spread in zip(shape, windows, strides, dilation, strict=False)
     ]
-    return [Axis(1, 1), *found] if len(found) == 1 else found
-
-
-def _before(size: int, out: int, taps: int, stride: int, dilation: int, padding: str) -> int:
-    span = dilation * (taps - 1) + 1
-    if padding == "causal":
-        return span - 1
-    return max((out - 1) * stride + span - size, 0) // 2 if padding == "same" else 0
+    return [Axis(1, np.zeros((1, 1), int)), *found] if len(found) == 1 else found
 
 
 def rows(axis: Axis) -> np.ndarray:
@@ -159,31 +136,14 @@ def runs(axis: Axis, apart: bool) -> list[np.ndarray]:
 
 def share_of(node: Node, shape: Sequence[int]) -> float | None:
     """Return the factor of each input in its mean; None if factors differ or windows overlap."""
-    if node.op == "global_average_pool":
-        return 1 / int(np.prod(shape[:-1]))
-    shares = set()
-    for axis in axes(node, shape):
-        reach = averaged(axis.reach(), axis.out)
-        if max(len(entries) for entries in reach) > 1:
+    inside = 1
+    for table in tables(node, [tuple(shape)])[:-1]:
+        assert table is not None
+        taken = (table != NOWHERE).sum(axis=1)
+        if (taken != taken[0]).any() or np.bincount(table[table != NOWHERE]).max() > 1:
             return None
-        shares.add(tuple({share for entries in reach for *_, share in entries}))
-    if any(len(share) > 1 for share in shares):
-        return None
-    return math.prod(
-        next(share for entries in averaged(axis.reach(), axis.out) for *_, share in entries)
-        for axis in axes(node, shape)
-    )
-
-
-def pooled_places(node: Node, shape: Sequence[int]) -> np.ndarray:
-    """Return the index of the mean that each input belongs to; -1 for none."""
-    index = np.arange(int(np.prod(node.shape))).reshape(-1, shape[-1])
-    if node.op == "global_average_pool":
-        return np.broadcast_to(index, shape)
-    row, column = axes(node, shape)
-    y, x = (np.array([e[0][0] if e else -1 for e in axis.reach()]) for axis in (row, column))
-    places = index.reshape(row.out, column.out, shape[-1])[y[:, None], x]
-    return np.where(((y[:, None] >= 0) & (x >= 0))[..., None], places, -1)
+        inside *= int(taken[0])
+    return 1 / inside
 
 
 def pooled(node: Node, shape: Sequence[int]) -> list[np.ndarray]:
@@ -193,22 +153,10 @@ def pooled(node: Node, shape: Sequence[int]) -> list[np.ndarray]:
         node: A neuron with a pool.
         shape: Shape of its input.
     """
-    index = np.arange(int(np.prod(shape))).reshape(shape)
-    pool = node["pool"]
-    if "pool_size" not in pool:
-        flat = index.reshape(-1, shape[-1])
-        return [flat[:, channel] for channel in range(shape[-1])]
-    places = []
-    outs = node.shape[:-1]
-    sizes = zip(shape, outs, pool["pool_size"], pool["strides"], strict=False)
-    for size, out, taps, stride in sizes:
-        before = _before(size, out, taps, stride=stride, dilation=1, padding=pool["padding"])
-        starts = np.arange(out) * stride - before
-        places.append([slice(max(start, 0), min(start + taps, size)) for start in starts])
+    windows = positions(pool_tables(node["pool"], shape, node.shape), shape[:-1])
+    channels = shape[-1]
     return [
-        index[tuple(axis[o] for axis, o in zip(places, position, strict=True))][
-            ..., channel
-        ].ravel()
-        for position in np.ndindex(*outs)
-        for channel in range(shape[-1])
+        channels * window[window != NOWHERE] + channel
+        for window in windows
+        for channel in range(channels)
     ]

@@ -6,6 +6,7 @@ from spkeras.events.geometry import Reach, averaged, axes, rows, runs
 from spkeras.events.plan import EventPlan
 from spkeras.events.table import Kind
 from spkeras.graph import Node
+from spkeras.graph.connections import kernel_of
 
 _UNIT: dict[float, int] = {1.0: 0}
 
@@ -54,27 +55,10 @@ def _row(node: Node) -> int:
 def window(plan: EventPlan, node: Node) -> None:
     (name,) = node.inputs
     shape = plan.graph[name].shape
-    taps = (1, 1)
-    weights = np.ones(1)
-    lines: Reach
-    columns: Reach
-    if node.op == "upsample":
-        sizes = [(1, 1)] * (3 - len(shape)) + list(zip(shape, node["size"], strict=False))
-        lines, columns = (
-            [[(i * factor + k, 0, 1.0) for k in range(factor)] for i in range(size)]
-            for size, factor in sizes
-        )
-    else:
-        row, column = axes(node, shape)
-        lines, columns = row.reach(), column.reach()
-        if node.op == "average_pool":
-            lines, columns = (
-                [[(o, 0, share) for o, _, share in e] for e in averaged(axis.reach(), axis.out)]
-                for axis in (row, column)
-            )
-        else:
-            taps = (row.taps, column.taps)
-            weights = node.arrays["kernel"]
+    row, column = axes(node, shape)
+    lines, columns = row.reach(), column.reach()
+    if node.op == "average_pool":
+        lines, columns = (averaged(axis.reach(), axis.out) for axis in (row, column))
     _spread(
         plan,
         node,
@@ -82,8 +66,8 @@ def window(plan: EventPlan, node: Node) -> None:
         target=plan.buffer(node),
         rows=lines,
         columns=columns,
-        weights=weights,
-        taps=taps,
+        weights=node.arrays.get("kernel", np.ones(1)),
+        taps=(row.taps, column.taps),
     )
 
 
@@ -107,10 +91,8 @@ def scale(plan: EventPlan, node: Node) -> None:
 
 def conv(plan: EventPlan, node: Node) -> None:
     (name,) = node.inputs
-    kernel = node.arrays["kernel"]
+    kernel = kernel_of(node)
     kernel = kernel[None] if kernel.ndim == 3 else kernel
-    if node.op == "conv_transpose":
-        kernel = kernel.swapaxes(-1, -2)
     groups = node.attributes.get("groups", 1)
     out = kernel.shape[-1] // groups
     row, column = axes(node, plan.graph[name].shape)

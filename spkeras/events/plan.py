@@ -5,7 +5,6 @@ from collections.abc import Mapping
 import numpy as np
 
 from spkeras.events.program import Writer
-from spkeras.events.support import body
 from spkeras.events.table import Kind
 from spkeras.graph import Graph, Node
 
@@ -15,25 +14,17 @@ class EventPlan:
 
     def __init__(self, graph: Graph, resting: Mapping[str, np.ndarray], stagger: float) -> None:
         self.graph, self.resting, self.stagger = graph, resting, stagger
-        self.nodes = body(graph)
+        self.nodes = simulated(graph)
         self.spiking = {node.name for node in self.nodes if node.op != "readout"}
         self.writer = Writer()
-        self.fed = self._fed()
+        # They depend on the input without a neuron between.
+        inputs = (node.name for node in graph.of("input"))
+        self.fed = graph.after(inputs, until=("neuron", "readout"))
         self.starts: dict[str, int] = {}
         self.slots: dict[str, int] = {}
         self.buffers: dict[str, int] = {}
         self.own: dict[str, tuple[int, int]] = {}
         self.counted = self.layers = self.values = 0
-
-    def _fed(self) -> set[str]:
-        """Return the nodes that depend on the input without a neuron between."""
-        found: set[str] = set()
-        for node in self.graph.nodes:
-            if node.op == "input" or (
-                node.op not in ("neuron", "readout") and found.intersection(node.inputs)
-            ):
-                found.add(node.name)
-        return found
 
     def start(self, node: Node) -> int:
         """Return the first step at which a node can have an effect."""
@@ -111,6 +102,13 @@ class EventPlan:
         if period == size:
             current, repeats = np.broadcast_to(self.resting[name], self.graph[name].shape), size
         return {"bias": self.writer.weights.add(current), "bias_period": repeats}
+
+
+def simulated(graph: Graph) -> list[Node]:
+    """Return the nodes that run every step, in order: those of the body, and their read-outs."""
+    readouts = (node for node in graph.of("readout") if node.inputs[0] in graph.body)
+    names = graph.body.union(node.name for node in readouts)
+    return [node for node in graph.nodes if node.name in names]
 
 
 def repeated(values: np.ndarray) -> tuple[np.ndarray, int]:

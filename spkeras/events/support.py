@@ -1,24 +1,10 @@
 """The networks that the events engine can run."""
 
+from spkeras.events.compiler import EMITTERS
+from spkeras.events.plan import simulated
 from spkeras.graph import Graph, Node
 
 _COUNTING = ("relu", "relu6", "linear", "leaky_relu")
-_ANY = frozenset(
-    {
-        "readout",
-        "add",
-        "subtract",
-        "concatenate",
-        "reshape",
-        "permute",
-        "pad",
-        "crop",
-        "scale",
-        "global_average_pool",
-        "dense",
-    }
-)
-_FLAT = frozenset({"conv", "conv_transpose", "depthwise_conv", "average_pool"})
 
 
 def refusal(graph: Graph) -> str | None:
@@ -27,39 +13,26 @@ def refusal(graph: Graph) -> str | None:
     Args:
         graph: Graph with neurons.
     """
-    for node in body(graph):
+    for node in simulated(graph):
         reason = _refusal(node, graph)
         if reason:
             return f"{node.name}: {reason}"
     return None if graph.of("neuron") else "no neurons"
 
 
-def body(graph: Graph) -> list[Node]:
-    """Return the neurons, read-outs and the nodes that spikes pass through, in order."""
-    spiking: set[str] = set()
-    found = []
-    for node in graph.nodes:
-        if node.op == "neuron" or (spiking.intersection(node.inputs)):
-            found.append(node)
-            # After a read-out everything runs once, on real values.
-            if node.op != "readout":
-                spiking.add(node.name)
-    return found
-
-
 def _refusal(node: Node, graph: Graph) -> str | None:
     if node.op == "neuron":
         return _of_neuron(node)
-    if node.op in _FLAT:
-        rank = len(node.shape) - 1
-        return None if rank <= 2 else f"{node.op} over {rank} axes"
+    rank = len(node.shape) - 1
+    if "strides" in node.attributes and rank > 2:
+        return f"{node.op} over {rank} axes"
     if node.op == "upsample":
         plain = node["interpolation"] == "nearest" and len(node.shape) <= 3
         return None if plain else f"upsampling by {node['interpolation']} interpolation"
     if node.op in ("add", "subtract"):
         alike = all(graph[name].shape == node.shape for name in node.inputs)
         return None if alike else f"{node.op} of different shapes"
-    return None if node.op in _ANY else f"operation {node.op}"
+    return None if node.op in EMITTERS else f"operation {node.op}"
 
 
 def _of_neuron(node: Node) -> str | None:

@@ -9,9 +9,9 @@ from keras import ops
 from spkeras.errors import DataError
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
+from spkeras.graph.operations import WITH_KERNEL
 from spkeras.ops.compiled import compiled
 from spkeras.passes.changes import changes, is_lost
-from spkeras.passes.fold import WEIGHTED
 from spkeras.passes.learned import trained_steps
 from spkeras.passes.pipeline import fold
 from spkeras.snn.network import ann, as_list
@@ -123,7 +123,7 @@ def check_pair(cnn: keras.Model, graph: Graph) -> Graph:
             f"cnn: {_trained(steps[0])}, the converted network {_trained(steps[1])}; give the model "
             "that was converted (after `spkeras finetune` the twin that it wrote)"
         )
-    pairs = [graph.of(*WEIGHTED), folded.of(*WEIGHTED)]
+    pairs = [graph.of(*WITH_KERNEL), folded.of(*WITH_KERNEL)]
     shapes = [[(n.op, n.arrays["kernel"].shape) for n in nodes] for nodes in pairs]
     if shapes[0] != shapes[1]:
         raise DataError(

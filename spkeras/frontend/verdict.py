@@ -10,6 +10,7 @@ from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.frontend.walk import Visit, walk
 from spkeras.graph import Graph, Node
 from spkeras.graph.macs import macs
+from spkeras.graph.vocabulary import MAX_POOLS
 from spkeras.ops.names import CODES
 from spkeras.ops.properties import VALUES_REMEDY, jumps, needs_values
 
@@ -43,7 +44,6 @@ _SIGNED = (
     f"itself: {VALUES_REMEDY})",
 )
 
-_POOLS = ("max_pool", "global_max_pool")
 _AT_THE_END = ("activation", "function", "reshape", "permute")
 
 
@@ -139,7 +139,7 @@ def _judge_node(node: Node, graph: Graph, code: str) -> tuple[str, str]:
         return _CURRENT if code == "rate" else _ONCE
     if node.op == "scale":
         return _SCALE
-    if node.linear:
+    if node.operation.linear:
         return _LINEAR
     function = node.attributes.get("function", "")
     if node.op in ("activation", "function") and len(node.inputs) == 1:
@@ -155,7 +155,7 @@ def _judge_rate(node: Node, function: str) -> tuple[str, str]:
     what = needs_values(node.op, function)
     if what:
         return REFUSED, f"{what}, which needs values and not rates; {VALUES_REMEDY}"
-    if node.op in _POOLS:
+    if node.op in MAX_POOLS:
         return _ACCUMULATED
     if function in ("relu6", "quantized_relu") or (
         function == "relu" and not node["negative_slope"]

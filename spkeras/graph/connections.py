@@ -1,23 +1,42 @@
 """The connections of each linear operation: the output elements that each input element reaches."""
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from spkeras.graph import product as box
 from spkeras.graph.graph import Graph
 from spkeras.graph.node import Node
+from spkeras.graph.operations import Shapes, Tables
 from spkeras.graph.product import Product
-from spkeras.graph.vocabulary import OPERATIONS
-from spkeras.graph.windows import taps
-
-# One multiply-accumulate per weight and element; the others add, average or move.
-WEIGHTED = frozenset({"conv", "conv_transpose", "dense", "depthwise_conv", "scale"})
+from spkeras.graph.windows import NOWHERE, destinations, reach
 
 
-def passes(node: Node) -> bool:
-    """Return whether spikes pass through a node: it is linear, and neither decodes nor fires."""
-    return OPERATIONS[node.op].linear and node.op != "readout"
+def tables(node: Node, shapes: Shapes, place: int = 0) -> Tables:
+    """Return the window of each axis of an input, None where positions stay as they are.
+
+    Args:
+        node: Any node.
+        shapes: Shapes of its inputs.
+        place: Index of the input.
+    """
+    of = node.operation.tables
+    found = [] if of is None else of(node, shapes, place)
+    return [*found, *[None] * (len(shapes[place]) - len(found))]
+
+
+def kernel_of(node: Node) -> np.ndarray:
+    """Return the kernel of a node as (*window, channels in / groups, channels out)."""
+    assert node.operation.kernel is not None
+    return node.operation.kernel(node.arrays["kernel"])
+
+
+def stored_kernel(node: Node, kernel: np.ndarray) -> np.ndarray:
+    """Return a kernel in the form of `kernel_of` as the node stores it."""
+    assert node.operation.kernel is not None
+    # Each form is its inverse, up to a reshape.
+    return node.operation.kernel(kernel).reshape(node.arrays["kernel"].shape)
 
 
 def through(graph: Graph, node: Node, place: int, product: Product) -> Product:
@@ -29,48 +48,29 @@ def through(graph: Graph, node: Node, place: int, product: Product) -> Product:
         place: Index of the input that they arrive at.
         product: Pairs of a source and the elements of that input.
     """
-    shape = graph[node.inputs[place]].shape
-    if node.op == "concatenate":
-        return _concatenated(graph, node, place, product)
-    if node.op in _MOVES:
-        return _MOVES[node.op](node, shape, product)
-    if node.op not in WEIGHTED and node.op not in ("average_pool", "upsample"):
-        raise KeyError(f"{node.op}: no rule for the elements that it connects")
-    for axis, matrix in enumerate(axis_maps(node, shape)):
-        if matrix is not None:
-            product = box.mapped(product, axis, matrix)
-    return product
+    shapes = [graph[name].shape for name in node.inputs]
+    if node.operation.rearranged is not None:
+        moved: Product = node.operation.rearranged(node, product)
+        return moved
+    for axis, table in enumerate(tables(node, shapes, place)):
+        if table is not None:
+            product = box.mapped(product, axis, reach(table, shapes[place][axis]))
+    channels = shapes[place][-1] if shapes[place] else 1
+    groups = groups_of(node, channels)
+    if groups == 1:
+        product = box.spread(product, len(product.axes) - 1, node.shape[-1])
+    elif groups is not None:
+        own = np.arange(channels) // (channels // groups)
+        mixed = own[:, None] == np.arange(node.shape[-1]) // (node.shape[-1] // groups)
+        product = box.mapped(product, len(product.axes) - 1, mixed)
+    while len(product.axes) > len(node.shape):
+        product = box.dropped(product, 0)
+    return box.widened(product, node.shape)
 
 
-def axis_maps(node: Node, shape: Sequence[int]) -> list[np.ndarray | None]:
-    """Return for each axis the output positions that each input position reaches.
-
-    Args:
-        node: A weighted node, an average pooling or an upsampling.
-        shape: Shape of its input.
-
-    Returns:
-        Boolean (input positions, output positions) for each axis; None where each position
-        reaches only the position of the same index.
-    """
-    unchanged: list[np.ndarray | None] = [None] * (len(shape) - 1)
-    if node.op == "scale":
-        return [*unchanged, None]
-    if node.op == "dense":
-        return [*unchanged, np.ones((shape[-1], node.shape[-1]), bool)]
-    return [*taps(node, shape), _channel_map(node, shape[-1])]
-
-
-def _channel_map(node: Node, channels: int) -> np.ndarray | None:
-    if node.op in ("average_pool", "upsample"):
-        return None
-    outputs = node.shape[-1]
-    if node.op == "conv_transpose":
-        return np.ones((channels, outputs), bool)
-    # Neighbouring channels form a group; in a depthwise convolution each channel is a group.
-    groups = channels if node.op == "depthwise_conv" else node["groups"]
-    own = np.arange(channels) // (channels // groups)
-    return own[:, None] == np.arange(outputs) // (outputs // groups)
+def groups_of(node: Node, channels: int) -> int | None:
+    """Return the number of channel groups that a node mixes; None where channels stay apart."""
+    return None if node.operation.groups is None else node.operation.groups(node, channels)
 
 
 def fan_outs(node: Node, shape: Sequence[int]) -> list[np.ndarray | None]:
@@ -83,59 +83,44 @@ def fan_outs(node: Node, shape: Sequence[int]) -> list[np.ndarray | None]:
     Returns:
         Numbers (input positions,) whose product is the element's fan-out; None for ones.
     """
-    maps = axis_maps(node, shape)
-    return [None if matrix is None else matrix.sum(axis=1).astype(float) for matrix in maps]
+    found = [
+        None if table is None else np.bincount(table[table != NOWHERE], minlength=size) * 1.0
+        for size, table in zip(shape, tables(node, [tuple(shape)]), strict=True)
+    ]
+    groups = groups_of(node, shape[-1])
+    if groups is not None:
+        found[-1] = np.full(shape[-1], node.shape[-1] / groups)
+    return found
 
 
-def _concatenated(graph: Graph, node: Node, place: int, product: Product) -> Product:
-    axis = node["axis"]
-    axis = axis - 1 if axis > 0 else axis + len(node.shape)
-    sizes = [graph[name].shape[axis] for name in node.inputs]
-    return box.mapped(product, axis, _shifted(sizes[place], sum(sizes[:place]), node.shape[axis]))
+def synapses(node: Node, shape: Sequence[int]) -> int:
+    """Return the number of connections of a weighted node, without those to zero padding."""
+    factors = zip(shape, fan_outs(node, shape), strict=True)
+    return math.prod(size if numbers is None else int(numbers.sum()) for size, numbers in factors)
 
 
-def _shifted(size: int, before: int, total: int) -> np.ndarray:
-    """Return the map that moves positions up by `before`; those that fall outside reach none."""
-    return np.arange(size)[:, None] + before == np.arange(total)
+def index_map(node: Node, shapes: Shapes) -> list[np.ndarray]:
+    """Return for each input the index of the output element that each element reaches.
 
+    Args:
+        node: A node through which each element reaches at most one other.
+        shapes: Shapes of its inputs.
 
-def _pad(node: Node, shape: Sequence[int], product: Product) -> Product:
-    for axis, (before, _) in enumerate(node["amounts"]):
-        product = box.mapped(product, axis, _shifted(shape[axis], before, node.shape[axis]))
-    return product
-
-
-def _crop(node: Node, shape: Sequence[int], product: Product) -> Product:
-    for axis, (before, _) in enumerate(node["amounts"]):
-        product = box.mapped(product, axis, _shifted(shape[axis], -before, node.shape[axis]))
-    return product
-
-
-def _global_average(node: Node, shape: Sequence[int], product: Product) -> Product:
-    for axis in reversed(range(len(shape) - 1)):
-        kept = node["keepdims"]
-        product = box.spread(product, axis, 1) if kept else box.dropped(product, axis)
-    return product
-
-
-def _permute(node: Node, shape: Sequence[int], product: Product) -> Product:
-    return box.permuted(product, [axis - 1 for axis in node["axes"]])
-
-
-def _reshape(node: Node, shape: Sequence[int], product: Product) -> Product:
-    return box.reshaped(product, node.shape)
-
-
-def _widen(node: Node, shape: Sequence[int], product: Product) -> Product:
-    return box.widened(product, node.shape)
-
-
-_MOVES: dict[str, Callable[[Node, Sequence[int], Product], Product]] = {
-    "add": _widen,
-    "crop": _crop,
-    "global_average_pool": _global_average,
-    "pad": _pad,
-    "permute": _permute,
-    "reshape": _reshape,
-    "subtract": _widen,
-}
+    Returns:
+        Indices into the flat output, in the shape of each input; NOWHERE where it reaches none.
+    """
+    index = np.arange(math.prod(node.shape))
+    if node.operation.rearranged is not None:
+        order = node.operation.rearranged(node, np.arange(index.size).reshape(shapes[0]))
+        return [np.argsort(order, axis=None).reshape(shapes[0])]
+    found = []
+    for place, shape in enumerate(shapes):
+        # A reduction leaves out the first axes.
+        own = index.reshape((1,) * (len(shape) - len(node.shape)) + node.shape)
+        for axis, table in enumerate(tables(node, shapes, place)):
+            if table is not None:
+                reached = destinations(table, shape[axis])
+                inside = (reached != NOWHERE).reshape(-1, *[1] * (len(shape) - axis - 1))
+                own = np.where(inside, own.take(reached, axis), NOWHERE)
+        found.append(own)
+    return found

@@ -1,6 +1,6 @@
 """A network as a plain record: nodes in the order in which they can be computed."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -139,9 +139,38 @@ class Graph:
         outputs = tuple(before if output == name else output for output in self.outputs)
         return replace(self, nodes=tuple(nodes), outputs=outputs)
 
-    def before(self, name: str) -> set[str]:
-        """Return the names of the nodes that a node depends on, including the node itself."""
-        needed = {name}
+    def after(self, starts: Iterable[str], until: Container[str] = ()) -> set[str]:
+        """Return the names of the nodes that depend on some nodes, including these.
+
+        Args:
+            starts: Names of the nodes.
+            until: Operations; the nodes of these operations, and those after them, are left out.
+        """
+        found = set(starts)
+        for node in self.nodes:
+            if node.op not in until and found.intersection(node.inputs):
+                found.add(node.name)
+        return found
+
+    @cached_property
+    def head(self) -> frozenset[str]:
+        """Names of the read-outs and all nodes after them: they run once, on decoded values."""
+        return frozenset(self.after(node.name for node in self.of("readout")))
+
+    @cached_property
+    def body(self) -> frozenset[str]:
+        """Names of the neurons and all nodes after them, to the read-outs: they run every step."""
+        neurons = (node.name for node in self.of("neuron"))
+        return frozenset(self.after(neurons)) - self.head
+
+    @property
+    def drive(self) -> frozenset[str]:
+        """Names of the nodes before the first neurons: they depend on the inputs only."""
+        return frozenset(self.by_name) - self.body - self.head
+
+    def before(self, *names: str) -> set[str]:
+        """Return the names of the nodes that some nodes depend on, including these."""
+        needed = set(names)
         for node in reversed(self.nodes):
             if node.name in needed:
                 needed.update(node.inputs)
@@ -149,10 +178,7 @@ class Graph:
 
     def pruned(self) -> "Graph":
         """Return a graph without the nodes that no output depends on (inputs are kept)."""
-        needed = set(self.outputs)
-        for node in reversed(self.nodes):
-            if node.name in needed:
-                needed.update(node.inputs)
+        needed = self.before(*self.outputs)
         kept = (node for node in self.nodes if node.name in needed or node.op == "input")
         return replace(self, nodes=tuple(kept))
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spkeras.graph.connections import synapses
 from spkeras.graph.graph import Graph
 from spkeras.graph.node import Node
-from spkeras.graph.windows import taps
 
 
 def macs(graph: Graph) -> dict[str, int]:
@@ -28,17 +28,10 @@ def macs(graph: Graph) -> dict[str, int]:
 
 
 def _node_macs(node: Node, graph: Graph) -> int:
-    if node.op == "scale":
-        return math.prod(node.shape)
-    if node.op == "dense":
-        return math.prod(node.shape) * node.arrays["kernel"].shape[0]
+    shapes = [graph[name].shape for name in node.inputs]
     if node.op in ("function", "neuron"):
-        return _function_macs(node, [graph[name].shape for name in node.inputs])
-    if node.op not in ("conv", "depthwise_conv", "conv_transpose"):
-        return 0
-    kernel = node.arrays["kernel"]
-    met = math.prod(int(m.sum()) for m in taps(node, graph[node.inputs[0]].shape))
-    return met * kernel.shape[-1] * kernel.shape[-2]
+        return _function_macs(node, shapes)
+    return synapses(node, shapes[0]) if node.operation.weighted else 0
 
 
 def _function_macs(node: Node, shapes: Sequence[tuple[int, ...]]) -> int:

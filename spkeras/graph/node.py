@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import GraphError
-from spkeras.graph.vocabulary import ACTIVATIONS, FUNCTIONS, OPERATIONS
+from spkeras.graph.operations import OPERATIONS, Operation
+from spkeras.graph.vocabulary import ACTIVATIONS, FUNCTIONS
 from spkeras.ops.names import NEURON_MODELS, NeuronModel
 from spkeras.ops.properties import is_plain
 
@@ -31,7 +32,7 @@ class Node:
 
     Attributes:
         name: Name, unique in its graph. The last node made of a Keras layer has the layer's name.
-        op: A key of `spkeras.graph.vocabulary.OPERATIONS`.
+        op: A key of `spkeras.graph.operations.OPERATIONS`.
         inputs: Names of the nodes it reads, in order.
         shape: Output shape without the batch axis, channels last.
         attributes: Plain values (numbers, strings, tuples, None), as the vocabulary names them.
@@ -60,8 +61,11 @@ class Node:
 
     def _check(self) -> None:
         if self.op not in OPERATIONS:
-            raise GraphError(f"node {self.name!r}: unknown operation {self.op!r}")
-        rule = OPERATIONS[self.op]
+            raise GraphError(
+                f"node {self.name!r}: unknown operation {self.op!r}; register it with "
+                "spkeras.graph.operations.register_operation"
+            )
+        rule = self.operation
         wanted = set(rule.attributes)
         if self.op in ("activation", "function", "neuron"):
             wanted |= set(parameters_of(self.attributes.get("function", "")))
@@ -82,9 +86,9 @@ class Node:
         return self.attributes[attribute]
 
     @property
-    def linear(self) -> bool:
-        """Whether it is linear (affine) in its inputs."""
-        return OPERATIONS[self.op].linear
+    def operation(self) -> Operation:
+        """The facts of its operation."""
+        return OPERATIONS[self.op]
 
     @property
     def neuron(self) -> NeuronModel:

@@ -60,6 +60,14 @@ class Product:
         """Return the block of a part."""
         return next(block for block in self.blocks if part in block.parts)
 
+    def reshape(self, shape: Sequence[int]) -> "Product":
+        """Return the pairs after a reshape of the target, in row-major order."""
+        return _reshaped(self, shape)
+
+    def transpose(self, order: Sequence[int]) -> "Product":
+        """Return the pairs with the target's axes in another order."""
+        return replace(self, axes=tuple(self.axes[axis] for axis in order))
+
     @property
     def empty(self) -> bool:
         """Whether it contains no pair."""
@@ -234,8 +242,7 @@ def _reached(before: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     return after
 
 
-def reshaped(product: Product, shape: Sequence[int]) -> Product:
-    """Return the pairs after a reshape of the target, in row-major order."""
+def _reshaped(product: Product, shape: Sequence[int]) -> Product:
     queue = list(itertools.chain.from_iterable(product.axes))
     # The parts, cut or joined, of each new axis; they replace the axes of `product`.
     axes: list[tuple[int, ...]] = []
@@ -272,11 +279,6 @@ def _cut(product: Product, part: int, size: int) -> tuple[Product, list[int]]:
     matrix = block.matrix.reshape(*shape[: 1 + place], size, -1, *shape[2 + place :])
     parts = (*block.parts[:place], *new, *block.parts[place + 1 :])
     return replaced(product, [block], ProductBlock(block.sources, parts, matrix)), new
-
-
-def permuted(product: Product, order: Sequence[int]) -> Product:
-    """Return the pairs with the target's axes in another order."""
-    return replace(product, axes=tuple(product.axes[axis] for axis in order))
 
 
 def widened(product: Product, shape: Sequence[int]) -> Product:

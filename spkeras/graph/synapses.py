@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from spkeras.graph.connections import WEIGHTED, fan_outs, passes, through
+from spkeras.graph.connections import fan_outs, through
 from spkeras.graph.graph import Graph
 from spkeras.graph.node import Node
 from spkeras.graph.product import Product, everything, identity
@@ -83,7 +83,7 @@ def constant_macs(graph: Graph) -> int:
     """
     inputs = [node.name for node in graph.of("input")]
     ways = _followed(graph, {name: (everything(graph[name].shape),) for name in inputs})
-    reached = (node for node in graph.nodes if node.op in WEIGHTED and node.name in ways)
+    reached = (node for node in graph.nodes if node.operation.weighted and node.name in ways)
     return sum(_dense(graph, node, ways, (0, 1)) for node in reached)
 
 
@@ -151,7 +151,9 @@ class _Regions:
     def _targets(self, nodes: Sequence[str]) -> Iterator[str]:
         """Yield the names of the receivers of these nodes, once for each time they read them."""
         for name in nodes:
-            yield from (node.name for node in self.graph.consumers[name] if not passes(node))
+            yield from (
+                node.name for node in self.graph.consumers[name] if not node.operation.linear
+            )
             if name in self.graph.outputs:
                 yield name
 
@@ -174,12 +176,12 @@ class _Regions:
         for name in nodes:
             node = self.graph[name]
             before = self.ways[source].get(node.inputs[0])
-            if node.op in WEIGHTED and before is not None and before[0]:
+            if node.operation.weighted and before is not None and before[0]:
                 total += fan(before[0], shape, fan_outs(node, self.graph[node.inputs[0]].shape))
         return total
 
     def _later(self, node: Node, sources: Sequence[str]) -> LaterLayer | None:
-        if node.op not in WEIGHTED:
+        if not node.operation.weighted:
             return None
         before = self.graph[node.inputs[0]]
         weights = fan_outs(node, before.shape)
@@ -205,13 +207,13 @@ def _followed(graph: Graph, starts: Mapping[str, tuple[Product, ...]]) -> _Ways:
     """Follow pairs through all linear nodes, to the next neurons."""
     ways: _Ways = {name: (start, ()) for name, start in starts.items()}
     for node in graph.nodes:
-        if node.name in starts or not passes(node):
+        if node.name in starts or not node.operation.linear:
             continue
         plain: list[Product] = []
         summed: list[Product] = []
         for place, name in enumerate(node.inputs):
             for products, kept in zip(ways.get(name, ((), ())), (plain, summed), strict=True):
-                into = summed if node.op in WEIGHTED else kept
+                into = summed if node.operation.weighted else kept
                 into += [through(graph, node, place, product) for product in products]
         if plain or summed:
             ways[node.name] = (union(plain), union(summed))

@@ -1,81 +1,131 @@
-"""Windows of convolutions, pools and upsampling: the positions they connect, axis by axis."""
+"""Windows along one axis: the input position under each tap of the window of each output.
 
+A window is a rectangle: one table for each axis describes it, integers (outputs, taps), with
+`NOWHERE` where a tap is outside the input. None stands for an axis whose positions stay.
+"""
+
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from spkeras.graph.node import Node
+NOWHERE = -1
 
 # Half width of each interpolation's kernel, in input positions.
 _SUPPORT = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
 
 
-def taps(node: Node, shape: Sequence[int]) -> list[np.ndarray]:
-    """Return for each axis of a window the output positions that each input position reaches.
+def sliding(
+    size: int, out: int, *, window: int, stride: int = 1, dilation: int = 1, padding: str = "valid"
+) -> np.ndarray:
+    """Return the table of a convolution or a pooling, placed as in Keras.
 
     Args:
-        node: A convolution, a pool or an upsampling.
-        shape: Shape of its input.
-
-    Returns:
-        One boolean matrix (input positions, output positions) per axis. A window is a
-        rectangle: an element reaches another where it does so on all axes. Zero padding has no
-        position.
+        size: Input positions.
+        out: Output positions.
+        window: Taps of the window.
+        stride: Distance of neighbouring windows.
+        dilation: Distance of neighbouring taps.
+        padding: "valid", "same" or "causal".
     """
-    if node.op == "upsample":
-        return [
-            _upsample_reach(size, factor, node["interpolation"])
-            for size, factor in zip(shape, node["size"], strict=False)
-        ]
-    if node.op in ("average_pool", "max_pool"):
-        return pool_taps(node, shape, node.shape)
-    window, dilation = node.arrays["kernel"].shape[:-2], node["dilation"]
-    axes = zip(shape, node.shape, window, node["strides"], dilation, strict=False)
-    if node.op == "conv_transpose":
-        # The transposed convolution is a convolution read backwards.
-        return [
-            _window_reach(out, size, k, stride=s, dilation=d, padding=node["padding"]).T
-            for size, out, k, s, d in axes
-        ]
-    return [
-        _window_reach(size, out, k, stride=s, dilation=d, padding=node["padding"])
-        for size, out, k, s, d in axes
-    ]
-
-
-def pool_taps(
-    pool: Node | Mapping[str, Any], shape: Sequence[int], pooled: Sequence[int]
-) -> list[np.ndarray]:
-    """Return `taps` for the window of a pooling, from its attributes and both shapes."""
-    axes = zip(shape, pooled, pool["pool_size"], pool["strides"], strict=False)
-    return [
-        _window_reach(size, out, k, stride=s, dilation=1, padding=pool["padding"])
-        for size, out, k, s in axes
-    ]
-
-
-def _window_reach(
-    size: int, out: int, window: int, stride: int, dilation: int, padding: str
-) -> np.ndarray:
-    """Return the input positions (rows) within each window (columns), as Keras places them."""
     span = dilation * (window - 1) + 1
     before = 0
     if padding == "same":
         before = max((out - 1) * stride + span - size, 0) // 2
     elif padding == "causal":
         before = span - 1
-    offset = np.arange(size)[:, None] + before - stride * np.arange(out)
-    return (offset >= 0) & (offset < span) & (offset % dilation == 0)
+    table = np.arange(out)[:, None] * stride + np.arange(window) * dilation - before
+    return np.where((table >= 0) & (table < size), table, NOWHERE)
 
 
-def _upsample_reach(size: int, factor: int, interpolation: str) -> np.ndarray:
-    """Return the output positions (columns) that read each input position (rows)."""
-    outputs, inputs = np.arange(size * factor), np.arange(size)[:, None]
+def transposed(size: int, out: int, **window: Any) -> np.ndarray:
+    """Return the table of a transposed convolution: a convolution read backwards.
+
+    Args:
+        size: Input positions.
+        out: Output positions.
+        window: The further arguments of `sliding`.
+    """
+    forward = sliding(out, size, **window)
+    table = np.full((out, forward.shape[1]), NOWHERE)
+    for tap, reached in enumerate(forward.T):
+        inside = np.flatnonzero(reached != NOWHERE)
+        table[reached[inside], tap] = inside
+    return table
+
+
+def shifted(size: int, out: int, before: int) -> np.ndarray:
+    """Return the table of a move up by `before` positions, as in padding; negative in a crop."""
+    table = np.arange(out)[:, None] - before
+    return np.where((table >= 0) & (table < size), table, NOWHERE)
+
+
+def resized(size: int, factor: int, interpolation: str) -> np.ndarray:
+    """Return the table of an upsampling."""
+    outputs, inputs = np.arange(size * factor)[:, None], np.arange(size)
     if interpolation == "nearest":
-        return inputs == outputs // factor
+        return outputs // factor
     # Distance to the output's centre, in halves of an output position: whole numbers are exact.
     distance = 2 * outputs + 1 - factor - 2 * factor * inputs
     # All these kernels vanish at whole distances other than 0.
     between = (distance == 0) | (distance % (2 * factor) != 0)
-    return (abs(distance) < 2 * factor * _SUPPORT[interpolation]) & between
+    read = (abs(distance) < 2 * factor * _SUPPORT[interpolation]) & between
+    return np.where(read, inputs, NOWHERE)
+
+
+def pool_tables(
+    pool: Mapping[str, Any], shape: Sequence[int], pooled: Sequence[int]
+) -> list[np.ndarray]:
+    """Return the table of each axis of a pooling.
+
+    Args:
+        pool: The attributes of a pooling; a global one has no `pool_size`.
+        shape: Shape of its input.
+        pooled: Shape of its output.
+    """
+    if "pool_size" not in pool:
+        return [np.arange(size)[None] for size in shape[:-1]]
+    axes = zip(shape, pooled, pool["pool_size"], pool["strides"], strict=False)
+    return [
+        sliding(size, out, window=window, stride=stride, padding=pool["padding"])
+        for size, out, window, stride in axes
+    ]
+
+
+def reach(table: np.ndarray, size: int) -> np.ndarray:
+    """Return whether each input position (rows) is under the window of each output (columns)."""
+    outputs, taps = np.nonzero(table != NOWHERE)
+    found = np.zeros((size, len(table)), bool)
+    found[table[outputs, taps], outputs] = True
+    return found
+
+
+def destinations(table: np.ndarray, size: int) -> np.ndarray:
+    """Return the output of each input position, NOWHERE for none; windows must not overlap."""
+    outputs, taps = np.nonzero(table != NOWHERE)
+    found = np.full(size, NOWHERE)
+    found[table[outputs, taps]] = outputs
+    return found
+
+
+def positions(tables: Sequence[np.ndarray | None], shape: Sequence[int]) -> np.ndarray:
+    """Return the positions of a map under each tap of each window, counted row by row.
+
+    Args:
+        tables: The table of each axis.
+        shape: Sizes of these axes in the input.
+
+    Returns:
+        Positions, int32 (positions out, taps), NOWHERE where a tap is outside the input.
+    """
+    index = np.zeros((1, 1), np.int64)
+    outside = np.zeros((1, 1), bool)
+    for size, table in zip(shape, tables, strict=True):
+        axis = np.arange(size)[:, None] if table is None else table
+        # The axes so far are outer axes of the next one.
+        grid = index[:, None, :, None] * size + axis[None, :, None, :]
+        beyond = outside[:, None, :, None] | (axis == NOWHERE)[None, :, None, :]
+        rows = math.prod(grid.shape[:2])
+        index, outside = grid.reshape(rows, -1), beyond.reshape(rows, -1)
+    return np.where(outside, NOWHERE, index).astype(np.int32)

@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from spkeras.graph import Graph, Node
-from spkeras.graph.windows import pool_taps
+from spkeras.graph.windows import NOWHERE, pool_tables
 from spkeras.trace import Trace
 
 
@@ -24,9 +24,8 @@ def window_elements(graph: Graph, node: Node) -> int:
     if pool is None:
         return 0
     shape = graph[node.inputs[0]].shape
-    if "pool_size" not in pool:
-        return math.prod(shape)
-    return shape[-1] * math.prod(int(matrix.sum()) for matrix in pool_taps(pool, shape, node.shape))
+    tables = pool_tables(pool, shape, node.shape)
+    return shape[-1] * math.prod(int((table != NOWHERE).sum()) for table in tables)
 
 
 def running_steps(trace: Trace, name: str, steps: int) -> float:

@@ -21,13 +21,12 @@ def resting_points(graph: Graph) -> Graph:
     dtype = {"dtype": "float32"}
     ends: dict[str, None] = {}
     nodes: list[Node] = []
-    head: set[str] = set()
     for node in graph.nodes:
         if node.op in ("neuron", "readout"):
             ends.update(dict.fromkeys(node.inputs))
-        if node.op == "readout" or head.intersection(node.inputs):
-            head.add(node.name)
-        elif node.op in ("neuron", "input"):
+        if node.name in graph.head:
+            continue
+        if node.op in ("neuron", "input"):
             nodes.append(
                 Node(name=node.name, op="input", inputs=(), shape=node.shape, attributes=dtype)
             )

@@ -5,10 +5,8 @@ from dataclasses import replace
 import numpy as np
 
 from spkeras.graph import Graph, Node
-
-WEIGHTED = ("conv", "depthwise_conv", "conv_transpose", "dense")
-# An average of an affine map is the affine map of the average; a crop only drops elements.
-_COMMUTING = ("average_pool", "global_average_pool", "crop", "upsample")
+from spkeras.graph.connections import groups_of, kernel_of, stored_kernel
+from spkeras.graph.operations import WITH_KERNEL
 
 
 def fold_scales(graph: Graph) -> Graph:
@@ -47,13 +45,7 @@ def channel_vector(array: np.ndarray, channels: int) -> np.ndarray | None:
 
 def scale_outputs(node: Node, scale: np.ndarray, offset: np.ndarray | float = 0.0) -> Node:
     """Return a weighted node with outputs times `scale` plus `offset`, both (channels,)."""
-    kernel = node.arrays["kernel"].astype(np.float64)
-    if node.op == "conv_transpose":
-        kernel = kernel * scale[:, None]
-    elif node.op == "depthwise_conv":
-        kernel = kernel * scale.reshape(kernel.shape[-2:])
-    else:
-        kernel = kernel * scale
+    kernel = kernel_of(node).astype(np.float64) * scale
     bias = np.asarray(node.arrays.get("bias", 0.0), np.float64) * scale + offset
     has_bias = "bias" in node.arrays or np.any(offset)
     return _weighted(node, kernel, bias if has_bias else None)
@@ -64,11 +56,11 @@ def scale_inputs(node: Node, scale: np.ndarray, offset: np.ndarray | float = 0.0
 
     The offset is exact only without zero padding.
     """
-    kernel = node.arrays["kernel"].astype(np.float64)
+    kernel = kernel_of(node).astype(np.float64)
     factors, offsets = (
-        _input_factors(node, np.broadcast_to(v, scale.shape)) for v in (scale, offset)
+        _input_factors(node, kernel, np.broadcast_to(v, scale.shape)) for v in (scale, offset)
     )
-    constant = _sum_inputs(node, kernel * offsets)
+    constant = (kernel * offsets).sum(tuple(range(kernel.ndim - 1)))
     bias = node.arrays.get("bias")
     if bias is None and not np.any(offset):
         return _weighted(node, kernel * factors, None)
@@ -76,32 +68,18 @@ def scale_inputs(node: Node, scale: np.ndarray, offset: np.ndarray | float = 0.0
 
 
 def _weighted(node: Node, kernel: np.ndarray, bias: np.ndarray | None) -> Node:
-    arrays = {"kernel": kernel.astype(np.float32)}
+    arrays = {"kernel": stored_kernel(node, kernel.astype(np.float32))}
     if bias is not None:
         arrays["bias"] = np.asarray(bias, np.float32)
     return node.with_arrays(**arrays)
 
 
-def _input_factors(node: Node, vector: np.ndarray) -> np.ndarray:
+def _input_factors(node: Node, kernel: np.ndarray, vector: np.ndarray) -> np.ndarray:
     """Return values per input channel, in a shape that multiplies the kernel."""
-    kernel = node.arrays["kernel"]
-    if node.op == "conv":
-        # Output channel o reads the inputs of group o // (outputs / groups).
-        groups, depth, out = node["groups"], kernel.shape[-2], kernel.shape[-1]
-        return np.repeat(vector.reshape(groups, depth).T, out // groups, axis=1)
-    if node.op == "conv_transpose":
-        return vector
-    return vector[:, None]
-
-
-def _sum_inputs(node: Node, kernel: np.ndarray) -> np.ndarray:
-    """Return the sum of a kernel over its window and inputs, per output channel."""
-    window = tuple(range(kernel.ndim - 2))
-    if node.op == "depthwise_conv":
-        return kernel.sum(window).reshape(-1)
-    if node.op == "conv_transpose":
-        return kernel.sum(window).sum(-1)
-    return kernel.sum((*window, kernel.ndim - 2))
+    groups = groups_of(node, vector.size)
+    assert groups is not None
+    # Output channel o reads the inputs of group o // (outputs / groups).
+    return np.repeat(vector.reshape(groups, -1).T, kernel.shape[-1] // groups, axis=1)
 
 
 def _affine(node: Node) -> tuple[np.ndarray, np.ndarray] | None:
@@ -116,27 +94,22 @@ def _fold_backward(graph: Graph, scale: Node) -> Graph | None:
     moved: dict[str, Node] = {}
     while affine and graph.sole_consumer(name) is not None:
         before = graph[name]
-        if before.op in WEIGHTED:
+        if before.operation.kernel:
             moved[name] = replace(scale_outputs(before, *affine), source="")
             # The output of the scale is now the output of its input.
             first = scale.inputs[0]
             moved[first] = replace(moved[first], source=scale.source)
             return graph.updated(moved).without(scale.name)
-        if before.op not in _COMMUTING or _blurs_borders(before):
+        if not before.operation.averages(before):
             return None
         moved[name] = replace(before, source="")
         name = before.inputs[0]
     return None
 
 
-def _blurs_borders(node: Node) -> bool:
-    # The weights of bicubic and similar interpolations may not sum to one at the border.
-    return node.op == "upsample" and node["interpolation"] not in ("nearest", "bilinear")
-
-
 def _fold_forward(graph: Graph, scale: Node) -> Graph | None:
     affine, after = _affine(scale), graph.sole_consumer(scale.name)
-    if affine is None or after is None or after.op not in (*WEIGHTED, "scale"):
+    if affine is None or after is None or after.op not in (*WITH_KERNEL, "scale"):
         return None
     if after.op == "scale":
         return _merge_scales(graph, affine, scale, after)

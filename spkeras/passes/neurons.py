@@ -8,12 +8,11 @@ import numpy as np
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Graph, Node
 from spkeras.graph.node import parameters_of
-from spkeras.graph.vocabulary import MERGING, OPERATIONS
+from spkeras.graph.vocabulary import MAX_POOLS, MERGING
 from spkeras.ops.names import NEURON_MODELS
 from spkeras.ops.properties import VALUES_REMEDY, needs_values
 
-_POOLS = ("max_pool", "global_max_pool")
-_NEURONS = ("activation", "function", "neuron", *MERGING, *_POOLS)
+_NEURONS = ("activation", "function", "neuron", *MERGING, *MAX_POOLS)
 
 
 def place_neurons(
@@ -40,9 +39,8 @@ def place_neurons(
             `reset="zero"` for a neuron that is not a binary ReLU neuron; all at once.
     """
     graph = _merge_pools(graph)
-    inside = _inside(graph)
     if spike_code == "rate":
-        _refuse(graph, inside)
+        _refuse(graph)
     nodes: list[Node] = []
     notes: list[str] = []
     signed: set[str] = set()
@@ -51,7 +49,7 @@ def place_neurons(
         before = max((depth[name] for name in node.inputs), default=0)
         falling = any(name in signed for name in node.inputs)
         depth[node.name] = before
-        if node.name in inside and node.op in _NEURONS:
+        if node.name not in graph.head and node.op in _NEURONS:
             own = _own_model(node, model, falling)
             node = _as_neuron(node).with_attributes(
                 model=own,
@@ -69,7 +67,7 @@ def place_neurons(
             falling = NEURON_MODELS[own].signed
         elif node.op == "readout":
             node = node.with_attributes(depth=before, spike_code=spike_code)
-        if falling or _may_fall(node):
+        if falling or (node.op != "neuron" and not node.operation.keeps_sign(node)):
             signed.add(node.name)
         nodes.append(node)
     _check_reset(nodes, reset)
@@ -95,20 +93,11 @@ def _check_reset(nodes: list[Node], reset: str) -> None:
         raise UnsupportedLayerError(problems)
 
 
-def _inside(graph: Graph) -> set[str]:
-    """Return the names of all nodes except the read-outs and the nodes after them."""
-    behind: set[str] = set()
-    for node in graph.nodes:
-        if node.op == "readout" or behind.intersection(node.inputs):
-            behind.add(node.name)
-    return {node.name for node in graph.nodes} - behind
-
-
-def _refuse(graph: Graph, inside: set[str]) -> None:
+def _refuse(graph: Graph) -> None:
     problems = []
     for node in graph.nodes:
         what = needs_values(node.op, node.attributes.get("function", ""))
-        if node.name in inside and what:
+        if node.name not in graph.head and what:
             problems.append(
                 f"{node.source or node.name}: {what} needs the values of its inputs, a rate-coded "
                 f"neuron has only their running means; {VALUES_REMEDY}, or replace it by a layer "
@@ -119,13 +108,12 @@ def _refuse(graph: Graph, inside: set[str]) -> None:
 
 
 def _window(node: Node) -> dict[str, Any]:
-    names = OPERATIONS[node.op].attributes
-    return {name: node[name] for name in names}
+    return {name: node[name] for name in node.operation.attributes}
 
 
 def _merge_pools(graph: Graph) -> Graph:
     """Merge each max pooling before or after an increasing activation into a neuron's `pool`."""
-    for pool in graph.of(*_POOLS):
+    for pool in graph.of(*MAX_POOLS):
         before, after = graph[pool.inputs[0]], graph.sole_consumer(pool.name)
         if _mergeable(before) and graph.sole_consumer(before.name) is pool:
             # The neuron replaces the pooling, under the name of the pooling: it sends pooled spikes.
@@ -155,7 +143,7 @@ def _as_neuron(node: Node, pool: Node | None = None, inputs: tuple[str, ...] = (
     """Return the node as a neuron; the caller sets its model, code and depth."""
     if node.op == "neuron":
         return node
-    if node.op in _POOLS:
+    if node.op in MAX_POOLS:
         pool, function = node, "linear"
     else:
         function = node.op if node.op in MERGING else node["function"]
@@ -191,7 +179,7 @@ def _as_neuron(node: Node, pool: Node | None = None, inputs: tuple[str, ...] = (
 def _own_model(node: Node, model: str, falling: bool) -> str:
     if NEURON_MODELS[model].signed:
         return model
-    function = "linear" if node.op in _POOLS else node.attributes.get("function")
+    function = "linear" if node.op in MAX_POOLS else node.attributes.get("function")
     if function == "linear":
         may_fall = falling
     elif function == "relu":
@@ -202,16 +190,3 @@ def _own_model(node: Node, model: str, falling: bool) -> str:
     if not may_fall:
         return model
     return "signed_burst" if NEURON_MODELS[model].burst else "signed"
-
-
-def _may_fall(node: Node) -> bool:
-    """Return whether outputs can fall while inputs grow, so that counts after it can fall, too."""
-    if node.op == "neuron":
-        return False
-    if node.op == "upsample" and node["interpolation"] not in ("nearest", "bilinear"):
-        return True  # some of their weights are negative
-    if node.op == "scale":
-        return bool(np.any(node.arrays["scale"] < 0) or np.any(node.arrays.get("offset", 0) < 0))
-    return node.op not in ("add", "concatenate", "reshape", "permute") and not (
-        OPERATIONS[node.op].channelwise
-    )

@@ -6,10 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from spkeras.graph import Graph, Node
+from spkeras.graph.connections import index_map
 from spkeras.graph.node import parameters_of
-from spkeras.graph.vocabulary import OPERATIONS
+from spkeras.graph.operations import WITH_KERNEL
 from spkeras.ops.properties import is_homogeneous
-from spkeras.passes.fold import WEIGHTED, channel_vector, scale_inputs, scale_outputs
+from spkeras.passes.fold import channel_vector, scale_inputs, scale_outputs
 
 Array = np.ndarray
 _ONE = np.ones((), np.float64)
@@ -45,12 +46,10 @@ class _Normalizer:
         self.graph, self.scales = graph, scales
         self.unit: dict[str, Array] = {}
         self.nodes: list[Node] = []
-        self.head: set[str] = set()
 
     def run(self) -> Graph:
         for node in self.graph.nodes:
-            if self.head.intersection(node.inputs):
-                self.head.add(node.name)
+            if node.name in self.graph.head and node.op != "readout":
                 self.nodes.append(node)
             else:
                 self._normalize(node)
@@ -67,11 +66,10 @@ class _Normalizer:
         elif node.op == "neuron":
             self._neuron(node)
         elif node.op == "readout":
-            self.head.add(node.name)
             unit = self.unit[node.inputs[0]]
             plain = (unit == 1).all()
             self.nodes.append(node.with_arrays(scale=None if plain else unit.astype(np.float32)))
-        elif node.op in WEIGHTED:
+        elif node.op in WITH_KERNEL:
             self._weighted(node)
         elif node.op == "scale":
             self._scale(node)
@@ -129,7 +127,7 @@ class _Normalizer:
         if node.op in ("neuron", "input"):
             scale = np.asarray(self.scales[name], np.float64)
             return scale if scale.size in (1, node.shape[-1]) else None
-        if OPERATIONS[node.op].channelwise and len(node.inputs) == 1:
+        if node.operation.channelwise and len(node.inputs) == 1:
             return self._spike_unit(node.inputs[0])
         if node.op not in ("add", "subtract"):
             return None
@@ -192,24 +190,21 @@ class _Normalizer:
         return rescaled
 
     def _carry(self, node: Node) -> None:
-        """Add a node that changes shapes and keeps the unit of each element."""
-        if OPERATIONS[node.op].channelwise and self.unit[node.inputs[0]].ndim > 1:
+        """Add any other linear node; the unit follows where elements only move."""
+        moves = node.operation.rearranged is not None or node.op == "concatenate"
+        if not moves:
             # A unit that varies over positions does not commute with windows: remove it before.
-            node = replace(node, inputs=(self._rescaled(node.inputs[0], _ONE, node),))
-        units = [self.unit[name] for name in node.inputs]
-        shapes = [self.graph.by_name.get(name, node).shape for name in node.inputs]
-        if OPERATIONS[node.op].channelwise:
-            self._put(node, units[0])
+            varies = self.unit[node.inputs[0]].ndim > 1
+            if varies or not node.operation.channelwise or len(node.inputs) > 1:
+                inputs = tuple(self._rescaled(name, _ONE, node) for name in node.inputs)
+                node = replace(node, inputs=inputs)
+            self._put(node, self.unit[node.inputs[0]])
             return
-        full = [np.broadcast_to(u, s) for u, s in zip(units, shapes, strict=True)]
-        if node.op == "reshape":
-            unit = full[0].reshape(node.shape)
-        elif node.op == "permute":
-            unit = full[0].transpose([axis - 1 for axis in node["axes"]])
-        else:
-            axis = node["axis"] if node["axis"] < 0 else node["axis"] - 1
-            unit = np.concatenate(full, axis)
-        self._put(node, _compact(unit))
+        shapes = [self.graph[name].shape for name in node.inputs]
+        units = np.ones(node.shape)
+        for name, shape, index in zip(node.inputs, shapes, index_map(node, shapes), strict=True):
+            units.reshape(-1)[index] = np.broadcast_to(self.unit[name], shape)
+        self._put(node, _compact(units))
 
 
 def _compact(unit: Array) -> Array:

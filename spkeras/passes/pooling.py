@@ -7,8 +7,6 @@ from spkeras.graph.node import parameters_of
 from spkeras.ops.properties import is_rectifier
 
 _POOLS = ("average_pool", "global_average_pool")
-# Operations that keep values non-negative.
-_PASSING = (*_POOLS, "max_pool", "global_max_pool", "add", "concatenate", "reshape", "permute")
 _RELU = {"function": "relu", "max_value": None, "negative_slope": 0.0, "threshold": 0.0}
 
 
@@ -27,7 +25,8 @@ def separate_poolings(graph: Graph) -> Graph:
     nodes: list[Node] = []
     rectified: set[str] = set()
     for node in graph.nodes:
-        if _rectifies(node) or (node.op in _PASSING and rectified.issuperset(node.inputs)):
+        keeps_sign = node.operation.keeps_sign(node) and rectified.issuperset(node.inputs)
+        if _rectifies(node) or keeps_sign:
             rectified.add(node.name)
         inputs = tuple(renamed.get(name, name) for name in node.inputs)
         nodes.append(replace(node, inputs=inputs))

@@ -4,7 +4,7 @@ import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
-from spkeras.passes.fold import WEIGHTED
+from spkeras.graph.operations import WITH_KERNEL
 
 
 def quantize_weights(graph: Graph, bits: int) -> Graph:
@@ -30,7 +30,7 @@ def quantize_weights(graph: Graph, bits: int) -> Graph:
     if not 2 <= bits <= 16:
         raise OptionError(f"weight_bits={bits!r}; allowed: 2 to 16")
     changed: dict[str, Node] = {}
-    for node in graph.of(*WEIGHTED):
+    for node in graph.of(*WITH_KERNEL):
         kernel = node.arrays["kernel"].astype(np.float64)
         largest = float(np.abs(kernel).max(initial=0))
         if largest == 0:

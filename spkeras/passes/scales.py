@@ -7,7 +7,6 @@ import numpy as np
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
 from spkeras.graph.stats import ActivationStats
-from spkeras.graph.vocabulary import OPERATIONS
 
 Scales = dict[str, np.ndarray]
 
@@ -121,8 +120,7 @@ def join_scales(graph: Graph, scales: Scales) -> Scales:
             carried[node.name] = [node.name]
             continue
         sources = [name for before in node.inputs for name in carried[before]]
-        passes = OPERATIONS[node.op].channelwise
-        carried[node.name] = sources if passes else []
+        carried[node.name] = sources if node.operation.channelwise else []
         if node.op == "add":
             for name in sources[1:]:
                 _join(group, sources[0], name)

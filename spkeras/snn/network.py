@@ -62,14 +62,10 @@ class Network:
         return self.readouts[0]["spike_code"] if self.readouts else "rate"
 
     def _split(self) -> None:
-        behind: dict[str, set[str]] = {}
-        for node in self.graph.nodes:
-            kinds = set().union(*(behind[name] for name in node.inputs)) if node.inputs else set()
-            behind[node.name] = kinds | ({node.op} & {"neuron", "readout"})
-        nodes = self.graph.nodes
-        self.head_nodes = [node for node in nodes if "readout" in behind[node.name]]
-        self.body_nodes = [node for node in nodes if behind[node.name] == {"neuron"}]
-        self.drive_nodes = [node for node in nodes if not behind[node.name]]
+        self.drive_nodes, self.body_nodes, self.head_nodes = (
+            [node for node in self.graph.nodes if node.name in names]
+            for names in (self.graph.drive, self.graph.body, self.graph.head)
+        )
         outside = {name for node in (*self.body_nodes, *self.readouts) for name in node.inputs}
         self.frontier = [node for node in self.drive_nodes if node.name in outside]
 

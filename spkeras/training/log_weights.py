@@ -9,9 +9,10 @@ import numpy as np
 from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph, Node
+from spkeras.graph.operations import WITH_KERNEL
 from spkeras.layers import LogConv1D, LogConv2D, LogDense, LogDepthwiseConv2D
 from spkeras.ops.log_weights import LogFormat, full_scale_exponent, log_quantize
-from spkeras.passes.fold import WEIGHTED, fold_scales
+from spkeras.passes.fold import fold_scales
 from spkeras.training.rebuild import all_layers, rebuild
 
 _SCALES = ("BatchNormalization", "Rescaling", "Normalization")
@@ -99,7 +100,7 @@ def _refuse_live(folded: Graph, paths: Mapping[str, str]) -> None:
 def _weighted_nodes(folded: Graph, paths: Mapping[str, str]) -> dict[str, list[Node]]:
     """Nodes with weights by the path of their layer, one set for each layer."""
     found: dict[str, list[Node]] = {}
-    for node in folded.of(*WEIGHTED):
+    for node in folded.of(*WITH_KERNEL):
         found.setdefault(paths[node.name], []).append(node)
     for path, nodes in found.items():
         calls = [node for node in nodes if node.op == nodes[-1].op]

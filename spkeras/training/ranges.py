@@ -19,11 +19,10 @@ _RECTIFIERS = ("relu", "relu6", "quantized_relu", "ttfs", "phase", "burst")
 def refuse_activations(graph: Graph) -> None:
     """Refuse activations inside the network that are no ReLU."""
     problems = []
-    behind: set[str] = set()
     for node in graph.nodes:
-        if node.op == "readout" or behind.intersection(node.inputs):
-            behind.add(node.name)
-        elif node.op in ("function", "multiply", "maximum", "minimum"):
+        if node.name in graph.head:
+            continue
+        if node.op in ("function", "multiply", "maximum", "minimum"):
             problems.append(f"{node.source}: {node.op}; spikes of a rate do not carry it")
         elif node.op == "activation" and (
             node["function"] not in _RECTIFIERS
@@ -40,14 +39,8 @@ def refuse_activations(graph: Graph) -> None:
 
 def places_of(graph: Graph, pooling_neurons: bool) -> dict[str, Node]:
     """The nodes that shall have the new activations, by name."""
-    behind: set[str] = set()
-    found = {}
-    for node in graph.nodes:
-        if node.op == "readout" or behind.intersection(node.inputs):
-            behind.add(node.name)
-        elif node.op == "activation" or (pooling_neurons and node.op == "average_pool"):
-            found[node.name] = node
-    return found
+    kinds = ("activation", "average_pool") if pooling_neurons else ("activation",)
+    return {node.name: node for node in graph.of(*kinds) if node.name not in graph.head}
 
 
 def units_of(

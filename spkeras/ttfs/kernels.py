@@ -7,8 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from spkeras.graph import Node
+from spkeras.graph.connections import groups_of, kernel_of
 from spkeras.ttfs.terms import Sum, Term, refused
-from spkeras.ttfs.windows import transposed_index, window_index
+from spkeras.ttfs.windows import window_index
 
 
 def _weighted(
@@ -88,49 +89,15 @@ def _dense_kernel(kernel: np.ndarray, groups: int) -> np.ndarray:
     return full
 
 
-def _window(node: Node, value: Sum, window: tuple[int, ...]) -> np.ndarray:
-    return window_index(
-        value.shape[:-1],
-        node.shape[:-1],
-        window,
-        strides=node["strides"],
-        dilation=node["dilation"],
-        padding=node["padding"],
-    )
-
-
-def _conv(node: Node, values: Sequence[Sum]) -> Sum:
+def _convolution(node: Node, values: Sequence[Sum]) -> Sum:
     (value,) = values
-    kernel = node.arrays["kernel"]
-    index = _window(node, value, kernel.shape[:-2])
-    return _weighted(
-        node, value, index, kernel=kernel.reshape(-1, *kernel.shape[-2:]), groups=node["groups"]
-    )
-
-
-def _depthwise_conv(node: Node, values: Sequence[Sum]) -> Sum:
-    (value,) = values
-    kernel = node.arrays["kernel"]
-    channels = kernel.shape[-2]
-    index = _window(node, value, kernel.shape[:-2])
-    taps = math.prod(kernel.shape[:-2])
-    return _weighted(node, value, index, kernel=kernel.reshape(taps, 1, -1), groups=channels)
-
-
-def _conv_transpose(node: Node, values: Sequence[Sum]) -> Sum:
-    (value,) = values
-    kernel = np.moveaxis(node.arrays["kernel"], -1, -2)
-    if node["output_padding"] is not None:
+    if node.attributes.get("output_padding") is not None:
         raise refused(node, f"output_padding={node['output_padding']}", "leave it out")
-    index = transposed_index(
-        value.shape[:-1],
-        node.shape[:-1],
-        kernel.shape[:-2],
-        strides=node["strides"],
-        dilation=node["dilation"],
-        padding=node["padding"],
+    kernel, groups = kernel_of(node), groups_of(node, value.shape[-1])
+    index = window_index(node, value.shape)
+    return _weighted(
+        node, value, index, kernel=kernel.reshape(-1, *kernel.shape[-2:]), groups=groups or 1
     )
-    return _weighted(node, value, index, kernel.reshape(-1, *kernel.shape[-2:]))
 
 
 def _dense(node: Node, values: Sequence[Sum]) -> Sum:
@@ -170,9 +137,9 @@ def _scale(node: Node, values: Sequence[Sum]) -> Sum:
 
 # Lowering of each weighted operation: from the sums of its inputs to its sum.
 KERNELS: dict[str, Callable[[Node, Sequence[Sum]], Sum]] = {
-    "conv": _conv,
-    "conv_transpose": _conv_transpose,
+    "conv": _convolution,
+    "conv_transpose": _convolution,
     "dense": _dense,
-    "depthwise_conv": _depthwise_conv,
+    "depthwise_conv": _convolution,
     "scale": _scale,
 }

@@ -9,14 +9,7 @@ import numpy as np
 from spkeras.graph import Node
 from spkeras.ttfs.kernels import KERNELS
 from spkeras.ttfs.terms import Sum, refused
-from spkeras.ttfs.windows import (
-    composed,
-    cropped_index,
-    padded_index,
-    permuted_index,
-    repeated_index,
-    window_index,
-)
+from spkeras.ttfs.windows import composed, window_index
 
 
 def _reshape(node: Node, values: Sequence[Sum]) -> Sum:
@@ -66,19 +59,8 @@ def _concatenate(node: Node, values: Sequence[Sum]) -> Sum:
 
 def pool_window(node: Node, shape: tuple[int, ...]) -> tuple[tuple[int, ...], np.ndarray]:
     """Return the shape after a pooling, and the positions under each of its windows."""
-    if "pool_size" not in node.attributes:
-        positions = math.prod(shape[:-1])
-        return (1, shape[-1]), np.arange(positions, dtype=np.int32)[None]
-    ones = (1,) * len(node["pool_size"])
-    index = window_index(
-        shape[:-1],
-        node.shape[:-1],
-        node["pool_size"],
-        strides=node["strides"],
-        dilation=ones,
-        padding=node["padding"],
-    )
-    return (*node.shape[:-1], shape[-1]), index
+    outs = node.shape[:-1] if "pool_size" in node.attributes else (1,)
+    return (*outs, shape[-1]), window_index(node, shape)
 
 
 def _average(node: Node, values: Sequence[Sum]) -> Sum:
@@ -103,42 +85,34 @@ def _average(node: Node, values: Sequence[Sum]) -> Sum:
     return Sum(shape, tuple(terms), value.bias)
 
 
-def _moved(index_of: Callable[..., np.ndarray]) -> Callable[[Node, Sequence[Sum]], Sum]:
-    """Return the lowering of a padding, crop, repetition: the same spikes at other positions."""
-
-    def passed(node: Node, values: Sequence[Sum]) -> Sum:
-        (value,) = values
-        index = index_of(node, value.shape)[:, None]
-        if (index < 0).any() and value.bias.any():
-            raise refused(
-                node, "zeros around potentials with a bias", "put the TTFSActivation before it"
-            )
-        terms = (
-            (
-                replace(term, cells=composed(term.cells, index))
-                if term.index is None
-                else replace(term, index=composed(term.index, index))
-            )
-            for term in value.terms
+def _moved(node: Node, values: Sequence[Sum]) -> Sum:
+    """Lower a padding, crop, repetition, permutation: the same spikes at other positions."""
+    (value,) = values
+    _check_move(node, value.shape)
+    index = window_index(node, value.shape)
+    if (index < 0).any() and value.bias.any():
+        raise refused(
+            node, "zeros around potentials with a bias", "put the TTFSActivation before it"
         )
-        return Sum(node.shape, tuple(terms), value.bias)
+    terms = (
+        (
+            replace(term, cells=composed(term.cells, index))
+            if term.index is None
+            else replace(term, index=composed(term.index, index))
+        )
+        for term in value.terms
+    )
+    return Sum(node.shape, tuple(terms), value.bias)
 
-    return passed
 
-
-def _upsampled(node: Node, shape: tuple[int, ...]) -> np.ndarray:
-    if node["interpolation"] != "nearest":
+def _check_move(node: Node, shape: tuple[int, ...]) -> None:
+    if node.attributes.get("interpolation", "nearest") != "nearest":
         raise refused(
             node, f"interpolation {node['interpolation']!r}", "use interpolation='nearest'"
         )
-    return repeated_index(shape[:-1], node["size"])
-
-
-def _permuted(node: Node, shape: tuple[int, ...]) -> np.ndarray:
-    axes = tuple(node["axes"])
-    if axes[-1] != len(axes) or tuple(shape[axis - 1] for axis in axes) != node.shape:
+    axes = tuple(node.attributes.get("axes", ()))
+    if axes and (axes[-1] != len(axes) or tuple(shape[axis - 1] for axis in axes) != node.shape):
         raise refused(node, f"axes {axes}: channels move", "keep the channels last, in their order")
-    return permuted_index(shape[:-1], [axis - 1 for axis in axes[:-1]])
 
 
 # Lowering of each linear operation: from the sums of its inputs to its sum.
@@ -147,11 +121,11 @@ LINEAR: dict[str, Callable[[Node, Sequence[Sum]], Sum]] = {
     "add": _add,
     "average_pool": _average,
     "concatenate": _concatenate,
-    "crop": _moved(lambda node, shape: cropped_index(shape[:-1], node["amounts"])),
+    "crop": _moved,
     "global_average_pool": _average,
-    "pad": _moved(lambda node, shape: padded_index(shape[:-1], node["amounts"])),
-    "permute": _moved(_permuted),
+    "pad": _moved,
+    "permute": _moved,
     "reshape": _reshape,
     "subtract": _subtract,
-    "upsample": _moved(_upsampled),
+    "upsample": _moved,
 }

@@ -8,105 +8,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
-NOWHERE = -1
+from spkeras.graph import Node
+from spkeras.graph.connections import tables
+from spkeras.graph.windows import NOWHERE, positions
 
 
-def window_index(
-    shape: Sequence[int],
-    out: Sequence[int],
-    window: Sequence[int],
-    strides: Sequence[int],
-    dilation: Sequence[int],
-    padding: str,
-) -> np.ndarray:
-    """Return the positions under each tap of a sliding window.
+def window_index(node: Node, shape: Sequence[int]) -> np.ndarray:
+    """Return the positions under each tap of the window of a node.
 
     Args:
-        shape: Spatial sizes of the input, without channels.
-        out: Spatial sizes of the output.
-        window: Taps along each axis.
-        strides: Step along each axis.
-        dilation: Distance of taps along each axis.
-        padding: "valid", "same" or "causal", as in Keras.
+        node: A convolution, a pooling, or a node that moves positions.
+        shape: Shape of its input; channels stay last.
 
     Returns:
         Positions, int32 (positions out, taps), NOWHERE where a tap is outside the input.
     """
-    axes = [
-        _axis(*sizes, padding) for sizes in zip(shape, out, window, strides, dilation, strict=True)
-    ]
-    index = np.zeros((1, 1), np.int64)
-    outside = np.zeros((1, 1), bool)
-    for size, axis in zip(shape, axes, strict=True):
-        beyond = (axis < 0) | (axis >= size)
-        # Row by row: the axes so far are outer axes of the next one.
-        index = index[:, None, :, None] * size + axis[None, :, None, :]
-        outside = outside[:, None, :, None] | beyond[None, :, None, :]
-        rows, taps = index.shape[0] * index.shape[1], index.shape[2] * index.shape[3]
-        index, outside = index.reshape(rows, taps), outside.reshape(rows, taps)
-    return np.where(outside, NOWHERE, index).astype(np.int32)
-
-
-def _axis(size: int, out: int, window: int, stride: int, dilation: int, padding: str) -> np.ndarray:
-    """Return the coordinates under each tap along one axis, (out, window)."""
-    span = dilation * (window - 1) + 1
-    before = 0
-    if padding == "same":
-        before = max((out - 1) * stride + span - size, 0) // 2
-    elif padding == "causal":
-        before = span - 1
-    return np.arange(out)[:, None] * stride + np.arange(window) * dilation - before
-
-
-def transposed_index(
-    shape: Sequence[int],
-    out: Sequence[int],
-    window: Sequence[int],
-    strides: Sequence[int],
-    dilation: Sequence[int],
-    padding: str,
-) -> np.ndarray:
-    """Return the positions that reach each output of a transposed convolution by each tap.
-
-    It is the convolution from `out` to `shape` in reverse; the arguments are those of
-    `window_index`.
-
-    Returns:
-        Positions, int32 (positions out, taps), NOWHERE where a tap has no input.
-    """
-    forward = window_index(out, shape, window, strides=strides, dilation=dilation, padding=padding)
-    index = np.full((math.prod(out), forward.shape[1]), NOWHERE, np.int32)
-    for tap in range(forward.shape[1]):
-        reached = np.flatnonzero(forward[:, tap] != NOWHERE)
-        index[forward[reached, tap], tap] = reached
-    return index
-
-
-def repeated_index(shape: Sequence[int], size: Sequence[int]) -> np.ndarray:
-    """Return the positions of a map with elements repeated along each axis, int32 (positions,)."""
-    own = np.arange(math.prod(shape), dtype=np.int32).reshape(tuple(shape))
-    for axis, times in enumerate(size):
-        own = np.repeat(own, times, axis)
-    return own.reshape(-1)
-
-
-def permuted_index(shape: Sequence[int], axes: Sequence[int]) -> np.ndarray:
-    """Return the positions of a map with permuted axes, int32 (positions,)."""
-    own = np.arange(math.prod(shape), dtype=np.int32).reshape(tuple(shape))
-    return own.transpose(tuple(axes)).reshape(-1)
-
-
-def padded_index(shape: Sequence[int], amounts: Sequence[Sequence[int]]) -> np.ndarray:
-    """Return the positions of a padded map, int32 (positions,), NOWHERE in the border."""
-    own = np.arange(math.prod(shape), dtype=np.int32).reshape(tuple(shape))
-    return np.pad(own, [tuple(pair) for pair in amounts], constant_values=NOWHERE).reshape(-1)
-
-
-def cropped_index(shape: Sequence[int], amounts: Sequence[Sequence[int]]) -> np.ndarray:
-    """Return the positions of a map that remain after a crop, int32 (positions,)."""
-    own = np.arange(math.prod(shape), dtype=np.int32).reshape(tuple(shape))
-    kept = tuple(slice(a, size - b) for size, (a, b) in zip(shape, amounts, strict=True))
-    return own[kept].reshape(-1)
+    if node.operation.rearranged is not None:
+        own = np.arange(math.prod(shape[:-1]), dtype=np.int32).reshape(*shape[:-1], 1)
+        moved: np.ndarray = node.operation.rearranged(node, own)
+        return moved.reshape(-1, 1)
+    return positions(tables(node, [tuple(shape)])[:-1], shape[:-1])
 
 
 def composed(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:

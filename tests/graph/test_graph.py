@@ -152,7 +152,7 @@ def test_arrays_of_a_node_are_its_own_and_read_only():
     changed = node.with_arrays(bias=np.zeros(2))
     assert changed.array("bias").tolist() == [0, 0] and node.array("bias") is None
     assert set(changed.with_arrays(bias=None).arrays) == {"kernel"}
-    assert node.linear and not relu(source((3,)), "r").linear
+    assert node.operation.linear and not relu(source((3,)), "r").operation.linear
 
 
 def test_originals_turn_a_node_back():

@@ -46,10 +46,10 @@ class Pairs:
     def dropped(self, axis):
         return Pairs(self.found.any(axis + 1))
 
-    def reshaped(self, shape):
+    def reshape(self, shape):
         return Pairs(self.found.reshape(len(self.found), *shape))
 
-    def permuted(self, order):
+    def transpose(self, order):
         return Pairs(self.found.transpose(0, *(axis + 1 for axis in order)))
 
     def widened(self, shape):
@@ -80,17 +80,24 @@ def window(rng, size):
     return rng.random((size, after)) < (0.3 if kind == 2 else 0.7)
 
 
+def applied(product, name, arguments):
+    """The product after an operation: a function of the module, or a method."""
+    if name in ("reshape", "transpose"):
+        return getattr(product, name)(*arguments)
+    return getattr(products, name)(product, *arguments)
+
+
 def step(rng, shape):
     """A random operation on a target of that shape: its name and its arguments."""
     axis = int(rng.integers(0, len(shape)))
-    names = ["mapped", "mapped", "reshaped", "reshaped", "permuted", "spread", "widened"]
+    names = ["mapped", "mapped", "reshape", "reshape", "transpose", "spread", "widened"]
     name = str(rng.choice(names + ["dropped"] * (len(shape) > 1)))
     return (
         name,
         {
             "mapped": (axis, window(rng, shape[axis])),
-            "reshaped": (factors(rng, math.prod(shape)),),
-            "permuted": (tuple(int(n) for n in rng.permutation(len(shape))),),
+            "reshape": (factors(rng, math.prod(shape)),),
+            "transpose": (tuple(int(n) for n in rng.permutation(len(shape))),),
             "spread": (axis, int(rng.integers(1, 4))),
             "widened": ((*[2] * int(rng.integers(0, 2)), *(n if n > 1 else 3 for n in shape)),),
             "dropped": (axis,),
@@ -116,7 +123,7 @@ def test_random_sequences_of_operations(seed, limit, monkeypatch):
     product, pairs = pair(rng, SHAPES[seed % len(SHAPES)])
     for _ in range(6):
         name, arguments = step(rng, pairs.found.shape[1:])
-        product = getattr(products, name)(product, *arguments)
+        product = applied(product, name, arguments)
         pairs = getattr(pairs, name)(*arguments)
         if pairs.found.size > 1 << 16:
             break
@@ -134,7 +141,7 @@ def test_random_sequences_of_operations(seed, limit, monkeypatch):
 def moved(rng, shape, mixing):
     """A product from `shape` to itself; `mixing` joins axes on the way, so that one block is left."""
     product, pairs = products.identity(shape), Pairs(np.eye(math.prod(shape), dtype=bool))
-    pairs = pairs.reshaped(shape)
+    pairs = pairs.reshape(shape)
     steps = [
         ("mapped", (axis, rng.random((size, size)) < 0.7))
         for axis, size in enumerate(shape)
@@ -143,9 +150,9 @@ def moved(rng, shape, mixing):
     if mixing:
         inner = factors(rng, math.prod(shape))
         shifted = np.eye(inner[0], k=int(rng.integers(-1, 2)), dtype=bool)
-        steps += [("reshaped", (inner,)), ("mapped", (0, shifted)), ("reshaped", (shape,))]
+        steps += [("reshape", (inner,)), ("mapped", (0, shifted)), ("reshape", (shape,))]
     for name, arguments in steps:
-        product = getattr(products, name)(product, *arguments)
+        product = applied(product, name, arguments)
         pairs = getattr(pairs, name)(*arguments)
     return product, pairs.found
 
@@ -214,7 +221,7 @@ def test_a_tensor_without_axes_is_one_element():
         (found,) = reaches.union([product])
         assert reaches.fan([found], ()).array() == 1 and found.exact
         assert reaches.fan([products.widened(found, (2, 3))], ()).array() == 6
-        assert reaches.fan([products.reshaped(found, (1, 1))], (), [None, None]).array() == 1
+        assert reaches.fan([found.reshape((1, 1))], (), [None, None]).array() == 1
 
 
 @pytest.mark.parametrize("budget, exact", [(0, False), (1, True)])
@@ -234,12 +241,12 @@ def test_one_overlap_of_two_takes_one_intersection(budget, exact, monkeypatch):
 @pytest.mark.parametrize("limit, allowed", [(36, True), (35, False)])
 def test_a_matrix_may_be_as_large_as_the_limit(limit, allowed, monkeypatch):
     monkeypatch.setattr(products, "LIMIT", limit)
-    found = products.reshaped(products.identity((2, 3)), (3, 2))
+    found = products.identity((2, 3)).reshape((3, 2))
     assert found.exact == allowed
 
 
 def test_an_axis_of_one_position_has_a_part_or_none():
-    row = products.reshaped(products.identity((3,)), (1, 3))
+    row = products.identity((3,)).reshape((1, 3))
     held = products.spread(row, 0, 1)
     assert row.axes[0] == () and len(held.axes[0]) == 1
     assert len(reaches.union([row, held])) == len(reaches.union([held, row])) == 1
@@ -255,10 +262,10 @@ def test_an_axis_of_one_position_has_a_part_or_none():
 @pytest.mark.parametrize("limit, exact", [(144, True), (143, False)])
 def test_axes_cut_differently_are_compared_up_to_the_limit(limit, exact, monkeypatch):
     """Beyond it each product counts for itself, and nothing more."""
-    cut = products.reshaped(products.identity((2, 3, 2)), (12,))
+    cut = products.identity((2, 3, 2)).reshape((12,))
     reach = np.eye(6, dtype=bool) | np.eye(6, k=1, dtype=bool)
-    whole = products.mapped(products.reshaped(products.identity((2, 3, 2)), (2, 6)), 1, reach)
-    whole = products.reshaped(whole, (12,))
+    whole = products.mapped(products.identity((2, 3, 2)).reshape((2, 6)), 1, reach)
+    whole = whole.reshape((12,))
     assert [len(product.axes[0]) for product in (cut, whole)] == [3, 2]
     monkeypatch.setattr(products, "LIMIT", limit)
     for given in ([cut, whole], [whole, cut]):

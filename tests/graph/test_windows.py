@@ -3,8 +3,15 @@
 import numpy as np
 import pytest
 
-from spkeras.graph.windows import pool_taps, taps
+from spkeras.graph.connections import tables
+from spkeras.graph.windows import pool_tables, reach
 from tests.graph.nodes import conv, pool, shaped, source, transposed
+
+
+def taps(node, shape):
+    """For each axis with a window: whether an input position (rows) reaches an output."""
+    windows = zip(tables(node, [shape]), shape)
+    return [reach(table, size) for table, size in windows if table is not None]
 
 
 def reached(matrix):
@@ -57,7 +64,9 @@ def test_axes_of_a_pool_stand_apart():
     x = source((4, 6, 2))
     attributes = {"pool_size": (2, 3), "strides": (2, 1), "padding": "valid"}
     wanted = [[[0], [0], [1], [1]], [[0], [0, 1], [0, 1, 2], [1, 2, 3], [2, 3], [3]]]
-    assert [reached(m) for m in pool_taps(attributes, x.shape, (2, 4, 2))] == wanted
+    assert [
+        reached(reach(t, n)) for t, n in zip(pool_tables(attributes, x.shape, (2, 4, 2)), x.shape)
+    ] == wanted
     for op in ("average_pool", "max_pool"):
         found = taps(pool(x, op, 2, 2), x.shape)
         assert [reached(m) for m in found] == [

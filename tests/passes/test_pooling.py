@@ -46,6 +46,11 @@ POOL = layers.AveragePooling2D(2, name="pool")
         ([*RELU, layers.Permute((2, 1, 3)), POOL, layers.Conv2D(2, 1)], ["pool"]),
         ([*RELU, layers.Dropout(0), POOL, layers.AveragePooling2D(2, name="second"),
           layers.Conv2D(2, 1)], ["pool", "second"]),
+        # Zeros, positions left out and means of neighbours keep values non-negative.
+        ([*RELU, layers.ZeroPadding2D(1), POOL, layers.Conv2D(2, 1)], ["pool"]),
+        ([*RELU, layers.Cropping2D(1), POOL, layers.Conv2D(2, 1)], ["pool"]),
+        ([*RELU, layers.UpSampling2D(2), POOL, layers.Conv2D(2, 1)], ["pool"]),
+        ([*RELU, layers.UpSampling2D(2, interpolation="bicubic"), POOL, layers.Conv2D(2, 1)], []),
         # Followed by an activation anyway, or of values that may be negative.
         ([*RELU, POOL, layers.ReLU(), layers.Conv2D(2, 1)], []),
         ([layers.Conv2D(3, 1), POOL, layers.Conv2D(2, 1)], []),
