@@ -1,8 +1,8 @@
-"""A CNN as the twin of clamp and quantise, not trained: what levels and time steps cost by themselves.
+"""A CNN as the twin of clamp and quantise, not trained: what levels and time steps cost.
 
     python -m tests.benchmarks.untrained_twin models/cifar10_vgg16.keras --data cifar10.npz -o twin.json
 
-Prints the table of docs/training.md: accuracy on the first test images, operations over the
+Prints the table of docs/measurements/training.md: accuracy on the first test images, operations over the
 multiply-accumulates of the CNN in brackets. Ranges, scales and thresholds come from the first
 training images.
 """
