@@ -1,4 +1,4 @@
-"""Each method with its published settings beside the defaults, as the tables of docs/papers.md.
+"""Each method with its published settings beside the defaults: docs/measurements/published.md.
 
     python -m tests.benchmarks.published ecc models/cifar10_vgg16.keras --data cifar10.npz -o ecc.json
     python -m tests.benchmarks.published low_latency PUBLISHED.keras --cnn models/cifar10_vgg16.keras \
