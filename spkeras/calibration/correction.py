@@ -1,7 +1,6 @@
 """After conversion: biases and initial potentials that make up for what spikes lose on average."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -13,6 +12,7 @@ from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
 from spkeras.graph.operations import WITH_KERNEL
 from spkeras.ops.sampling import chosen
+from spkeras.ops.types import Tensor
 from spkeras.passes.changes import kept
 from spkeras.snn.settings import NAMES
 from spkeras.snn.spike_loop import SpikeLoop, build, loop_of
@@ -40,7 +40,7 @@ def check_correction(method: str, schedule: str, neuron: str, spike_code: str) -
 
 def correct(
     snn: keras.Model,
-    x: Any,
+    x: Tensor,
     method: str = "light",
     *,
     samples: int = 100,

@@ -13,6 +13,7 @@ from keras import ops
 
 from spkeras.ops.code import keeps_values, weigh
 from spkeras.ops.compiled import compiled
+from spkeras.ops.types import Tensor
 from spkeras.snn.network import as_list
 from spkeras.snn.spike_loop import SpikeLoop
 from spkeras.snn.steps import State, Steps, values_of
@@ -61,7 +62,7 @@ class LayerRates:
         self._counting = Steps(loop, self._added)
 
     def _call(self, mode: str) -> Any:
-        def call(scaled: Any, window: Any) -> Any:
+        def call(scaled: Tensor, window: Tensor) -> Tensor:
             loop, exact = self.loop, mode == "ann"
             frontier = loop.drive_of(scaled) if exact else loop.mean_drive(scaled, window)
             length = ops.reshape(ops.cast(window, "float32"), (1,))
@@ -69,13 +70,13 @@ class LayerRates:
 
         return call
 
-    def _counts(self, scaled: Any, window: Any) -> Any:
+    def _counts(self, scaled: Tensor, window: Tensor) -> Tensor:
         return self._decoded(self.loop.counts(scaled, window))
 
-    def _former(self, scaled: Any, window: Any) -> Any:
+    def _former(self, scaled: Tensor, window: Tensor) -> Tensor:
         return self._reference(scaled, ops.reshape(ops.cast(window, "float32"), (1,)))
 
-    def _decoded(self, answer: list[Any]) -> Any:
+    def _decoded(self, answer: list[Tensor]) -> Tensor:
         cut = len(self.network.readouts)
         return self.network.decode(answer[:cut]), answer[cut:]
 
@@ -141,27 +142,27 @@ class LayerRates:
             held = step.carry
         return self._rates(held)
 
-    def _scaled(self, batch: Sequence[np.ndarray]) -> list[Any]:
+    def _scaled(self, batch: Sequence[np.ndarray]) -> list[Tensor]:
         return self.loop.units([np.asarray(array, "float32") for array in batch])
 
-    def _rates(self, held: Sequence[Any]) -> list[np.ndarray]:
+    def _rates(self, held: Sequence[Tensor]) -> list[np.ndarray]:
         steps = self.loop.timesteps
         return _arrays([total / self._span(index, steps) for index, total in enumerate(held)])
 
-    def _added(self, state: State, spikes: Sequence[Any], held: Sequence[Any]) -> Any:
+    def _added(self, state: State, spikes: Sequence[Tensor], held: Sequence[Tensor]) -> Tensor:
         pairs = zip(held, spikes, strict=True)
         return (), [
             total + weigh(self.loop.spike_code, spike, state.time) for total, spike in pairs
         ]
 
-    def _span(self, index: int, steps: Any) -> Any:
+    def _span(self, index: int, steps: Tensor) -> Tensor:
         """Return the divisor that turns a layer's sum of spikes after `steps` into a rate."""
         if keeps_values(self.loop.spike_code):
             return 1.0
         start = self.loop.start(self.network.neurons[index])
         return ops.maximum(ops.cast(steps, "float32") - start, 1.0)
 
-    def _compared(self, state: State, spikes: Sequence[Any], carry: Any) -> Any:
+    def _compared(self, state: State, spikes: Sequence[Tensor], carry: Tensor) -> Tensor:
         exact, held, fired = carry
         _, held = self._added(state, spikes, held)
         some = [ops.cast(spike != 0, "float32") for spike in spikes]
@@ -214,9 +215,9 @@ class LayerRates:
         return [ops.convert_to_numpy(counts[node.name]) for node in network.neurons]
 
 
-def _arrays(values: Sequence[Any]) -> list[np.ndarray]:
+def _arrays(values: Sequence[Tensor]) -> list[np.ndarray]:
     return [ops.convert_to_numpy(value) for value in values]
 
 
-def _stacked(values: Sequence[Any]) -> Any:
+def _stacked(values: Sequence[Tensor]) -> Tensor:
     return ops.stack(values) if values else ops.zeros((0,))

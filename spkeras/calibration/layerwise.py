@@ -10,6 +10,7 @@ from keras import ops
 from spkeras.data.batches import equal_slices
 from spkeras.graph import Node
 from spkeras.ops.compiled import compiled
+from spkeras.ops.types import Tensor
 from spkeras.snn.spike_loop import SpikeLoop
 from spkeras.snn.steps import added, values_of
 
@@ -101,7 +102,9 @@ class LayerwiseSimulation:
             spikes, state = self._steps[node.name](received, state, np.float32(time))
             yield ops.convert_to_numpy(spikes), state
 
-    def _received(self, node: Node, turn: int, time: int, fed: dict[str, Any] | None) -> list[Any]:
+    def _received(
+        self, node: Node, turn: int, time: int, fed: dict[str, Any] | None
+    ) -> list[Tensor]:
         """What a node's sources send in one step for a slice of the samples."""
         given = self._fed(node, turn, time) if fed is None else fed
         return [
@@ -135,18 +138,18 @@ class LayerwiseSimulation:
         read.add(self.network.neurons[index].name)
         self._sent = {name: sent for name, sent in self._sent.items() if name in read}
 
-    def _driven(self, inputs: list[Any], time: Any) -> list[Any]:
+    def _driven(self, inputs: list[Tensor], time: Tensor) -> list[Tensor]:
         return self.loop.drive(self.loop.units(inputs), time)
 
     def _compiled(self, node: Node, segment: Any) -> Callable[..., Any]:
         """One step: of what its sources send a read-out's value, or a layer's spikes and state."""
         layer = self.network.layers[node.name]
 
-        def current(received: list[Any]) -> Any:
+        def current(received: list[Tensor]) -> Tensor:
             # As many tensors as inputs, in their order: one as itself.
             return segment(received if len(received) > 1 else received[0])
 
-        def step(received: list[Any], state: State, time: Any) -> Any:
+        def step(received: list[Tensor], state: State, time: Tensor) -> Tensor:
             spikes, *after = layer([current(received), *state, self.loop.clock(time)])
             return spikes, after
 

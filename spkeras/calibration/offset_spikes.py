@@ -1,7 +1,6 @@
 """Offset-spike correction: a first look at each sample, then the run."""
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -10,6 +9,7 @@ from keras import ops
 from spkeras.calibration.layerwise import LayerwiseSimulation, State, Steps
 from spkeras.data.batches import as_samples, check_range, equal_slices
 from spkeras.errors import OptionError, UnsupportedLayerError
+from spkeras.ops.types import Tensor
 from spkeras.snn.settings import configured
 from spkeras.snn.spike_loop import SpikeLoop, loop_of
 
@@ -19,12 +19,12 @@ _MARGIN = 0.001
 
 def offset_spikes(
     snn: keras.Model,
-    x: Any,
+    x: Tensor,
     presteps: int = 4,
     *,
     batch_size: int = 100,
     progress: Callable[[int, int], None] | None = None,
-) -> Any:
+) -> Tensor:
     """Run a network whose neurons correct, sample by sample, what they begin with.
 
     A layer first takes `presteps` steps and sends nothing. In units of the threshold, a neuron

@@ -11,6 +11,7 @@ from spkeras.errors import DataError
 from spkeras.graph.stats import BINS, SHIFT, ActivationStats
 from spkeras.ops.compiled import compiled
 from spkeras.ops.histogram import count
+from spkeras.ops.types import ShapeLike, Tensor
 
 # Most values held at once, 128 MB of float32. While one sample of all maps together has no more,
 # every position of every map is counted; else positions are drawn at random.
@@ -129,7 +130,7 @@ class _Survey:
 class _Summary(keras.layers.Layer):
     """Layer that gives per-channel max |x|, min x, and x at the positions to be counted."""
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         x, *chosen = inputs
         channels = x.shape[-1]
         positions = int(np.prod(x.shape[1:-1], dtype="int64"))
@@ -139,7 +140,7 @@ class _Summary(keras.layers.Layer):
             flat = ops.take_along_axis(flat, ops.expand_dims(chosen[0], -1), axis=1)
         return ops.maximum(highest, -lowest), lowest, flat
 
-    def compute_output_shape(self, inputs_shape: Any) -> Any:
+    def compute_output_shape(self, inputs_shape: ShapeLike) -> ShapeLike:
         (batch, *places, channels), *chosen = inputs_shape
         counted = chosen[0][-1] if chosen else int(np.prod(places, dtype="int64"))
         return (batch, channels), (batch, channels), (batch, counted, channels)
@@ -174,7 +175,7 @@ class _Collector:
         )
 
 
-def _as_numpy(tensor: Any) -> np.ndarray:
+def _as_numpy(tensor: Tensor) -> np.ndarray:
     """Return the values of a tensor, without a copy if they are in the host's memory."""
     try:
         return np.asarray(tensor)

@@ -1,7 +1,6 @@
 """Thresholds per channel, trained without gradients against the layer-synchronous network."""
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +10,7 @@ from spkeras.data.batches import as_samples, check_range, equal_slices
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
 from spkeras.ops.code import keeps_values
+from spkeras.ops.types import Tensor
 from spkeras.passes.changes import kept
 from spkeras.snn.settings import NAMES
 from spkeras.snn.spike_loop import SpikeLoop, build, loop_of
@@ -21,7 +21,7 @@ SEEN = "threshold_samples"
 
 def train_thresholds(
     snn: keras.Model,
-    x: Any,
+    x: Tensor,
     *,
     resume: keras.Model | None = None,
     rate: float = 0.1,

@@ -9,6 +9,7 @@ from keras import ops
 from spkeras.errors import OptionError
 from spkeras.layers.quantizing import _Bounded, check_count, check_positive
 from spkeras.ops.straight_through import TOLERANCE, clamp, rounded
+from spkeras.ops.types import ShapeLike, Tensor
 
 
 class _Encoder(_Bounded):
@@ -68,7 +69,7 @@ class InputQuantizer(_Encoder):
         check_count("timesteps", timesteps)
         self.timesteps = timesteps
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """Return the quantized input."""
         return rounded(clamp(x / self.threshold), self.timesteps)
 
@@ -139,7 +140,7 @@ class ChannelExpansion(_Encoder):
         self.levels *= timesteps / self.timesteps
         self.timesteps = timesteps
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """Return the expanded input."""
         parts = [
             rounded(clamp(x, self.timesteps / steps), steps) * (steps / self.levels)
@@ -147,7 +148,7 @@ class ChannelExpansion(_Encoder):
         ]
         return ops.concatenate([*parts, *parts], axis=-1)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
         """Return the input shape with six times the channels."""
         return (*input_shape[:-1], 6 * input_shape[-1])
 

@@ -10,6 +10,7 @@ from keras import ops
 from spkeras.layers.pooling import max_pooling
 from spkeras.ops.ttfs import check_kernel, check_levels, kernel_table
 from spkeras.ops.ttfs_tensors import spike_times, spike_values
+from spkeras.ops.types import ShapeLike, Tensor
 
 
 class _Kernel(keras.layers.Layer):
@@ -33,7 +34,7 @@ class _Kernel(keras.layers.Layer):
         self.levels = None if levels is None else check_levels(levels, timesteps)
 
     @property
-    def table(self) -> Any:
+    def table(self) -> Tensor:
         """Thresholds and values of spikes, (T,)."""
         if self.levels is not None:
             return np.array(self.levels)
@@ -76,7 +77,7 @@ class FirstSpike(_Kernel):
         array([0, 1, 3], dtype=int32)
     """
 
-    def call(self, potential: Any) -> Any:
+    def call(self, potential: Tensor) -> Tensor:
         if self.stages == 1:
             return spike_times(potential, self.table)
         stages = ops.reshape(potential, (self.stages, -1, *potential.shape[1:]))
@@ -86,7 +87,7 @@ class FirstSpike(_Kernel):
             times = ops.where(reached, step, times)
         return times
 
-    def compute_output_spec(self, potential: Any) -> Any:
+    def compute_output_spec(self, potential: Tensor) -> Tensor:
         return keras.KerasTensor(potential.shape, "int32")
 
 
@@ -117,7 +118,7 @@ class SpikeValue(_Kernel):
         super().__init__(*args, **kwargs)
         self.arrived = arrived
 
-    def call(self, times: Any) -> Any:
+    def call(self, times: Tensor) -> Tensor:
         values = spike_values(times, self.table, self.compute_dtype)
         if self.stages == 1:
             return values
@@ -127,7 +128,7 @@ class SpikeValue(_Kernel):
         ]
         return ops.concatenate([*stages, values], axis=0)
 
-    def compute_output_spec(self, times: Any) -> Any:
+    def compute_output_spec(self, times: Tensor) -> Tensor:
         return keras.KerasTensor(times.shape, self.compute_dtype)
 
     def get_config(self) -> dict[str, Any]:
@@ -154,7 +155,7 @@ class EarliestSpike(keras.layers.Layer):
         self.window = dict(window)
         self.timesteps = timesteps
 
-    def call(self, times: Any) -> Any:
+    def call(self, times: Tensor) -> Tensor:
         # Whole numbers up to 255 as floats, since backends pool only floats. Padding never wins.
         left = ops.cast(self.timesteps - times, "float32")
         pooled = max_pooling(self.window)(left)
@@ -170,7 +171,7 @@ class _Float64(keras.layers.Layer):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float64", **kwargs})
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
         return input_shape
 
 
@@ -202,7 +203,7 @@ class SpikeInstant(_Float64):
         super().__init__(**kwargs)
         self.begin, self.end = float(begin), float(end)
 
-    def call(self, potential: Any) -> Any:
+    def call(self, potential: Tensor) -> Tensor:
         return ops.clip(self.end - potential, self.begin, self.end)
 
     def get_config(self) -> dict[str, Any]:
@@ -227,7 +228,7 @@ class InstantValue(_Float64):
         super().__init__(**kwargs)
         self.end = float(end)
 
-    def call(self, instants: Any) -> Any:
+    def call(self, instants: Tensor) -> Tensor:
         return self.end - instants
 
     def get_config(self) -> dict[str, Any]:
@@ -253,10 +254,10 @@ class EarliestInstant(_Float64):
         super().__init__(**kwargs)
         self.window, self.end = dict(window), float(end)
 
-    def call(self, instants: Any) -> Any:
+    def call(self, instants: Tensor) -> Tensor:
         return self.end - max_pooling(self.window)(self.end - instants)
 
-    def compute_output_spec(self, instants: Any) -> Any:
+    def compute_output_spec(self, instants: Tensor) -> Tensor:
         return keras.KerasTensor(max_pooling(self.window)(instants).shape, "float64")
 
     def get_config(self) -> dict[str, Any]:

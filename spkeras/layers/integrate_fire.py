@@ -13,6 +13,7 @@ from spkeras.ops import neuron
 from spkeras.ops.compiled import fused
 from spkeras.ops.names import MOST_LEVELS, MOST_MANTISSA_BITS, NEURON_MODELS
 from spkeras.ops.properties import is_plain
+from spkeras.ops.types import ShapeLike, Tensor
 
 Shape = Sequence[int]
 
@@ -120,7 +121,7 @@ class IntegrateFire(keras.layers.Layer):
         self.threshold_shape, self.slope_shape = threshold_shape, slope_shape
         self.weight_shape, self.ceiling_shape = weight_shape, ceiling_shape
         self._check()
-        self._pooling: Callable[[Any], Any] | None = max_pooling(pool) if pool else None
+        self._pooling: Callable[[Tensor], Tensor] | None = max_pooling(pool) if pool else None
         self.threshold = self._constant("threshold", self.threshold_shape)
         self.slope = self._constant("slope", self.slope_shape)
         self.weight = self._constant("weight", self.weight_shape)
@@ -220,16 +221,16 @@ class IntegrateFire(keras.layers.Layer):
             return [self.spikes_shape]
         return [*self.current_shapes, self.spikes_shape]
 
-    def get_initial_state(self, batch_size: Any) -> list[Any]:
+    def get_initial_state(self, batch_size: Tensor) -> list[Tensor]:
         """Return the state before the first step, for that many samples."""
 
-        def zeros(index: int | None) -> Any:
+        def zeros(index: int | None) -> Tensor:
             shape = self.spikes_shape if index is None else self.current_shapes[index]
             return ops.zeros((batch_size, *shape), "float32")
 
         return list(neuron.initial_state(zeros, self.constants))
 
-    def call(self, inputs: Sequence[Any]) -> list[Any]:
+    def call(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Run one time step; see the class."""
         cut = len(self.current_shapes)
         currents, state, clock = inputs[:cut], inputs[cut:-1], inputs[-1]
@@ -241,10 +242,12 @@ class IntegrateFire(keras.layers.Layer):
     def _step(self) -> Callable[..., Any]:
         return fused(self._one_step)
 
-    def _one_step(self, currents: list[Any], state: tuple[Any, ...], elapsed: Any) -> Any:
+    def _one_step(
+        self, currents: list[Tensor], state: tuple[Tensor, ...], elapsed: Tensor
+    ) -> Tensor:
         return neuron.step(currents, state, elapsed, self.constants)
 
-    def compute_output_shape(self, input_shape: Sequence[Any]) -> list[Any]:
+    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
         """Return the shapes of the spikes and the states."""
         batch = input_shape[0][0]
         return [(batch, *shape) for shape in (self.spikes_shape, *self.state_shapes)]
@@ -279,7 +282,7 @@ class IntegrateFire(keras.layers.Layer):
         return cls(**{_FORMER.get(name, name): value for name, value in config.items()})
 
 
-def _tensor(variable: keras.Variable | None) -> Any:
+def _tensor(variable: keras.Variable | None) -> Tensor:
     return None if variable is None else ops.convert_to_tensor(variable)
 
 
@@ -304,14 +307,14 @@ class FiringRate(keras.layers.Layer):
         self.neurons, self.mode = neurons, mode
         self.built = True
 
-    def call(self, inputs: Sequence[Any]) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """Return the rates; see the class."""
         *currents, timesteps = inputs
         if self.mode == "ann":
             return neuron.rate(currents, self.neurons.constants)
         return neuron.clipped_rate(currents, timesteps, self.neurons.constants)
 
-    def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
         """Return the shape of the spikes."""
         return (input_shape[0][0], *self.neurons.spikes_shape)
 
@@ -338,11 +341,11 @@ class SpikeCount(keras.layers.Layer):
         self.neurons = neurons
         self.built = True
 
-    def call(self, inputs: Sequence[Any]) -> Any:
+    def call(self, inputs: Sequence[Tensor]) -> Tensor:
         """Return the counts; see the class."""
         *received, timesteps = inputs
         return neuron.count(received, ops.reshape(timesteps, ()), self.neurons.constants)
 
-    def compute_output_shape(self, input_shape: Sequence[Any]) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
         """Return the shape of the spikes."""
         return (input_shape[0][0], *self.neurons.spikes_shape)

@@ -14,6 +14,7 @@ import keras
 from keras import ops
 
 from spkeras.ops import activation
+from spkeras.ops.types import Tensor
 
 hard_sigmoid_keras2 = keras.saving.register_keras_serializable(
     package="spkeras", name="hard_sigmoid_keras2"
@@ -40,11 +41,11 @@ class Slice(keras.layers.Layer):
         super().__init__(**kwargs)
         self.spec = [list(part) if isinstance(part, list | tuple) else part for part in spec]
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         return x[tuple(self._index(part) for part in self.spec)]
 
     @staticmethod
-    def _index(part: Any) -> Any:
+    def _index(part: Tensor) -> Tensor:
         if isinstance(part, list):
             return slice(*part)
         return {"...": Ellipsis, "newaxis": None}.get(part, part)
@@ -80,7 +81,7 @@ class Reduce(keras.layers.Layer):
         self.axis = axis if isinstance(axis, int) else list(axis)
         self.keepdims = keepdims
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
         return REDUCTIONS[self.reduction](x, axis=axis, keepdims=self.keepdims)
 
@@ -109,7 +110,7 @@ class Clip(keras.layers.Layer):
         self.minimum = minimum
         self.maximum = maximum
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         return ops.clip(x, self.minimum, self.maximum)
 
     def get_config(self) -> dict[str, Any]:
@@ -144,14 +145,14 @@ class BilinearUpSampling(keras.layers.Layer):
         self.size = list(size)
         self.data_format = data_format
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         first = 1 if self.data_format == "channels_last" else 2
         for axis, factor in enumerate(self.size, start=first):
             x = self._stretch(x, axis, factor)
         return x
 
     @staticmethod
-    def _stretch(x: Any, axis: int, factor: int) -> Any:
+    def _stretch(x: Tensor, axis: int, factor: int) -> Tensor:
         length = x.shape[axis]
         low = [i // factor for i in range(length * factor)]
         high = [min(i // factor + 1, length - 1) for i in range(length * factor)]
@@ -221,7 +222,7 @@ class LocallyConnected(keras.layers.Layer):
             own = (*self.positions, self.filters)
             self.bias = self.add_weight(name="bias", shape=own, initializer="zeros")
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         if self.data_format == "channels_first":
             x = ops.moveaxis(x, 1, -1)
         flat = len(self.kernel_size) == 1
@@ -250,7 +251,7 @@ class _ChannelBias:
     ``ops.add`` takes the vector for the bias of the last axis.
     """
 
-    def call(self: Any, inputs: Any) -> Any:
+    def call(self: Any, inputs: Tensor) -> Tensor:
         activation, self.activation, self.use_bias = self.activation, None, False
         try:
             outputs = super().call(inputs)  # type: ignore[misc]

@@ -7,6 +7,7 @@ import keras
 
 from spkeras.ops.log_tensors import straight_through
 from spkeras.ops.log_weights import LogFormat
+from spkeras.ops.types import Tensor
 
 
 class _LogKernel:
@@ -29,12 +30,12 @@ class _LogKernel:
         super().__init__(*args, **kwargs)
 
     @property
-    def kernel(self: Any) -> Any:
+    def kernel(self: Any) -> Tensor:
         """Quantized values of the kernel."""
         stored = super().kernel  # type: ignore[misc]
         return self.coded(stored)
 
-    def coded(self: Any, stored: Any) -> Any:
+    def coded(self: Any, stored: Tensor) -> Tensor:
         """Return the quantized values of a stored kernel."""
         value = stored.value if hasattr(stored, "value") else stored
         return straight_through(value, self.log_format, self.full_scale)
@@ -152,7 +153,7 @@ class LogDepthwiseConv2D(_LogKernel, keras.layers.DepthwiseConv2D):
 
     # Keras keeps this layer's kernel as a plain attribute.
     @property
-    def kernel(self) -> Any:
+    def kernel(self) -> Tensor:
         """Quantized values of the kernel."""
         return self.coded(self._stored_kernel)
 

@@ -5,8 +5,10 @@ from typing import Any
 
 from keras import ops
 
+from spkeras.ops.types import Tensor
 
-def max_pooling(window: Mapping[str, Any]) -> Callable[[Any], Any]:
+
+def max_pooling(window: Mapping[str, Any]) -> Callable[[Tensor], Tensor]:
     """Return the function that max-pools over `window`.
 
     Args:

@@ -8,6 +8,7 @@ from keras import ops
 from spkeras.errors import OptionError
 from spkeras.layers.quantizing import _Bounded, check_count, check_positive
 from spkeras.ops.straight_through import TOLERANCE, clamp, rounded
+from spkeras.ops.types import Tensor
 
 
 @keras.saving.register_keras_serializable(package="spkeras", name="QCFS")
@@ -76,7 +77,7 @@ class QCFSActivation(_Bounded):
         check_count("levels", timesteps)
         self.levels = timesteps
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """Return the quantized values."""
         scale = ops.convert_to_tensor(self.scale)
         return rounded(clamp(x / scale), self.levels, self.shift, cut=False) * scale

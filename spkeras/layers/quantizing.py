@@ -13,6 +13,7 @@ import keras
 
 from spkeras.errors import OptionError
 from spkeras.ops.straight_through import TOLERANCE, clamp, rounded
+from spkeras.ops.types import ShapeLike, Tensor
 
 
 class _Bounded(keras.layers.Layer):
@@ -29,7 +30,7 @@ class _Bounded(keras.layers.Layer):
         """Largest value, in units of the input."""
         raise NotImplementedError
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
         """Return the input shape."""
         return input_shape
 
@@ -91,7 +92,7 @@ class Clamp(_Bounded):
         """Upper bound `high`."""
         return self.high
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """Return the clamped values."""
         return clamp(x, self.high)
 
@@ -125,7 +126,7 @@ class _Counting(_Bounded):
         """Initial potential as a fraction of a level, with the rounding tolerance."""
         return self.shift + TOLERANCE
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """Return the quantized values."""
         inside = clamp(x / self.scale, self.timesteps / self._levels)
         return rounded(inside, self._levels, self.shift) * self.scale

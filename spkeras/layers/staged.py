@@ -9,6 +9,7 @@ from spkeras.errors import OptionError
 from spkeras.layers.quantizing import _Bounded
 from spkeras.ops.activation import relu
 from spkeras.ops.straight_through import clamp
+from spkeras.ops.types import ShapeLike, Tensor
 
 STAGES = ("relu", "clamp", "quantize")
 
@@ -64,10 +65,10 @@ class Staged(_Bounded):
         own: float = getattr(self.activation, "ceiling", None) or self.activation.largest
         return own
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: ShapeLike) -> None:
         """Create no weights: the activation is built when it is created."""
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """Return the values of the current stage."""
         if self.stage == "relu":
             return relu(x, self.max_value)

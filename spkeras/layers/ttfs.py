@@ -14,12 +14,13 @@ from spkeras.errors import OptionError
 from spkeras.ops.phase_burst import burst_value, phase_value
 from spkeras.ops.ttfs import check_kernel, kernel_table
 from spkeras.ops.ttfs_tensors import rounded_down
+from spkeras.ops.types import ShapeLike, Tensor
 
 
 class _CodedActivation(keras.layers.Layer):
     """Base class with the precision and the straight-through gradient."""
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         # bfloat16 cannot tell neighbouring levels apart, and the converted network compares in
         # float32.
         wide = x if keras.backend.standardize_dtype(x.dtype) == "float64" else _float32(x)
@@ -33,15 +34,15 @@ class _CodedActivation(keras.layers.Layer):
         """Value from which the code is saturated."""
         raise NotImplementedError
 
-    def coded(self, x: Any) -> Any:
+    def coded(self, x: Tensor) -> Tensor:
         """Return the value that the code's spikes carry for x."""
         raise NotImplementedError
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
         return input_shape
 
 
-def _float32(x: Any) -> Any:
+def _float32(x: Tensor) -> Tensor:
     return ops.cast(x, "float32")
 
 
@@ -95,7 +96,7 @@ class TTFSActivation(_CodedActivation):
         """Largest level, theta0."""
         return self.theta0
 
-    def coded(self, x: Any) -> Any:
+    def coded(self, x: Tensor) -> Tensor:
         """Return the largest level that is at most x."""
         return rounded_down(x, kernel_table(self.timesteps, self.tau, self.theta0))
 
@@ -148,7 +149,7 @@ class PhaseActivation(_CodedActivation):
         """Sum of all spikes of a period."""
         return self.theta0 * (1.0 - 2.0**-self.bits)
 
-    def coded(self, x: Any) -> Any:
+    def coded(self, x: Tensor) -> Tensor:
         """Return the largest multiple of the last spike's weight that is at most x."""
         return phase_value(x, self.bits, self.theta0)
 
@@ -204,7 +205,7 @@ class BurstActivation(_CodedActivation):
         """Value of one burst over the whole window."""
         return self.theta * (2.0**self.timesteps - 1.0)
 
-    def coded(self, x: Any) -> Any:
+    def coded(self, x: Tensor) -> Tensor:
         """Return the sum of the spikes of all steps."""
         return burst_value(x, self.timesteps, self.theta)
 

@@ -9,14 +9,15 @@ from keras import ops
 from spkeras.ops.phase_burst import burst_value, phase_value
 from spkeras.ops.ttfs import kernel_table
 from spkeras.ops.ttfs_tensors import rounded_down
+from spkeras.ops.types import Tensor
 
 
 def relu(
-    x: Any,
+    x: Tensor,
     max_value: float | None = None,
     negative_slope: float = 0.0,
     threshold: float = 0.0,
-) -> Any:
+) -> Tensor:
     """Compute Keras's ReLU: negative_slope * (x - threshold) below `threshold`, else x.
 
     The result is cut at `max_value`.
@@ -30,7 +31,7 @@ def relu(
     return y if max_value is None else ops.minimum(y, max_value)
 
 
-def quantized_relu(x: Any, max_value: Any, steps: int, shift: float) -> Any:
+def quantized_relu(x: Tensor, max_value: Tensor, steps: int, shift: float) -> Tensor:
     """Compute a ReLU cut at `max_value` and rounded down to `steps` levels, after adding `shift`.
 
     Args:
@@ -45,7 +46,7 @@ def quantized_relu(x: Any, max_value: Any, steps: int, shift: float) -> Any:
     return ops.floor(ops.minimum(ops.relu(x), max_value) / level + shift) * level
 
 
-def hard_sigmoid_keras2(x: Any) -> Any:
+def hard_sigmoid_keras2(x: Tensor) -> Tensor:
     """Compute the hard sigmoid of Keras 1 and 2: 0.2 x + 0.5, cut to [0, 1]."""
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
@@ -67,7 +68,7 @@ def is_known(function: str) -> bool:
     return function in _OWN or hasattr(keras.activations, function)
 
 
-def apply(function: str, x: Any, parameters: Mapping[str, Any]) -> Any:
+def apply(function: str, x: Tensor, parameters: Mapping[str, Any]) -> Tensor:
     """Compute an activation (see `spkeras.graph.vocabulary.ACTIVATIONS`) of x.
 
     Args:

@@ -16,9 +16,8 @@ v += (z - b) + e_in - e_out is the last column, with z summed as in the second).
 sigma-delta networks, O'Connor & Welling 2016.
 """
 
-from typing import Any
-
 from spkeras.ops.names import CODES
+from spkeras.ops.types import Tensor
 
 __all__ = ["CODES", "keeps_values", "missing", "weigh"]
 
@@ -28,12 +27,12 @@ def keeps_values(code: str) -> bool:
     return code != "rate"
 
 
-def weigh(code: str, spikes: Any, elapsed: Any) -> Any:
+def weigh(code: str, spikes: Tensor, elapsed: Tensor) -> Tensor:
     """Return w(t) s(t), the sum that spikes of step `elapsed` (from 1) add at their receivers."""
     return spikes / elapsed if code == "differential" else spikes
 
 
-def missing(code: str, value: Any, sent: Any, elapsed: Any) -> Any:
+def missing(code: str, value: Tensor, sent: Tensor, elapsed: Tensor) -> Tensor:
     """Return the part of a value that is still to be sent, in spikes of this step.
 
     Args:

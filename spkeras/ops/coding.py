@@ -4,17 +4,17 @@ All three preserve the mean over time. They are pure functions of (value, positi
 the spikes are the same for every backend and every batch size.
 """
 
-from typing import Any
-
 import numpy as np
 from keras import ops
+
+from spkeras.ops.types import Tensor
 
 _DRAWS = 1 << 16
 # Odd strides modulo a power of two use every draw once before any is repeated.
 _ELEMENT_STRIDE, _STEP_STRIDE = 40503, 25173
 
 
-def regular(x: Any, time: Any) -> Any:
+def regular(x: Tensor, time: Tensor) -> Tensor:
     """Return evenly spread spikes: floor(x t + 1/2) of them in the first t steps.
 
     Args:
@@ -24,7 +24,7 @@ def regular(x: Any, time: Any) -> Any:
     return regular_count(x, time + 1) - regular_count(x, time)
 
 
-def regular_count(x: Any, steps: Any) -> Any:
+def regular_count(x: Tensor, steps: Tensor) -> Tensor:
     """Return the number of spikes of a `regular` train in the first `steps` steps."""
     return ops.floor(ops.clip(x, -1.0, 1.0) * steps + 0.5)
 
@@ -34,7 +34,7 @@ def draws(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).random(_DRAWS, dtype=np.float32)
 
 
-def bernoulli(x: Any, time: Any, table: Any) -> Any:
+def bernoulli(x: Tensor, time: Tensor, table: Tensor) -> Tensor:
     """Return a spike with probability |x| in each step, with the sign of x.
 
     The draw depends only on the position in the sample and on the step: a sample has the same
@@ -54,7 +54,7 @@ def bernoulli(x: Any, time: Any, table: Any) -> Any:
     return ops.sign(x) * ops.cast(uniform < ops.abs(x), x.dtype)
 
 
-def encode(coding: str, x: Any, time: Any, table: Any = None) -> Any:
+def encode(coding: str, x: Tensor, time: Tensor, table: Tensor = None) -> Tensor:
     """Return the input of the network at one step under one of `CODINGS`."""
     if coding == "constant":
         return x

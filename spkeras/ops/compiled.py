@@ -10,6 +10,8 @@ from typing import Any
 
 import keras
 
+from spkeras.ops.types import Tensor
+
 
 def compiled(
     function: Callable[..., Any], variables: Sequence[keras.Variable]
@@ -44,8 +46,8 @@ def _compiled_jax(
     import jax
 
     # Weights are arguments: XLA would copy and fold constants.
-    @jax.jit
-    def call(values: Any, *arguments: Any) -> Any:
+    @jax.jit  # type: ignore[untyped-decorator]
+    def call(values: Tensor, *arguments: Any) -> Any:
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
             return function(*arguments)
 

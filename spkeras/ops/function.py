@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from spkeras.ops.types import Tensor
+
 Axes = Sequence[int]
 
 
@@ -20,7 +22,7 @@ def is_known(function: str) -> bool:
     return function in _FUNCTIONS
 
 
-def apply(function: str, values: Sequence[Any], numbers: Mapping[str, Any]) -> Any:
+def apply(function: str, values: Sequence[Tensor], numbers: Mapping[str, Any]) -> Tensor:
     """Compute a function of several values.
 
     Args:
@@ -34,36 +36,36 @@ def apply(function: str, values: Sequence[Any], numbers: Mapping[str, Any]) -> A
     return _FUNCTIONS[function](*values, **numbers)
 
 
-def _centred(x: Any, axes: Axes) -> Any:
+def _centred(x: Tensor, axes: Axes) -> Tensor:
     return x - ops.mean(x, tuple(axes), keepdims=True)
 
 
-def _over_root_mean_square(x: Any, of: Any, axes: Axes, epsilon: float) -> Any:
+def _over_root_mean_square(x: Tensor, of: Tensor, axes: Axes, epsilon: float) -> Tensor:
     """Return x / sqrt(mean of `of` squared + epsilon)."""
     return x * ops.rsqrt(ops.mean(ops.square(of), tuple(axes), keepdims=True) + epsilon)
 
 
-def _layer_normalization(x: Any, axes: Axes, epsilon: float) -> Any:
+def _layer_normalization(x: Tensor, axes: Axes, epsilon: float) -> Tensor:
     centred = _centred(x, axes)
     return _over_root_mean_square(centred, centred, axes, epsilon)
 
 
-def _variance_normalization(x: Any, axes: Axes, epsilon: float) -> Any:
+def _variance_normalization(x: Tensor, axes: Axes, epsilon: float) -> Tensor:
     return _over_root_mean_square(x, _centred(x, axes), axes, epsilon)
 
 
-def _rms_normalization(x: Any, axes: Axes, epsilon: float) -> Any:
+def _rms_normalization(x: Tensor, axes: Axes, epsilon: float) -> Tensor:
     return _over_root_mean_square(x, x, axes, epsilon)
 
 
-def _group_normalization(x: Any, groups: int, epsilon: float) -> Any:
+def _group_normalization(x: Tensor, groups: int, epsilon: float) -> Tensor:
     shape = tuple(x.shape[1:])
     split = ops.reshape(x, (-1, *shape[:-1], groups, shape[-1] // groups))
     axes = (*range(1, len(shape)), len(shape) + 1)
     return ops.reshape(_layer_normalization(split, axes, epsilon), (-1, *shape))
 
 
-def _unit_normalization(x: Any, axes: Axes, epsilon: float) -> Any:
+def _unit_normalization(x: Tensor, axes: Axes, epsilon: float) -> Tensor:
     # The reciprocal is bounded, not the square: epsilon squared may underflow in float32.
     inverse = ops.rsqrt(ops.sum(ops.square(x), tuple(axes), keepdims=True))
     return x * ops.minimum(inverse, 1.0 / epsilon)
@@ -78,7 +80,7 @@ def _visible(queries: int, keys: int, causal: bool, window: int | None) -> np.nd
     return seen if window is None else seen & (abs(ahead) < window)
 
 
-def _attend(scores: Any, value: Any, causal: bool, window: int | None = None) -> Any:
+def _attend(scores: Tensor, value: Tensor, causal: bool, window: int | None = None) -> Tensor:
     """Return softmax(scores) value; scores (..., Tq, Tk)."""
     seen = _visible(scores.shape[-2], scores.shape[-1], causal, window)
     if seen is not None:
@@ -87,18 +89,20 @@ def _attend(scores: Any, value: Any, causal: bool, window: int | None = None) ->
 
 
 def _attention(
-    query: Any, key: Any, value: Any, scale: float, causal: bool, window: int | None
-) -> Any:
+    query: Tensor, key: Tensor, value: Tensor, scale: float, causal: bool, window: int | None
+) -> Tensor:
     return _attend(ops.matmul(query, ops.swapaxes(key, -1, -2)) * scale, value, causal, window)
 
 
-def _additive_attention(query: Any, key: Any, value: Any, causal: bool, weight: Any = None) -> Any:
+def _additive_attention(
+    query: Tensor, key: Tensor, value: Tensor, causal: bool, weight: Tensor = None
+) -> Tensor:
     sums = ops.tanh(ops.expand_dims(query, -2) + ops.expand_dims(key, -3))
     weighed = sums if weight is None else ops.multiply(sums, weight)
     return _attend(ops.sum(weighed, -1), value, causal)
 
 
-def _dot(x: Any, y: Any, axes: Axes, normalize: float | None) -> Any:
+def _dot(x: Tensor, y: Tensor, axes: Axes, normalize: float | None) -> Tensor:
     if normalize is not None:
         x = _unit_normalization(x, axes[:1], normalize)
         y = _unit_normalization(y, axes[1:], normalize)
@@ -113,7 +117,7 @@ def _elementwise(*values: Any, name: str) -> Any:
     return getattr(ops, name)(*values)
 
 
-def _merge(operation: Callable[[Any, Any], Any]) -> Callable[..., Any]:
+def _merge(operation: Callable[[Tensor, Tensor], Tensor]) -> Callable[..., Any]:
     return lambda *values: functools.reduce(operation, values)
 
 

@@ -1,18 +1,17 @@
 """Logarithmic weights on `keras.ops`, for training with the values of their codes."""
 
-from typing import Any
-
 import numpy as np
 from keras import ops
 
 from spkeras.errors import OptionError
 from spkeras.ops.log_weights import SLACK, LogFormat
+from spkeras.ops.types import Tensor
 
 # Lower bound of magnitudes: backends disagree about logarithms of smaller ones.
 _TINY = float(np.finfo(np.float32).tiny)
 
 
-def straight_through(weights: Any, form: LogFormat, full_scale: int | None = None) -> Any:
+def straight_through(weights: Tensor, form: LogFormat, full_scale: int | None = None) -> Tensor:
     """Return quantised weights, with the gradient of the weights that were not quantised.
 
     Rounding is in the logarithmic domain. Without `full_scale` the range follows the largest

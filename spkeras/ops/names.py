@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 from spkeras.errors import OptionError
+from spkeras.ops.types import Tensor
 
 CODES = ("rate", "differential", "delta")
 # float32 resolves 2^-23 beside 1: exponents 0 to 23.
@@ -35,7 +35,7 @@ class NeuronModel:
     burst: bool = False
     graded: bool = False
     spike_codes: tuple[str, ...] = ("rate", "differential")
-    emit: Callable[[Any, Any], Any] | None = None
+    emit: Callable[[Tensor, Tensor], Tensor] | None = None
 
     @property
     def one_bit(self) -> bool:

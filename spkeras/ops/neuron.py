@@ -35,8 +35,9 @@ from spkeras.ops import function as functions
 from spkeras.ops.names import NEURON_MODELS
 from spkeras.ops.properties import is_homogeneous, is_partial, is_plain
 from spkeras.ops.quantizer import rounded_float, whole
+from spkeras.ops.types import Tensor
 
-State = tuple[Any, ...]
+State = tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
@@ -60,19 +61,19 @@ class Constants:
         constant_inputs: Constant input on each input, received before the first step (None: zero).
     """
 
-    threshold: Any
+    threshold: Tensor
     model: str = "binary"
     reset: str = "subtract"
     initial_potential: float = 0.5
     max_spikes_per_step: int = 1
     function: str = "relu"
     numbers: Mapping[str, Any] = field(default_factory=dict)
-    pool: Callable[[Any], Any] | None = None
-    ceiling: Any = None
+    pool: Callable[[Tensor], Tensor] | None = None
+    ceiling: Tensor = None
     spike_code: str = "rate"
     levels: int = 8
     mantissa_bits: int = 0
-    constant_inputs: tuple[Any, ...] = (None,)
+    constant_inputs: tuple[Tensor, ...] = (None,)
 
     @property
     def low(self) -> int:
@@ -106,14 +107,14 @@ class Constants:
         """Number of state tensors: the potential, or the sums of each input and of the output."""
         return 1 if self.is_plain else len(self.constant_inputs) + 1
 
-    def response(self, received: Sequence[Any]) -> Any:
+    def response(self, received: Sequence[Tensor]) -> Tensor:
         """Return f of the received sums, after pooling: the current that the spikes represent."""
         values = list(received) if self.pool is None else [self.pool(x) for x in received]
         if activation.is_known(self.function):
             return activation.apply(self.function, values[0], self.numbers)
         return functions.apply(self.function, values, self.numbers)
 
-    def target(self, received: Sequence[Any], elapsed: Any) -> Any:
+    def target(self, received: Sequence[Tensor], elapsed: Tensor) -> Tensor:
         """Return the exact output (under the rate code its sum over the steps), in spikes."""
         homogeneous = is_homogeneous(self.function, self.numbers)
         if homogeneous or coding.keeps_values(self.spike_code):
@@ -121,7 +122,7 @@ class Constants:
         steps = ops.maximum(elapsed, 1)
         return steps * self.response([x / steps for x in received]) / self.threshold
 
-    def part(self, missing: Any) -> Any:
+    def part(self, missing: Tensor) -> Tensor:
         """Return the part of `missing` that one step can send; 0 where f is undefined."""
         if is_partial(self.function, self.numbers):
             missing = ops.where(ops.isfinite(missing), missing, 0.0)
@@ -133,11 +134,11 @@ class Constants:
         return whole(missing + self.initial_potential, self.low, self.max_spikes_per_step)
 
 
-def _listed(currents: Any) -> list[Any]:
+def _listed(currents: Tensor) -> list[Tensor]:
     return list(currents) if isinstance(currents, (list, tuple)) else [currents]
 
 
-def initial_state(zeros: Callable[[int | None], Any], constants: Constants) -> State:
+def initial_state(zeros: Callable[[int | None], Tensor], constants: Constants) -> State:
     """Return the state before the first step.
 
     Args:
@@ -156,7 +157,9 @@ def initial_state(zeros: Callable[[int | None], Any], constants: Constants) -> S
     return (*received, zeros(None))
 
 
-def step(currents: Any, state: State, elapsed: Any, constants: Constants) -> tuple[Any, State]:
+def step(
+    currents: Tensor, state: State, elapsed: Tensor, constants: Constants
+) -> tuple[Tensor, State]:
     """Compute one time step of a layer of neurons.
 
     Args:
@@ -196,8 +199,8 @@ def step(currents: Any, state: State, elapsed: Any, constants: Constants) -> tup
 
 
 def _integrate_fire(
-    current: Any, state: State, gate: Any, constants: Constants
-) -> tuple[Any, State]:
+    current: Tensor, state: State, gate: Tensor, constants: Constants
+) -> tuple[Tensor, State]:
     potential = state[0] + current
     # With alpha = 1 the potential is at the threshold before the start: the gate prevents spikes.
     spikes = gate * ops.cast(potential >= constants.threshold, current.dtype)
@@ -206,7 +209,7 @@ def _integrate_fire(
     return spikes, (potential - spikes * constants.threshold,)
 
 
-def rate(currents: Any, constants: Constants) -> Any:
+def rate(currents: Tensor, constants: Constants) -> Tensor:
     """Return the real value that spikes represent, f(z) / V, beyond their range and resolution.
 
     It is cut at the ceiling, and rounded only where the function is a quantised ReLU.
@@ -231,7 +234,7 @@ def rate(currents: Any, constants: Constants) -> Any:
     return value / constants.threshold
 
 
-def clipped_rate(currents: Any, timesteps: Any, constants: Constants) -> Any:
+def clipped_rate(currents: Tensor, timesteps: Tensor, constants: Constants) -> Tensor:
     """Return the rate, or value, cut to the range that T steps can send."""
     low, high = constants.low, constants.max_spikes_per_step
     reach = 1.0
@@ -244,7 +247,7 @@ def clipped_rate(currents: Any, timesteps: Any, constants: Constants) -> Any:
     return ops.clip(rate(currents, constants), low * reach, high * reach)
 
 
-def count(received: Any, timesteps: Any, constants: Constants) -> Any:
+def count(received: Tensor, timesteps: Tensor, constants: Constants) -> Tensor:
     """Return the output of a layer in a window of T steps after its inputs are complete.
 
     Args:
@@ -267,7 +270,7 @@ def count(received: Any, timesteps: Any, constants: Constants) -> Any:
             levels, constants.low * timesteps, constants.max_spikes_per_step * timesteps
         )
 
-    def body(index: Any, sent: Any) -> Any:
+    def body(index: Tensor, sent: Tensor) -> Tensor:
         elapsed = ops.cast(index, "float32") + 1.0
         missing = coding.missing(constants.spike_code, target, sent, elapsed)
         return sent + coding.weigh(constants.spike_code, constants.part(missing), elapsed)

@@ -1,11 +1,11 @@
 """Values that phase and burst spikes represent, on `keras.ops`."""
 
-from typing import Any
-
 from keras import ops
 
+from spkeras.ops.types import Tensor
 
-def phase_value(x: Any, bits: int, theta0: float) -> Any:
+
+def phase_value(x: Tensor, bits: int, theta0: float) -> Tensor:
     """Return the largest multiple of a period's smallest spike, theta0 2^-bits, not above x.
 
     Args:
@@ -17,7 +17,7 @@ def phase_value(x: Any, bits: int, theta0: float) -> Any:
     return ops.floor(ops.clip(x, 0.0, theta0 * (1.0 - 2.0**-bits)) * steps) / steps
 
 
-def burst_value(x: Any, timesteps: int, theta: float) -> Any:
+def burst_value(x: Tensor, timesteps: int, theta: float) -> Tensor:
     """Return the sum of a window's spikes, where each spike of a burst has twice the weight before.
 
     Args:

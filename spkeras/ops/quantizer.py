@@ -1,18 +1,18 @@
 """Quantisers: the part of a missing amount that the spikes of one step send, on `keras.ops`."""
 
-from typing import Any
-
 from keras import ops
+
+from spkeras.ops.types import Tensor
 
 _MANTISSA = 23  # bits of a float32
 
 
-def whole(x: Any, low: int, high: int) -> Any:
+def whole(x: Tensor, low: int, high: int) -> Tensor:
     """Return whole numbers of unit spikes: floor(x), cut to [low, high]."""
     return ops.clip(ops.floor(x), low, high)
 
 
-def rounded_float(x: Any, levels: int, mantissa_bits: int = 0) -> Any:
+def rounded_float(x: Tensor, levels: int, mantissa_bits: int = 0) -> Tensor:
     """Return one graded spike: a sign, an exponent and a few bits after the leading one.
 
     It is the nearest of +-2^-k (1 + m / 2^mantissa_bits), k = 0, 1, ..., cut at 1, and 0 where

@@ -10,6 +10,8 @@ from typing import Any
 
 from keras import ops
 
+from spkeras.ops.types import Tensor
+
 # Fraction of a level by which a value may be below it and still count as it: sums of the same
 # products in another order differ by that much in float32. Networks that were trained with it
 # have the same fraction of the threshold as initial potential.
@@ -17,13 +19,13 @@ TOLERANCE = 2.0**-10
 
 
 def _with_gradient(
-    forward: Callable[[Any], Any], backward: Callable[[Any, Any], Any]
-) -> Callable[[Any], Any]:
+    forward: Callable[[Tensor], Tensor], backward: Callable[[Tensor, Tensor], Tensor]
+) -> Callable[[Tensor], Tensor]:
     """Return the function forward(x) with the gradient backward(x, upstream)."""
 
-    @ops.custom_gradient
-    def function(x: Any) -> Any:
-        def gradient(*given: Any, upstream: Any = None) -> Any:
+    @ops.custom_gradient  # type: ignore[untyped-decorator]
+    def function(x: Tensor) -> Tensor:
+        def gradient(*given: Any, upstream: Tensor = None) -> Tensor:
             # PyTorch passes the arguments of forward, and the upstream gradient by name.
             return backward(x, given[0] if upstream is None else upstream)
 
@@ -32,17 +34,17 @@ def _with_gradient(
     return function
 
 
-def clamp(x: Any, high: float = 1.0) -> Any:
+def clamp(x: Tensor, high: float = 1.0) -> Tensor:
     """Compute min(max(x, 0), high); the gradient is 1 for 0 <= x <= high and 0 elsewhere."""
 
-    def backward(x: Any, upstream: Any) -> Any:
+    def backward(x: Tensor, upstream: Tensor) -> Tensor:
         inside = ops.logical_and(x >= 0.0, x <= high)
         return ops.where(inside, upstream, ops.zeros_like(upstream))
 
     return _with_gradient(lambda x: ops.clip(x, 0.0, high), backward)(x)
 
 
-def rounded(x: Any, levels: float, shift: float = 0.0, cut: bool = True) -> Any:
+def rounded(x: Tensor, levels: float, shift: float = 0.0, cut: bool = True) -> Tensor:
     """Compute floor(x levels + shift + tolerance) / levels, straight-through.
 
     Args:
@@ -55,10 +57,10 @@ def rounded(x: Any, levels: float, shift: float = 0.0, cut: bool = True) -> Any:
         Yan et al. 2021 (floor and the cut gradient: the published code of CQ).
     """
 
-    def backward(x: Any, upstream: Any) -> Any:
+    def backward(x: Tensor, upstream: Tensor) -> Tensor:
         return ops.clip(upstream, -1.0, 1.0) if cut else upstream
 
-    def forward(x: Any) -> Any:
+    def forward(x: Tensor) -> Tensor:
         return ops.floor(x * levels + (shift + TOLERANCE)) / levels
 
     return _with_gradient(forward, backward)(x)

@@ -2,15 +2,15 @@
 
 import functools
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from keras import ops
 
 from spkeras.ops.compiled import fused
+from spkeras.ops.types import Tensor
 
 
-def spike_times(u: Any, table: np.ndarray) -> Any:
+def spike_times(u: Tensor, table: np.ndarray) -> Tensor:
     """Return `spkeras.ops.ttfs.encode` of a tensor: int32 times in its shape, T for silence."""
     times = ops.zeros_like(u, dtype="int32")
     for threshold in table:
@@ -18,13 +18,13 @@ def spike_times(u: Any, table: np.ndarray) -> Any:
     return times
 
 
-def spike_values(times: Any, table: np.ndarray, dtype: str) -> Any:
+def spike_values(times: Tensor, table: np.ndarray, dtype: str) -> Tensor:
     """Return `spkeras.ops.ttfs.decode` of a tensor: values of `dtype`, in the shape of `times`."""
     values = ops.convert_to_tensor(np.append(table, 0.0), dtype=dtype)
     return ops.take(values, times, axis=0)
 
 
-def rounded_down(u: Any, table: np.ndarray) -> Any:
+def rounded_down(u: Tensor, table: np.ndarray) -> Tensor:
     """Return decode(encode(u)): the largest level not above u, 0 without one.
 
     It is a chain of comparisons, fused into one pass over the tensor. A search, or a logarithm
@@ -35,10 +35,10 @@ def rounded_down(u: Any, table: np.ndarray) -> Any:
 
 
 @functools.lru_cache(maxsize=256)
-def _rounding(levels: tuple[float, ...]) -> Callable[[Any], Any]:
+def _rounding(levels: tuple[float, ...]) -> Callable[[Tensor], Tensor]:
     """Return the function for these levels; cached, since compiling is slow."""
 
-    def rounding(u: Any) -> Any:
+    def rounding(u: Tensor) -> Tensor:
         value = ops.zeros_like(u)
         for level in reversed(levels):
             # In the dtype of u: a plain number would be float32 on PyTorch.

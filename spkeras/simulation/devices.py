@@ -6,8 +6,10 @@ from typing import Any
 import keras
 import numpy as np
 
+from spkeras.ops.types import Tensor
 
-def spread(arrays: Sequence[np.ndarray]) -> list[Any]:
+
+def spread(arrays: Sequence[np.ndarray]) -> list[Tensor]:
     """Split samples over the devices of Keras's distribution, if one is set.
 
     Computations on the result run on all devices at once, and sums over the batch are added up

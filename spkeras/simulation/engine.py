@@ -6,7 +6,6 @@ exact, both agree spike for spike.
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from keras import ops
@@ -16,6 +15,7 @@ from spkeras.events.compiler import compile_program
 from spkeras.events.engine import missing
 from spkeras.events.support import refusal
 from spkeras.ops.names import ENGINES
+from spkeras.ops.types import Tensor
 from spkeras.simulation.rows import Rows
 from spkeras.snn.network import bias_currents
 from spkeras.snn.spike_loop import SpikeLoop
@@ -83,7 +83,7 @@ class Events:
         if set(names) - set(self.frontier):
             self._standing = loop.network.standing(names)
 
-    def batch(self, drive: Sequence[Any], samples: int) -> Rows:
+    def batch(self, drive: Sequence[Tensor], samples: int) -> Rows:
         """Return a batch of samples in its state before the first step.
 
         Args:

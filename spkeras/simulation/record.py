@@ -9,6 +9,7 @@ from keras import ops
 
 from spkeras.graph import Node
 from spkeras.ops.sampling import chosen
+from spkeras.ops.types import Tensor
 from spkeras.simulation.rows import StepBlock
 from spkeras.snn.network import Network
 from spkeras.snn.spike_loop import SpikeLoop
@@ -24,7 +25,7 @@ GRADED_SAMPLES = 8
 
 
 def observe(
-    neurons: Sequence[Node], spikes: Sequence[Any], analysed: Any
+    neurons: Sequence[Node], spikes: Sequence[Tensor], analysed: Tensor
 ) -> tuple[list[Any], list[Any], Any]:
     """Return the counts of one step's spikes (batch, ...) of each layer, to compile with the step.
 
@@ -55,7 +56,7 @@ def observe(
     return numbers, graded, anywhere
 
 
-def _grades(size: Any, levels: int, mantissa_bits: int) -> list[Any]:
+def _grades(size: Tensor, levels: int, mantissa_bits: int) -> list[Tensor]:
     """Return spikes by exponent (levels,), and of each neuron spikes of size 1 and bits set."""
     bits = ops.view(size, "int32")
     exponent = _ONE - ops.right_shift(bits, _MANTISSA)

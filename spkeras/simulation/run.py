@@ -4,13 +4,13 @@ Memory depends only on the batch size: each step keeps only sums over the batch.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
 from keras import ops
 
 from spkeras.data.batches import equal_slices
 from spkeras.ops.compiled import compiled
+from spkeras.ops.types import Tensor
 from spkeras.simulation.devices import spread
 from spkeras.simulation.engine import Events, choose
 from spkeras.simulation.record import Counts, Recorder, observe
@@ -129,14 +129,14 @@ class Simulator:
         values = self._real(spread(batch))
         return [ops.convert_to_numpy(output) for output in values]
 
-    def _real_values(self, batch: Any) -> Any:
+    def _real_values(self, batch: Tensor) -> Tensor:
         steps = ops.convert_to_tensor(np.array([self.loop.timesteps], "float32"))
         return self._reference(self.loop.units(batch), steps)[0]
 
     def _by_events(
         self,
         events: Events,
-        scaled: list[Any],
+        scaled: list[Tensor],
         record: Recorder,
         on_step: OnStep,
         stopping: int | None,
@@ -173,7 +173,7 @@ class Simulator:
         values = [ops.convert_to_numpy(output) for output in outputs]
         return [value.reshape(steps, -1, *value.shape[1:]) for value in values]
 
-    def _clock_driven(self, scaled: list[Any], record: Recorder, on_step: OnStep) -> None:
+    def _clock_driven(self, scaled: list[Tensor], record: Recorder, on_step: OnStep) -> None:
         steps = self._steps.over(scaled, record.analysed)
         outputs: list[np.ndarray] = []
         for index in range(self.loop.timesteps):
@@ -184,19 +184,19 @@ class Simulator:
                 outputs = [ops.convert_to_numpy(output) for output in answers]
             on_step(index, outputs, sent)
 
-    def _seen(self, state: State, spikes: Sequence[Any], analysed: Any) -> Any:
+    def _seen(self, state: State, spikes: Sequence[Tensor], analysed: Tensor) -> Tensor:
         outputs = self.network.decode(values_of(self.loop, state.sums, state.time))
         return (outputs, observe(self.network.neurons, spikes, analysed)), analysed
 
     def _layer_synchronous(
-        self, scaled: list[Any], steps: np.ndarray, record: Recorder, on_step: OnStep
+        self, scaled: list[Tensor], steps: np.ndarray, record: Recorder, on_step: OnStep
     ) -> None:
         for index, window in enumerate(steps):
             outputs, spikes = self._window(scaled, np.float32(window))
             record.window(index, [ops.convert_to_numpy(value) for value in spikes])
             on_step(index, [ops.convert_to_numpy(output) for output in outputs], None)
 
-    def _whole_window(self, scaled: Any, window: Any) -> Any:
+    def _whole_window(self, scaled: Tensor, window: Tensor) -> Tensor:
         answer = self.loop.counts(scaled, window)
         outputs = self.network.decode(answer[: len(self.network.readouts)])
         rates = answer[len(self.network.readouts) :]

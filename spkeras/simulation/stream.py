@@ -10,6 +10,7 @@ from keras import ops
 from spkeras.errors import DataError, OptionError
 from spkeras.ops.code import keeps_values
 from spkeras.ops.compiled import compiled
+from spkeras.ops.types import Tensor
 from spkeras.snn.network import Network, as_list
 from spkeras.snn.spike_loop import loop_of
 from spkeras.snn.steps import State, advance, initial_state, values_of
@@ -98,7 +99,7 @@ class Stream:
         """Whether the last step sent no spike; under the delta code, nothing is left to send."""
         return self.time > 0 and not any(spikes.any() for spikes in self.spikes.values())
 
-    def step(self, *inputs: Any) -> Any:
+    def step(self, *inputs: Any) -> Tensor:
         """Run one time step with these inputs.
 
         Args:
@@ -117,7 +118,7 @@ class Stream:
         outputs, _ = self._advance(self._checked("step", inputs))
         return _shown(outputs)
 
-    def frame(self, *inputs: Any, steps: int | None = None) -> Any:
+    def frame(self, *inputs: Any, steps: int | None = None) -> Tensor:
         """Run the steps of one frame; see the class.
 
         Args:
@@ -158,7 +159,7 @@ class Stream:
             zeros = [ops.zeros_like(total) for total in self._state.sums]
             self._state = self._state._replace(sums=zeros)
 
-    def _checked(self, where: str, inputs: Sequence[Any]) -> list[np.ndarray]:
+    def _checked(self, where: str, inputs: Sequence[Tensor]) -> list[np.ndarray]:
         """Return the inputs as float32 if they are valid here; the state does not change."""
         nodes = self._network.graph.of("input")
         if len(inputs) != len(nodes):
@@ -186,7 +187,7 @@ class Stream:
             )
         return values
 
-    def _advance(self, values: list[np.ndarray] | None) -> tuple[Any, Any]:
+    def _advance(self, values: list[np.ndarray] | None) -> tuple[Tensor, Tensor]:
         """Run one step; return the outputs and the number of spikes (layers, batch).
 
         Args:
@@ -216,7 +217,9 @@ class Stream:
 
     # Compiled functions: tensors in, tensors out.
 
-    def _driven(self, values: Sequence[Any], before: Sequence[Any], time: Any) -> list[Any]:
+    def _driven(
+        self, values: Sequence[Tensor], before: Sequence[Tensor], time: Tensor
+    ) -> list[Tensor]:
         """Return the input currents; under a code that keeps values, those of the change."""
         scaled = self.loop.units(values)
         if not self._keeps:
@@ -224,7 +227,7 @@ class Stream:
         pairs = zip(scaled, self.loop.units(before), strict=True)
         return self.loop.drive_of([x - y for x, y in pairs])
 
-    def _one_step(self, frontier: Any, state: State, start: Any) -> Any:
+    def _one_step(self, frontier: Tensor, state: State, start: Any) -> Tensor:
         state, spikes = advance(self.loop, frontier, state)
         counts = [
             _number(spike, node.neuron.graded)
@@ -234,7 +237,9 @@ class Stream:
         outputs = self._network.decode(values_of(self.loop, state.sums, state.time, start))
         return outputs, state, spikes, counted
 
-    def _refreshed(self, values: Sequence[Any], states: Sequence[Any]) -> tuple[Any, Any]:
+    def _refreshed(
+        self, values: Sequence[Tensor], states: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
         """Recompute the read-outs' sums and the states from what their sources have sent."""
         remaining, anew = list(states), []
         own = [self._network.layers[node.name] for node in self._network.neurons]
@@ -262,7 +267,7 @@ def _held(network: Network) -> keras.Model:
     return keras.Model(inputs, [tensors[name] for name in read], name="held")
 
 
-def _number(spikes: Any, graded: bool) -> Any:
+def _number(spikes: Tensor, graded: bool) -> Tensor:
     """Return the number of spikes of each sample, (batch,)."""
     sent = ops.cast(spikes != 0, "float32") if graded else ops.abs(spikes)
     return ops.sum(sent, axis=tuple(range(1, len(spikes.shape))))
@@ -287,7 +292,7 @@ def _checked(where: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarra
     return value
 
 
-def _shown(outputs: Sequence[Any]) -> Any:
+def _shown(outputs: Sequence[Tensor]) -> Tensor:
     """Return the outputs as arrays; a single one without a list."""
     found = [ops.convert_to_numpy(output) for output in outputs]
     return found if len(found) > 1 else found[0]

@@ -18,6 +18,7 @@ from spkeras.graph import Graph, Node
 from spkeras.graph.node import parameters_of
 from spkeras.graph.vocabulary import CONSTANT_INPUTS
 from spkeras.layers import FiringRate, IntegrateFire, SpikeCount
+from spkeras.ops.types import Tensor
 from spkeras.passes.constant_inputs import resting_points
 from spkeras.snn.synapse import (
     WindowSum,
@@ -167,7 +168,7 @@ class Network:
         layers = [self.layers[node.name] for node in self.neurons]
         return [shape for layer in layers for shape in layer.state_shapes]
 
-    def initial_states(self, batch_size: Any) -> list[Any]:
+    def initial_states(self, batch_size: Tensor) -> list[Tensor]:
         """All states before the first step."""
         layers = [self.layers[node.name] for node in self.neurons]
         return [state for layer in layers for state in layer.get_initial_state(batch_size)]
@@ -193,7 +194,7 @@ class Network:
         inputs = [*frontier.values(), timesteps]
         return keras.Model(inputs, self._ends(tensors), name=mode)
 
-    def _ends(self, tensors: Tensors) -> list[Any]:
+    def _ends(self, tensors: Tensors) -> list[Tensor]:
         outputs = [tensors[node.inputs[0]] for node in self.readouts]
         return [*outputs, *(tensors[node.name] for node in self.neurons)]
 
@@ -260,17 +261,17 @@ class Network:
         outputs = [tensors[name] for name in self.graph.outputs]
         return keras.Model(_single(means), outputs, name="head")
 
-    def decode(self, means: Sequence[Any]) -> list[Any]:
+    def decode(self, means: Sequence[Tensor]) -> list[Tensor]:
         """The network's outputs from what its read-outs hold on average."""
         return as_list(self.head(list(means) if len(means) > 1 else means[0]))
 
 
-def as_list(value: Any) -> list[Any]:
+def as_list(value: Tensor) -> list[Tensor]:
     """The values of a Keras model, which returns one tensor as itself, as a list."""
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _single(tensors: Tensors) -> Any:
+def _single(tensors: Tensors) -> Tensor:
     """One tensor as itself, several as a list: what Keras expects of callers."""
     values = list(tensors.values())
     return values if len(values) > 1 else values[0]

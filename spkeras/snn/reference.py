@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from spkeras.graph import Graph
+from spkeras.ops.types import Tensor
 from spkeras.snn.network import Network, as_list
 from spkeras.snn.synapse import keras_name, load_arrays
 
@@ -80,7 +81,9 @@ class Reference:
         layers = self.network.layers.values()
         self.variables = [variable for layer in layers for variable in layer.variables]
 
-    def __call__(self, scaled: Sequence[Any], timesteps: Any) -> tuple[list[Any], list[Any]]:
+    def __call__(
+        self, scaled: Sequence[Tensor], timesteps: Tensor
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Outputs, and the rate or value of each layer of neurons.
 
         Args:

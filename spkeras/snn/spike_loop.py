@@ -13,6 +13,7 @@ from spkeras.graph import Graph, Node, from_structure, structure
 from spkeras.graph.finite import check_finite
 from spkeras.ops import code as _code
 from spkeras.ops import coding as _coding
+from spkeras.ops.types import ShapeLike, Tensor
 from spkeras.recipes.simulation import Simulation
 from spkeras.snn.network import Network, as_list
 from spkeras.snn.reference import Originals, Reference
@@ -169,23 +170,23 @@ class SpikeLoop(keras.layers.Layer):
         self.network.graph = graph.with_nodes(graph.nodes, notes=notes)
         self._structure = json.dumps(structure(self.network.graph))
 
-    def units(self, inputs: Any) -> list[Any]:
+    def units(self, inputs: Tensor) -> list[Tensor]:
         """Inputs divided by what one spike of each stands for."""
         inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         names = [node.name for node in self.network.graph.of("input")]
         return [self.network.layers[name](x) for name, x in zip(names, inputs, strict=True)]
 
-    def drive(self, scaled: Sequence[Any], time: Any) -> list[Any]:
+    def drive(self, scaled: Sequence[Tensor], time: Tensor) -> list[Tensor]:
         """What the frontier carries at one step."""
         return self.drive_of(
             [_coding.encode(self.input_encoding, x, time, self._draws) for x in scaled]
         )
 
-    def drive_of(self, encoded: Sequence[Any]) -> list[Any]:
+    def drive_of(self, encoded: Sequence[Tensor]) -> list[Tensor]:
         """What the frontier carries for encoded inputs."""
         return as_list(self.network.drive(encoded if len(encoded) > 1 else encoded[0]))
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The outputs after T steps; see the class."""
         scaled = self.units(inputs)
         if self.schedule == "layer_synchronous":
@@ -195,24 +196,24 @@ class SpikeLoop(keras.layers.Layer):
         outputs = self.network.decode(means)
         return outputs if len(outputs) > 1 else outputs[0]
 
-    def _clock_driven(self, scaled: list[Any]) -> Sequence[Any]:
+    def _clock_driven(self, scaled: list[Tensor]) -> Sequence[Tensor]:
         constant = self.drive(scaled, 0) if self.input_encoding == "constant" else None
 
-        def body(state: State, active: Any) -> Any:
+        def body(state: State, active: Tensor) -> Tensor:
             state, spikes = advance(self, self.frontier(scaled, constant, state.time), state)
             if self.spike_code == "delta":
                 silence = ops.zeros((), "bool")
                 active = ops.any(ops.stack([silence, *(ops.any(spike != 0) for spike in spikes)]))
             return state, active
 
-        def goes_on(state: State, active: Any) -> Any:
+        def goes_on(state: State, active: Tensor) -> Tensor:
             return ops.logical_and(state.time < self.timesteps, active)
 
         start = initial_state(self, ops.shape(scaled[0])[0])
         state, _ = ops.while_loop(goes_on, body, (start, ops.ones((), "bool")))
         return values_of(self, state.sums, self.timesteps)
 
-    def frontier(self, scaled: Sequence[Any], constant: Any, time: Any) -> list[Any]:
+    def frontier(self, scaled: Sequence[Tensor], constant: Tensor, time: Tensor) -> list[Tensor]:
         """What the frontier carries at one step.
 
         Args:
@@ -228,11 +229,11 @@ class SpikeLoop(keras.layers.Layer):
         first = ops.cast(ops.equal(time, 0), "float32")
         return [first * value for value in constant]
 
-    def clock(self, time: Any) -> Any:
+    def clock(self, time: Tensor) -> Tensor:
         """What a step needs to know of the time: (index of the step, stagger)."""
         return ops.stack([ops.cast(time, "float32"), ops.cast(self.offset, "float32")])
 
-    def counts(self, scaled: Sequence[Any], window: Any) -> list[Any]:
+    def counts(self, scaled: Sequence[Tensor], window: Tensor) -> list[Tensor]:
         """The network once each layer has waited for its inputs: read-outs, then all neurons.
 
         Args:
@@ -249,25 +250,25 @@ class SpikeLoop(keras.layers.Layer):
         sums = [self._window_sum(x, window) for x in scaled]
         return [total / length for total in as_list(self._window([*sums, length]))]
 
-    def mean_drive(self, scaled: Sequence[Any], window: Any) -> list[Any]:
+    def mean_drive(self, scaled: Sequence[Tensor], window: Tensor) -> list[Tensor]:
         """What the frontier carries on average over a window."""
         if self.input_encoding == "constant":
             return self.drive_of(scaled)
         return self.drive_of([self._window_sum(x, window) / window for x in scaled])
 
-    def _window_sum(self, x: Any, window: Any) -> Any:
+    def _window_sum(self, x: Tensor, window: Tensor) -> Tensor:
         """What an input sends in a window, summed."""
         if self.input_encoding == "constant":
             return x * ops.cast(window, x.dtype)
         if self.input_encoding == "regular":
             return _coding.regular_count(x, window)
 
-        def body(time: Any, total: Any) -> Any:
+        def body(time: Tensor, total: Tensor) -> Tensor:
             return total + _coding.encode(self.input_encoding, x, time, self._draws)
 
         return ops.fori_loop(0, ops.cast(window, "int32"), body, ops.zeros_like(x))
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
         """Shapes of the outputs."""
         first = input_shape[0] if isinstance(input_shape[0], (list, tuple)) else input_shape
         graph = self.network.graph

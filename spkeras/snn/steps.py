@@ -8,6 +8,7 @@ from keras import ops
 
 from spkeras.ops.code import keeps_values, weigh
 from spkeras.ops.compiled import compiled
+from spkeras.ops.types import Tensor
 from spkeras.snn.network import as_list
 
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ class State(NamedTuple):
         neurons: The states of all neurons, in the order of `Network.state_shapes`.
     """
 
-    time: Any
-    sums: Sequence[Any]
-    neurons: Sequence[Any]
+    time: Tensor
+    sums: Sequence[Tensor]
+    neurons: Sequence[Tensor]
 
 
 class Step(NamedTuple):
@@ -39,7 +40,7 @@ class Step(NamedTuple):
 
     read: Any
     state: State
-    carry: Any
+    carry: Tensor
 
 
 # From the state after a step, the spikes of each layer in it, and what the step before handed on:
@@ -47,14 +48,16 @@ class Step(NamedTuple):
 Reader = Callable[[State, Sequence[Any], Any], tuple[Any, Any]]
 
 
-def initial_state(loop: "SpikeLoop", batch: Any) -> State:
+def initial_state(loop: "SpikeLoop", batch: Tensor) -> State:
     """Return the state before the first step, for that many samples."""
     network = loop.network
     sums = [ops.zeros((batch, *node.shape)) for node in network.readouts]
     return State(ops.zeros((), "float32"), sums, network.initial_states(batch))
 
 
-def advance(loop: "SpikeLoop", frontier: Sequence[Any], state: State) -> tuple[State, list[Any]]:
+def advance(
+    loop: "SpikeLoop", frontier: Sequence[Tensor], state: State
+) -> tuple[State, list[Tensor]]:
     """Compute one time step.
 
     Args:
@@ -73,8 +76,8 @@ def advance(loop: "SpikeLoop", frontier: Sequence[Any], state: State) -> tuple[S
 
 
 def added(
-    loop: "SpikeLoop", sums: Sequence[Any], values: Sequence[Any], time: Any
-) -> Sequence[Any]:
+    loop: "SpikeLoop", sums: Sequence[Tensor], values: Sequence[Tensor], time: Tensor
+) -> Sequence[Tensor]:
     """Return the sums of the read-outs after one more step; each counts from its own start."""
     if keeps_values(loop.spike_code):
         pairs = zip(sums, values, strict=True)
@@ -87,8 +90,8 @@ def added(
 
 
 def values_of(
-    loop: "SpikeLoop", sums: Sequence[Any], steps: Any, since: Any = 0.0
-) -> Sequence[Any]:
+    loop: "SpikeLoop", sums: Sequence[Tensor], steps: Tensor, since: Tensor = 0.0
+) -> Sequence[Tensor]:
     """Return the value of each read-out.
 
     Args:
@@ -125,7 +128,7 @@ class Steps:
         self._drive = compiled(loop.drive, variables)
         self._step = compiled(self._one, variables)
 
-    def over(self, scaled: Sequence[Any], carry: Any = None) -> Iterator[Step]:
+    def over(self, scaled: Sequence[Tensor], carry: Tensor = None) -> Iterator[Step]:
         """Yield the T time steps of one batch.
 
         Args:
@@ -141,7 +144,9 @@ class Steps:
             state, carry = step.state, step.carry
             yield step
 
-    def _one(self, scaled: Any, constant: Any, state: State, carry: Any) -> tuple[Any, ...]:
+    def _one(
+        self, scaled: Tensor, constant: Tensor, state: State, carry: Tensor
+    ) -> tuple[Tensor, ...]:
         frontier = self.loop.frontier(scaled, constant, state.time)
         after, spikes = advance(self.loop, frontier, state)
         read, carry = self.read(after, spikes, carry)

@@ -11,6 +11,7 @@ from keras import layers, ops
 from spkeras.errors import GraphError
 from spkeras.graph import Node
 from spkeras.ops import activation, function
+from spkeras.ops.types import ShapeLike, Tensor
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
@@ -36,12 +37,12 @@ class Affine(layers.Layer):
             shape=tuple(shape), initializer=initializer, trainable=False, name=name
         )
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """The affine map."""
         x = x if self.scale is None else x * self.scale
         return x if self.offset is None else x + self.offset
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
         """As the input."""
         return input_shape
 
@@ -59,7 +60,7 @@ class Unit(layers.Layer):
         self.scale = self.add_weight(shape=shape, initializer="ones", trainable=False, name="scale")
         self.built = True
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         """x in the unit."""
         return ops.cast(x, "float32") / self.scale
 
@@ -72,10 +73,10 @@ class _Function(layers.Layer):
         self.function, self.shape = function, shape
         self.built = True
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         return self.function(x)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
         first = input_shape[0] if isinstance(input_shape, list) else input_shape
         return (first[0], *self.shape)
 
@@ -92,14 +93,14 @@ class WindowSum(layers.Layer):
         self.layer = layer
         self.built = True
 
-    def call(self, inputs: list[Any]) -> Any:
+    def call(self, inputs: list[Tensor]) -> Tensor:
         """The layer's sum over the window."""
         *summed, timesteps = inputs
         result = self.layer(summed if len(summed) > 1 else summed[0])
         constant = getattr(self.layer, "offset" if isinstance(self.layer, Affine) else "bias", None)
         return result if constant is None else result + (timesteps - 1) * constant
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
         """As the layer's."""
         shapes = input_shape[:-1]
         return self.layer.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
