@@ -7,7 +7,7 @@ from spkeras.recipes.fields import option
 METHODS = ("percentile", "mse", "iteration", "balance")
 # For codes whose spikes add up: what exceeds the scale takes another spike, no more.
 VALUES_PERCENTILE = 99.97
-# From this T on percentiles lose as little, or less (docs/accuracy.md).
+# From this T on percentiles lose as little, or less (docs/measurements/accuracy.md).
 _MANY_STEPS = 64
 
 
@@ -16,7 +16,7 @@ def automatic_percentile(timesteps: int) -> float:
 
     A lower scale cuts large activations, a higher one makes each spike worth more. The error
     of whole spikes falls with T, that of cutting does not. The share that is cut therefore falls
-    with T to the power of 3/2, down from 0.5 % (docs/accuracy.md).
+    with T to the power of 3/2, down from 0.5 % (docs/measurements/accuracy.md).
     """
     return max(99.5, round(100 - 0.03 * (64 / timesteps) ** 1.5, 4))
 

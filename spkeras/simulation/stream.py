@@ -33,7 +33,7 @@ class Stream:
     frames before. They are equal, bit for bit, where every f(received) / V is a multiple of the
     smallest spike and float32 holds all sums.
 
-    *Measured*: the difference between the outputs of the two (docs/streams.md).
+    *Measured*: the difference between the outputs of the two (docs/measurements/streams.md).
 
     float32 sums of differences would drift. Every `REFRESH` steps, the sum that each neuron and
     read-out has received is computed anew from what its sources have sent. These are the last
