@@ -5,7 +5,10 @@ import io
 import re
 from pathlib import Path
 
+import click
 import pytest
+
+from spkeras.cli import main
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -26,6 +29,14 @@ def _anchors(path):
     text = re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)
     for heading in re.findall(r"^#+ (.*)$", text, re.MULTILINE):
         yield re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def _options(command):
+    """The options of a command and of its subcommands."""
+    for parameter in command.params:
+        yield from (*parameter.opts, *parameter.secondary_opts)
+    for name in command.list_commands(None) if isinstance(command, click.Group) else ():
+        yield from _options(command.get_command(None, name))
 
 
 @pytest.mark.parametrize(
@@ -71,3 +82,15 @@ def test_named_files_exist(path):
     ]
     for file in files:
         assert any((ROOT / folder / file).exists() for folder in _FOLDERS), file
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_named_options_exist(path):
+    known = {*_options(main), "--help"}
+    scripts = "".join(
+        script.read_text()
+        for folder in ("models", "tests/benchmarks", "tests/mutation", "tests/survey")
+        for script in (ROOT / folder).glob("*.py")
+    )
+    for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", path.read_text()):
+        assert option in known or f'"{option}"' in scripts, option
