@@ -66,6 +66,17 @@ def test_links_lead_somewhere(path):
         assert not anchor or anchor in _anchors(page), f"{target}#{anchor}"
 
 
+def test_every_page_is_reached_from_the_readme():
+    reached, waiting = set(), [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        if page not in reached:
+            reached.add(page)
+            links = re.findall(r"\]\(([^)#:]+\.md)", page.read_text())
+            waiting += [(page.parent / link).resolve() for link in links]
+    assert reached >= set((ROOT / "docs").rglob("*.md"))
+
+
 @pytest.mark.parametrize("path", PAGES)
 def test_named_tests_exist(path):
     for file, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", path.read_text()):
