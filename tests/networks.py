@@ -191,7 +191,7 @@ def spiking(model, per_channel=True, readout="membrane", lifted=True, **neurons)
     from spkeras.passes.constant_inputs import lift_biases
     from spkeras.passes.normalize import normalize
     from spkeras.passes.pipeline import neurons_of, prepare
-    from spkeras.snn.network import bias_currents
+    from spkeras.snn.ann import bias_currents
 
     chosen = recipe_of(readout=readout, **neurons).conversion(64)
     graph = neurons_of(prepare(read_graph(model), chosen), chosen)

@@ -14,7 +14,7 @@ from spkeras.ops.code import keeps_values
 from spkeras.passes.constant_inputs import lift_biases
 from spkeras.passes.pipeline import finish, neurons_of, prepare
 from spkeras.recipes import Conversion, Recipe, Simulation
-from spkeras.snn.network import ann, bias_currents
+from spkeras.snn.ann import ann, bias_currents
 from spkeras.snn.settings import stagger_in_force, start
 from spkeras.snn.spike_loop import build
 

@@ -10,7 +10,8 @@ from spkeras.frontend.walk import layer_outputs, read_graph
 from spkeras.graph import Graph
 from spkeras.metrics import LayerCheck
 from spkeras.passes.pipeline import fold
-from spkeras.snn.network import ann, as_list
+from spkeras.snn.ann import ann
+from spkeras.snn.network import as_list
 
 Tensors = Mapping[str, keras.KerasTensor]
 

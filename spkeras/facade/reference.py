@@ -14,7 +14,8 @@ from spkeras.ops.compiled import compiled
 from spkeras.passes.changes import changes, is_lost
 from spkeras.passes.learned import trained_steps
 from spkeras.passes.pipeline import fold
-from spkeras.snn.network import ann, as_list
+from spkeras.snn.ann import ann
+from spkeras.snn.network import as_list
 from spkeras.snn.spike_loop import SpikeLoop
 
 CNN, TWIN, OWN = "CNN", "twin", "own weights"

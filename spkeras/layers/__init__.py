@@ -10,10 +10,11 @@ from spkeras.layers.first_spike import (
     SpikeInstant,
     SpikeValue,
 )
-from spkeras.layers.integrate_fire import FiringRate, IntegrateFire, SpikeCount
+from spkeras.layers.integrate_fire import IntegrateFire
 from spkeras.layers.log_weights import LogConv1D, LogConv2D, LogDense, LogDepthwiseConv2D
 from spkeras.layers.qcfs import QCFSActivation
 from spkeras.layers.quantizing import Clamp, ClampQuantize, ValueRange
+from spkeras.layers.rates import FiringRate, SpikeCount
 from spkeras.layers.staged import Staged
 from spkeras.layers.ttfs import BurstActivation, PhaseActivation, TTFSActivation
 

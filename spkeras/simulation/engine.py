@@ -17,7 +17,7 @@ from spkeras.events.support import refusal
 from spkeras.ops.names import ENGINES
 from spkeras.ops.types import Tensor
 from spkeras.simulation.rows import Rows
-from spkeras.snn.network import bias_currents
+from spkeras.snn.ann import bias_currents
 from spkeras.snn.spike_loop import SpikeLoop
 
 

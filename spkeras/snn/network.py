@@ -1,4 +1,4 @@
-"""Functional Keras models over one set of layers: what a graph computes, in several ways.
+"""The computations of a graph as functional Keras models that share one set of layers.
 
 A graph falls into three regions. The *drive* depends on the inputs alone, so that under a
 constant input current it is the same at every step; the *body* holds the neurons and
@@ -11,15 +11,12 @@ from types import MappingProxyType
 from typing import Any
 
 import keras
-import numpy as np
-from keras import ops
 
 from spkeras.graph import Graph, Node
 from spkeras.graph.node import parameters_of
 from spkeras.graph.vocabulary import CONSTANT_INPUTS
 from spkeras.layers import FiringRate, IntegrateFire, SpikeCount
 from spkeras.ops.types import Tensor
-from spkeras.passes.constant_inputs import resting_points
 from spkeras.snn.synapse import (
     WindowSum,
     keras_name,
@@ -59,7 +56,7 @@ class Network:
 
     @property
     def spike_code(self) -> str:
-        """What spikes mean in it; see `spkeras.ops.code`."""
+        """The spike code; see `spkeras.ops.code`."""
         return self.readouts[0]["spike_code"] if self.readouts else "rate"
 
     def _split(self) -> None:
@@ -99,13 +96,13 @@ class Network:
         )
 
     def load(self, graph: Graph | None = None) -> None:
-        """Put the arrays of `graph` (default: the own one) into the layers."""
+        """Load the arrays of `graph` (default: its own one) into the layers."""
         for node in (graph or self.graph).nodes:
             if node.name in self.layers:
                 load_arrays(self.layers[node.name], node)
 
     def current_graph(self) -> Graph:
-        """The graph with the arrays that the layers hold now."""
+        """Return the graph with the arrays that the layers hold now."""
         arrays = {
             node.name: node.with_arrays(**read_arrays(self.layers[node.name], node))
             for node in self.graph.nodes
@@ -114,14 +111,14 @@ class Network:
         return self.graph.updated(arrays)
 
     def inputs(self) -> Tensors:
-        """A symbolic tensor per input of the graph."""
+        """Return a symbolic tensor per input of the graph."""
         return {
             node.name: keras.Input(node.shape, name=keras_name(node.name))
             for node in self.graph.of("input")
         }
 
     def apply(self, nodes: Iterable[Node], tensors: Tensors) -> Tensors:
-        """Add the values of these nodes to the tensors, by the nodes' names."""
+        """Add the values of these nodes to `tensors` by name, and return them."""
         for node in nodes:
             if node.name not in tensors:
                 values = [tensors[name] for name in node.inputs]
@@ -132,18 +129,18 @@ class Network:
 
     @cached_property
     def drive(self) -> keras.Model:
-        """Inputs (in units of their scale) to the tensors at the frontier."""
+        """Model from the inputs (in units of their scale) to the tensors at the frontier."""
         inputs = self.inputs()
         tensors = self.apply(self.drive_nodes, dict(inputs))
         outputs = [tensors[node.name] for node in self.frontier]
-        return keras.Model(_single(inputs), outputs, name="drive")
+        return keras.Model(as_given(inputs), outputs, name="drive")
 
     def _frontier_inputs(self) -> Tensors:
         return {node.name: keras.Input(node.shape) for node in self.frontier}
 
     @cached_property
     def step(self) -> keras.Model:
-        """One time step: [*frontier, *states, clock] to [*read-outs, *states, *spikes]."""
+        """Model of one time step: [*frontier, *states, clock] to [*read-outs, *states, *spikes]."""
         frontier = self._frontier_inputs()
         states = [keras.Input(shape) for shape in self.state_shapes]
         clock = keras.Input(batch_shape=(2,), name="clock")
@@ -164,17 +161,17 @@ class Network:
 
     @property
     def state_shapes(self) -> list[tuple[int, ...]]:
-        """Shapes of all state tensors, in the order in which `step` takes them."""
+        """Shapes of all states, in the order in which `step` takes them."""
         layers = [self.layers[node.name] for node in self.neurons]
         return [shape for layer in layers for shape in layer.state_shapes]
 
     def initial_states(self, batch_size: Tensor) -> list[Tensor]:
-        """All states before the first step."""
+        """Return all states before the first step."""
         layers = [self.layers[node.name] for node in self.neurons]
         return [state for layer in layers for state in layer.get_initial_state(batch_size)]
 
     def rates(self, mode: str) -> keras.Model:
-        """The same network on mean currents, or values: to [*read-outs, *rates].
+        """Return the model on mean currents, or values, to [*read-outs, *rates].
 
         Its inputs are [*frontier, timesteps].
 
@@ -200,7 +197,7 @@ class Network:
 
     @cached_property
     def window(self) -> keras.Model:
-        """The layer-synchronous network in closed form.
+        """Model of the layer-synchronous network in closed form.
 
         [*inputs, timesteps] to [*read-outs, *counts], all of them sums over the window.
         """
@@ -216,7 +213,7 @@ class Network:
         return keras.Model([*inputs.values(), timesteps], self._ends(tensors), name="window")
 
     def standing(self, names: Sequence[str]) -> keras.Model:
-        """From the frontier to the values of these nodes while no neuron sends anything."""
+        """Return the model from the frontier to the values of these nodes while no neuron fires."""
         frontier = self._frontier_inputs()
         tensors = dict(frontier)
         first = next(iter(frontier.values()))
@@ -230,7 +227,7 @@ class Network:
         return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="standing")
 
     def segment(self, node: Node) -> tuple[keras.Model, list[str]]:
-        """From the spikes of earlier neurons (and the frontier) to one node's value.
+        """Return the model from earlier spikes and the frontier to one node's input.
 
         Returns:
             The model, and the names of the frontier and neuron nodes that it reads.
@@ -252,60 +249,26 @@ class Network:
 
     @cached_property
     def head(self) -> keras.Model:
-        """What the read-outs hold on average, to the network's outputs."""
+        """Model from the mean values of the read-outs to the outputs of the network."""
         means = {node.name: keras.Input(node.shape) for node in self.readouts}
         tensors: Tensors = {}
         for node in self.readouts:
             tensors[node.name] = self.layers[node.name](means[node.name])
         self.apply(self.head_nodes, tensors)
         outputs = [tensors[name] for name in self.graph.outputs]
-        return keras.Model(_single(means), outputs, name="head")
+        return keras.Model(as_given(means), outputs, name="head")
 
     def decode(self, means: Sequence[Tensor]) -> list[Tensor]:
-        """The network's outputs from what its read-outs hold on average."""
+        """Return the outputs of the network from the mean values of its read-outs."""
         return as_list(self.head(list(means) if len(means) > 1 else means[0]))
 
 
 def as_list(value: Tensor) -> list[Tensor]:
-    """The values of a Keras model, which returns one tensor as itself, as a list."""
+    """Return the outputs of a Keras model as a list; a single one is returned without."""
     return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
-def _single(tensors: Tensors) -> Tensor:
-    """One tensor as itself, several as a list: what Keras expects of callers."""
+def as_given(tensors: Tensors) -> Tensor:
+    """Return a single tensor without a list, as Keras expects; several as a list."""
     values = list(tensors.values())
     return values if len(values) > 1 else values[0]
-
-
-def ann(graph: Graph, names: Sequence[str] | None = None) -> keras.Model:
-    """A graph without neurons as a Keras model with its arrays loaded.
-
-    Args:
-        graph: A graph of linear nodes and activations.
-        names: Nodes whose values it returns, default the outputs.
-    """
-    network = Network(graph)
-    tensors = inputs = network.inputs()
-    tensors = network.apply(graph.nodes, dict(inputs))
-    outputs = [tensors[name] for name in names or graph.outputs]
-    model = keras.Model(_single(inputs), outputs, name=keras_name(graph.name))
-    network.load()
-    return model
-
-
-def bias_currents(graph: Graph) -> dict[str, np.ndarray]:
-    """What reaches each neuron and read-out while nobody sends anything: biases on the way.
-
-    Args:
-        graph: With neurons, normalised.
-
-    Returns:
-        Values without the batch, by the name of the node that is read.
-    """
-    cut = resting_points(graph)
-    silence = [np.zeros((1, *node.shape), np.float32) for node in cut.of("input")]
-    values = as_list(ann(cut)(silence if len(silence) > 1 else silence[0]))
-    return {
-        name: ops.convert_to_numpy(value)[0]
-        for name, value in zip(cut.outputs, values, strict=True)
-    }

@@ -1,4 +1,4 @@
-"""The net that was converted, carried by the network and run on real values."""
+"""The converted CNN inside a network, computed on real values."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +15,7 @@ from spkeras.snn.synapse import keras_name, load_arrays
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class Originals(keras.layers.Layer):
-    """Holds the arrays of the net that was converted, where the network's own differ.
+    """The arrays of the converted CNN, where the network's own differ.
 
     Args:
         graph: Its `originals` give the shapes.
@@ -36,14 +36,14 @@ class Originals(keras.layers.Layer):
         self.built = True
 
     def load(self, graph: Graph) -> None:
-        """Take the originals of a graph."""
+        """Load the originals of a graph."""
         originals = graph.originals or {}
         for name, variables in self.arrays.items():
             for key, variable in variables.items():
                 variable.assign(originals[name].arrays[key])
 
     def put(self, graph: Graph) -> Graph:
-        """The graph with these arrays in its originals."""
+        """Return the graph with these arrays in its originals."""
         values = {
             name: own.with_arrays(
                 {key: ops.convert_to_numpy(held) for key, held in self.arrays[name].items()}
@@ -54,7 +54,7 @@ class Originals(keras.layers.Layer):
 
 
 class Reference:
-    """The net that was converted, on real values in place of spikes.
+    """The converted CNN on real values instead of spikes.
 
     Layers that are the network's own are shared with it.
 
@@ -64,7 +64,7 @@ class Reference:
 
     Attributes:
         drive, model, head: From the inputs to the frontier, on to rates, and to the outputs.
-        variables: All that it reads.
+        variables: All variables that it reads.
     """
 
     def __init__(self, network: Network, graph: Graph) -> None:
@@ -84,7 +84,7 @@ class Reference:
     def __call__(
         self, scaled: Sequence[Tensor], timesteps: Tensor
     ) -> tuple[list[Tensor], list[Tensor]]:
-        """Outputs, and the rate or value of each layer of neurons.
+        """Return the outputs, and the rate or value of each layer of neurons.
 
         Args:
             scaled: Inputs in units of their scale.

@@ -1,4 +1,4 @@
-"""The settings of a simulation: which there are, which go together, and what is chosen."""
+"""Settings of a simulation: checks against a network, and defaults that depend on it."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -37,12 +37,12 @@ def check_start(graph: Graph, timesteps: int, schedule: str, stagger: float | No
 
 
 def _latest(timesteps: int, depth: int) -> float:
-    """The largest stagger, in sixteenths, by which a layer behind `depth` others starts before T."""
+    """Return the largest stagger, in sixteenths, with which a layer at this depth starts before T."""
     return (-(-PARTS * timesteps // depth) - 1) / PARTS
 
 
 def automatic_stagger(timesteps: int, depth: int) -> float:
-    """The stagger for a network of binary neurons: min(0.65 T / d, 1.25 sqrt(T / d)).
+    """Return the stagger for a network of binary neurons: min(0.65 T / d, 1.25 sqrt(T / d)).
 
     A deep layer that starts at once fires on its bias before evidence has come, and the error
     of that transient fades as 1 / T only. Starting late costs steps to fire in: many of few,
@@ -54,12 +54,12 @@ def automatic_stagger(timesteps: int, depth: int) -> float:
 
 
 def depth_of(graph: Graph) -> int:
-    """Layers of neurons in a row, on the longest way from input to output."""
+    """Return the number of layers of neurons on the longest path from input to output."""
     return max((node["depth"] for node in graph.of("readout")), default=0)
 
 
 def stagger_in_force(graph: Graph, timesteps: int, stagger: float | None) -> float:
-    """The stagger of a network with neurons: the given one, or what is chosen for its kind."""
+    """Return the stagger of a network with neurons: the given one, or the default for T."""
     if stagger is None:
         neurons = graph.of("neuron")
         binary = all(node.neuron.one_bit and node["spike_code"] == "rate" for node in neurons)
@@ -68,12 +68,12 @@ def stagger_in_force(graph: Graph, timesteps: int, stagger: float | None) -> flo
 
 
 def start(node: Node, stagger: float) -> int:
-    """Step, from 0, at which a layer of neurons or a read-out starts."""
+    """Return the step, from 0, at which a layer of neurons or a read-out starts."""
     return int(node["depth"] * stagger)
 
 
 class Configurable(Protocol):
-    """Has the settings of `NAMES` as attributes."""
+    """An object with the settings of `NAMES` as attributes."""
 
     def check(self) -> None:
         """Refuse settings out of their range."""
@@ -84,7 +84,7 @@ Loop = TypeVar("Loop", bound=Configurable)
 
 @contextmanager
 def configured(loop: Loop, settings: Mapping[str, Any]) -> Iterator[Loop]:
-    """A spike loop with other settings, for the time of a `with` block."""
+    """Change settings of a spike loop for a `with` block."""
     before = apply(loop, settings)
     try:
         yield loop
@@ -93,7 +93,7 @@ def configured(loop: Loop, settings: Mapping[str, Any]) -> Iterator[Loop]:
 
 
 def apply(loop: Configurable, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Set the settings, all or none; returns the former ones.
+    """Change settings, all or none, and return the former ones.
 
     Raises:
         OptionError: unknown setting, or a value out of its range; nothing is changed then.

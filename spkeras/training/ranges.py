@@ -10,7 +10,7 @@ from spkeras.data.batches import as_samples, batches
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Graph, Node
 from spkeras.passes.scales import join_scales
-from spkeras.snn.network import ann
+from spkeras.snn.ann import ann
 
 Units = Mapping[str, float]
 _RECTIFIERS = ("relu", "relu6", "quantized_relu", "ttfs", "phase", "burst")

@@ -13,7 +13,8 @@ from keras import ops
 
 from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.walk import read_graph
-from spkeras.snn.network import ann, as_list
+from spkeras.snn.ann import ann
+from spkeras.snn.network import as_list
 from tests.oracle_layers import difference, randomize, samples
 
 TOLERANCE = 1e-5

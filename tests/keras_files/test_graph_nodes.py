@@ -8,7 +8,7 @@ import pytest
 from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.walk import read_graph
 from spkeras.keras_files import read_model
-from spkeras.snn.network import ann
+from spkeras.snn.ann import ann
 from tests.keras_files.handmade import functional, input_layer, predict, values, write_h5
 
 SHAPE = (4, 5, 3)

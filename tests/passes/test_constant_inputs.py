@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from spkeras.passes.constant_inputs import lift_biases, resting_points
-from spkeras.snn.network import bias_currents
+from spkeras.snn.ann import bias_currents
 from tests import networks, oracle, oracle_layers
 
 DELTA = {"recipe": "sigma_delta"}

@@ -146,7 +146,7 @@ def graph_error(model: Any, graph: Any, images: Any) -> float:
     """Largest difference between the outputs of the folded graph and the CNN's, relative."""
     import numpy as np
 
-    from spkeras.snn.network import ann
+    from spkeras.snn.ann import ann
 
     own = model.predict_on_batch(images)
     other = ann(graph).predict_on_batch(images)

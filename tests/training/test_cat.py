@@ -8,7 +8,7 @@ from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.frontend.walk import layer_outputs, read_graph
 from spkeras.layers import BurstActivation, PhaseActivation, TTFSActivation
 from spkeras.passes.pipeline import fold
-from spkeras.snn.network import ann
+from spkeras.snn.ann import ann
 from spkeras.training import FinetunePlan, finetune, finished, prepare, set_stage
 from spkeras.training.rebuild import all_layers
 from spkeras.ttfs.closed_form import spike_times

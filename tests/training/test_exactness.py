@@ -160,7 +160,7 @@ def test_the_finished_net_is_the_twin():
 
 def test_quantised_nets_read_as_graphs_that_compute_the_same():
     from spkeras.passes.pipeline import fold
-    from spkeras.snn.network import ann
+    from spkeras.snn.ann import ann
 
     for case in ("cq", "tenths", "qcfs"):
         model = twin("vgg", case)
