@@ -1,10 +1,10 @@
-"""spkeras: convert trained Keras CNNs into spiking neural networks, and measure what it costs.
+"""spkeras: convert trained Keras CNNs into spiking neural networks, and measure them.
 
     snn = spkeras.convert(cnn, x_train[:1000], "ecc", timesteps=64)
     result = spkeras.evaluate(snn, x_test, y_test)
     snn.save("snn.h5")
 
-Importing this package is light: Keras is loaded by the first name that needs it.
+Importing this package loads no backend; the first name that needs Keras imports it.
 """
 
 import importlib
@@ -16,6 +16,10 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "convert": "spkeras.facade",
+    "prepare": "spkeras.training",
+    "finetune": "spkeras.training",
+    "train_thresholds": "spkeras.calibration",
+    "correct": "spkeras.calibration",
     "evaluate": "spkeras.facade",
     "verify": "spkeras.facade",
     "inspect": "spkeras.frontend.verdict",
@@ -44,7 +48,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'spkeras' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOMES[name]), _NAMES.get(name, name))
-    # Over the submodule of the same name, which the import has just put there.
+    # Replaces the submodule of the same name, which the import has set.
     globals()[name] = value
     return value
 

@@ -1,6 +1,7 @@
 """After conversion: biases and initial potentials that make up for what spikes lose on average."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 import numpy as np
@@ -14,12 +15,12 @@ from spkeras.graph.operations import WITH_KERNEL
 from spkeras.ops.sampling import chosen
 from spkeras.ops.types import Tensor
 from spkeras.passes.changes import kept
+from spkeras.recipes import CorrectionPlan
 from spkeras.snn.settings import NAMES
 from spkeras.snn.spike_loop import SpikeLoop, build, loop_of
 
 # What each method changes, in this order, layer by layer.
 _PARTS = {"light": ("light",), "advanced": ("advanced",), "both": ("light", "advanced")}
-METHODS = tuple(_PARTS)
 
 
 def check_correction(method: str, schedule: str, neuron: str, spike_code: str) -> None:
@@ -28,8 +29,6 @@ def check_correction(method: str, schedule: str, neuron: str, spike_code: str) -
     Raises:
         OptionError: names the setting, what was received and what is allowed.
     """
-    if method not in METHODS:
-        raise OptionError(f"correction={method!r}; allowed: {METHODS}")
     if schedule != "clock_driven" or neuron != "binary" or spike_code != "rate":
         raise OptionError(
             f"correction={method!r} with schedule={schedule!r}, neuron={neuron!r}, "
@@ -40,12 +39,11 @@ def check_correction(method: str, schedule: str, neuron: str, spike_code: str) -
 
 def correct(
     snn: keras.Model,
-    x: Tensor,
-    method: str = "light",
+    data: Tensor,
+    method: str | CorrectionPlan = "light",
     *,
-    samples: int = 100,
-    batch_size: int = 50,
     progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> keras.Model:
     """Bring the mean rates of all layers to those of the CNN.
 
@@ -60,11 +58,12 @@ def correct(
 
     Args:
         snn: A clock-driven network of binary neurons under the rate code; not changed.
-        x: Training samples; some are drawn at random, always the same ones.
-        method: "light" (biases), "advanced" (initial potentials) or "both".
-        samples: How many. They run through each layer once, and once more for each change.
-        batch_size: Samples at once.
-        progress: Told (samples done, samples in all, over all layers and their changes).
+        data: Training samples; some are drawn at random with a fixed seed. They run through
+            each layer once, and once more for each change.
+        method: "light" (biases), "advanced" (initial potentials) or "both", or a
+            `CorrectionPlan`.
+        progress: Called with (samples done, samples in all) over all layers and changes.
+        options: Options of the plan, if a name is given: `samples`, `batch_size`.
 
     Returns:
         The corrected network.
@@ -77,23 +76,26 @@ def correct(
         Li et al. 2021, "A free lunch from ANN: towards efficient, accurate spiking neural
         networks calibration", ICML (light and advanced pipelines, without weight calibration).
     """
+    given = {"method": method} if isinstance(method, str) else method
+    plan = CorrectionPlan.of(given, **options)
     loop = loop_of(snn)
     kinds = {node["model"] for node in loop.graph.of("neuron")} | {"binary"}
-    check_correction(method, loop.schedule, "/".join(sorted(kinds)), loop.spike_code)
-    for name, number in (("samples", samples), ("batch_size", batch_size)):
-        if number < 1:
-            raise OptionError(f"{name}={number!r}; allowed: whole numbers from 1")
-    arrays = as_samples(loop.graph, x)
+    check_correction(plan.method, loop.schedule, "/".join(sorted(kinds)), loop.spike_code)
+    arrays = as_samples(loop.graph, data)
     check_range(loop.graph, arrays)
-    rows = chosen(len(arrays[0]), samples)
+    rows = chosen(len(arrays[0]), plan.samples)
     arrays = [array[rows] for array in arrays]
     student = _Correction(
-        teacher=loop, arrays=arrays, parts=_PARTS[method], batch_size=batch_size, progress=progress
+        teacher=loop,
+        arrays=arrays,
+        parts=_PARTS[plan.method],
+        batch_size=plan.batch_size,
+        progress=progress,
     ).run()
-    note = f"{method} correction on {len(rows)} samples"
+    note = f"{plan.method} correction on {len(rows)} samples"
     done = kept(student.graph, loop.graph)
     return _rebuilt(
-        student, done.with_nodes(done.nodes, notes=[note]).with_settings(correction=method)
+        student, done.with_nodes(done.nodes, notes=[note]).with_settings(correction=plan.method)
     )
 
 

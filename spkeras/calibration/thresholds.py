@@ -1,6 +1,7 @@
 """Thresholds per channel, trained without gradients against the layer-synchronous network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,26 +13,26 @@ from spkeras.graph import Graph, Node
 from spkeras.ops.code import keeps_values
 from spkeras.ops.types import Tensor
 from spkeras.passes.changes import kept
+from spkeras.recipes import ThresholdPlan
 from spkeras.snn.settings import NAMES
 from spkeras.snn.spike_loop import SpikeLoop, build, loop_of
 
-# How many samples a network's thresholds have seen, among the settings of its graph.
+# Setting of a graph: number of samples that its thresholds were trained on.
 SEEN = "threshold_samples"
 
 
 def train_thresholds(
     snn: keras.Model,
-    x: Tensor,
+    data: Tensor,
+    plan: ThresholdPlan | Mapping[str, Any] | None = None,
     *,
     resume: keras.Model | None = None,
-    rate: float = 0.1,
-    batch_size: int = 50,
-    progress: Callable[[int, int], None] | None = None,
     checkpoint: Callable[[keras.Model], None] | None = None,
-    every: int = 20,
-    watch: Callable[[np.ndarray], None] | None = None,
+    on_batch: Callable[[np.ndarray], None] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
 ) -> keras.Model:
-    """Let each channel send, on average, as many spikes as its exact count says.
+    """Train thresholds so that each channel's mean rate equals that of the quantised CNN.
 
     In a clock-driven network spikes arrive unevenly, so that counts differ from the levels of
     the quantised CNN. After each batch, for each channel c of each layer,
@@ -45,44 +46,45 @@ def train_thresholds(
 
     Args:
         snn: A clock-driven network of binary neurons under the rate code; not changed.
-        x: Training samples without augmentation; one pass, in their order.
-        resume: The network of a checkpoint: what it has seen is skipped.
-        rate: Step; 0.1 as published (0.01 for T / N = 32 / 40).
-        batch_size: Samples between two updates.
-        progress: Told (samples done, samples in all).
-        checkpoint: Given the network so far after every so many batches, to be saved.
-        every: Batches between two checkpoints.
-        watch: Told the mean absolute rate error per channel of each layer after each batch.
+        data: Training samples without augmentation; one pass, in their order.
+        plan: A `ThresholdPlan`, or what its `get_config` returned; None for `options`.
+        resume: The network of a checkpoint; samples that it was trained on are skipped.
+        checkpoint: Called with the network after every `checkpoint_every` batches, to save it.
+        on_batch: Called after each batch with the mean absolute rate error per channel of each
+            layer.
+        progress: Called with (samples done, samples in all).
+        options: Options of the plan, if none is given: `rate`, `batch_size`.
 
     Returns:
-        A network with one threshold per channel; what it has seen stands in its settings.
+        A network with one threshold per channel; its settings have the number of samples.
 
     Raises:
-        OptionError: another schedule or code, or numbers out of range.
+        OptionError: another schedule or code, or an option out of its range.
         DataError: samples that do not fit.
 
     Reference:
         Yan et al. 2023 (CQ+, threshold training); Yan et al. 2022, arXiv:2211.08410
         (channel-wise threshold training).
     """
+    plan = ThresholdPlan.of(plan, **options)
     teacher = loop_of(snn)
-    _check(teacher, rate, batch_size)
-    samples = as_samples(teacher.graph, x)
+    _check(teacher)
+    samples = as_samples(teacher.graph, data)
     check_range(teacher.graph, samples)
     student = loop_of(_per_channel(teacher) if resume is None else resume)
     start = int(student.graph.settings.get(SEEN, 0))
-    trainer = _Trainer(teacher, student, rate)
+    trainer = _Trainer(teacher, student, plan.rate)
     total, batches = len(samples[0]), 0
-    for rows in equal_slices(total, batch_size):
+    for rows in equal_slices(total, plan.batch_size):
         if rows.stop <= start:
             continue
         errors = trainer.update([array[rows].astype("float32") for array in samples])
         batches += 1
-        if watch is not None:
-            watch(errors)
+        if on_batch is not None:
+            on_batch(errors)
         if progress is not None:
             progress(rows.stop, total)
-        if checkpoint is not None and batches % every == 0:
+        if checkpoint is not None and batches % plan.checkpoint_every == 0:
             part = student.graph.with_settings(**{SEEN: rows.stop})
             checkpoint(_rebuilt(student, kept(part, teacher.graph)))
     seen = {SEEN: max(total, start)}
@@ -115,17 +117,13 @@ class _Trainer:
         return np.array(errors)
 
 
-def _check(loop: SpikeLoop, rate: float, batch_size: int) -> None:
+def _check(loop: SpikeLoop) -> None:
     if loop.schedule != "clock_driven" or keeps_values(loop.spike_code):
         raise OptionError(
             f"schedule={loop.schedule!r}, spike_code={loop.spike_code!r}; "
             "allowed: 'clock_driven', 'rate': "
             "layer-synchronous counts equal the closed form without it"
         )
-    if not 0 < rate <= 1:
-        raise OptionError(f"rate={rate!r}; allowed: above 0, up to 1")
-    if batch_size < 1:
-        raise OptionError(f"batch_size={batch_size!r}; allowed: whole numbers from 1")
 
 
 def _per_channel(loop: SpikeLoop) -> keras.Model:

@@ -1,48 +1,44 @@
-"""The folder from which a stopped training goes on."""
+"""The folder from which a stopped training continues."""
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from spkeras.cli import options
 from spkeras.cli.files import write_whole
 from spkeras.cli.messages import note
 from spkeras.errors import OptionError
-
-# Left out of a checkpoint's label where unset, so that runs begun before these options go on.
-_WEIGHTS = ("log", "log_rate", "weight_bits", "weight_steps", "float_weights")
 
 
 def checkpoint_folder(
     output: Path, model: Path, data: Any, chosen: Mapping[str, Any], start_over: bool
 ) -> Path:
-    """The folder of checkpoints; that of another command is refused, not gone on from."""
-    import shutil
+    """Return the folder of checkpoints of a command.
 
+    Raises:
+        OptionError: the folder has the checkpoints of another command.
+    """
     folder = output.with_name(f"{output.stem}.checkpoint")
-    told = {
-        key: value
-        for key, value in chosen.items()
-        if key not in _WEIGHTS or not (value is None or value is False)
-    }
-    asked = {
+    command = {
         "model": hashlib.sha256(model.read_bytes()).hexdigest(),
         "data": data.words(),
         "samples": data.samples,
-        **told,
+        **options.given(**chosen),
     }
-    words = json.dumps(asked, sort_keys=True, default=list)
+    words = json.dumps(command, sort_keys=True, default=list)
     label = folder / "command.json"
     if start_over and folder.is_dir() and label.is_file():
         shutil.rmtree(folder)
     if label.is_file() and label.read_text() != words:
         raise OptionError(
-            f"{folder}: is the checkpoint of another command; give that one again, another "
-            "--output, or --start-over"
+            f"{folder}: is the checkpoint of another command; repeat that command, or give another "
+            "--output or --start-over"
         )
     if label.is_file():
-        note(f"{folder}: going on from the last epoch there")
+        note(f"{folder}: continuing after the last epoch of this checkpoint")
     folder.mkdir(exist_ok=True)
     write_whole(label, lambda path: path.write_text(words))
     return folder

@@ -6,9 +6,10 @@ from typing import Any
 
 import click
 
+from spkeras import recipes
 from spkeras.cli import options
 from spkeras.cli.files import check_output, read_cnn, write_whole
-from spkeras.cli.generated import GroupedCommand
+from spkeras.cli.generated import GroupedCommand, all_of, recipe_options, simulation_options
 from spkeras.cli.labelled import cnn_quality
 from spkeras.cli.messages import note
 from spkeras.cli.progress import progress
@@ -17,10 +18,10 @@ from spkeras.recipes import Simulation
 SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
-HELP = f"""Turn a trained CNN into a spiking network.
+HELP = f"""Convert a trained CNN into a spiking network.
 
-The CNN runs once over training samples, which say how large its activations become;
-its thresholds and weights are set from that.
+The CNN runs once over training samples; the range of its activations there sets
+thresholds and weights.
 
 {options.recipe_summaries("conversion")}
 """
@@ -28,16 +29,14 @@ its thresholds and weights are set from that.
 
 @click.command(cls=GroupedCommand, help=HELP)
 @click.argument("model", type=options.MODEL)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    help="The spiking network, .keras or .h5.  [default: MODEL_snn.keras here]",
-)
-@click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@options.output_option("The spiking network, .keras or .h5.  [default: ./MODEL_snn.keras]")
+@options.force_option
 @options.data_options("train", 1000)
+@options.batch_option
 @options.insist_option
-@options.conversion_options
+@options.recipe_option(recipes.names("conversion"), "ecc", "One of the recipes above.")
+@options.published_option
+@all_of([*recipe_options("conversion"), *simulation_options(shows_defaults=True)])
 @options.model_options
 def command(
     model: Path,
@@ -74,18 +73,18 @@ def command(
             **given,
         )
     write_whole(output, snn.save)
-    _tell(model, cnn.writer, samples, snn=snn, quality=quality)
+    click.echo(f"{model}: written by {cnn.writer}")
+    click.echo(f"calibrated on {samples.samples} samples of {samples.name}{quality}")
+    _describe(snn)
     click.echo(f"wrote {output} ({output.stat().st_size / 1e3:.0f} kB)")
     click.echo(f"next: spkeras evaluate {shlex.quote(str(output))} {data.words()}")
 
 
-def _tell(model: Path, writer: str, samples: Any, snn: Any, quality: str) -> None:
-    """What was done, in the words of the graph itself."""
+def _describe(snn: Any) -> None:
+    """Print the settings and the notes of a converted network."""
     from spkeras.snn.spike_loop import loop_of
 
     loop = loop_of(snn)
-    click.echo(f"{model}: written by {writer}")
-    click.echo(f"calibrated on {samples.samples} samples of {samples.name}{quality}")
     settings = {**loop.graph.settings, **loop.settings}
     shown = [
         f"{key} {value}"

@@ -9,71 +9,82 @@ import click
 
 from spkeras.cli import options
 from spkeras.cli.files import check_output, read_cnn, read_snn, write_whole
-from spkeras.cli.generated import GroupedCommand
+from spkeras.cli.generated import GroupedCommand, all_of, option, simulation_options
 from spkeras.cli.kinds import Real
 from spkeras.cli.messages import show, show_json, warn
 from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
 
-
-def _exit_options(command: options.Command) -> options.Command:
-    """--early-exit, --patience and --stop."""
-    for option in (
-        click.option("--stop", is_flag=True, help="With --early-exit: stop samples in earnest."),
-        click.option(
-            "--patience",
-            type=click.IntRange(min=1),
-            help="With --early-exit: steps in a row.  [default: 2]",
-        ),
-        click.option(
+_EXIT: dict[str, Any] = {"group": "early exit"}
+_exit_options = all_of(
+    [
+        option(
             "--early-exit",
             type=Real(min=0, min_open=True),
             metavar="MARGIN",
-            help="What it saves and costs to stop each sample once the second class lies so many "
-            "steps behind; choose MARGIN on calibration data.",
+            help="Report what it saves and costs to stop each sample once the second class is "
+            "MARGIN steps behind the first; choose MARGIN on calibration data.  [default: off]",
+            **_EXIT,
         ),
-    ):
-        command = option(command)
-    return command
-
-
-def _ray_options(command: options.Command) -> options.Command:
-    """--ray and --ray-cpus."""
-    for option in (
-        click.option(
-            "--ray-cpus",
+        option(
+            "--patience",
             type=click.IntRange(min=1),
-            help="With --ray: processors of a worker.  [default: as many as here]",
+            metavar="STEPS",
+            help="Steps in a row that must agree, with --early-exit.  [default: 2]",
+            **_EXIT,
         ),
-        click.option(
+        option(
+            "--stop",
+            is_flag=True,
+            help="Stop simulating samples at their exit, with --early-exit.",
+            **_EXIT,
+        ),
+    ]
+)
+_ray_options = all_of(
+    [
+        option(
             "--ray",
             is_flag=False,
             flag_value="local",
-            metavar="[ADDRESS]",
-            help="Run batches on a Ray cluster at host:port; alone, or 'local', on this machine.",
+            metavar="[HOST:PORT]",
+            help="Run batches on a Ray cluster; without an address, or with 'local', on this "
+            "machine.  [default: off]",
+            group="cluster",
         ),
-    ):
-        command = option(command)
-    return command
+        option(
+            "--ray-cpus",
+            type=click.IntRange(min=1),
+            metavar="CPUS",
+            help="Processors of a worker, with --ray.  [default: those of this machine]",
+            group="cluster",
+        ),
+    ]
+)
 
 
 @click.command(cls=GroupedCommand)
 @click.argument("snn", type=options.MODEL)
 @options.data_options("test", None)
-@options.simulation_options
+@options.batch_option
+@all_of(simulation_options(shows_defaults=False))
 @options.engine_option
-@click.option(
+@option(
     "--cnn",
     type=options.MODEL,
-    help="The CNN that was converted, to compare with.  [default: what SNN holds of it]",
+    help="The converted CNN, to compare with.  [default: the reference in SNN]",
 )
 @_exit_options
 @_ray_options
 @options.any_range_option
 @options.insist_option
 @options.json_option
-@click.option("--plot", type=click.Path(path_type=Path), help="Plot accuracy over T: .png, .svg.")
-@click.option("--report", type=click.Path(path_type=Path), help="One HTML page of it all.")
+@option(
+    "--plot",
+    type=click.Path(path_type=Path),
+    help="Plot accuracy over T: .png, .svg or .pdf.",
+)
+@option("--report", type=click.Path(path_type=Path), help="Write all results as an HTML page.")
 def command(
     snn: Path,
     data: options.DataChoice,
@@ -88,7 +99,10 @@ def command(
     cnn: Path | None,
     **settings: Any,
 ) -> None:
-    """Measure a spiking network: accuracy at every step, spikes and operations."""
+    """Measure the accuracy, spikes and operations of a network.
+
+    One run to T gives the accuracy at every time step.
+    """
     _check_outputs(plot, report)
     policy = _policy(settings)
     model = read_snn(snn)
@@ -118,12 +132,12 @@ def command(
 
 
 def _policy(settings: dict[str, Any]) -> Any:
-    """Takes the options of early exit out of the settings."""
+    """Remove the options of early exit from the settings; return the policy."""
     given = {name: settings.pop(name) for name in ("early_exit", "patience", "stop")}
     margin, patience, stop = given.values()
     if margin is None:
         if patience or stop:
-            raise OptionError("--patience, --stop: go with --early-exit MARGIN, which is missing")
+            raise OptionError("--patience, --stop: need --early-exit MARGIN")
         return None
     from spkeras.metrics import EarlyExit
 
@@ -131,10 +145,10 @@ def _policy(settings: dict[str, Any]) -> Any:
 
 
 def _evaluator(ray: str | None, ray_cpus: int | None) -> Callable[..., Any]:
-    """`spkeras.evaluate`, or its twin on a cluster."""
+    """Return `spkeras.evaluate`, or its counterpart on a cluster."""
     if ray is None:
         if ray_cpus is not None:
-            raise OptionError("--ray-cpus: goes with --ray, which is missing")
+            raise OptionError("--ray-cpus: needs --ray")
         import spkeras
 
         return spkeras.evaluate
@@ -152,10 +166,10 @@ def _check_outputs(plot: Path | None, report: Path | None) -> None:
         check_output(report, (".html", ".htm"), "--report", force=True)
     if plot or report:
         try:
-            import matplotlib  # noqa: F401  (before the work, not after it)
+            import matplotlib  # noqa: F401  (checked before the simulation)
         except ImportError as error:
             raise OptionError(
-                "--plot, --report: need matplotlib; pip install matplotlib"
+                "--plot, --report: need matplotlib; run `pip install matplotlib`"
             ) from error
 
 

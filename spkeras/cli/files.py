@@ -1,4 +1,4 @@
-"""Files that commands read and write: CNNs, spiking networks, results."""
+"""Read and write the files of commands: CNNs, spiking networks, results."""
 
 import os
 from collections.abc import Callable
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def read_cnn(path: Path, architecture: Path | None, replace: Any) -> "LoadedModel":
-    """A CNN from a file of any Keras.
+    """Return the CNN in a file of any Keras version.
 
     Raises:
         OptionError: the file holds a spiking network.
@@ -26,14 +26,14 @@ def read_cnn(path: Path, architecture: Path | None, replace: Any) -> "LoadedMode
     loaded = read_model(path, architecture=architecture, replace=dict(replace))
     if is_spiking(loaded.model):
         raise OptionError(
-            f"{path}: is a spiking network already, a CNN is wanted here; "
-            f"measure it with `spkeras evaluate {path} --data DATA`"
+            f"{path}: is a spiking network; allowed: a CNN; "
+            f"measure the network with `spkeras evaluate {path} --data DATA`"
         )
     return loaded
 
 
 def read_snn(path: Path) -> Any:
-    """A spiking network that `spkeras convert` wrote.
+    """Return the spiking network in a file that `spkeras convert` wrote.
 
     Raises:
         OptionError: the file holds another model.
@@ -44,46 +44,46 @@ def read_snn(path: Path) -> Any:
     model = read_model(path).model
     if not is_spiking(model):
         raise OptionError(
-            f"{path}: is a CNN, a spiking network is wanted here; make one with "
+            f"{path}: is a CNN; allowed: a spiking network; make one with "
             f"`spkeras convert {path} --data DATA`"
         )
     return model
 
 
 def is_spiking(model: Any) -> bool:
-    """Whether a Keras model is a converted one."""
+    """Return whether a Keras model is a converted network."""
     return any(type(layer).__name__ == "SpikeLoop" for layer in model.layers)
 
 
 def check_output(path: Path, suffixes: tuple[str, ...], option: str, force: bool) -> None:
-    """Refuse, before any work, a file that cannot be written in the end.
+    """Refuse an output file that cannot be written, before any work.
 
     Raises:
         click.BadParameter: another suffix than those allowed.
-        OptionError: the folder is missing or closed, or the file is there already.
+        OptionError: the folder does not exist or is read-only, or the file exists.
     """
     if path.suffix.lower() not in suffixes:
         raise click.BadParameter(
-            f"{path}: the suffix says the format; allowed: {', '.join(suffixes)}",
+            f"{path}: suffix {path.suffix!r}; allowed: {', '.join(suffixes)}",
             param_hint=f"'{option}'",
         )
     if not path.parent.is_dir():
-        raise OptionError(f"{path}: there is no folder {path.parent}; make it first")
+        raise OptionError(f"{path}: the folder {path.parent} does not exist; create it first")
     if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise OptionError(f"{path}: cannot be written there; choose another {option}")
+        raise OptionError(f"{path}: cannot be written; choose another {option}")
     if path.exists() and not force:
-        raise OptionError(f"{path}: exists already; give --force to replace it")
+        raise OptionError(f"{path}: exists; give --force to replace it")
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
-    """Write a file so that it appears whole or not at all.
+    """Write a file completely, or not at all.
 
     Args:
-        path: Where it shall stand.
-        write: Writes it to the path it is given, which has the same suffix.
+        path: Of the file.
+        write: Receives a path with the same suffix and writes the file there.
 
     Raises:
-        OptionError: the disk or the folder does not take it.
+        OptionError: the file cannot be written.
     """
     draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:

@@ -3,35 +3,40 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from spkeras import recipes
-from spkeras.cli import generated, options
+from spkeras.cli import options
 from spkeras.cli.checkpoint import checkpoint_folder
 from spkeras.cli.files import check_output, read_cnn, write_whole
-from spkeras.cli.kinds import Real
+from spkeras.cli.generated import (
+    GroupedCommand,
+    all_of,
+    config_options,
+    option,
+    recipe_options,
+)
 from spkeras.cli.labelled import cnn_quality
 from spkeras.cli.messages import note, show_json, warn
 from spkeras.cli.progress import progress
-from spkeras.cli.trained import report
-from spkeras.errors import DataError, OptionError
-from spkeras.recipes import Augmentation, FinetunePlan
+from spkeras.cli.trained import epoch_lines, report
+from spkeras.errors import OptionError
+from spkeras.recipes import Augmentation, FinetunePlan, LogWeights, Simulation
 
-if TYPE_CHECKING:
-    from spkeras.ops.log_weights import LogFormat
-
-# Options that say what the twin is, under the names that `spkeras.training.prepare` has for them.
-_TWIN = ("recipe", "timesteps", "policy", *recipes.options_of("training"))
+# Options of `spkeras.training.prepare`, by the names that it has for them.
+_TWIN = ("timesteps", "policy", *recipes.options_of("training"))
 # Options of the plan and the augmentation, by the name of their parameter.
 _PLAN = {
     known.flag.replace("-", "_") or name: name for name, known in FinetunePlan.options().items()
 }
+_RECORDS = ("then", "choose_timesteps")
+_HELD_OUT = 200
 
 
 def _steps_and_epochs(ctx: Any, param: Any, value: str | None) -> tuple[int, int] | None:
-    """T:EPOCHS."""
+    """Return the numbers of T:EPOCHS."""
     if value is None:
         return None
     steps, _, epochs = value.partition(":")
@@ -41,117 +46,69 @@ def _steps_and_epochs(ctx: Any, param: Any, value: str | None) -> tuple[int, int
         raise click.BadParameter(f"{value!r} is not of the form T:EPOCHS") from None
 
 
-def _counts(ctx: Any, param: Any, value: str | None) -> list[int]:
-    """Whole numbers separated by commas."""
+def _counts(ctx: Any, param: Any, value: str | None) -> tuple[int, ...] | None:
+    """Return whole numbers separated by commas."""
     try:
-        return [int(part) for part in (value or "").split(",") if part]
+        return None if value is None else tuple(int(part) for part in value.split(","))
     except ValueError:
         raise click.BadParameter(f"{value!r} is not a list of whole numbers") from None
 
 
-def _twin_options() -> list[Any]:
-    option = click.option
-    return [
-        option(
-            "--recipe",
-            type=click.Choice(recipes.names("training")),
-            default="cq",
-            show_default=True,
-            help="What is trained for: see above.",
-        ),
-        options.published_option,
-        option(
-            "--timesteps",
-            type=click.IntRange(min=1),
-            metavar="TIME STEPS",
-            help="T.  [default: 64; low_latency, qcfs 8; cat 24]",
-        ),
-        option("--policy", help="Keras dtype policy while training, such as mixed_bfloat16."),
-        *generated.recipe_options("training"),
-    ]
+_TRAINING: dict[str, Any] = {"group": "training"}
+_own_options = [
+    option(
+        "--policy",
+        metavar="NAME",
+        help="Keras dtype policy while training, such as mixed_bfloat16.  [default: the CNN's]",
+        **_TRAINING,
+    ),
+    option(
+        "--then",
+        callback=_steps_and_epochs,
+        metavar="T:EPOCHS",
+        help="Train for another T afterwards.  [default: none]",
+        **_TRAINING,
+    ),
+    option(
+        "--choose-timesteps",
+        callback=_counts,
+        metavar="T,T,...",
+        help="Choose the smallest of these T within --max-drop.  [default: none]",
+        **_TRAINING,
+    ),
+    option(
+        "--float-weights", is_flag=True, help="Keep the weights of cat as floats.", group="weights"
+    ),
+]
 
+HELP = f"""Train a CNN for conversion at few time steps.
 
-def _plan_options() -> list[Any]:
-    group: dict[str, Any] = {"cls": generated.GroupedOption, "group": "training"}
-    option = click.option
-    return [
-        *generated.config_options(FinetunePlan),
-        *generated.config_options(Augmentation),
-        option(
-            "--then", callback=_steps_and_epochs, metavar="T:EPOCHS", help="A further T.", **group
-        ),
-        option(
-            "--weight-bits",
-            type=click.IntRange(2, 12),
-            metavar="BITS",
-            help="Bits of a logarithmic weight, for cat.  [default: 5]",
-            **group,
-        ),
-        option(
-            "--weight-steps",
-            type=click.Choice(["1", "2", "4", "8"]),
-            help="Their levels an octave.  [default: 2]",
-            **group,
-        ),
-        option("--float-weights", is_flag=True, help="Leave cat's weights as they are.", **group),
-        option(
-            "--choose-timesteps",
-            callback=_counts,
-            metavar="T,T,...",
-            help="Take the smallest of these within --max-drop, on held-out samples.",
-            **group,
-        ),
-        option(
-            "--max-drop",
-            type=Real(0, 100),
-            default=1.0,
-            show_default=True,
-            metavar="POINTS",
-            help="For that.",
-            **group,
-        ),
-        option(
-            "--held-out",
-            type=click.IntRange(min=0),
-            default=200,
-            show_default=True,
-            help="Training samples that are evaluated and never trained on.",
-            **group,
-        ),
-    ]
-
-
-def _decorated(command: Any) -> Any:
-    for option in reversed([*_twin_options(), *_plan_options()]):
-        command = option(command)
-    return command
-
-
-HELP = f"""Train a CNN for few time steps, then convert it with the same recipe.
-
-Its activations take the values that spikes carry, in stages: clamped, then quantised.
-A run that was stopped continues from its checkpoint when the same command is given again.
+Activations take the values that spikes carry, in stages: clamped, then quantised. Convert
+the result with the same recipe. A run that was stopped continues from its checkpoint when
+the same command is given again.
 
 {options.recipe_summaries("training")}
 
-cat: batch norm goes into the kernels and these into logarithmic codes, for
+cat also folds batch norm into the kernels and rounds these to logarithmic codes, for
 `spkeras hardware compile`.
 """
 
 
-@click.command(cls=generated.GroupedCommand, help=HELP)
+@click.command(cls=GroupedCommand, help=HELP)
 @click.argument("model", type=options.MODEL)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    help="The trained network.  [default: MODEL_RECIPE.keras here]",
-)
-@click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@options.output_option("The trained network, .keras.  [default: ./MODEL_RECIPE.keras]")
+@options.force_option
 @options.data_options("train", None)
+@options.batch_option
 @options.insist_option
-@_decorated
-@click.option("--start-over", is_flag=True, help="Forget the checkpoint of a stopped run.")
+@options.recipe_option(recipes.names("training"), "cq", "One of the recipes above.")
+@options.published_option
+@all_of(config_options(Simulation, "timesteps", timesteps="64; low_latency, qcfs 8; cat 24"))
+@all_of(recipe_options("training"))
+@all_of(config_options(LogWeights, "weight_bits", "weight_steps"))
+@all_of(config_options(FinetunePlan, held_out=str(_HELD_OUT)))
+@all_of([*config_options(Augmentation), *_own_options])
+@options.start_over_option
 @options.json_option
 @options.model_options
 def command(
@@ -160,7 +117,6 @@ def command(
     force: bool,
     data: options.DataChoice,
     batch_size: int,
-    insist: bool,
     start_over: bool,
     as_json: bool,
     architecture: Path | None,
@@ -168,10 +124,12 @@ def command(
     **chosen: Any,
 ) -> None:
     """Train, write, report."""
-    output = output or Path(f"{model.stem}_{chosen['recipe'].replace('+', '_plus')}.keras")
+    recipe, insist = chosen["recipe"], chosen.pop("insist")
+    output = output or Path(f"{model.stem}_{recipe.replace('+', '_plus')}.keras")
     check_output(output, (".keras",), "--output", force)
     from spkeras.metrics.chance import MOST
-    from spkeras.training import ChooseTimesteps, finetune
+    from spkeras.training import finetune
+    from spkeras.training.labelled import split
 
     published = bool(chosen.pop("published"))
     if published:
@@ -179,91 +137,80 @@ def command(
     plan = _plan(chosen)
     cnn = read_cnn(model, architecture, replace).model
     samples = data.read(cnn)
-    x, y, held = _split(samples, chosen["held_out"])
+    x = split(samples, plan.held_out)[0]
     # A CNN that is trained from the start, by epochs with ReLU, is near chance.
     quality = cnn_quality(cnn, samples.some(MOST), batch_size, insist or plan.relu > 0)
     note(f"training on {len(x)} samples of {samples.name}{quality}")
     twin = _twin(cnn, x, chosen, batch_size)
-    choice = []
-    if chosen["choose_timesteps"]:
-        if held is None:
-            raise OptionError("--choose-timesteps: needs --held-out 1 or more")
-        drop = chosen["max_drop"] / 100
-        choice = [ChooseTimesteps(held[0], held[1], chosen["choose_timesteps"], drop)]
     backup = checkpoint_folder(output, model, data, chosen=chosen, start_over=start_over)
     with progress("training") as advance:
-        trained, _ = finetune(
+        trained, history = finetune(
             twin,
-            x,
-            y,
+            samples,
             plan,
-            validation=held,
             teacher=cnn,
             backup=backup,
-            insist=True,
-            callbacks=list(choice),
+            callbacks=[] if as_json else [epoch_lines(plan.epochs + plan.log)],
             progress=advance,
-            on_epoch=None if as_json else lambda epoch, logs: _tell(epoch, plan, logs),
         )
     write_whole(output, trained.save)
-    record = {"output": str(output), "recipe": chosen["recipe"], "epochs": plan.epochs + plan.log}
-    if choice:
-        record |= {"timesteps": choice[0].chosen, "held_out_accuracies": choice[0].accuracies}
-    # The staggered start is no part of any publication.
+    record = {"output": str(output), "recipe": recipe, "epochs": plan.epochs + plan.log}
+    record |= _chosen_timesteps(trained, plan, history)
+    # Publications start all layers at once.
     simulation = {"stagger": 0} if published else {}
     record |= report(
         cnn,
         trained,
         x[:1000],
         data=data,
-        recipe=chosen["recipe"],
+        recipe=recipe,
         batch_size=batch_size,
         simulation=simulation,
     )
+    _show(record, as_json)
+    if not as_json:
+        click.echo(f"next: {_next(output, recipe, data, published)}")
+
+
+def _chosen_timesteps(trained: Any, plan: FinetunePlan, history: Any) -> dict[str, Any]:
+    """Return the T that was chosen, and the accuracy at each candidate."""
+    if not plan.choose_timesteps:
+        return {}
+    from spkeras.training.schedule import timesteps_of
+
+    found = zip(sorted(plan.choose_timesteps), history["candidate_accuracy"], strict=True)
+    return {"timesteps": timesteps_of(trained), "held_out_accuracies": dict(found)}
+
+
+def _show(record: Mapping[str, Any], as_json: bool) -> None:
     for text in record["warnings"]:
         warn(text)
     if as_json:
-        show_json(record)
+        show_json(dict(record))
         return
     for key, value in record.items():
-        if key == "warnings":
-            continue
-        click.echo(f"{key}: {value}")
-    if chosen["recipe"] == "cat":
-        click.echo(f"next: spkeras hardware compile {shlex.quote(str(output))} -o program.npz")
-    else:
-        click.echo(
-            f"next: spkeras convert {shlex.quote(str(output))} {data.words()} "
-            f"--recipe {chosen['recipe']}{' --published' if published else ''}"
-        )
+        if key != "warnings":
+            click.echo(f"{key}: {value}")
+
+
+def _next(output: Path, recipe: str, data: options.DataChoice, published: bool) -> str:
+    """Return the command that takes the trained network."""
+    path = shlex.quote(str(output))
+    if recipe == "cat":
+        return f"spkeras hardware compile {path} -o program.npz"
+    end = " --published" if published else ""
+    return f"spkeras convert {path} {data.words()} --recipe {recipe}{end}"
 
 
 def _as_published(chosen: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a twin as published, where they leave room for those given."""
+    """Return the options of a twin as published; refuse options that contradict them."""
     from spkeras.ops.published import check_plan, for_training
 
     recipe = chosen["recipe"]
-    check_plan(recipe, {name: chosen[parameter] for parameter, name in _PLAN.items()})
-    weights = {"weight_bits": chosen["weight_bits"], "float_weights": chosen["float_weights"]}
-    check_plan(recipe, weights)
-    return for_training(recipe, {n: chosen[n] for n in _TWIN if n != "recipe"})
-
-
-def _split(samples: Any, held_out: int) -> tuple[Any, Any, tuple[Any, Any] | None]:
-    """Samples to train on, their labels, and ones drawn at random that are held out."""
-    import numpy as np
-
-    from spkeras.ops.sampling import chosen
-
-    if len(samples.x) != 1 or samples.y is None or isinstance(samples.y, tuple):
-        raise DataError(f"{samples.name}: allowed for training: one input, one set of labels")
-    x, y, count = samples.x[0], samples.y, samples.samples
-    if held_out >= count:
-        raise OptionError(f"--held-out {held_out}: there are {count} samples; hold out fewer")
-    kept = np.ones(count, bool)
-    kept[chosen(count, held_out)] = False
-    held = None if held_out == 0 else (x[~kept].astype("float32"), y[~kept])
-    return x[kept], y[kept], held
+    given = {name: chosen[parameter] for parameter, name in _PLAN.items()}
+    weights = {name: chosen[name] for name in ("weight_bits", "float_weights")}
+    check_plan(recipe, {**given, **weights})
+    return for_training(recipe, {name: chosen[name] for name in _TWIN})
 
 
 def _twin(cnn: Any, x: Any, chosen: Mapping[str, Any], batch_size: int) -> Any:
@@ -271,12 +218,11 @@ def _twin(cnn: Any, x: Any, chosen: Mapping[str, Any], batch_size: int) -> Any:
     from spkeras.training import prepare
 
     settings = options.given(**{name: chosen[name] for name in _TWIN})
-    recipe = settings.pop("recipe")
     with progress("choosing ranges") as advance:
         return prepare(
             cnn,
             x[sampling.chosen(len(x), 1000)].astype("float32"),
-            recipe,
+            chosen["recipe"],
             batch_size=batch_size,
             progress=advance,
             **settings,
@@ -284,33 +230,31 @@ def _twin(cnn: Any, x: Any, chosen: Mapping[str, Any], batch_size: int) -> Any:
 
 
 def _plan(chosen: Mapping[str, Any]) -> FinetunePlan:
-    form = _format(chosen)
-    given = options.given(**{name: chosen[parameter] for parameter, name in _PLAN.items()})
+    weights = _weights(chosen)
+    given = {name: chosen[parameter] for parameter, name in _PLAN.items()}
+    given |= {name: chosen[name] for name in _RECORDS}
     augmentation = options.given(**{name: chosen[name] for name in Augmentation.options()})
-    epochs = {"log": 2} if form else {}
     return FinetunePlan(
-        **{**epochs, **given},
-        then=chosen["then"],
-        weights=form,
+        **{
+            "held_out": _HELD_OUT,
+            "log": 2 if weights else 0,
+            **options.given(**given),
+            "weights": weights.weight_format if weights else None,
+        },
         augmentation=Augmentation(**augmentation),
+        # The command has checked the CNN.
+        insist=True,
     )
 
 
-def _format(chosen: Mapping[str, Any]) -> "LogFormat | None":
-    """How cat's weights are written down; None for other recipes, whose weights stay floats."""
-    from spkeras.ops.log_weights import LogFormat
-
-    bits, steps, log = chosen["weight_bits"], chosen["weight_steps"], chosen["log"]
-    if chosen["recipe"] != "cat" and (bits or steps or log):
+def _weights(chosen: Mapping[str, Any]) -> LogWeights | None:
+    """Return the logarithmic weights of cat; None for recipes whose weights are floats."""
+    given = options.given(**{name: chosen[name] for name in ("weight_bits", "weight_steps")})
+    if chosen["recipe"] != "cat" and (given or chosen["log"]):
         raise OptionError(
-            f"--weight-bits, --weight-steps, --log: logarithmic weights belong to --recipe cat, "
-            f"not {chosen['recipe']}"
+            f"--weight-bits, --weight-steps, --log with --recipe {chosen['recipe']}; allowed: "
+            "--recipe cat, which has logarithmic weights"
         )
     if chosen["recipe"] != "cat" or chosen["float_weights"]:
         return None
-    return LogFormat(bits or 5, int(steps or 2))
-
-
-def _tell(epoch: int, plan: FinetunePlan, logs: Mapping[str, float]) -> None:
-    figures = ", ".join(f"{name} {value:.4f}" for name, value in logs.items())
-    click.echo(f"epoch {epoch + 1}/{plan.epochs + plan.log}: {figures}", err=True)
+    return LogWeights(**given)

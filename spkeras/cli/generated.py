@@ -1,7 +1,7 @@
-"""Command-line options made from the fields of recipes and settings."""
+"""Command-line options made from the fields of dataclasses, and help that shows them in groups."""
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 
@@ -9,21 +9,36 @@ from spkeras.cli.kinds import Real
 from spkeras.recipes import Config, Option, Simulation, options_of
 from spkeras.recipes.tables import default_of
 
-GROUPS = ("network", "neuron", "thresholds", "timing", "input", "training")
+GROUPS = (
+    "common",
+    "data",
+    "network",
+    "neuron",
+    "weights",
+    "thresholds",
+    "timing",
+    "input",
+    "training",
+    "early exit",
+    "arithmetic",
+    "processor",
+    "cluster",
+)
 # What the negative of a switch is called, where it is not --no-NAME.
 _NEGATIVES = {"per_channel": "per-layer"}
 
 Decorator = Callable[[Any], Any]
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class GroupedOption(click.Option):
-    """An option that is shown under a heading.
+    """An option that help shows under a heading.
 
     Attributes:
-        group: The heading, "" for the first one.
+        group: The heading, one of `GROUPS`.
     """
 
-    def __init__(self, *args: Any, group: str = "", **attributes: Any) -> None:
+    def __init__(self, *args: Any, group: str = "common", **attributes: Any) -> None:
         super().__init__(*args, **attributes)
         self.group = group
 
@@ -37,12 +52,34 @@ class GroupedCommand(click.Command):
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
             if record is not None and isinstance(param, click.Option):
-                groups.setdefault(getattr(param, "group", ""), []).append(record)
-        for group in ("", *GROUPS):
+                groups.setdefault(getattr(param, "group", "common"), []).append(record)
+        for group in GROUPS:
             if group in groups:
-                title = "Options" if not group else f"Options: {group}"
-                with formatter.section(title):
+                with formatter.section(f"{group.capitalize()} options"):
                     formatter.write_dl(groups[group])
+
+
+def option(*names: str, group: str = "common", **attributes: Any) -> Decorator:
+    """Return an option of one command, written by hand.
+
+    Args:
+        names: As for `click.option`.
+        group: Heading in the help, one of `GROUPS`.
+        attributes: As for `click.option`.
+    """
+    return click.option(*names, cls=GroupedOption, group=group, **attributes)
+
+
+def all_of(decorators: Iterable[Decorator]) -> Callable[[Command], Command]:
+    """Return one decorator for several options; help shows them in this order."""
+    made = list(decorators)
+
+    def decorate(command: Command) -> Command:
+        for decorator in reversed(made):
+            command = decorator(command)
+        return command
+
+    return decorate
 
 
 def recipe_options(stage: str) -> list[Decorator]:
@@ -57,24 +94,30 @@ def recipe_options(stage: str) -> list[Decorator]:
     return [decorator for _, decorator in sorted(made, key=lambda pair: pair[0])]
 
 
-def simulation_options(shows_defaults: bool, without: Iterable[str] = ()) -> list[Decorator]:
+def simulation_options(shows_defaults: bool) -> list[Decorator]:
     """Return the options of `Simulation`.
 
     Args:
         shows_defaults: Whether help shows them; a network that is stored has its own values.
-        without: Names that are left out.
     """
-    known = [found for name, found in Simulation.options().items() if name not in without]
-    return [_made(found, default_of(found) if shows_defaults else "")[1] for found in known]
+    known = Simulation.options().values()
+    return [
+        _made(found, default_of(found) if shows_defaults else "the network's")[1] for found in known
+    ]
 
 
-def config_options(config: type[Config]) -> list[Decorator]:
+def config_options(config: type[Config], *names: str, **shown: str) -> list[Decorator]:
     """Return the options of a dataclass, with their defaults.
 
     Args:
         config: Such as `FinetunePlan`.
+        names: Those that are wanted; without any all of them.
+        shown: Defaults in words, by name, where the command has other ones.
     """
-    return [_made(known, default_of(known))[1] for known in config.options().values()]
+    known = config.options()
+    return [
+        _made(known[name], shown.get(name) or default_of(known[name]))[1] for name in names or known
+    ]
 
 
 def _merged(recipes: Mapping[str, Option], every: int) -> tuple[Option, str]:
@@ -86,7 +129,7 @@ def _merged(recipes: Mapping[str, Option], every: int) -> tuple[Option, str]:
         by_default.setdefault(default_of(known), []).append(recipe)
     if len(by_default) == 1:
         (shown,) = by_default
-        # Which recipes have it is worth a word where few have.
+        # Help names the recipes that have an option if they are few.
         shown += f"; {', '.join(recipes)} only" if len(recipes) <= every // 2 else ""
     else:
         shown = "; ".join(f"{', '.join(names)}: {text}" for text, names in by_default.items())
@@ -98,27 +141,36 @@ def _made(known: Option, shown: str) -> tuple[int, Decorator]:
     """Position of its group, and the click option."""
     name = known.flag or known.name.replace("_", "-")
     words = f"--{name}"
-    kind: Any
     if known.kind is bool:
-        negative = _NEGATIVES.get(known.name, f"no-{name}")
-        words, kind = f"{words}/--{negative}", bool
-    elif known.choices:
-        kind = click.Choice([str(choice) for choice in known.choices])
-    elif known.kind is int:
-        low, high = (None if end is None else int(end) for end in (known.low, known.high))
-        kind = click.INT if low is None else click.IntRange(low, high)
-    else:
-        kind = Real(known.low, known.high, min_open=known.above, max_open=known.below)
+        words = f"{words}/--{_NEGATIVES.get(known.name, f'no-{name}')}"
     text = known.help + (f"  [default: {shown}]" if shown else "")
-    metavar = known.unit.upper() if known.unit and not known.choices else None
-    decorator = click.option(
+    decorator = option(
         words,
         name.replace("-", "_"),
-        type=kind,
+        type=_type(known),
         default=None,
         help=text,
-        cls=GroupedOption,
         group=known.group,
-        metavar=metavar,
+        metavar=_metavar(known),
     )
     return GROUPS.index(known.group), decorator
+
+
+def _metavar(known: Option) -> str | None:
+    if known.choices or known.kind is bool:
+        return None
+    return known.unit.upper() or ("N" if known.kind is int else "NUMBER")
+
+
+def _type(known: Option) -> Any:
+    """The click type that takes the values of an option."""
+    if known.kind is bool:
+        return bool
+    if known.choices:
+        return click.Choice(known.choices)
+    if known.kind is int:
+        low, high = (None if end is None else int(end) for end in (known.low, known.high))
+        return click.INT if low is None else click.IntRange(low, high)
+    if known.kind is float:
+        return Real(known.low, known.high, min_open=known.above, max_open=known.below)
+    return str

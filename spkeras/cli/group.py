@@ -1,4 +1,4 @@
-"""The `spkeras` command: finds its subcommands when asked, and words all errors."""
+"""The `spkeras` command: it imports a subcommand when it is needed, and words all errors."""
 
 import importlib
 from difflib import get_close_matches
@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from spkeras import __version__
+from spkeras.cli.generated import GroupedCommand
 from spkeras.cli.quiet import quieten
 from spkeras.errors import SpkerasError
 
@@ -20,50 +21,70 @@ COMMANDS = {
     "thresholds": "spkeras.cli.thresholds",
     "verify": "spkeras.cli.verify",
 }
+# As a shell sees a process that SIGINT ended.
+INTERRUPTED = 130
 
 
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are needed."""
+class Group(click.Group):
+    """A group that suggests a name for a misspelt command."""
+
+    command_class = GroupedCommand
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return a command; for an unknown one the message names the nearest."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], self.list_commands(ctx)) if args else []
+            if not near or near[0] in error.message:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from None
+
+
+class LazyGroup(Group):
+    """A group that imports its commands when they are needed."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Names of all commands."""
+        """Return the names of all commands."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The command of this name, imported now."""
+        """Import the command of this name."""
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command; for an unknown one the message names the nearest."""
-        try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            near = get_close_matches(args[0], COMMANDS) if args else []
-            if not near or near[0] in error.message:
-                raise
-            raise click.UsageError(f"{error.message} Did you mean {near[0]!r}?", ctx) from None
-
     def invoke(self, ctx: click.Context) -> Any:
-        """Run a command; what a user can cure becomes one message and exit code 1."""
+        """Run a command; a refusal and Ctrl-C become one message and an exit code."""
         try:
             return super().invoke(ctx)
         except SpkerasError as error:
             raise click.ClickException(str(error)) from error
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
 
 
-@click.group(cls=LazyGroup)
+EPILOG = """\b
+Exit codes:
+  0    done
+  1    refused: the file, the data or the settings cannot be used; the message says why
+  2    usage: a command or an option that does not exist, or a value out of its range
+  130  interrupted by Ctrl-C; no output file is left half-written
+"""
+
+
+@click.group(cls=LazyGroup, epilog=EPILOG)
 @click.version_option(__version__, prog_name="spkeras")
 def main() -> None:
-    """Turn trained Keras CNNs into spiking networks, and measure what they are worth.
+    """Convert trained Keras CNNs into spiking neural networks, and measure them.
 
     \b
-    spkeras inspect model.h5                       what will convert, and what will not
-    spkeras convert model.h5 --data train.npz      writes model_snn.keras
+    spkeras inspect model.h5                       list what converts and what does not
+    spkeras convert model.h5 --data train.npz      write model_snn.keras
     spkeras evaluate model_snn.keras --data test.npz
     """
     quieten()

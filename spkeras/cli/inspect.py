@@ -9,20 +9,19 @@ import click
 
 from spkeras.cli import options
 from spkeras.cli.files import read_cnn
+from spkeras.cli.generated import GroupedCommand
 from spkeras.cli.messages import show, show_json
 
-# What spikes mean under each recipe.
+# Recipes that differ in the layers that they convert, and what their spikes mean.
 CODES = {"ecc": "rate", "sigma_delta": "delta"}
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("model", type=options.MODEL)
-@click.option(
-    "--recipe",
-    type=click.Choice(tuple(CODES)),
-    default="ecc",
-    show_default=True,
-    help="For which recipe; sigma_delta takes layers that ecc refuses.",
+@options.recipe_option(
+    tuple(CODES),
+    "ecc",
+    "ecc: ReLU networks, as for cq and the other recipes; sigma_delta: any activation.",
 )
 @options.json_option
 @options.model_options
@@ -35,7 +34,10 @@ def command(
     architecture: Path | None,
     replace: tuple[tuple[str, str], ...],
 ) -> None:
-    """Tell what becomes of each layer, and why; exit code 1 if one is refused."""
+    """List how each layer converts, and why.
+
+    The exit code is 1 if a layer is refused.
+    """
     import spkeras
 
     loaded = read_cnn(model, architecture, replace)
@@ -68,6 +70,6 @@ def _show(path: Path, record: dict[str, Any], layers: Any) -> None:
     verdicts = Counter(layer.verdict for layer in layers)
     counted = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
     click.echo(
-        f"\n{len(layers)} layers for recipe {record['recipe']}: {counted}; {record['parameters']} parameters, "
-        f"{record['macs']} multiply-accumulates per sample"
+        f"\n{len(layers)} layers for recipe {record['recipe']}: {counted}; "
+        f"{record['parameters']} parameters, {record['macs']} multiply-accumulates per sample"
     )

@@ -1,4 +1,4 @@
-"""Kinds of values that options take."""
+"""Types of option values."""
 
 import math
 from typing import Any
@@ -14,7 +14,7 @@ class Real(click.FloatRange):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """A number; NaN, which no comparison refuses, and infinity are none."""
+        """Return a number; refuse NaN, which every comparison of a range accepts, and infinity."""
         number = float(super().convert(value, param, ctx))
         if not math.isfinite(number):
             self.fail(f"{value!r} is not a finite number", param, ctx)
@@ -29,7 +29,7 @@ class Numbers(click.ParamType[tuple[float, ...]]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[float, ...]:
-        """Numbers of a text such as "0.49,0.48,0.45"."""
+        """Return the numbers of a text such as "0.49,0.48,0.45"."""
         if isinstance(value, tuple):
             return value
         try:
@@ -49,7 +49,7 @@ class Replacement(click.ParamType[tuple[str, str]]):
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
-        """Layer name and what stands for it."""
+        """Return the name of the layer and the layer to use instead."""
         if isinstance(value, tuple):
             return value
         layer, sign, spec = str(value).partition("=")

@@ -1,4 +1,4 @@
-"""How good a CNN is on the labelled data of a command, before it is converted or trained."""
+"""Accuracy of a CNN on the labelled data of a command, before conversion or training."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ from spkeras.errors import DataError
 
 
 def cnn_quality(model: Any, samples: Any, batch_size: int, insist: bool) -> str:
-    """The CNN's accuracy (for values, its error) on labelled data, in words that follow a comma.
+    """Return the CNN's accuracy (for values, its error) on labelled data as a clause.
 
     Args:
         model: The CNN.
-        samples: What `DataChoice.read` returned; without labels there is nothing to say.
+        samples: From `DataChoice.read`.
         batch_size: Samples at once.
-        insist: Accept decisions that are near chance, too.
+        insist: Accept decisions that are near chance.
 
     Returns:
-        Words, or nothing without labels.
+        A clause that begins with a comma; empty without labels.
 
     Raises:
         DataError: decisions that are near chance.

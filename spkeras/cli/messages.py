@@ -1,4 +1,4 @@
-"""What is said on stderr, and tables on stdout."""
+"""Messages on stderr; tables and JSON on stdout."""
 
 import json
 import shutil
@@ -11,22 +11,22 @@ import click
 if TYPE_CHECKING:
     from spkeras.report import Table
 
-# Wide enough for the tables; nobody resizes a pipe.
+# Fixed width where stdout is not a terminal.
 _PIPE = 160
 
 
 def note(text: str) -> None:
-    """A sentence that a user should read."""
+    """Print a note on stderr."""
     click.secho(f"note: {text}", err=True, fg="cyan")
 
 
 def warn(text: str) -> None:
-    """A sentence that a user must read."""
+    """Print a warning on stderr."""
     click.secho(f"warning: {text}", err=True, fg="yellow")
 
 
 def show(tables: Iterable["Table"]) -> None:
-    """Tables on stdout, as wide as the terminal."""
+    """Print tables on stdout, as wide as the terminal."""
     from spkeras.report import to_text
 
     terminal = sys.stdout.isatty()
@@ -35,5 +35,5 @@ def show(tables: Iterable["Table"]) -> None:
 
 
 def show_json(record: dict[str, Any]) -> None:
-    """A record of plain values on stdout."""
+    """Print a record of plain values on stdout."""
     click.echo(json.dumps(record, indent=2, allow_nan=False))

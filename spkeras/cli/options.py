@@ -5,12 +5,13 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spkeras import recipes
 from spkeras.cli import generated
+from spkeras.cli.generated import Command, all_of, option
 from spkeras.cli.kinds import Numbers, Real, Replacement
 from spkeras.cli.messages import note
 from spkeras.ops.names import ENGINES
@@ -18,14 +19,21 @@ from spkeras.ops.names import ENGINES
 if TYPE_CHECKING:
     from spkeras.data import Data
 
-Command = TypeVar("Command", bound=Callable[..., Any])
-
 MODEL = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class DataChoice:
-    """Which samples a user asked for, and in which range of values."""
+    """The samples that a user names, and the range of their values.
+
+    Attributes:
+        spec: What --data names.
+        part: "train" or "test".
+        samples: How many; None for all.
+        scale: Inputs are divided by it.
+        mean: Subtracted, one number or one per channel.
+        std: Divisor after `mean`.
+    """
 
     spec: str
     part: str
@@ -34,172 +42,178 @@ class DataChoice:
     mean: tuple[float, ...] | None
     std: tuple[float, ...] | None
 
-    def read(self, model: Any) -> "Data":
-        """The samples as a Keras model wants them; their notes go to stderr."""
-        from spkeras.data import fit_inputs, read_data
+    def stored(self, image_size: tuple[int, ...]) -> "Data":
+        """Return the samples as their source has them.
 
-        read = read_data(
-            self.spec,
-            part=self.part,
-            samples=self.samples,
-            scale=self.scale,
-            mean=self.mean,
-            std=self.std,
-            image_size=tuple(model.inputs[0].shape[1:]),
-        )
-        data = fit_inputs(read, model)
+        Args:
+            image_size: Shape of an input, to which images in folders are resized.
+        """
+        from spkeras.data import read_data
+
+        return read_data(**vars(self), image_size=image_size)
+
+    def read(self, model: Any) -> "Data":
+        """Return the samples in the shape that a Keras model takes; show their notes."""
+        from spkeras.data import fit_inputs
+
+        data = fit_inputs(self.stored(tuple(model.inputs[0].shape[1:])), model)
         for text in data.notes:
             note(text)
         return data
 
     def words(self) -> str:
-        """The same choice as command line options, without the number of samples."""
+        """Return the choice as command-line options, without the number of samples."""
         given = [("--data", self.spec)]
         if self.scale is not None:
             given.append(("--scale", f"{self.scale:g}"))
-        for option, numbers in (("--mean", self.mean), ("--std", self.std)):
+        for name, numbers in (("--mean", self.mean), ("--std", self.std)):
             if numbers is not None:
-                given.append((option, ",".join(f"{number:g}" for number in numbers)))
-        return " ".join(f"{option} {shlex.quote(value)}" for option, value in given)
+                given.append((name, ",".join(f"{number:g}" for number in numbers)))
+        return " ".join(f"{name} {shlex.quote(value)}" for name, value in given)
 
 
 def data_options(part: str, samples: int | None) -> Callable[[Command], Command]:
-    """--data and what says how to read it, given to the command as one `data`."""
+    """Return the options of the data; the command receives them as one `DataChoice`, `data`.
+
+    Args:
+        part: "train" or "test".
+        samples: Default of --samples, None for all.
+    """
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
-        def wrapped(
-            *args: Any,
-            data: str,
-            samples: int | None,
-            scale: float | None,
-            mean: tuple[float, ...] | None,
-            std: tuple[float, ...] | None,
-            **rest: Any,
-        ) -> Any:
-            choice = DataChoice(
-                spec=data, part=part, samples=samples, scale=scale, mean=mean, std=std
-            )
-            return command(*args, data=choice, **rest)
+        def wrapped(*args: Any, data: str, **rest: Any) -> Any:
+            own = {name: rest.pop(name) for name in ("samples", "scale", "mean", "std")}
+            return command(*args, data=DataChoice(spec=data, part=part, **own), **rest)
 
-        for option in reversed(_data_options(part, samples)):
-            wrapped = option(wrapped)
-        return wrapped  # type: ignore[return-value]
+        return all_of(_data_options(part, samples))(wrapped)  # type: ignore[return-value]
 
     return decorate
 
 
-def _data_options(part: str, samples: int | None) -> list[Callable[[Any], Any]]:
-    shown = str(samples) if samples else "all"
-    positive = Real(min=0, min_open=True)
+def _data_options(part: str, samples: int | None) -> list[generated.Decorator]:
+    group: dict[str, Any] = {"group": "data"}
     return [
-        click.option(
+        option(
             "--data",
             required=True,
             metavar="DATA",
-            help=f"Samples, {part} part: an .npz file, a folder of class folders of images, "
-            "'digits', or the name of a keras.datasets set.",
+            help=f"Samples ({part} part): an .npz file, a folder with one folder of images per "
+            "class, 'digits', or the name of a keras.datasets set.",
+            **group,
         ),
-        click.option(
+        option(
             "--samples",
             type=click.IntRange(min=1),
             default=samples,
-            help=f"How many samples, drawn at random from the part (the same each time).  "
-            f"[default: {shown}]",
+            metavar="N",
+            help="Number of samples, drawn at random with a fixed seed.  "
+            f"[default: {samples or 'all'}]",
+            **group,
         ),
-        click.option(
-            "--scale", type=positive, help="Divide inputs by this: 255 for pixels of 0..255."
+        option(
+            "--scale",
+            type=Real(min=0, min_open=True),
+            help="Divide inputs by this number: 255 for pixels from 0 to 255.  [default: 1]",
+            **group,
         ),
-        click.option(
-            "--mean", type=Numbers(), help="Subtract this; one number or one per channel."
+        option(
+            "--mean",
+            type=Numbers(),
+            help="Subtract this, one number or one per channel.  [default: 0]",
+            **group,
         ),
-        click.option("--std", type=Numbers(), help="Divide by this after --mean."),
-        click.option(
-            "--batch-size",
-            type=click.IntRange(min=1),
-            default=100,
-            show_default=True,
-            help="Most samples at once; memory depends on it.",
-        ),
+        option("--std", type=Numbers(), help="Divide by this after --mean.  [default: 1]", **group),
     ]
 
 
-def model_options(command: Command) -> Command:
-    """--architecture and --replace, for files that do not hold a whole model."""
-    command = click.option(
-        "--replace",
-        type=Replacement(),
-        multiple=True,
-        help="What stands for a layer that is code; may be given again.",
-    )(command)
-    return click.option(
-        "--architecture",
-        type=MODEL,
-        help="JSON of model.to_json(), if MODEL holds weights only.",
-    )(command)
+batch_option = option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=100,
+    show_default=True,
+    metavar="SAMPLES",
+    help="Samples at once; memory depends on it.",
+    group="data",
+)
+model_options = all_of(
+    [
+        option(
+            "--architecture", type=MODEL, help="JSON of model.to_json(), if MODEL has weights only."
+        ),
+        option(
+            "--replace",
+            type=Replacement(),
+            multiple=True,
+            help="Keras layer to use instead of a layer that holds code; repeatable.",
+        ),
+    ]
+)
+force_option = option("--force", is_flag=True, help="Replace the output if it exists.")
+start_over_option = option(
+    "--start-over", is_flag=True, help="Discard the checkpoint of a stopped run."
+)
+published_option = option(
+    "--published",
+    is_flag=True,
+    default=None,
+    help="Use all settings as published for the recipe (docs/papers.md).",
+    group="network",
+)
+engine_option = option(
+    "--engine",
+    type=click.Choice(ENGINES),
+    help="dense: one Keras pass per time step; events: spike by spike (needs numba).  "
+    "[default: auto, the faster one]",
+)
+any_range_option = option(
+    "--any-range", is_flag=True, help="Accept data far outside the calibrated range.", group="data"
+)
+insist_option = option(
+    "--insist",
+    is_flag=True,
+    help="Accept data that look wrong, or on which the CNN is near chance.",
+    group="data",
+)
+json_option = option("as_json", "--json", is_flag=True, help="Print JSON only.")
 
 
-def _decorated(command: Command, made: list[generated.Decorator]) -> Command:
-    for option in reversed(made):
-        command = option(command)
-    return command
+def output_option(shown: str, required: bool = False) -> generated.Decorator:
+    """Return the option -o/--output.
+
+    Args:
+        shown: Help, with the default.
+        required: Whether there is no default.
+    """
+    return option("-o", "--output", type=click.Path(path_type=Path), required=required, help=shown)
 
 
-def simulation_options(command: Command) -> Command:
-    """Settings of a run instead of the network's own."""
-    return _decorated(command, generated.simulation_options(shows_defaults=False))
+def recipe_option(names: tuple[str, ...], default: str, text: str) -> generated.Decorator:
+    """Return the option --recipe.
 
-
-def conversion_options(command: Command) -> Command:
-    """What says how a CNN becomes a spiking network."""
-    return _decorated(
-        command,
-        [
-            click.option(
-                "--recipe",
-                type=click.Choice(recipes.names("conversion")),
-                default="ecc",
-                show_default=True,
-                help="What spikes carry: see above.",
-            ),
-            published_option,
-            *generated.recipe_options("conversion"),
-            *generated.simulation_options(shows_defaults=True),
-        ],
+    Args:
+        names: Recipes of the command.
+        default: One of them.
+        text: Help.
+    """
+    return option(
+        "--recipe",
+        type=click.Choice(names),
+        default=default,
+        show_default=True,
+        help=text,
+        group="network",
     )
 
 
 def recipe_summaries(stage: str) -> str:
-    """The recipes of a stage and what each of them does, for a help text."""
+    """Return the recipes of a stage and what each of them does, for a help text."""
     names = recipes.names(stage)
     width = max(map(len, names)) + 2
     lines = [f"  {name:{width}}{recipes.RECIPES[name].summary}" for name in names]
     return "\n".join(["\b", "Recipes:", *lines])
 
 
-published_option = click.option(
-    "--published",
-    is_flag=True,
-    default=None,
-    help="All settings as published for the recipe (docs/papers.md).",
-)
-engine_option = click.option(
-    "--engine",
-    type=click.Choice(ENGINES),
-    help="A Keras pass a step, or spike by spike (needs numba).  [default: the faster one]",
-)
-
-any_range_option = click.option(
-    "--any-range", is_flag=True, help="Accept data far outside the calibrated range."
-)
-insist_option = click.option(
-    "--insist",
-    is_flag=True,
-    help="Go on with data on which the CNN is near chance or that look wrong.",
-)
-json_option = click.option("as_json", "--json", is_flag=True, help="Print JSON and nothing else.")
-
-
 def given(**options: Any) -> dict[str, Any]:
-    """The options that a user set."""
+    """Return the options that are set."""
     return {name: value for name, value in options.items() if value is not None}

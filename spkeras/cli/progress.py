@@ -1,20 +1,20 @@
-"""A progress bar on stderr, for what takes long in front of a terminal."""
+"""A progress bar on stderr for long runs in a terminal."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-# A bar for less than this would only flicker.
+# A bar that is shown for less than this flickers.
 _SECONDS = 1.0
 
 
 @contextmanager
 def progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Gives a function to tell (done, in all); shows nothing where stderr is no terminal.
+    """Yield a callback that receives (done, total) and draws a bar if stderr is a terminal.
 
     Args:
-        what: Words before the bar.
+        what: Label of the bar.
     """
     if not sys.stderr.isatty():
         yield lambda done, total: None

@@ -1,4 +1,4 @@
-"""Silence what Keras and TensorFlow say on their own."""
+"""Suppress the log lines of Keras and TensorFlow."""
 
 import logging
 import os
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 
 def quieten() -> None:
-    """Leave stderr to our own messages, before Keras is there; the environment's level wins."""
+    """Set log levels before Keras is imported; a level in the environment has precedence."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("absl").setLevel(logging.ERROR)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
@@ -19,7 +19,7 @@ def quieten() -> None:
 
 
 def load_keras() -> None:
-    """Import Keras without the lines that its backend writes below Python, at no level."""
+    """Import Keras without the lines that its backend writes to stderr from C++."""
     if "keras" in sys.modules:
         return
     with _hushed():
@@ -28,17 +28,17 @@ def load_keras() -> None:
 
 @contextmanager
 def _hushed() -> Iterator[None]:
-    """Holds back what is written to the process's stderr; shows it if the block fails."""
+    """Hold back the output on the process's stderr; show it if the block fails."""
     try:
         real = os.dup(2)
-    except OSError:  # stderr is closed: nothing to hold back
+    except OSError:  # stderr is closed
         yield
         return
     with tempfile.TemporaryFile() as held:
         os.dup2(held.fileno(), 2)
         try:
             yield
-        except BaseException:
+        except Exception:
             held.seek(0)
             os.write(real, held.read())
             raise

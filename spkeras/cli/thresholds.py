@@ -7,48 +7,39 @@ import click
 
 from spkeras.cli import options
 from spkeras.cli.files import check_output, read_snn, write_whole
-from spkeras.cli.kinds import Real
+from spkeras.cli.generated import GroupedCommand, all_of, config_options
 from spkeras.cli.messages import note, show_json
 from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
+from spkeras.recipes import ThresholdPlan
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("snn", type=options.MODEL)
-@click.option(
-    "-o",
-    "--output",
-    type=click.Path(path_type=Path),
-    help="The trained network.  [default: SNN_trained.keras here]",
-)
-@click.option("--force", is_flag=True, help="Replace the output if it exists.")
+@options.output_option("The trained network, .keras.  [default: ./SNN_trained.keras]")
+@options.force_option
 @options.data_options("train", 5000)
-@click.option(
-    "--rate",
-    type=Real(0, 1, min_open=True),
-    default=0.1,
-    show_default=True,
-    help="Step of a threshold.",
-)
-@click.option("--start-over", is_flag=True, help="Forget the checkpoint of a stopped run.")
+@all_of(config_options(ThresholdPlan, "rate", "batch_size"))
+@options.start_over_option
 @options.json_option
 def command(
     snn: Path,
     output: Path | None,
     force: bool,
     data: options.DataChoice,
-    batch_size: int,
-    rate: float,
     start_over: bool,
     as_json: bool,
+    **chosen: Any,
 ) -> None:
-    """Train the thresholds of a clock-driven network, without gradients.
+    """Train the thresholds of a clock-driven network.
 
-    One pass over training data lets each channel send on average what its exact count says
-    (CQ+; channel-wise threshold training). A run that was stopped goes on where it was.
+    One pass over training data, without gradients, brings the mean rate of each channel to
+    that of the quantised CNN (CQ+; channel-wise threshold training). A run that was stopped
+    continues from its checkpoint.
     """
     output = output or Path(f"{snn.stem}_trained.keras")
     check_output(output, (".keras",), "--output", force)
+    plan = ThresholdPlan(**options.given(**chosen))
     network = read_snn(snn)
     samples = data.read(network)
     from spkeras.calibration import train_thresholds
@@ -61,12 +52,11 @@ def command(
         trained = train_thresholds(
             network,
             samples.inputs,
+            plan,
             resume=_checkpoint(checkpoint, network),
-            rate=rate,
-            batch_size=batch_size,
-            progress=advance,
-            watch=errors.append,
             checkpoint=lambda part: write_whole(checkpoint, part.save),
+            on_batch=errors.append,
+            progress=advance,
         )
     write_whole(output, trained.save)
     checkpoint.unlink(missing_ok=True)
@@ -79,7 +69,7 @@ def command(
 
 
 def _checkpoint(path: Path, network: Any) -> Any:
-    """The network of a stopped run, or None."""
+    """Return the network of a stopped run, or None."""
     if not path.is_file():
         return None
     from spkeras.snn.spike_loop import loop_of
@@ -93,12 +83,12 @@ def _checkpoint(path: Path, network: Any) -> Any:
         raise OptionError(
             f"{path}: is the checkpoint of another network; give --start-over, or another --output"
         )
-    note(f"{path}: going on from there")
+    note(f"{path}: continuing from this checkpoint")
     return part
 
 
 def _errors(errors: list[Any]) -> dict[str, float]:
-    """Mean absolute rate error per channel, over all layers, at both ends of the pass."""
+    """Return the mean absolute rate error per channel, over all layers, of the first and last batch."""
     if not errors:
         return {}
     first, last = (float(batch.mean()) for batch in (errors[0], errors[-1]))

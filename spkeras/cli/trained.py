@@ -1,26 +1,28 @@
-"""What `spkeras finetune` reports of a trained network, and what training has lost."""
+"""The report of `spkeras finetune`: accuracy of a trained network, and what training lost."""
 
 import math
 from collections.abc import Mapping
 from dataclasses import replace as changed
 from typing import Any
 
+import click
+
 from spkeras.cli.progress import progress
 
 _REPORT_SAMPLES = 1000
-# A loss is worth a warning from this share of the decisions on, where it exceeds so many standard
-# deviations of the difference; of an error from this share of the CNN's on.
+# Least loss of accuracy that is reported, in shares and in standard deviations of the difference;
+# and least growth of an error, as a share of the CNN's.
 _LOST, _DEVIATIONS, _WORSE = 0.01, 2.0, 0.1
 
 
 def lost(kind: str, before: float, after: float, samples: int) -> list[str]:
-    """A warning where a trained network is clearly worse than its CNN.
+    """Return a warning if a trained network is clearly worse than its CNN.
 
     Args:
         kind: "accuracy" or "error".
-        before: The CNN's.
-        after: The trained network's, on the same samples.
-        samples: Their number.
+        before: Of the CNN.
+        after: Of the trained network, on the same samples.
+        samples: Number of samples.
     """
     advice = (
         "train longer (--quantize, --clamp), with another --rate, with more time steps or with "
@@ -30,16 +32,31 @@ def lost(kind: str, before: float, after: float, samples: int) -> list[str]:
         if after <= (1 + _WORSE) * before:
             return []
         return [
-            f"training made the rms error worse: {before:.4g} before, {after:.4g} after, on "
+            f"training increased the rms error: {before:.4g} before, {after:.4g} after, on "
             f"{samples} test samples; {advice}"
         ]
     spread = math.sqrt((before * (1 - before) + after * (1 - after)) / samples)
     if before - after <= max(_LOST, _DEVIATIONS * spread):
         return []
     return [
-        f"training lost {100 * (before - after):.1f} points: the CNN decides {before:.2%} of "
-        f"{samples} test samples right, the trained network {after:.2%}; {advice}"
+        f"training lost {100 * (before - after):.1f} points: accuracy {before:.2%} of the CNN, "
+        f"{after:.2%} of the trained network, on {samples} test samples; {advice}"
     ]
+
+
+def epoch_lines(epochs: int) -> Any:
+    """Return a Keras callback that prints the figures of each epoch on stderr.
+
+    Args:
+        epochs: Number of epochs in all.
+    """
+    import keras
+
+    def show(epoch: int, logs: Mapping[str, float] | None) -> None:
+        figures = ", ".join(f"{name} {float(value):.4f}" for name, value in (logs or {}).items())
+        click.echo(f"epoch {epoch + 1}/{epochs}: {figures}", err=True)
+
+    return keras.callbacks.LambdaCallback(on_epoch_end=show)
 
 
 def report(
@@ -51,7 +68,7 @@ def report(
     batch_size: int,
     simulation: Mapping[str, Any],
 ) -> dict[str, Any]:
-    """Accuracy (for values, error) on the test part: of the CNN, as trained, and spiking on some samples."""
+    """Return accuracy (for values, error) on the test part: CNN, trained network, spiking network."""
     import spkeras
     from spkeras.recipes import Simulation
     from spkeras.training.targets import quality

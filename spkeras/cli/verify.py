@@ -6,15 +6,18 @@ import click
 
 from spkeras.cli import options
 from spkeras.cli.files import read_cnn, read_snn
+from spkeras.cli.generated import GroupedCommand, all_of, config_options
 from spkeras.cli.messages import show, show_json
 from spkeras.cli.progress import progress
+from spkeras.recipes import Simulation
 
 
-@click.command()
+@click.command(cls=GroupedCommand)
 @click.argument("cnn", type=options.MODEL)
 @click.argument("snn", type=options.MODEL)
 @options.data_options("test", 200)
-@click.option("--timesteps", type=click.IntRange(min=1), help="T, instead of the network's own.")
+@options.batch_option
+@all_of(config_options(Simulation, "timesteps", timesteps="the network's"))
 @options.any_range_option
 @options.json_option
 @options.model_options
@@ -29,7 +32,7 @@ def command(
     architecture: Path | None,
     replace: tuple[tuple[str, str], ...],
 ) -> None:
-    """Hold a spiking network against the CNN it came from, layer by layer."""
+    """Compare a spiking network with its CNN, layer by layer."""
     import spkeras
 
     source, network = read_cnn(cnn, architecture, replace), read_snn(snn)

@@ -17,9 +17,7 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import OptionError
-
-ROUNDINGS = ("log", "linear")
-FULL_SCALES = ("ceil", "nearest", "mse")
+from spkeras.ops.names import FULL_SCALES, WEIGHT_ROUNDINGS
 
 # Error of a float32 power, in steps: within it a value counts as a level.
 SLACK = 1e-4
@@ -56,8 +54,8 @@ class LogFormat:
             raise OptionError(f"steps={self.steps!r} per octave; allowed: 1, 2, 4, 8")
         if self.zero and self.bits == 2:
             raise OptionError("bits=2 with a zero code leaves a single exponent; use 3 bits")
-        if self.rounding not in ROUNDINGS:
-            raise OptionError(f"rounding={self.rounding!r}; allowed: {', '.join(ROUNDINGS)}")
+        if self.rounding not in WEIGHT_ROUNDINGS:
+            raise OptionError(f"rounding={self.rounding!r}; allowed: {', '.join(WEIGHT_ROUNDINGS)}")
         if self.full_scale not in FULL_SCALES:
             raise OptionError(f"full_scale={self.full_scale!r}; allowed: {', '.join(FULL_SCALES)}")
 

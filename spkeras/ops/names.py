@@ -14,6 +14,10 @@ MOST_MANTISSA_BITS = 3
 # Engines of a clock-driven network: a dense pass per step, or spike by spike.
 ENGINES = ("auto", "dense", "events")
 
+# Logarithmic weights: domain in which they are rounded, and rule for the full-scale range.
+WEIGHT_ROUNDINGS = ("log", "linear")
+FULL_SCALES = ("ceil", "nearest", "mse")
+
 
 @dataclass(frozen=True, kw_only=True)
 class NeuronModel:

@@ -1,4 +1,4 @@
-"""What all recipes share: options of the conversion, the published settings, policy for T."""
+"""Common part of all recipes: options of the conversion, published settings, defaults for T."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -16,32 +16,36 @@ CORRECTIONS = ("light", "advanced", "both")
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe(Config):
-    """A way to turn a CNN into a spiking network.
+    """A method to convert a CNN into a spiking network.
 
     Attributes:
-        readout: Where the answer is read: from the last layer's "membrane", or from "spikes".
+        readout: Source of the output: "membrane" of the last layer, or its "spikes".
         weight_bits: n-bit weights, or None for float32.
-        insist: Accept calibration samples that are all the same, or whose range is absurd after
-            the CNN's own Rescaling or Normalization; not stored.
+        insist: Accept calibration samples that are identical, or whose range after the CNN's
+            Rescaling or Normalization is implausible; not stored.
         published: Set by `as_published`: all settings are those of the publication.
     """
 
     name: ClassVar[str] = ""
     summary: ClassVar[str] = ""
-    # Whether the CNN must have been trained for it (`spkeras.training`).
+    # Whether the CNN must have been trained for it (`spkeras.finetune`).
     needs_training: ClassVar[bool] = False
     steps: ClassVar[int] = 64
 
-    readout: str = option("membrane", "Where the answer is read.", choices=READOUTS)
+    readout: str = option(
+        "membrane",
+        "Output from the last layer's membrane potential, or from its spikes.",
+        choices=READOUTS,
+    )
     weight_bits: int | None = option(
-        None, "Bits of a weight.", low=2, high=16, unit="bits", shown="float32"
+        None, "Bits of a quantised weight.", low=2, high=16, unit="bits", shown="float32"
     )
     insist: bool = False
     published: bool = False
 
     @classmethod
     def label(cls) -> str:
-        """What messages call it."""
+        """Return its name in messages."""
         return f"recipe {cls.name!r}"
 
     @classmethod
@@ -49,8 +53,8 @@ class Recipe(Config):
         """Return the recipe with all settings that its publication fixes.
 
         Args:
-            schedule: Of the simulation; some publications fix other settings for each.
-            options: Further ones; what a publication varies is free.
+            schedule: Of the simulation; the settings of some publications depend on it.
+            options: Options that the publication leaves open.
 
         Raises:
             OptionError: a recipe without published settings, or an option that contradicts them.
@@ -62,7 +66,7 @@ class Recipe(Config):
 
     @property
     def default_timesteps(self) -> int:
-        """T where none is given."""
+        """Default T."""
         return self.steps
 
     def simulation(self, given: Simulation) -> Simulation:
@@ -80,7 +84,7 @@ class Recipe(Config):
         return given.changed(**known)
 
     def conversion(self, timesteps: int) -> Conversion:
-        """Return all that the passes need, chosen for T.
+        """Return the settings of the passes, chosen for T.
 
         Args:
             timesteps: T.
@@ -93,14 +97,14 @@ class Recipe(Config):
         return replace(self, **options)
 
     def check(self, simulation: Simulation) -> None:
-        """Refuse settings of a simulation for which the recipe has no meaning.
+        """Refuse settings of a simulation that the recipe cannot run with.
 
         Raises:
-            OptionError: names the setting, what was received and what is allowed.
+            OptionError: a setting is not allowed.
         """
 
     def get_config(self) -> dict[str, Any]:
-        """Return name and options as plain values, without those that have no meaning here."""
+        """Return name and options as plain values, without options that do not apply."""
         values = {name: getattr(self, name) for name in self.options()}
         return {"recipe": self.name, **{n: v for n, v in values.items() if self._applies(n)}}
 
@@ -114,7 +118,7 @@ class Recipe(Config):
         }
 
     def _applies(self, name: str) -> bool:
-        """Whether an option has a meaning beside the others."""
+        """Return whether an option applies, given the others."""
         return True
 
     @classmethod

@@ -1,4 +1,4 @@
-"""What the passes need to know, all of it chosen."""
+"""The settings of the passes, all chosen."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,20 @@ class Conversion:
 
     Attributes:
         neuron: One of `spkeras.ops.names.NEURON_MODELS`.
-        spike_code: What spikes mean, one of `spkeras.ops.names.CODES`.
+        spike_code: One of `spkeras.ops.names.CODES`.
         reset: "subtract" or "zero".
         initial_potential: As a fraction of the threshold; None: as the CNN was trained.
-        max_spikes_per_step: Of burst neurons; 1 for others.
+        max_spikes_per_step: Most spikes of a burst neuron in one step; 1 for other neurons.
         levels: Exponents of a graded spike.
-        levels_above_scale: How many of them lie above the layer's scale.
+        levels_above_scale: Exponents above the layer's scale.
         mantissa_bits: Bits after the leading one of a graded spike.
         percentile: Share of the activations below a layer's scale, in %.
         per_channel: One scale per channel instead of one per layer.
         thresholds: One of `spkeras.recipes.statistics.METHODS`, "learned" or "trained".
-        learned: Whether the activations of the CNN say what a spike means.
+        learned: Whether the activations of the CNN define the value of a spike.
         readout: "membrane" or "spikes".
         weight_bits: n-bit weights, or None for float32.
-        pooling_neurons: Whether average poolings get neurons.
+        pooling_neurons: Whether average pooling is followed by neurons.
     """
 
     neuron: str = "binary"

@@ -1,6 +1,6 @@
-"""Options as dataclass fields: type, default, range, unit and help in one place.
+"""Options as dataclass fields: type, default, range, unit and help.
 
-Checks, the command line, dictionaries in files and the documentation read them from there.
+They are the source of checks, the command line, dictionaries in files and the documentation.
 """
 
 import math
@@ -13,23 +13,23 @@ from spkeras.errors import OptionError
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """What is known of one option.
+    """Type, default, range, unit and help of one option.
 
     Attributes:
-        help: One line: what it is.
-        name: Of the field; set by `Config.options`.
-        kind: `int`, `float`, `bool` or `str`; set by `Config.options`.
-        default: Of the field; set by `Config.options`.
-        choices: Values of a text, in the order in which they are shown.
+        help: One sentence.
+        name: Name of the field; set by `Config.options`.
+        kind: Type, `int`, `float`, `bool` or `str`; set by `Config.options`.
+        default: Default of the field; set by `Config.options`.
+        choices: Allowed values, in the order in which they are shown.
         low: Smallest number allowed, None for no bound.
         high: Largest number allowed, None for no bound.
-        above: Whether `low` itself is refused.
-        below: Whether `high` itself is refused.
-        unit: Of the number.
+        above: Whether `low` is excluded.
+        below: Whether `high` is excluded.
+        unit: Unit of the number.
         group: Heading under which the command line shows it.
-        shown: Default in words, where it depends on other options.
-        stage: "conversion", "training" or "plan": which step of the work reads it.
-        flag: Of the command line, where it is not the name.
+        shown: Default in words, if it depends on other options.
+        stage: "conversion", "training" or "plan": the step that reads it.
+        flag: Name on the command line, if it differs from `name`.
     """
 
     help: str
@@ -51,7 +51,7 @@ class Option:
         """Refuse a value of another type or out of range.
 
         Raises:
-            OptionError: names the option, what was received and what is allowed.
+            OptionError: the value is not allowed.
         """
         if value is None:
             if self.default is not None:
@@ -60,12 +60,10 @@ class Option:
             raise OptionError(f"{self.name}={value!r}; allowed: {self.allowed}")
 
     def _fits(self, value: Any) -> bool:
-        if self.choices:
-            return any(type(value) is type(choice) and value == choice for choice in self.choices)
         if self.kind is bool:
             return isinstance(value, bool)
         if self.kind is str:
-            return isinstance(value, str)
+            return isinstance(value, str) and (not self.choices or value in self.choices)
         try:
             number = float(value)
         except (TypeError, ValueError):
@@ -73,7 +71,7 @@ class Option:
         if isinstance(value, (bool, str)) or not math.isfinite(number):
             return False
         whole = self.kind is not int or number == math.floor(number)
-        return whole and self._within(number)
+        return whole and self._within(number) and (not self.choices or number in self.choices)
 
     def _within(self, number: float) -> bool:
         low = self.low is None or number > self.low or (number == self.low and not self.above)
@@ -82,13 +80,13 @@ class Option:
 
     @property
     def allowed(self) -> str:
-        """The allowed values in words."""
+        """Allowed values in words."""
         if self.choices:
             return str(self.choices)
         if self.kind is bool:
             return "True or False"
         if self.kind is str:
-            return "a text"
+            return "text"
         numbers = "whole numbers" if self.kind is int else "finite numbers"
         if self.low is None:
             return numbers
@@ -103,8 +101,8 @@ def option(default: Any, text: str, **details: Any) -> Any:
     """Return a dataclass field with its `Option`.
 
     Args:
-        default: Of the field; None: chosen by the recipe.
-        text: One line of help.
+        default: Default of the field; None if the recipe chooses it.
+        text: One sentence of help.
         details: Other attributes of `Option`.
     """
     return field(default=default, metadata={"option": Option(help=text, **details)})
@@ -112,37 +110,41 @@ def option(default: Any, text: str, **details: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """Options that check themselves and turn into plain dictionaries and back.
+    """Base of dataclasses that check their options and convert to plain dictionaries and back.
 
     Raises:
         OptionError: an option that does not exist, or a value out of its range.
     """
 
     def __new__(cls, *args: Any, **given: Any) -> Self:
-        """Refuse options that do not exist before the dataclass is made."""
+        """Refuse options that do not exist, before the dataclass is made."""
         cls.refuse_unknown(given)
         return super().__new__(cls)
 
     def __post_init__(self) -> None:
         self._complete()
-        for known in self.options().values():
-            known.check(getattr(self, known.name))
+        for name, known in self.options().items():
+            value = getattr(self, name)
+            known.check(value)
+            if known.kind is int and value is not None:
+                # Whole numbers of NumPy, and floats such as 8.0.
+                self._set(**{name: int(value)})
 
     def _complete(self) -> None:
-        """Set what other options decide; subclasses extend it."""
+        """Set options that depend on others; subclasses extend it."""
 
     def _set(self, **values: Any) -> None:
-        """Give options their values while the object is made."""
+        """Set options while the object is made."""
         for name, value in values.items():
             object.__setattr__(self, name, value)
 
     def _default(self, **values: Any) -> None:
-        """Give options that are None their values while the object is made."""
+        """Set options that are None while the object is made."""
         self._set(**{n: value for n, value in values.items() if getattr(self, n) is None})
 
     @classmethod
     def label(cls) -> str:
-        """What messages call it."""
+        """Return its name in messages."""
         return cls.__name__
 
     @classmethod
@@ -170,6 +172,23 @@ class Config:
                     f"{', '.join(sorted(cls.options()))}"
                 )
 
+    @classmethod
+    def of(cls, given: "Self | Mapping[str, Any] | None", **options: Any) -> Self:
+        """Return an object from itself, from what `get_config` returned, or from options.
+
+        Raises:
+            OptionError: options beside an object, or one that does not exist or is out of range.
+        """
+        if not isinstance(given, cls):
+            assert given is None or isinstance(given, Mapping)
+            return cls.from_config({**(given or {}), **options})
+        if options:
+            raise OptionError(
+                f"options {sorted(options)} beside {given!r}; allowed: options in the "
+                f"{cls.label()}, or options only"
+            )
+        return given
+
     def get_config(self) -> dict[str, Any]:
         """Return its options as plain values; `from_config` takes them back."""
         return {name: getattr(self, name) for name in self.options()}
@@ -181,7 +200,7 @@ class Config:
 
 
 def _kind(annotation: Any) -> type:
-    """The type of an option, without None."""
+    """Return the type of an option, without None."""
     kinds = [part for part in get_args(annotation) or (annotation,) if part is not type(None)]
     kind: type = kinds[0]
     return kind

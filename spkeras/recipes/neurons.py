@@ -1,4 +1,4 @@
-"""Options of the neurons of a rate-coded network, for the recipes that have them."""
+"""Options of the neurons of a rate-coded network."""
 
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,7 +9,7 @@ from spkeras.recipes.base import CORRECTIONS, Recipe
 from spkeras.recipes.fields import Option, option
 from spkeras.recipes.simulation import Simulation
 
-# T where none is given and a listener keeps the value.
+# Default T where the receiving neuron keeps values.
 DIFFERENTIAL_STEPS = 4
 _BURST = {"max_spikes_per_step": 4}
 _GRADED = {"levels": 8, "levels_above_scale": 0, "mantissa_bits": 0}
@@ -21,10 +21,27 @@ def neuron_names() -> tuple[str, ...]:
 
 
 def _own(neuron: str) -> dict[str, int]:
-    """Return the options that only some neurons have, and their values there."""
+    """Return the options of certain neurons, and their defaults."""
     model = NEURON_MODELS.get(neuron)
     burst, graded = (model.burst, model.graded) if model else (False, False)
     return {**(_BURST if burst else {}), **(_GRADED if graded else {})}
+
+
+def initial_potential_option(default: float | None, shown: str = "") -> Any:
+    """Return the option of the initial membrane potential.
+
+    Args:
+        default: A fraction of the threshold, or None where another option decides.
+        shown: Default in words.
+    """
+    return option(
+        default,
+        "Initial potential as a fraction of the threshold; 0.5 rounds to nearest.",
+        low=0,
+        high=1,
+        group="neuron",
+        shown=shown,
+    )
 
 
 def levels_options(levels: str, above: str, mantissa: str) -> tuple[Any, Any, Any]:
@@ -46,7 +63,7 @@ def levels_options(levels: str, above: str, mantissa: str) -> tuple[Any, Any, An
         ),
         option(
             None,
-            "How many of them lie above a layer's scale.",
+            "Exponents of a graded spike that lie above a layer's scale.",
             low=0,
             high=MOST_LEVELS - 1,
             group="neuron",
@@ -54,7 +71,7 @@ def levels_options(levels: str, above: str, mantissa: str) -> tuple[Any, Any, An
         ),
         option(
             None,
-            "Bits after its leading one.",
+            "Mantissa bits of a graded spike.",
             low=0,
             high=MOST_MANTISSA_BITS,
             unit="bits",
@@ -77,41 +94,42 @@ class RateCoded(Recipe):
         reset: After a spike: "subtract" the threshold, or set the potential to "zero" (binary
             neurons under the rate code).
         initial_potential: As a fraction of the threshold; 1/2 rounds to nearest.
-        max_spikes_per_step: Of burst neurons.
+        max_spikes_per_step: Most spikes of a burst neuron in one step.
         levels: Exponents of a spike of multi-threshold neurons.
         levels_above_scale: How many of them lie above a layer's scale.
         mantissa_bits: Bits after the leading one.
-        correction: "light" (biases), "advanced" (initial potentials) or "both": make up on
-            average for what clock-driven spikes lose (`spkeras.training.correct`).
+        correction: "light" (biases), "advanced" (initial potentials) or "both": bring the mean
+            rates of a clock-driven network to those of the CNN (`spkeras.correct`).
     """
 
-    neuron: str = option("binary", "Which spikes a neuron sends.", group="neuron")
+    neuron: str = option("binary", "Neuron model: the spikes that a neuron sends.", group="neuron")
     spike_code: str = option(
-        "rate", "What spikes mean.", choices=("rate", "differential"), group="neuron"
+        "rate",
+        "Spike code: spikes carry a rate, or differences of it.",
+        choices=("rate", "differential"),
+        group="neuron",
     )
     reset: str = option(
         "subtract",
-        "After a spike: subtract the threshold, or set to zero.",
+        "Reset after a spike: subtract the threshold, or set to zero.",
         choices=("subtract", "zero"),
         group="neuron",
     )
-    initial_potential: float | None = option(
-        None,
-        "Fraction of the threshold; 0.5 rounds to nearest.",
-        low=0,
-        high=1,
-        group="neuron",
-        shown="0.5",
-    )
+    initial_potential: float | None = initial_potential_option(None, "0.5")
     max_spikes_per_step: int | None = option(
-        None, "Of burst neurons.", low=1, group="neuron", shown="4", unit="spikes"
+        None,
+        "Most spikes of a burst neuron in one step.",
+        low=1,
+        group="neuron",
+        shown="4",
+        unit="spikes",
     )
     levels: int | None = _LEVELS
     levels_above_scale: int | None = _ABOVE
     mantissa_bits: int | None = _MANTISSA
     correction: str | None = option(
         None,
-        "Biases, initial potentials, or both, that make up for what spikes lose.",
+        "Correct mean rates by biases (light), initial potentials (advanced) or both.",
         choices=CORRECTIONS,
         group="thresholds",
         shown="none",
@@ -146,7 +164,7 @@ class RateCoded(Recipe):
 
     @property
     def counts(self) -> bool:
-        """Whether the potential of a neuron holds what its spikes have not sent yet."""
+        """Whether the residual potential of a neuron equals what its spikes have not sent."""
         model = NEURON_MODELS.get(self.neuron)
         return model is not None and model.one_bit and self.spike_code == "rate"
 
@@ -162,7 +180,7 @@ class RateCoded(Recipe):
 
     @property
     def default_timesteps(self) -> int:
-        """T where none is given."""
+        """Default T."""
         return DIFFERENTIAL_STEPS if self.spike_code == "differential" else self.steps
 
     def neurons(self) -> dict[str, Any]:
@@ -183,10 +201,10 @@ class RateCoded(Recipe):
 
 
 def check_levels(levels: int | None, above: int | None) -> None:
-    """Refuse as many levels above a layer's scale as there are levels.
+    """Refuse levels above a layer's scale if none is left at or below it.
 
     Raises:
-        OptionError: names both.
+        OptionError: the two numbers do not fit.
     """
     if levels is not None and above is not None and above > levels - 1:
         raise OptionError(

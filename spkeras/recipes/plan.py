@@ -1,13 +1,15 @@
-"""How a twin is trained: epochs, rates, augmentation."""
+"""Settings of training: of a twin before the conversion, and of a network after it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from spkeras.errors import OptionError
+from spkeras.recipes.base import CORRECTIONS
 from spkeras.recipes.fields import Config, option
 
 if TYPE_CHECKING:
-    # NumPy takes a while to import, which the command line need not wait for.
+    # Imports NumPy, which the help of a command does not need.
     from spkeras.ops.log_weights import LogFormat
 
 OPTIMIZERS = ("adam", "sgd")
@@ -20,15 +22,15 @@ def _planned(default: Any, text: str, **details: Any) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Augmentation(Config):
-    """What is done to an image before it is trained on.
+    """Random changes of training images.
 
     Attributes:
-        crop_shift: Most pixels it is moved by, up or down and left or right; zeros come in.
-        flip: Whether it is mirrored, left to right, half of the time.
-        noise: Standard deviation of what is added to each value (0.01 in CQ's published code).
+        crop_shift: Largest shift in pixels, vertically and horizontally; zeros fill the border.
+        flip: Whether half of the images are mirrored, left to right.
+        noise: Standard deviation of the noise added to each value (0.01 in CQ's published code).
     """
 
-    crop_shift: int = _planned(0, "Most pixels images are moved by.", low=0, unit="pixels")
+    crop_shift: int = _planned(0, "Largest shift of an image.", low=0, unit="pixels")
     flip: bool = _planned(False, "Mirror half of the images.")
     noise: float = _planned(0.0, "Standard deviation of added noise.", low=0)
 
@@ -39,43 +41,69 @@ class FinetunePlan(Config):
 
     Attributes:
         relu: Epochs before the others, for a CNN that has not been trained yet.
-        clamp: Epochs with activations cut to their range.
-        quantize: Epochs with the levels, too.
+        clamp: Epochs with activations clamped to their range.
+        quantize: Epochs with activations clamped and quantised.
         then: T and epochs of a further T, or None.
-        weights: Format of logarithmic weights that the network ends with, for `cat`: batch norm
-            goes into the kernels and these into their codes. None for weights as they are.
+        weights: Format of the logarithmic weights of the trained network, for `cat`: batch norm
+            is folded into the kernels, and these are rounded to their codes. None keeps weights
+            as they are.
         log: Epochs with the values of those codes; 0 rounds weights after training.
         log_rate: Peak learning rate of these epochs; None for a quarter of the other one.
-        rate: Peak learning rate; it falls to zero as a cosine, after a tenth of the first
-            epoch's length, in which it rises.
+        rate: Peak learning rate. It rises during a tenth of the first epoch, then falls to zero
+            as a cosine.
         optimizer: "adam" or "sgd" (Nesterov momentum 0.9, decoupled decay 5e-4 / rate).
         loss: "crossentropy", or "mse" against one-hot labels.
-        distil: Share of each label that is the answer of a teacher, 0 to 1.
+        distil: Share of each label that is the output of a teacher, 0 to 1.
         batch_size: Samples at once.
-        augmentation: What is done to the samples.
+        held_out: Training samples that are evaluated after each epoch and never trained on,
+            drawn at random with a fixed seed.
+        choose_timesteps: T to choose from after training, on the samples held out.
+        max_drop: Points of accuracy that the chosen T may lose against the largest T.
+        augmentation: Random changes of the samples.
         seed: Of order, augmentation and dropout.
+        insist: Accept a teacher that is near chance on the training samples; not stored.
     """
 
     relu: int = _planned(0, "Epochs with ReLU.", low=0, unit="epochs")
     clamp: int = _planned(1, "Epochs with clamped activations.", low=0, unit="epochs")
-    quantize: int = _planned(3, "Epochs with levels.", low=0, unit="epochs")
+    quantize: int = _planned(3, "Epochs with quantised activations.", low=0, unit="epochs")
     then: tuple[int, int] | None = None
     weights: "LogFormat | None" = None
     log: int = _planned(0, "Epochs with logarithmic weights.", low=0, unit="epochs", shown="cat 2")
     log_rate: float | None = _planned(
-        None, "Their peak rate.", low=0, high=10, above=True, below=True, shown="rate / 4"
+        None,
+        "Peak learning rate with logarithmic weights.",
+        low=0,
+        high=10,
+        above=True,
+        below=True,
+        shown="rate / 4",
     )
     rate: float = _planned(
         5e-4, "Peak learning rate.", low=0, high=10, above=True, below=True, shown="0.0005"
     )
-    optimizer: str = _planned("adam", "Of the weights.", choices=OPTIMIZERS)
-    loss: str = _planned("crossentropy", "What is minimised.", choices=LOSSES)
+    optimizer: str = _planned("adam", "Optimizer of the weights.", choices=OPTIMIZERS)
+    loss: str = _planned("crossentropy", "Loss.", choices=LOSSES)
     distil: float = _planned(
-        0.0, "Share of each label that is the CNN's own answer.", low=0, high=1
+        0.0, "Share of each label that is the CNN's own output.", low=0, high=1
     )
-    batch_size: int = _planned(128, "Samples at once.", low=1, flag="train-batch")
+    batch_size: int = _planned(
+        128, "Samples at once in training.", low=1, flag="train-batch", unit="samples"
+    )
+    held_out: int = _planned(
+        0, "Training samples that are evaluated and never trained on.", low=0, unit="samples"
+    )
+    choose_timesteps: tuple[int, ...] = ()
+    max_drop: float = _planned(
+        1.0,
+        "Accuracy that the T chosen by --choose-timesteps may lose.",
+        low=0,
+        high=100,
+        unit="points",
+    )
     augmentation: Augmentation = field(default_factory=Augmentation)
-    seed: int = _planned(1, "Of order and augmentation.")
+    seed: int = _planned(1, "Seed of order and augmentation.")
+    insist: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -87,8 +115,13 @@ class FinetunePlan(Config):
             )
         if self.log and (self.weights is None or self.weights.rounding != "log"):
             raise OptionError(
-                f"log={self.log!r} with weights={self.weights!r}; epochs with logarithmic weights "
-                "need their format, rounded in the logarithmic domain"
+                f"log={self.log!r} with weights={self.weights!r}; allowed with weights of a "
+                "format that rounds in the logarithmic domain"
+            )
+        if self.choose_timesteps and not self.held_out:
+            raise OptionError(
+                f"choose_timesteps={self.choose_timesteps!r} with held_out=0; allowed: "
+                "held_out (--held-out) from 1"
             )
 
     @property
@@ -98,5 +131,62 @@ class FinetunePlan(Config):
 
     @property
     def epochs(self) -> int:
-        """All epochs with weights as they are."""
+        """Epochs with weights as they are."""
         return self.relu + self.clamp + self.quantize + (self.then[1] if self.then else 0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return all settings as plain values; `from_config` takes them back."""
+        return {
+            **super().get_config(),
+            "then": None if self.then is None else list(self.then),
+            "weights": None if self.weights is None else self.weights.to_dict(),
+            "choose_timesteps": list(self.choose_timesteps),
+            "augmentation": self.augmentation.get_config(),
+        }
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """Return the plan that `get_config` described."""
+        values = dict(config)
+        for name in ("then", "choose_timesteps"):
+            if values.get(name) is not None:
+                values[name] = tuple(values[name])
+        if isinstance(values.get("weights"), Mapping):
+            from spkeras.ops.log_weights import LogFormat
+
+            values["weights"] = LogFormat(**values["weights"])
+        if isinstance(values.get("augmentation"), Mapping):
+            values["augmentation"] = Augmentation.from_config(values["augmentation"])
+        return cls(**values)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdPlan(Config):
+    """How thresholds of a converted network are trained, without gradients.
+
+    Attributes:
+        rate: Step of a threshold, as a fraction of it; 0.1 as published (0.01 for T / N = 32 / 40).
+        batch_size: Samples between two updates.
+        checkpoint_every: Batches between two checkpoints.
+    """
+
+    rate: float = _planned(
+        0.1, "Step of a threshold, as a fraction of it.", low=0, high=1, above=True
+    )
+    batch_size: int = _planned(50, "Samples between two updates.", low=1, unit="samples")
+    checkpoint_every: int = _planned(20, "Batches between two checkpoints.", low=1, unit="batches")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectionPlan(Config):
+    """How the mean rates of a converted network are corrected.
+
+    Attributes:
+        method: "light" (biases), "advanced" (initial potentials) or "both".
+        samples: Samples drawn at random from the data, with a fixed seed.
+        batch_size: Samples at once.
+    """
+
+    method: str = _planned("light", "What is corrected.", choices=CORRECTIONS)
+    samples: int = _planned(100, "Samples drawn at random.", low=1, unit="samples")
+    batch_size: int = _planned(50, "Samples at once.", low=1, unit="samples")

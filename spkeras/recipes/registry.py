@@ -48,7 +48,7 @@ def names(stage: str) -> tuple[str, ...]:
 
 
 def options_of(stage: str) -> dict[str, dict[str, Option]]:
-    """Return all options of a stage: by name, then by the recipe that has it."""
+    """Return all options of a stage by name, then by recipe."""
     found: dict[str, dict[str, Option]] = {}
     for name in names(stage):
         for known in RECIPES[name].options().values():
@@ -63,9 +63,8 @@ def get(recipe: Recipe | str | Mapping[str, Any], stage: str, /, **options: Any)
     Args:
         recipe: An object, a short name, or what `get_config` returned.
         stage: "conversion" or "training": where it is used.
-        options: Of that recipe, if a name is given; None counts as not given. For a conversion
-            `published=True` takes the settings of the publication, `schedule` says of which
-            schedule.
+        options: Options of that recipe, if a name is given; None counts as not given. For a
+            conversion `published=True` takes the settings of the publication for `schedule`.
 
     Raises:
         OptionError: an unknown recipe, an option that it does not have, or a value out of range.
@@ -76,7 +75,7 @@ def get(recipe: Recipe | str | Mapping[str, Any], stage: str, /, **options: Any)
         if given:
             raise OptionError(
                 f"options {sorted(given)} beside {recipe!r}; allowed: options in the recipe "
-                "itself, or a name and options"
+                "object, or a name and options"
             )
         return recipe
     stored = dict(recipe) if isinstance(recipe, Mapping) else {}

@@ -8,7 +8,7 @@ from spkeras.recipes.fields import Config, option
 
 SCHEDULES = ("clock_driven", "layer_synchronous")
 ENCODINGS = ("constant", "regular", "bernoulli")
-# Staggers are whole multiples of 1 / 16: all starts are exact, also in float32.
+# Staggers are whole multiples of 1 / 16, so that starts are exact in float32.
 PARTS = 16
 
 
@@ -21,12 +21,12 @@ class Simulation(Config):
             what the CNN was trained for.
         schedule: "clock_driven": at each time step a spike may cross every layer.
             "layer_synchronous": each layer waits for its whole window of T steps.
-        stagger: Start delay: each layer starts so many time steps after the one before it,
-            sixteenths allowed. None: chosen from T and the number of layers.
+        stagger: Start delay in time steps: each layer starts `stagger` steps after the one before
+            it, in sixteenths. None: chosen from T and the number of layers.
         input_encoding: Input as a "constant" current (default), "regular" spikes or "bernoulli"
             spikes.
-        seed: Of Bernoulli spikes, and of the positions that calibration counts in maps too
-            large to count whole.
+        seed: Seed of Bernoulli spikes, and of the positions that calibration draws from large
+            feature maps.
 
     Raises:
         OptionError: an option out of its range.
@@ -34,7 +34,7 @@ class Simulation(Config):
 
     timesteps: int | None = option(
         None,
-        "T, counted from the first input.",
+        "Time steps T, counted from the first input.",
         low=1,
         unit="steps",
         group="timing",
@@ -42,13 +42,13 @@ class Simulation(Config):
     )
     schedule: str = option(
         "clock_driven",
-        "Spikes cross all layers at each step, or each layer waits for its window.",
+        "Spikes cross all layers at each step, or each layer fires after its whole window.",
         choices=SCHEDULES,
         group="timing",
     )
     stagger: float | None = option(
         None,
-        "Steps by which each layer starts after the one before it, in sixteenths.",
+        "Start delay of each layer after the one before it, in sixteenths of a step.",
         low=0,
         unit="steps",
         group="timing",
@@ -56,18 +56,18 @@ class Simulation(Config):
     )
     input_encoding: str | None = option(
         None,
-        "Input as a constant current, regular spikes or random spikes.",
+        "Input as a constant current, regular spikes or Bernoulli spikes.",
         choices=ENCODINGS,
         group="input",
         shown="constant, or as published",
     )
     seed: int = option(
-        0, "Of Bernoulli spikes and of positions drawn in calibration.", group="input"
+        0, "Seed of Bernoulli spikes and of positions drawn in calibration.", group="input"
     )
 
     @classmethod
     def label(cls) -> str:
-        """What messages call it."""
+        """Return its name in messages."""
         return "Simulation"
 
     def __post_init__(self) -> None:
@@ -79,29 +79,28 @@ class Simulation(Config):
             )
 
     def check_code(self, spike_code: str) -> None:
-        """Refuse settings under which a code that keeps values would lose some.
+        """Refuse settings under which a code that keeps values loses some of them.
 
         Args:
-            spike_code: What spikes mean, one of `spkeras.ops.names.CODES`.
+            spike_code: One of `spkeras.ops.names.CODES`.
 
         Raises:
-            OptionError: names the setting, what was received and what is allowed.
+            OptionError: a setting is not allowed with the code.
         """
         if spike_code == "rate":
             return
         refusals = {
             "schedule": (
                 self.schedule == "clock_driven",
-                "'clock_driven', since values are kept "
-                "from step to step and no window has to be waited for",
+                "'clock_driven', since values are kept from step to step",
             ),
             "stagger": (
                 not self.stagger,
-                "0, since a layer that starts late would lose what is " "sent once",
+                "0, since a layer that starts late loses values that are sent once",
             ),
             "input_encoding": (
                 self.input_encoding in (None, "constant"),
-                "'constant', the input arrives once",
+                "'constant', since the input arrives once",
             ),
         }
         for name, (allowed, words) in refusals.items():

@@ -1,36 +1,36 @@
-"""Which statistics give the scale of a layer: options, and what is chosen for T."""
+"""Statistics that give the scale of a layer: options, and defaults for T."""
 
 from typing import Any
 
 from spkeras.recipes.fields import option
 
 METHODS = ("percentile", "mse", "iteration", "balance")
-# For codes whose spikes add up: what exceeds the scale takes another spike, no more.
+# For codes whose spikes add up: a value above the scale costs one more spike.
 VALUES_PERCENTILE = 99.97
-# From this T on percentiles lose as little, or less (docs/measurements/accuracy.md).
+# From this T on percentiles lose no more than the other methods (docs/measurements/accuracy.md).
 _MANY_STEPS = 64
 
 
 def automatic_percentile(timesteps: int) -> float:
-    """Return the percentile for a network that is to run T steps: 99.97 at T = 64.
+    """Return the percentile for a network that runs T steps: 99.97 at T = 64.
 
-    A lower scale cuts large activations, a higher one makes each spike worth more. The error
-    of whole spikes falls with T, that of cutting does not. The share that is cut therefore falls
-    with T to the power of 3/2, down from 0.5 % (docs/measurements/accuracy.md).
+    A lower scale clips large activations, a higher one increases the value of each spike. The
+    quantisation error falls with T, the clipping error does not. The share that is clipped
+    therefore falls with T to the power of 3/2, from 0.5 % (docs/measurements/accuracy.md).
     """
     return max(99.5, round(100 - 0.03 * (64 / timesteps) ** 1.5, 4))
 
 
 def automatic_thresholds(timesteps: int) -> str:
-    """Return the method for binary neurons: with few steps it counts where the levels lie."""
+    """Return the method for binary neurons: few steps need thresholds fitted to the levels."""
     return "mse" if timesteps < _MANY_STEPS else "percentile"
 
 
 def percentile_option(**details: Any) -> Any:
-    """Return the option of a share of activations below a layer's scale."""
+    """Return the option of the percentile of activations."""
     return option(
         None,
-        "Activations below a layer's scale.",
+        "Share of activations below a layer's scale.",
         low=0,
         high=100,
         above=True,
@@ -41,15 +41,15 @@ def percentile_option(**details: Any) -> Any:
 
 
 def thresholds_option(shown: str) -> Any:
-    """Return the option of how thresholds are chosen for a CNN as it is.
+    """Return the option of the method for thresholds, for a CNN that was not trained for spikes.
 
     Args:
-        shown: The default in words.
+        shown: Default in words.
     """
-    return option(None, "How they are chosen.", choices=METHODS, group="thresholds", shown=shown)
+    return option(None, "Method for thresholds.", choices=METHODS, group="thresholds", shown=shown)
 
 
 PERCENTILE = percentile_option()
 PER_CHANNEL = option(
-    True, "One scale per channel, or per layer.", group="thresholds", shown="per channel"
+    True, "One scale per channel, or one per layer.", group="thresholds", shown="per channel"
 )

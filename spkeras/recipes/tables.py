@@ -6,7 +6,7 @@ python -m spkeras.recipes.tables            # prints the tables of docs/recipes.
 from collections.abc import Iterable
 
 from spkeras.recipes.fields import Config, Option
-from spkeras.recipes.plan import Augmentation, FinetunePlan
+from spkeras.recipes.plan import Augmentation, CorrectionPlan, FinetunePlan, ThresholdPlan
 from spkeras.recipes.registry import RECIPES, names
 from spkeras.recipes.simulation import Simulation
 
@@ -14,7 +14,7 @@ _HEAD = "| option | default | allowed | what it is |\n|---|---|---|---|"
 
 
 def default_of(known: Option) -> str:
-    """Return the default in words, empty where there is none."""
+    """Return the default in words, empty if there is none."""
     if known.shown or known.default is None:
         return known.shown
     if isinstance(known.default, bool):
@@ -43,7 +43,7 @@ def table(options: Iterable[Option]) -> str:
 
 
 def page() -> str:
-    """Return all tables: the recipes by stage, the simulation, the plan of training."""
+    """Return all tables: the recipes by stage, the simulation, the plans."""
     parts = []
     for stage, title in (("conversion", "Conversion"), ("training", "Training")):
         for name in names(stage):
@@ -53,7 +53,7 @@ def page() -> str:
                 f"### {title}: `{known.__name__}` (`{name}`)\n\n{_sentence(known.summary)}\n\n"
                 + table(options)
             )
-    for config in (Simulation, FinetunePlan, Augmentation):
+    for config in (Simulation, FinetunePlan, Augmentation, ThresholdPlan, CorrectionPlan):
         parts.append(
             f"### `{config.__name__}`\n\n{_first(config)}\n\n" + table(config.options().values())
         )

@@ -1,4 +1,4 @@
-"""Recipes for CNNs that `spkeras.training` prepares: what is trained for, and what becomes of it."""
+"""Recipes for CNNs that `spkeras.training` prepares: options of training and of conversion."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -7,38 +7,38 @@ from spkeras.errors import OptionError
 from spkeras.recipes.base import Recipe
 from spkeras.recipes.conversion import Conversion
 from spkeras.recipes.fields import option
-from spkeras.recipes.neurons import RateCoded
+from spkeras.recipes.neurons import RateCoded, initial_potential_option
 from spkeras.recipes.simulation import Simulation
 from spkeras.recipes.statistics import percentile_option
 
 ENCODINGS = ("spikes", "expanded", "real")
 POOLINGS = ("keep", "average", "trainable")
-# What cat trains for, and its time steps: first spikes, weighted phases, growing bursts.
+# Spike codes of cat, and their default T: first spikes, weighted phases, growing bursts.
 CODES = {"ttfs": 24, "phase": 8, "burst": 8}
 
 
 def _training(default: Any, text: str, **details: Any) -> Any:
-    """An option that only the training reads."""
+    """Return an option that only the training reads."""
     return option(default, text, **{"stage": "training", "group": "training", **details})
 
 
 def _encoding(default: str, *choices: str) -> Any:
     return _training(
         default,
-        "What enters: counts of T steps, counts on three scales, or values.",
+        "Input: spike counts of T steps, counts on three scales, or real values.",
         choices=choices,
         group="input",
     )
 
 
 def _pooling_neurons(default: bool) -> Any:
-    return _training(default, "Neurons after average poolings.", group="neuron")
+    return _training(default, "Add neurons after average pooling.", group="neuron")
 
 
 def _shift(default: float) -> Any:
     return _training(
         default,
-        "Initial potential that is trained for, as a fraction of a level.",
+        "Initial potential in training, as a fraction of a level.",
         low=0,
         high=1,
         below=True,
@@ -48,58 +48,54 @@ def _shift(default: float) -> Any:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained(RateCoded):
-    """A recipe for a CNN whose activations say what a spike means.
+    """A recipe for a CNN whose activations define the value of a spike.
 
     Attributes:
-        thresholds: "learned": what a spike means in training; "trained": per channel against
-            the layer-synchronous network (`spkeras.training.train_thresholds`).
+        thresholds: "learned": as in training; "trained": trained per channel against the
+            layer-synchronous network (`spkeras.train_thresholds`).
         input_threshold: theta of the input neurons.
         pooling: "keep"; "average": max pooling becomes average pooling; "trainable": poolings
             become depthwise convolutions that start as averages.
         percentile: Share of a layer's activations inside its range, in %. None: chosen from T.
-        encoding: What enters: "spikes" (counts of T steps), "expanded" (counts on three scales),
-            "real" (the values; a constant current later).
-        pooling_neurons: Whether average poolings have an activation of their own.
-        shift: Initial potential that is trained for, as a fraction of a level.
+        encoding: Input: "spikes" (counts of T steps), "expanded" (counts on three scales), "real"
+            (the values; a constant current after the conversion).
+        pooling_neurons: Whether average pooling is followed by an activation.
+        shift: Initial potential in training, as a fraction of a level.
     """
 
     needs_training: ClassVar[bool] = True
 
     thresholds: str = option(
         "learned",
-        "As in training, or trained by data.",
+        "Thresholds: learned as in training, or trained after the conversion.",
         choices=("learned", "trained"),
         group="thresholds",
     )
-    initial_potential: float | None = option(
-        None,
-        "Fraction of the threshold; 0.5 rounds to nearest.",
-        low=0,
-        high=1,
-        group="neuron",
-        shown="as trained",
-    )
+    initial_potential: float | None = initial_potential_option(None, "as trained")
     encoding: str = _encoding("spikes", "spikes", "real")
     input_threshold: float = _training(
-        1.0, "theta of the input neurons.", low=0, above=True, group="input"
+        1.0, "Threshold theta of the input neurons.", low=0, above=True, group="input"
     )
-    pooling: str = _training("keep", "What becomes of max pooling.", choices=POOLINGS)
+    pooling: str = _training(
+        "keep",
+        "Max pooling: keep it, or replace it by average or trainable pooling.",
+        choices=POOLINGS,
+    )
     pooling_neurons: bool = _pooling_neurons(True)
     percentile: float | None = percentile_option(stage="training", shown="from T")
     shift: float = _shift(0.0)
 
     def check(self, simulation: Simulation) -> None:
-        """Refuse threshold training of a network that is not clock-driven, too."""
+        """Refuse, in addition, threshold training of a network that is not clock-driven."""
         super().check(simulation)
         if self.thresholds == "trained" and simulation.schedule != "clock_driven":
             raise OptionError(
                 f"schedule={simulation.schedule!r} with thresholds='trained'; allowed: "
-                "'clock_driven', for which they are trained: layer-synchronous counts equal the "
-                "closed form without it"
+                "'clock_driven'; layer-synchronous counts equal the closed form without training"
             )
 
     def conversion(self, timesteps: int) -> Conversion:
-        """Return all that the passes need."""
+        """Return the settings of the passes."""
         return Conversion(
             **self.neurons(),
             thresholds=self.thresholds,
@@ -130,11 +126,11 @@ class CQPlus(Trained):
     """
 
     name: ClassVar[str] = "cq+"
-    summary: ClassVar[str] = "clamp and quantise; thresholds are trained when it is converted"
+    summary: ClassVar[str] = "clamp and quantise; thresholds are trained at the conversion"
 
     thresholds: str = option(
         "trained",
-        "As in training, or trained by data.",
+        "Thresholds: learned as in training, or trained after the conversion.",
         choices=("learned", "trained"),
         group="thresholds",
     )
@@ -145,19 +141,19 @@ class LowLatency(Trained):
     """Value ranges and expanded input channels, down to one time step.
 
     Attributes:
-        levels_per_unit: N, levels in a unit. None: 4 for T = 1, 3 for T = 2, else 5/4 T.
+        levels_per_unit: N, levels per unit of the input. None: 4 for T = 1, 3 for T = 2, else 5/4 T.
 
     Reference:
         Yan, Zhou, Wong 2022, arXiv:2211.08410.
     """
 
     name: ClassVar[str] = "low_latency"
-    summary: ClassVar[str] = "value range, expanded input channels: down to one step"
+    summary: ClassVar[str] = "value ranges and expanded input channels, down to one time step"
     steps: ClassVar[int] = 8
 
     encoding: str = _encoding("expanded", *ENCODINGS)
     levels_per_unit: float | None = _training(
-        None, "N, levels in a unit.", low=0, above=True, group="neuron", shown="5/4 T"
+        None, "N, levels per unit of the input.", low=0, above=True, group="neuron", shown="5/4 T"
     )
 
 
@@ -187,10 +183,10 @@ class CAT(Recipe):
         spike_code: "ttfs": first spikes; "phase": spikes of a period weigh 1/2, 1/4, ...;
             "burst": each spike of a burst weighs twice the one before.
         tau: Time steps in which the threshold halves.
-        encoding: "spikes": the input is coded, too; "real".
-        input_threshold: Largest input that is coded.
+        encoding: "spikes": the input is encoded; "real": it is not.
+        input_threshold: Largest input that is encoded.
         pooling: As in `Trained`.
-        pooling_neurons: Whether average poolings have an activation of their own.
+        pooling_neurons: Whether average pooling is followed by an activation.
         percentile: Share of a layer's activations inside its range, in %.
 
     Reference:
@@ -202,10 +198,10 @@ class CAT(Recipe):
     needs_training: ClassVar[bool] = True
     steps: ClassVar[int] = CODES["ttfs"]
 
-    spike_code: str = _training("ttfs", "What spikes mean.", choices=tuple(CODES), group="neuron")
+    spike_code: str = _training("ttfs", "Spike code.", choices=tuple(CODES), group="neuron")
     tau: float = _training(
         4.0,
-        "Steps in which the threshold halves.",
+        "Time steps in which the threshold halves.",
         low=0,
         above=True,
         unit="steps",
@@ -213,9 +209,13 @@ class CAT(Recipe):
     )
     encoding: str = _encoding("spikes", "spikes", "real")
     input_threshold: float = _training(
-        1.0, "Largest input that is coded.", low=0, above=True, group="input"
+        1.0, "Largest input that is encoded.", low=0, above=True, group="input"
     )
-    pooling: str = _training("keep", "What becomes of max pooling.", choices=POOLINGS)
+    pooling: str = _training(
+        "keep",
+        "Max pooling: keep it, or replace it by average or trainable pooling.",
+        choices=POOLINGS,
+    )
     pooling_neurons: bool = _pooling_neurons(False)
     percentile: float | None = percentile_option(stage="training", shown="from T")
 

@@ -1,4 +1,4 @@
-"""Recipes for CNNs as they are: explicit current control, graded spikes, and the choice of both."""
+"""Recipes for CNNs that were not trained for spikes: rate codes, graded spikes, a choice of them."""
 
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -33,8 +33,8 @@ class ECC(RateCoded):
             values and the steps for which it fires, or the "percentile" itself. None: "mse" for
             binary neurons with soft reset below T = 64 where no percentile is given, else
             "percentile".
-        pooling_neurons: Whether average poolings have neurons, as published; by default they are
-            part of the synapses.
+        pooling_neurons: Whether average pooling is followed by neurons, as published; by default
+            it is part of the synapses.
 
     Reference:
         Wu, Yi, Huang 2022, "A little energy goes a long way", Front. Neurosci. 15:759900.
@@ -47,7 +47,7 @@ class ECC(RateCoded):
     per_channel: bool = PER_CHANNEL
     thresholds: str | None = thresholds_option("mse for binary spikes and T < 64")
     pooling_neurons: bool = option(
-        False, "Neurons after average poolings.", group="thresholds", shown="no"
+        False, "Add neurons after average pooling.", group="thresholds", shown="no"
     )
 
     def _complete(self) -> None:
@@ -58,7 +58,7 @@ class ECC(RateCoded):
             self._default(thresholds="percentile")
 
     def conversion(self, timesteps: int) -> Conversion:
-        """Return all that the passes need, chosen for T."""
+        """Return the settings of the passes, chosen for T."""
         wide = NEURON_MODELS[self.neuron].graded or self.spike_code == "differential"
         return Conversion(
             **self.neurons(),
@@ -80,24 +80,27 @@ class SigmaDelta(Recipe):
 
     Attributes:
         levels: Exponents of a spike; its payload is a sign, log2(levels) bits and the mantissa.
-        levels_above_scale: How many of them lie above a layer's scale, for the few values that
-            exceed it. None: 6 of 16, and none of the first ten.
+        levels_above_scale: Exponents above a layer's scale, for the few values that exceed it. None: 6 of 16, and none of the first ten.
         mantissa_bits: Bits after the leading one.
         initial_potential: As a fraction of a level; 1/2 rounds to nearest.
         percentile: Share of a layer's activations below its scale, in %. None: 99.97.
         per_channel: One scale per channel, or per layer.
-        thresholds: "percentile", or a search from there.
+        thresholds: "percentile", or a search that starts there.
     """
 
     name: ClassVar[str] = "sigma_delta"
-    summary: ClassVar[str] = "graded spikes that carry changes of a value, for any network"
+    summary: ClassVar[str] = "graded spikes that carry changes of a value, for any activation"
     steps: ClassVar[int] = SPIKES["graded"]
 
     levels: int | None = _LEVELS
     levels_above_scale: int | None = _ABOVE
     mantissa_bits: int | None = _MANTISSA
     initial_potential: float = option(
-        0.5, "Fraction of a level; 0.5 rounds to nearest.", low=0, high=1, group="neuron"
+        0.5,
+        "Initial potential as a fraction of a level; 0.5 rounds to nearest.",
+        low=0,
+        high=1,
+        group="neuron",
     )
     percentile: float | None = PERCENTILE
     per_channel: bool = PER_CHANNEL
@@ -114,11 +117,11 @@ class SigmaDelta(Recipe):
         check_levels(self.levels, self.levels_above_scale)
 
     def check(self, simulation: Simulation) -> None:
-        """Refuse settings under which values would be lost."""
+        """Refuse settings under which values are lost."""
         simulation.check_code("delta")
 
     def conversion(self, timesteps: int) -> Conversion:
-        """Return all that the passes need, chosen for T."""
+        """Return the settings of the passes, chosen for T."""
         return Conversion(
             neuron="sigma_delta",
             spike_code="delta",
@@ -136,19 +139,22 @@ class SigmaDelta(Recipe):
 
 @dataclass(frozen=True, kw_only=True)
 class Auto(Recipe):
-    """The best of what the hardware allows, chosen on calibration samples.
+    """The best recipe that the hardware allows, chosen on calibration samples.
 
     Attributes:
-        spikes: What the hardware can send: "binary", "signed" (one bit and a sign) or "graded".
-        percentile, per_channel: Of every candidate; see `ECC`.
-        thresholds: Of every candidate; None: "percentile" and "mse" are tried.
+        spikes: Spikes that the hardware can send: "binary", "signed" (one bit and a sign) or
+            "graded".
+        percentile, per_channel: As in `ECC`, for every candidate.
+        thresholds: As in `ECC`, for every candidate; None tries "percentile" and "mse".
     """
 
     name: ClassVar[str] = "auto"
-    summary: ClassVar[str] = "what --spikes and --timesteps allow, chosen on calibration data"
+    summary: ClassVar[str] = (
+        "the best recipe within --spikes and --timesteps, chosen on calibration data"
+    )
 
     spikes: str = option(
-        "graded", "What the hardware can send.", choices=tuple(SPIKES), group="neuron"
+        "graded", "Spikes that the hardware can send.", choices=tuple(SPIKES), group="neuron"
     )
     percentile: float | None = PERCENTILE
     per_channel: bool = PER_CHANNEL
@@ -156,18 +162,18 @@ class Auto(Recipe):
 
     @property
     def default_timesteps(self) -> int:
-        """T where none is given."""
+        """Default T."""
         return SPIKES[self.spikes]
 
     @property
     def candidate_options(self) -> dict[str, Any]:
-        """Options that every candidate has."""
+        """Options of every candidate."""
         names = ("readout", "weight_bits", "insist", "percentile", "per_channel", "thresholds")
         return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
 
 
 def _percentile(given: float | None, wide: bool, timesteps: int) -> float:
-    """The percentile: a large value costs a graded spike no more than a small one."""
+    """Return the percentile; wide neurons send large values at no further cost."""
     if given is not None:
         return given
     return VALUES_PERCENTILE if wide else automatic_percentile(timesteps)

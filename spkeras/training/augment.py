@@ -1,4 +1,4 @@
-"""Training samples in a new order each epoch, moved, mirrored and noisy."""
+"""Training samples in a new order each epoch, shifted, mirrored and noisy."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from spkeras.recipes import Augmentation
 
 
 class Batches(keras.utils.PyDataset):
-    """Batches of augmented samples; the same for the same seed and epoch, also after a resume.
+    """Batches of augmented samples, determined by seed and epoch, also after a resume.
 
     Args:
         x: Samples (samples, ...); images (samples, height, width, channels) for shift and flip.
         y: Labels.
-        batch_size: Samples at once; a last, smaller batch is left out.
-        augmentation: What is done to them.
-        seed: Of order and augmentation.
+        batch_size: Samples at once; a smaller batch at the end is dropped.
+        augmentation: Random changes of the samples.
+        seed: Seed of order and augmentation.
     """
 
     def __init__(
@@ -61,17 +61,17 @@ class Batches(keras.utils.PyDataset):
 
 
 def _overlap(step: int, size: int) -> tuple[slice, slice]:
-    """Where an axis moved by `step` lands, and where that comes from."""
+    """Return target and source slices of an axis that is shifted by `step`."""
     return slice(max(step, 0), size + min(step, 0)), slice(max(-step, 0), size - max(step, 0))
 
 
 class EnterEpoch(keras.callbacks.Callback):
-    """Tells the batches which epoch it is: after a resume or another phase not the first."""
+    """Sets the epoch of the batches, which is not 0 after a resume or in a later phase."""
 
-    def __init__(self, batches: Batches, before: int = 0) -> None:
+    def __init__(self, batches: Batches) -> None:
         super().__init__()
-        self.batches, self.before = batches, before
+        self.batches = batches
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
         """Enter the epoch."""
-        self.batches.enter(self.before + epoch)
+        self.batches.enter(epoch)

@@ -74,7 +74,7 @@ def test_a_stopped_run_goes_on_from_its_file(pair, tmp_path):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        train_thresholds(snn, data[:120], batch_size=20, every=3, checkpoint=stop)
+        train_thresholds(snn, data[:120], batch_size=20, checkpoint_every=3, checkpoint=stop)
     part = keras.models.load_model(path)
     assert loop_of(part).graph.settings[SEEN] == 60
     resumed = train_thresholds(snn, data[:120], batch_size=20, resume=part,

@@ -18,7 +18,7 @@ def run():
 
     def invoke(*args):
         result = CliRunner().invoke(main, [str(arg) for arg in args], catch_exceptions=False)
-        assert result.exit_code in (0, 1, 2)
+        assert result.exit_code in (0, 1, 2, 130)
         assert "Traceback" not in result.output
         return result
 

@@ -152,9 +152,9 @@ def test_other_suffixes_are_usage_errors(data, refused, output):
     assert ".hdf5" in refused("--data", data, "-o", output, code=2)
 
 
-def test_missing_folder_is_told_before_any_work(data, refused, monkeypatch):
+def test_missing_folder_is_reported_before_any_work(data, refused, monkeypatch):
     monkeypatch.setattr("spkeras.cli.convert.read_cnn", None)
-    assert "no folder" in refused("--data", data, "-o", "missing/out.keras")
+    assert "the folder missing does not exist" in refused("--data", data, "-o", "missing/out.keras")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_files_that_are_no_cnn(data, refused, here, cnn, snn):
     keras.models.load_model(cnn).save_weights(here / "only.weights.h5")
     assert "weights only" in refused("--data", data, model=here / "only.weights.h5")
     message = refused("--data", data, model=snn)
-    assert "is a spiking network already" in message and "spkeras evaluate" in message
+    assert "is a spiking network; allowed: a CNN" in message and "spkeras evaluate" in message
 
 
 def test_raw_pixels_are_noted(run, cnn, here):

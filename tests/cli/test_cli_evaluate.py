@@ -155,4 +155,7 @@ def test_another_cnn_is_refused(run, folder, snn, cnn, data):
     assert result.exit_code == 1 and not result.stdout
     assert "give the model that was converted" in result.stderr.replace("\n", " ")
     result = run("evaluate", snn, "--data", data, "--cnn", snn)
-    assert result.exit_code == 1 and "a CNN is wanted here" in result.stderr.replace("\n", " ")
+    assert (
+        result.exit_code == 1
+        and "is a spiking network; allowed: a CNN" in result.stderr.replace("\n", " ")
+    )

@@ -45,7 +45,7 @@ def test_the_same_command_goes_on_and_another_is_refused(trained, run, cnn, data
     words = ["finetune", cnn, "-o", path, "--data", data, "--recipe", "low_latency",
              "--timesteps", 4, "--then", "2:1", "--json", "--force"]  # fmt: skip
     again = run(*words, *FEW)
-    assert again.exit_code == 0 and "going on" in again.stderr
+    assert again.exit_code == 0 and "continuing after" in again.stderr
     assert json.loads(again.stdout)["trained"] == record["trained"]
     other = run(*words, *FEW, "--seed", 9)
     assert other.exit_code == 1 and "checkpoint of another command" in other.stderr
@@ -110,9 +110,9 @@ def test_time_steps_are_chosen_on_held_out_samples(run, cnn, data, tmp_path):
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (["--held-out", 20], "--held-out 20"), (["--recipe", "ecc"], "ecc"),
+    (["--held-out", 20], "held_out=20"), (["--recipe", "ecc"], "ecc"),
     (["--clamp", 0, "--quantize", 0], "1 or more in all"), (["--then", "x"], "T:EPOCHS"),
-    (["--choose-timesteps", "2", "--held-out", 0], "--choose-timesteps"),
+    (["--choose-timesteps", "2", "--held-out", 0], "choose_timesteps=(2,) with held_out=0"),
     (["--encoding", "expanded", "--held-out", 5], "encoding='expanded'; allowed"),
 ])  # fmt: skip
 def test_bad_input_is_one_message_and_no_file(run, cnn, data, tmp_path, arguments, words):

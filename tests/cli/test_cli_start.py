@@ -5,6 +5,7 @@ import io
 import json
 import os
 import resource
+import signal
 import subprocess
 import sys
 
@@ -94,11 +95,83 @@ def test_a_misspelt_command_or_option_gets_a_suggestion(run):
 
 def test_help_shows_options_in_groups(run):
     words = run("convert", "--help").stdout
-    titles = [words.index(f"Options: {name}") for name in ("network", "neuron", "thresholds",
-                                                           "timing", "input")]  # fmt: skip
-    assert titles == sorted(titles) and words.index("--data") < titles[0]
-    assert titles[1] < words.index("--spike-code") < titles[2]
+    names = ("Common", "Data", "Network", "Neuron", "Thresholds", "Timing", "Input")
+    titles = [words.index(f"{name} options:") for name in names]
+    assert titles == sorted(titles) and titles[1] < words.index("--data") < titles[2]
+    assert titles[3] < words.index("--spike-code") < titles[4]
     assert "STEPS" in words and "[default: clock_driven]" in " ".join(words.split())
+
+
+def every_command():
+    """Names and objects of all commands, those of the groups included."""
+    for name, module in COMMANDS.items():
+        found = importlib.import_module(module).command
+        inner = getattr(found, "commands", None)
+        for key, command in (inner or {"": found}).items():
+            yield (name, key) if key else (name,), command
+
+
+COMMAND_LINES = dict(every_command())
+
+
+@pytest.mark.parametrize("words", COMMAND_LINES, ids=" ".join)
+def test_every_command_groups_its_options_and_shows_their_defaults(run, words):
+    text = run(*words, "--help").stdout
+    assert "Common options:" in text and "\nOptions:" not in text
+    for param in COMMAND_LINES[words].params:
+        if param.param_type_name == "option" and not param.is_flag and not param.required:
+            assert "[default: " in param.help or param.show_default or param.name in UNSET, param
+    assert "INTEGER RANGE" not in text
+
+
+# Options that change nothing when they are left out.
+UNSET = ("architecture", "replace", "plot", "report")
+
+
+@pytest.mark.parametrize("words", COMMAND_LINES, ids=" ".join)
+def test_a_misspelt_option_of_every_command_gets_a_suggestion(run, words):
+    option = max(
+        (name for param in COMMAND_LINES[words].params for name in param.opts), key=len
+    )  # fmt: skip
+    result = run(*words, option[:-1] + "zz")
+    assert result.exit_code == 2 and option in result.stderr
+
+
+def test_a_misspelt_command_of_a_group_gets_a_suggestion(run):
+    result = run("hardware", "compil")
+    assert result.exit_code == 2 and "Did you mean 'compile'" in result.stderr
+
+
+def test_exit_codes_are_part_of_the_help(run):
+    text = run("--help").stdout
+    assert all(f"\n    {code} " in text for code in (0, 1, 2, 130))
+
+
+def test_ctrl_c_in_the_midst_of_writing_leaves_nothing(run, cnn, data, tmp_path, monkeypatch):
+    import keras
+
+    def save(model, path):
+        path.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(keras.Model, "save", save)
+    result = run("convert", cnn, "-o", tmp_path / "x.keras", "--data", data)
+    assert (result.exit_code, result.stderr) == (130, "Interrupted.\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_process_that_is_interrupted_ends_with_130_and_one_line(cnn, data, tmp_path):
+    words = [sys.executable, "-m", "spkeras", "finetune", cnn, "-o", tmp_path / "x.keras", "--data",
+             data, "--held-out", "5", "--train-batch", "5", "--quantize", "100000"]  # fmt: skip
+    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if line.startswith("epoch 2/"):
+            break
+    process.send_signal(signal.SIGINT)
+    rest = process.communicate(timeout=60)[1].splitlines()
+    assert process.returncode == 130 and rest[-1] == "Interrupted."
+    assert all(line.startswith("epoch ") for line in rest[:-1])
+    assert [path.name for path in tmp_path.iterdir()] == ["x.checkpoint"]
 
 
 def test_library_errors_are_one_message(run, tmp_path):

@@ -59,11 +59,11 @@ def test_a_checkpoint_is_gone_on_from(run, deep, data, loaded, tmp_path):
     with np.load(data) as file:
         x = file["x_train"][..., None]
     kept = []
-    train_thresholds(loaded, x[:10], batch_size=5, every=2, checkpoint=kept.append)
+    train_thresholds(loaded, x[:10], batch_size=5, checkpoint_every=2, checkpoint=kept.append)
     kept[0].save(tmp_path / "t.checkpoint.keras")
     words = ("--data", data, "--batch-size", 5)
     result = run("thresholds", deep, "-o", tmp_path / "t.keras", *words)
-    assert result.exit_code == 0 and "going on" in result.stderr
+    assert result.exit_code == 0 and "continuing from" in result.stderr
     assert run("thresholds", deep, "-o", tmp_path / "u.keras", *words).exit_code == 0
     for one, other in zip(
         thresholds(tmp_path / "t.keras")[1], thresholds(tmp_path / "u.keras")[1], strict=True

@@ -39,6 +39,6 @@ def test_data_far_outside_the_range(run, cnn, snn, data):
 
 def test_order_of_the_files(run, cnn, snn, data):
     result = run("verify", snn, cnn, "--data", data)
-    assert result.exit_code == 1 and "is a spiking network already" in result.stderr
+    assert result.exit_code == 1 and "is a spiking network; allowed: a CNN" in result.stderr
     result = run("verify", cnn, cnn, "--data", data)
     assert result.exit_code == 1 and "is a CNN" in result.stderr

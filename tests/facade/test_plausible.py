@@ -147,9 +147,9 @@ def test_finetuning_a_cnn_near_chance():
     twin = prepare(cnn, x / 255 / 255, timesteps=8, encoding="real")
     plan = FinetunePlan(clamp=0, quantize=1)
     with pytest.raises(DataError, match="multiplied by 255"):
-        finetune(twin, x / 255 / 255, y, plan, teacher=cnn)
-    finetune(twin, x / 255 / 255, y, plan, teacher=cnn, insist=True)
-    finetune(twin, x / 255 / 255, y, FinetunePlan(relu=1, clamp=0, quantize=0), teacher=cnn)
+        finetune(twin, (x / 255 / 255, y), plan, teacher=cnn)
+    finetune(twin, (x / 255 / 255, y), teacher=cnn, clamp=0, quantize=1, insist=True)
+    finetune(twin, (x / 255 / 255, y), teacher=cnn, relu=1, clamp=0, quantize=0)
 
 
 def binomial(count, right, classes, seed=0):

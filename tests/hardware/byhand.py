@@ -11,7 +11,7 @@ Exponent 3 is the weight 0, time 6 is silence.
 
 import numpy as np
 
-from spkeras.hardware.log_ttfs.config import HardwareConfig
+from spkeras.hardware.config import HardwareConfig
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
 from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, READOUT
 

@@ -80,8 +80,8 @@ def test_refusals_are_sentences(files):
     for args, code, message in (
         (("compile", files / "plain.keras", "-o", files / "x.npz"), 1, "finetune MODEL"),
         (("compile", files / "net.keras", "-o", files / "x.npy"), 2, "suffix"),
-        (("compile", files / "net.keras", "-o", files / "x.npz", "--table-bits", "99"), 1,
-         "table_bits"),
+        (("compile", files / "net.keras", "-o", files / "x.npz", "--table-bits", "99"), 2,
+         "--table-bits"),
         (("compile", files / "net.keras", "-o", files / "x.npz", "--accumulator-bits", "6"), 1,
          "wider accumulator"),
         (("run", files / "data.npz", "--data", files / "data.npz"), 1, "not a program"),

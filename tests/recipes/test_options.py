@@ -11,6 +11,8 @@ import pytest
 import spkeras
 from spkeras import recipes
 from spkeras.errors import OptionError
+from spkeras.hardware.config import HardwareConfig
+from spkeras.ops.log_weights import LogFormat
 from spkeras.recipes import ECC, QCFS, RECIPES, Auto, LowLatency, SigmaDelta, Simulation, get
 from spkeras.snn.spike_loop import loop_of
 
@@ -279,3 +281,47 @@ def test_the_page_of_options_is_that_of_the_recipes():
 
 def test_recipes_are_reached_from_the_package():
     assert spkeras.recipes.ECC is ECC and spkeras.Simulation is Simulation
+
+
+def through_json(config):
+    return json.loads(json.dumps(config))
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        recipes.FinetunePlan(),
+        recipes.FinetunePlan(
+            clamp=2, then=(8, 1), log=2, weights=LogFormat(4, 1), held_out=9, distil=0.5,
+            choose_timesteps=(2, 8), augmentation=recipes.Augmentation(crop_shift=2, flip=True),
+        ),
+        recipes.ThresholdPlan(rate=0.5),
+        recipes.CorrectionPlan(method="both", samples=7),
+        HardwareConfig(weight_bits=4, tau=8, fraction_bits=-3),
+    ],
+    ids=lambda plan: type(plan).__name__,
+)  # fmt: skip
+def test_plans_and_widths_turn_into_plain_dictionaries_and_back(plan):
+    config = through_json(plan.get_config())
+    assert type(plan).from_config(config) == plan == type(plan).of(config) == type(plan).of(plan)
+
+
+def test_a_plan_is_given_as_an_object_or_by_its_options():
+    plan = recipes.ThresholdPlan
+    assert plan.of(None, rate=0.2) == plan(rate=0.2) == plan.of({"rate": 0.2})
+    with pytest.raises(OptionError, match=r"options \['rate'\] beside ThresholdPlan\("):
+        plan.of(plan(), rate=0.2)
+    with pytest.raises(OptionError, match="ThresholdPlan has no option 'speed'.*rate"):
+        plan.of(None, speed=1)
+
+
+def test_whole_numbers_of_other_types_become_int():
+    for value in (np.int64(8), 8.0):
+        config = HardwareConfig(table_bits=value, tau=value)
+        assert type(config.table_bits) is int and type(config.tau) is int
+    json.dumps(Simulation(timesteps=np.int32(4)).get_config())
+
+
+def test_candidates_for_t_need_samples_that_are_held_out():
+    with pytest.raises(OptionError, match="choose_timesteps=.*held_out.*from 1"):
+        recipes.FinetunePlan(choose_timesteps=(2, 8))

@@ -34,8 +34,8 @@ def twin():
 
 def trained(folder=None, epochs=2, start=None):
     told = []
-    net, _ = finetune(start or twin(), x, y, plan(epochs), backup=folder,
-                      on_epoch=lambda epoch, logs: told.append(epoch))
+    noted = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: told.append(epoch))
+    net, _ = finetune(start or twin(), (x, y), plan(epochs), backup=folder, callbacks=[noted])
     return net, told
 
 prepared = twin()

@@ -9,7 +9,7 @@ from spkeras.frontend.walk import layer_outputs, read_graph
 from spkeras.layers import BurstActivation, PhaseActivation, TTFSActivation
 from spkeras.passes.pipeline import fold
 from spkeras.snn.ann import ann
-from spkeras.training import FinetunePlan, finetune, finished, prepare, set_stage
+from spkeras.training import finetune, finished, prepare, set_stage
 from spkeras.training.rebuild import all_layers
 from spkeras.ttfs.closed_form import spike_times
 from spkeras.ttfs.lower import lower
@@ -48,7 +48,7 @@ def test_other_codes_are_trained_for_by_the_same_guideline(code):
     x = np.random.default_rng(3).random((20, *model.inputs[0].shape[1:])).astype("float32")
     y = np.arange(20) % model.outputs[0].shape[-1]
     twin = prepare(model, x, recipe="cat", spike_code=code)
-    trained, figures = finetune(twin, x, y, FinetunePlan(clamp=1, quantize=1, batch_size=10))
+    trained, figures = finetune(twin, (x, y), clamp=1, quantize=1, batch_size=10)
     assert len(figures["loss"]) == 2
     kind = PhaseActivation if code == "phase" else BurstActivation
     layers = [layer for layer in all_layers(trained) if isinstance(layer, kind)]

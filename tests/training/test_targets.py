@@ -27,7 +27,7 @@ def trained(model, y, **options):
     x, _ = samples()
     twin = prepare(model, x, recipe="qcfs", timesteps=8)
     return finetune(
-        twin, x, y, FinetunePlan(clamp=0, quantize=40, batch_size=50, rate=0.02, **options)
+        twin, (x, y), FinetunePlan(clamp=0, quantize=40, batch_size=50, rate=0.02, **options)
     )[0]
 
 
@@ -58,7 +58,7 @@ def test_values_have_no_accuracy():
     twin = prepare(net("linear"), x, recipe="qcfs", timesteps=8)
     choice = ChooseTimesteps(x[:50], x[:50, 0], [2, 8])
     epochs = []
+    noted = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(epoch))
     with pytest.raises(DataError, match="values, not classes"):
-        finetune(twin, x, x[:, 0], FinetunePlan(loss="mse"), callbacks=[choice],
-                 on_epoch=lambda epoch, figures: epochs.append(epoch))  # fmt: skip
+        finetune(twin, (x, x[:, 0]), FinetunePlan(loss="mse"), callbacks=[choice, noted])
     assert not epochs

@@ -46,8 +46,9 @@ def test_a_twin_learns_from_its_teacher_what_no_label_says():
     agreed = {}
     for share in (0.0, 1.0):
         twin = prepare(cnn, x, recipe="qcfs", timesteps=8)
-        plan = FinetunePlan(clamp=0, quantize=6, batch_size=20, rate=0.01, distil=share)
-        trained, _ = finetune(twin, x, wrong, plan, teacher=cnn, insist=True)
+        plan = FinetunePlan(clamp=0, quantize=6, batch_size=20, rate=0.01, distil=share,
+                            insist=True)  # fmt: skip
+        trained, _ = finetune(twin, (x, wrong), plan, teacher=cnn)
         agreed[share] = (trained.predict(x, verbose=0).argmax(-1) == decisions).mean()
     assert agreed[1.0] > 0.9 > 0.2 > agreed[0.0]
 
@@ -56,8 +57,8 @@ def test_what_cannot_be_taught_is_refused():
     x, y = samples(20)
     twin = prepare(net(), x, recipe="qcfs", timesteps=8)
     with pytest.raises(OptionError, match="without a teacher"):
-        finetune(twin, x, y, FinetunePlan(distil=0.5))
+        finetune(twin, (x, y), FinetunePlan(distil=0.5))
     with pytest.raises(OptionError, match="distil=1.5"):
         FinetunePlan(distil=1.5)
     with pytest.raises(OptionError, match=r"outputs of shape \(None, 5\)"):
-        finetune(twin, x, y, FinetunePlan(distil=0.5), teacher=net(classes=5))
+        finetune(twin, (x, y), FinetunePlan(distil=0.5), teacher=net(classes=5))

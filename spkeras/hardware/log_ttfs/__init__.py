@@ -10,8 +10,8 @@ the arithmetic, with the source of each part.
 from collections.abc import Callable
 from typing import Any
 
+from spkeras.hardware.config import HardwareConfig
 from spkeras.hardware.log_ttfs.compile import compile_plan
-from spkeras.hardware.log_ttfs.config import HardwareConfig
 from spkeras.hardware.log_ttfs.datapath import whole_inputs
 from spkeras.hardware.log_ttfs.file import load_program, save_program
 from spkeras.hardware.log_ttfs.golden import check_golden, random_inputs, with_golden

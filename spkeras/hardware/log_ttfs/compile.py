@@ -8,8 +8,8 @@ from typing import cast
 import numpy as np
 
 from spkeras.errors import OptionError, UnsupportedLayerError
+from spkeras.hardware.config import MOST_ACCUMULATOR_BITS, HardwareConfig
 from spkeras.hardware.log_ttfs.arithmetic import ceiling_of_two, mantissa_table, split
-from spkeras.hardware.log_ttfs.config import MOST_ACCUMULATOR_BITS, HardwareConfig
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
 from spkeras.hardware.log_ttfs.ranges import sum_range
 from spkeras.ops.log_weights import log_codes

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from spkeras.hardware.log_ttfs.config import HardwareConfig
+from spkeras.hardware.config import HardwareConfig
 from spkeras.hardware.log_ttfs.operations import Operations
 from spkeras.metrics.costs import CostTable
 

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import ModelFileError, SpkerasError
+from spkeras.hardware.config import HardwareConfig
 from spkeras.hardware.log_ttfs.checks import check_program
-from spkeras.hardware.log_ttfs.config import HardwareConfig
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
 
 SCHEMA = 2
@@ -121,7 +121,7 @@ def _header(program: Program) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "name": program.name,
-        "config": program.config.to_dict(),
+        "config": program.config.get_config(),
         "outputs": {name: list(shape) for name, shape in program.outputs.items()},
         "notes": list(program.notes),
         "golden": sorted(program.golden),

@@ -6,8 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
+from spkeras.hardware.config import HardwareConfig
 from spkeras.hardware.log_ttfs.arithmetic import product_table
-from spkeras.hardware.log_ttfs.config import HardwareConfig
 from spkeras.ttfs.plan import ENCODER, Branch
 
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import OptionError
+from spkeras.hardware.config import HardwareConfig
 from spkeras.hardware.log_ttfs.compile import compile_plan
-from spkeras.hardware.log_ttfs.config import HardwareConfig
 from spkeras.hardware.log_ttfs.datapath import whole_inputs
 from spkeras.hardware.log_ttfs.energy import Energy
 from spkeras.hardware.log_ttfs.program import Program
@@ -70,7 +70,7 @@ def sweep(
         OptionError: the field is unknown, or a value is out of its range.
     """
     config = config or HardwareConfig()
-    allowed = (*config.to_dict(), "costs")
+    allowed = (*config.get_config(), "costs")
     if field not in allowed:
         raise OptionError(f"field={field!r}; allowed: {', '.join(allowed)}")
     points = []
