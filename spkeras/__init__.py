@@ -30,6 +30,7 @@ _HOMES = {
     "Stream": "spkeras.simulation",
     "register_layer": "spkeras.frontend.handlers",
     "register_neuron": "spkeras.ops.names",
+    "register_operation": "spkeras.graph.operations",
     "register_recipe": "spkeras.recipes",
     "IntegrateFire": "spkeras.layers",
     "SpikeLoop": "spkeras.snn.spike_loop",

@@ -13,6 +13,7 @@ from spkeras.graph.macs import macs
 from spkeras.graph.vocabulary import MAX_POOLS
 from spkeras.ops.names import CODES
 from spkeras.ops.properties import VALUES_REMEDY, jumps, needs_values
+from spkeras.passes.readout import functions_at_the_end
 
 # The rate of a supported layer approaches its function as T, or the levels of a spike, grow.
 SUPPORTED, APPROXIMATE, REFUSED = "supported", "approximate", "refused"
@@ -43,8 +44,6 @@ _SIGNED = (
     "needs signed spikes; the count follows the function to within half a level (the value "
     f"itself: {VALUES_REMEDY})",
 )
-
-_AT_THE_END = ("activation", "function", "reshape", "permute")
 
 
 @dataclass(frozen=True)
@@ -142,10 +141,10 @@ def _judge_node(node: Node, graph: Graph, code: str) -> tuple[str, str]:
     if node.operation.linear:
         return _LINEAR
     function = node.attributes.get("function", "")
-    if node.op in ("activation", "function") and len(node.inputs) == 1:
-        behind = _functions_behind(node.name, graph)
-        if behind is not None:
-            dropped = function in ("softmax", "log_softmax") and not behind
+    for output in graph.outputs:
+        closing = functions_at_the_end(graph, output)
+        if node in closing:
+            dropped = function in ("softmax", "log_softmax") and node is closing[0]
             return _LOGITS if dropped else _READOUT
     return _judge_rate(node, function) if code == "rate" else _judge_values(node, function)
 
@@ -167,19 +166,3 @@ def _judge_rate(node: Node, function: str) -> tuple[str, str]:
 def _judge_values(node: Node, function: str) -> tuple[str, str]:
     """Return the verdict on a function of values, which the spikes of its inputs add up to."""
     return _JUMPS if jumps(function, node.attributes) else _VALUES
-
-
-def _functions_behind(name: str, graph: Graph) -> int | None:
-    """Return the number of functions between a node and the only output it leads to; or None."""
-    count = 0
-    while True:
-        readers = graph.consumers[name]
-        if len(readers) + graph.outputs.count(name) != 1:
-            return None
-        if not readers:
-            return count
-        (reader,) = readers
-        if reader.op not in _AT_THE_END or len(reader.inputs) != 1:
-            return None
-        count += reader.op in ("activation", "function")
-        name = reader.name

@@ -60,7 +60,8 @@ class Operation:
             map per channel commutes with it.
         keeps_sign: Whether each output is non-decreasing in each input, and not negative where
             the inputs are not.
-        layer: The Keras layer of a node, without weights set; for operations from outside.
+        layer: The Keras layer of a node, for operations from outside: its weights have the names
+            of the node's arrays. The constant of an affine map is an optional array "bias".
     """
 
     attributes: tuple[str, ...] = ()
@@ -266,11 +267,12 @@ WITH_KERNEL = tuple(name for name, operation in OPERATIONS.items() if operation.
 def register_operation(name: str, operation: Operation) -> None:
     """Add an operation, so that graphs may contain it.
 
-    Engines without a kernel for it refuse it: it runs as its Keras layer, step by step. Register
-    it before a file that contains it is loaded.
+    It runs as its Keras layer; engines without a kernel for it refuse it, so that `evaluate` and
+    `predict` take the dense engine. The handler of a layer adds its nodes (see
+    `spkeras.register_layer`). Register it before a file that contains it is loaded.
 
     Args:
-        name: Its name, in lower case.
+        name: Its name.
         operation: Its facts: linear, with `layer`, and `tables` or `rearranged` where an element
             reaches other positions than its own.
 
@@ -278,11 +280,10 @@ def register_operation(name: str, operation: Operation) -> None:
         GraphError: the name is taken, or the operation has no layer or is not linear.
     """
     if name in OPERATIONS:
-        raise GraphError(f"operation {name!r} exists; register it under another name")
+        raise GraphError(f"operation {name!r}: the name is taken; register it under another one")
     if not operation.linear or operation.layer is None or operation.kernel is not None:
         raise GraphError(
             f"operation {name!r}: received linear={operation.linear}, layer={operation.layer}, "
-            f"kernel={operation.kernel}; allowed: linear operations with a Keras layer and without "
-            "a kernel layout. Express others as functions of neurons, or as conv, dense and scale"
+            f"kernel={operation.kernel}; allowed: linear=True, a layer, and no form of a kernel"
         )
     OPERATIONS[name] = operation

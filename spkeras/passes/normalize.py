@@ -191,20 +191,26 @@ class _Normalizer:
 
     def _carry(self, node: Node) -> None:
         """Add any other linear node; the unit follows where elements only move."""
-        moves = node.operation.rearranged is not None or node.op == "concatenate"
-        if not moves:
-            # A unit that varies over positions does not commute with windows: remove it before.
-            varies = self.unit[node.inputs[0]].ndim > 1
-            if varies or not node.operation.channelwise or len(node.inputs) > 1:
-                inputs = tuple(self._rescaled(name, _ONE, node) for name in node.inputs)
-                node = replace(node, inputs=inputs)
-            self._put(node, self.unit[node.inputs[0]])
+        if node.operation.rearranged is None and node.op != "concatenate":
+            self._put(*self._commuted(node))
             return
         shapes = [self.graph[name].shape for name in node.inputs]
         units = np.ones(node.shape)
         for name, shape, index in zip(node.inputs, shapes, index_map(node, shapes), strict=True):
             units.reshape(-1)[index] = np.broadcast_to(self.unit[name], shape)
         self._put(node, _compact(units))
+
+    def _commuted(self, node: Node) -> tuple[Node, Array]:
+        """Return a linear node whose inputs have a unit that commutes with it, and that unit."""
+        unit = self.unit[node.inputs[0]]
+        shared = all(np.array_equal(self.unit[name], unit) for name in node.inputs)
+        # A unit that varies over positions does not commute with windows.
+        if not shared or unit.ndim > int(node.operation.channelwise):
+            inputs = tuple(self._rescaled(name, _ONE, node) for name in node.inputs)
+            node, unit = replace(node, inputs=inputs), _ONE
+        if "bias" in node.arrays:
+            node = node.with_arrays(bias=(node.arrays["bias"] / unit).astype(np.float32))
+        return node, unit
 
 
 def _compact(unit: Array) -> Array:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from spkeras.graph import Graph, Node
 
-_SHAPING = ("reshape", "permute")
+_FUNCTIONS = ("activation", "function")
 _PROBABILITIES = ("softmax", "log_softmax")
 # Suffix of the names of neurons that only a read-out reads.
 _SPIKES = ":spikes"
@@ -63,10 +63,15 @@ def attach_readouts(graph: Graph) -> Graph:
     return changed.with_nodes(changed.nodes, notes=notes)
 
 
+def functions_at_the_end(graph: Graph, output: str) -> list[Node]:
+    """Return the functions that an output alone reads, last one first."""
+    return [node for node in _tail(graph, output) if node.op in _FUNCTIONS]
+
+
 def _tail(graph: Graph, output: str) -> list[Node]:
     """Return the nodes from an output back to its first activation at the end, last one first."""
     chain, name = [], output
-    while graph[name].op in ("activation", "function", *_SHAPING):
+    while graph[name].op in _FUNCTIONS or graph[name].operation.rearranged:
         if len(graph[name].inputs) > 1:
             break
         readers = graph.consumers[name]
@@ -74,13 +79,13 @@ def _tail(graph: Graph, output: str) -> list[Node]:
             break
         chain.append(graph[name])
         name = graph[name].inputs[0]
-    while chain and chain[-1].op in _SHAPING:
+    while chain and chain[-1].op not in _FUNCTIONS:
         chain.pop()
     return chain
 
 
 def _ends_in_probabilities(tail: list[Node], node: Node) -> bool:
-    last = next(other for other in tail if other.op not in _SHAPING)
+    last = next(other for other in tail if other.op in _FUNCTIONS)
     return node is last and node["function"] in _PROBABILITIES
 
 

@@ -100,10 +100,10 @@ class WindowSum(layers.Layer):
         constant = getattr(self.layer, "offset" if isinstance(self.layer, Affine) else "bias", None)
         return result if constant is None else result + (timesteps - 1) * constant
 
-    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
+    def compute_output_spec(self, inputs: list[Tensor]) -> Tensor:
         """As the layer's."""
-        shapes = input_shape[:-1]
-        return self.layer.compute_output_shape(shapes if len(shapes) > 1 else shapes[0])
+        *summed, _ = inputs
+        return self.layer.compute_output_spec(summed if len(summed) > 1 else summed[0])
 
 
 def _ranked(stem: str, rank: int, suffix: str = "") -> Any:
@@ -268,9 +268,10 @@ def synapse(node: Node) -> layers.Layer:
     Raises:
         GraphError: the node is a neuron.
     """
-    if node.op not in _MAKERS:
+    maker = _MAKERS.get(node.op, node.operation.layer)
+    if maker is None:
         raise GraphError(f"node {node.name!r} ({node.op}) is no synapse")
-    layer = _MAKERS[node.op](node)
+    layer: layers.Layer = maker(node)
     layer.name = keras_name(node.name) + ("--unit" if node.op == "input" else "")
     layer.trainable = False
     return layer
