@@ -5,6 +5,7 @@ from typing import Any
 
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
+from spkeras.graph.vocabulary import MAX_POOLS
 
 
 def check_trained(graph: Graph, recipe: str, training: Mapping[str, Any]) -> None:
@@ -25,7 +26,7 @@ def check_trained(graph: Graph, recipe: str, training: Mapping[str, Any]) -> Non
         "pooling_neurons": _pooling_neurons(graph),
         "shift": _shift(graph),
     }
-    if training["pooling_neurons"] and graph.of("max_pool", "global_max_pool"):
+    if training["pooling_neurons"] and graph.of(*MAX_POOLS):
         found["pooling"] = "maximum"
     allowed = {**training, "pooling": "average"}
     differences = [

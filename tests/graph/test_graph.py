@@ -8,6 +8,7 @@ import pytest
 from spkeras.errors import GraphError, WeightsError
 from spkeras.graph import Graph, Node, from_structure, structure
 from spkeras.graph.finite import check_arrays, check_finite
+from spkeras.graph.operations import OPERATIONS
 from spkeras.graph.original import Original
 from tests.graph.nodes import dense, merged, relu, source
 
@@ -41,6 +42,23 @@ def test_what_a_node_depends_on():
     assert [node.name for node in graph.pruned().nodes] == ["x", "a", "b", "c", "add", "end"]
     short = Graph("net", graph.nodes[:1], ())
     assert short.pruned().nodes == short.nodes, "inputs are kept"
+
+
+def test_drive_body_and_head():
+    """x - a - n - (b, add), with add reading a too, then a read-out and a softmax-like end."""
+    x = source((3,))
+    a = dense(x, 3, "a")
+    plain = {**dict.fromkeys(OPERATIONS["neuron"].attributes), "function": "linear"}
+    n = Node("n", "neuron", ("a",), (3,), plain, {"threshold": np.ones(())})
+    b = dense(n, 3, "b")
+    add = merged("add", b, a, name="add")
+    out = Node("out", "readout", ("add",), (3,), {"depth": 1, "spike_code": "rate"})
+    side = Node("side", "readout", ("a",), (3,), {"depth": 0, "spike_code": "rate"})
+    graph = Graph("net", (x, a, n, b, add, out, side, relu(out, "end")), ("end", "side"))
+    assert graph.drive == {"x", "a"} and graph.body == {"n", "b", "add"}
+    assert graph.head == {"out", "side", "end"}
+    assert graph.after(["x"], until=("neuron", "readout")) == {"x", "a", "add"}
+    assert graph.after(["n"]) == {"n", "b", "add", "out", "end"}
 
 
 def test_a_node_is_taken_out_and_its_readers_read_its_input():

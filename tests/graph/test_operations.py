@@ -1,7 +1,13 @@
 """The table of operations: what each one takes, and through which a spike passes."""
 
+import numpy as np
+import pytest
+
+from spkeras.graph.connections import index_map
 from spkeras.graph.operations import OPERATIONS
 from spkeras.graph.vocabulary import ACTIVATIONS, CONSTANT_INPUTS, FUNCTIONS, MERGING
+from tests.graph.brute_force import matrix
+from tests.graph.nodes import concatenate, net, pool, shaped, source
 
 
 def of(**wanted):
@@ -54,3 +60,42 @@ def test_a_neuron_has_an_offset_for_each_of_up_to_eight_inputs():
 
 def test_a_name_is_an_activation_or_a_function():
     assert not set(ACTIVATIONS) & set(FUNCTIONS)
+
+
+X, Y = source((4, 6, 3)), source((4, 6, 2), "y")
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        shaped("pad", X, (7, 6, 3), amounts=((1, 2), (0, 0))),
+        shaped("crop", X, (2, 3, 3), amounts=((2, 0), (1, 2))),
+        shaped("permute", X, (3, 4, 6), axes=(3, 1, 2)),
+        shaped("reshape", X, (9, 8)),
+        shaped("global_average_pool", X, (3,), keepdims=False),
+        shaped("global_average_pool", X, (1, 1, 3), keepdims=True),
+        pool(X, "average_pool", 2, 3),
+        concatenate(X, Y),
+        concatenate(X, X, axis=2),
+    ],
+    ids=lambda node: node.op,
+)
+def test_the_element_that_each_element_reaches(node):
+    graph = net(X, Y, node)
+    found = index_map(node, [graph[name].shape for name in node.inputs])
+    for place, name in enumerate(node.inputs):
+        reached = matrix(graph, node, place)
+        wanted = np.where(reached.any(1), reached.argmax(1), -1)
+        np.testing.assert_array_equal(found[place], wanted.reshape(graph[name].shape))
+
+
+def test_operations_that_keep_signs_whatever_their_attributes():
+    kept = {
+        name
+        for name, operation in OPERATIONS.items()
+        if name not in ("scale", "upsample") and operation.keeps_sign(None)
+    }
+    assert kept == {
+        "pad", "crop", "average_pool", "global_average_pool", "max_pool", "global_max_pool",
+        "reshape", "permute", "add", "concatenate",
+    }  # fmt: skip
