@@ -1,4 +1,4 @@
-"""The order of the passes: from the frontend's graph to one with neurons and thresholds."""
+"""Run the passes in order: from the frontend's graph to one with neurons and thresholds."""
 
 from collections.abc import Mapping
 
@@ -18,14 +18,14 @@ from spkeras.passes.scales import Fit, Scales, choose_scales
 from spkeras.passes.thresholds import fit
 from spkeras.recipes import Conversion
 
-# Time steps in which each layer of neurons may fire, by its name.
+# Number of time steps in which each layer of neurons may fire, by its name.
 Windows = Mapping[str, int]
 
 
 def fold(graph: Graph) -> Graph:
-    """Attach read-outs and fold scales into weights: what any conversion begins with.
+    """Attach read-outs and fold scales into weights, the first passes of every conversion.
 
-    After: linear nodes, activations, poolings and read-outs; computes what the CNN computes.
+    The graph then has linear nodes, activations, pooling and read-outs; its function is the CNN's.
     """
     return fold_scales(attach_readouts(graph))
 
@@ -33,7 +33,7 @@ def fold(graph: Graph) -> Graph:
 def prepare(graph: Graph, conversion: Conversion) -> Graph:
     """Run the passes that need no data.
 
-    After: linear nodes, activations, poolings and read-outs; computes what the CNN computes.
+    The graph then has linear nodes, activations, pooling and read-outs; its function is the CNN's.
     """
     graph = attach_readouts(graph)
     if conversion.pooling_neurons:
@@ -44,7 +44,7 @@ def prepare(graph: Graph, conversion: Conversion) -> Graph:
 
 
 def neurons_of(graph: Graph, conversion: Conversion) -> Graph:
-    """Put neurons into the prepared graph; their thresholds are not yet set."""
+    """Return the prepared graph with neurons, without thresholds."""
     return place_neurons(
         graph,
         conversion.neuron,
@@ -64,10 +64,10 @@ def finish(
 
     Args:
         graph: From `neurons_of`.
-        stats: Of its inputs and neurons.
-        conversion: What was chosen for T.
-        windows: The time steps in which each layer of neurons may fire; thresholds that are
-            fitted are fitted to them.
+        stats: Statistics of its inputs and neurons.
+        conversion: Settings chosen for T.
+        windows: Number of time steps in which each layer of neurons may fire; thresholds are
+            fitted to them.
     """
     scales = _scales(graph, stats, conversion, windows)
     raised = 2.0**conversion.levels_above_scale
@@ -84,7 +84,7 @@ def finish(
 def _scales(
     graph: Graph, stats: Mapping[str, ActivationStats], conversion: Conversion, windows: Windows
 ) -> Scales:
-    """What one spike of each input and neuron means."""
+    """Return the value of one spike of each input and neuron."""
     if conversion.learned:
         return learned_scales(graph, stats)
     search = None if conversion.thresholds == "percentile" else _fit(conversion, windows)
@@ -99,7 +99,7 @@ def _scales(
 
 
 def _fit(conversion: Conversion, windows: Windows) -> Fit:
-    """Thresholds for what each neuron's own spikes can carry."""
+    """Return a function that fits thresholds to the values that spikes can carry."""
 
     def search(node: Node, stats: ActivationStats, start: np.ndarray) -> np.ndarray:
         initial_potential = conversion.initial_potential

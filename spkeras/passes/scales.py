@@ -1,4 +1,4 @@
-"""Choose what one spike of each layer stands for, from calibration statistics."""
+"""Choose the scale of each layer, the value of one spike, from calibration statistics."""
 
 from collections.abc import Callable, Mapping
 
@@ -11,8 +11,8 @@ from spkeras.graph.stats import ActivationStats
 Scales = dict[str, np.ndarray]
 
 
-# A channel with a smaller share of values that are not zero was almost silent in calibration: what
-# it was seen to send says nothing about what it may have to.
+# Largest share of non-zero values of a channel that counts as almost silent: the values seen in
+# calibration do not limit those of other samples.
 _ALMOST_SILENT = 3e-4
 
 Fit = Callable[[Node, ActivationStats, np.ndarray], np.ndarray]
@@ -26,11 +26,11 @@ def choose_scales(
     fit: Fit | None = None,
     levels_above_scale: int = 0,
 ) -> Scales:
-    """Activation scale (lambda) of each neuron and input.
+    """Return the activation scale (lambda) of each neuron and input.
 
     Args:
         graph: With neurons.
-        stats: Statistics of what each input and neuron stands for, by node name.
+        stats: Statistics of the values of each input and neuron, by node name.
         percentile: Share of the values below the scale, in %; 100 is the maximum (Wu et al.
             2022), 99.9 leaves outliers out (Rueckauer et al. 2017). Inputs are always scaled
             by their maximum.
@@ -40,9 +40,9 @@ def choose_scales(
 
     Returns:
         Arrays of shape () or (channels,). A channel that was silent in calibration takes the
-        layer's largest scale, one that was almost silent at least the layer's own, a layer that
-        was silent 1. A bounded ReLU's scale never
-        exceeds its bound. Neurons whose spikes meet in an addition share the largest.
+        largest scale of its layer, one that was almost silent at least the scale of the layer, a
+        silent layer 1. The scale of a bounded ReLU is at most its bound. Neurons whose spikes
+        meet in an addition share the largest scale.
 
     Raises:
         OptionError: the percentile is not in (0, 100].
@@ -68,8 +68,8 @@ def _statistic(stats: ActivationStats, percentile: float) -> np.ndarray:
     if percentile == 100:
         return stats.maximum
     quantile = stats.quantile(percentile / 100)
-    # Where fewer values than the percentile leaves out are not zero, all it says is "zero".
-    # (The lowest bin, which holds the zeros, reaches up into the subnormal numbers.)
+    # The quantile is zero if the share of non-zero values is below the share left out.
+    # (The lowest bin, which holds the zeros, includes subnormal numbers.)
     return np.where(quantile > np.finfo(np.float32).tiny, quantile, stats.maximum)
 
 
@@ -81,17 +81,16 @@ def _positive(scale: np.ndarray) -> np.ndarray:
 def _usable(
     stats: ActivationStats, layer: np.ndarray, scale: np.ndarray, levels_above_scale: int
 ) -> np.ndarray:
-    """Scales with which every channel can send what it may have to.
+    """Return scales with which every channel can send the values of its layer.
 
-    With headroom h the largest spike of a channel is V = 2^h times its scale. What exceeds V
-    takes several spikes, one a step, and the error falls no faster than 1/t. Therefore, with the
-    layer's scale L and the channel's maximum in calibration m,
+    With h levels above the scale the largest spike of a channel is V = 2^h times its scale. A
+    value above V takes several spikes, one per step, and the error falls no faster than 1/t.
+    Therefore, with the layer's scale L and the channel's maximum m in calibration,
 
         V >= L               for a channel that was almost silent,
-        V >= m               where there is headroom (h > 0),
-        V >= min(L, 4^h m/4) where there is headroom: a channel that was weak in calibration may
-                             send what others of its layer do, as far as its spikes stay fine
-                             enough for m.
+        V >= m               for h > 0,
+        V >= min(L, 4^h m/4) for h > 0: a channel that was weak in calibration can send the values
+                             of other channels, as far as its spikes resolve m.
     """
     reach = np.float32(2.0**levels_above_scale)
     active = stats.histogram[:, 1:].sum(-1)
@@ -109,9 +108,9 @@ def _bounded(node: Node, scale: np.ndarray) -> np.ndarray:
 
 
 def join_scales(graph: Graph, scales: Scales) -> Scales:
-    """Give neurons (and inputs) whose spikes meet in an addition one common scale, the largest.
+    """Return scales in which neurons and inputs that meet in an addition share the largest.
 
-    Their spikes may then be added as they are: one spike stands for the same on every branch.
+    Spikes of all branches then have the same value and can be added.
     """
     group = {name: name for name in scales}
     carried: dict[str, list[str]] = {}

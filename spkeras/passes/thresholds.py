@@ -1,4 +1,4 @@
-"""Thresholds that lose least, from the distribution of what has to be sent."""
+"""Thresholds of least error, from the distribution of the values to send."""
 
 from collections.abc import Callable
 
@@ -7,32 +7,31 @@ import numpy as np
 from spkeras.graph.stats import ActivationStats
 from spkeras.passes.coder import Coder
 
-# Candidates of the search, in parts of the maximum: eight to the octave, from above the maximum
-# (where a graded code may find better places for what is frequent) down to a hundredth of it.
+# Candidates of the search, as parts of the maximum: eight per octave, down to a hundredth of it.
+# Those above the maximum can place the levels of a graded code better for frequent values.
 _CANDIDATES = 2.0 ** (-np.arange(-6, 54) / 8)
 _ROUNDS, _STILL = 100, 1e-4
 _BALANCING = 64
-# Values that candidates are tried on are told apart down to this part of the largest one: what
-# lies below adds less than its square to a mean square error, and is taken together.
+# Values below this part of the largest one are merged into their mean: they add less than its
+# square to a mean square error.
 _FINEST = 2.0**-12
 
 
 def fit(method: str, stats: ActivationStats, start: np.ndarray, coder: Coder) -> np.ndarray:
-    """The threshold of each channel.
+    """Return the threshold of each channel.
 
     Args:
-        method: "mse": of some candidates the one with the least mean square error of the coded
-            values. "iteration": from `start` on, threshold and code in turn, each the best for
-            the other, until they stay (as the threshold iteration of Huang et al., ICML 2025,
+        method: "mse": the candidate with the least mean square error of the coded values. "iteration": from `start` on, the best threshold for the code and
+            the best code for the threshold in turn, until they converge (as the threshold iteration of Huang et al., ICML 2025,
             on the measured distribution instead of a normal one; Lloyd's algorithm on a scale).
             "balance": local threshold balancing (Bu et al. 2024; spikingjelly): from zero on,
-            V <- V + 2 mean(max(x - V, 0)), 64 times, so that little is left above it.
-        stats: Of the layer's values, by channel.
+            V <- V + 2 mean(max(x - V, 0)), 64 times, so that few values exceed it.
+        stats: Statistics of the layer's values, by channel.
         start: First threshold of each channel, (channels,).
-        coder: What T spikes can carry.
+        coder: Values that T spikes can carry.
 
     Returns:
-        Thresholds (channels,); the start's where a channel was silent.
+        Thresholds (channels,); `start` for silent channels.
     """
     if method == "balance":
         return np.asarray([_balanced(stats, c, float(s)) for c, s in enumerate(start)], np.float32)
@@ -54,10 +53,10 @@ def _fitted(
 
 
 def _values(stats: ActivationStats, channel: int) -> tuple[np.ndarray, np.ndarray]:
-    """Magnitudes that occurred in a channel (not zero), and how often."""
+    """Return the non-zero magnitudes of a channel, and their counts."""
     counts = stats.histogram[channel]
     magnitudes = stats.magnitudes()
-    # The lowest bin holds the zeros, and reaches up into the subnormal numbers.
+    # The lowest bin holds the zeros and includes subnormal numbers.
     found = np.flatnonzero((counts > 0) & (magnitudes > np.finfo(np.float32).tiny))
     values, weights = magnitudes[found], counts[found].astype(np.float64)
     small = int(np.searchsorted(values, values.max(initial=0) * _FINEST))

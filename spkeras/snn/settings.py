@@ -9,30 +9,29 @@ from spkeras.graph import Graph, Node
 from spkeras.recipes.simulation import PARTS, Simulation
 
 NAMES = tuple(Simulation.options())
-# The stagger is this root's multiple of T a layer; the last layer starts after this share of T
-# at the latest. Both were chosen by measuring (docs/accuracy.md).
+# Factor of the root in the automatic stagger, and latest start of the last layer as a share of T. Both were chosen by measuring (docs/accuracy.md).
 _ROOT, _SHARE = 1.25, 0.65
 
 
 def check_start(graph: Graph, timesteps: int, schedule: str, stagger: float | None) -> None:
-    """Refuse a stagger by which a read-out starts at T or later: it would receive nothing.
+    """Refuse a stagger with which a read-out starts at T or later.
 
     Args:
         graph: With neurons.
         timesteps: T.
         schedule: One of `SCHEDULES`; only clock-driven layers start one after the other.
-        stagger: As given; what is chosen for None never starts that late.
+        stagger: As given; None is always allowed.
 
     Raises:
-        OptionError: names stagger, T and depth, and the largest stagger that is allowed.
+        OptionError: the read-out starts at T or later.
     """
     depth = depth_of(graph)
     if schedule != "clock_driven" or stagger is None or int(depth * stagger) < timesteps:
         return
     raise OptionError(
-        f"stagger={stagger!r} with timesteps={timesteps}: the read-out behind {depth} layers of "
-        f"neurons would start after {int(depth * stagger)} steps and receive nothing; allowed: up "
-        f"to {_latest(timesteps, depth):g} here, None to have it chosen, or more time steps"
+        f"stagger={stagger!r} with timesteps={timesteps}: the read-out after {depth} layers of "
+        f"neurons starts after {int(depth * stagger)} steps and receives no spike; allowed: up "
+        f"to {_latest(timesteps, depth):g}, None (chosen automatically), or more time steps"
     )
 
 
@@ -44,9 +43,9 @@ def _latest(timesteps: int, depth: int) -> float:
 def automatic_stagger(timesteps: int, depth: int) -> float:
     """Return the stagger for a network of binary neurons: min(0.65 T / d, 1.25 sqrt(T / d)).
 
-    A deep layer that starts at once fires on its bias before evidence has come, and the error
-    of that transient fades as 1 / T only. Starting late costs steps to fire in: many of few,
-    which is where the share of T holds, and more than it saves where T is long.
+    A deep layer that starts at step 0 fires on its bias before spikes arrive, and the error of
+    that transient falls only as 1 / T. A late start leaves fewer steps to fire in. The first
+    term limits this loss at small T, the second one at large T.
     """
     per_layer = timesteps / max(depth, 1)
     chosen = round(PARTS * min(_SHARE * per_layer, _ROOT * per_layer**0.5)) / PARTS
@@ -96,7 +95,7 @@ def apply(loop: Configurable, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Change settings, all or none, and return the former ones.
 
     Raises:
-        OptionError: unknown setting, or a value out of its range; nothing is changed then.
+        OptionError: unknown setting, or a value out of its range; no setting is changed.
     """
     unknown = set(settings) - set(NAMES)
     if unknown:

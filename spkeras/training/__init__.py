@@ -1,4 +1,4 @@
-"""Training for conversion: twins of CNNs that take the values which spikes carry."""
+"""Training for conversion: twins of CNNs whose activations take the values of spikes."""
 
 from spkeras.recipes import Augmentation, FinetunePlan
 from spkeras.training.finetune import finetune

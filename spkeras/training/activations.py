@@ -1,4 +1,4 @@
-"""The layers that a recipe trains with: its activations, and what encodes its input."""
+"""The layers that a recipe trains with: its activations and its input encoding."""
 
 import math
 from dataclasses import dataclass
@@ -16,13 +16,13 @@ from spkeras.layers.ttfs import BurstActivation, PhaseActivation, TTFSActivation
 from spkeras.recipes import CAT, QCFS, LowLatency, Trained
 from spkeras.recipes.trained import CODES
 
-# N for T, as published; 5/4 T for any other.
+# N by T, as published; 5/4 T for other T.
 _LEVELS = {1: 4.0, 2: 3.0}
 TrainingRecipe = Trained | CAT
 
 
 def default_timesteps(recipe: TrainingRecipe) -> int:
-    """Return T where none is given; L for qcfs, the window for cat."""
+    """Return the default T; L for qcfs, the window for cat."""
     return CODES[recipe.spike_code] if isinstance(recipe, CAT) else recipe.steps
 
 
@@ -31,7 +31,7 @@ class Activations:
     """Makes the layers of a twin.
 
     Attributes:
-        recipe: What is trained for.
+        recipe: Recipe of the training.
         timesteps: T of the spiking network.
     """
 
@@ -48,12 +48,12 @@ class Activations:
         """Return the activation of a layer.
 
         Args:
-            scale: How far the layer's values reach.
+            scale: Upper end of the range of the layer's values.
         """
         recipe, steps = self.recipe, self.timesteps
         if isinstance(recipe, CAT):
             if recipe.spike_code == "ttfs":
-                # On the grid of spike times: shifts bring the branches of an addition together.
+                # On the grid of spike times, so that shifts align the branches of an addition.
                 scale = 2.0 ** (round(recipe.tau * math.log2(scale)) / recipe.tau)
             return self._coded(recipe, scale)
         if isinstance(recipe, LowLatency):
@@ -63,10 +63,10 @@ class Activations:
         return ClampQuantize(steps, scale, recipe.shift)
 
     def input_layer(self, name: str) -> keras.layers.Layer | None:
-        """Return the layer after an input, None where values enter as they are.
+        """Return the layer after an input, or None for real values.
 
         Args:
-            name: Of the layer.
+            name: Name of the layer.
         """
         recipe = self.recipe
         if recipe.encoding == "real":
@@ -78,11 +78,11 @@ class Activations:
         return InputQuantizer(self.timesteps, recipe.input_threshold, name=name)
 
     def _coded(self, recipe: CAT, scale: float, name: str | None = None) -> keras.layers.Layer:
-        """An activation of cat whose values reach up to `scale`."""
+        """Return an activation of cat with values up to `scale`."""
         steps, own = self.timesteps, {"dtype": "float32", "name": name}
         if recipe.spike_code == "phase":
             return PhaseActivation(steps, scale, **own)
         if recipe.spike_code == "burst":
-            # A burst's first spike is an eighth of the range, as in T2FSNN's reference code.
+            # The first spike of a burst is an eighth of the range, as in T2FSNN's reference code.
             return BurstActivation(steps, scale / 8, **own)
         return TTFSActivation(steps, recipe.tau, scale, **own)

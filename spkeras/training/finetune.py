@@ -24,7 +24,7 @@ from spkeras.training.schedule import (
     set_timesteps,
 )
 from spkeras.training.targets import labels_for, loss_of
-from spkeras.training.teacher import Taught
+from spkeras.training.teacher import DistilledBatches
 
 
 def finetune(
@@ -121,7 +121,7 @@ def _fit(
         augmentation=plan.augmentation,
         seed=plan.seed,
     )
-    shown = Taught(batches, teacher, plan.distil) if teacher and plan.distil else batches
+    shown = DistilledBatches(batches, teacher, plan.distil) if teacher and plan.distil else batches
     checked = None if held is None else (held[0], labels(held[1]))
     return _Fit(plan=plan, batches=batches, shown=shown, checked=checked, **others)
 

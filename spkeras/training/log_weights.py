@@ -1,4 +1,4 @@
-"""The last phase of conversion-aware training: batch norm in the kernels, kernels in logarithms."""
+"""The last phase of conversion-aware training: folded batch norm, logarithmic kernels."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -16,7 +16,7 @@ from spkeras.passes.fold import fold_scales
 from spkeras.training.rebuild import all_layers, rebuild
 
 _SCALES = ("BatchNormalization", "Rescaling", "Normalization")
-# Layers that train with the values of their kernels' codes, by the plain class.
+# Layers that train with the values of their kernels' codes, by their Keras class.
 _LOG = (LogConv1D, LogConv2D, LogDense, LogDepthwiseConv2D)
 _CODED: dict[str, Any] = {layer.__mro__[2].__name__: layer for layer in _LOG}
 
@@ -24,22 +24,23 @@ _CODED: dict[str, Any] = {layer.__mro__[2].__name__: layer for layer in _LOG}
 def logarithmic(
     model: keras.Model, form: LogFormat, *, trainable: bool = True, policy: str | None = None
 ) -> keras.Model:
-    """The network with batch norm in its kernels, and these in their logarithmic codes.
+    """Return the network with batch norm folded into kernels, and logarithmic kernels.
 
     Args:
         model: With final activations (`finished`).
-        form: How weights are written down.
-        trainable: Whether layers keep plain kernels behind the codes, for a training that goes
-            straight through the rounding. Kinds of layers that cannot (three axes, transposed)
-            get the codes' values at once. Else all do, and the result has ordinary layers alone.
-        policy: Keras dtype policy of all layers but the last ones; None keeps theirs.
+        form: Format of the weights.
+        trainable: Whether layers keep float kernels beside the codes, for training with a
+            straight-through gradient. Layers with three axes and transposed layers get the
+            values of the codes. Without it all layers do, and are ordinary Keras layers.
+        policy: Keras dtype policy of all layers except the last; None keeps theirs.
 
     Returns:
         A functional model. A separable convolution becomes one convolution whose kernel is the
-        product of its two: there is no activation between them, so that hardware has one, too.
+        product of its two, since no activation lies between them.
 
     Raises:
-        UnsupportedLayerError: batch norm that no kernel can take up, or a layer with two of them.
+        UnsupportedLayerError: batch norm that cannot be folded into a kernel, or two different ones
+            after one layer.
     """
     graph = read_graph(model)
     folded = fold_scales(graph)
@@ -60,7 +61,7 @@ def logarithmic(
 
 
 def finalized(model: keras.Model) -> keras.Model:
-    """The trained network with ordinary layers, whose kernels hold the values of their codes."""
+    """Return the trained network with Keras layers, whose kernels have the values of their codes."""
     adopted: list[tuple[Any, list[np.ndarray]]] = []
 
     def plain(operation: Any, path: str) -> list[Any] | None:
@@ -82,15 +83,15 @@ def finalized(model: keras.Model) -> keras.Model:
 
 
 def policy_of(model: keras.Model) -> str | None:
-    """The dtype policy of the layers with weights, but for the last of them."""
+    """Return the dtype policy of the first layer with weights."""
     kinds = [layer for layer in all_layers(model) if layer.weights]
     return kinds[0].dtype_policy.name if kinds else None
 
 
 def _refuse_live(folded: Graph, paths: Mapping[str, str]) -> None:
     live = [
-        f"{paths.get(node.name) or node.name}: no kernel beside it can take it up; put it right "
-        "behind a layer with weights"
+        f"{paths.get(node.name) or node.name}: no kernel beside it can take it up; move it directly "
+        "after a layer with weights"
         for node in folded.of("scale")
     ]
     if live:
@@ -98,7 +99,7 @@ def _refuse_live(folded: Graph, paths: Mapping[str, str]) -> None:
 
 
 def _weighted_nodes(folded: Graph, paths: Mapping[str, str]) -> dict[str, list[Node]]:
-    """Nodes with weights by the path of their layer, one set for each layer."""
+    """Return nodes with weights by the path of their layer, one set per layer."""
     found: dict[str, list[Node]] = {}
     for node in folded.of(*WITH_KERNEL):
         found.setdefault(paths[node.name], []).append(node)
@@ -109,7 +110,7 @@ def _weighted_nodes(folded: Graph, paths: Mapping[str, str]) -> dict[str, list[N
             raise UnsupportedLayerError(
                 [
                     f"{path}: is called {len(calls)} times and followed by different batch norms; "
-                    "give each call a layer of its own"
+                    "use one layer per call"
                 ]
             )
         # A separable convolution is two nodes, any other layer one for each call.
@@ -124,7 +125,7 @@ def _equal(node: Node, other: Node) -> bool:
 
 
 class _Parts:
-    """What takes the place of each layer, and the weights that it gets."""
+    """Replacements of layers, and the weights that they get."""
 
     def __init__(
         self,
@@ -139,10 +140,10 @@ class _Parts:
         self.adopted: list[tuple[Any, list[np.ndarray]]] = []
 
     def of(self, operation: Any, path: str) -> list[Any] | None:
-        """The layers that take this one's place; None for a plain copy."""
+        """Return the layers to use instead of this one; None for a copy."""
         kind = type(operation).__name__
         if kind in _SCALES:
-            # All of them have been folded: nothing of theirs is left.
+            # All of them have been folded.
             return [keras.layers.Identity(name=operation.name)]
         if path not in self.nodes:
             return None
@@ -168,7 +169,7 @@ class _Parts:
 
 
 def _product(depthwise: Node, pointwise: Node) -> np.ndarray:
-    """The kernel of both, (*window, channels in, channels out)."""
+    """Return the kernel of both, (*window, channels in, channels out)."""
     first, second = depthwise.arrays["kernel"], pointwise.arrays["kernel"]
     channels, multiplier = first.shape[-2:]
     second = second.reshape(channels, multiplier, -1)
@@ -176,7 +177,7 @@ def _product(depthwise: Node, pointwise: Node) -> np.ndarray:
 
 
 def _one_convolution(config: Mapping[str, Any], kernel: np.ndarray) -> dict[str, Any]:
-    """Settings of the convolution that computes what a separable one does."""
+    """Return the settings of the convolution that replaces a separable one."""
     kept = (
         "name",
         "dtype",

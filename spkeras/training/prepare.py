@@ -1,4 +1,4 @@
-"""Turn a CNN into its trainable twin: activations that take the values which spikes carry."""
+"""Convert a CNN into its trainable twin: activations take the values of spikes."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ from spkeras.training.activations import Activations, default_timesteps
 from spkeras.training.ranges import Units, places_of, refuse_activations, units_of
 from spkeras.training.rebuild import all_layers, rebuild
 
-# Layers and operators that are an activation and nothing else.
+# Layers and operators that consist of an activation.
 _ACTIVATIONS = (
     "Activation",
     "ReLU",
@@ -49,17 +49,17 @@ def prepare(
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> keras.Model:
-    """Turn a trained CNN into its trainable twin, an ordinary Keras model for `fit`.
+    """Convert a trained CNN into its trainable twin, an ordinary Keras model for `fit`.
 
-    Every ReLU, wherever it stands, becomes an activation that takes the values which T steps
-    of spikes carry. Weights and batch norm stay; nothing is trained here. The twin begins with
-    levels (`set_stage` changes that).
+    Every ReLU becomes an activation whose values are those that T steps of spikes can carry.
+    Weights and batch norm stay; `finetune` trains them. The twin begins in stage "quantize"
+    (`set_stage` changes it).
 
     Args:
         model: A functional or Sequential CNN with ReLU (or ReLU6) activations.
-        data: Some hundred training samples, by which each layer's range is chosen: then the
-            twin starts close to the CNN. None: every range is [0, 1], as in the papers.
-        recipe: A recipe of `spkeras.recipes` that is trained for (`CQ(shift=0.5)`), or its name:
+        data: Some hundred training samples that set the range of each layer, so that the twin
+            starts close to the CNN. None: every range is [0, 1], as in the papers.
+        recipe: A recipe of `spkeras.recipes` with training (`CQ(shift=0.5)`), or its name:
             "cq", "cq+", "low_latency", "qcfs" or "cat".
         timesteps: T: 64 for cq and cq+, 8 for low_latency and qcfs (L), for cat 24, or 8 for
             phase and burst codes.
@@ -68,15 +68,15 @@ def prepare(
         batch_size: Samples at once while ranges are chosen.
         progress: Called with (samples done, samples in all).
         options: Options of the recipe, if it is given by name; `published=True` for the settings
-            of its publication (docs/papers.md), which options beside it must not contradict.
+            of its publication (docs/papers.md), with options that do not contradict it.
 
     Returns:
-        A functional `keras.Model`, not compiled. `finished` makes its activations final.
+        A functional `keras.Model`, not compiled.
 
     Raises:
-        UnsupportedLayerError: an activation or pooling without a spiking counterpart; all at
-            once.
-        DataError: samples do not fit, or the input leaves [0, 1] where it is to be encoded.
+        UnsupportedLayerError: activations or pooling layers without a spiking counterpart; all
+            are listed.
+        DataError: samples do not fit, or an input that is encoded leaves [0, 1].
         OptionError: an option that the recipe does not have, or out of its range.
     """
     if options.pop("published", False):
@@ -106,11 +106,11 @@ def prepare(
     twin = rebuild(base, twins.of, policy, lambda operation, name: _encoder(layers, name))
     for layer, weights in twins.adopted:
         layer.set_weights(weights)
-    return _proved(twin)
+    return _checked(twin)
 
 
 def finished(model: keras.Model) -> keras.Model:
-    """The trained twin with its activations as they are now, in float32, without stages."""
+    """Return the trained twin with its activations in their present stage, in float32."""
 
     def final(operation: Any, path: str) -> list[Any] | None:
         if not isinstance(operation, Staged):
@@ -148,7 +148,7 @@ def _check_input(graph: Graph, data: Any, encoding: str) -> None:
         low, high = float(array.min()), float(array.max())
         if low < 0 or high > 1.001:
             raise DataError(
-                f"data for {node.name}: reach from {low:.4g} to {high:.4g}, input spikes stand for "
+                f"data for {node.name}: values from {low:.4g} to {high:.4g}; allowed for input spikes: "
                 "0 to 1; scale the data, or give encoding='real' (--encoding real)"
             )
 
@@ -206,10 +206,10 @@ class _Twins:
 
 
 def first_layers(model: keras.Model) -> set[int]:
-    """The layers that read the input, by identity; each of them can take a wider one.
+    """Return the layers that read the input, by identity; each can take more channels.
 
     Raises:
-        UnsupportedLayerError: one that is no convolution (of one group) or dense layer.
+        UnsupportedLayerError: a layer that is no convolution (of one group) or dense layer.
     """
     given = {id(tensor) for tensor in model.inputs}
     first = [s.operation for s in steps(model) if any(id(t) in given for t in s.input_tensors)]
@@ -227,18 +227,18 @@ def first_layers(model: keras.Model) -> set[int]:
 
 
 def _bound(operation: Any) -> float | None:
-    """Upper bound of the ReLU that is replaced."""
+    """Return the upper bound of the ReLU that is replaced."""
     function = getattr(operation, "activation", operation)
     name = getattr(function, "__name__", type(function).__name__).lower()
     return 6.0 if name == "relu6" else getattr(operation, "max_value", None)
 
 
-def _proved(model: keras.Model) -> keras.Model:
-    """The twin, if no plain ReLU was left in it."""
+def _checked(model: keras.Model) -> keras.Model:
+    """Return the twin; refuse one that has a plain ReLU left."""
     staged = {layer.name for layer in all_layers(model) if isinstance(layer, Staged)}
     graph = attach_readouts(read_graph(model))
     left = [
-        f"{node.source}: its activation could not be replaced; put it into a layer of its own"
+        f"{node.source}: its activation cannot be replaced; use a separate activation layer"
         for node in places_of(graph, False).values()
         if node["function"] in ("relu", "relu6") and node.source.split("/")[-1] not in staged
     ]

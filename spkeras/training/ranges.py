@@ -1,4 +1,4 @@
-"""Which activations a twin has, and how far the values of each reach."""
+"""The activations of a twin, and the range of each."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -17,13 +17,13 @@ _RECTIFIERS = ("relu", "relu6", "quantized_relu", "ttfs", "phase", "burst")
 
 
 def refuse_activations(graph: Graph) -> None:
-    """Refuse activations inside the network that are no ReLU."""
+    """Refuse activations inside the network other than ReLU."""
     problems = []
     for node in graph.nodes:
         if node.name in graph.head:
             continue
         if node.op in ("function", "multiply", "maximum", "minimum"):
-            problems.append(f"{node.source}: {node.op}; spikes of a rate do not carry it")
+            problems.append(f"{node.source}: {node.op}; not supported by rate-coded spikes")
         elif node.op == "activation" and (
             node["function"] not in _RECTIFIERS
             or node.attributes.get("negative_slope")
@@ -38,7 +38,7 @@ def refuse_activations(graph: Graph) -> None:
 
 
 def places_of(graph: Graph, pooling_neurons: bool) -> dict[str, Node]:
-    """The nodes that shall have the new activations, by name."""
+    """Return the nodes that get new activations, by name."""
     kinds = ("activation", "average_pool") if pooling_neurons else ("activation",)
     return {node.name: node for node in graph.of(*kinds) if node.name not in graph.head}
 
@@ -52,7 +52,7 @@ def units_of(
     batch_size: int,
     progress: Callable[[int, int], None],
 ) -> Units:
-    """Range of each layer's activations, by the layer's path."""
+    """Return the range of each layer's activations, by the layer's path."""
     bounds = {name: node.attributes.get("max_value") for name, node in places.items()}
     if data is None or not places:
         return {node.source: 1.0 for node in places.values()}

@@ -1,4 +1,4 @@
-"""The same network built again from its layers, with some of them replaced."""
+"""Rebuild a network from its layers, with some of them replaced."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,14 +9,14 @@ import keras
 from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.steps import fault, maker, steps
 
-# From an operation and its path to what takes its place: layers called one after the other.
+# From an operation and its path to its replacement: layers that are called in sequence.
 Replace = Callable[[Any, str], "list[Any] | None"]
 
 
 def rebuild(
     model: keras.Model, replace: Replace, policy: str | None = None, inputs: Replace | None = None
 ) -> keras.Model:
-    """A functional model of copies of the layers, with their weights.
+    """Return a functional model of copies of the layers, with their weights.
 
     Layers that are called several times stay one layer, models inside stay models, the order
     of calls and the names stay.
@@ -24,14 +24,13 @@ def rebuild(
     Args:
         model: A built Sequential or functional model.
         replace: Given a layer or operator and its path (names joined by "/"): None to copy it,
-            or the layers that take its place. A replacement that shall have weights of the
-            layer it stands for has to take them itself.
-        policy: Keras dtype policy of the copies, but for layers that give the model's outputs;
-            None to leave theirs.
-        inputs: Given an input layer and its name: layers put behind it, or None.
+            or the layers to use instead. The caller copies weights into these.
+        policy: Keras dtype policy of the copies, except of layers that give the model's outputs;
+            None keeps theirs.
+        inputs: Given an input layer and its name: layers to insert after it, or None.
 
     Returns:
-        The new model; the one given is not changed.
+        The new model; `model` is not changed.
 
     Raises:
         UnsupportedLayerError: the model cannot be read.
@@ -44,7 +43,7 @@ def rebuild(
 
 @dataclass
 class _Rebuilder:
-    """Copies made so far, by the identity of what they are copies of."""
+    """Copies made so far, by the identity of the original."""
 
     replace: Replace
     policy: str | None
@@ -85,7 +84,7 @@ class _Rebuilder:
         args = keras.tree.map_structure(mapped, arguments.args)
         named = keras.tree.map_structure(mapped, arguments.kwargs)
         if type(first) is not type(step.operation):
-            # Another kind of layer need not know what was left open, such as mask=None.
+            # Another type of layer may lack optional arguments such as mask=None.
             named = {key: value for key, value in named.items() if value is not None}
         result = first(*args, **named)
         for layer in others:
@@ -121,7 +120,7 @@ def _input_like(tensor: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
-    """Every layer of a model and of the models inside it, each once."""
+    """Return every layer of a model and of the models inside it, each once."""
     found: dict[int, keras.layers.Layer] = {}
     for layer in model.layers:
         inner = all_layers(layer) if isinstance(layer, keras.Model) else [layer]

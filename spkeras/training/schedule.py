@@ -1,4 +1,4 @@
-"""LayerRates and time steps during training, as Keras callbacks."""
+"""Stages and time steps during training, as Keras callbacks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from spkeras.training.targets import accuracy
 
 
 def set_stage(model: keras.Model, stage: str) -> keras.Model:
-    """Bring all activations of a twin to a stage; the model given is changed and returned.
+    """Set the stage of all activations of a twin; the model is changed and returned.
 
     Args:
         model: From `prepare`.
@@ -24,61 +24,63 @@ def set_stage(model: keras.Model, stage: str) -> keras.Model:
     """
     layers = [layer for layer in all_layers(model) if isinstance(layer, Staged)]
     if not layers:
-        raise OptionError(f"{model.name}: has no stages; prepare it first (training.prepare)")
+        raise OptionError(f"{model.name}: has no stages; prepare it first (spkeras.prepare)")
     for layer in layers:
         layer.set_stage(stage)
-    return _forgetting(model)
+    return _uncompiled(model)
 
 
 def set_timesteps(model: keras.Model, timesteps: int) -> keras.Model:
-    """Give all activations and input encodings of a twin another T, their ranges kept.
+    """Set T of all activations and input encodings of a twin; ranges stay.
 
-    One to three further epochs are enough for the weights to follow (Yan et al. 2023).
+    One to three further epochs adapt the weights (Yan et al. 2023).
 
     Args:
         model: From `prepare` or `finished`.
         timesteps: T.
 
     Raises:
-        OptionError: T is no whole number from 1, or the model has no activation with a T that
-            can be changed.
+        OptionError: T is no whole number from 1, or the model has no activation with a variable
+            T.
     """
     layers = [getattr(layer, "activation", layer) for layer in all_layers(model)]
     counting = [layer for layer in layers if hasattr(layer, "set_timesteps")]
     if not counting:
-        raise OptionError(f"{model.name}: no activation counts time steps; prepare it first")
+        raise OptionError(
+            f"{model.name}: no activation has time steps; prepare it first (spkeras.prepare)"
+        )
     for layer in counting:
         layer.set_timesteps(timesteps)
-    return _forgetting(model)
+    return _uncompiled(model)
 
 
 def timesteps_of(model: keras.Model) -> int | None:
-    """T of a twin; None where no activation has one."""
+    """Return T of a twin; None if no activation has one."""
     layers = [getattr(layer, "activation", layer) for layer in all_layers(model)]
     found = [layer.timesteps for layer in layers if hasattr(layer, "timesteps")]
     return max(found, default=None)
 
 
-def _forgetting(model: keras.Model) -> keras.Model:
-    """The model without the functions that were compiled with the former settings."""
+def _uncompiled(model: keras.Model) -> keras.Model:
+    """Return the model without the functions compiled with former settings."""
     model.train_function = model.test_function = model.predict_function = None
     return model
 
 
 class _Between(keras.callbacks.Callback):
-    """Changes settings between two epochs, in the midst of `fit`."""
+    """Changes settings between two epochs of `fit`."""
 
     def _compiled_again(self) -> None:
-        # `fit` looks it up at each batch, but makes it only once.
+        # `fit` uses this function at each batch, but makes it only once.
         self.model.make_train_function(force=True)
 
 
 class StageSchedule(_Between):
-    """ReLU, then the clamp, then clamp and quantise, each from the weights of the one before.
+    """Stages ReLU, clamp, clamp and quantise; each starts from the weights of the one before.
 
     Args:
-        epochs: How many epochs each stage takes, by its name; stages without epochs are left
-            out. After the last one its stage stays.
+        epochs: Number of epochs of each stage, by its name; stages without epochs are left out.
+            The last stage stays.
 
     Raises:
         OptionError: unknown stage, or no epoch at all.
@@ -105,10 +107,10 @@ class StageSchedule(_Between):
 
 
 class TimestepSchedule(_Between):
-    """Another T from an epoch on.
+    """Sets another T from an epoch on.
 
     Args:
-        changes: T by the first epoch (from 0) that has it.
+        changes: T by the first epoch (from 0) with this T.
     """
 
     def __init__(self, changes: Mapping[int, int]) -> None:
@@ -125,21 +127,21 @@ class TimestepSchedule(_Between):
 
 
 class ChooseTimesteps(keras.callbacks.Callback):
-    """Choose T at the end of training, on a small validation set.
+    """Chooses T at the end of training, on a small validation set.
 
     Args:
         x: Validation samples; the paper takes 200.
         y: Their labels, whole numbers or one-hot.
         candidates: T to choose from.
-        max_drop: Share of decisions that may be lost against the largest T, 0 to 1.
+        max_drop: Accuracy that may be lost against the largest T, 0 to 1.
 
     Attributes:
-        accuracies: Accuracy at each T that was tried, when training has ended.
-        chosen: The smallest T within the drop, which the model then has.
+        accuracies: Accuracy at each candidate, in rising order, after training.
+        chosen: The smallest T within the drop, which is set in the model.
 
     Raises:
         OptionError: no candidate.
-        DataError: labels that are no classes, when training begins.
+        DataError: targets that are values, at the begin of training.
 
     Reference:
         Yan, Zhou, Wong 2023: T by a validation set of 200 samples.
@@ -157,11 +159,11 @@ class ChooseTimesteps(keras.callbacks.Callback):
         self.chosen: int | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Refuse what has no accuracy before hours have been spent."""
+        """Refuse targets without an accuracy before training."""
         accuracy(self.model, self.x[:1], self.y[:1])
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Try all of them and take one."""
+        """Measure the accuracy at each candidate and choose one."""
         for steps in self.candidates:
             set_timesteps(self.model, steps)
             self.accuracies[steps] = accuracy(self.model, self.x, self.y)

@@ -1,4 +1,4 @@
-"""What is trained for: labels as the loss takes them, the loss, and the share that is right."""
+"""Targets of training: labels in the form of the loss, the loss, and the accuracy."""
 
 from collections.abc import Callable
 from typing import Any
@@ -14,12 +14,12 @@ from spkeras.training.teacher import gives_logits
 def labels_for(
     model: keras.Model, y: np.ndarray, one_hot: bool
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """From labels as they come to labels as `loss_of` takes them.
+    """Return a function from labels as given to labels as `loss_of` takes them.
 
     Args:
-        model: Its first output says of what shape they are.
-        y: Labels as they come: whole numbers, one-hot, or values of the output's shape.
-        one_hot: Whether whole numbers shall become one-hot rows.
+        model: Its first output sets the shape.
+        y: Labels as given: whole numbers, one-hot, or values of the output's shape.
+        one_hot: Whether whole numbers become one-hot rows.
     """
     sparse = y.ndim == 1 or y.shape[-1] == 1
     classes = int(model.outputs[0].shape[-1])
@@ -31,7 +31,7 @@ def labels_for(
 
 
 def loss_of(model: keras.Model, kind: str, y: np.ndarray) -> keras.losses.Loss:
-    """The loss for labels from `labels_for`.
+    """Return the loss for labels from `labels_for`.
 
     Args:
         model: A network of one output.
@@ -57,7 +57,7 @@ def loss_of(model: keras.Model, kind: str, y: np.ndarray) -> keras.losses.Loss:
 
 
 def quality(model: keras.Model, x: Any, y: Any) -> tuple[str, float]:
-    """How good a network is, measured as `spkeras.evaluate` does.
+    """Return accuracy or error of a network, measured as by `spkeras.evaluate`.
 
     Args:
         model: Of one output; a single value decides between two classes.
@@ -65,8 +65,7 @@ def quality(model: keras.Model, x: Any, y: Any) -> tuple[str, float]:
         y: Whole numbers, one-hot rows, or values of the output's shape.
 
     Returns:
-        "accuracy" and the share of right decisions, or for values "error" and the root mean
-        square difference, in the output's unit.
+        "accuracy" and its value, or for real targets "error" and the root mean square difference.
 
     Raises:
         DataError: targets that fit neither.
@@ -88,7 +87,7 @@ def quality(model: keras.Model, x: Any, y: Any) -> tuple[str, float]:
 
 
 def accuracy(model: keras.Model, x: Any, y: Any) -> float:
-    """Share of right decisions, as `quality` counts them.
+    """Return the accuracy, as measured by `quality`.
 
     Raises:
         DataError: targets that are no classes.
@@ -96,7 +95,7 @@ def accuracy(model: keras.Model, x: Any, y: Any) -> float:
     kind, value = quality(model, x, y)
     if kind != "accuracy":
         raise DataError(
-            f"targets of {model.name}: are values, not classes, of which no share is right; leave "
-            "out what chooses by accuracy"
+            f"targets of {model.name}: are values, not classes, and have no accuracy; leave out "
+            "choose_timesteps (--choose-timesteps)"
         )
     return value

@@ -1,4 +1,4 @@
-"""Labels that are partly what the CNN itself says of a sample."""
+"""Labels that are partly the output of the CNN (distillation)."""
 
 from typing import Any
 
@@ -9,11 +9,11 @@ from spkeras.errors import OptionError
 from spkeras.training.augment import Batches
 
 
-class Taught(keras.utils.PyDataset):
-    """Batches whose labels are (1 - share) of the sample's own and `share` of a teacher's.
+class DistilledBatches(keras.utils.PyDataset):
+    """Batches whose labels are (1 - share) times the sample's and `share` times a teacher's.
 
-    The teacher sees each sample as it was augmented. Its probabilities tell of classes that are
-    near each other, which labels do not: a twin that has few levels follows it closer.
+    The teacher receives each sample after its augmentation. Its probabilities contain the
+    similarity of classes, which labels do not: a twin with few levels learns it faster.
 
     Args:
         batches: Samples with one-hot labels.
@@ -21,8 +21,7 @@ class Taught(keras.utils.PyDataset):
         share: 0 to 1.
 
     Raises:
-        OptionError: a share out of its range, or a teacher that does not give one number for
-            each class.
+        OptionError: a share out of its range, or a teacher without one output per class.
 
     Reference:
         Hinton, Vinyals & Dean 2015, arXiv:1503.02531, at temperature 1.
@@ -45,15 +44,15 @@ class Taught(keras.utils.PyDataset):
 
     def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
         x, y = self.batches[index]
-        said = np.asarray(self.teacher.predict_on_batch(x), "float32")
+        output = np.asarray(self.teacher.predict_on_batch(x), "float32")
         if gives_logits(self.teacher):
-            said = np.exp(said - said.max(-1, keepdims=True))
-            said /= said.sum(-1, keepdims=True)
-        return x, (1 - self.share) * y + self.share * said
+            output = np.exp(output - output.max(-1, keepdims=True))
+            output /= output.sum(-1, keepdims=True)
+        return x, (1 - self.share) * y + self.share * output
 
 
 def gives_logits(model: keras.Model) -> bool:
-    """Whether a classifier's output is neither softmax nor sigmoid."""
+    """Return whether a classifier's output is neither softmax nor sigmoid."""
     last: Any = model.layers[-1]
     function = getattr(getattr(last, "activation", None), "__name__", type(last).__name__)
     return function.lower() not in ("softmax", "sigmoid")

@@ -126,4 +126,4 @@ def test_another_range_of_pixels_is_refused(run, cnn, tmp_path):
     path = tmp_path / "raw.npz"
     np.savez(path, x_train=np.full((30, 6, 6), 200, "uint8"), y_train=np.zeros(30, int))
     result = run("finetune", cnn, "-o", tmp_path / "z.keras", "--data", path, "--held-out", 1)
-    assert result.exit_code == 1 and "stand for 0 to 1" in result.stderr
+    assert result.exit_code == 1 and "allowed for input spikes: 0 to 1" in result.stderr

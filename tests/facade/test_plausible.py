@@ -110,7 +110,7 @@ def test_a_stagger_at_or_past_the_end_before_any_sample_runs():
     snn = spkeras.convert(cnn, x, timesteps=8, simulation=spkeras.Simulation(stagger=3.9375))
     assert spkeras.evaluate(snn, x).first_step == 8
     for settings in ({"timesteps": 7}, {"stagger": 9}):
-        with pytest.raises(OptionError, match="receive nothing"):
+        with pytest.raises(OptionError, match="receives no spike"):
             spkeras.evaluate(snn, x, **settings)
 
 

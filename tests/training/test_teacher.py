@@ -7,7 +7,7 @@ import pytest
 from spkeras.errors import OptionError
 from spkeras.training import Augmentation, FinetunePlan, finetune, prepare
 from spkeras.training.augment import Batches
-from spkeras.training.teacher import Taught
+from spkeras.training.teacher import DistilledBatches
 
 
 def net(activation="softmax", classes=3):
@@ -30,7 +30,7 @@ def test_labels_are_mixed_with_what_is_said_of_the_augmented_sample(activation):
     x, y = samples()
     batches = Batches(x, np.eye(3)[y], 20, Augmentation(crop_shift=1, flip=True), seed=1)
     teacher = net(activation)
-    seen, labels = Taught(batches, teacher, 0.25)[1]
+    seen, labels = DistilledBatches(batches, teacher, 0.25)[1]
     shown, sample_labels = batches[1]
     np.testing.assert_array_equal(seen, shown)
     said = teacher(shown) if activation == "softmax" else keras.ops.softmax(teacher(shown))
