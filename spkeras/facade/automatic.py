@@ -1,4 +1,4 @@
-"""Recipe "auto": try what the hardware allows on calibration data, and take what loses least."""
+"""Recipe "auto": compare the networks that the hardware allows on calibration data."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,10 +17,10 @@ from spkeras.passes.readout import attach_readouts
 from spkeras.recipes import ECC, Auto, Recipe, SigmaDelta, Simulation
 from spkeras.snn.spike_loop import loop_of
 
-# Share of the samples, and the most of them, that candidates are tried on and no statistics of
-# the choice are taken from.
+# Share and largest number of the samples that are held back from calibration to compare
+# candidates.
 _HELD_BACK, _MOST = 0.25, 200
-# Candidates that lose as little as the best, to within this share, are told apart by spikes.
+# Among candidates within this share of the least error the one with the fewest spikes is chosen.
 _ALIKE = 0.05
 
 
@@ -29,8 +29,8 @@ class Candidate:
     """A network to try.
 
     Attributes:
-        label: What it is, in words.
-        recipe: Of the network.
+        label: Description in words.
+        recipe: Recipe of the network.
         simulation: Its settings.
     """
 
@@ -40,14 +40,14 @@ class Candidate:
 
 
 def candidates(auto: Auto, simulation: Simulation) -> list[Candidate]:
-    """Return what may be tried for these spikes.
+    """Return the candidates for these spikes.
 
     Args:
-        auto: Its options are those of all candidates.
-        simulation: Of all candidates; a stagger of None may be chosen.
+        auto: Options of all candidates.
+        simulation: Settings of all candidates; a stagger of None is chosen.
 
     Raises:
-        OptionError: a setting that does not go with the spikes.
+        OptionError: a setting that is not allowed with the spikes.
     """
     found = []
     for label, recipe in _variants(auto):
@@ -90,19 +90,19 @@ def choose(
     """Return the candidate whose outputs are nearest to the CNN's after T steps.
 
     A quarter of the calibration samples, 200 at most, is drawn at random for the comparison;
-    statistics come from the others. The network that is returned has the statistics of all. Labels
-    and test data play no part.
+    statistics come from the others. The network that is returned has the statistics of all. No
+    labels or test data are used.
 
     Args:
         walked: The CNN, as the frontend has walked it.
         data: Calibration samples.
-        auto: What may be tried.
+        auto: The recipe with its options.
         simulation: T and the other settings.
         batch_size: Samples at once.
         progress: Called with (samples done, samples in all).
 
     Returns:
-        The network; its graph's notes say what was chosen and why.
+        The network; the notes of its graph list the candidates and the choice.
     """
     tried, graph = candidates(auto, simulation), walked.convertible()
     samples = as_samples(attach_readouts(graph), data)
@@ -147,7 +147,7 @@ def _as_given(arrays: list[np.ndarray]) -> Any:
 
 
 def _outcome(snn: keras.Model, samples: Any, batch_size: int) -> tuple[float, float]:
-    """Relative rms difference to the CNN's outputs, and spikes per neuron."""
+    """Return the relative rms difference to the CNN's outputs, and spikes per neuron."""
     result = evaluate(snn, samples, batch_size=batch_size, any_range=True)
     score = result.scores[0]
     return float(score.deviation[-1] / (score.cnn_spread or 1.0)), result.activity.spikes_per_neuron
@@ -166,7 +166,7 @@ def _noted(
     best: int,
     samples: int,
 ) -> keras.Model:
-    """The network with the choice in its notes."""
+    """Return the network with the choice in its notes."""
     notes = [
         f"auto: {tried[best].label}; nearest to the CNN of {len(tried)} networks on {samples} "
         "calibration samples held back",

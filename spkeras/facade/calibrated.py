@@ -1,4 +1,4 @@
-"""A CNN whose activations have been measured: ready to become any number of networks."""
+"""A CNN with statistics of its activations, from which spiking networks are built."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,16 +25,16 @@ class Calibrated:
     Args:
         graph: The CNN, as the frontend reads it.
         data: Calibration samples.
-        recipe: Of the first network; those of later ones must not differ in what is measured
-            (`readout`, `pooling_neurons`).
+        recipe: Recipe of the first network; those of later ones must have the same options
+            `readout` and `pooling_neurons`, which decide the statistics.
         batch_size: Samples at once.
-        progress: Told (samples done, samples in all).
-        seed: Of the positions of maps that are too large to be counted whole.
-        check: Called with the graph with neurons and the samples before any of them runs; may
-            refuse them.
+        progress: Called with (samples done, samples in all).
+        seed: Seed of the positions drawn from large feature maps.
+        check: Called with the graph with neurons and the samples before calibration; raises an
+            error to refuse them.
 
     Raises:
-        UnsupportedLayerError: layers that cannot be converted, all of them at once.
+        UnsupportedLayerError: layers that cannot be converted; all are listed.
         DataError: samples of another shape, none, or NaN.
     """
 
@@ -54,7 +54,7 @@ class Calibrated:
         neurons = neurons_of(self.graph, first)
         samples = as_samples(neurons, data)
         check(neurons, samples)
-        # A network trained for spikes says itself what they stand for.
+        # In a network trained for spikes the activations define the value of a spike.
         measured = ("input",) if first.learned else ("input", "neuron")
         names = [node.name for node in neurons.of(*measured)]
         total = len(samples[0])
@@ -71,8 +71,8 @@ class Calibrated:
         """Return the spiking network of a recipe.
 
         Args:
-            recipe: Differs from the first one in nothing that is measured.
-            simulation: Its T decides what the recipe leaves open.
+            recipe: With the options of the first one that decide the statistics.
+            simulation: Its T decides options that the recipe leaves open.
         """
         timesteps = int(simulation.timesteps or recipe.default_timesteps)
         chosen = recipe.conversion(timesteps)
@@ -89,14 +89,14 @@ def _settings(recipe: Recipe, chosen: Conversion) -> dict[str, Any]:
     """The options of the conversion, with what was chosen for T."""
     kinds = {"neuron": chosen.neuron, "spike_code": chosen.spike_code}
     found = {"recipe": recipe.name, **kinds, **recipe.conversion_config()}
-    # A correction is made afterwards, and enters the settings then.
+    # `correct` adds its setting afterwards.
     found.pop("correction", None)
     decided = {name for name, value in found.items() if value is None and hasattr(chosen, name)}
     return {**found, **{name: getattr(chosen, name) for name in decided}}
 
 
 def _drawn(stats: Mapping[str, ActivationStats], seed: int) -> list[str]:
-    """What a user should know about maps of which only a part was counted."""
+    """Return a note on feature maps of which only a part was counted."""
     shares = [found.counted for found in stats.values() if found.counted < 1]
     if not shares:
         return []
@@ -108,12 +108,12 @@ def _drawn(stats: Mapping[str, ActivationStats], seed: int) -> list[str]:
 
 
 def windows(graph: Graph, timesteps: int, simulation: Simulation) -> dict[str, int]:
-    """Return the time steps in which each layer of neurons may fire: the later it starts, the fewer.
+    """Return the number of time steps from the start of each layer of neurons to T.
 
     Args:
         graph: With neurons.
         timesteps: T.
-        simulation: Its schedule and stagger count.
+        simulation: Schedule and stagger.
     """
     waits = 0.0
     if simulation.schedule == "clock_driven":

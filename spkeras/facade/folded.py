@@ -1,4 +1,4 @@
-"""The folded graph against the CNN, layer by layer, in floating point."""
+"""Compare the folded graph with the CNN, layer by layer, in floating point."""
 
 from collections.abc import Iterator, Mapping
 
@@ -32,7 +32,7 @@ class Folded:
         self.errors, self.sizes = np.zeros(len(pairs)), np.zeros(len(pairs))
 
     def add(self, batch: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Compare one batch; returns the CNN's outputs and the folded graph's (logits)."""
+        """Compare one batch; return the outputs of the CNN and of the folded graph (logits)."""
         given = batch if len(batch) > 1 else batch[0]
         cnn = as_list(self.reference.predict_on_batch(given))
         found = as_list(self.model.predict_on_batch(given))
@@ -44,14 +44,14 @@ class Folded:
         return cnn[count:], found[count:]
 
     def result(self) -> tuple[LayerCheck, ...]:
-        """One entry per layer of the CNN whose value the graph still holds."""
+        """Return an entry for each layer of the CNN whose value the graph has."""
         relative = self.errors / np.where(self.sizes > 0, self.sizes, 1)
         rows = zip(self.names, self.errors, relative, strict=True)
         return tuple(LayerCheck(name, float(e), float(r)) for name, e, r in rows)
 
 
 def _tensors(model: keras.Model) -> dict[str, keras.KerasTensor]:
-    """Output tensor of each layer, those of models inside the model too, as `Node.source`."""
+    """Return the output tensor of each layer, also of models inside, by `Node.source`."""
     found = {}
     for name, tensor in layer_outputs(model).items():
         found[name] = tensor
@@ -67,13 +67,13 @@ def _tensors(model: keras.Model) -> dict[str, keras.KerasTensor]:
 
 
 def _plainly_called(model: keras.Model, given: list[keras.KerasTensor]) -> bool:
-    """Whether a model inside another is called with what it was built for, in that order."""
+    """Return whether a model inside another is called with inputs in the order of its build."""
     wanted = [tensor.shape for tensor in model.inputs]
     return [tensor.shape for tensor in given] == wanted and len(set(wanted)) == len(wanted)
 
 
 def _pairs(tensors: Tensors, graph: Graph) -> Iterator[tuple[keras.KerasTensor, str, str]]:
-    """(tensor, layer, node) for each layer of the CNN whose output is a node's value."""
+    """Yield (tensor, layer, node) for each layer of the CNN whose output is a node's value."""
     for node in graph.nodes:
         tensor = tensors.get(node.source)
         # Pieces of a layer are named after it with a colon; only the last is its output.

@@ -1,4 +1,4 @@
-"""Calibration samples that cannot be what a CNN was trained on, found without labels."""
+"""Detect calibration samples that a CNN cannot have been trained on, without labels."""
 
 from collections.abc import Sequence
 
@@ -8,28 +8,28 @@ from spkeras.errors import DataError
 from spkeras.frontend.walk import Walk
 from spkeras.graph import Graph, Node
 
-# Layers whose numbers say which range of inputs a CNN expects.
+# Layers whose numbers determine the range of inputs that a CNN expects.
 _SCALING = ("Rescaling", "Normalization")
-# Standard deviation of the inputs behind them: 0.2 to 0.4 for images in 0..1, 1 for normalised
-# data. Outside of these bounds another scaling is at work, not another picture.
+# Standard deviation of the inputs after them: 0.2 to 0.4 for images in 0..1, 1 for normalised
+# data. Values outside of these bounds have another cause than unusual images: a wrong scale.
 _LEAST, _MOST = 1 / 32, 20.0
-# A model divides its inputs where its own factor is at most this.
+# Largest factor of a layer that counts as a division of the inputs.
 _DIVIDES = 1 / 8
-# Samples that are looked at, chosen by this seed.
+# Number of samples that are evaluated, and the seed that chooses them.
 _SAMPLES, _SEED = 256, 0
-_INSIST = "if the data are right, insist (--insist, in Python insist=True)"
+_INSIST = "if the data are right, give --insist (in Python insist=True)"
 
 
 def check_calibration(walked: Walk, samples: Sequence[np.ndarray]) -> None:
-    """Refuse calibration samples that say nothing about a CNN's activations.
+    """Refuse calibration samples that do not represent a CNN's inputs.
 
     Args:
         walked: The CNN, as the frontend has walked it.
         samples: One array per input.
 
     Raises:
-        DataError: all samples are the same, or all values; or the range of an input is absurd
-            behind the CNN's own Rescaling or Normalization.
+        DataError: all samples or all values are equal; or the range of an input is implausible
+            after the CNN's Rescaling or Normalization.
     """
     _check_variety(samples)
     scaling = {
@@ -51,13 +51,13 @@ def _check_variety(samples: Sequence[np.ndarray]) -> None:
     else:
         return
     raise DataError(
-        f"calibration data: {what}, which says nothing about how large activations become; give "
-        f"500 or more samples of the training data; {_INSIST}"
+        f"calibration data: {what}, which does not give the range of activations; give 500 or "
+        f"more samples of the training data; {_INSIST}"
     )
 
 
 def _leading(graph: Graph, node: Node, scaling: set[str]) -> list[Node]:
-    """The scaling nodes that an input passes before anything else, in order."""
+    """Return the scaling nodes directly after an input, in order."""
     found: list[Node] = []
     reader = graph.sole_consumer(node.name)
     while reader is not None and reader.op == "scale" and reader.name in scaling:
@@ -86,12 +86,12 @@ def _check_range(node: Node, leading: Sequence[Node], array: np.ndarray) -> None
     )
     raise DataError(
         f"calibration data for {node.name}: from {values.min():.4g} to {values.max():.4g}; after "
-        f"the model's own {names} their standard deviation is {after:.2g}, allowed: {_LEAST:.2g} "
+        f"the model's {names} their standard deviation is {after:.2g}, allowed: {_LEAST:.2g} "
         f"to {_MOST:g}; {cause}; {_INSIST}"
     )
 
 
 def _spread(values: np.ndarray, mean: bool = False) -> float:
-    """Root mean square over the channels of their standard deviations, or of their means."""
+    """Return the rms over the channels of their standard deviations, or of their means."""
     own = values.reshape(-1, values.shape[-1])
     return float(np.sqrt(np.mean((abs(own.mean(0)) if mean else own.std(0)) ** 2)))

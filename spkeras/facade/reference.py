@@ -1,4 +1,4 @@
-"""The net that a network is held against: which it is, and what it answers."""
+"""The reference of a network in comparisons: its name, and its outputs."""
 
 from collections.abc import Sequence
 
@@ -19,21 +19,21 @@ from spkeras.snn.network import as_list
 from spkeras.snn.spike_loop import SpikeLoop
 
 CNN, TWIN, OWN = "CNN", "twin", "own weights"
-# Samples whose outputs are compared, and the largest difference (rms, relative to the outputs)
-# that rounding explains; activations with levels may turn it into a whole level.
+# Samples whose outputs are compared, and the largest rms difference relative to the outputs that
+# rounding explains: without levels, and with levels, where rounding can change a whole level.
 _COMPARED, _ROUNDING, _LEVELS = 32, 1e-3, 0.05
 
 
 def name_of(graph: Graph, named: bool = False) -> str:
-    """What the reference of an evaluation or a verification is called in tables.
+    """Return the name of the reference of an evaluation or a verification in tables.
 
     Args:
-        graph: Of the network.
-        named: Whether the net that was converted is given, and not read from the network.
+        graph: Graph of the network.
+        named: Whether the caller gives the converted CNN.
 
     Returns:
-        "CNN"; "twin" for a CNN trained with the values that spikes carry; "own weights" where
-        the network was changed and its file does not hold what stood there before.
+        "CNN"; "twin" for a CNN trained with the values of spikes; "own weights" if the network
+        was changed and its file does not hold the former weights.
     """
     if is_lost(graph) and not named:
         return OWN
@@ -41,7 +41,7 @@ def name_of(graph: Graph, named: bool = False) -> str:
 
 
 def warning_of(graph: Graph, named: bool = False) -> str:
-    """Whose figures stand in place of the CNN's, and what to do; empty where they are the CNN's."""
+    """Return a warning that the reference is not the CNN; empty if it is."""
     if named or not is_lost(graph):
         return ""
     return (
@@ -52,16 +52,16 @@ def warning_of(graph: Graph, named: bool = False) -> str:
 
 
 class NamedCnn:
-    """The net that was converted, given as a Keras model; checked to be the one.
+    """The converted CNN, given as a Keras model and checked against the network.
 
     Args:
         cnn: The Keras model.
         loop: The spike loop of the network.
-        samples: One array per input; the first of them are compared where the network knows
-            what the CNN answers.
+        samples: One array per input; the outputs of the first ones are compared if the network
+            holds the CNN's weights.
 
     Raises:
-        DataError: other inputs or outputs, other weights, or other answers.
+        DataError: other inputs, outputs, weights or values of the outputs.
     """
 
     def __init__(self, cnn: keras.Model, loop: SpikeLoop, samples: Sequence[np.ndarray]) -> None:
@@ -73,7 +73,7 @@ class NamedCnn:
             self._compare(loop, [array[:_COMPARED] for array in samples])
 
     def __call__(self, samples: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Its outputs; logits where it ends in softmax."""
+        """Return the CNN's outputs; logits if it ends in softmax."""
         given = [np.asarray(array, "float32") for array in samples]
         answer = self._model(given if len(given) > 1 else given[0])
         return [ops.convert_to_numpy(output) for output in answer]
@@ -89,20 +89,20 @@ class NamedCnn:
         if not error <= allowed**2 * size:
             raise DataError(
                 f"cnn: the outputs differ by {(error / max(size, 1e-30)) ** 0.5:.2g} (rms, "
-                f"relative) from those of the net that was converted, rounding explains {allowed}; "
+                f"relative) from those of the converted CNN; allowed: {allowed}; "
                 "give the model that was converted"
             )
 
 
 def check_pair(cnn: keras.Model, graph: Graph) -> Graph:
-    """Refuse a CNN that cannot be the one that a network was converted from.
+    """Refuse a CNN that cannot be the one that was converted.
 
-    The conversion multiplies kernels by positive factors, and rounds them: none of their values
+    The conversion multiplies kernels by positive factors and rounds them, so that no value
     changes its sign.
 
     Args:
         cnn: The Keras model.
-        graph: Of the network.
+        graph: Graph of the network.
 
     Returns:
         The CNN's graph, folded.
@@ -142,14 +142,14 @@ def check_pair(cnn: keras.Model, graph: Graph) -> Graph:
 
 
 def _trained(steps: int | None) -> str:
-    """In words what activations take."""
+    """Describe the activations."""
     return "has plain activations" if steps is None else f"has activations of {steps} steps"
 
 
 def _first_difference(
     cnn: list[tuple[str, tuple[int, ...]]], own: list[tuple[str, tuple[int, ...]]]
 ) -> str:
-    """In words where two lists of weighted layers begin to differ."""
+    """Describe the first difference between two lists of weighted layers."""
     for index, (one, other) in enumerate(zip(cnn, own, strict=False)):
         if one != other:
             return (

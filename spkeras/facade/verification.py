@@ -1,4 +1,4 @@
-"""Hold a converted network against its CNN: is it the same, and where does it lose?"""
+"""Compare a converted network with its CNN, layer by layer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -35,17 +35,17 @@ def verify(
 
     Args:
         cnn: The Keras model that was converted.
-        snn: What `convert` made of it.
-        x: Samples, as the CNN takes them; 100 to 500 do.
-        batch_size: Samples at once; all layers of all of them are held in memory.
-        any_range: Accept samples far outside the calibrated range, too.
-        progress: Told (samples done, samples in all).
-        settings: `timesteps`, `schedule`, ... for this run instead of the network's own.
+        snn: From `convert`, or loaded from a file.
+        x: Samples, as the CNN takes them; 100 to 500 suffice.
+        batch_size: Samples at once; the outputs of all their layers are held in memory.
+        any_range: Accept samples far outside the calibrated range.
+        progress: Called with (samples done, samples in all).
+        settings: `timesteps`, `schedule`, ... for this run instead of the network's.
 
     Returns:
         Float error of the folded graph per layer; rates, or values, against activations per
-        layer of neurons, at the end and after each step; how much of the loss is clipping,
-        resolution and when spikes arrive; and which layer settles last.
+        layer of neurons, at the end and after each step; the loss by clipping, by quantisation
+        and by the timing of spikes; and the layer that converges last.
 
     Raises:
         DataError: the samples do not fit or reach beyond twice the calibrated range, or the
@@ -67,7 +67,7 @@ def verify(
             batch = [array[rows].astype("float32") for array in samples]
             answers = layers.add(batch)
             own, exact = folded.add(batch)
-            # A network that knows nothing of the CNN shares what the CNN itself folds to.
+            # A network without the CNN's weights takes the outputs of the folded CNN as its first stage.
             outputs.add(own, exact, [exact, *answers[1:]] if lost else answers)
             if progress is not None:
                 progress(rows.stop, len(samples[0]))
@@ -109,7 +109,7 @@ class _Layers:
         ]
 
     def add(self, batch: list[np.ndarray]) -> list[list[np.ndarray]]:
-        """Compare one batch; returns the outputs of each of `STAGES`."""
+        """Compare one batch; return the outputs of each of `STAGES`."""
         ways = [self.stages.rates(mode, batch) for mode in ("ann", "clipped", "count")]
         former = self.stages.rates("reference", batch) if self.changed else ways[0]
         ways = [former, *ways]
@@ -121,17 +121,17 @@ class _Layers:
         return [outputs for outputs, _ in ways]
 
     def result(self) -> tuple[NeuronCheck, ...]:
-        """One entry per layer of neurons."""
+        """Return one entry per layer of neurons."""
         return tuple(comparison.result() for comparison in self.comparisons)
 
     def departs_first(self) -> str | None:
-        """The first layer that its own levels do not explain."""
+        """Return the first layer whose error exceeds that of its levels."""
         pairs = zip(self.comparisons, self.result(), strict=True)
         late = (check.name for own, check in pairs if check.error > 2 * own.explained)
         return next(late, None)
 
     def settles_last(self) -> str | None:
-        """The layer that sends longest; of several the deepest."""
+        """Return the layer that fires longest; of several the deepest."""
         found = [(check.settled, index) for index, check in enumerate(self.result())]
         known = [(settled, index) for settled, index in found if settled is not None]
         return self.comparisons[max(known)[1]].node.name if known else None
@@ -162,7 +162,7 @@ class _Outputs:
                 self.equal[index] += (finite & (outputs[0].argmax(-1) == cnn[0].argmax(-1))).sum()
 
     def result(self) -> tuple[dict[str, float], dict[str, float]]:
-        """Share of equal decisions and rms difference, by stage."""
+        """Return the share of equal decisions and the rms difference, by stage."""
         shares = (self.equal / max(self.samples, 1)).tolist() if self.classes else []
         errors = np.sqrt(self.squares / max(self.elements, 1)).tolist()
         shown = [stage for stage in STAGES if self.changed or stage != "parameters"]

@@ -1,4 +1,4 @@
-"""What a user should read of an evaluation beside its figures."""
+"""Warnings of an evaluation."""
 
 from collections.abc import Iterator, Sequence
 
@@ -16,25 +16,25 @@ def other_steps(graph: Graph, loop: SpikeLoop) -> Iterator[str]:
     if built not in (None, loop.timesteps) and depends_on_timesteps(graph.settings):
         yield (
             f"T = {loop.timesteps} runs a network whose thresholds were chosen for T = {built}; "
-            f"to see one built for {loop.timesteps} steps, convert again: spkeras "
+            f"to build one for {loop.timesteps} steps, convert again: spkeras "
             f"convert CNN --data DATA --timesteps {loop.timesteps}"
         )
 
 
 def undefined(scores: Sequence[OutputScore]) -> Iterator[str]:
-    """A sentence for each output with values that are NaN or infinite."""
+    """Yield a warning for each output with values that are NaN or infinite."""
     for score in scores:
         for whose, size in (("CNN", score.cnn_spread), ("SNN", score.deviation[-1])):
             if not np.isfinite(size):
                 yield (
                     f"{score.name}: the {whose} returns NaN or infinity for some samples; they "
-                    "count as decided wrong. Look for values too large for float32 in its layers"
+                    "count as wrong decisions. Look for values too large for float32 in its layers"
                 )
                 break
 
 
 def beyond_range(beyond: float, share: float) -> tuple[str, ...]:
-    """A sentence where data leave, or do not fill, the range of calibration.
+    """Return a warning if data exceed, or do not fill, the range of calibration.
 
     Args:
         beyond: Largest magnitude of an input in units of its calibrated maximum.
@@ -45,12 +45,12 @@ def beyond_range(beyond: float, share: float) -> tuple[str, ...]:
             ""
             if beyond > 0.2
             else (
-                f"the data reach only {beyond:.2g} of the range the network was calibrated on; "
-                "is the input scaled as in calibration?"
+                f"the data reach only {beyond:.2g} of the range of calibration; scale the input as "
+                "in calibration"
             )
         )
         return (low,) if low else ()
     return (
-        f"the data reach {beyond:.3g} times the range the network was calibrated on "
-        f"({share:.1%} of the values lie outside); is the input scaled as in calibration?",
+        f"the data reach {beyond:.3g} times the range of calibration ({share:.1%} of the values "
+        "lie outside); scale the input as in calibration",
     )
