@@ -13,7 +13,7 @@ from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
 
-_REGISTERING = "spkeras.snn.spike_loop"
+_REGISTERING = ("spkeras.snn.spike_loop", "spkeras.ttfs.spike_windows")
 
 
 class _AfterKeras(MetaPathFinder, Loader):
@@ -42,8 +42,13 @@ class _AfterKeras(MetaPathFinder, Loader):
         self.loader.exec_module(module)
         # If a module that the registering module needs is importing Keras, its package is only half
         # loaded here; `spkeras.layers` then calls `complete` at its end.
-        if not _under_way("spkeras.layers", "spkeras.ops", "spkeras.snn"):
-            importlib.import_module(_REGISTERING)
+        if not _under_way("spkeras.layers", "spkeras.ops", "spkeras.snn", "spkeras.ttfs"):
+            _register()
+
+
+def _register() -> None:
+    for name in _REGISTERING:
+        importlib.import_module(name)
 
 
 def _under_way(*rooms: str) -> bool:
@@ -57,13 +62,13 @@ def _under_way(*rooms: str) -> bool:
 
 def complete() -> None:
     """Register the layers if the import of Keras could not; called at the end of `layers`."""
-    if not _under_way("spkeras.ops", "spkeras.snn"):
-        importlib.import_module(_REGISTERING)
+    if not _under_way("spkeras.ops", "spkeras.snn", "spkeras.ttfs"):
+        _register()
 
 
 def when_keras_is_imported() -> None:
     """Register now if Keras is loaded, else right after its first import."""
     if "keras" in sys.modules:
-        importlib.import_module(_REGISTERING)
+        _register()
     else:
         sys.meta_path.insert(0, _AfterKeras())

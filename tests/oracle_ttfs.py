@@ -241,3 +241,27 @@ class WholeLayer:
     def power(self, exponent):
         """2^(exponent / grid)."""
         return power_of_two(exponent, self.grid)
+
+
+def sent(code, u, steps, scale):
+    """Steps through the window of all neurons of a layer: spikes (samples, steps, n), values."""
+    rest, weight = u.copy(), np.full(u.shape, scale)
+    spikes, value = [], np.zeros(u.shape)
+    for step in range(steps):
+        # The period of a phase code has fixed weights; those of a burst double spike by spike.
+        own = np.full(u.shape, scale / 2 ** (step + 1)) if code == "phase" else weight
+        fires = rest >= own
+        rest, value = rest - fires * own, value + fires * own
+        weight = np.where(fires, 2 * weight, scale)
+        spikes.append(fires)
+    return np.stack(spikes, 1), value
+
+
+def windows_of_trains(code, x, layers, steps, scale):
+    """A chain of dense layers, window after window: spikes of each layer of neurons, outputs."""
+    trains, u = [], x.astype("float64")
+    for weights, bias in layers:
+        spikes, value = sent(code, u, steps, scale)
+        trains.append(spikes)
+        u = value @ weights + bias
+    return trains, u

@@ -82,18 +82,27 @@ def command(
 
 def _describe(snn: Any) -> None:
     """Print the settings and the notes of a converted network."""
-    from spkeras.snn.spike_loop import loop_of
+    from spkeras.snn.converted import converted_of
 
-    loop = loop_of(snn)
+    loop = converted_of(snn)
     settings = {**loop.graph.settings, **loop.settings}
     shown = [
         f"{key} {value}"
         for key, value in settings.items()
         if value is not None and key != "built_for"
     ]
-    click.echo(
-        f"T = {loop.timesteps}, {loop.schedule}, latency {loop.latency} steps "
-        f"({loop.latency + loop.depth} pipelined), {', '.join(shown)}"
-    )
+    click.echo(f"{_run(loop)}, {', '.join(shown)}")
     for text in loop.graph.notes:
         click.echo(f"  - {text}")
+
+
+def _run(loop: Any) -> str:
+    """The schedule, T and the latency in words."""
+    if not loop.windows:
+        return (
+            f"T = {loop.timesteps}, {loop.schedule}, latency {loop.latency} steps "
+            f"({loop.latency + loop.depth} pipelined)"
+        )
+    if loop.timesteps is None:
+        return f"{loop.windows} windows, latency {loop.latency:.4g} in continuous time"
+    return f"{loop.windows} windows of T = {loop.timesteps} steps, latency {loop.latency} steps"

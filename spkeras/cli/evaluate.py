@@ -107,6 +107,8 @@ def command(
     policy = _policy(settings)
     model = read_snn(snn)
     evaluate = _evaluator(ray, ray_cpus)
+    if plot:
+        _check_course(model)
     source = None if cnn is None else read_cnn(cnn, None, ()).model
     samples = data.read(model)
     with progress("simulating") as advance:
@@ -171,6 +173,17 @@ def _check_outputs(plot: Path | None, report: Path | None) -> None:
             raise OptionError(
                 "--plot, --report: need matplotlib; run `pip install matplotlib`"
             ) from error
+
+
+def _check_course(model: Any) -> None:
+    """Refuse a plot over time of a network that answers once."""
+    from spkeras.snn.converted import converted_of
+
+    if converted_of(model).windows:
+        raise OptionError(
+            "--plot: shows accuracy over time steps, and the layers of this network fire one after "
+            "the other: it answers once; leave --plot out"
+        )
 
 
 def _show(result: Any) -> None:

@@ -52,7 +52,9 @@ def read_snn(path: Path) -> Any:
 
 def is_spiking(model: Any) -> bool:
     """Return whether a Keras model is a converted network."""
-    return any(type(layer).__name__ == "SpikeLoop" for layer in model.layers)
+    from spkeras.snn.converted import ConvertedNetwork
+
+    return any(isinstance(layer, ConvertedNetwork) for layer in model.layers)
 
 
 def check_output(path: Path, suffixes: tuple[str, ...], option: str, force: bool) -> None:

@@ -197,7 +197,10 @@ def _next(output: Path, recipe: str, data: options.DataChoice, published: bool) 
     """Return the command that takes the trained network."""
     path = shlex.quote(str(output))
     if recipe == "cat":
-        return f"spkeras hardware compile {path} -o program.npz"
+        return (
+            f"spkeras convert {path} {data.words()} --recipe ttfs, or spkeras hardware compile "
+            f"{path} -o program.npz"
+        )
     end = " --published" if published else ""
     return f"spkeras convert {path} {data.words()} --recipe {recipe}{end}"
 

@@ -43,7 +43,7 @@ def _raw_pixels(data: Data, model: Any) -> Iterator[str]:
 
     A converted network is left out: it checks its calibrated range when it runs.
     """
-    scales = {"Rescaling", "Normalization", "BatchNormalization", "SpikeLoop"}
+    scales = {"Rescaling", "Normalization", "BatchNormalization", "SpikeLoop", "SpikeWindows"}
     first = {type(layer).__name__ for layer in model.layers[:3]}
     integer = any(np.issubdtype(a.dtype, np.integer) and a.max() > 16 for a in data.x)
     if integer and not first & scales:

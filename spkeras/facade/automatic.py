@@ -14,7 +14,7 @@ from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk
 from spkeras.ops.sampling import chosen
 from spkeras.passes.readout import attach_readouts
-from spkeras.recipes import ECC, Auto, Recipe, SigmaDelta, Simulation
+from spkeras.recipes import ECC, Auto, SigmaDelta, Simulation, Stepwise
 from spkeras.snn.spike_loop import loop_of
 
 # Share and largest number of the samples that are held back from calibration to compare
@@ -35,7 +35,7 @@ class Candidate:
     """
 
     label: str
-    recipe: Recipe
+    recipe: Stepwise
     simulation: Simulation
 
 
@@ -62,9 +62,9 @@ def candidates(auto: Auto, simulation: Simulation) -> list[Candidate]:
     return found
 
 
-def _variants(auto: Auto) -> Iterator[tuple[str, Recipe]]:
+def _variants(auto: Auto) -> Iterator[tuple[str, Stepwise]]:
     """Label and recipe of each network that the spikes allow."""
-    kinds: list[tuple[str, type[Recipe], dict[str, Any]]]
+    kinds: list[tuple[str, type[Stepwise], dict[str, Any]]]
     if auto.spikes == "graded":
         kinds = [(f"sigma_delta, {n} levels", SigmaDelta, {"levels": n}) for n in (8, 16)]
     else:

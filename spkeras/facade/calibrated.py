@@ -13,7 +13,7 @@ from spkeras.graph.stats import ActivationStats
 from spkeras.ops.code import keeps_values
 from spkeras.passes.constant_inputs import lift_biases
 from spkeras.passes.pipeline import finish, neurons_of, prepare
-from spkeras.recipes import Conversion, Recipe, Simulation
+from spkeras.recipes import Conversion, Simulation, Stepwise
 from spkeras.snn.ann import ann, bias_currents
 from spkeras.snn.settings import stagger_in_force, start
 from spkeras.snn.spike_loop import build
@@ -42,7 +42,7 @@ class Calibrated:
         self,
         graph: Graph,
         data: Any,
-        recipe: Recipe,
+        recipe: Stepwise,
         *,
         batch_size: int,
         progress: Callable[[int, int], None],
@@ -67,7 +67,7 @@ class Calibrated:
         )
         self.notes = _drawn(self.stats, seed)
 
-    def network(self, recipe: Recipe, simulation: Simulation) -> keras.Model:
+    def network(self, recipe: Stepwise, simulation: Simulation) -> keras.Model:
         """Return the spiking network of a recipe.
 
         Args:
@@ -85,7 +85,7 @@ class Calibrated:
         return build(graph, simulation.changed(timesteps=timesteps))
 
 
-def _settings(recipe: Recipe, chosen: Conversion) -> dict[str, Any]:
+def _settings(recipe: Stepwise, chosen: Conversion) -> dict[str, Any]:
     """The options of the conversion, with what was chosen for T."""
     kinds = {"neuron": chosen.neuron, "spike_code": chosen.spike_code}
     found = {"recipe": recipe.name, **kinds, **recipe.conversion_config()}

@@ -11,13 +11,14 @@ from spkeras.calibration.thresholds import train_thresholds
 from spkeras.errors import OptionError
 from spkeras.facade import automatic
 from spkeras.facade.calibrated import Calibrated
+from spkeras.facade.first_spikes import convert_windows
 from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk, walk
 from spkeras.graph import Graph
 from spkeras.ops.published import PUBLISHED
 from spkeras.passes.as_published import check_trained
 from spkeras.passes.learned import trained_steps
-from spkeras.recipes import Auto, Recipe, Simulation, Trained, get
+from spkeras.recipes import TTFS, Auto, Recipe, Simulation, Stepwise, Trained, get, names
 from spkeras.snn.settings import check_start
 
 Progress = Callable[[int, int], None]
@@ -46,7 +47,7 @@ def convert(
         data: Calibration samples, as the model takes them: an array (samples, ...), or a list
             of arrays for several inputs. 500 to 1,000 training samples suffice; all are used.
         recipe: A recipe of `spkeras.recipes` (`ECC(percentile=99.9)`), its short name ("ecc",
-            "sigma_delta", "cq", "cq+", "low_latency", "qcfs", "auto"), or what its `get_config`
+            "sigma_delta", "cq", "cq+", "low_latency", "qcfs", "ttfs", "auto"), or what its `get_config`
             returned.
         timesteps: T, counted from the first input; the same as in `simulation`. None: 64, 4
             where spikes carry values, or what the CNN was trained for. `spkeras.configure`
@@ -75,14 +76,26 @@ def convert(
     simulation = _with_settings(simulation or Simulation(), timesteps=timesteps, **settings)
     chosen = get(recipe, "conversion", schedule=simulation.schedule, **options)
     simulation = chosen.simulation(simulation)
-    simulation = simulation.changed(input_encoding=simulation.input_encoding or "constant")
     walked = walk(model)
+    report = progress or _quiet
+    if isinstance(chosen, TTFS):
+        chosen.check(simulation)
+        return convert_windows(
+            walked,
+            data,
+            chosen,
+            simulation.timesteps,
+            batch_size=batch_size,
+            progress=report,
+        )
+    if not isinstance(chosen, Stepwise):
+        raise OptionError(f"recipe={chosen!r}; allowed: {names('conversion')}")
     graph = walked.convertible()
+    simulation = simulation.changed(input_encoding=simulation.input_encoding or "constant")
     if chosen.published and chosen.needs_training:
         check_trained(graph, chosen.name, PUBLISHED[chosen.name].training)
     simulation = simulation.changed(timesteps=_timesteps(chosen, simulation, graph))
     chosen.check(simulation)
-    report = progress or _quiet
     if isinstance(chosen, Auto):
         return automatic.choose(
             walked, data, chosen, simulation, batch_size=batch_size, progress=report

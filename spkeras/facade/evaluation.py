@@ -7,12 +7,11 @@ from typing import Any
 
 import keras
 
-from spkeras.facade.shards import EvaluationPlan, Part, run_shard
+from spkeras.facade.shards import AnySimulator, EvaluationPlan, Part, run_shard, simulator
 from spkeras.metrics import Evaluation
 from spkeras.metrics.early_exit import EarlyExit
-from spkeras.simulation import Simulator
+from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured
-from spkeras.snn.spike_loop import loop_of
 
 Progress = Callable[[int, int], None]
 
@@ -68,7 +67,7 @@ def evaluate(
         OptionError: a setting out of its range, an engine that cannot run the network, or early
             exit where no decision is taken step by step.
     """
-    loop = loop_of(snn)
+    loop = converted_of(snn)
     with configured(loop, settings):
         plan = EvaluationPlan(
             snn.name,
@@ -81,7 +80,7 @@ def evaluate(
             early_exit=early_exit,
             cnn=cnn,
         )
-        simulation = Simulator(loop, engine)
+        simulation = simulator(loop, engine)
         if not insist:
             plan.check_labels(simulation)
         start = time.perf_counter()
@@ -90,7 +89,7 @@ def evaluate(
         return plan.result(loop, total, time.perf_counter() - start)
 
 
-def _in_turn(plan: EvaluationPlan, simulation: Simulator, progress: Progress) -> Iterator[Part]:
+def _in_turn(plan: EvaluationPlan, simulation: AnySimulator, progress: Progress) -> Iterator[Part]:
     """Run all batches here, one after the other."""
     for rows, shard in zip(plan.rows, plan.shards(), strict=True):
         step = partial(_advanced, plan, rows, progress)

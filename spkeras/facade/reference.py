@@ -15,8 +15,8 @@ from spkeras.passes.changes import changes, is_lost
 from spkeras.passes.learned import trained_steps
 from spkeras.passes.pipeline import fold
 from spkeras.snn.ann import ann
+from spkeras.snn.converted import ConvertedNetwork
 from spkeras.snn.network import as_list
-from spkeras.snn.spike_loop import SpikeLoop
 
 CNN, TWIN, OWN = "CNN", "twin", "own weights"
 # Samples whose outputs are compared, and the largest rms difference relative to the outputs that
@@ -64,7 +64,9 @@ class NamedCnn:
         DataError: other inputs, outputs, weights or values of the outputs.
     """
 
-    def __init__(self, cnn: keras.Model, loop: SpikeLoop, samples: Sequence[np.ndarray]) -> None:
+    def __init__(
+        self, cnn: keras.Model, loop: ConvertedNetwork, samples: Sequence[np.ndarray]
+    ) -> None:
         own = loop.graph
         self.graph = check_pair(cnn, own)
         model = ann(self.graph)
@@ -78,7 +80,7 @@ class NamedCnn:
         answer = self._model(given if len(given) > 1 else given[0])
         return [ops.convert_to_numpy(output) for output in answer]
 
-    def _compare(self, loop: SpikeLoop, samples: list[np.ndarray]) -> None:
+    def _compare(self, loop: ConvertedNetwork, samples: list[np.ndarray]) -> None:
         scaled = loop.units([np.asarray(array, "float32") for array in samples])
         outputs, _ = loop.reference()(scaled, ops.ones((1,)))
         known = [ops.convert_to_numpy(output) for output in outputs]

@@ -28,9 +28,15 @@ from spkeras.metrics import (
 )
 from spkeras.metrics.chance import check_decisions
 from spkeras.metrics.early_exit import EarlyExit, check_exit
+from spkeras.metrics.windows import window_activity
 from spkeras.simulation import Simulator, choose, evaluation_steps
 from spkeras.simulation.record import Counts
+from spkeras.simulation.windows import WindowSimulator
 from spkeras.snn.spike_loop import SpikeLoop
+from spkeras.ttfs.spike_windows import SpikeWindows
+
+AnyNetwork = SpikeLoop | SpikeWindows
+AnySimulator = Simulator | WindowSimulator
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +82,7 @@ class Part:
 
 
 def run_shard(
-    simulation: Simulator, shard: Shard, progress: Callable[[int], None] = lambda steps: None
+    simulation: AnySimulator, shard: Shard, progress: Callable[[int], None] = lambda steps: None
 ) -> Part:
     """Run one batch.
 
@@ -134,7 +140,7 @@ class EvaluationPlan:
     def __init__(
         self,
         name: str,
-        loop: SpikeLoop,
+        loop: AnyNetwork,
         x: Any,
         y: Any,
         *,
@@ -151,7 +157,7 @@ class EvaluationPlan:
         self.samples = as_samples(self.graph, x)
         if not any_range:
             check_range(self.graph, self.samples)
-        self.engine, self.steps = choose(loop, engine), evaluation_steps(loop)
+        self.engine, self.steps = _way(loop, engine)
         count = len(self.samples[0])
         self.rows = list(equal_slices(count, batch_size))
         self.work = count * len(self.steps)
@@ -159,9 +165,9 @@ class EvaluationPlan:
         self.watch = None if early_exit is None else self._watch(loop, early_exit)
         self.cnn = None if cnn is None else NamedCnn(cnn, loop, self.samples)
 
-    def _watch(self, loop: SpikeLoop, early_exit: EarlyExit | float) -> Watch:
+    def _watch(self, loop: AnyNetwork, early_exit: EarlyExit | float) -> Watch:
         policy = early_exit if isinstance(early_exit, EarlyExit) else EarlyExit(early_exit)
-        if loop.schedule != "clock_driven":
+        if loop.schedule != "clock_driven" or isinstance(loop, SpikeWindows):
             raise OptionError(
                 f"early_exit with schedule={loop.schedule!r}; allowed: 'clock_driven', the other "
                 "has no answer before its windows are over"
@@ -175,7 +181,7 @@ class EvaluationPlan:
         (readout,) = loop.network.readouts
         return Watch(policy, self.scores[0], loop.timesteps, loop.start(readout))
 
-    def check_labels(self, simulation: Simulator) -> None:
+    def check_labels(self, simulation: AnySimulator) -> None:
         """Refuse labels that the CNN meets no more often than chance, on up to 500 samples.
 
         Where the file does not hold the CNN's weights, nothing is known of it.
@@ -218,7 +224,7 @@ class EvaluationPlan:
             raise DataError("data: no batch has run; give at least one sample")
         return total
 
-    def result(self, loop: SpikeLoop, total: Part, seconds: float) -> Evaluation:
+    def result(self, loop: AnyNetwork, total: Part, seconds: float) -> Evaluation:
         """The evaluation, from the sum of all parts.
 
         Args:
@@ -233,6 +239,7 @@ class EvaluationPlan:
         if self.watch is not None and total.exits is not None:
             course = self.watch.course(total.exits)
         scores = tuple(score.result() for score in self.scores)
+        counted = (window_activity if loop.windows else activity)(self.graph, trace)
         named = self.cnn is not None
         return Evaluation(
             model=self.name,
@@ -243,8 +250,8 @@ class EvaluationPlan:
             samples=trace.samples,
             steps=self.steps,
             scores=scores,
-            activity=activity(self.graph, trace),
-            layer_spikes=trace.layer_spikes,
+            activity=counted,
+            layer_spikes={n.name: trace.layer_spikes[n.name] for n in counted.layers},
             warnings=(
                 *filter(None, [warning_of(self.graph, named)]),
                 *other_steps(self.graph, loop),
@@ -253,6 +260,7 @@ class EvaluationPlan:
             ),
             seconds=seconds,
             depth=loop.depth,
+            windows=loop.windows,
             convergence=convergence(trace),
             engine=self.engine,
             early_exit=course,
@@ -260,7 +268,29 @@ class EvaluationPlan:
         )
 
 
-def _scores(loop: SpikeLoop, graph: Graph, y: Any, samples: int, steps: int) -> list[Score]:
+def simulator(loop: AnyNetwork, engine: str) -> AnySimulator:
+    """Return what runs a network.
+
+    Args:
+        loop: The layer of a converted model.
+        engine: "dense", "events" or "auto".
+    """
+    return WindowSimulator(loop) if isinstance(loop, SpikeWindows) else Simulator(loop, engine)
+
+
+def _way(loop: AnyNetwork, engine: str) -> tuple[str, np.ndarray]:
+    """Return the engine that will run, and the times at which answers are scored."""
+    if isinstance(loop, SpikeLoop):
+        return choose(loop, engine), evaluation_steps(loop)
+    if engine == "events":
+        raise OptionError(
+            "engine='events' with layers that fire in windows; allowed: 'auto', 'dense': each "
+            "layer runs once"
+        )
+    return WindowSimulator.engine, np.array([loop.latency])
+
+
+def _scores(loop: AnyNetwork, graph: Graph, y: Any, samples: int, steps: int) -> list[Score]:
     targets = y if isinstance(y, (list, tuple)) and len(graph.outputs) > 1 else [y]
     targets = [*targets, *[None] * (len(graph.outputs) - len(targets))]
     scores = []

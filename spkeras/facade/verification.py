@@ -10,13 +10,15 @@ from spkeras.calibration.layer_rates import LayerRates
 from spkeras.data.batches import as_samples, check_range, equal_slices
 from spkeras.facade.folded import Folded
 from spkeras.facade.reference import check_pair, name_of
+from spkeras.facade.window_layers import WindowLayers
 from spkeras.graph import Graph
 from spkeras.graph.finite import check_finite
 from spkeras.metrics import NeuronCheck, Verification
 from spkeras.metrics.comparison import RateComparison
 from spkeras.passes.changes import is_lost
+from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured
-from spkeras.snn.spike_loop import SpikeLoop, loop_of
+from spkeras.snn.spike_loop import SpikeLoop
 
 STAGES = ("folded", "parameters", "clipped", "quantized", "simulated")
 
@@ -52,7 +54,7 @@ def verify(
             CNN is another model than the one converted.
         WeightsError: weights or thresholds of one of them are NaN or infinite.
     """
-    loop = loop_of(snn)
+    loop = converted_of(snn)
     graph = loop.graph
     check_finite(graph, snn.name)
     samples = as_samples(graph, x)
@@ -62,7 +64,7 @@ def verify(
     folded, outputs = Folded(cnn), _Outputs(graph)
     lost = is_lost(graph)
     with configured(loop, settings):
-        layers = _Layers(loop)
+        layers = WindowLayers(loop) if loop.windows else _Layers(loop)
         for rows in equal_slices(len(samples[0]), batch_size):
             batch = [array[rows].astype("float32") for array in samples]
             answers = layers.add(batch)
@@ -134,7 +136,7 @@ class _Layers:
         """Return the layer that fires longest; of several the deepest."""
         found = [(check.settled, index) for index, check in enumerate(self.result())]
         known = [(settled, index) for settled, index in found if settled is not None]
-        return self.comparisons[max(known)[1]].node.name if known else None
+        return self.comparisons[max(known)[1]].name if known else None
 
 
 class _Outputs:

@@ -2,14 +2,6 @@
 
 from spkeras import registration
 from spkeras.layers.encoding import ChannelExpansion, InputQuantizer, TrainablePooling2D
-from spkeras.layers.first_spike import (
-    EarliestInstant,
-    EarliestSpike,
-    FirstSpike,
-    InstantValue,
-    SpikeInstant,
-    SpikeValue,
-)
 from spkeras.layers.integrate_fire import IntegrateFire
 from spkeras.layers.log_weights import LogConv1D, LogConv2D, LogDense, LogDepthwiseConv2D
 from spkeras.layers.qcfs import QCFSActivation
@@ -23,12 +15,8 @@ __all__ = [
     "ChannelExpansion",
     "Clamp",
     "ClampQuantize",
-    "EarliestInstant",
-    "EarliestSpike",
     "FiringRate",
-    "FirstSpike",
     "InputQuantizer",
-    "InstantValue",
     "IntegrateFire",
     "LogConv1D",
     "LogConv2D",
@@ -37,8 +25,6 @@ __all__ = [
     "PhaseActivation",
     "QCFSActivation",
     "SpikeCount",
-    "SpikeInstant",
-    "SpikeValue",
     "Staged",
     "TTFSActivation",
     "TrainablePooling2D",

@@ -8,57 +8,30 @@ import numpy as np
 from keras import ops
 
 from spkeras.layers.pooling import max_pooling
-from spkeras.ops.ttfs import check_kernel, check_levels, kernel_table
+from spkeras.ops.ttfs import check_levels
 from spkeras.ops.ttfs_tensors import spike_times, spike_values
 from spkeras.ops.types import ShapeLike, Tensor
 
 
 class _Kernel(keras.layers.Layer):
-    """Base class with the kernel and the number of stages of arrival."""
+    """Base class with the thresholds and the number of stages of arrival."""
 
-    def __init__(
-        self,
-        timesteps: int,
-        tau: float = 1.0,
-        theta0: float = 1.0,
-        stages: int = 1,
-        levels: Sequence[float] | None = None,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, levels: Sequence[float], stages: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        check_kernel(timesteps, tau, theta0)
-        self.timesteps = timesteps
-        self.tau = tau
-        self.theta0 = theta0
-        self.stages = stages
-        self.levels = None if levels is None else check_levels(levels, timesteps)
-
-    @property
-    def table(self) -> Tensor:
-        """Thresholds and values of spikes, (T,)."""
-        if self.levels is not None:
-            return np.array(self.levels)
-        return kernel_table(self.timesteps, self.tau, self.theta0)
-
-    def get_config(self) -> dict[str, Any]:
-        own = {"timesteps": self.timesteps, "tau": self.tau, "theta0": self.theta0}
-        return {**super().get_config(), **own, "stages": self.stages, "levels": self.levels}
+        self.levels, self.stages = np.array(check_levels(levels)), stages
+        self.timesteps = len(self.levels)
 
 
-@keras.saving.register_keras_serializable(package="spkeras")
 class FirstSpike(_Kernel):
-    """Times at which potentials first reach a falling threshold theta0 2^(-k / tau).
+    """Times at which potentials first reach a falling threshold.
 
     With one stage, all input has been integrated before the window opens. With M stages the
     neuron can fire early: stage m holds the input that has arrived by step m of the window, and
     the last stage all of it. At step k the potential of stage min(k, M - 1) is compared.
 
     Args:
-        timesteps: int. T, steps of the window.
-        tau: float. Steps in which the threshold halves.
-        theta0: float. Threshold at the first step, in units of the potential.
+        levels: list of T floats. Thresholds of the window's steps, which never rise.
         stages: int. M; the stages lie in the batch axis, one whole batch after the other.
-        levels: list of T floats. Falling thresholds that replace the base-2 kernel.
 
     Input shape:
         (M * batch, ...) potentials.
@@ -67,51 +40,48 @@ class FirstSpike(_Kernel):
         (batch, ...) int32, 0 ... T - 1, or T for a neuron without a spike.
 
     Raises:
-        OptionError: the thresholds do not fall.
+        OptionError: thresholds that rise, or are not positive.
 
     Reference:
         Lew, Lee & Park 2022, arXiv:2208.04494; early firing as in Park et al. 2020 (T2FSNN).
 
     Example:
-        >>> FirstSpike(timesteps=3, tau=1)(ops.array([2.0, 0.5, 0.2])).numpy()
+        >>> FirstSpike([1.0, 0.5, 0.25])(ops.array([2.0, 0.5, 0.2])).numpy()
         array([0, 1, 3], dtype=int32)
     """
 
     def call(self, potential: Tensor) -> Tensor:
         if self.stages == 1:
-            return spike_times(potential, self.table)
+            return spike_times(potential, self.levels)
         stages = ops.reshape(potential, (self.stages, -1, *potential.shape[1:]))
         times = ops.full_like(stages[0], self.timesteps, dtype="int32")
         for step in reversed(range(self.timesteps)):
-            reached = stages[min(step, self.stages - 1)] >= float(self.table[step])
+            reached = stages[min(step, self.stages - 1)] >= float(self.levels[step])
             times = ops.where(reached, step, times)
         return times
 
     def compute_output_spec(self, potential: Tensor) -> Tensor:
         return keras.KerasTensor(potential.shape, "int32")
 
+    def spikes(self, times: Tensor) -> Tensor:
+        """Return the number of spikes of each neuron."""
+        return times < self.timesteps
 
-@keras.saving.register_keras_serializable(package="spkeras")
+
 class SpikeValue(_Kernel):
-    """Values of spikes at these times: theta0 2^(-k / tau), and 0 without a spike.
+    """Values of spikes at these times: the threshold of the step, and 0 without a spike.
 
     Args:
-        timesteps: int. T of the sending layer.
-        tau: float. tau of the sending layer.
-        theta0: float. theta0 of the sending layer.
+        levels: list of T floats. Thresholds of the sending layer.
         stages: int. M, number of stages of arrival, one whole batch after the other.
         arrived: int. By stage m, spikes with times up to arrived + m have arrived; with one
             stage all have.
-        levels: list of T floats. As in `FirstSpike`.
 
     Input shape:
         (batch, ...) int32 times.
 
     Output shape:
         (M * batch, ...) values.
-
-    Raises:
-        OptionError: the thresholds do not fall.
     """
 
     def __init__(self, *args: Any, arrived: int = 0, **kwargs: Any) -> None:
@@ -119,7 +89,7 @@ class SpikeValue(_Kernel):
         self.arrived = arrived
 
     def call(self, times: Tensor) -> Tensor:
-        values = spike_values(times, self.table, self.compute_dtype)
+        values = spike_values(times, self.levels, self.compute_dtype)
         if self.stages == 1:
             return values
         stages = [
@@ -131,11 +101,7 @@ class SpikeValue(_Kernel):
     def compute_output_spec(self, times: Tensor) -> Tensor:
         return keras.KerasTensor(times.shape, self.compute_dtype)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "arrived": self.arrived}
 
-
-@keras.saving.register_keras_serializable(package="spkeras")
 class EarliestSpike(keras.layers.Layer):
     """The earliest time in each window: max pooling of the spikes' values.
 
@@ -161,8 +127,9 @@ class EarliestSpike(keras.layers.Layer):
         pooled = max_pooling(self.window)(left)
         return self.timesteps - ops.cast(pooled, "int32")
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "window": self.window, "timesteps": self.timesteps}
+    def spikes(self, times: Tensor) -> Tensor:
+        """Return the number of spikes of each neuron."""
+        return times < self.timesteps
 
 
 class _Float64(keras.layers.Layer):
@@ -175,7 +142,6 @@ class _Float64(keras.layers.Layer):
         return input_shape
 
 
-@keras.saving.register_keras_serializable(package="spkeras")
 class SpikeInstant(_Float64):
     """Instants of spikes in continuous time, from potentials u: t = min(end - u, end).
 
@@ -206,11 +172,11 @@ class SpikeInstant(_Float64):
     def call(self, potential: Tensor) -> Tensor:
         return ops.clip(self.end - potential, self.begin, self.end)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "begin": self.begin, "end": self.end}
+    def spikes(self, instants: Tensor) -> Tensor:
+        """Return the number of spikes of each neuron."""
+        return instants < self.end
 
 
-@keras.saving.register_keras_serializable(package="spkeras")
 class InstantValue(_Float64):
     """Values of spikes at these instants: end - t.
 
@@ -231,11 +197,7 @@ class InstantValue(_Float64):
     def call(self, instants: Tensor) -> Tensor:
         return self.end - instants
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "end": self.end}
 
-
-@keras.saving.register_keras_serializable(package="spkeras")
 class EarliestInstant(_Float64):
     """The earliest instant in each window.
 
@@ -260,5 +222,6 @@ class EarliestInstant(_Float64):
     def compute_output_spec(self, instants: Tensor) -> Tensor:
         return keras.KerasTensor(max_pooling(self.window)(instants).shape, "float64")
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "window": self.window, "end": self.end}
+    def spikes(self, instants: Tensor) -> Tensor:
+        """Return the number of spikes of each neuron."""
+        return instants < self.end

@@ -6,21 +6,32 @@ from spkeras.graph import Node
 from spkeras.metrics.verification import NeuronCheck
 
 
-class RateComparison:
+class ValueComparison:
     """Comparison of a layer of neurons with the CNN: exact, clipped, quantised and simulated.
 
     Args:
-        node: The layer's node.
-        timesteps: T.
+        name: The layer's name.
+        unit: The layer's scale over the unit of the values that `add` receives.
+        finest: Smallest difference of two values.
+        most: Largest value.
+        explained: Largest error that the levels of the layer explain, in units of its scale.
         steps: Number of steps for which `follow` receives an error; 0 for none.
-        levels_above_scale: Exponents above the layer's scale: a spike of size 1 is
-            2^levels_above_scale scales.
+        settles: Whether a sample's last spike is final.
     """
 
-    def __init__(self, node: Node, timesteps: int, steps: int, levels_above_scale: int = 0) -> None:
-        self.node, self.timesteps, self.unit = node, timesteps, 2.0**levels_above_scale
-        self.finest = 2.0 ** (1 - node["levels"] - node["mantissa_bits"])
-        self.most = node["max_spikes_per_step"] * _reach(node["spike_code"], timesteps)
+    def __init__(
+        self,
+        *,
+        name: str,
+        unit: float,
+        finest: float,
+        most: float,
+        explained: float,
+        steps: int = 0,
+        settles: bool = False,
+    ) -> None:
+        self.name, self.unit, self.finest, self.most = name, unit, finest, most
+        self.explained, self.settles = explained, settles
         self.elements = 0
         self.sums = np.zeros(5)  # of rate, activation, their squares, their product
         self.squares = np.zeros(5)  # of the whole error and its four parts
@@ -67,22 +78,6 @@ class RateComparison:
         self.course += squares
         self.last.append(last)
 
-    @property
-    def explained(self) -> float:
-        """Largest error that the levels of the layer explain, in units of its scale.
-
-        Whole spikes, and all spikes under a code other than delta, follow a value to 1 / T. A
-        graded spike under the delta code leaves a share of the missing amount: rounding to m bits
-        after the leading one leaves at most h / (1 + h), h = 2^-(m + 1). The last exponent is
-        the limit.
-        """
-        node = self.node
-        if node["spike_code"] != "delta" or not node.neuron.graded:
-            return 1 / self.timesteps
-        half = 2.0 ** -(node["mantissa_bits"] + 1)
-        last = self.unit * 2.0 ** (1 - node["levels"])
-        return max(last, (half / (1 + half)) ** self.timesteps)
-
     def result(self) -> NeuronCheck:
         """Return the figures of the layer over all batches."""
         n = max(self.elements, 1)
@@ -94,9 +89,9 @@ class RateComparison:
         )
         exact, saturated, silent = self.shares / n
         course = np.sqrt(self.course / (n * aa if aa > 0 else n))
-        settles = self.node["spike_code"] == "delta" and bool(self.last)
+        settles = self.settles and bool(self.last)
         return NeuronCheck(
-            name=self.node.name,
+            name=self.name,
             correlation=float(correlation),
             bias=float(self.unit * (r - a)),
             error=float(error),
@@ -110,6 +105,43 @@ class RateComparison:
             settled=float(np.concatenate(self.last).mean()) if settles else None,
             parameters=float(parameters),
         )
+
+
+class RateComparison(ValueComparison):
+    """Comparison of a layer of a spike loop.
+
+    Args:
+        node: The layer's node.
+        timesteps: T.
+        steps: As in `ValueComparison`.
+        levels_above_scale: Exponents above the layer's scale: a spike of size 1 is
+            2^levels_above_scale scales.
+    """
+
+    def __init__(self, node: Node, timesteps: int, steps: int, levels_above_scale: int = 0) -> None:
+        unit, delta = 2.0**levels_above_scale, node["spike_code"] == "delta"
+        graded = delta and node.neuron.graded
+        super().__init__(
+            name=node.name,
+            unit=unit,
+            finest=2.0 ** (1 - node["levels"] - node["mantissa_bits"]),
+            most=node["max_spikes_per_step"] * _reach(node["spike_code"], timesteps),
+            explained=_graded_error(node, timesteps, unit) if graded else 1 / timesteps,
+            steps=steps,
+            settles=delta,
+        )
+
+
+def _graded_error(node: Node, timesteps: int, unit: float) -> float:
+    """Return the largest error that graded spikes explain under the delta code.
+
+    Whole spikes, and all spikes under another code, follow a value to 1 / T. A graded spike leaves
+    a share of the missing amount: rounding to m bits after the leading one leaves at most
+    h / (1 + h), h = 2^-(m + 1). The last exponent is the limit.
+    """
+    half = 2.0 ** -(node["mantissa_bits"] + 1)
+    last = unit * 2.0 ** (1 - node["levels"])
+    return max(last, (half / (1 + half)) ** timesteps)
 
 
 def _reach(code: str, timesteps: int) -> float:

@@ -19,10 +19,12 @@ class Evaluation:
     Attributes:
         model: Name of the converted model.
         schedule: "clock_driven" or "layer_synchronous"; the schedule of every figure here.
-        timesteps: T, counted from the first input.
+        timesteps: T, counted from the first input; of each window where layers fire in windows,
+            None in continuous time.
         latency: Steps until the output is final, if a spike passes all layers within its step:
             T when clock-driven; T times the number of layers of neurons in a row (plus one)
-            when layer-synchronous.
+            when layer-synchronous. In continuous time the unit is the window of the input, in
+            which a value x fires at 1 - x.
         settings: Neuron, input encoding, stagger and so on.
         samples: Number of samples.
         steps: Numbers of steps of the scores. Before `first_step` the read-out has received
@@ -41,12 +43,14 @@ class Evaluation:
             "CNN": the converted CNN, with its weights. "twin": the same where it was trained for
             spikes. "own weights": the network itself, where it was changed after the conversion
             and neither its file nor the caller has the weights from before.
+        windows: Number of windows of a network whose layers fire one after the other, scored
+            once; 0 for a spike loop. What has no meaning for windows is absent from `to_dict`.
     """
 
     model: str
     schedule: str
-    timesteps: int
-    latency: int
+    timesteps: int | None
+    latency: float
     settings: Mapping[str, Any]
     samples: int
     steps: np.ndarray
@@ -60,15 +64,16 @@ class Evaluation:
     engine: str = "dense"
     early_exit: ExitCourse | None = None
     reference: str = "CNN"
+    windows: int = 0
 
     @property
-    def pipelined_latency(self) -> int:
+    def pipelined_latency(self) -> float | None:
         """Steps until the output is final, if a spike takes one step to each next layer.
 
         Shortcuts are delayed as much as the path beside them, so that all spikes are the same.
-        The hardware takes one sample every T steps.
+        The hardware takes one sample every T steps. None where layers fire in windows.
         """
-        return self.latency + self.depth
+        return None if self.windows else self.latency + self.depth
 
     @property
     def first_step(self) -> int:
@@ -100,7 +105,36 @@ class Evaluation:
         own = ("pipelined_latency", "first_step", "built_for")
         record = {**asdict(self), **{name: getattr(self, name) for name in own}}
         record["activity"]["per_cnn_mac"] = self.activity.per_cnn_mac
-        return plain(record)
+        return plain(_of_windows(record) if self.windows else record)
+
+
+# Figures that have a meaning only where a network runs step by step.
+_STEPWISE = (
+    "first_step",
+    "depth",
+    "steps",
+    "firing_rate",
+    "shift_adds",
+    "exponents",
+    "payload_bits",
+    "function_evaluations",
+    "synapses",
+    "macs",
+    "input_macs",
+    "function_macs",
+    "loop_macs",
+    "membrane_updates",
+    "comparisons",
+    "courses",
+)
+
+
+def _of_windows(record: Any) -> Any:
+    """Return a record without the figures that have no meaning where layers fire in windows."""
+    if isinstance(record, Mapping):
+        kept = ((n, _of_windows(v)) for n, v in record.items() if n not in _STEPWISE)
+        return {name: value for name, value in kept if value is not None}
+    return [_of_windows(item) for item in record] if isinstance(record, (list, tuple)) else record
 
 
 def depends_on_timesteps(settings: Mapping[str, Any]) -> bool:

@@ -73,7 +73,7 @@ class Verification:
     Attributes:
         model: Name of the converted model.
         schedule: The schedule of the simulation.
-        timesteps: T.
+        timesteps: T; None in continuous time.
         samples: Number of samples.
         layers: Comparisons of the folded graph with the CNN.
         neurons: Comparisons of rates, or values, with activations.
@@ -85,7 +85,8 @@ class Verification:
             (where the network was changed after the conversion), "clipped", "quantized",
             "simulated"; empty for regression.
         output_error: Root mean square difference of the outputs to the CNN's, by stage.
-        spike_code: Spike code: "rate", "differential" or "delta".
+        spike_code: Spike code: "rate", "differential", "delta", or "ttfs", "phase", "burst" in
+            windows.
         steps: Steps of the neurons' `course`; none for a layer-synchronous network, which has no
             output before the end of its window.
         settles_last: The layer with the latest last spike, by the mean over the samples; the
@@ -96,7 +97,7 @@ class Verification:
 
     model: str
     schedule: str
-    timesteps: int
+    timesteps: int | None
     samples: int
     layers: tuple[LayerCheck, ...]
     neurons: tuple[NeuronCheck, ...]

@@ -57,5 +57,6 @@ def trained_steps(graph: Graph) -> int | None:
     Args:
         graph: Graph from the frontend, or with neurons.
     """
-    steps = [node["steps"] for node in graph.nodes if node.attributes.get("steps")]
+    names = ("steps", "timesteps", "bits")
+    steps = [node[name] for node in graph.nodes for name in names if node.attributes.get(name)]
     return max(steps, default=None)

@@ -4,9 +4,10 @@ A recipe is an object (`ECC(percentile=99.9)`) or its short name ("ecc"). `Simul
 settings of a run, the plans those of training.
 """
 
-from spkeras.recipes.base import CORRECTIONS, READOUTS, Recipe
+from spkeras.recipes.base import CORRECTIONS, READOUTS, Recipe, Stepwise
 from spkeras.recipes.conversion import Conversion
 from spkeras.recipes.fields import Config, Option, option
+from spkeras.recipes.first_spikes import TTFS
 from spkeras.recipes.plan import Augmentation, CorrectionPlan, FinetunePlan, ThresholdPlan
 from spkeras.recipes.registry import RECIPES, get, names, options_of, register_recipe
 from spkeras.recipes.simulation import Simulation
@@ -40,6 +41,8 @@ __all__ = [
     "register_recipe",
     "SigmaDelta",
     "Simulation",
+    "Stepwise",
     "ThresholdPlan",
     "Trained",
+    "TTFS",
 ]

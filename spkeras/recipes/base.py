@@ -19,8 +19,6 @@ class Recipe(Config):
     """A method to convert a CNN into a spiking network.
 
     Attributes:
-        readout: Source of the output: "membrane" of the last layer, or its "spikes".
-        weight_bits: n-bit weights, or None for float32.
         insist: Accept calibration samples that are identical, or whose range after the CNN's
             Rescaling or Normalization is implausible; not stored.
         published: Set by `as_published`: all settings are those of the publication.
@@ -30,16 +28,10 @@ class Recipe(Config):
     summary: ClassVar[str] = ""
     # Whether the CNN must have been trained for it (`spkeras.finetune`).
     needs_training: ClassVar[bool] = False
+    # Whether `spkeras.convert` takes it.
+    converts: ClassVar[bool] = True
     steps: ClassVar[int] = 64
 
-    readout: str = option(
-        "membrane",
-        "Output from the last layer's membrane potential, or from its spikes.",
-        choices=READOUTS,
-    )
-    weight_bits: int | None = option(
-        None, "Bits of a quantised weight.", low=2, high=16, unit="bits", shown="float32"
-    )
     insist: bool = False
     published: bool = False
 
@@ -83,14 +75,6 @@ class Recipe(Config):
         known = {name: value for name, value in settings.items() if name in config}
         return given.changed(**known)
 
-    def conversion(self, timesteps: int) -> Conversion:
-        """Return the settings of the passes, chosen for T.
-
-        Args:
-            timesteps: T.
-        """
-        raise NotImplementedError
-
     def changed(self, **options: Any) -> Self:
         """Return a copy with other options."""
         self.refuse_unknown(options)
@@ -133,3 +117,30 @@ class Recipe(Config):
         if name != cls.name:
             raise OptionError(f"recipe={name!r}; allowed for {cls.__name__}: {cls.name!r}")
         return cls(**options)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stepwise(Recipe):
+    """A recipe whose network runs step by step, in a spike loop.
+
+    Attributes:
+        readout: Source of the output: "membrane" of the last layer, or its "spikes".
+        weight_bits: n-bit weights, or None for float32.
+    """
+
+    readout: str = option(
+        "membrane",
+        "Output from the last layer's membrane potential, or from its spikes.",
+        choices=READOUTS,
+    )
+    weight_bits: int | None = option(
+        None, "Bits of a quantised weight.", low=2, high=16, unit="bits", shown="float32"
+    )
+
+    def conversion(self, timesteps: int) -> Conversion:
+        """Return the settings of the passes, chosen for T.
+
+        Args:
+            timesteps: T.
+        """
+        raise NotImplementedError

@@ -5,7 +5,7 @@ from typing import Any
 
 from spkeras.errors import OptionError
 from spkeras.ops.names import MOST_LEVELS, MOST_MANTISSA_BITS, NEURON_MODELS
-from spkeras.recipes.base import CORRECTIONS, Recipe
+from spkeras.recipes.base import CORRECTIONS, Stepwise
 from spkeras.recipes.fields import Option, option
 from spkeras.recipes.simulation import Simulation
 
@@ -85,7 +85,7 @@ _LEVELS, _ABOVE, _MANTISSA = levels_options("8", "0", "0")
 
 
 @dataclass(frozen=True, kw_only=True)
-class RateCoded(Recipe):
+class RateCoded(Stepwise):
     """A recipe whose spikes mean a rate or differences of a rate.
 
     Attributes:

@@ -7,11 +7,12 @@ from typing import Any
 from spkeras.errors import OptionError
 from spkeras.recipes.base import Recipe
 from spkeras.recipes.fields import Option
+from spkeras.recipes.first_spikes import TTFS
 from spkeras.recipes.trained import CAT, CQ, QCFS, CQPlus, LowLatency
 from spkeras.recipes.untrained import ECC, Auto, SigmaDelta
 
 RECIPES: dict[str, type[Recipe]] = {
-    known.name: known for known in (ECC, SigmaDelta, CQ, CQPlus, LowLatency, QCFS, CAT, Auto)
+    known.name: known for known in (ECC, SigmaDelta, CQ, CQPlus, LowLatency, QCFS, CAT, TTFS, Auto)
 }
 _STAGES = {"conversion": "spkeras.convert", "training": "spkeras.training.prepare"}
 
@@ -44,7 +45,7 @@ def names(stage: str) -> tuple[str, ...]:
     """
     if stage == "training":
         return tuple(name for name, known in RECIPES.items() if known.needs_training)
-    return tuple(name for name in RECIPES if name != "cat")
+    return tuple(name for name, known in RECIPES.items() if known.converts)
 
 
 def options_of(stage: str) -> dict[str, dict[str, Option]]:
@@ -81,7 +82,8 @@ def get(recipe: Recipe | str | Mapping[str, Any], stage: str, /, **options: Any)
     stored = dict(recipe) if isinstance(recipe, Mapping) else {}
     name = str(stored.get("recipe") if isinstance(recipe, Mapping) else recipe)
     if name not in names(stage):
-        raise OptionError(f"recipe={name!r}; allowed: {names(stage)}")
+        hint = "; 'ttfs' converts what 'cat' has trained" if name == CAT.name else ""
+        raise OptionError(f"recipe={name!r}; allowed: {names(stage)}{hint}")
     schedule = given.pop("schedule", "clock_driven")
     kind = RECIPES[name]
     _refuse_others(kind, stage, given)

@@ -196,6 +196,7 @@ class CAT(Recipe):
     name: ClassVar[str] = "cat"
     summary: ClassVar[str] = "time to first spike with a base-2 kernel, logarithmic weights"
     needs_training: ClassVar[bool] = True
+    converts: ClassVar[bool] = False
     steps: ClassVar[int] = CODES["ttfs"]
 
     spike_code: str = _training("ttfs", "Spike code.", choices=tuple(CODES), group="neuron")
@@ -218,14 +219,3 @@ class CAT(Recipe):
     )
     pooling_neurons: bool = _pooling_neurons(False)
     percentile: float | None = percentile_option(stage="training", shown="from T")
-
-    def conversion(self, timesteps: int) -> Conversion:
-        """Refuse: first spikes have another network.
-
-        Raises:
-            OptionError: always; names what to call instead.
-        """
-        raise OptionError(
-            "recipe='cat': first spikes are no network of a rate; allowed: `spkeras hardware "
-            "compile`, spkeras.ttfs"
-        )

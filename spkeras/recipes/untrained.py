@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from spkeras.ops.names import NEURON_MODELS
-from spkeras.recipes.base import Recipe
+from spkeras.recipes.base import Stepwise
 from spkeras.recipes.conversion import Conversion
 from spkeras.recipes.fields import option
 from spkeras.recipes.neurons import RateCoded, check_levels, levels_options
@@ -75,7 +75,7 @@ _LEVELS, _ABOVE, _MANTISSA = levels_options("16", "6 of 16", "1")
 
 
 @dataclass(frozen=True, kw_only=True)
-class SigmaDelta(Recipe):
+class SigmaDelta(Stepwise):
     """Graded spikes that carry changes of a value, for any feed-forward network.
 
     Attributes:
@@ -138,7 +138,7 @@ class SigmaDelta(Recipe):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Auto(Recipe):
+class Auto(Stepwise):
     """The best recipe that the hardware allows, chosen on calibration samples.
 
     Attributes:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from spkeras.metrics import Activity, Evaluation, LayerActivity
 from spkeras.report.numbers import count, percent, ratio, small
+from spkeras.report.steps import ran
 from spkeras.report.tables import Table, schedule
 
 # Columns of the layer table after the synaptic operations; a column of zeros is left out.
@@ -32,9 +33,12 @@ def layer_table(evaluation: Evaluation) -> Table:
     costs = costs if activity.graded else [pair for pair in costs if pair[1] != "accumulates"]
     # "direct" is the default: the column appears only where some layer differs.
     named = any(layer.synapses not in ("", "direct") for layer in activity.layers)
+    stepwise = not evaluation.windows
     header = ["layer", "neurons", "spikes", "per neuron", "firing rate", "silent"]
     rows = [_layer_cells(layer) for layer in activity.layers]
     footer = ["all", "", count(activity.spikes), small(activity.spikes_per_neuron), "", ""]
+    if not stepwise:
+        header, footer, *rows = (row[:4] + row[5:] for row in (header, footer, *rows))
     if named:
         header.append("synapses")
         rows = [[*row, layer.synapses] for row, layer in zip(rows, activity.layers, strict=True)]
@@ -42,8 +46,7 @@ def layer_table(evaluation: Evaluation) -> Table:
     header += ["synaptic operations", "SOPs / CNN MACs", *(title for title, _ in costs)]
     names = [name for _, name in costs]
     return Table(
-        title=f"Spikes and operations per sample in T = {evaluation.timesteps} steps, "
-        f"{schedule(evaluation)}",
+        title=f"Spikes and operations per sample in {ran(evaluation)}, {schedule(evaluation)}",
         header=tuple(header),
         rows=tuple(
             (*row, *_cost_cells(layer, activity, names))
@@ -120,7 +123,7 @@ def cost_table(evaluation: Evaluation) -> Table:
         count(activity.cnn_macs),
         _over(activity.cnn_macs, activity),
     )
-    title = f"Operations per sample beside the CNN's, T = {evaluation.timesteps}, {schedule(evaluation)}"
+    title = f"Operations per sample beside the CNN's, {ran(evaluation)}, {schedule(evaluation)}"
     return Table(title, ("operation", "per sample", "/ CNN MACs"), rows, footer)
 
 
@@ -136,6 +139,12 @@ def operations(evaluation: Evaluation) -> str:
         )
     else:
         additions = f"{count(activity.synaptic_operations)} synaptic additions;"
+    if evaluation.windows:
+        return (
+            f"Operations per sample: {additions} each adds a weight times the value of a spike; "
+            "the CNN: "
+            f"{count(activity.cnn_macs)} multiply-accumulates."
+        )
     functions = ""
     if activity.function_evaluations:
         functions = f" {count(activity.function_evaluations)} function evaluations in neurons"
@@ -156,14 +165,15 @@ def comparison(evaluation: Evaluation) -> str:
     activity = evaluation.activity
     if not activity.cnn_macs:
         return ""
+    name = "additions of a weight times a spike's value" if evaluation.windows else "additions"
     additions, *others = [
-        (activity.additions, "additions"),
+        (activity.additions, name),
         (activity.macs, "multiply-accumulates"),
         (activity.membrane_updates, "membrane updates"),
         (activity.comparisons, "comparisons"),
     ]
     total = sum(number for number, _ in (additions, *others))
     kind = "more" if total > activity.cnn_macs else "no more"
-    first = f"{_over(additions[0], activity)} times the CNN's multiply-accumulates, as additions"
+    first = f"{_over(additions[0], activity)} times the CNN's multiply-accumulates, as {name}"
     rest = (f"; {_over(number, activity)} times as {name}" for number, name in others if number)
     return f"The spiking network takes {kind} operations than its CNN: {first}{''.join(rest)}."

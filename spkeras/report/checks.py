@@ -53,10 +53,15 @@ def _neuron_table(verification: Verification) -> Table:
     )
     return Table(
         f"{what} against activations (rms, in units of the layer's scale), "
-        f"T = {verification.timesteps}, {schedule(verification)}",
+        f"{_length(verification)}{schedule(verification)}",
         ("layer", "correlation", "bias", *titles, exact, "saturated", "silent"),
         rows,
     )
+
+
+def _length(verification: Verification) -> str:
+    """Return T for a title; nothing in continuous time."""
+    return "" if verification.timesteps is None else f"T = {verification.timesteps}, "
 
 
 def _course_table(verification: Verification) -> Table:
@@ -128,6 +133,6 @@ def _settles(verification: Verification) -> tuple[str, ...]:
     if settled is None:
         return ()
     text = f"The layer that settles last: {last}, {small(settled)} steps on average"
-    if settled > verification.timesteps - 0.5:
+    if verification.timesteps and settled > verification.timesteps - 0.5:
         text += f"; most samples still fire at T = {verification.timesteps}"
     return (f"{text}.",)

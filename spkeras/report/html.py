@@ -42,7 +42,7 @@ def page(evaluation: Evaluation) -> str:
         f"<p>{escape(latency(evaluation))}</p>",
         *(f"<p>{escape(text)}</p>" for text in _sentences(evaluation) if text),
         *warnings,
-        f'<img alt="accuracy and spikes over time steps, spikes by exponent" src="{_picture(evaluation)}">',
+        *_pictures(evaluation),
         *(_table(table) for table in tables),
         f"<p>{escape(operations(evaluation))}</p>",
         f"<p>{escape(comparison(evaluation))}</p>",
@@ -57,6 +57,14 @@ def page(evaluation: Evaluation) -> str:
 
 def _sentences(evaluation: Evaluation) -> tuple[str, ...]:
     return begins(evaluation), reference_sentence(evaluation), exit_sentence(evaluation)
+
+
+def _pictures(evaluation: Evaluation) -> tuple[str, ...]:
+    """Return the plot over time; none for a network that answers once."""
+    if evaluation.windows:
+        return ()
+    source = _picture(evaluation)
+    return (f'<img alt="accuracy and spikes over time steps, spikes by exponent" src="{source}">',)
 
 
 def _picture(evaluation: Evaluation) -> str:

@@ -14,7 +14,11 @@ from spkeras.report.steps import built_for, first_row, mark
 # Title, values at each step, formatter of a value, and the CNN's value.
 _Column = tuple[str, np.ndarray, Callable[[float | None], str], float | None]
 
-SCHEDULES = {"clock_driven": "clock-driven", "layer_synchronous": "layer-synchronous"}
+SCHEDULES = {
+    "clock_driven": "clock-driven",
+    "layer_synchronous": "layer-synchronous",
+    "early_firing": "early firing",
+}
 
 
 @dataclass(frozen=True)
@@ -53,8 +57,8 @@ def summary(evaluation: Evaluation) -> str:
     """Return what was run and how, in one line; it applies to every figure of the evaluation."""
     return (
         f"{evaluation.model}: {evaluation.samples} samples, {built_for(evaluation)}, "
-        f"{schedule(evaluation)}, latency {evaluation.latency} steps "
-        f"({evaluation.pipelined_latency} pipelined){_settings(evaluation.settings)}, "
+        f"{schedule(evaluation)}, latency {_time(evaluation)}"
+        f"{_settings(evaluation.settings)}, "
         f"{evaluation.seconds:.1f} s ({evaluation.engine})"
     )
 
@@ -62,12 +66,37 @@ def summary(evaluation: Evaluation) -> str:
 def latency(evaluation: Evaluation) -> str:
     """Return when the answer is complete, on both kinds of hardware, and when samples settle."""
     steps, depth, last = evaluation.timesteps, evaluation.depth, evaluation.convergence
+    if steps is None or evaluation.windows:
+        return _windows(evaluation)
     text = (
         f"Latency: {evaluation.latency} steps where a spike passes all layers within its step; "
         f"{evaluation.pipelined_latency} on pipelined hardware, one more for each of {depth} "
         f"layers of neurons in a row, with one sample every {steps} steps."
     )
     return text if last is None else f"{text} {_settled(last, steps)}"
+
+
+def _windows(evaluation: Evaluation) -> str:
+    """Return the latency of a network whose layers fire in windows."""
+    count, steps = evaluation.windows, evaluation.timesteps
+    if steps is None:
+        return (
+            f"Latency: {evaluation.latency:.4g} in continuous time, in which the window of the "
+            f"input takes 1; {count} windows, one for the input and one for each layer in a row."
+        )
+    return (
+        f"Latency: {evaluation.latency} steps: {count} windows of {steps} steps, one for the input "
+        f"and one for each layer of neurons in a row; on pipelined hardware one sample every {steps} "
+        "steps."
+    )
+
+
+def _time(evaluation: Evaluation) -> str:
+    """Return the latency with its unit."""
+    if evaluation.timesteps is None:
+        return f"{evaluation.latency:.4g} (continuous time)"
+    pipelined = evaluation.pipelined_latency
+    return f"{evaluation.latency} steps" + (f" ({pipelined} pipelined)" if pipelined else "")
 
 
 def _settled(settling: Convergence, steps: int) -> str:
@@ -92,12 +121,14 @@ def _settings(settings: Mapping[str, Any]) -> str:
     graded = ("levels", "levels_above_scale", "mantissa_bits") if model and model.graded else ()
     shown = (
         "recipe",
+        "kernel",
         "neuron",
         "spike_code",
         *graded,
         "input_encoding",
         "readout",
         "stagger",
+        "start",
         "weight_bits",
     )
     given = [f"{name} {settings[name]}" for name in shown if settings.get(name) is not None]
@@ -149,14 +180,15 @@ def _score_table(evaluation: Evaluation, score: OutputScore) -> Table:
     columns += _course_columns(evaluation)
     body = tuple(
         (
-            mark(evaluation, int(evaluation.steps[row])),
+            mark(evaluation, evaluation.steps[row]),
             *(show(values[row]) for _, values, show, _ in columns),
         )
         for row in rows
     )
+    when = "once all windows are over" if evaluation.windows else "after T steps"
     return Table(
-        f"{score.name}: {score.task} after T steps, {schedule(evaluation)}",
-        ("T", *(name for name, *_ in columns)),
+        f"{score.name}: {score.task} {when}, {schedule(evaluation)}",
+        ("latency" if evaluation.windows else "T", *(name for name, *_ in columns)),
         body,
         (reference, *(show(cnn) for _, _, show, cnn in columns)),
     )
@@ -175,6 +207,8 @@ def _course_columns(evaluation: Evaluation) -> list[_Column]:
     columns: list[_Column] = [
         ("spikes per sample", np.broadcast_to(spikes, len(steps)), count, None)
     ]
+    if evaluation.windows or evaluation.timesteps is None:
+        return [*columns, *_window_columns(evaluation)]
     if settling is not None:
         columns.append(("settled", settling.within, percent, None))
     latencies = steps * (evaluation.latency // evaluation.timesteps)
@@ -182,6 +216,15 @@ def _course_columns(evaluation: Evaluation) -> list[_Column]:
         columns.append(("latency", latencies, _whole, None))
     columns.append(("pipelined latency", latencies + evaluation.depth, _whole, None))
     return [*columns, *_operation_columns(evaluation)]
+
+
+def _window_columns(evaluation: Evaluation) -> list[_Column]:
+    """Return operations over the CNN's MACs for the one answer of a network of windows."""
+    activity = evaluation.activity
+    if not activity.cnn_macs:
+        return []
+    share = np.array([activity.synaptic_operations / activity.cnn_macs])
+    return [("SOPs / CNN MACs", share, ratio, None)]
 
 
 def _operation_columns(evaluation: Evaluation) -> list[_Column]:

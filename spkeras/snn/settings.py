@@ -72,7 +72,9 @@ def start(node: Node, stagger: float) -> int:
 
 
 class Configurable(Protocol):
-    """An object with the settings of `NAMES` as attributes."""
+    """An object with the settings of `changeable` as attributes."""
+
+    changeable: tuple[str, ...]
 
     def check(self) -> None:
         """Refuse settings out of their range."""
@@ -97,9 +99,10 @@ def apply(loop: Configurable, settings: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         OptionError: unknown setting, or a value out of its range; no setting is changed.
     """
-    unknown = set(settings) - set(NAMES)
+    unknown = set(settings) - set(loop.changeable)
     if unknown:
-        raise OptionError(f"unknown settings {sorted(unknown)}; allowed: {NAMES}")
+        allowed = loop.changeable or "none, since windows are fixed by the conversion"
+        raise OptionError(f"unknown settings {sorted(unknown)}; allowed: {allowed}")
     before = {name: getattr(loop, name) for name in settings}
     try:
         for name, value in settings.items():

@@ -15,6 +15,7 @@ from spkeras.ops import code as _code
 from spkeras.ops import coding as _coding
 from spkeras.ops.types import ShapeLike, Tensor
 from spkeras.recipes.simulation import Simulation
+from spkeras.snn.converted import ConvertedNetwork, converted_of, model_of
 from spkeras.snn.network import Network, as_list
 from spkeras.snn.reference import Originals, Reference
 from spkeras.snn.settings import (
@@ -26,14 +27,13 @@ from spkeras.snn.settings import (
     start,
 )
 from spkeras.snn.steps import State, advance, initial_state, values_of
-from spkeras.snn.synapse import keras_name
 
 # Names of settings in files of version 0.1.0, and today's.
 _FORMER = {"coding": "input_encoding"}
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
-class SpikeLoop(keras.layers.Layer):
+class SpikeLoop(ConvertedNetwork):
     """Runs a network of integrate-and-fire neurons over T time steps.
 
     The membrane potentials are carried through the loop, never stored: the layer gives the
@@ -62,6 +62,8 @@ class SpikeLoop(keras.layers.Layer):
     Raises:
         OptionError: an option is out of its range.
     """
+
+    changeable = NAMES
 
     def __init__(
         self,
@@ -290,15 +292,16 @@ def loop_of(snn: keras.Model) -> SpikeLoop:
     """The spike loop of a converted model.
 
     Raises:
-        SpkerasError: the model has none; it is no converted network.
+        SpkerasError: the model has none.
     """
-    loops = [layer for layer in snn.layers if isinstance(layer, SpikeLoop)]
-    if len(loops) != 1:
+    layer = converted_of(snn)
+    if not isinstance(layer, SpikeLoop):
         raise SpkerasError(
-            f"{snn.name}: holds {len(loops)} spike loops, a converted network holds one; "
-            "convert the CNN first (spkeras.convert, or `spkeras convert`)"
+            f"{snn.name}: its layers fire one after the other, each in a window (recipe "
+            f"{layer.graph.settings.get('recipe')!r}); this needs a network that runs step by step, "
+            "as the other recipes give"
         )
-    return loops[0]
+    return layer
 
 
 def configure(snn: keras.Model, **settings: Any) -> keras.Model:
@@ -309,8 +312,7 @@ def configure(snn: keras.Model, **settings: Any) -> keras.Model:
     Raises:
         OptionError: unknown setting, or a value out of its range; nothing is changed then.
     """
-    loop = loop_of(snn)
-    apply(loop, settings)
+    apply(converted_of(snn), settings)
     # Compiled with the former settings.
     snn.predict_function = snn.test_function = None
     return snn
@@ -330,11 +332,4 @@ def build(graph: Graph, simulation: Simulation | None = None, **settings: Any) -
     check_finite(graph, graph.name)
     chosen = simulation or Simulation(**settings)
     given = {name: value for name, value in chosen.get_config().items() if value is not None}
-    loop = SpikeLoop(structure(graph), name="spike_loop", **given)
-    loop.load(graph)
-    inputs = [
-        keras.Input(node.shape, name=keras_name(name), dtype=node["dtype"])
-        for node, name in zip(graph.of("input"), loop.network.inputs(), strict=True)
-    ]
-    outputs = loop(inputs if len(inputs) > 1 else inputs[0])
-    return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name=f"{graph.name}_snn")
+    return model_of(SpikeLoop(structure(graph), name="spike_loop", **given), graph)

@@ -13,116 +13,49 @@ Reference: Stanojevic et al., Nature Communications 2024, and its reference
 code (IBM, equivalent-training-ReLUnetwork-SNN).
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.ttfs.ann import rectified
-from spkeras.ttfs.closed_form import summed
-from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, FirstSpikePlan
-from spkeras.ttfs.windows import gathered
+from spkeras.ttfs.plan import NEURONS, READOUT, FirstSpikePlan
 
 # Length of a window over the largest activation on calibration data.
 MARGIN = 1.5
 
 
-@dataclass(frozen=True, eq=False)
-class ExactNetwork:
-    """A network of ReLUs with a window for each layer.
-
-    Attributes:
-        plan: Plan from `spkeras.ttfs.lower.lower_rectified`.
-        windows: (t_min, t_max) by layer; a pool shares the window of its source.
-    """
-
-    plan: FirstSpikePlan
-    windows: dict[str, tuple[float, float]]
-
-
-def calibrated(plan: FirstSpikePlan, inputs: np.ndarray) -> ExactNetwork:
-    """Return a network with windows from calibration data.
+def windows_of(
+    plan: FirstSpikePlan, largest: Mapping[str, float]
+) -> dict[str, tuple[float, float]]:
+    """Return the window (t_min, t_max) of each layer that fires.
 
     Layers of one depth share a window, since each window begins where the one before ends.
 
     Args:
-        plan: Plan from `lower_rectified`.
-        inputs: Calibration samples (samples, ...), from 0 to 1.
+        plan: Layers of the network of ReLUs.
+        largest: Largest activation of each layer of neurons on calibration data.
+    """
+    lengths = [1.0] * plan.windows
+    for depth in range(1, plan.windows):
+        names = (n.name for n in plan.layers if n.kind == NEURONS and n.depth == depth)
+        own = [largest[name] for name in names]
+        lengths[depth] = max(MARGIN * max(own, default=0.0), 1e-6)
+    ends = np.cumsum(lengths)
+    return {
+        layer.name: (float(ends[layer.depth] - lengths[layer.depth]), float(ends[layer.depth]))
+        for layer in plan.layers
+        if layer.kind != READOUT
+    }
+
+
+def check_inputs(inputs: np.ndarray) -> None:
+    """Refuse inputs that have no spike time.
 
     Raises:
         DataError: an input is outside 0 to 1.
     """
-    _check(inputs)
-    values, _ = rectified(plan, inputs)
-    lengths = {0: 1.0}
-    for layer in plan.layers:
-        if layer.kind not in (ENCODER, READOUT):
-            own = MARGIN * float(values[layer.name].max(initial=0.0))
-            lengths[layer.depth] = max(lengths.get(layer.depth, 0.0), own, 1e-6)
-    ends = np.cumsum([lengths[depth] for depth in range(plan.windows)])
-    starts = ends - [lengths[depth] for depth in range(plan.windows)]
-    return ExactNetwork(
-        plan,
-        {
-            layer.name: (float(starts[layer.depth]), float(ends[layer.depth]))
-            for layer in plan.layers
-            if layer.kind != READOUT
-        },
-    )
-
-
-def exact_times(
-    network: ExactNetwork, inputs: np.ndarray
-) -> tuple[dict[str, np.ndarray], np.ndarray]:
-    """Compute the spike times of all layers and the read-out's potential, in float64.
-
-    Args:
-        network: Network from `calibrated`.
-        inputs: Inputs (samples, ...), from 0 to 1.
-
-    Returns:
-        Times by layer, float64 (samples, positions, channels), t_max for silence; potentials
-        (samples, *output shape).
-
-    Raises:
-        DataError: an input is outside 0 to 1, or a neuron would fire before its window.
-    """
-    _check(inputs)
-    times: dict[str, np.ndarray] = {}
-    potentials: dict[str, np.ndarray] = {}
-    for layer in network.plan.layers:
-        carried = {b.source: network.windows[b.source][1] - times[b.source] for b in layer.branches}
-        if layer.kind == READOUT:
-            potentials[layer.name] = summed(network.plan, layer, carried)
-            continue
-        begin, end = network.windows[layer.name]
-        if layer.kind == ENCODER:
-            flat = np.asarray(inputs, np.float64)
-            times[layer.name] = end - flat.reshape(len(flat), layer.positions, layer.channels)
-        elif layer.kind == EARLIEST:
-            (branch,) = layer.branches
-            # Shifted by the end: 0 is silence, also for padding, and spikes are negative.
-            before = gathered(times[branch.source] - end, branch.index)
-            times[layer.name] = before.min(2) + end
-        else:
-            found = np.minimum(end - summed(network.plan, layer, carried), end)
-            _check_window(layer.name, found, begin)
-            times[layer.name] = found
-    return times, network.plan.answered(potentials)
-
-
-def _check(inputs: np.ndarray) -> None:
     low, high = float(np.min(inputs, initial=0.0)), float(np.max(inputs, initial=0.0))
     if not (low >= 0 and high <= 1):
         raise DataError(
             f"inputs: received {low:g} to {high:g}; allowed: 0 to 1, since a pixel x fires at 1 - x"
-        )
-
-
-def _check_window(name: str, times: np.ndarray, begin: float) -> None:
-    early = int((times < begin).sum())
-    if early:
-        raise DataError(
-            f"{name}: {early} neurons exceed {MARGIN} times the largest activation of the "
-            "calibration data; calibrate on samples like these"
         )

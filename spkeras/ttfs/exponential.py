@@ -8,15 +8,11 @@ Reference: Park, Kim, Na & Yoon, T2FSNN, DAC 2020, and its reference code (lib_s
 losses, and the steps 10, 100 and 1 of the updates.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
-from spkeras.errors import OptionError
 from spkeras.ops.ttfs import decode, encode
-from spkeras.ttfs.ann import rectified
-from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, FirstSpikePlan, Layer
 
 # Lower bound of the threshold.
 LEAST = 1e-5
@@ -44,74 +40,30 @@ class Exponential:
         return np.maximum(falling, LEAST)
 
 
-def convert_exponential(
-    plan: FirstSpikePlan, inputs: np.ndarray, tau: float, steps: int = 0, batch: int = 50
-) -> tuple[FirstSpikePlan, dict[str, Exponential]]:
-    """Convert a network of ReLUs to a T2FSNN.
+def fitted(
+    values: np.ndarray, timesteps: int, tau: float, updates: int, batch: int = 50
+) -> np.ndarray:
+    """Return the thresholds of a layer of neurons, in units of its activations, float64 (T,).
 
     Args:
-        plan: Plan from `spkeras.ttfs.lower.lower_rectified`, with the T of the T2FSNN.
-        inputs: Calibration samples from 0 to 1; more than a hundred.
-        tau: First tau of all layers (published: 20 for T = 80, 5 for T = 20).
-        steps: Updates of each kernel; 0 for none.
+        values: Activations on calibration data (samples, ...); more than a hundred samples.
+        timesteps: T.
+        tau: First tau (published: 20 for T = 80, 5 for T = 20).
+        updates: Updates of the kernel; 0 for none.
         batch: Samples in an update.
-
-    Returns:
-        The plan with weights divided by the layers' scales (the scales are its theta0) and a
-        kernel for each layer; and the kernels.
-
-    Raises:
-        OptionError: tau or steps is out of range.
     """
-    if not 0 < tau < np.inf or steps < 0:
-        raise OptionError(f"tau={tau!r}, steps={steps!r}; allowed: tau above 0, steps from 0")
-    values, _ = rectified(plan, inputs)
-    # Inputs are compared with the kernel directly: their scale is 1.
-    scales = {
-        name: 1.0 if plan.by_name[name].kind == ENCODER else _scale(found)
-        for name, found in values.items()
-    }
-    kernels = {}
-    for name, found in values.items():
-        kernel = Exponential(tau)
-        scaled = found / scales[name]
-        for step in range(steps):
-            start = step * batch % max(len(scaled) - batch + 1, 1)
-            kernel = updated(kernel, scaled[start : start + batch], plan.timesteps)
-        kernels[name] = kernel
-    for layer in plan.layers:
-        if layer.kind == EARLIEST:
-            # A pool passes on the spikes it receives.
-            source = layer.branches[0].source
-            kernels[layer.name], scales[layer.name] = kernels[source], scales[source]
-    layers = tuple(_coded(layer, plan, scales, kernels) for layer in plan.layers)
-    return replace(plan, layers=layers), kernels
+    scale = _scale(values)
+    kernel, scaled = Exponential(tau), values / scale
+    for step in range(updates):
+        start = step * batch % max(len(scaled) - batch + 1, 1)
+        kernel = updated(kernel, scaled[start : start + batch], timesteps)
+    return scale * kernel.table(timesteps)
 
 
 def _scale(values: np.ndarray) -> float:
     """Return the largest of the neurons' 99.9th percentiles; 1 if it is 0."""
     by_neuron = np.percentile(values, _LARGEST, axis=0)
     return float(by_neuron.max()) or 1.0
-
-
-def _coded(
-    layer: Layer,
-    plan: FirstSpikePlan,
-    scales: Mapping[str, float],
-    kernels: Mapping[str, Exponential],
-) -> Layer:
-    own = 1.0 if layer.kind == READOUT else scales[layer.name]
-    kernel = None if layer.kind == READOUT else kernels[layer.name].table(plan.timesteps)
-    branches = tuple(_scaled(branch, scales[branch.source] / own) for branch in layer.branches)
-    if layer.kind == EARLIEST:
-        branches = layer.branches
-    return replace(
-        layer, branches=branches, bias=layer.bias / np.float32(own), kernel=kernel, theta0=own
-    )
-
-
-def _scaled(branch: Branch, factor: float) -> Branch:
-    return replace(branch, scale=branch.scale * factor)
 
 
 def updated(kernel: Exponential, values: np.ndarray, timesteps: int) -> Exponential:

@@ -14,7 +14,9 @@ from spkeras.ttfs.linear import LINEAR, pool_window
 from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, READOUT, Branch, FirstSpikePlan, Layer
 from spkeras.ttfs.terms import Sum, Term, refused
 
-_POOLS = ("max_pool", "global_max_pool")
+POOLS = ("max_pool", "global_max_pool")
+# Functions of activations whose values are those of spikes in a window.
+CODES = ("ttfs", "phase", "burst")
 _TRAIN = "fine-tune with conversion-aware training (`spkeras finetune MODEL --recipe cat`)"
 
 
@@ -31,51 +33,38 @@ def lower(graph: Graph) -> FirstSpikePlan:
         UnsupportedLayerError: the network was not trained with TTFS activations, or first spikes
             cannot compute one of its layers.
     """
-    check_coded(graph)
-    kernel = next(node for node in graph.nodes if is_ttfs(node))
-    return _lowered(graph, is_ttfs, int(kernel["timesteps"]), float(kernel["tau"]))
+    check_coded(graph, ("ttfs",))
+    kernel = next(node for node in graph.nodes if is_coded(node))
+    plan = plan_of(folded(graph), is_coded)
+    return replace(plan, timesteps=int(kernel["timesteps"]), tau=float(kernel["tau"]))
 
 
-def lower_rectified(graph: Graph, timesteps: int = 1) -> FirstSpikePlan:
-    """Return the plan of a plain network of ReLUs, to which a code is added later.
+def folded(graph: Graph) -> Graph:
+    """Return the graph with batch norm folded and read-outs attached."""
+    return attach_readouts(fold_scales(graph))
+
+
+def plan_of(graph: Graph, fires: Callable[[Node], bool]) -> FirstSpikePlan:
+    """Return the layers and synapses of a network that fires in windows.
 
     Args:
-        graph: Graph from the frontend.
-        timesteps: T, steps of a window.
+        graph: From `folded`.
+        fires: Function that returns whether a node is a layer of neurons.
 
     Returns:
-        A plan whose layers have no kernels yet; its theta0 and tau have no meaning.
+        A plan with windows of one step; only `lower` gives it a kernel.
 
     Raises:
-        UnsupportedLayerError: an activation is not an unbounded ReLU, there are several inputs or
-            outputs, or first spikes cannot compute a layer.
+        UnsupportedLayerError: spikes in windows cannot compute a layer.
     """
-    closing = _closing(graph)
-    other = [
-        f"{node.source or node.name}: activation {node['function']!r}; allowed: unbounded ReLUs; "
-        "use ReLU"
-        for node in graph.of("activation")
-        if not is_relu(node) and node.name not in closing
-    ]
-    if other or len(graph.of("input")) != 1 or len(graph.outputs) != 1:
-        raise UnsupportedLayerError(
-            other or [f"{graph.name}: several inputs or outputs; allowed: one of each"]
-        )
-    return _lowered(graph, is_relu, timesteps, 1.0)
-
-
-def _lowered(
-    graph: Graph, fires: Callable[[Node], bool], timesteps: int, tau: float
-) -> FirstSpikePlan:
-    prepared = attach_readouts(fold_scales(graph))
-    lowering = _Lowering(prepared, fires)
-    for node in prepared.nodes:
+    lowering = _Lowering(graph, fires)
+    for node in graph.nodes:
         lowering.visit(node)
     layers = tuple(lowering.layers.values())
-    outputs = {readout_of(prepared, name).name: prepared[name].shape for name in prepared.outputs}
-    notes = (*prepared.notes, *_merging_notes(layers))
+    outputs = {readout_of(graph, name).name: graph[name].shape for name in graph.outputs}
+    notes = (*graph.notes, *_merging_notes(layers))
     return FirstSpikePlan(
-        name=graph.name, layers=layers, timesteps=timesteps, tau=tau, outputs=outputs, notes=notes
+        name=graph.name, layers=layers, timesteps=1, tau=1.0, outputs=outputs, notes=notes
     )
 
 
@@ -105,48 +94,97 @@ def is_relu(node: Node) -> bool:
     )
 
 
-def is_ttfs(node: Node) -> bool:
-    """Return whether a node rounds to the levels of a TTFS code."""
-    return node.op == "activation" and node["function"] == "ttfs"
+def is_coded(node: Node) -> bool:
+    """Return whether a node rounds to the values of spikes in a window."""
+    return node.op == "activation" and node["function"] in CODES
 
 
-def check_coded(graph: Graph) -> None:
-    """Refuse a network that was not trained with TTFS activations.
+def before_pooling(name: str) -> str:
+    """Return the name of neurons that are pooled after they fire; `name` is that of the pool."""
+    return f"{name}:before_pooling"
+
+
+def check_rectified(graph: Graph) -> None:
+    """Refuse a network that is not one of ReLUs with one input and one output.
+
+    Raises:
+        UnsupportedLayerError: an activation is not an unbounded ReLU, or there are several inputs
+            or outputs.
+    """
+    closing = _closing(graph)
+    other = [
+        f"{node.source or node.name}: activation {node['function']!r}; allowed: unbounded ReLUs; "
+        "use ReLU"
+        for node in graph.of("activation")
+        if not is_relu(node) and node.name not in closing
+    ]
+    if other or len(graph.of("input")) != 1 or len(graph.outputs) != 1:
+        raise UnsupportedLayerError(
+            other or [f"{graph.name}: several inputs or outputs; allowed: one of each"]
+        )
+
+
+def check_coded(graph: Graph, codes: Sequence[str] = CODES) -> str:
+    """Refuse a network that was not trained with the activations of one code.
+
+    Args:
+        graph: Graph from the frontend.
+        codes: Codes that are allowed.
+
+    Returns:
+        The code.
 
     Raises:
         UnsupportedLayerError: an activation of another kind, an input that is not coded, an
             output given twice, or several kernels; all at once.
     """
-    problems = _uncoded(graph)
+    problems = _uncoded(graph, codes)
     if len(set(graph.outputs)) != len(graph.outputs):
         problems.append(f"{graph.name}: received the same output twice; give it once")
-    kernels = {(n["timesteps"], n["tau"]) for n in graph.nodes if is_ttfs(n)}
-    if len(kernels) > 1:
+    coded = [node for node in graph.nodes if is_coded(node)]
+    found = {node["function"] for node in coded}
+    kernels = {tuple(node.attributes.get(name) for name in _SHARED) for node in coded}
+    if len(found) > 1 or len(kernels) > 1:
         problems.append(
-            f"{graph.name}: TTFS activations with different (timesteps, tau): {sorted(kernels)}; "
-            "windows and tables are shared, train with one pair (theta0 may differ)"
+            f"{graph.name}: activations of {sorted(found)} with different (timesteps, tau): "
+            f"{sorted(kernels, key=str)}; windows and tables are shared, train with one code and "
+            "one pair (theta0 may differ)"
         )
-    if problems:
-        raise UnsupportedLayerError(problems)
+    if problems or not found:
+        raise UnsupportedLayerError(problems or [_no_code(graph.name, "no activation", codes)])
+    return str(found.pop())
 
 
-def _uncoded(graph: Graph) -> list[str]:
+# Parameters that all activations of a network have in common.
+_SHARED = ("timesteps", "tau", "bits")
+
+
+def _no_code(name: str, what: str, codes: Sequence[str]) -> str:
+    others = (
+        ", or convert a network of ReLUs with kernel='exponential' or kernel='exact'"
+        if len(codes) > 1
+        else ""
+    )
+    return (
+        f"{name}: {what}; allowed: TTFSActivation, whose values "
+        "are the levels of first spikes. Rounding each activation down to a level without "
+        f"training costs several points of accuracy; {_TRAIN}{others}"
+    )
+
+
+def _uncoded(graph: Graph, codes: Sequence[str]) -> list[str]:
     """Return the problems with activations and inputs that are not levels of a code."""
     problems, closing = [], _closing(graph)
     other: dict[str, list[str]] = {}
     for node in graph.of("activation"):
-        if not is_ttfs(node) and node.name not in closing:
+        if node["function"] not in codes and node.name not in closing:
             other.setdefault(node["function"], []).append(node.source or node.name)
     for function, names in other.items():
-        problems.append(
-            f"{', '.join(names)}: activation {function!r}; allowed: TTFSActivation, whose values "
-            "are the levels of first spikes. Rounding each activation down to a level without "
-            f"training costs several points of accuracy; {_TRAIN}"
-        )
+        problems.append(_no_code(", ".join(names), f"activation {function!r}", codes))
     for node in graph.of("input"):
-        if not all(map(is_ttfs, graph.consumers[node.name])):
+        if not all(map(is_coded, graph.consumers[node.name])):
             problems.append(
-                f"{node.name}: the input is not coded, but the hardware receives spike times; "
+                f"{node.name}: the input is not coded, but the first layer receives spikes; "
                 f"put a TTFSActivation directly after it and {_TRAIN}"
             )
     return problems
@@ -174,11 +212,11 @@ class _Lowering:
         """Add the layer or the sum of a node."""
         if node.op == "input":
             # The encoder of a coded input is the activation after it, else the input itself.
-            if not any(map(is_ttfs, self.graph.consumers[node.name])):
+            if not any(map(is_coded, self.graph.consumers[node.name])):
                 self._encodes(node.name, node.name, 1.0)
         elif self.fires(node):
             self._fires(node)
-        elif node.op in _POOLS:
+        elif node.op in POOLS:
             self._pools(node)
         elif node.op == "readout":
             self._add(node, READOUT, self.sums[node.inputs[0]], 1.0)
@@ -192,12 +230,12 @@ class _Lowering:
         theta0 = float(node.attributes.get("theta0", 1.0))
         if before.op == "readout":
             raise refused(node, "an activation at the end", "end with a Dense layer or a pooling")
-        if before.op == "input" and is_ttfs(node):
+        if before.op == "input" and is_coded(node):
             self._encodes(node.name, before.name, theta0)
-        elif before.op in _POOLS and before.name not in self.sums:
+        elif before.op in POOLS and before.name not in self.sums:
             # Rounding down is monotonic: the earliest spike of a window is that of its largest
             # potential, so that pooling after firing is exact.
-            name = f"{node.name}:before_pooling"
+            name = before_pooling(node.name)
             self._add(node, NEURONS, self.sums[before.inputs[0]], theta0=theta0, name=name)
             self._earliest(before, node.name, name)
         else:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.ops.ttfs import kernel_table
 
 # Encoders turn inputs into spikes; neurons integrate and fire; pools pass on the earliest spike
 # of a window; the read-out integrates and never fires.
@@ -90,8 +89,6 @@ class Layer:
         theta0: Threshold and spike value at the first step of its window.
         branches: Its synapses; for EARLIEST one branch, without weights.
         bias: Bias, float32 (channels,), added once per window.
-        kernel: Table of the layer's thresholds, float64 (T,), falling; None for the base-2
-            kernel of the plan.
         port: Index of the model's input that an encoder reads.
     """
 
@@ -102,7 +99,6 @@ class Layer:
     theta0: float = 1.0
     branches: tuple[Branch, ...] = ()
     bias: np.ndarray = field(default_factory=lambda: np.zeros(1, np.float32))
-    kernel: np.ndarray | None = None
     port: int = 0
 
     @property
@@ -145,26 +141,6 @@ class FirstSpikePlan:
     def windows(self) -> int:
         """Number of firing windows before the last read-out, which has none."""
         return max(layer.depth for layer in self.layers)
-
-    @property
-    def ports(self) -> int:
-        """Number of the model's inputs."""
-        return 1 + max(layer.port for layer in self.layers)
-
-    def given(self, inputs: Any) -> tuple[np.ndarray, ...]:
-        """Return the inputs by port: one array, or the items of a list or tuple."""
-        return by_port(self.name, self.ports, inputs)
-
-    def answered(self, potentials: Mapping[str, np.ndarray]) -> Any:
-        """Return the potentials of the read-outs as the model does: one array, or a tuple."""
-        found = tuple(potentials[name].reshape(-1, *shape) for name, shape in self.outputs.items())
-        return found if len(found) > 1 else found[0]
-
-    def table(self, layer: Layer) -> np.ndarray:
-        """Return the thresholds, which are the spike values, of a layer, float64 (T,)."""
-        if layer.kernel is not None:
-            return layer.kernel
-        return kernel_table(self.timesteps, self.tau, layer.theta0)
 
 
 def by_port(name: str, ports: int, inputs: Any) -> tuple[np.ndarray, ...]:

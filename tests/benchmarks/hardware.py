@@ -50,7 +50,7 @@ def nets(name):
 
 def floating(plan, x, batch=50):
     """Read-out of the network of first spikes, in float64."""
-    from spkeras.ttfs.closed_form import spike_times
+    from tests.ttfs.closed_form import spike_times
 
     parts = [spike_times(plan, x[i : i + batch])[1] for i in range(0, len(x), batch)]
     return np.concatenate(parts)
@@ -58,12 +58,11 @@ def floating(plan, x, batch=50):
 
 def accuracy(name, x, y):
     """Shares of right decisions, and how many decisions differ from step to step."""
-    from spkeras.frontend.walk import read_graph
+    import spkeras
     from spkeras.hardware import log_ttfs
-    from spkeras.ttfs.network import first_spike_model
 
     plain, trained, plan = nets(name)
-    network = first_spike_model(read_graph(trained))
+    network = spkeras.convert(trained, x[:2], "ttfs")
     decisions = {
         "plain CNN": plain.predict(x, batch_size=250, verbose=0).argmax(-1),
         "CAT network": trained.predict(x, batch_size=250, verbose=0).argmax(-1),

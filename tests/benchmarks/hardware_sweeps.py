@@ -175,9 +175,8 @@ def main():
     parser.add_argument("--record", type=Path)
     parser.add_argument("--only", action="append", default=[])
     given = parser.parse_args()
-    from spkeras.frontend.walk import read_graph
+    import spkeras
     from spkeras.report.hardware_plot import cost_plot, sweep_plot
-    from spkeras.ttfs.network import first_spike_model
 
     x, y = samples(given.data, given.samples)
     _, trained, plan = nets(given.name)
@@ -192,8 +191,9 @@ def main():
             untrained = functools.cache(lambda: untrained_plan(given.name, given.data))
             found = widths(record, plan, x, y, given.only, untrained)
         else:
-            graph = read_graph(trained)
-            network = lambda start: first_spike_model(graph, start)  # noqa: E731
+            network = lambda start: spkeras.convert(  # noqa: E731
+                trained, x[:2], "ttfs", start=start
+            )
             found = kernel(record, plan, x, y, given.only, network)
         figure = sweep_plot(found, title, floor)
     if given.plot:

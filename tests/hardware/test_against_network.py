@@ -17,11 +17,11 @@ from spkeras.hardware.log_ttfs.golden import golden_inputs
 from spkeras.hardware.log_ttfs.program import ProgramBranch
 from spkeras.hardware.log_ttfs.reference import arrivals, layer_sums
 from spkeras.ops.log_weights import LogFormat
-from spkeras.ttfs.closed_form import spike_times
 from spkeras.ttfs.lower import lower
 from spkeras.ttfs.plan import NEURONS, READOUT
 from tests import oracle_ttfs as oracle
 from tests.hardware.conftest import quantized, weights_of
+from tests.ttfs.closed_form import spike_times
 from tests.ttfs.nets import activations, branched, chain, dyadic, pixels
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
+import spkeras
 from spkeras.frontend.walk import read_graph
 from spkeras.hardware import log_ttfs
 from spkeras.hardware.log_ttfs.datapath import run_batch, whole_inputs
@@ -12,10 +13,9 @@ from spkeras.hardware.log_ttfs.engine import Engine
 from spkeras.hardware.log_ttfs.images import write_images
 from spkeras.hardware.log_ttfs.reference import layer_sums
 from spkeras.layers import TTFSActivation
-from spkeras.ttfs.closed_form import spike_times
 from spkeras.ttfs.lower import lower
-from spkeras.ttfs.network import first_spike_model
 from tests import oracle_ttfs as oracle
+from tests.ttfs.closed_form import spike_times
 from tests.ttfs.nets import pixels
 
 T, TAU, STEPS = 10, 4, 2
@@ -147,7 +147,7 @@ def test_plan_and_first_spike_model_are_the_keras_model(case, tmp_path):
     last = model.predict(x, verbose=0)
     _, outputs = spike_times(lower(read_graph(model)), x)
     np.testing.assert_allclose(outputs, last, rtol=1e-4, atol=1e-4)
-    spiking = first_spike_model(read_graph(model))
+    spiking = spkeras.convert(model, x, "ttfs")
     np.testing.assert_allclose(spiking.predict(x, verbose=0), last, rtol=1e-4, atol=1e-4)
     program = log_ttfs.compile(model, samples=x)
     log_ttfs.save_program(program, tmp_path / "a.npz")
@@ -245,7 +245,7 @@ def test_several_inputs_and_outputs_are_the_keras_model(pair, tmp_path):
     expected = plain.predict(x, verbose=0)
     graph = read_graph(untied(two_of_each()))
     _, outputs = spike_times(lower(graph), x)
-    spiking = first_spike_model(graph).predict(x, verbose=0)
+    spiking = spkeras.convert(untied(two_of_each()), x, "ttfs").predict(x, verbose=0)
     program = log_ttfs.compile(graph, log_ttfs.HardwareConfig(table_bits=20, accumulator_bits=48),
                                pair)  # fmt: skip
     log_ttfs.save_program(program, tmp_path / "two.npz")

@@ -11,9 +11,9 @@ from spkeras.passes.pipeline import fold
 from spkeras.snn.ann import ann
 from spkeras.training import finetune, finished, prepare, set_stage
 from spkeras.training.rebuild import all_layers
-from spkeras.ttfs.closed_form import spike_times
 from spkeras.ttfs.lower import lower
 from tests.training.nets import NETS
+from tests.ttfs.closed_form import spike_times
 
 
 def test_the_trained_twin_is_the_first_spike_network():

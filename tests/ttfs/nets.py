@@ -6,6 +6,7 @@ from keras import layers
 
 from spkeras.layers import TTFSActivation
 from spkeras.ops.log_weights import LogFormat, log_quantize
+from spkeras.snn.converted import converted_of
 
 
 def branched(timesteps=12, tau=2, seed=0):
@@ -77,6 +78,13 @@ def dyadic(model, bits=4):
         if weights:
             layer.set_weights([log_quantize(weights[0], form), np.round(weights[1] * 64) / 64])
     return model
+
+
+def spikes_of(network, x):
+    """Spikes of all layers of a converted network by name: times, or words of bits."""
+    layer = converted_of(network)
+    _, spikes = layer.run([keras.ops.convert_to_tensor(x)])
+    return dict(zip(layer.neurons, map(keras.ops.convert_to_numpy, spikes), strict=True))
 
 
 def pixels(shape, samples=5, seed=1):

@@ -5,23 +5,22 @@ import numpy as np
 import pytest
 from keras import layers
 
+import spkeras
 from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.frontend.walk import read_graph
 from spkeras.layers import TTFSActivation
 from spkeras.ops.ttfs import decode, kernel_table
-from spkeras.snn.synapse import keras_name
-from spkeras.ttfs.closed_form import spike_times
 from spkeras.ttfs.lower import lower
-from spkeras.ttfs.network import first_spike_model, spike_time_model
 from spkeras.ttfs.plan import EARLIEST, NEURONS
-from spkeras.ttfs.simulate import simulate
 from spkeras.ttfs.timing import Timing
 from tests import oracle_ttfs as oracle
-from tests.ttfs.nets import activations, branched, chain, dyadic
+from tests.ttfs.closed_form import spike_times
+from tests.ttfs.nets import activations, branched, chain, dyadic, spikes_of
+from tests.ttfs.stepping import simulate
 
 
 def decoded(plan, times, name, like):
-    table = plan.table(plan.by_name[name])
+    table = kernel_table(plan.timesteps, plan.tau, plan.by_name[name].theta0)
     return decode(times[name].astype(int), table).reshape(like.shape)
 
 
@@ -100,14 +99,13 @@ def test_stepping_ends_where_the_closed_form_is(make):
 @pytest.mark.parametrize("start", [12, 7])
 def test_keras_network_fires_as_stepping_does_also_early(start, tmp_path):
     model = branched(12, 2)
-    graph = read_graph(model)
     x = np.random.default_rng(9).random((5, 8, 8, 3)).astype("float32")
-    plan = lower(graph)
+    plan = lower(read_graph(model))
     steps = simulate(plan, x, start)
-    network = first_spike_model(graph, start)
-    found = spike_time_model(network).predict(x, verbose=0)
+    network = spkeras.convert(model, x, "ttfs", start=start)
+    found = spikes_of(network, x)
     wrong = {
-        name: int((found[keras_name(name)].reshape(times.shape) != times).sum())
+        name: int((found[name].reshape(times.shape) != times).sum())
         for name, times in steps.times.items()
     }
     assert not any(wrong.values()), wrong
@@ -275,8 +273,8 @@ def test_what_spikes_that_come_once_cannot_compute_is_refused(case):
 
 
 def test_early_firing_outside_the_window_is_refused():
-    with pytest.raises(OptionError, match="1 to 8"):
-        first_spike_model(read_graph(chain()), 9)
+    with pytest.raises(OptionError, match="start=9; allowed: 1 to 8"):
+        spkeras.convert(chain(), np.random.default_rng(0).random((3, 6, 6, 2)), "ttfs", start=9)
 
 
 def test_every_level_is_met_once():

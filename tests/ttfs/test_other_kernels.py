@@ -5,18 +5,18 @@ import numpy as np
 import pytest
 from keras import layers
 
+import spkeras
 from spkeras.errors import DataError, OptionError, UnsupportedLayerError
 from spkeras.frontend.walk import read_graph
-from spkeras.layers import FirstSpike
-from spkeras.snn.synapse import keras_name
-from spkeras.ttfs.ann import rectified
-from spkeras.ttfs.closed_form import spike_times
-from spkeras.ttfs.exact_relu import MARGIN, calibrated, exact_times
-from spkeras.ttfs.exponential import Exponential, convert_exponential, updated
-from spkeras.ttfs.lower import lower_rectified
-from spkeras.ttfs.network import exact_model, exponential_model, spike_time_model
-from spkeras.ttfs.simulate import simulate
-from tests.ttfs.nets import shaken
+from spkeras.layers.first_spike import FirstSpike
+from spkeras.recipes import TTFS
+from spkeras.snn.converted import converted_of
+from spkeras.ttfs.exact_relu import MARGIN
+from spkeras.ttfs.exponential import Exponential, updated
+from spkeras.ttfs.lower import folded, is_relu, plan_of
+from tests.ttfs.closed_form import summed
+from tests.ttfs.nets import shaken, spikes_of
+from tests.ttfs.stepping import simulate
 
 
 def relu_net():
@@ -34,78 +34,146 @@ def relu_net():
 
 @pytest.fixture(scope="module")
 def images():
-    return np.random.default_rng(0).random((40, 8, 8, 2))
+    return np.random.default_rng(0).random((120, 8, 8, 2)).astype("float32")
 
 
 @pytest.fixture(scope="module")
-def graph():
-    return read_graph(relu_net())
+def model():
+    return relu_net()
 
 
 @pytest.fixture(scope="module")
-def plan(graph):
-    return lower_rectified(graph, 20)
+def plan(model):
+    return plan_of(folded(read_graph(model)), is_relu)
 
 
-def test_reference_is_the_keras_network(plan, images):
-    model = relu_net()
-    model.layers[-1].activation = keras.activations.linear
+def rectified(plan, inputs):
+    """Values of all layers and the output of the network of ReLUs, in float64."""
+    values = {}
+    for layer in plan.layers:
+        if layer.kind == "encoder":
+            flat = np.asarray(inputs, np.float64)
+            values[layer.name] = flat.reshape(len(flat), layer.positions, layer.channels)
+        elif layer.kind == "earliest":
+            (branch,) = layer.branches
+            padded = np.pad(values[branch.source], ((0, 0), (0, 1), (0, 0)))
+            values[layer.name] = padded[:, branch.index].max(2)
+        else:
+            total = summed(plan, layer, values)
+            values[layer.name] = np.maximum(total, 0.0) if layer.kind == "neurons" else total
+    return values, values[plan.layers[-1].name].reshape(len(inputs), -1)
+
+
+def kernels_of(network):
+    return converted_of(network).get_config()["kernels"]
+
+
+def logits(model, images):
+    """The outputs of the Keras model before its softmax."""
+    weights, bias = model.layers[-1].get_weights()
+    return (
+        keras.Model(model.inputs, model.layers[-1].input).predict(images, verbose=0) @ weights
+        + bias
+    )
+
+
+def test_reference_is_the_keras_network(model, plan, images):
     _, outputs = rectified(plan, images)
-    np.testing.assert_allclose(outputs, model.predict(images, verbose=0), atol=1e-5)
+    np.testing.assert_allclose(outputs, logits(model, images), atol=1e-5)
 
 
-def test_exact_mapping_is_the_relu_network(plan, images):
-    network = calibrated(plan, images[:20])
-    values, outputs = rectified(plan, images)
-    times, potentials = exact_times(network, images)
-    assert np.abs(potentials - outputs).max() < 1e-9
-    for name, value in values.items():
-        begin, end = network.windows[name]
-        assert np.abs(end - times[name] - value).max() < 1e-9, name
-        assert times[name].min() >= begin
-    assert max((value == 0).mean() for value in values.values()) > 0.1
+without_float64 = pytest.mark.skipif(
+    keras.backend.backend() == "jax", reason="JAX has no float64 here"
+)
 
 
-def test_windows_follow_one_another(plan, images):
-    network = calibrated(plan, images)
+@without_float64
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_exact_mapping_is_the_relu_network(model, plan, images, tmp_path, suffix):
+    network = spkeras.convert(model, images, "ttfs", kernel="exact")
+    values, expected = rectified(plan, images)
+    outputs = network.predict(images, verbose=0)
+    assert outputs.dtype == np.float64 and np.abs(outputs - expected).max() < 1e-9
+    windows, times = kernels_of(network), spikes_of(network, images)
+    assert set(times) == set(windows) and len(times) >= 6
+    for name, found in times.items():
+        begin, end = windows[name]
+        assert begin <= found.min() and found.max() <= end
+        np.testing.assert_allclose(end - found.reshape(values[name].shape), values[name], atol=1e-9)
+    network.save(tmp_path / f"exact{suffix}")
+    again = keras.models.load_model(tmp_path / f"exact{suffix}")
+    np.testing.assert_array_equal(again.predict(images, verbose=0), outputs)
+
+
+@without_float64
+def test_windows_follow_one_another(model, plan, images):
+    windows = kernels_of(spkeras.convert(model, images, "ttfs", kernel="exact"))
     values, _ = rectified(plan, images)
     ends = {0: 1.0}
     for layer in plan.layers[:-1]:
-        begin, end = network.windows[layer.name]
+        begin, end = windows[layer.name]
         ends[layer.depth] = end
         if layer.depth:
             assert begin == pytest.approx(ends[layer.depth - 1])
-            assert end - begin >= MARGIN * values[layer.name].max() * (1 - 1e-12)
+            assert end - begin >= MARGIN * values[layer.name].max() * (1 - 1e-6)
+    network = spkeras.convert(model, images, "ttfs", kernel="exact")
+    assert converted_of(network).latency == pytest.approx(max(ends.values()))
 
 
-def test_activations_beyond_the_window_are_refused(plan, images):
-    network = calibrated(plan, images * 0.05)
-    with pytest.raises(DataError, match="calibrate on samples like these"):
-        exact_times(network, images)
+@without_float64
+def test_what_exceeds_a_window_saturates(model, images):
+    network = spkeras.convert(model, images * 0.05, "ttfs", kernel="exact")
+    clipped = 0
+    for name, found in spikes_of(network, images).items():
+        begin, end = kernels_of(network)[name]
+        assert begin <= found.min() and found.max() <= end
+        clipped += int((found == begin).sum())
+    assert clipped > 0
+
+
+@without_float64
+def test_inputs_without_a_spike_time_are_refused(model, images):
     with pytest.raises(DataError, match="0 to 1"):
-        calibrated(plan, images * 2)
+        spkeras.convert(model, images * 2, "ttfs", kernel="exact")
 
 
-def test_exponential_network_steps_to_its_closed_form(plan, images):
-    coded, kernels = convert_exponential(plan, images, 5.0, steps=20, batch=10)
-    assert len({kernel.tau for kernel in kernels.values()}) > 1
-    times, outputs = spike_times(coded, images[:6])
-    steps = simulate(coded, images[:6])
-    for name, found in times.items():
-        np.testing.assert_array_equal(steps.times[name], found)
-        assert len(np.unique(found)) > 3 or "flatten" in name
-    np.testing.assert_allclose(steps.outputs, outputs, rtol=1e-10, atol=1e-12)
-    assert steps.timing.latency == 20 * plan.windows
-    assert simulate(coded, images[:1], 10).timing.latency == 10 * (plan.windows - 1) + 20
+@pytest.mark.parametrize("start", [None, 10])
+def test_t2fsnn_fires_as_stepping_does_also_early(model, plan, images, start, tmp_path):
+    recipe = TTFS(kernel="exponential", start=start, updates=20)
+    network = spkeras.convert(model, images, recipe, timesteps=20)
+    levels = kernels_of(network)
+    assert len({round(np.log(own[0] / own[1]), 9) for own in levels.values()}) > 1
+    steps = simulate(with_steps(plan, 20), images[:6], start, levels=levels)
+    times = spikes_of(network, images[:6])
+    assert set(times) == set(steps.times)
+    for name, found in steps.times.items():
+        # A potential within a float32 rounding of a threshold may fall on its other side.
+        wrong = (times[name].reshape(found.shape) != found).mean()
+        assert wrong < 2e-3, (name, wrong)
+        assert len(np.unique(found)) > 3
+    outputs = network.predict(images[:6], batch_size=4, verbose=0)
+    assert np.isclose(outputs, steps.outputs, rtol=1e-4, atol=1e-4).mean() > 0.9
+    assert converted_of(network).latency == steps.timing.latency
+    for suffix in (".keras", ".h5"):
+        network.save(tmp_path / f"net{suffix}")
+        again = keras.models.load_model(tmp_path / f"net{suffix}")
+        np.testing.assert_array_equal(again.predict(images[:6], batch_size=4, verbose=0), outputs)
+    if start:
+        late = simulate(with_steps(plan, 20), images[:6], levels=levels).times
+        assert any((late[name] != found).any() for name, found in steps.times.items())
 
 
-def test_longer_windows_come_closer(plan, images):
-    _, outputs = rectified(plan, images)
-    errors = []
-    for timesteps, tau in ((8, 2.0), (20, 5.0), (80, 20.0)):
-        net = lower_rectified(read_graph(relu_net()), timesteps)
-        coded, _ = convert_exponential(net, images, tau)
-        errors.append(np.abs(spike_times(coded, images)[1] - outputs).mean())
+def with_steps(plan, timesteps):
+    return type(plan)(**{**vars(plan), "timesteps": timesteps})
+
+
+def test_longer_windows_come_closer(model, images):
+    expected, errors = logits(model, images), []
+    for timesteps in (8, 20, 80):
+        network = spkeras.convert(
+            model, images, "ttfs", kernel="exponential", timesteps=timesteps, updates=0
+        )
+        errors.append(np.abs(network.predict(images, verbose=0) - expected).mean())
     assert errors[0] > errors[1] > errors[2]
 
 
@@ -132,80 +200,39 @@ def test_an_update_goes_down_each_loss():
     assert found.delay - 0.3 == pytest.approx(-by_delay[2], rel=1e-4)
 
 
-def test_other_networks_and_options_are_refused(plan, images):
-    model = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="tanh"),
-                              layers.Dense(2)])  # fmt: skip
-    with pytest.raises(UnsupportedLayerError, match="'tanh'"):
-        lower_rectified(read_graph(model))
+def test_other_networks_and_options_are_refused(model, images):
+    tanh = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="tanh"),
+                             layers.Dense(2)])  # fmt: skip
+    data = np.random.default_rng(0).random((5, 4))
+    for kernel in ("exponential", "exact"):
+        with pytest.raises(UnsupportedLayerError, match="'tanh'"):
+            spkeras.convert(tanh, data, "ttfs", kernel=kernel)
+    with pytest.raises(UnsupportedLayerError, match="finetune MODEL --recipe cat.*'exponential'"):
+        spkeras.convert(model, images, "ttfs")
     with pytest.raises(OptionError, match="tau"):
-        convert_exponential(plan, images, 0.0)
-
-
-def test_t2fsnn_as_a_keras_model_fires_as_the_plan_does_also_early(graph, plan, images, tmp_path):
-    coded, _ = convert_exponential(plan, images, 5.0, steps=20, batch=10)
-    for start in (None, 10):
-        steps = simulate(coded, images[:6], start)
-        network = exponential_model(graph, coded, start)
-        times = spike_time_model(network).predict(images[:6], verbose=0)
-        for name, found in steps.times.items():
-            own = keras_name(name) if keras_name(name) in times else keras_name(f"{name}:spikes")
-            # A potential within a float32 rounding of a threshold may fall on its other side.
-            wrong = (times[own].reshape(found.shape) != found).mean()
-            assert wrong < 2e-3, (name, wrong)
-        outputs = network.predict(images[:6], batch_size=4, verbose=0)
-        close = np.isclose(outputs, steps.outputs, rtol=1e-4, atol=1e-4).mean()
-        assert close > 0.9, (outputs, steps.outputs)
-    network.save(tmp_path / "net.keras")
-    again = keras.models.load_model(tmp_path / "net.keras")
-    np.testing.assert_array_equal(again.predict(images[:6], batch_size=4, verbose=0), outputs)
-    early = simulate(coded, images[:6], 10).times
-    late = spike_times(coded, images[:6])[0]
-    assert any((early[name] != late[name]).any() for name in late)
-
-
-@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has no float64 here")
-def test_exact_mapping_as_a_keras_model(graph, plan, images, tmp_path):
-    network = calibrated(plan, images[:20])
-    model = exact_model(graph, network)
-    # Inputs arrive in float32: take values that it holds.
-    images = images.astype("float32")
-    _, expected = rectified(plan, images)
-    outputs = model.predict(images, verbose=0)
-    assert outputs.dtype == np.float64 and np.abs(outputs - expected).max() < 1e-9
-    times, _ = exact_times(network, images)
-    found = spike_time_model(model).predict(images, verbose=0)
-    compared = 0
-    for name, wanted in times.items():
-        if keras_name(name) in found:
-            compared += 1
-            own = found[keras_name(name)].reshape(wanted.shape)
-            np.testing.assert_allclose(own, wanted, atol=1e-9)
-    assert compared >= 5
-    model.save(tmp_path / "exact.keras")
-    again = keras.models.load_model(tmp_path / "exact.keras")
-    np.testing.assert_array_equal(again.predict(images, verbose=0), outputs)
-
-
-@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has no float64 here")
-def test_what_exceeds_a_window_saturates_in_the_keras_model(graph, plan, images):
-    network = calibrated(plan, images * 0.05)
-    found = spike_time_model(exact_model(graph, network)).predict(images, verbose=0)
-    clipped = 0
-    for name, (begin, end) in network.windows.items():
-        if keras_name(name) in found:
-            own = found[keras_name(name)]
-            assert begin <= own.min() and own.max() <= end
-            clipped += int((own == begin).sum())
-    assert clipped > 0
-
-
-def test_tables_that_are_none_are_refused(graph, plan, images):
-    other = keras.Sequential([keras.Input((8, 8, 2), name="other"), layers.Flatten(),
-                              layers.Dense(2)])  # fmt: skip
-    with pytest.raises(OptionError, match="none for 'other'; .* same network"):
-        exponential_model(read_graph(other), convert_exponential(plan, images, 5.0)[0])
-    with pytest.raises(OptionError, match="convert_exponential first"):
-        exponential_model(graph, plan)
-    for levels in ([1.0, 2.0], [1.0], [1.0, 0.0], [1.0, float("nan")]):
+        spkeras.convert(model, images, "ttfs", kernel="exponential", tau=0.0)
+    for levels in ([1.0, 2.0], [], [1.0, 0.0], [1.0, float("nan")]):
         with pytest.raises(OptionError, match="never rise"):
-            FirstSpike(2, levels=levels)
+            FirstSpike(levels)
+
+
+@pytest.mark.parametrize("kernel, name, value, having", [
+    ("exact", "start", 3, "'trained' or 'exponential'"),
+    ("trained", "tau", 2.0, "'exponential'"),
+    ("exact", "updates", 0, "'exponential'"),
+])  # fmt: skip
+def test_options_of_other_kernels_are_refused(kernel, name, value, having):
+    with pytest.raises(OptionError, match=f"{name}={value} with kernel='{kernel}'.*{having}"):
+        TTFS(kernel=kernel, **{name: value})
+
+
+@pytest.mark.parametrize("kernel, settings", [
+    ("trained", {"timesteps": 24}),
+    ("exact", {"timesteps": 24}),
+    ("exponential", {"stagger": 1.0}),
+    ("exponential", {"schedule": "layer_synchronous"}),
+    ("trained", {"input_encoding": "bernoulli"}),
+])  # fmt: skip
+def test_settings_of_a_spike_loop_are_refused(model, images, kernel, settings):
+    with pytest.raises(OptionError, match=f"{next(iter(settings))}=.*allowed: none"):
+        spkeras.convert(model, images, "ttfs", kernel=kernel, **settings)

@@ -10,8 +10,7 @@ from spkeras.errors import DataError
 from spkeras.hardware.log_ttfs import reference
 from spkeras.hardware.log_ttfs.engine import Engine
 from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
-from spkeras.ttfs.closed_form import earliest
-from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, by_port
+from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, by_port
 
 # Block size of the neurons that are summed one addition at a time.
 _SUSPECTS = 1 << 12
@@ -132,3 +131,13 @@ def _sums(
         sums[some], count = reference.clipped_sums(layer.bias[some[2]], products, width)
         events += int(count.sum())
     return sums, events
+
+
+def earliest(times: np.ndarray, branch: Branch, silent: int) -> np.ndarray:
+    """Return the earliest spike in each window; padding never fires."""
+    border = np.full_like(times[:, :1], silent)
+    padded = np.concatenate([times, border], 1)
+    found = padded[:, branch.index[:, 0]]
+    for tap in range(1, branch.index.shape[1]):
+        found = np.minimum(found, padded[:, branch.index[:, tap]])
+    return found

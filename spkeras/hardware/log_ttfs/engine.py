@@ -21,9 +21,10 @@ import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
-from spkeras.ttfs.closed_form import BLOCK, weighted
 from spkeras.ttfs.windows import gathered
 
+# Maximum number of values under all taps in one block of samples: 64 MB.
+BLOCK = 1 << 23
 Times = Mapping[str, np.ndarray]
 Part = Callable[[np.ndarray], np.ndarray]
 
@@ -144,3 +145,23 @@ def _counted(branch: ProgramBranch, times: np.ndarray, powers: np.ndarray) -> np
     """Return the weighted spikes of each cell by group, (samples, cells, groups * channels)."""
     values = np.concatenate([row[times] for row in powers], axis=-1)
     return values if branch.cells is None else gathered(values, branch.cells).sum(2)
+
+
+def weighted(rows: np.ndarray, kernel: np.ndarray, groups: int) -> np.ndarray:
+    """Multiply the values under the taps by a kernel and sum them, group by group.
+
+    Args:
+        rows: Values (rows, taps, channels).
+        kernel: Weights (taps, channels / groups, channels out).
+        groups: Number of channel groups.
+
+    Returns:
+        Sums (rows, channels out).
+    """
+    taps, width, out = kernel.shape
+    if groups == 1:
+        return rows.reshape(len(rows), taps * width) @ kernel.reshape(-1, out)
+    own = rows.reshape(len(rows), taps, groups, width).transpose(2, 0, 1, 3)
+    parts = kernel.reshape(taps, width, groups, -1).transpose(2, 0, 1, 3)
+    found = own.reshape(groups, len(rows), -1) @ parts.reshape(groups, taps * width, -1)
+    return found.transpose(1, 0, 2).reshape(len(rows), out)

@@ -1,6 +1,6 @@
 """Simulation of a first-spike network step by step: every spike, every threshold comparison.
 
-It computes the same as `spkeras.ttfs.closed_form`, and also early firing, which has no closed
+It computes the same as `tests.ttfs.closed_form`, and also early firing, which has no closed
 form over whole windows. It is slow: each step of each layer is one pass.
 """
 
@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from spkeras.ttfs.closed_form import received
-from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, FirstSpikePlan, Layer
+from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, FirstSpikePlan, Layer, by_port
 from spkeras.ttfs.timing import Timing
 from spkeras.ttfs.windows import gathered
+from tests.ttfs.closed_form import answered, received, table
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +38,8 @@ def simulate(
     inputs: Any,
     start: int | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    *,
+    levels: Any = None,
 ) -> FirstSpikeRun:
     """Run a network step by step.
 
@@ -50,24 +52,28 @@ def simulate(
         start: S, steps between the beginnings of two windows; None for T, which waits for all
             spikes. Less is early firing.
         progress: Callback with (steps done, number of steps).
+        levels: Thresholds by layer that replace the plan's base-2 kernels.
 
     Raises:
         OptionError: `start` is outside 1 ... T.
         DataError: the number of inputs is wrong, or they have different numbers of samples.
     """
     timing = Timing(plan.windows, plan.timesteps, plan.timesteps if start is None else start)
-    state = _State(plan, plan.given(inputs), timing)
+    given = by_port(plan.name, 1 + max(layer.port for layer in plan.layers), inputs)
+    state = _State(plan, given, timing, levels)
     for step in range(timing.latency):
         state.advance(step)
         progress(step + 1, timing.latency)
-    return FirstSpikeRun(state.times, plan.answered(state.potentials), timing)
+    return FirstSpikeRun(state.times, answered(plan, state.potentials), timing)
 
 
 class _State:
     """Potentials and spike times during a simulation."""
 
-    def __init__(self, plan: FirstSpikePlan, inputs: Sequence[np.ndarray], timing: Timing) -> None:
-        self.plan, self.timing = plan, timing
+    def __init__(
+        self, plan: FirstSpikePlan, inputs: Sequence[np.ndarray], timing: Timing, levels: Any
+    ) -> None:
+        self.plan, self.timing, self.levels = plan, timing, levels
         self.times: dict[str, np.ndarray] = {}
         self.potentials: dict[str, np.ndarray] = {}
         for layer in plan.layers:
@@ -94,7 +100,9 @@ class _State:
         for branch in layer.branches:
             if branch.source in sent and sent[branch.source].any():
                 source = self.plan.by_name[branch.source]
-                size = self.plan.table(source)[step - self.timing.window(source.depth)[0]]
+                size = table(self.plan, source, self.levels)[
+                    step - self.timing.window(source.depth)[0]
+                ]
                 reached = slice(branch.first, branch.first + branch.kernel.shape[-1])
                 arrived = received(branch, sent[branch.source] * size)
                 self.potentials[layer.name][..., reached] += arrived
@@ -105,7 +113,7 @@ class _State:
             (branch,) = layer.branches
             reached = gathered(sent[branch.source], branch.index).any(2)
         else:
-            reached = self.potentials[layer.name] >= self.plan.table(layer)[step]
+            reached = self.potentials[layer.name] >= table(self.plan, layer, self.levels)[step]
         times = self.times[layer.name]
         fires = reached & (times == self.plan.timesteps)
         times[fires] = step

@@ -1,7 +1,7 @@
 """First-spike times of a whole network in closed form, one layer at a time, in float64.
 
 Each layer integrates its whole window before it fires, so that its spikes follow from its final
-potential. `spkeras.ttfs.simulate` simulates the same network step by step.
+potential. `tests.ttfs.stepping` simulates the same network step by step.
 """
 
 from collections.abc import Mapping, Sequence
@@ -9,38 +9,39 @@ from typing import Any
 
 import numpy as np
 
-from spkeras.ops.ttfs import decode, encode
-from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, FirstSpikePlan, Layer
+from spkeras.ops.ttfs import decode, encode, kernel_table
+from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, FirstSpikePlan, Layer, by_port
 from spkeras.ttfs.windows import gathered
 
 # Maximum number of values under all taps in one block of samples: 64 MB.
 BLOCK = 1 << 23
 
 
-def spike_times(plan: FirstSpikePlan, inputs: Any) -> tuple[dict[str, np.ndarray], Any]:
+def spike_times(
+    plan: FirstSpikePlan, inputs: Any, levels: Any = None
+) -> tuple[dict[str, np.ndarray], Any]:
     """Compute the times of all layers and the potential of the read-out, for a batch.
 
     Args:
         plan: The network.
         inputs: Inputs of the Keras model, (samples, ...); a list of them for several inputs.
+        levels: Thresholds by layer that replace the plan's base-2 kernels.
 
     Returns:
         First-spike times by layer, uint8 (samples, positions, channels), T for silence; and
         the potentials of the read-out, float64 (samples, *output shape), a tuple of them for
         several outputs.
 
-    Raises:
-        DataError: the number of inputs is wrong, or they have different numbers of samples.
     """
-    given = plan.given(inputs)
+    given = by_port(plan.name, 1 + max(layer.port for layer in plan.layers), inputs)
     times: dict[str, np.ndarray] = {}
     potentials = {}
     for layer in plan.layers:
         if layer.kind == READOUT:
-            potentials[layer.name] = potential(plan, layer, times)
+            potentials[layer.name] = potential(plan, layer, times, levels)
         else:
-            times[layer.name] = layer_times(plan, layer, times, given)
-    return times, plan.answered(potentials)
+            times[layer.name] = layer_times(plan, layer, times, given, levels=levels)
+    return times, answered(plan, potentials)
 
 
 def layer_times(
@@ -48,6 +49,8 @@ def layer_times(
     layer: Layer,
     times: Mapping[str, np.ndarray],
     inputs: Sequence[np.ndarray],
+    *,
+    levels: Any = None,
 ) -> np.ndarray:
     """Compute the times of one layer from those of the layers before it."""
     if layer.kind == EARLIEST:
@@ -57,8 +60,21 @@ def layer_times(
         own = inputs[layer.port].astype(np.float64)
         u = own.reshape(len(own), layer.positions, layer.channels)
     else:
-        u = potential(plan, layer, times)
-    return encode(u, plan.table(layer)).astype(np.uint8)
+        u = potential(plan, layer, times, levels)
+    return encode(u, table(plan, layer, levels)).astype(np.uint8)
+
+
+def table(plan: FirstSpikePlan, layer: Layer, levels: Any = None) -> np.ndarray:
+    """Return the thresholds of a layer, which are the values of its spikes, float64 (T,)."""
+    if levels is not None:
+        return np.asarray(levels[layer.name])
+    return kernel_table(plan.timesteps, plan.tau, layer.theta0)
+
+
+def answered(plan: FirstSpikePlan, potentials: Mapping[str, np.ndarray]) -> Any:
+    """Return the potentials of the read-outs as the model does: one array, or a tuple."""
+    found = tuple(potentials[name].reshape(-1, *shape) for name, shape in plan.outputs.items())
+    return found if len(found) > 1 else found[0]
 
 
 def earliest(times: np.ndarray, branch: Branch, silent: int) -> np.ndarray:
@@ -71,13 +87,15 @@ def earliest(times: np.ndarray, branch: Branch, silent: int) -> np.ndarray:
     return found
 
 
-def potential(plan: FirstSpikePlan, layer: Layer, times: Mapping[str, np.ndarray]) -> np.ndarray:
+def potential(plan, layer, times, levels=None) -> np.ndarray:
     """Compute a layer's potential at the end of its window, float64 (samples, positions, C)."""
     return summed(
         plan,
         layer,
         {
-            branch.source: decode(times[branch.source], plan.table(plan.by_name[branch.source]))
+            branch.source: decode(
+                times[branch.source], table(plan, plan.by_name[branch.source], levels)
+            )
             for branch in layer.branches
         },
     )
