@@ -9,7 +9,7 @@ import numpy as np
 from spkeras.calibration.layer_rates import LayerRates
 from spkeras.calibration.layerwise import LayerwiseSimulation
 from spkeras.data.batches import as_samples, check_range, equal_slices
-from spkeras.errors import OptionError
+from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.graph import Graph, Node
 from spkeras.graph.operations import WITH_KERNEL
 from spkeras.ops.sampling import chosen
@@ -45,7 +45,7 @@ def correct(
     progress: Callable[[int, int], None] | None = None,
     **options: Any,
 ) -> keras.Model:
-    """Bring the mean rates of all layers to those of the CNN.
+    """Correct what spikes lose: on average over samples, or in each sample.
 
     light:     b_c <- b_c + V_c mean over samples and positions of (CNN - rate),
     advanced:  v0_i <- v0_i + T V_c mean over samples of (CNN - rate), neuron by neuron,
@@ -56,12 +56,18 @@ def correct(
     steps that a layer has from its start on. Each is changed once: changed twice, a network
     follows its few samples instead of what is behind them (docs/training.md).
 
+    offset_spikes changes no weight. In each sample, a layer first takes 4 steps (T if that is less)
+    and sends nothing; neurons that have fired once too often or too seldom shift their initial
+    potential by about a threshold. Then the layer takes all T steps, and the next one begins. The
+    answer stands after T + 4 steps for each layer of neurons in a row; a neuron keeps 4 currents,
+    and its first 4 membrane updates are made twice (not counted). Stagger is 0.
+
     Args:
         snn: A clock-driven network of binary neurons under the rate code; not changed.
         data: Training samples; some are drawn at random with a fixed seed. They run through
             each layer once, and once more for each change.
-        method: "light" (biases), "advanced" (initial potentials) or "both", or a
-            `CorrectionPlan`.
+        method: "light" (biases), "advanced" (initial potentials), "both",
+            "offset_spikes", or a `CorrectionPlan`.
         progress: Called with (samples done, samples in all) over all layers and changes.
         options: Options of the plan, if a name is given: `samples`, `batch_size`.
 
@@ -71,16 +77,21 @@ def correct(
     Raises:
         OptionError: another network, a method that does not exist, or numbers out of range.
         DataError: samples that do not fit.
+        UnsupportedLayerError: neurons without a potential to shift (max pooling), all at once.
 
     Reference:
         Li et al. 2021, "A free lunch from ANN: towards efficient, accurate spiking neural
         networks calibration", ICML (light and advanced pipelines, without weight calibration).
+        Hao et al. 2023, "Bridging the gap between ANNs and SNNs by calibrating offset spikes",
+        ICLR (one round, as in the published code).
     """
     given = {"method": method} if isinstance(method, str) else method
     plan = CorrectionPlan.of(given, **options)
     loop = loop_of(snn)
     kinds = {node["model"] for node in loop.graph.of("neuron")} | {"binary"}
     check_correction(plan.method, loop.schedule, "/".join(sorted(kinds)), loop.spike_code)
+    if plan.method == "offset_spikes":
+        return _with_presteps(loop)
     arrays = as_samples(loop.graph, data)
     check_range(loop.graph, arrays)
     rows = chosen(len(arrays[0]), plan.samples)
@@ -97,6 +108,23 @@ def correct(
     return _rebuilt(
         student, done.with_nodes(done.nodes, notes=[note]).with_settings(correction=plan.method)
     )
+
+
+def _with_presteps(loop: SpikeLoop) -> keras.Model:
+    """Return the network whose layers shift their initial potentials in each sample."""
+    problems = [
+        f"{node.source or node.name}: a {node['model']} neuron of {node['function']}"
+        f"{' with max pooling' if node['pool'] else ''} has no potential to shift; allowed: binary "
+        "ReLU neurons with soft reset, so convert with average pooling, or without this correction"
+        for node in loop.network.neurons
+        if not node.is_plain or node["reset"] != "subtract"
+    ]
+    if problems:
+        raise UnsupportedLayerError(problems)
+    graph = loop.graph
+    noted = graph.with_nodes(graph.nodes, notes=["offset-spike correction in each sample"])
+    settings = {**{name: getattr(loop, name) for name in NAMES}, "stagger": 0}
+    return build(kept(noted, graph).with_settings(correction="offset_spikes"), **settings)
 
 
 class _Correction:

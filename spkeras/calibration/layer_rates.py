@@ -173,47 +173,6 @@ class LayerRates:
             active.append(ops.max(now, axis=tuple(range(1, len(now.shape)))))
         return (_stacked(squares), _stacked(active)), (exact, held, fired)
 
-    def layer_synchronous_loop(self, batch: Sequence[np.ndarray]) -> list[np.ndarray]:
-        """Return the layer-synchronous spike counts by an explicit loop, to check the closed form.
-
-        Layer by layer, each layer first receives the T steps of its inputs, one by one. Then it
-        fires for T steps: a spike whenever the potential reaches the threshold. Slow; only for
-        binary neurons without bursts. The counts equal those of the closed form.
-        """
-        loop, network, window = self.loop, self.network, self.loop.timesteps
-        scaled = loop.units([np.asarray(array, "float32") for array in batch])
-        size = len(batch[0])
-        counts: dict[str, Any] = {}
-        drives = [
-            dict(
-                zip(
-                    [n.name for n in network.frontier],
-                    loop.drive(scaled, np.float32(t)),
-                    strict=True,
-                )
-            )
-            for t in range(window)
-        ]
-        for node in network.neurons:
-            segment, sources = network.segment(node)
-            constants = network.layers[node.name].constants
-            received = ops.zeros((size, *network.graph[node.inputs[0]].shape))
-            for t in range(window):
-                # Sources fire without a pause from the start of their window: spike t is the t-th.
-                now = [
-                    drives[t][name] if name in drives[t] else ops.cast(counts[name] > t, "float32")
-                    for name in sources
-                ]
-                received = received + segment(now if len(now) > 1 else now[0])
-            potential = ops.relu(received) + constants.initial_potential * constants.threshold
-            fired = ops.zeros((size, *node.shape))
-            for _ in range(window):
-                spike = ops.cast(potential >= constants.threshold, "float32")
-                potential = potential - spike * constants.threshold
-                fired = fired + spike
-            counts[node.name] = fired
-        return [ops.convert_to_numpy(counts[node.name]) for node in network.neurons]
-
 
 def _arrays(values: Sequence[Tensor]) -> list[np.ndarray]:
     return [ops.convert_to_numpy(value) for value in values]

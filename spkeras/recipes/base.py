@@ -11,7 +11,7 @@ from spkeras.recipes.fields import Config, option
 from spkeras.recipes.simulation import Simulation
 
 READOUTS = ("membrane", "spikes")
-CORRECTIONS = ("light", "advanced", "both")
+CORRECTIONS = ("light", "advanced", "both", "offset_spikes")
 
 
 @dataclass(frozen=True, kw_only=True)

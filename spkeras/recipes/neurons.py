@@ -100,6 +100,7 @@ class RateCoded(Stepwise):
         mantissa_bits: Bits after the leading one.
         correction: "light" (biases), "advanced" (initial potentials) or "both": bring the mean
             rates of a clock-driven network to those of the CNN (`spkeras.correct`).
+            "offset_spikes": initial potentials that shift in each sample, after a few steps.
     """
 
     neuron: str = option("binary", "Neuron model: the spikes that a neuron sends.", group="neuron")
@@ -129,7 +130,8 @@ class RateCoded(Stepwise):
     mantissa_bits: int | None = _MANTISSA
     correction: str | None = option(
         None,
-        "Correct mean rates by biases (light), initial potentials (advanced) or both.",
+        "Correct mean rates by biases (light), initial potentials (advanced) or both; or shift "
+        "potentials in each sample (offset_spikes).",
         choices=CORRECTIONS,
         group="thresholds",
         shown="none",
@@ -177,6 +179,18 @@ class RateCoded(Stepwise):
                 f"{self.neuron!r}, spike_code={self.spike_code!r}; allowed: 'clock_driven', "
                 "'binary', 'rate'"
             )
+
+    def simulation(self, given: Simulation) -> Simulation:
+        """Return the settings of a simulation; offset-spike correction has no stagger."""
+        given = super().simulation(given)
+        if self.correction != "offset_spikes":
+            return given
+        if given.stagger:
+            raise OptionError(
+                f"stagger={given.stagger!r} with correction='offset_spikes'; allowed: 0 or None, "
+                "since each layer waits for the one before"
+            )
+        return given.changed(stagger=0)
 
     @property
     def default_timesteps(self) -> int:

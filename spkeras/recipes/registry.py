@@ -5,7 +5,7 @@ from dataclasses import is_dataclass
 from typing import Any
 
 from spkeras.errors import OptionError
-from spkeras.recipes.base import Recipe
+from spkeras.recipes.base import Recipe, Stepwise
 from spkeras.recipes.fields import Option
 from spkeras.recipes.first_spikes import TTFS
 from spkeras.recipes.trained import CAT, CQ, QCFS, CQPlus, LowLatency
@@ -21,14 +21,14 @@ def register_recipe(recipe: type[Recipe]) -> None:
     """Add a recipe, which `convert` and `prepare` then know by its `name`.
 
     Args:
-        recipe: A frozen, keyword-only dataclass derived from `spkeras.recipes.Recipe` (or from one
+        recipe: A frozen, keyword-only dataclass derived from `spkeras.recipes.Stepwise` (or from one
             of its subclasses), with a `name` of its own and a `conversion` method.
 
     Raises:
         OptionError: no such class, or the name is taken.
     """
-    if not (isinstance(recipe, type) and issubclass(recipe, Recipe) and is_dataclass(recipe)):
-        raise OptionError(f"recipe={recipe!r}; allowed: a dataclass derived from Recipe")
+    if not (isinstance(recipe, type) and issubclass(recipe, Stepwise) and is_dataclass(recipe)):
+        raise OptionError(f"recipe={recipe!r}; allowed: a dataclass derived from Stepwise")
     if not recipe.name or recipe.name in RECIPES:
         raise OptionError(
             f"recipe {recipe.__name__}: name={recipe.name!r}; allowed: a name beside "

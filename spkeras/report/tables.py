@@ -211,7 +211,10 @@ def _course_columns(evaluation: Evaluation) -> list[_Column]:
         return [*columns, *_window_columns(evaluation)]
     if settling is not None:
         columns.append(("settled", settling.within, percent, None))
-    latencies = steps * (evaluation.latency // evaluation.timesteps)
+    total, own = evaluation.latency, evaluation.timesteps
+    # Windows follow one another; steps before the first spike of a layer are the same for all T.
+    waits = evaluation.schedule != "clock_driven"
+    latencies = steps * (total // own) if waits else steps + (total - own)
     if evaluation.latency != evaluation.timesteps:
         columns.append(("latency", latencies, _whole, None))
     columns.append(("pipelined latency", latencies + evaluation.depth, _whole, None))

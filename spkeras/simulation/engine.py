@@ -63,6 +63,8 @@ def _refusal(loop: SpikeLoop) -> str | None:
         return missing()
     if loop.input_encoding != "constant":
         return f"input_encoding={loop.input_encoding!r}; events take a constant input current"
+    if loop.presteps:
+        return "correction='offset_spikes', which runs each layer twice"
     return refusal(loop.network.graph)
 
 

@@ -67,6 +67,11 @@ class Stream:
 
     def __init__(self, snn: keras.Model) -> None:
         self.loop = loop_of(snn)
+        if self.loop.presteps:
+            raise OptionError(
+                f"{snn.name}: correction='offset_spikes' shifts potentials before the first step of "
+                "each sample; allowed: None, or 'light', 'advanced', 'both'"
+            )
         self._network = self.loop.network
         self._names = [node.name for node in self._network.neurons]
         self._keeps = keeps_values(self.loop.spike_code)

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from spkeras.errors import SpkerasError
+from spkeras.errors import OptionError, SpkerasError
 from spkeras.graph import Graph, Node, from_structure, structure
 from spkeras.graph.finite import check_finite
 from spkeras.ops import code as _code
@@ -26,8 +26,10 @@ from spkeras.snn.settings import (
     stagger_in_force,
     start,
 )
-from spkeras.snn.steps import State, advance, initial_state, values_of
+from spkeras.snn.steps import State, advance, first_state, values_of
 
+# rho of offset-spike correction, as published.
+_PRESTEPS = 4
 # Names of settings in files of version 0.1.0, and today's.
 _FORMER = {"coding": "input_encoding"}
 
@@ -96,6 +98,12 @@ class SpikeLoop(ConvertedNetwork):
         """Refuse options out of their range."""
         self.simulation.check_code(self.spike_code)
         check_start(self.network.graph, self.timesteps, self.schedule, self.stagger)
+        if self.presteps and (self.schedule, self.offset) != ("clock_driven", 0):
+            raise OptionError(
+                f"schedule={self.schedule!r}, stagger={self.stagger!r} with "
+                "correction='offset_spikes'; allowed: 'clock_driven', 0, since each layer waits for "
+                "the one before"
+            )
         self._draws = _coding.draws(self.seed) if self.input_encoding == "bernoulli" else None
 
     @property
@@ -112,8 +120,14 @@ class SpikeLoop(ConvertedNetwork):
     def latency(self) -> int:
         """Steps from the first input until the answer of a run to T stands."""
         if self.schedule == "clock_driven":
-            return self.timesteps
+            return self.timesteps + self.presteps * self.depth
         return self.timesteps * (self.depth + 1)
+
+    @property
+    def presteps(self) -> int:
+        """Steps that each layer takes before it fires: those of offset-spike correction, or 0."""
+        corrected = self.network.graph.settings.get("correction") == "offset_spikes"
+        return min(_PRESTEPS, self.timesteps) if corrected else 0
 
     def start(self, node: Node) -> int:
         """Step, from 0, at which a layer of neurons or a read-out starts."""
@@ -211,7 +225,7 @@ class SpikeLoop(ConvertedNetwork):
         def goes_on(state: State, active: Tensor) -> Tensor:
             return ops.logical_and(state.time < self.timesteps, active)
 
-        start = initial_state(self, ops.shape(scaled[0])[0])
+        start = first_state(self, scaled, constant)
         state, _ = ops.while_loop(goes_on, body, (start, ops.ones((), "bool")))
         return values_of(self, state.sums, self.timesteps)
 

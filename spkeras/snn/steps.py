@@ -1,6 +1,7 @@
 """Time steps of a clock-driven network, with an explicit state."""
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,6 +14,10 @@ from spkeras.snn.network import as_list
 
 if TYPE_CHECKING:
     from spkeras.snn.spike_loop import SpikeLoop
+
+
+# Distance of a shifted potential from the threshold, in thresholds, as published.
+_MARGIN = 0.001
 
 
 class State(NamedTuple):
@@ -53,6 +58,83 @@ def initial_state(loop: "SpikeLoop", batch: Tensor) -> State:
     network = loop.network
     sums = [ops.zeros((batch, *node.shape)) for node in network.readouts]
     return State(ops.zeros((), "float32"), sums, network.initial_states(batch))
+
+
+def first_state(loop: "SpikeLoop", scaled: Sequence[Tensor], constant: Tensor) -> State:
+    """Return the state before the first step of a batch.
+
+    Under offset-spike correction the potentials depend on the samples.
+
+    Args:
+        loop: The network and its settings.
+        scaled: Inputs in units of their scale.
+        constant: Currents of a constant input, or None under another input encoding.
+    """
+    state = initial_state(loop, ops.shape(scaled[0])[0])
+    if loop.presteps:
+        state = state._replace(neurons=_shifted(loop, scaled, constant, state))
+    return state
+
+
+def _shifted(
+    loop: "SpikeLoop", scaled: Sequence[Tensor], constant: Tensor, begun: State
+) -> Sequence[Tensor]:
+    """Return initial potentials from which neurons send about one spike less, or more.
+
+    One layer after the other runs a few steps, as the layers before it drive it from their new
+    potentials. In units of the threshold, a neuron that fired although its potential v ends below
+    0 has fired too often, one that ends at 1 or above too seldom:
+
+        v < 0, fired:  v0 <- v0 - max(1, lowest potential at which it fired - 0.999),
+        v >= 1:        v0 <- v0 + max(1, 1.001 - highest potential at which it did not).
+    """
+    network = loop.network
+    tops = [network.layers[node.name].threshold for node in network.neurons]
+    never = [ops.full_like(v, np.inf) for v in begun.neurons]
+
+    def step(_: Any, carry: Any) -> Any:
+        state, lowest, highest = carry
+        state, spikes = advance(loop, loop.frontier(scaled, constant, state.time), state)
+        left = [v / top for v, top in zip(state.neurons, tops, strict=True)]
+        fired = [spike > 0 for spike in spikes]
+        lowest = [
+            ops.minimum(low, ops.where(own, v + 1, np.inf))
+            for low, own, v in zip(lowest, fired, left, strict=True)
+        ]
+        highest = [
+            ops.maximum(high, ops.where(own, -np.inf, v))
+            for high, own, v in zip(highest, fired, left, strict=True)
+        ]
+        return state, lowest, highest
+
+    def layer(index: Any, potentials: Any) -> Any:
+        state = begun._replace(neurons=list(potentials))
+        carry = (state, list(never), [-value for value in never])
+        state, lowest, highest = ops.fori_loop(0, loop.presteps, step, carry)
+        return [
+            ops.where(ops.equal(index, own), v0 + top * _shift(v / top, low, high), v0)
+            for own, (v0, top, v, low, high) in enumerate(
+                zip(potentials, tops, state.neurons, lowest, highest, strict=True)
+            )
+        ]
+
+    found: Sequence[Tensor] = ops.fori_loop(0, len(tops), layer, list(begun.neurons))
+    return found
+
+
+def _shift(left: Tensor, lowest: Tensor, highest: Tensor) -> Tensor:
+    """Return by how much initial potentials change; all in thresholds.
+
+    Args:
+        left: Potential after the first steps.
+        lowest: Lowest potential at which each neuron fired, before its reset; infinity for none.
+        highest: Highest potential at which each did not fire; minus infinity for none.
+    """
+    none = ops.zeros_like(left)
+    fewer = ops.logical_and(left < 0, ops.isfinite(lowest))
+    more = ops.logical_and(left >= 1, ops.isfinite(highest))
+    down = ops.where(fewer, ops.maximum(1.0, lowest - 1 + _MARGIN), none)
+    return ops.where(more, ops.maximum(1.0, 1 + _MARGIN - highest), none) - down
 
 
 def advance(
@@ -127,6 +209,7 @@ class Steps:
         self.loop, self.read = loop, read
         self._drive = compiled(loop.drive, variables)
         self._step = compiled(self._one, variables)
+        self._first = compiled(partial(first_state, loop), variables)
 
     def over(self, scaled: Sequence[Tensor], carry: Tensor = None) -> Iterator[Step]:
         """Yield the T time steps of one batch.
@@ -136,9 +219,11 @@ class Steps:
             carry: What the reader gets in the first step.
         """
         loop = self.loop
-        state = initial_state(loop, len(scaled[0]))
         constant = loop.input_encoding == "constant"
         currents = self._drive(scaled, np.float32(0)) if constant else None
+        state = initial_state(loop, len(scaled[0]))
+        if loop.presteps:
+            state = self._first(scaled, currents)
         for _ in range(loop.timesteps):
             step = Step(*self._step(scaled, currents, state, carry))
             state, carry = step.state, step.carry
