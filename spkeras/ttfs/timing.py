@@ -55,16 +55,6 @@ class Timing:
         """Steps between two samples in a pipeline: each layer needs one window per sample."""
         return self.duration
 
-    @property
-    def throughput(self) -> float:
-        """Samples per step, pipelined."""
-        return 1.0 / self.interval
-
-    @property
-    def early(self) -> bool:
-        """Whether a layer fires before it has received its whole input."""
-        return self.start < self.duration
-
     def window(self, depth: int) -> tuple[int, int]:
         """Return the first step of a layer's firing window, and the step after its last."""
         return depth * self.start, depth * self.start + self.duration

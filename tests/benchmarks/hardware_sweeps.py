@@ -19,7 +19,7 @@ import sys
 from dataclasses import asdict
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[2])]
 import numpy as np  # noqa: E402
 from hardware import MODELS, floating, nets, samples  # noqa: E402
 
@@ -65,7 +65,7 @@ class Record:
     def points(self, name, make):
         """The points of a sweep, run now if they are not there."""
         from spkeras.hardware.log_ttfs.energy import Energy
-        from spkeras.hardware.log_ttfs.sweep import SweepPoint
+        from tests.benchmarks.configurations import SweepPoint
 
         if name not in self.done:
             self.done[name] = [asdict(point) for point in make()]
@@ -81,7 +81,7 @@ class Record:
 
 def widths(record, plan, x, y, only, untrained):
     from spkeras.hardware.log_ttfs import HardwareConfig
-    from spkeras.hardware.log_ttfs.sweep import sweep
+    from tests.benchmarks.configurations import sweep
 
     found = {}
     for field, values in WIDTHS.items():
@@ -123,7 +123,7 @@ def untrained_plan(name, data):
 def kernel(record, plan, x, y, only, network):
     """tau by T, and early firing: the program's own windows do not overlap."""
     from spkeras.hardware.log_ttfs import HardwareConfig
-    from spkeras.hardware.log_ttfs.sweep import SweepPoint, sweep
+    from tests.benchmarks.configurations import SweepPoint, sweep
 
     def early(start):
         decisions = network(start).predict(x, batch_size=100, verbose=0)
@@ -143,8 +143,8 @@ def kernel(record, plan, x, y, only, network):
 
 def costs(record, plan, x, y, only):
     """Each table of costs over each field that no sum depends on."""
-    from spkeras.hardware.log_ttfs.sweep import sweep
     from spkeras.metrics.costs import COST_TABLES
+    from tests.benchmarks.configurations import sweep
 
     tables = record.points("costs", lambda: sweep(plan, "costs", tuple(COST_TABLES), x, y))
     panels = {}
@@ -176,7 +176,7 @@ def main():
     parser.add_argument("--only", action="append", default=[])
     given = parser.parse_args()
     import spkeras
-    from spkeras.report.hardware_plot import cost_plot, sweep_plot
+    from tests.benchmarks.hardware_plot import cost_plot, sweep_plot
 
     x, y = samples(given.data, given.samples)
     _, trained, plan = nets(given.name)

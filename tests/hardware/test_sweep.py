@@ -8,9 +8,9 @@ import pytest
 from spkeras.errors import OptionError
 from spkeras.frontend.walk import read_graph
 from spkeras.hardware import log_ttfs
-from spkeras.hardware.log_ttfs.sweep import sweep
 from spkeras.metrics.costs import HOROWITZ_45NM
 from spkeras.ttfs.lower import lower
+from tests.benchmarks.configurations import sweep
 from tests.ttfs.nets import pixels
 
 
@@ -73,7 +73,7 @@ def test_fields_and_values_that_are_none_are_refused(plan, data):
 
 def test_a_plot_shows_every_field(plan, data, tmp_path):
     pytest.importorskip("matplotlib")
-    from spkeras.report.hardware_plot import sweep_plot
+    from tests.benchmarks.hardware_plot import sweep_plot
 
     found = {
         "table_bits": sweep(plan, "table_bits", (2, 12), *data),
@@ -89,7 +89,7 @@ def test_a_plot_shows_every_field(plan, data, tmp_path):
 
 def test_a_panel_may_have_several_lines_and_the_grid_several_rows(plan, data):
     pytest.importorskip("matplotlib")
-    from spkeras.report.hardware_plot import cost_plot, sweep_plot
+    from tests.benchmarks.hardware_plot import cost_plot, sweep_plot
 
     points = sweep(plan, "pe_count", (2, 64), *data)
     panels = {f"panel {i}": {"one": points, "other": points[1:]} for i in range(6)}

@@ -152,7 +152,7 @@ def test_published_pipeline_totals_of_vgg16(start, latency):
     assert sum(layer.kind == NEURONS for layer in plan.layers) == 15
     timing = Timing(plan.windows, plan.timesteps, start)
     assert timing.latency == latency
-    assert timing.interval == 80 and timing.throughput == 1 / 80
+    assert timing.interval == 80
     assert timing.window(15)[1] == latency
 
 

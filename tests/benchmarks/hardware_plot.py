@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from spkeras.hardware.log_ttfs.sweep import SweepPoint
+from tests.benchmarks.configurations import SweepPoint
 
 Points = Sequence[SweepPoint]
 
