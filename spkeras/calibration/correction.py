@@ -1,4 +1,4 @@
-"""After conversion: biases and initial potentials that make up for what spikes lose on average."""
+"""After conversion: biases and initial potentials that correct the loss by spikes."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -12,7 +12,8 @@ from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk
 from spkeras.graph import Graph
 from spkeras.recipes import TTFS
-from spkeras.snn.network import ann, as_list
+from spkeras.snn.ann import ann
+from spkeras.snn.network import as_list
 from spkeras.ttfs.exact_relu import check_inputs, windows_of
 from spkeras.ttfs.exponential import Exponential, fitted
 from spkeras.ttfs.lower import (

@@ -182,7 +182,7 @@ class CorrectionPlan(Config):
     """How the mean rates of a converted network are corrected.
 
     Attributes:
-        method: "light" (biases), "advanced" (initial potentials) or "both".
+        method: "light" (biases), "advanced" (initial potentials), "both" or "offset_spikes".
         samples: Samples drawn at random from the data, with a fixed seed.
         batch_size: Samples at once.
     """

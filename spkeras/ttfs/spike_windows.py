@@ -12,8 +12,9 @@ from spkeras.errors import OptionError
 from spkeras.graph import Graph, from_structure, structure
 from spkeras.graph.finite import check_finite
 from spkeras.ops.ttfs import kernel_table
+from spkeras.snn.ann import ann
 from spkeras.snn.converted import ConvertedNetwork, model_of
-from spkeras.snn.network import ann, as_list
+from spkeras.snn.network import as_list
 from spkeras.snn.synapse import load_arrays, read_arrays, synapse
 from spkeras.ttfs.codes import Code, InstantCode, StepCode, TrainCode
 from spkeras.ttfs.lower import before_pooling, is_coded, is_relu
