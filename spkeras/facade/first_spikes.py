@@ -77,7 +77,7 @@ def convert_windows(
         check_calibration(walked, samples)
     kernels: Kernels = {}
     if recipe.kernel != "trained":
-        values = _activations(graph, plan, samples, batch_size, progress)
+        values = _activations(graph, plan, samples, batch_size=batch_size, progress=progress)
         kernels = _kernels(plan, recipe, values, timesteps)
     given = {n: v for n, v in recipe.conversion_config().items() if v is not None}
     settings = {**given, "spike_code": code}
@@ -119,6 +119,7 @@ def _activations(
     graph: Graph,
     plan: FirstSpikePlan,
     samples: list[np.ndarray],
+    *,
     batch_size: int,
     progress: Progress,
 ) -> dict[str, np.ndarray]:
