@@ -37,6 +37,23 @@ def data_root():
     return folder
 
 
+@pytest.fixture()
+def registries():
+    """Whatever a test registers is forgotten after it."""
+    from spkeras.frontend import handlers
+    from spkeras.graph.operations import OPERATIONS
+    from spkeras.keras_files import graph
+    from spkeras.ops.names import NEURON_MODELS
+    from spkeras.recipes import RECIPES
+
+    held = (handlers._REGISTERED, OPERATIONS, graph._TRUSTED, NEURON_MODELS, RECIPES)
+    before = [registry.copy() for registry in held]
+    yield
+    for registry, former in zip(held, before, strict=True):
+        registry.clear()
+        registry.update(former)
+
+
 @pytest.fixture(autouse=True)
 def _our_warnings_are_errors():
     """A warning raised in the library's own code fails the test that caused it."""

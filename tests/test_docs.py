@@ -42,7 +42,7 @@ def _options(command):
 @pytest.mark.parametrize(
     "path", [page for page in PAGES if _BLOCKS.search(page.values[0].read_text())]
 )
-def test_examples_print_what_they_say(path, monkeypatch):
+def test_examples_print_what_they_say(path, monkeypatch, registries):
     pytest.importorskip("sklearn", reason="the examples use scikit-learn's digits")
     monkeypatch.chdir(ROOT)
     names = {"__name__": "example"}

@@ -6,11 +6,9 @@ import pytest
 
 import spkeras
 from spkeras.errors import GraphError, SpkerasError
-from spkeras.frontend import handlers
 from spkeras.graph.macs import macs
 from spkeras.graph.operations import OPERATIONS, Operation, register_operation
 from spkeras.graph.synapses import regions
-from spkeras.keras_files.graph import _TRUSTED
 from spkeras.snn.spike_loop import loop_of
 from tests import networks
 
@@ -65,17 +63,11 @@ def of_mix(call):
 
 
 @pytest.fixture(autouse=True)
-def known():
+def known(registries):
     register_operation("mirror", MIRROR)
     spkeras.register_operation("mix", MIX)
     spkeras.register_layer(Mirror, of_mirror)
     spkeras.register_layer(Mix, of_mix)
-    yield
-    for layer in (Mirror, Mix):
-        del handlers._REGISTERED[layer]
-        _TRUSTED.discard(layer)
-    for name in ("mirror", "mix"):
-        OPERATIONS.pop(name, None)
 
 
 def model_of(layer):

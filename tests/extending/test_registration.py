@@ -9,9 +9,7 @@ import pytest
 
 import spkeras
 from spkeras.errors import OptionError, UnsupportedLayerError
-from spkeras.frontend import handlers
-from spkeras.keras_files.graph import _TRUSTED
-from spkeras.recipes import ECC, RECIPES
+from spkeras.recipes import ECC
 from tests import networks
 
 
@@ -31,11 +29,8 @@ def of_gain(call):
 
 
 @pytest.fixture()
-def known():
+def known(registries):
     spkeras.register_layer(Gain, of_gain)
-    yield
-    del handlers._REGISTERED[Gain]
-    _TRUSTED.discard(Gain)
 
 
 @pytest.fixture()
@@ -94,24 +89,21 @@ class Halves(ECC):
         super()._complete()
 
 
-def test_a_recipe_of_the_user_converts_by_its_name(tmp_path):
+def test_a_recipe_of_the_user_converts_by_its_name(tmp_path, registries):
     spkeras.register_recipe(Halves)
-    try:
-        cnn = networks.chain()
-        x = networks.samples(cnn, 20)
-        snn = spkeras.convert(cnn, x, recipe="halves", timesteps=8)
-        same = spkeras.convert(cnn, x, ECC(percentile=50.0), timesteps=8)
-        other = spkeras.convert(cnn, x, timesteps=8)
-        answers = [net.predict(x, verbose=0) for net in (snn, same, other)]
-        np.testing.assert_array_equal(answers[0], answers[1])
-        assert (answers[0] != answers[2]).any()
-        snn.save(tmp_path / "snn.keras")
-        settings = spkeras.evaluate(spkeras.load_model(tmp_path / "snn.keras"), x).settings
-        assert settings["recipe"] == "halves"
-        with pytest.raises(OptionError, match="'halves' has no option 'lvels'"):
-            spkeras.convert(cnn, x, recipe="halves", lvels=3)
-        for wrong in (Halves, int, ECC):
-            with pytest.raises(OptionError):
-                spkeras.register_recipe(wrong)
-    finally:
-        del RECIPES["halves"]
+    cnn = networks.chain()
+    x = networks.samples(cnn, 20)
+    snn = spkeras.convert(cnn, x, recipe="halves", timesteps=8)
+    same = spkeras.convert(cnn, x, ECC(percentile=50.0), timesteps=8)
+    other = spkeras.convert(cnn, x, timesteps=8)
+    answers = [net.predict(x, verbose=0) for net in (snn, same, other)]
+    np.testing.assert_array_equal(answers[0], answers[1])
+    assert (answers[0] != answers[2]).any()
+    snn.save(tmp_path / "snn.keras")
+    settings = spkeras.evaluate(spkeras.load_model(tmp_path / "snn.keras"), x).settings
+    assert settings["recipe"] == "halves"
+    with pytest.raises(OptionError, match="'halves' has no option 'lvels'"):
+        spkeras.convert(cnn, x, recipe="halves", lvels=3)
+    for wrong in (Halves, int, ECC):
+        with pytest.raises(OptionError):
+            spkeras.register_recipe(wrong)

@@ -36,7 +36,7 @@ def test_neurons_by_their_spikes():
 
 
 @pytest.fixture()
-def even():
+def even(registries):
     """A neuron with spikes of -2, 0 and 2, which no neuron of the package sends."""
     model = names.NeuronModel(
         source="test",
@@ -44,8 +44,6 @@ def even():
         emit=lambda missing, constants: 2 * ops.clip(ops.floor(missing / 2 + 0.5), -1, 1),
     )
     names.register_neuron("even", model)
-    yield
-    del names.NEURON_MODELS["even"]
 
 
 def test_a_registered_neuron_is_offered_and_sends_its_own_spikes(even):
