@@ -35,4 +35,4 @@ def cnn_quality(model: Any, samples: Any, batch_size: int, insist: bool) -> str:
     result = check_cnn(model, score, list(samples.x), batch_size=batch_size, insist=insist)
     if result.cnn_accuracy is None:
         return f", on which the CNN has an rms error of {small(result.cnn_error)}"
-    return f", of which the CNN decides {percent(result.cnn_accuracy)} right"
+    return f", on which the accuracy of the CNN is {percent(result.cnn_accuracy)}"

@@ -42,16 +42,16 @@ def evaluate(
         y: Labels (whole numbers or one-hot), real targets, or None; a list for several
             outputs.
         batch_size: Most samples at once; memory depends on it, not on T or the data.
-        any_range: Accept samples far outside the calibrated range, too.
-        insist: Accept samples whose labels the CNN meets no more often than chance, too.
+        any_range: Accept samples far outside the calibrated range.
+        insist: Accept labels on which the CNN is near chance.
         engine: "dense" runs one Keras pass a step on any backend; "events" follows the spikes
             (needs numba); "auto" takes events wherever they can run the network. Both compute
             in float32; the result names the one that ran.
-        early_exit: Also tell what it would save and cost to stop each sample once its decision
-            is stable: a margin, or an `EarlyExit`, which may stop them in earnest.
+        early_exit: Report what it saves and costs to stop each sample once its decision is
+            stable: a margin, or an `EarlyExit`, whose `stop` ends their simulation.
         cnn: The Keras model that was converted, to compare with. None: what the network holds of
             it; `Evaluation.reference` says whose figures stand there.
-        progress: Told (sample steps done, sample steps in all).
+        progress: Called with (sample steps done, sample steps in all).
         settings: `timesteps`, `schedule`, `stagger`, `input_encoding`, `seed` for this run instead of
             the network's own.
 

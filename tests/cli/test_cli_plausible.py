@@ -37,7 +37,7 @@ def test_convert_prints_the_accuracy_of_the_cnn(run, files, tmp_path):
     result = run(
         "convert", files / "cnn.keras", "--data", files / "d.npz", "-o", tmp_path / "s.keras"
     )
-    assert result.exit_code == 0 and "of which the CNN decides 100.00 % right" in result.stdout
+    assert result.exit_code == 0 and "on which the accuracy of the CNN is 100.00 %" in result.stdout
 
 
 def test_scaled_twice(run, files, tmp_path):
@@ -77,5 +77,5 @@ def test_finetune_warns_of_lost_points(run, files, tmp_path):
     words = (*words, "--rate", 1e-6, "--force", "--start-over")
     result = run(*words, "--data", files / "d.npz")
     record = json.loads(result.stdout)
-    assert "of which the CNN decides 100.00 % right" in result.stderr
+    assert "on which the accuracy of the CNN is 100.00 %" in result.stderr
     assert record["warnings"] == [] and record["trained"] > 0.9
