@@ -17,7 +17,7 @@ import numpy as np
 
 import spkeras
 from spkeras.cli import main as command_line
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 
 HERE = Path(__file__).resolve().parent
 _SHIFTED = "--crop-shift 4 --flip"

@@ -25,7 +25,7 @@ _HOMES = {
     "inspect": "spkeras.frontend.verdict",
     "load_model": "spkeras.keras_files",
     "read_model": "spkeras.keras_files",
-    "configure": "spkeras.snn.spike_loop",
+    "configure": "spkeras.snn.model",
     "Simulation": "spkeras.recipes",
     "Stream": "spkeras.simulation",
     "register_layer": "spkeras.frontend.handlers",

@@ -32,7 +32,7 @@ from spkeras.passes.pipeline import fold, neurons_of
 from spkeras.passes.quantize import quantize_weights
 from spkeras.passes.scales import join_scales
 from spkeras.recipes import Conversion
-from spkeras.snn.spike_loop import build, loop_of
+from spkeras.snn.model import build, loop_of
 
 # Arguments without effect: the original's default, and what replaces them.
 _IDLE = {

@@ -7,7 +7,7 @@ import time
 import numpy as np
 
 import spkeras
-from spkeras.snn.spike_loop import build
+from spkeras.snn.model import build
 from tests import networks
 from tests.benchmarks.machine import peak
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from spkeras.snn.model import loop_of
 from spkeras.snn.network import as_list
-from spkeras.snn.spike_loop import loop_of
 
 
 def every_step(snn, x):

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from spkeras.snn.spike_loop import build, configure
+from spkeras.snn.model import build, configure
 from tests import networks, oracle, oracle_nodes
 from tests.oracle_layers import OPERATIONS
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import spkeras
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 
 FOLDER = Path(__file__).parent / "golden"
 FILES = sorted(path.name for path in FOLDER.glob("*.*") if path.suffix in (".keras", ".h5"))

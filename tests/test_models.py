@@ -8,7 +8,7 @@ from keras import layers as L
 import spkeras
 from spkeras.errors import OptionError, SpkerasError
 from spkeras.models import cnn_to_snn
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 from tests import networks
 
 QUIET = {"verbose": 0}

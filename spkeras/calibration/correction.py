@@ -16,8 +16,9 @@ from spkeras.ops.sampling import chosen
 from spkeras.ops.types import Tensor
 from spkeras.passes.changes import kept
 from spkeras.recipes import CorrectionPlan
+from spkeras.snn.model import build, loop_of
 from spkeras.snn.settings import NAMES
-from spkeras.snn.spike_loop import SpikeLoop, build, loop_of
+from spkeras.snn.spike_loop import SpikeLoop
 
 # What each method changes, in this order, layer by layer.
 _PARTS = {"light": ("light",), "advanced": ("advanced",), "both": ("light", "advanced")}

@@ -14,8 +14,9 @@ from spkeras.ops.code import keeps_values
 from spkeras.ops.types import Tensor
 from spkeras.passes.changes import kept
 from spkeras.recipes import ThresholdPlan
+from spkeras.snn.model import build, loop_of
 from spkeras.snn.settings import NAMES
-from spkeras.snn.spike_loop import SpikeLoop, build, loop_of
+from spkeras.snn.spike_loop import SpikeLoop
 
 # Setting of a graph: number of samples that its thresholds were trained on.
 SEEN = "threshold_samples"

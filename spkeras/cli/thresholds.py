@@ -72,7 +72,7 @@ def _checkpoint(path: Path, network: Any) -> Any:
     """Return the network of a stopped run, or None."""
     if not path.is_file():
         return None
-    from spkeras.snn.spike_loop import loop_of
+    from spkeras.snn.model import loop_of
 
     part = read_snn(path)
     kinds = [

@@ -23,8 +23,8 @@ from spkeras.facade.shards import EvaluationPlan
 from spkeras.metrics import EarlyExit, Evaluation
 from spkeras.ops.names import ENGINES
 from spkeras.simulation import Simulator
+from spkeras.snn.model import loop_of
 from spkeras.snn.settings import NAMES, configured
-from spkeras.snn.spike_loop import loop_of
 
 Progress = Callable[[int, int], None]
 

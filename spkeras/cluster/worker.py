@@ -95,7 +95,7 @@ def _check(configuration: Configuration) -> None:
 def _simulation(model: bytes, settings: Mapping[str, Any], configuration: Configuration) -> Any:
     from spkeras.keras_files import read_model
     from spkeras.simulation import Simulator
-    from spkeras.snn.spike_loop import configure, loop_of
+    from spkeras.snn.model import configure, loop_of
 
     with tempfile.TemporaryDirectory(prefix="spkeras") as folder:
         path = Path(folder, "network.keras")

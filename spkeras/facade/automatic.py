@@ -15,7 +15,7 @@ from spkeras.frontend.walk import Walk
 from spkeras.ops.sampling import chosen
 from spkeras.passes.readout import attach_readouts
 from spkeras.recipes import ECC, Auto, SigmaDelta, Simulation, Stepwise
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 
 # Share and largest number of the samples that are held back from calibration to compare
 # candidates.

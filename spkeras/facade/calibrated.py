@@ -15,8 +15,8 @@ from spkeras.passes.constant_inputs import lift_biases
 from spkeras.passes.pipeline import finish, neurons_of, prepare
 from spkeras.recipes import Conversion, Simulation, Stepwise
 from spkeras.snn.ann import ann, bias_currents
+from spkeras.snn.model import build
 from spkeras.snn.settings import stagger_in_force, start
-from spkeras.snn.spike_loop import build
 
 
 class Calibrated:

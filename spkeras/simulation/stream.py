@@ -11,8 +11,8 @@ from spkeras.errors import DataError, OptionError
 from spkeras.ops.code import keeps_values
 from spkeras.ops.compiled import compiled
 from spkeras.ops.types import Tensor
+from spkeras.snn.model import loop_of
 from spkeras.snn.network import Network, as_list
-from spkeras.snn.spike_loop import loop_of
 from spkeras.snn.steps import State, advance, initial_state, values_of
 
 # Steps after which float32 sums are computed anew, which bounds their rounding error.

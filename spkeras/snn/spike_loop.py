@@ -1,4 +1,4 @@
-"""The spike loop: a Keras layer that runs one time step T times."""
+"""The spike loop: a Keras layer that repeats one time step T times."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,17 +10,15 @@ from keras import ops
 
 from spkeras.errors import OptionError, SpkerasError
 from spkeras.graph import Graph, Node, from_structure, structure
-from spkeras.graph.finite import check_finite
 from spkeras.ops import code as _code
 from spkeras.ops import coding as _coding
 from spkeras.ops.types import ShapeLike, Tensor
 from spkeras.recipes.simulation import Simulation
-from spkeras.snn.converted import ConvertedNetwork, converted_of, model_of
+from spkeras.snn.converted import ConvertedNetwork
 from spkeras.snn.network import Network, as_list
 from spkeras.snn.reference import Originals, Reference
 from spkeras.snn.settings import (
     NAMES,
-    apply,
     check_start,
     depth_of,
     stagger_in_force,
@@ -108,17 +106,17 @@ class SpikeLoop(ConvertedNetwork):
 
     @property
     def spike_code(self) -> str:
-        """What spikes mean in this network; see `spkeras.ops.code`."""
+        """The spike code; see `spkeras.ops.code`."""
         return self.network.spike_code
 
     @property
     def depth(self) -> int:
-        """Layers of neurons in a row, on the longest way from input to output."""
+        """Number of layers of neurons on the longest path from input to output."""
         return depth_of(self.network.graph)
 
     @property
     def latency(self) -> int:
-        """Steps from the first input until the answer of a run to T stands."""
+        """Steps from the first input to the final output of a run of T steps."""
         if self.schedule == "clock_driven":
             return self.timesteps + self.presteps * self.depth
         return self.timesteps * (self.depth + 1)
@@ -130,11 +128,11 @@ class SpikeLoop(ConvertedNetwork):
         return min(_PRESTEPS, self.timesteps) if corrected else 0
 
     def start(self, node: Node) -> int:
-        """Step, from 0, at which a layer of neurons or a read-out starts."""
+        """Return the step, from 0, at which a layer of neurons or a read-out starts."""
         return start(node, self.offset)
 
     def first_step(self, output: str) -> int:
-        """Number of the first step after which an output has received something.
+        """Return the number of the first step after which an output has received something.
 
         A layer-synchronous run counts windows, each of which ends with an answer.
 
@@ -171,11 +169,11 @@ class SpikeLoop(ConvertedNetwork):
         return graph if self.originals is None else self.originals.put(graph)
 
     def reference(self) -> Reference:
-        """The net that was converted, as far as the layer knows it, on real values."""
+        """Return the converted CNN on real values, as far as the layer holds it."""
         return Reference(self.network, self.graph)
 
     def load(self, graph: Graph) -> None:
-        """Take the arrays of a graph of the same structure."""
+        """Load the arrays of a graph of the same structure."""
         self.network.load(graph)
         if self.originals is not None:
             self.originals.load(graph)
@@ -187,23 +185,23 @@ class SpikeLoop(ConvertedNetwork):
         self._structure = json.dumps(structure(self.network.graph))
 
     def units(self, inputs: Tensor) -> list[Tensor]:
-        """Inputs divided by what one spike of each stands for."""
+        """Return the inputs in units of their scale, the value of one spike."""
         inputs = inputs if isinstance(inputs, (list, tuple)) else [inputs]
         names = [node.name for node in self.network.graph.of("input")]
         return [self.network.layers[name](x) for name, x in zip(names, inputs, strict=True)]
 
     def drive(self, scaled: Sequence[Tensor], time: Tensor) -> list[Tensor]:
-        """What the frontier carries at one step."""
+        """Return the currents at the frontier in one step."""
         return self.drive_of(
             [_coding.encode(self.input_encoding, x, time, self._draws) for x in scaled]
         )
 
     def drive_of(self, encoded: Sequence[Tensor]) -> list[Tensor]:
-        """What the frontier carries for encoded inputs."""
+        """Return the currents at the frontier for encoded inputs."""
         return as_list(self.network.drive(encoded if len(encoded) > 1 else encoded[0]))
 
     def call(self, inputs: Tensor) -> Tensor:
-        """The outputs after T steps; see the class."""
+        """Return the outputs after T steps; see the class."""
         scaled = self.units(inputs)
         if self.schedule == "layer_synchronous":
             means = self.counts(scaled, self.timesteps)[: len(self.network.readouts)]
@@ -230,27 +228,27 @@ class SpikeLoop(ConvertedNetwork):
         return values_of(self, state.sums, self.timesteps)
 
     def frontier(self, scaled: Sequence[Tensor], constant: Tensor, time: Tensor) -> list[Tensor]:
-        """What the frontier carries at one step.
+        """Return the currents at the frontier in one step.
 
         Args:
             scaled: Inputs in units of their scale.
-            constant: What a constant input drives, or None under another input encoding.
+            constant: Currents of a constant input, or None under another input encoding.
             time: Index of the step.
         """
         if constant is None:
             return self.drive(scaled, time)
         if not _code.keeps_values(self.spike_code):
             return constant
-        # It is kept by whoever receives it, and sent once.
+        # Receivers keep it, so it is sent once.
         first = ops.cast(ops.equal(time, 0), "float32")
         return [first * value for value in constant]
 
     def clock(self, time: Tensor) -> Tensor:
-        """What a step needs to know of the time: (index of the step, stagger)."""
+        """Return the clock that neurons receive: (index of the step, stagger)."""
         return ops.stack([ops.cast(time, "float32"), ops.cast(self.offset, "float32")])
 
     def counts(self, scaled: Sequence[Tensor], window: Tensor) -> list[Tensor]:
-        """The network once each layer has waited for its inputs: read-outs, then all neurons.
+        """Return the network after each layer has received its whole input: read-outs, then neurons.
 
         Args:
             scaled: Inputs in units of their scale.
@@ -258,7 +256,7 @@ class SpikeLoop(ConvertedNetwork):
 
         Returns:
             Under the rate code means of the read-outs and spikes per step of all neurons, in
-            closed form; under the others the values that their listeners hold.
+            closed form; under the others the values that their receivers hold.
         """
         length = ops.reshape(ops.cast(window, "float32"), (1,))
         if _code.keeps_values(self.spike_code):
@@ -267,13 +265,13 @@ class SpikeLoop(ConvertedNetwork):
         return [total / length for total in as_list(self._window([*sums, length]))]
 
     def mean_drive(self, scaled: Sequence[Tensor], window: Tensor) -> list[Tensor]:
-        """What the frontier carries on average over a window."""
+        """Return the mean currents at the frontier over a window."""
         if self.input_encoding == "constant":
             return self.drive_of(scaled)
         return self.drive_of([self._window_sum(x, window) / window for x in scaled])
 
     def _window_sum(self, x: Tensor, window: Tensor) -> Tensor:
-        """What an input sends in a window, summed."""
+        """Return the sum of what an input sends in a window."""
         if self.input_encoding == "constant":
             return x * ops.cast(window, x.dtype)
         if self.input_encoding == "regular":
@@ -285,7 +283,7 @@ class SpikeLoop(ConvertedNetwork):
         return ops.fori_loop(0, ops.cast(window, "int32"), body, ops.zeros_like(x))
 
     def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
-        """Shapes of the outputs."""
+        """Return the shapes of the outputs."""
         first = input_shape[0] if isinstance(input_shape[0], (list, tuple)) else input_shape
         graph = self.network.graph
         shapes = [(first[0], *graph[name].shape) for name in graph.outputs]
@@ -297,53 +295,6 @@ class SpikeLoop(ConvertedNetwork):
         return cls(**{_FORMER.get(name, name): value for name, value in config.items()})
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
+        """Return the constructor's arguments."""
         own = {name: getattr(self, name) for name in NAMES}
         return {**super().get_config(), "structure": json.loads(self._structure), **own}
-
-
-def loop_of(snn: keras.Model) -> SpikeLoop:
-    """The spike loop of a converted model.
-
-    Raises:
-        SpkerasError: the model has none.
-    """
-    layer = converted_of(snn)
-    if not isinstance(layer, SpikeLoop):
-        raise SpkerasError(
-            f"{snn.name}: its layers fire one after the other, each in a window (recipe "
-            f"{layer.graph.settings.get('recipe')!r}); this needs a network that runs step by step, "
-            "as the other recipes give"
-        )
-    return layer
-
-
-def configure(snn: keras.Model, **settings: Any) -> keras.Model:
-    """Change `timesteps`, `schedule`, `stagger`, `input_encoding` or `seed` of a converted model.
-
-    Nothing is converted again; the model given is changed and returned.
-
-    Raises:
-        OptionError: unknown setting, or a value out of its range; nothing is changed then.
-    """
-    apply(converted_of(snn), settings)
-    # Compiled with the former settings.
-    snn.predict_function = snn.test_function = None
-    return snn
-
-
-def build(graph: Graph, simulation: Simulation | None = None, **settings: Any) -> keras.Model:
-    """An ordinary Keras model around the spike loop of a graph with neurons.
-
-    Args:
-        graph: A graph whose activations are neurons.
-        simulation: Settings of `SpikeLoop`; T is 64 where none is given.
-        settings: The same, one by one, instead of `simulation`.
-
-    Raises:
-        WeightsError: a weight or threshold of the graph is NaN or infinite.
-    """
-    check_finite(graph, graph.name)
-    chosen = simulation or Simulation(**settings)
-    given = {name: value for name, value in chosen.get_config().items() if value is not None}
-    return model_of(SpikeLoop(structure(graph), name="spike_loop", **given), graph)

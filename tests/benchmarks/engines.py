@@ -48,7 +48,7 @@ def main(model: Path, data: str, scale: float, samples: int, timesteps: int) -> 
     import numpy as np
 
     import spkeras
-    from spkeras.snn.spike_loop import loop_of
+    from spkeras.snn.model import loop_of
 
     cnn, train, test = Net(model.stem, model, data, scale).load(1000, samples)
     loop = loop_of(spkeras.convert(cnn, train.inputs, timesteps=timesteps))

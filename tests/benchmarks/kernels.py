@@ -71,7 +71,7 @@ def main(model: str, data: str, scale: float, timesteps: int) -> None:
     from spkeras.graph.stats import BINS, SHIFT
     from spkeras.ops import histogram
     from spkeras.simulation.engine import Events
-    from spkeras.snn.spike_loop import loop_of
+    from spkeras.snn.model import loop_of
 
     with np.load(data) as file:
         x, train = ((file[name][:200] * scale).astype("float32") for name in ("x_test", "x_train"))

@@ -49,7 +49,7 @@ def runs(recipe: str, nets: dict[str, Any], schedule: str, timesteps: int | None
 def spiking(net: Any, options: dict[str, Any], train: Any, test: Any) -> dict[str, Any]:
     """Accuracy and operations of one spiking network."""
     import spkeras
-    from spkeras.snn.spike_loop import loop_of
+    from spkeras.snn.model import loop_of
 
     snn = networks.convert(net, train.inputs, **options)
     loop = loop_of(snn)

@@ -97,7 +97,7 @@ def prepare(
 
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     import spkeras
-    from spkeras.snn.spike_loop import loop_of
+    from spkeras.snn.model import loop_of
     from tests.benchmarks import reference
 
     (folder / "answers").mkdir()

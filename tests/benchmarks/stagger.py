@@ -27,7 +27,7 @@ def main(model: Path, data: str, scale: float, samples: int, times: str) -> None
     import spkeras
     from spkeras.data import fit_inputs, read_data
     from spkeras.errors import OptionError
-    from spkeras.snn.spike_loop import loop_of
+    from spkeras.snn.model import loop_of
 
     cnn = spkeras.load_model(model)
     train = read_data(data, part="train", samples=None, scale=scale)

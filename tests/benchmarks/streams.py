@@ -182,7 +182,7 @@ def main(
     import spkeras
     from spkeras.data import fit_inputs, read_data
     from spkeras.simulation import Simulator
-    from spkeras.snn.spike_loop import loop_of
+    from spkeras.snn.model import loop_of
 
     cnn = spkeras.load_model(model)
     train = fit_inputs(read_data(data, part="train", samples=None, scale=scale), cnn)

@@ -83,7 +83,7 @@ def evaluate(case: dict[str, Any], backend: str, engine: str) -> System:
     """The simulation that `evaluate` runs: outputs and spike counts of every step."""
     keras = _keras(backend)
     from spkeras.simulation import Simulator
-    from spkeras.snn.spike_loop import loop_of
+    from spkeras.snn.model import loop_of
     from tests.benchmarks import reference
 
     models = {t: keras.models.load_model(case["snn"][t]) for t in case["timesteps"]}

@@ -8,7 +8,7 @@ import spkeras
 from spkeras.calibration import correct
 from spkeras.calibration.layer_rates import LayerRates
 from spkeras.errors import OptionError
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 from tests import networks
 
 STEPS = 16
@@ -60,7 +60,7 @@ def test_an_initial_potential_is_where_the_potential_begins(pair):
     """Spike for spike by a loop that knows no library."""
     start, _, data = pair
     graph = loop_of(correct(start, data[:60], "advanced", samples=60)).graph
-    snn = spkeras.snn.spike_loop.build(graph, timesteps=STEPS, stagger=0)
+    snn = spkeras.snn.model.build(graph, timesteps=STEPS, stagger=0)
     first = graph.of("neuron")[0]
     weights = graph[first.inputs[0]]
     current = keras.ops.convert_to_numpy(
@@ -123,7 +123,7 @@ STAGGER = 8
 def two_layers():
     """(network of two dense layers, samples)."""
     from spkeras.graph import Graph, Node
-    from spkeras.snn.spike_loop import build
+    from spkeras.snn.model import build
 
     numbers = {"model": "binary", "reset": "subtract", "initial_potential": 0.0, "max_spikes_per_step": 1, "pool": None,
                "spike_code": "rate", "levels": 8, "mantissa_bits": 0, "function": "relu", "max_value": None,

@@ -5,7 +5,7 @@ import pytest
 
 from spkeras.calibration.layer_rates import LayerRates
 from spkeras.calibration.layerwise import LayerwiseSimulation
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 from tests import networks
 from tests.training.nets import NETS
 

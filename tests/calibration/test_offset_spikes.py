@@ -9,7 +9,7 @@ from spkeras.calibration import correct
 from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.recipes import ECC
 from spkeras.simulation import Simulator
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 from spkeras.snn.steps import _shift
 from tests.networks import dyadic
 
@@ -154,6 +154,4 @@ def test_neurons_without_a_potential_are_named():
               keras.layers.Dense(2)]  # fmt: skip
     data = np.random.default_rng(0).random((5, 4, 4, 1))
     with pytest.raises(UnsupportedLayerError, match="largest.*max pooling"):
-        spkeras.convert(
-            keras.Sequential(layers), data, timesteps=4, correction="offset_spikes"
-        )
+        spkeras.convert(keras.Sequential(layers), data, timesteps=4, correction="offset_spikes")

@@ -8,7 +8,7 @@ from keras import layers
 import spkeras
 from spkeras.calibration import statistics as module
 from spkeras.calibration.statistics import calibrate, positions_counted
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 
 SHARES = (0.9997, 0.999)
 ODD = [(7,), (64,), (1, 93), (93, 1), (7, 31), (31, 7), (62, 3), (124, 31), (5, 6, 31), (31, 1, 4)]

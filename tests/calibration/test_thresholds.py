@@ -10,7 +10,7 @@ from spkeras.calibration.layer_rates import LayerRates
 from spkeras.calibration.thresholds import SEEN
 from spkeras.data.batches import equal_slices
 from spkeras.errors import OptionError
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 from spkeras.training import prepare
 
 STEPS = 16
@@ -104,7 +104,7 @@ def test_bad_numbers_are_refused(pair, settings, words):
 
 def test_exact_counts_need_no_training(pair):
     snn, data = pair
-    from spkeras.snn.spike_loop import build
+    from spkeras.snn.model import build
 
     waiting = build(loop_of(snn).graph, timesteps=4, schedule="layer_synchronous")
     with pytest.raises(OptionError, match="equal the closed form without it"):

@@ -36,7 +36,7 @@ def loaded(deep):
 def thresholds(path):
     import keras
 
-    from spkeras.snn.spike_loop import loop_of
+    from spkeras.snn.model import loop_of
 
     graph = loop_of(keras.models.load_model(path)).graph
     return graph.settings, [node.arrays["threshold"].tolist() for node in graph.of("neuron")]

@@ -17,7 +17,7 @@ from spkeras.cluster import worker
 from spkeras.cluster.session import connected
 from spkeras.cluster.workers import Workers
 from spkeras.errors import ClusterError, OptionError
-from spkeras.snn.spike_loop import build
+from spkeras.snn.model import build
 from tests import networks
 
 ray = pytest.importorskip("ray", reason="pip install spkeras[ray]")

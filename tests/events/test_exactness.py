@@ -7,7 +7,7 @@ from keras import layers as L
 
 from spkeras.errors import OptionError
 from spkeras.simulation import Simulator
-from spkeras.snn.spike_loop import build, configure, loop_of
+from spkeras.snn.model import build, configure, loop_of
 from tests import networks, oracle
 
 NETS = ("chain", "residual", "pools", "depthwise", "concat", "several")

@@ -9,7 +9,7 @@ from spkeras.errors import GraphError, SpkerasError
 from spkeras.graph.macs import macs
 from spkeras.graph.operations import OPERATIONS, Operation, register_operation
 from spkeras.graph.synapses import regions
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 from tests import networks
 
 

@@ -8,7 +8,7 @@ import pytest
 from keras import layers
 
 from spkeras.facade import automatic
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 from tests import networks
 
 

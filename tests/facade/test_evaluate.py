@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import spkeras
-from spkeras.snn.spike_loop import build
+from spkeras.snn.model import build
 from tests import by_hand, networks
 from tests.by_hand import LEVELS, STEPS
 

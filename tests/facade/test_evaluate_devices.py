@@ -11,7 +11,7 @@ CASE = """
 import json, sys
 import numpy as np
 import keras, spkeras
-from spkeras.snn.spike_loop import build
+from spkeras.snn.model import build
 from tests import networks
 
 

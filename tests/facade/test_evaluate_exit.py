@@ -10,7 +10,7 @@ from spkeras.errors import OptionError
 from spkeras.metrics import EarlyExit
 from spkeras.metrics.early_exit import lead
 from spkeras.simulation import Simulator
-from spkeras.snn.spike_loop import build, loop_of
+from spkeras.snn.model import build, loop_of
 from tests import networks
 
 pytest.importorskip("numba", reason="samples stop in earnest under the events engine, in numba")

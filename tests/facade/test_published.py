@@ -8,7 +8,7 @@ from keras import layers
 import spkeras
 from spkeras.errors import OptionError
 from spkeras.layers import ChannelExpansion, InputQuantizer, Staged
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 from spkeras.training import FinetunePlan, finished, prepare
 from spkeras.training.rebuild import all_layers
 from tests import networks

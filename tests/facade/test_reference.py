@@ -12,7 +12,7 @@ from spkeras.calibration import correct, train_thresholds
 from spkeras.errors import DataError
 from spkeras.report import accuracy_tables, findings, verification_tables
 from spkeras.report.html import page
-from spkeras.snn.spike_loop import build, loop_of
+from spkeras.snn.model import build, loop_of
 from spkeras.training import prepare
 from tests.networks import convert
 

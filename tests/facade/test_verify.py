@@ -7,7 +7,7 @@ from keras import layers
 
 import spkeras
 from spkeras.errors import DataError
-from spkeras.snn.spike_loop import build
+from spkeras.snn.model import build
 from tests import by_hand, networks
 from tests.by_hand import STEPS, at_once
 

@@ -8,7 +8,7 @@ from keras import layers
 from spkeras.frontend.walk import read_graph
 from spkeras.passes.normalize import normalize
 from spkeras.passes.pipeline import neurons_of, prepare
-from spkeras.snn.spike_loop import build
+from spkeras.snn.model import build
 from tests import networks, oracle, oracle_layers
 
 NETS = ("chain", "residual", "pools", "depthwise", "concat", "several")

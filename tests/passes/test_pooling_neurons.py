@@ -7,7 +7,7 @@ from keras import layers
 
 import spkeras
 from spkeras.errors import OptionError
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 
 
 def net(*middle):

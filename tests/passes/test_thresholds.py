@@ -11,7 +11,7 @@ from spkeras.passes.coder import Coder
 from spkeras.passes.thresholds import _values, fit
 from spkeras.recipes import get
 from spkeras.recipes.statistics import automatic_thresholds
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 
 
 def test_the_threshold_rises_by_twice_the_mean_excess():

@@ -14,7 +14,7 @@ from spkeras.errors import OptionError
 from spkeras.hardware.config import HardwareConfig
 from spkeras.ops.log_weights import LogFormat
 from spkeras.recipes import ECC, QCFS, RECIPES, Auto, LowLatency, SigmaDelta, Simulation, get
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 
 MULTI = {"neuron": "multi_threshold"}
 # (recipe, option): smallest, largest (None: without end), other options.

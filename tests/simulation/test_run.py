@@ -7,7 +7,7 @@ import spkeras
 from spkeras.errors import DataError
 from spkeras.simulation import Simulator
 from spkeras.simulation.record import Recorder
-from spkeras.snn.spike_loop import build, loop_of
+from spkeras.snn.model import build, loop_of
 from tests import networks, oracle, oracle_neurons
 
 STEPS = 8

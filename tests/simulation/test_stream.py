@@ -7,7 +7,7 @@ from keras import layers
 
 import spkeras
 from spkeras.simulation import stream as module
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 from tests import oracle, oracle_layers
 from tests.oracle_layers import OPERATIONS
 from tests.streams import changes, delta, frames, smooth

@@ -7,7 +7,7 @@ import pytest
 
 import spkeras
 from spkeras.errors import DataError, OptionError
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 from tests import networks
 from tests.processes import python
 from tests.streams import LENGTHS, RUNNING, changes, delta, frames, running_case, wanted_of

@@ -40,7 +40,7 @@ import sys
 import numpy as np
 import keras
 from spkeras.simulation import Simulator
-from spkeras.snn.spike_loop import build, configure, loop_of
+from spkeras.snn.model import build, configure, loop_of
 from tests import networks
 from tests.snn.test_backends import CASES, STEPS, waits
 assert keras.backend.backend() == sys.argv[2]

@@ -5,9 +5,9 @@ import pytest
 
 from spkeras.errors import OptionError
 from spkeras.layers import FiringRate
+from spkeras.snn.model import build, configure, loop_of
 from spkeras.snn.network import as_list
 from spkeras.snn.settings import automatic_stagger
-from spkeras.snn.spike_loop import build, configure, loop_of
 from tests import networks, oracle, oracle_neurons
 from tests.stepping import assert_same_outputs, assert_same_spikes, every_step
 

@@ -5,7 +5,7 @@ import pytest
 
 import spkeras
 from spkeras.simulation import Simulator
-from spkeras.snn.spike_loop import build, loop_of
+from spkeras.snn.model import build, loop_of
 from tests import networks, oracle, oracle_layers
 from tests.stepping import every_step
 

@@ -8,7 +8,7 @@ import pytest
 
 import spkeras
 from spkeras.errors import OptionError, SpkerasError
-from spkeras.snn.spike_loop import build, loop_of
+from spkeras.snn.model import build, loop_of
 from tests import networks
 from tests.processes import python
 

@@ -9,8 +9,8 @@ import spkeras
 from spkeras.errors import OptionError, SpkerasError
 from spkeras.simulation import Simulator
 from spkeras.snn import spike_loop
+from spkeras.snn.model import build, configure, loop_of
 from spkeras.snn.network import as_list
-from spkeras.snn.spike_loop import build, configure, loop_of
 from tests import networks, oracle
 from tests.stepping import assert_same_outputs, every_step
 

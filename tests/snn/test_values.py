@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 import spkeras
+from spkeras.snn.model import build, configure, loop_of
 from spkeras.snn.network import as_list
-from spkeras.snn.spike_loop import build, configure, loop_of
 from tests import networks, oracle
 from tests.stepping import assert_same_outputs, assert_same_spikes, every_step
 

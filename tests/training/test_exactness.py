@@ -10,7 +10,7 @@ from spkeras.calibration.layer_rates import LayerRates
 from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.frontend.walk import layer_outputs, read_graph
 from spkeras.layers import Staged
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 from spkeras.training import finished, prepare
 from spkeras.training.rebuild import all_layers
 from tests import oracle

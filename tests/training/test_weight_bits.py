@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import spkeras
-from spkeras.snn.spike_loop import loop_of
+from spkeras.snn.model import loop_of
 from spkeras.training import prepare
 from tests.training.nets import NETS
 
