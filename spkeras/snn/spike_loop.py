@@ -8,7 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from spkeras.errors import OptionError, SpkerasError
+from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node, from_structure, structure
 from spkeras.ops import code as _code
 from spkeras.ops import coding as _coding

@@ -17,7 +17,7 @@ FILES = [
     (b"\x08\x08\x12\x08tf2onnx\x1a", "ONNX"),
     (b"\x08\x01\x12\x80\x01", "TensorFlow graph"),
     (pickle.dumps({"a": 1}), "pickle, which is code and never opened"),
-    (gzip.compress(b"model"), "gzip. Unpack it first"),
+    (gzip.compress(b"model", mtime=0), "gzip. Unpack it first"),
     (b"\n<!DOCTYPE html><html>", "web page"),
     (b"\x93NUMPY\x01", "NumPy array"),
     (b"backend: tensorflow\nclass_name: Sequential\n", "YAML"),
