@@ -17,8 +17,8 @@ from spkeras.graph.node import parameters_of
 from spkeras.graph.vocabulary import CONSTANT_INPUTS
 from spkeras.layers import FiringRate, IntegrateFire, SpikeCount
 from spkeras.ops.types import Tensor
+from spkeras.snn.linear import WindowSum
 from spkeras.snn.synapse import (
-    WindowSum,
     keras_name,
     load_arrays,
     read_arrays,

@@ -1,4 +1,4 @@
-"""Each linear node of a graph as a Keras layer (and the few others a read-out may need)."""
+"""Keras layers for the nodes of a graph that are no neurons."""
 
 import functools
 import re
@@ -11,99 +11,7 @@ from keras import layers, ops
 from spkeras.errors import GraphError
 from spkeras.graph import Node
 from spkeras.ops import activation, function
-from spkeras.ops.types import ShapeLike, Tensor
-
-
-@keras.saving.register_keras_serializable(package="spkeras")
-class Affine(layers.Layer):
-    """x * scale + offset, with constants that broadcast against x.
-
-    Args:
-        scale_shape: Shape of the scale, or None for no scale.
-        offset_shape: Shape of the offset, or None for no offset.
-    """
-
-    def __init__(self, scale_shape: Any = None, offset_shape: Any = None, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.scale_shape, self.offset_shape = scale_shape, offset_shape
-        self.scale = self._constant("scale", scale_shape, "ones")
-        self.offset = self._constant("offset", offset_shape, "zeros")
-        self.built = True
-
-    def _constant(self, name: str, shape: Any, initializer: str) -> Any:
-        if shape is None:
-            return None
-        return self.add_weight(
-            shape=tuple(shape), initializer=initializer, trainable=False, name=name
-        )
-
-    def call(self, x: Tensor) -> Tensor:
-        """The affine map."""
-        x = x if self.scale is None else x * self.scale
-        return x if self.offset is None else x + self.offset
-
-    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
-        """As the input."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments."""
-        own = {"scale_shape": self.scale_shape, "offset_shape": self.offset_shape}
-        return {**super().get_config(), **own}
-
-
-class Unit(layers.Layer):
-    """Divides an input by what a full current, or one spike, stands for."""
-
-    def __init__(self, shape: tuple[int, ...], **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.scale = self.add_weight(shape=shape, initializer="ones", trainable=False, name="scale")
-        self.built = True
-
-    def call(self, x: Tensor) -> Tensor:
-        """x in the unit."""
-        return ops.cast(x, "float32") / self.scale
-
-
-class _Function(layers.Layer):
-    """A function of its input(s) without weights; lives inside a spike loop only."""
-
-    def __init__(self, function: Callable[..., Any], shape: tuple[int, ...], name: str) -> None:
-        super().__init__(name=name)
-        self.function, self.shape = function, shape
-        self.built = True
-
-    def call(self, x: Tensor) -> Tensor:
-        return self.function(x)
-
-    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
-        first = input_shape[0] if isinstance(input_shape, list) else input_shape
-        return (first[0], *self.shape)
-
-
-class WindowSum(layers.Layer):
-    """A linear layer on sums over a window of T steps: its constant counts once a step.
-
-    Input shape:
-        `[*inputs, timesteps]`, the last one (1,).
-    """
-
-    def __init__(self, layer: layers.Layer, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.layer = layer
-        self.built = True
-
-    def call(self, inputs: list[Tensor]) -> Tensor:
-        """The layer's sum over the window."""
-        *summed, timesteps = inputs
-        result = self.layer(summed if len(summed) > 1 else summed[0])
-        constant = getattr(self.layer, "offset" if isinstance(self.layer, Affine) else "bias", None)
-        return result if constant is None else result + (timesteps - 1) * constant
-
-    def compute_output_spec(self, inputs: list[Tensor]) -> Tensor:
-        """As the layer's."""
-        *summed, _ = inputs
-        return self.layer.compute_output_spec(summed if len(summed) > 1 else summed[0])
+from spkeras.snn.linear import Affine, Function, Unit
 
 
 def _ranked(stem: str, rank: int, suffix: str = "") -> Any:
@@ -179,12 +87,12 @@ def _global_pool(reduce: Callable[..., Any]) -> Callable[[Node], layers.Layer]:
 
 
 def _function(node: Node, function: Callable[..., Any]) -> layers.Layer:
-    return _Function(function, node.shape, keras_name(node.name))
+    return Function(function, node.shape, keras_name(node.name))
 
 
 def silence(node: Node) -> layers.Layer:
-    """A layer that gives the node's value while it sends nothing, for the batch of any input."""
-    return _Function(
+    """Return a layer whose output is zero in the node's shape, for the batch of any input."""
+    return Function(
         lambda x: ops.zeros((ops.shape(x)[0], *node.shape)), node.shape, keras_name(node.name)
     )
 
@@ -263,7 +171,7 @@ _MAKERS: dict[str, Callable[[Node], layers.Layer]] = {
 
 
 def synapse(node: Node) -> layers.Layer:
-    """A Keras layer that computes the node, with the node's name; weights not yet set.
+    """Return a Keras layer that computes the node, with the node's name; its weights are not set.
 
     Raises:
         GraphError: the node is a neuron.
@@ -278,10 +186,10 @@ def synapse(node: Node) -> layers.Layer:
 
 
 def keras_name(name: str) -> str:
-    """The node's name as a Keras layer may have it.
+    """Return the node's name in the form that Keras allows for layers.
 
     "/" separates groups in HDF5 files, PyTorch forbids "." and TensorFlow most other signs.
-    Names that would fall together stay apart: the sign's code is part of the new name.
+    Different names stay different: the code of a replaced character is part of the new name.
     """
     return re.sub(
         r"[^A-Za-z0-9_-]", lambda sign: {":": "--"}.get(sign[0], f"-{ord(sign[0]):x}-"), name
@@ -289,13 +197,13 @@ def keras_name(name: str) -> str:
 
 
 def load_arrays(layer: layers.Layer, node: Node) -> None:
-    """Put the node's arrays into the built layer's weights of the same names."""
+    """Load the node's arrays into the weights of the same names of a built layer."""
     for name, array in node.arrays.items():
         _variable(layer, name).assign(array.reshape(_variable(layer, name).shape))
 
 
 def read_arrays(layer: layers.Layer, node: Node) -> dict[str, Any]:
-    """The node's arrays as the layer's weights have them now."""
+    """Return the node's arrays as the layer's weights hold them now."""
     return {
         name: ops.convert_to_numpy(_variable(layer, name)).reshape(array.shape)
         for name, array in node.arrays.items()
