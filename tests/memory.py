@@ -26,9 +26,14 @@ def main():
     y = np.arange(options.samples) % 5
     before, start = peak(), time.perf_counter()
     found = spkeras.evaluate(
-        snn, x, y, engine=options.engine, batch_size=options.batch_size, early_exit=4,
+        snn,
+        x,
+        y,
+        engine=options.engine,
+        batch_size=options.batch_size,
+        early_exit=4,
         insist=True,  # a CNN that is not trained
-    )  # fmt: skip
+    )
     assert found.engine == options.engine and found.samples == options.samples
     assert len(found.accuracy) == options.timesteps
     seconds = time.perf_counter() - start

@@ -81,8 +81,9 @@ def pools(seed=0):
     y = layers.ReLU(name="relu2")(layers.MaxPooling2D(2, name="before")(y))
     y = layers.Conv2D(4, 1, activation="relu", name="conv3")(y)
     z = layers.Conv2D(3, 2, name="conv4")(y)
-    y = layers.Concatenate(name="cat")([layers.GlobalMaxPooling2D(name="alone")(z),
-                                        layers.GlobalMaxPooling2D(name="top")(y)])  # fmt: skip
+    y = layers.Concatenate(name="cat")(
+        [layers.GlobalMaxPooling2D(name="alone")(z), layers.GlobalMaxPooling2D(name="top")(y)]
+    )
     return dyadic(keras.Model(x, layers.Dense(3, name="dense")(y), name="pools"), seed)
 
 
@@ -205,8 +206,11 @@ def recipe_of(recipe="ecc", **options):
     """A recipe with few levels and bursts of up to three spikes, where it has them."""
     from spkeras.recipes import get
 
-    own = {"burst": {"max_spikes_per_step": 3}, "signed_burst": {"max_spikes_per_step": 3},
-           "multi_threshold": {"levels": 6}}  # fmt: skip
+    own = {
+        "burst": {"max_spikes_per_step": 3},
+        "signed_burst": {"max_spikes_per_step": 3},
+        "multi_threshold": {"levels": 6},
+    }
     if options.get("neuron") == "sigma_delta":
         recipe = options.pop("neuron")
     extra = {"levels": 6} if recipe == "sigma_delta" else own.get(options.get("neuron"), {})
@@ -230,6 +234,8 @@ def fingerprint(graph):
     parts = [graph.name, graph.outputs, graph.notes, sorted(graph.settings.items())]
     for node in graph.nodes:
         parts += [node.name, node.op, node.inputs, node.shape, sorted(node.attributes.items())]
-        parts += [(k, a.dtype.str, a.shape, hashlib.sha256(a.tobytes()).hexdigest())
-                  for k, a in sorted(node.arrays.items())]  # fmt: skip
+        parts += [
+            (k, a.dtype.str, a.shape, hashlib.sha256(a.tobytes()).hexdigest())
+            for k, a in sorted(node.arrays.items())
+        ]
     return repr(parts)

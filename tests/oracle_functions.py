@@ -75,9 +75,12 @@ def attention(query, key, value, scale, causal, window):
 def additive_attention(query, key, value, causal, weight=1.0):
     weight = np.asarray(weight, "float64")
     return _answers(
-        query, key, value,
-        lambda q, k: (weight * np.tanh(q + k)).sum(), lambda i, j: j <= i or not causal,
-    )  # fmt: skip
+        query,
+        key,
+        value,
+        lambda q, k: (weight * np.tanh(q + k)).sum(),
+        lambda i, j: j <= i or not causal,
+    )
 
 
 def dot(x, y, axes, normalize):
@@ -85,8 +88,9 @@ def dot(x, y, axes, normalize):
     for a, b in zip(x, y, strict=True):
         a, b = np.moveaxis(a, axes[0] - 1, -1), np.moveaxis(b, axes[1] - 1, -1)
         if normalize is not None:
-            a, b = (v / np.maximum(np.sqrt((v**2).sum(-1, keepdims=True)), normalize)
-                    for v in (a, b))  # fmt: skip
+            a, b = (
+                v / np.maximum(np.sqrt((v**2).sum(-1, keepdims=True)), normalize) for v in (a, b)
+            )
         out = np.zeros((*a.shape[:-1], *b.shape[:-1]))
         for i, j in itertools.product(np.ndindex(a.shape[:-1]), np.ndindex(b.shape[:-1])):
             out[(*i, *j)] = (a[i] * b[j]).sum()

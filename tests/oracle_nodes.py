@@ -18,8 +18,18 @@ def pool(window, x):
     return patches.max(tuple(range(rank + 1, 2 * rank + 1)))
 
 
-_OWN = ("model", "reset", "initial_potential", "max_spikes_per_step", "depth", "pool", "function", "spike_code", "levels",
-        "mantissa_bits")  # fmt: skip
+_OWN = (
+    "model",
+    "reset",
+    "initial_potential",
+    "max_spikes_per_step",
+    "depth",
+    "pool",
+    "function",
+    "spike_code",
+    "levels",
+    "mantissa_bits",
+)
 _MERGING = ("multiply", "maximum", "minimum")
 GRADED = ("multi_threshold", "sigma_delta")
 
@@ -61,8 +71,10 @@ def threshold(node):
 
 def offsets(node):
     """What a neuron has received on each input before the first step."""
-    return [np.asarray(node.arrays.get(f"constant_input{index}", 0.0), "float64")
-            for index in range(len(node.inputs))]  # fmt: skip
+    return [
+        np.asarray(node.arrays.get(f"constant_input{index}", 0.0), "float64")
+        for index in range(len(node.inputs))
+    ]
 
 
 def sender(node):

@@ -174,8 +174,9 @@ class WholeChain:
 
     def _fired(self, layer, sums, members):
         unit = self.unit(layer, members)
-        thresholds = [least_reaching(power_of_two(-k, self.tau), unit)
-                      for k in range(self.timesteps)]  # fmt: skip
+        thresholds = [
+            least_reaching(power_of_two(-k, self.tau), unit) for k in range(self.timesteps)
+        ]
         return np.vectorize(
             lambda u: next((k for k, t in enumerate(thresholds) if u >= t), self.timesteps)
         )(sums)

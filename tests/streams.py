@@ -37,8 +37,12 @@ def delta(levels=14, mantissa_bits=1, timesteps=200):
     key = levels, mantissa_bits
     if key not in _MADE:
         model = moving()
-        options = {"recipe": "sigma_delta", "levels": levels, "levels_above_scale": 0,
-                   "mantissa_bits": mantissa_bits}  # fmt: skip
+        options = {
+            "recipe": "sigma_delta",
+            "levels": levels,
+            "levels_above_scale": 0,
+            "mantissa_bits": mantissa_bits,
+        }
         graph = networks.spiking(model, **options)
         _MADE[key] = model, graph, build(graph)
     configure(_MADE[key][2], timesteps=timesteps)
@@ -47,8 +51,11 @@ def delta(levels=14, mantissa_bits=1, timesteps=200):
 
 def graded(x, levels, mantissa_bits):
     """The nearest of all spikes there are, ties to the larger; too small ones are none."""
-    sizes = [2.0**-k * (1 + j / 2**mantissa_bits)
-             for k in range(levels + 1) for j in range(2**mantissa_bits)]  # fmt: skip
+    sizes = [
+        2.0**-k * (1 + j / 2**mantissa_bits)
+        for k in range(levels + 1)
+        for j in range(2**mantissa_bits)
+    ]
     sizes = np.array(sorted(size for size in sizes if size <= 1))
     nearest = sizes[::-1][abs(abs(x)[..., None] - sizes[::-1]).argmin(-1)]
     return np.sign(x) * np.where(nearest >= 2.0 ** (1 - levels), nearest, 0)
@@ -140,9 +147,11 @@ def running_case(net):
     settings = {"stagger": 0, "timesteps": LENGTHS[0], **RUNNING[net]}
     model = getattr(networks, net)()
     graph = networks.spiking(model, neuron=settings.pop("neuron"))
-    return graph, build(graph, **settings), [
-        networks.as_list(networks.samples(model, 2, seed=seed)) for seed in range(len(LENGTHS))
-    ]  # fmt: skip
+    return (
+        graph,
+        build(graph, **settings),
+        [networks.as_list(networks.samples(model, 2, seed=seed)) for seed in range(len(LENGTHS))],
+    )
 
 
 def wanted_of(graph, loop, shown):

@@ -67,7 +67,10 @@ def test_all_errors_are_one_family_of_value_errors():
     assert all(issubclass(e, errors.SpkerasError) and issubclass(e, ValueError) for e in family)
     message = str(errors.UnsupportedLayerError(["first: reason", "second: reason"]))
     assert message.splitlines() == [
-        "2 layers cannot be converted:", "  - first: reason", "  - second: reason"]  # fmt: skip
+        "2 layers cannot be converted:",
+        "  - first: reason",
+        "  - second: reason",
+    ]
 
 
 @pytest.mark.parametrize(

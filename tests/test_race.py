@@ -88,8 +88,11 @@ def test_peers_send_the_same_spikes(peer, tmp_path):
     (tmp_path / "case.pkl").write_bytes(pickle.dumps(case))
     done = subprocess.run(
         [sys.executable, "-m", "tests.race_torch", peer, str(tmp_path / "case.pkl")],
-        cwd=Path(__file__).parents[1], capture_output=True, text=True, timeout=300,
-    )  # fmt: skip
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr[-2000:]
 
 

@@ -74,8 +74,10 @@ class Reference:
     @property
     def lead(self) -> float:
         """Lead of the first class below which a decision may differ."""
-        return 2 * max((float(np.abs(self.answer.logits - run.logits).max())
-                        for run in self.rounded), default=0.0)  # fmt: skip
+        return 2 * max(
+            (float(np.abs(self.answer.logits - run.logits).max()) for run in self.rounded),
+            default=0.0,
+        )
 
     @property
     def share(self) -> float:
@@ -93,21 +95,37 @@ class Reference:
         """Return how far an answer is from this one, and whether it is that of another network."""
         logits = self.answer.logits
         if found.logits.shape != logits.shape:
-            return Agreement(len(logits), len(logits), np.inf, None, None,
-                             f"outputs {found.logits.shape}; expected {logits.shape}")  # fmt: skip
+            return Agreement(
+                len(logits),
+                len(logits),
+                np.inf,
+                None,
+                None,
+                f"outputs {found.logits.shape}; expected {logits.shape}",
+            )
         changed = found.logits.argmax(axis=1) != logits.argmax(axis=1)
         second, first = np.sort(logits, axis=1)[:, -2:].T
         clear = int((changed & (first - second > self.lead)).sum())
         counts = None if found.counts is None else different(self.answer.counts, found.counts)
         refusal = ""
         if clear:
-            refusal = (f"{clear} decisions differ whose lead is above {self.lead:.3g}, "
-                       "the tolerance for rounding")  # fmt: skip
+            refusal = (
+                f"{clear} decisions differ whose lead is above {self.lead:.3g}, "
+                "the tolerance for rounding"
+            )
         elif counts is not None and counts > self.share:
-            refusal = (f"{100 * counts:.3g} % of the spike counts differ; allowed: "
-                       f"{100 * self.share:.3g} %, for rounding")  # fmt: skip
-        return Agreement(int(changed.sum()), clear, float(np.abs(found.logits - logits).max()),
-                         counts, found.spikes, refusal)  # fmt: skip
+            refusal = (
+                f"{100 * counts:.3g} % of the spike counts differ; allowed: "
+                f"{100 * self.share:.3g} %, for rounding"
+            )
+        return Agreement(
+            int(changed.sum()),
+            clear,
+            float(np.abs(found.logits - logits).max()),
+            counts,
+            found.spikes,
+            refusal,
+        )
 
 
 def different(one: np.ndarray | None, other: np.ndarray | None) -> float:

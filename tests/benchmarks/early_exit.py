@@ -60,10 +60,13 @@ def upper_bound(found: int, samples: int, confidence: float = 0.95) -> float:
 def at_most(found: int, samples: int, share: float) -> float:
     """Return the probability of at most `found` of `samples` independent draws."""
     logs = [
-        math.lgamma(samples + 1) - math.lgamma(k + 1) - math.lgamma(samples - k + 1)
-        + k * math.log(share) + (samples - k) * math.log1p(-share)
+        math.lgamma(samples + 1)
+        - math.lgamma(k + 1)
+        - math.lgamma(samples - k + 1)
+        + k * math.log(share)
+        + (samples - k) * math.log1p(-share)
         for k in range(found + 1)
-    ]  # fmt: skip
+    ]
     return sum(map(math.exp, logs))
 
 
@@ -99,9 +102,20 @@ def processor_seconds(snn: Any, x: Any, policy: Any) -> float:
 @click.option("--patience", default=2, show_default=True)
 @click.option("--timed", default=200, show_default=True, help="Test images of the last stage.")
 @click.option("--seed", default=0, show_default=True)
-def main(model: Path, data: str, scale: float, timesteps: int, stagger: float, calibration: int,
-         held_back: int, samples: int, changed: float, patience: int, timed: int,
-         seed: int) -> None:  # fmt: skip
+def main(
+    model: Path,
+    data: str,
+    scale: float,
+    timesteps: int,
+    stagger: float,
+    calibration: int,
+    held_back: int,
+    samples: int,
+    changed: float,
+    patience: int,
+    timed: int,
+    seed: int,
+) -> None:
     """Run the stages and print their tables."""
     import spkeras
     from spkeras.data import fit_inputs, read_data

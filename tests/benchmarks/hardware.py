@@ -107,8 +107,9 @@ def speed(name, x, _):
             if not turn:
                 continue  # Keras traces its first call.
             for kind, spent in (
-                ("clock ms", time.perf_counter() - clock), ("cpu ms", time.process_time() - cpu)
-            ):  # fmt: skip
+                ("clock ms", time.perf_counter() - clock),
+                ("cpu ms", time.process_time() - cpu),
+            ):
                 key = f"{who}, {kind}"
                 found[key] = min(found.get(key, np.inf), spent / len(x) * 1e3)
     for kind in ("clock ms", "cpu ms"):

@@ -37,9 +37,19 @@ def operations(batch: Any, timesteps: int) -> dict[str, tuple[float, int]]:
     counted = np.zeros(program.neuron_count, np.int64)
     sums = np.zeros((timesteps, len(program.neurons)), np.int64)
     kernels.run(
-        program.operations, program.tables, program.weights, program.regions, own, state, 0,
-        timesteps - 1, scratch, outputs, counted, sums,
-    )  # fmt: skip
+        program.operations,
+        program.tables,
+        program.weights,
+        program.regions,
+        own,
+        state,
+        0,
+        timesteps - 1,
+        scratch,
+        outputs,
+        counted,
+        sums,
+    )
     places, sizes, numbers = scratch
     found: dict[str, list[float]] = defaultdict(lambda: [0.0, 0])
     for op in program.operations:

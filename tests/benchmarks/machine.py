@@ -5,8 +5,18 @@ import platform
 import resource
 from pathlib import Path
 
-PACKAGES = ("spkeras", "keras", "tensorflow", "jax", "numba", "torch", "spikingjelly", "sinabs",
-            "snntorch", "numpy")  # fmt: skip
+PACKAGES = (
+    "spkeras",
+    "keras",
+    "tensorflow",
+    "jax",
+    "numba",
+    "torch",
+    "spikingjelly",
+    "sinabs",
+    "snntorch",
+    "numpy",
+)
 FLAGS = ("avx2", "avx512f", "avx512_vnni", "avx512_bf16", "amx_bf16")
 
 

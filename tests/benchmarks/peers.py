@@ -44,9 +44,11 @@ class SpikingJelly(nn.Module):
         self.register_buffer(
             "gain", None if uniform else per_channel(1 / stage.threshold, stage.shape)
         )
-        self.start = float(stage.initial) if uniform else per_channel(
-            stage.initial / stage.threshold, stage.shape
-        )  # fmt: skip
+        self.start = (
+            float(stage.initial)
+            if uniform
+            else per_channel(stage.initial / stage.threshold, stage.shape)
+        )
 
     def reset(self, example: Any) -> None:
         self.node.reset()
@@ -67,8 +69,12 @@ class SnnTorch(nn.Module):
 
         threshold = per_channel(stage.threshold, stage.shape)
         # Its own step functions fire above the threshold only, the other simulators at it, too.
-        self.node = snntorch.Leaky(beta=1.0, threshold=threshold, reset_mechanism="subtract",
-                                   spike_grad=lambda x: (x >= 0).to(x.dtype))  # fmt: skip
+        self.node = snntorch.Leaky(
+            beta=1.0,
+            threshold=threshold,
+            reset_mechanism="subtract",
+            spike_grad=lambda x: (x >= 0).to(x.dtype),
+        )
         self.start = per_channel(stage.initial, stage.shape)
 
     def reset(self, example: Any) -> None:
@@ -135,8 +141,9 @@ class Problem:
     def network(self, peer: str, mode: Mode) -> Network:
         """Return the network with the neurons of a peer."""
         kind = PEERS[peer]
-        return Network(self.stages, self.unit, self.timesteps, lambda stage: kind(stage, mode),
-                       kind.axis, mode)  # fmt: skip
+        return Network(
+            self.stages, self.unit, self.timesteps, lambda stage: kind(stage, mode), kind.axis, mode
+        )
 
     def cnn(self) -> Callable[[], np.ndarray]:
         """Return the forward pass of the CNN, in the converted network's weights."""
@@ -157,10 +164,16 @@ def counted(network: Network, images: Sequence[Any]) -> tuple[np.ndarray, np.nda
             sums[stage.name] = sums.get(stage.name, 0) + spikes
 
         means.append(network.run([part], watch))
-        counts.append(np.concatenate([
-            _flat(sums.get(stage.name), len(part), stage.shape)
-            for stage in network.stages if not stage.is_readout
-        ], axis=1))  # fmt: skip
+        counts.append(
+            np.concatenate(
+                [
+                    _flat(sums.get(stage.name), len(part), stage.shape)
+                    for stage in network.stages
+                    if not stage.is_readout
+                ],
+                axis=1,
+            )
+        )
     return np.concatenate(means), np.concatenate(counts)
 
 

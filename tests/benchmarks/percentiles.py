@@ -94,11 +94,15 @@ def table(found: dict[str, Any]) -> str:
     ratios = [
         f"{label} {np.exp(np.mean(logs)):.3f}"
         for label in CHOICES
-        if (logs := [
-            np.log(row[label][0] / row["rule"][0])
-            for times in found.values() for row in times.values() if {label, "rule"} <= set(row)
-        ])
-    ]  # fmt: skip
+        if (
+            logs := [
+                np.log(row[label][0] / row["rule"][0])
+                for times in found.values()
+                for row in times.values()
+                if {label, "rule"} <= set(row)
+            ]
+        )
+    ]
     return "\n".join([*lines, "", "Error over the rule's, geometric mean: " + ", ".join(ratios)])
 
 

@@ -21,8 +21,14 @@ from tests import networks
 from tests.benchmarks.results import Results, first
 
 CLOCK, WINDOWS = "clock_driven", "layer_synchronous"
-SCHEDULES = {"ecc": (CLOCK, WINDOWS), "low_latency": (CLOCK, WINDOWS), "qcfs": (CLOCK,),
-             "cq": (CLOCK,), "cq+": (CLOCK,), "cat": ("first spikes",)}  # fmt: skip
+SCHEDULES = {
+    "ecc": (CLOCK, WINDOWS),
+    "low_latency": (CLOCK, WINDOWS),
+    "qcfs": (CLOCK,),
+    "cq": (CLOCK,),
+    "cq+": (CLOCK,),
+    "cat": ("first spikes",),
+}
 # Test samples, the first ones, on which operations are counted.
 COUNTED = 50
 # Of the published settings of ecc those two that cost most, and none of the others.
@@ -79,12 +85,16 @@ def first_spikes(net: Any, test: Any) -> dict[str, Any]:
     from spkeras.hardware import log_ttfs
 
     result = log_ttfs.run(log_ttfs.compile(net), test.x[0], test.y)
-    return {"timesteps": result.timing.latency, "stagger": None, "accuracy": result.accuracy,
-            "spikes_per_neuron": result.total.spikes / sum(r.neurons for r in result.layers),
-            "synaptic_operations": result.total.synaptic,
-            "membrane_updates": result.total.synaptic,
-            "macs": 0,
-            "cnn_macs": int(sum(macs(read_graph(net)).values()))}  # fmt: skip
+    return {
+        "timesteps": result.timing.latency,
+        "stagger": None,
+        "accuracy": result.accuracy,
+        "spikes_per_neuron": result.total.spikes / sum(r.neurons for r in result.layers),
+        "synaptic_operations": result.total.synaptic,
+        "membrane_updates": result.total.synaptic,
+        "macs": 0,
+        "cnn_macs": int(sum(macs(read_graph(net)).values())),
+    }
 
 
 def score(model: Any, test: Any) -> float:
@@ -113,9 +123,18 @@ def line(row: dict[str, Any]) -> str:
 @click.option("--schedule", "schedules", multiple=True, help="[default: all that are published]")
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 def main(
-    recipe: str, model: Path, cnn: Path | None, beside: Path | None, data: str, scale: float,
-    samples: int, calibration: int, times: str | None, schedules: tuple[str, ...], output: Path,
-) -> None:  # fmt: skip
+    recipe: str,
+    model: Path,
+    cnn: Path | None,
+    beside: Path | None,
+    data: str,
+    scale: float,
+    samples: int,
+    calibration: int,
+    times: str | None,
+    schedules: tuple[str, ...],
+    output: Path,
+) -> None:
     import spkeras
     from spkeras.data import fit_inputs, read_data
 
@@ -129,8 +148,14 @@ def main(
     own = {role: score(net, test) for role, net in nets.items()}
 
     def add(setting: str, schedule: str, asked: int | None, net: str, found: Any) -> None:
-        row = {"setting": setting, "schedule": schedule, "calibration": calibration,
-               "cnn": own["cnn"], "trained": own[net], **found}  # fmt: skip
+        row = {
+            "setting": setting,
+            "schedule": schedule,
+            "calibration": calibration,
+            "cnn": own["cnn"],
+            "trained": own[net],
+            **found,
+        }
         results.put(name, f"{schedule}, T = {asked}, {setting}", row)
         click.echo(line(row), err=True)
 

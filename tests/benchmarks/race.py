@@ -30,16 +30,29 @@ from tests.benchmarks.stages import stages
 
 ROOT = Path(__file__).resolve().parents[2]
 UNIT = "Keras CNN, TensorFlow"
-NEEDS = {"SpikingJelly": "spikingjelly", "sinabs": "sinabs", "snnTorch": "snntorch",
-         "PyTorch CNN": "torch", "spkeras, events": "numba"}  # fmt: skip
+NEEDS = {
+    "SpikingJelly": "spikingjelly",
+    "sinabs": "sinabs",
+    "snnTorch": "snntorch",
+    "PyTorch CNN": "torch",
+    "spkeras, events": "numba",
+}
 NEEDS |= {
     name: "jax" for name in ("Keras CNN, JAX", "spkeras, dense, JAX", "spkeras, predict, JAX")
 }
 ORDER = (
-    UNIT, "Keras CNN, JAX", "PyTorch CNN", "spkeras, events", "spkeras, dense, TensorFlow",
-    "spkeras, predict, TensorFlow", "spkeras, dense, JAX", "spkeras, predict, JAX",
-    "SpikingJelly", "sinabs", "snnTorch",
-)  # fmt: skip
+    UNIT,
+    "Keras CNN, JAX",
+    "PyTorch CNN",
+    "spkeras, events",
+    "spkeras, dense, TensorFlow",
+    "spkeras, predict, TensorFlow",
+    "spkeras, dense, JAX",
+    "spkeras, predict, JAX",
+    "SpikingJelly",
+    "sinabs",
+    "snnTorch",
+)
 CNN, SNN = "cnn", "snn"
 
 
@@ -60,9 +73,13 @@ class Runner:
         with open(log, "w") as errors:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "tests.benchmarks.systems", name, str(folder)],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=ROOT,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                cwd=ROOT,
                 env=environment,
-            )  # fmt: skip
+            )
         assert self.process.stdin and self.process.stdout
         self.stdin, self.stdout = self.process.stdin, self.process.stdout
         word, _, mode = self.stdout.readline().partition(" ")
@@ -89,9 +106,15 @@ class Runner:
 
 
 def prepare(
-    model: str, data: str, folder: Path, times: tuple[int, ...], scale: float, images: int,
-    batch: int, threads: int,
-) -> dict[int, dict[str, Reference]]:  # fmt: skip
+    model: str,
+    data: str,
+    folder: Path,
+    times: tuple[int, ...],
+    scale: float,
+    images: int,
+    batch: int,
+    threads: int,
+) -> dict[int, dict[str, Reference]]:
     """Convert the model, write what the systems need; returns what they have to answer for each T."""
     import pickle
 
@@ -123,16 +146,21 @@ def prepare(
         }
     with open(folder / "stages.pkl", "wb") as file:
         pickle.dump(networks, file)
-    case = {"x": x, "batch": batch, "threads": threads, "timesteps": times, "snn": paths,
-            "cnn": str(folder / "cnn.keras"), "stages": str(folder / "stages.pkl")}  # fmt: skip
+    case = {
+        "x": x,
+        "batch": batch,
+        "threads": threads,
+        "timesteps": times,
+        "snn": paths,
+        "cnn": str(folder / "cnn.keras"),
+        "stages": str(folder / "stages.pkl"),
+    }
     with open(folder / "case.pkl", "wb") as file:
         pickle.dump(case, file)
     return wanted
 
 
-def compare(
-    name: str, folder: Path, timesteps: int, references: dict[str, Reference]
-) -> Agreement:  # fmt: skip
+def compare(name: str, folder: Path, timesteps: int, references: dict[str, Reference]) -> Agreement:
     """Return how a system's answers compare with those of spkeras, or the CNN's with Keras."""
     with np.load(folder / "answers" / f"{name}, {timesteps}.npz") as file:
         found = Answer(file["logits"], file["counts"] if "counts" in file.files else None)
@@ -156,7 +184,7 @@ def started(names: list[str], folder: Path) -> list[Runner]:
 
 def race(
     names: list[str], folder: Path, wanted: dict[int, dict[str, Reference]], rounds: int
-) -> dict[int, list[dict[str, Any]]]:  # fmt: skip
+) -> dict[int, list[dict[str, Any]]]:
     """Start all systems, compare their answers, then time those that agree; rows for each T."""
     runners, tables = started(names, folder), {}
     try:
@@ -165,8 +193,11 @@ def race(
             for runner in runners:
                 agreement = compare(runner.name, folder, timesteps, references)
                 if agreement.refusal:
-                    click.echo(f"{runner.name}, T = {timesteps}: another network, not raced: "
-                               f"{agreement.refusal}", err=True)  # fmt: skip
+                    click.echo(
+                        f"{runner.name}, T = {timesteps}: another network, not raced: "
+                        f"{agreement.refusal}",
+                        err=True,
+                    )
                 else:
                     agreed[runner] = agreement
             found = [
@@ -177,10 +208,15 @@ def race(
                     f"{UNIT} decides otherwise than `predict` of the same model"
                 )
             tables[timesteps] = [
-                row(runner, agreement, [record[runner.name] for record in found],
-                    [record[UNIT]["seconds"] for record in found], timesteps)
+                row(
+                    runner,
+                    agreement,
+                    [record[runner.name] for record in found],
+                    [record[UNIT]["seconds"] for record in found],
+                    timesteps,
+                )
                 for runner, agreement in agreed.items()
-            ]  # fmt: skip
+            ]
     finally:
         for runner in runners:
             runner.stop()
@@ -188,9 +224,12 @@ def race(
 
 
 def row(
-    runner: Runner, agreement: Agreement, records: list[dict[str, float]], unit: list[float],
+    runner: Runner,
+    agreement: Agreement,
+    records: list[dict[str, float]],
+    unit: list[float],
     timesteps: int,
-) -> dict[str, Any]:  # fmt: skip
+) -> dict[str, Any]:
     """Return seconds a run, forward passes a step, their spread, peak memory and agreement."""
     seconds = np.array([record["seconds"] for record in records])
     steps = 1 if "CNN" in runner.name else timesteps
@@ -244,8 +283,16 @@ def show(rows: list[dict[str, Any]], images: int, reference: Reference, title: s
 @click.option("--rounds", default=5, show_default=True)
 @click.option("--only", multiple=True, type=click.Choice(ORDER), help="These, and the unit.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="JSON.")
-def main(model: str, data: str, rounds: int, only: tuple[str, ...], output: Path | None,
-         images: int, times: tuple[int, ...], **options: Any) -> None:  # fmt: skip
+def main(
+    model: str,
+    data: str,
+    rounds: int,
+    only: tuple[str, ...],
+    output: Path | None,
+    images: int,
+    times: tuple[int, ...],
+    **options: Any,
+) -> None:
     """Prepare, race, print."""
     wanted = [name for name in ORDER if name == UNIT or not only or name in only]
     names = [name for name in wanted if name not in NEEDS or find_spec(NEEDS[name])]
@@ -260,8 +307,14 @@ def main(model: str, data: str, rounds: int, only: tuple[str, ...], output: Path
         show(rows, images, references[timesteps][SNN], title)
     click.echo(f"\n{processor()}, {options['threads']} threads, {rounds} rounds, {versions()}")
     if output:
-        record = {"model": model, "processor": processor(), "versions": versions(), "rounds": rounds,
-                  "options": {"images": images, **options}, "rows": tables}  # fmt: skip
+        record = {
+            "model": model,
+            "processor": processor(),
+            "versions": versions(),
+            "rounds": rounds,
+            "options": {"images": images, **options},
+            "rows": tables,
+        }
         output.write_text(json.dumps(record, indent=2) + "\n")
 
 

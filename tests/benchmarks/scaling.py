@@ -43,8 +43,16 @@ def measure(data: str, setting: dict[str, int], rounds: int) -> list[dict[str, A
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         path = network(setting["width"], folder)
-        wanted = prepare(path, data, folder, (timesteps,), scale=255.0, images=images,
-                         batch=setting["batch"], threads=2)  # fmt: skip
+        wanted = prepare(
+            path,
+            data,
+            folder,
+            (timesteps,),
+            scale=255.0,
+            images=images,
+            batch=setting["batch"],
+            threads=2,
+        )
         long = timesteps > 128
         systems = [UNIT, *(system for system in SYSTEMS if not long or "spkeras" in system)]
         rows = race(systems, folder, wanted, rounds)[timesteps]

@@ -112,8 +112,9 @@ def rows(total: np.ndarray, labels: np.ndarray, name: str) -> list[dict[str, Any
             if delay < timesteps <= steps:
                 decisions = (total[timesteps] - total[delay]).argmax(axis=1)
                 accuracy = float((decisions == labels).mean())
-                found.append({"setting": name, "delay": delay, "timesteps": timesteps,
-                              "accuracy": accuracy})  # fmt: skip
+                found.append(
+                    {"setting": name, "delay": delay, "timesteps": timesteps, "accuracy": accuracy}
+                )
     return found
 
 
@@ -121,8 +122,11 @@ def name_of(setting: dict[str, Any]) -> str:
     """Return a setting in words."""
     if "balancing" in setting:
         return f"local threshold balancing, batches of {setting['balancing']}"
-    parts = [setting["mode"], "per channel" if setting["channel_wise"] else "per layer",
-             "half threshold" * setting["half_threshold"]]  # fmt: skip
+    parts = [
+        setting["mode"],
+        "per channel" if setting["channel_wise"] else "per layer",
+        "half threshold" * setting["half_threshold"],
+    ]
     return ", ".join(filter(None, ["rate", *parts]))
 
 
@@ -132,15 +136,21 @@ def show(found: list[dict[str, Any]]) -> None:
     click.echo("| setting | read-out from step | " + " | ".join(map(str, times)) + " |")
     click.echo("|---|---|" + "---|" * len(times))
     for setting, delay in dict.fromkeys((row["setting"], row["delay"]) for row in found):
-        cells = {row["timesteps"]: f"{100 * row['accuracy']:.1f}" for row in found
-                 if (row["setting"], row["delay"]) == (setting, delay)}  # fmt: skip
+        cells = {
+            row["timesteps"]: f"{100 * row['accuracy']:.1f}"
+            for row in found
+            if (row["setting"], row["delay"]) == (setting, delay)
+        }
         line = " | ".join(cells.get(timesteps, "") for timesteps in times)
         click.echo(f"| {setting} | {delay + 1} | {line} |")
     for timesteps in times:
-        best = max((row for row in found if row["timesteps"] == timesteps),
-                   key=lambda row: row["accuracy"])  # fmt: skip
-        click.echo(f"best at T = {timesteps}: {100 * best['accuracy']:.1f} % "
-                   f"({best['setting']}, read-out from step {best['delay'] + 1})")  # fmt: skip
+        best = max(
+            (row for row in found if row["timesteps"] == timesteps), key=lambda row: row["accuracy"]
+        )
+        click.echo(
+            f"best at T = {timesteps}: {100 * best['accuracy']:.1f} % "
+            f"({best['setting']}, read-out from step {best['delay'] + 1})"
+        )
 
 
 @click.command(help=__doc__)
@@ -153,8 +163,17 @@ def show(found: list[dict[str, Any]]) -> None:
 @click.option("--batch", default=100, show_default=True)
 @click.option("--only", multiple=True, help="Settings whose name contains this.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Records as JSON.")
-def main(model: Path, data: str, scale: float, samples: int, calibration: int, timesteps: int,
-         batch: int, only: tuple[str, ...], output: Path | None) -> None:  # fmt: skip
+def main(
+    model: Path,
+    data: str,
+    scale: float,
+    samples: int,
+    calibration: int,
+    timesteps: int,
+    batch: int,
+    only: tuple[str, ...],
+    output: Path | None,
+) -> None:
     """Convert with each setting, measure, print."""
     # TensorFlow and the Triton that SpikingJelly loads do not run in one process.
     os.environ["KERAS_BACKEND"] = "torch"

@@ -109,8 +109,16 @@ def _stage(node: Any, graph: Any, start: Callable[[Any], int]) -> Stage:
 
 
 def _check_neuron(node: Any) -> None:
-    wanted = {"model": "binary", "reset": "subtract", "max_spikes_per_step": 1, "spike_code": "rate",
-              "function": "relu", "pool": None, "max_value": None, "negative_slope": 0.0}  # fmt: skip
+    wanted = {
+        "model": "binary",
+        "reset": "subtract",
+        "max_spikes_per_step": 1,
+        "spike_code": "rate",
+        "function": "relu",
+        "pool": None,
+        "max_value": None,
+        "negative_slope": 0.0,
+    }
     for name, value in wanted.items():
         if node[name] != value:
             raise ValueError(f"{node.name}: {name}={node[name]!r}; allowed: {value!r}")
@@ -127,7 +135,15 @@ def _synapses(name: str, graph: Any) -> tuple[tuple[Linear, ...], tuple[str, ...
         if node.op in ("input", "neuron"):
             sources.append(node.name)
         else:
-            nodes.append(Linear(node.name, node.op, tuple(node.inputs), tuple(node.shape),
-                                dict(node.attributes), dict(node.arrays)))  # fmt: skip
+            nodes.append(
+                Linear(
+                    node.name,
+                    node.op,
+                    tuple(node.inputs),
+                    tuple(node.shape),
+                    dict(node.attributes),
+                    dict(node.arrays),
+                )
+            )
             wanted.update(node.inputs)
     return tuple(reversed(nodes)), tuple(reversed(sources))

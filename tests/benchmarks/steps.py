@@ -54,12 +54,16 @@ def main() -> None:
         for name, task in tasks.items():
             times[name].append(seconds(task))
     unit = np.array(times["CNN predict"])
-    print(f"{arguments.model}: Keras {keras.__version__}, {keras.backend.backend()}, "
-          f"Python {platform.python_version()}, {IMAGES} images, batch {BATCH}")  # fmt: skip
+    print(
+        f"{arguments.model}: Keras {keras.__version__}, {keras.backend.backend()}, "
+        f"Python {platform.python_version()}, {IMAGES} images, batch {BATCH}"
+    )
     for name, found in times.items():
         ratio = np.array(found) / unit
-        print(f"{name}: {1e3 * np.median(found) / IMAGES:.3f} ms an image, "
-              f"{np.median(ratio):.2f} forward passes ({ratio.min():.2f} to {ratio.max():.2f})")  # fmt: skip
+        print(
+            f"{name}: {1e3 * np.median(found) / IMAGES:.3f} ms an image, "
+            f"{np.median(ratio):.2f} forward passes ({ratio.min():.2f} to {ratio.max():.2f})"
+        )
     four = peak()
     spkeras.evaluate(snn, x, batch_size=BATCH, timesteps=32)
     print(f"peak memory: {four:.0f} MB after T = 4, {peak():.0f} MB after T = 32")

@@ -175,10 +175,18 @@ def logits(simulation: Any, images: np.ndarray) -> np.ndarray:
 @click.option("--plot", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Records as JSON.")
 def main(
-    model: Path, data: str, scale: float, frames: int, count: int, recipe: str,
-    levels: int | None, timesteps: int, only: tuple[str, ...], plot: Path | None,
+    model: Path,
+    data: str,
+    scale: float,
+    frames: int,
+    count: int,
+    recipe: str,
+    levels: int | None,
+    timesteps: int,
+    only: tuple[str, ...],
+    plot: Path | None,
     output: Path | None,
-) -> None:  # fmt: skip
+) -> None:
     import spkeras
     from spkeras.data import fit_inputs, read_data
     from spkeras.simulation import Simulator

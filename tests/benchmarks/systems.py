@@ -74,8 +74,10 @@ def predict(case: dict[str, Any], backend: str) -> System:
     keras = _keras(backend)
     models = {t: keras.models.load_model(case["snn"][t]) for t in case["timesteps"]}
     x, batch = case["x"], case["batch"]
-    tasks = {t: lambda model=model: model.predict(x, batch_size=batch, verbose=0)
-             for t, model in models.items()}  # fmt: skip
+    tasks = {
+        t: lambda model=model: model.predict(x, batch_size=batch, verbose=0)
+        for t, model in models.items()
+    }
     return System(tasks, lambda timesteps: (tasks[timesteps](), None))
 
 
@@ -89,8 +91,10 @@ def evaluate(case: dict[str, Any], backend: str, engine: str) -> System:
     models = {t: keras.models.load_model(case["snn"][t]) for t in case["timesteps"]}
     found = {t: Simulator(loop_of(model), engine) for t, model in models.items()}
     x, batch = case["x"], case["batch"]
-    tasks = {t: lambda simulation=simulation: simulation.run([x], batch, lambda *_: None)
-             for t, simulation in found.items()}  # fmt: skip
+    tasks = {
+        t: lambda simulation=simulation: simulation.run([x], batch, lambda *_: None)
+        for t, simulation in found.items()
+    }
     count = reference.events if engine == "events" else reference.dense
     return System(tasks, lambda timesteps: count(loop_of(models[timesteps]), x))
 
@@ -127,8 +131,9 @@ def peer(case: dict[str, Any], name: str) -> System:
     first = problems[case["timesteps"][0]]
     mode = fastest(name, first, lambda line: print(line, file=sys.stderr, flush=True))
     networks = {t: problem.network(name, mode) for t, problem in problems.items()}
-    tasks = {t: lambda network=network: network.run(first.images)
-             for t, network in networks.items()}  # fmt: skip
+    tasks = {
+        t: lambda network=network: network.run(first.images) for t, network in networks.items()
+    }
     return System(tasks, lambda timesteps: counted(networks[timesteps], first.images), str(mode))
 
 

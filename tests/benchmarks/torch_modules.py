@@ -100,9 +100,14 @@ def convolution(node: Any, size: tuple[int, ...]) -> Any:
         around += [total // 2, total - total // 2]
     bias = node.arrays.get("bias")
     layer = nn.Conv2d(
-        size[-1], kernel.shape[3], kernel.shape[:2], node["strides"],
-        dilation=node["dilation"], groups=node["groups"], bias=bias is not None,
-    )  # fmt: skip
+        size[-1],
+        kernel.shape[3],
+        kernel.shape[:2],
+        node["strides"],
+        dilation=node["dilation"],
+        groups=node["groups"],
+        bias=bias is not None,
+    )
     fill(layer, kernel.transpose(3, 2, 0, 1), bias)
     left, right, top, bottom = around
     if left != right or top != bottom:
@@ -139,8 +144,13 @@ def padded_before(layer: Any) -> Any:
     old, front = layer[1], (right - left, bottom - top)
     weight = nn.functional.pad(old.weight.detach(), (front[0], 0, front[1], 0))
     new = nn.Conv2d(
-        old.in_channels, old.out_channels, tuple(weight.shape[2:]), old.stride,
-        padding=(bottom, right), groups=old.groups, bias=old.bias is not None,
-    )  # fmt: skip
+        old.in_channels,
+        old.out_channels,
+        tuple(weight.shape[2:]),
+        old.stride,
+        padding=(bottom, right),
+        groups=old.groups,
+        bias=old.bias is not None,
+    )
     fill(new, weight.numpy(), None if old.bias is None else old.bias.detach().numpy())
     return new

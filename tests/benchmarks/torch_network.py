@@ -37,9 +37,13 @@ class Mode:
     compiled: bool = False
 
     def __str__(self) -> str:
-        parts = [self.neuron, f"{self.steps} step{'s' * (self.steps > 1)} a call",
-                 f"{self.images} images at once", "channels-last" * self.channels_last,
-                 "compiled" * self.compiled]  # fmt: skip
+        parts = [
+            self.neuron,
+            f"{self.steps} step{'s' * (self.steps > 1)} a call",
+            f"{self.images} images at once",
+            "channels-last" * self.channels_last,
+            "compiled" * self.compiled,
+        ]
         return ", ".join(filter(None, parts))
 
 
@@ -82,9 +86,14 @@ class Network:
     """
 
     def __init__(
-        self, stages: Sequence[Stage], unit: float, timesteps: int,
-        neurons: Callable[[Stage], Any], axis: int | None, mode: Mode,
-    ) -> None:  # fmt: skip
+        self,
+        stages: Sequence[Stage],
+        unit: float,
+        timesteps: int,
+        neurons: Callable[[Stage], Any],
+        axis: int | None,
+        mode: Mode,
+    ) -> None:
         self.stages, self.unit, self.timesteps, self.mode = stages, unit, timesteps, mode
         self.axis = SINGLE if mode.steps == 1 and axis is not SECOND else axis
         self.layers = {}
@@ -105,8 +114,11 @@ class Network:
             watch: Called with (stage, spikes, axis of the steps) for each call of a layer.
         """
         with torch.inference_mode():
-            parts = [self._batch(part, watch) for batch in images
-                     for part in batch.split(self.mode.images)]  # fmt: skip
+            parts = [
+                self._batch(part, watch)
+                for batch in images
+                for part in batch.split(self.mode.images)
+            ]
             return torch.cat(parts).numpy()
 
     def _batch(self, batch: Any, watch: Callable[..., None] | None) -> Any:

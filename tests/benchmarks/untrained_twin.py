@@ -33,9 +33,14 @@ STAGGERS: dict[str, dict[str, Any]] = {"at once": {"stagger": 0}, "staggered": {
 @click.option("--timesteps", default=64, show_default=True)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True)
 def main(
-    model: Path, data: str, scale: float, samples: int, calibration: int, timesteps: int,
+    model: Path,
+    data: str,
+    scale: float,
+    samples: int,
+    calibration: int,
+    timesteps: int,
     output: Path,
-) -> None:  # fmt: skip
+) -> None:
     import spkeras
     from spkeras.data import fit_inputs, read_data
     from spkeras.training import finished, prepare

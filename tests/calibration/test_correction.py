@@ -63,10 +63,16 @@ def test_an_initial_potential_is_where_the_potential_begins(pair):
     snn = spkeras.snn.model.build(graph, timesteps=STEPS, stagger=0)
     first = graph.of("neuron")[0]
     weights = graph[first.inputs[0]]
-    current = keras.ops.convert_to_numpy(
-        keras.ops.conv(data[:2] / graph.of("input")[0].arrays["scale"], weights.arrays["kernel"],
-                       padding="same")
-    ) + weights.arrays["bias"]  # fmt: skip
+    current = (
+        keras.ops.convert_to_numpy(
+            keras.ops.conv(
+                data[:2] / graph.of("input")[0].arrays["scale"],
+                weights.arrays["kernel"],
+                padding="same",
+            )
+        )
+        + weights.arrays["bias"]
+    )
     v = first["initial_potential"] * first.arrays["threshold"] + first.arrays["constant_input0"]
     spikes = 0
     for _ in range(STEPS):
@@ -99,12 +105,15 @@ def test_progress_and_numbers_out_of_range(pair):
             correct(start, data, **settings)
 
 
-@pytest.mark.parametrize(("settings", "words"), [
-    ({"correction": "heavy"}, "correction='heavy'"),
-    ({"correction": "light", "schedule": "layer_synchronous"}, "clock_driven"),
-    ({"correction": "light", "neuron": "signed"}, "binary"),
-    ({"correction": "light", "recipe": "auto"}, "auto"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"correction": "heavy"}, "correction='heavy'"),
+        ({"correction": "light", "schedule": "layer_synchronous"}, "clock_driven"),
+        ({"correction": "light", "neuron": "signed"}, "binary"),
+        ({"correction": "light", "recipe": "auto"}, "auto"),
+    ],
+)
 def test_corrections_without_a_meaning_are_refused(pair, settings, words):
     _, model, data = pair
     with pytest.raises(OptionError, match=words):
@@ -112,8 +121,10 @@ def test_corrections_without_a_meaning_are_refused(pair, settings, words):
 
 
 # Two layers whose thresholds are no ones, as n-bit weights and shared units make them.
-WEIGHTS = [np.array([[0.5, -0.25, 1.0], [0.75, 1.0, -0.5]]), np.array([[0.5, 1.0], [-0.5, 0.75],
-           [1.0, 0.25]])]  # fmt: skip
+WEIGHTS = [
+    np.array([[0.5, -0.25, 1.0], [0.75, 1.0, -0.5]]),
+    np.array([[0.5, 1.0], [-0.5, 0.75], [1.0, 0.25]]),
+]
 BIASES, THRESHOLDS = [np.array([0.125, 0.0, 0.25]), np.array([0.0625, -0.125])], [0.5, 2.0]
 # Steps, starts and samples are powers of two: means, and so all sums, are exact.
 STAGGER = 8
@@ -125,9 +136,20 @@ def two_layers():
     from spkeras.graph import Graph, Node
     from spkeras.snn.model import build
 
-    numbers = {"model": "binary", "reset": "subtract", "initial_potential": 0.0, "max_spikes_per_step": 1, "pool": None,
-               "spike_code": "rate", "levels": 8, "mantissa_bits": 0, "function": "relu", "max_value": None,
-               "negative_slope": 0.0, "threshold": 0.0}  # fmt: skip
+    numbers = {
+        "model": "binary",
+        "reset": "subtract",
+        "initial_potential": 0.0,
+        "max_spikes_per_step": 1,
+        "pool": None,
+        "spike_code": "rate",
+        "levels": 8,
+        "mantissa_bits": 0,
+        "function": "relu",
+        "max_value": None,
+        "negative_slope": 0.0,
+        "threshold": 0.0,
+    }
     nodes = [Node("x", "input", (), (2,), {"dtype": "float32"}, {"scale": np.float32(1)})]
     for depth, (kernel, bias) in enumerate(zip(WEIGHTS, BIASES, strict=True)):
         arrays = {"kernel": kernel.astype("float32"), "bias": bias.astype("float32")}

@@ -9,10 +9,17 @@ from tests import networks
 from tests.training.nets import NETS
 
 
-@pytest.mark.parametrize("options", [
-    {"stagger": 0}, {"stagger": 2}, {"neuron": "signed"}, {"input_encoding": "regular"}, {"spike_code": "differential", "neuron": "signed"},
-    {"recipe": "sigma_delta", "timesteps": 4},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"stagger": 0},
+        {"stagger": 2},
+        {"neuron": "signed"},
+        {"input_encoding": "regular"},
+        {"spike_code": "differential", "neuron": "signed"},
+        {"recipe": "sigma_delta", "timesteps": 4},
+    ],
+)
 def test_rates_alone_are_those_of_the_whole_simulation(options):
     model = NETS["resnet"]()
     x = np.random.default_rng(0).random((5, *model.inputs[0].shape[1:])).astype("float32")

@@ -10,11 +10,14 @@ from tests import networks
 from tests.training.nets import NETS
 
 
-@pytest.mark.parametrize(("name", "settings"), [
-    ("vgg", {"stagger": 1}),
-    ("resnet", {"stagger": 2}),
-    ("densenet", {"stagger": 0, "input_encoding": "regular"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("vgg", {"stagger": 1}),
+        ("resnet", {"stagger": 2}),
+        ("densenet", {"stagger": 0, "input_encoding": "regular"}),
+    ],
+)
 def test_rates_are_those_of_the_whole_network(name, settings):
     model = NETS[name]()
     x = np.random.default_rng(0).integers(0, 9, (7, *model.input_shape[1:])) / 8

@@ -88,8 +88,9 @@ def test_outputs_and_spikes_are_those_of_the_loop_by_hand(cnn, snn):
     for counted, sent in zip(trace.spikes.values(), spikes, strict=True):
         np.testing.assert_array_equal(counted, sent.sum((0, 1)))
     np.testing.assert_allclose(snn.predict(data, verbose=0), wanted[-1], atol=1e-5)
-    plain = spkeras.convert(model, data, ECC(percentile=100, per_channel=False), timesteps=STEPS,
-                            stagger=0)  # fmt: skip
+    plain = spkeras.convert(
+        model, data, ECC(percentile=100, per_channel=False), timesteps=STEPS, stagger=0
+    )
     assert abs(snn.predict(data, verbose=0) - plain.predict(data, verbose=0)).max() > 0.01
 
 
@@ -129,10 +130,13 @@ def test_a_shift_is_one_threshold_or_what_takes_a_spike_away():
     )
 
 
-@pytest.mark.parametrize(("settings", "words"), [
-    ({"stagger": 1.0}, "stagger=1.0 with correction='offset_spikes'; allowed: 0"),
-    ({"schedule": "layer_synchronous"}, "correction='offset_spikes' with schedule"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"stagger": 1.0}, "stagger=1.0 with correction='offset_spikes'; allowed: 0"),
+        ({"schedule": "layer_synchronous"}, "correction='offset_spikes' with schedule"),
+    ],
+)
 def test_settings_without_a_meaning_are_refused(cnn, settings, words):
     model, data = cnn
     with pytest.raises(OptionError, match=words):
@@ -149,9 +153,13 @@ def test_a_network_keeps_refusing_them(snn, cnn):
 
 
 def test_neurons_without_a_potential_are_named():
-    layers = [keras.Input((4, 4, 1)), keras.layers.Conv2D(2, 3, activation="relu", padding="same"),
-              keras.layers.MaxPooling2D(2, name="largest"), keras.layers.Flatten(),
-              keras.layers.Dense(2)]  # fmt: skip
+    layers = [
+        keras.Input((4, 4, 1)),
+        keras.layers.Conv2D(2, 3, activation="relu", padding="same"),
+        keras.layers.MaxPooling2D(2, name="largest"),
+        keras.layers.Flatten(),
+        keras.layers.Dense(2),
+    ]
     data = np.random.default_rng(0).random((5, 4, 4, 1))
     with pytest.raises(UnsupportedLayerError, match="largest.*max pooling"):
         spkeras.convert(keras.Sequential(layers), data, timesteps=4, correction="offset_spikes")

@@ -123,8 +123,13 @@ def test_convert_refuses_empty_and_unfit_data():
     x = networks.samples(model)
     broken = x.copy()
     broken[1, 2, 3, 0] = np.nan
-    for data, words in ((x[:0], "0"), (x[:, :5], "shape"), (broken, "NaN"),
-                        (x.astype(str), "numbers"), ([x, x], "shape")):  # fmt: skip
+    for data, words in (
+        (x[:0], "0"),
+        (x[:, :5], "shape"),
+        (broken, "NaN"),
+        (x.astype(str), "numbers"),
+        ([x, x], "shape"),
+    ):
         with pytest.raises(DataError, match=words):
             spkeras.convert(model, data)
 

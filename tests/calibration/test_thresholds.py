@@ -35,8 +35,12 @@ def errors(snn, teacher, x):
     student, exact = LayerRates(loop_of(snn)), LayerRates(loop_of(teacher))
     wanted = exact.rates("count", [x])[1]
     found = student.simulated([x], wanted).rates
-    return np.array([abs((w - f).mean(tuple(range(w.ndim - 1)))).mean()
-                     for w, f in zip(wanted, found, strict=True)])  # fmt: skip
+    return np.array(
+        [
+            abs((w - f).mean(tuple(range(w.ndim - 1)))).mean()
+            for w, f in zip(wanted, found, strict=True)
+        ]
+    )
 
 
 def test_the_error_of_every_layer_falls(pair):
@@ -77,8 +81,9 @@ def test_a_stopped_run_goes_on_from_its_file(pair, tmp_path):
         train_thresholds(snn, data[:120], batch_size=20, checkpoint_every=3, checkpoint=stop)
     part = keras.models.load_model(path)
     assert loop_of(part).graph.settings[SEEN] == 60
-    resumed = train_thresholds(snn, data[:120], batch_size=20, resume=part,
-                               progress=lambda done, total: kept.append(done))  # fmt: skip
+    resumed = train_thresholds(
+        snn, data[:120], batch_size=20, resume=part, progress=lambda done, total: kept.append(done)
+    )
     whole = train_thresholds(snn, data[:120], batch_size=20)
     assert kept == [rows.stop for rows in equal_slices(120, 20)][3:]
     for one, other in zip(
@@ -94,9 +99,13 @@ def test_cq_plus_trains_when_it_is_converted(pair):
     assert graph.settings["thresholds"] == "learned" and SEEN not in graph.settings
 
 
-@pytest.mark.parametrize(("settings", "words"), [
-    ({"rate": 0.0}, "rate=0.0"), ({"batch_size": 0}, "batch_size=0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"rate": 0.0}, "rate=0.0"),
+        ({"batch_size": 0}, "batch_size=0"),
+    ],
+)
 def test_bad_numbers_are_refused(pair, settings, words):
     with pytest.raises(OptionError, match=words):
         train_thresholds(*pair, **settings)

@@ -59,14 +59,32 @@ def test_written_network_is_the_converted_one(run, cnn, data, here, suffix):
 
 
 ECC = {
-    "timesteps": 5, "percentile": 99.0, "neuron": "burst", "max_spikes_per_step": 2, "reset": "subtract",
-    "initial_potential": 0.25, "readout": "spikes", "weight_bits": 6, "seed": 3, "stagger": 1,
-    "input_encoding": "regular", "schedule": "clock_driven", "batch_size": 7, "recipe": "ecc",
-}  # fmt: skip
+    "timesteps": 5,
+    "percentile": 99.0,
+    "neuron": "burst",
+    "max_spikes_per_step": 2,
+    "reset": "subtract",
+    "initial_potential": 0.25,
+    "readout": "spikes",
+    "weight_bits": 6,
+    "seed": 3,
+    "stagger": 1,
+    "input_encoding": "regular",
+    "schedule": "clock_driven",
+    "batch_size": 7,
+    "recipe": "ecc",
+}
 GRADED = {
-    "recipe": "ecc", "neuron": "multi_threshold", "spike_code": "differential", "levels": 6,
-    "mantissa_bits": 1, "thresholds": "mse", "levels_above_scale": 0, "timesteps": 3, "batch_size": 7,
-}  # fmt: skip
+    "recipe": "ecc",
+    "neuron": "multi_threshold",
+    "spike_code": "differential",
+    "levels": 6,
+    "mantissa_bits": 1,
+    "thresholds": "mse",
+    "levels_above_scale": 0,
+    "timesteps": 3,
+    "batch_size": 7,
+}
 AUTO = {"recipe": "auto", "spikes": "graded", "timesteps": 2, "batch_size": 7}
 
 
@@ -159,11 +177,24 @@ def test_missing_folder_is_reported_before_any_work(data, refused, monkeypatch):
 
 @pytest.mark.parametrize(
     "option",
-    [("--timesteps", 0), ("--percentile", 0), ("--neuron", "lif"), ("--weight-bits", 1),
-     ("--recipe", "magic"), ("--spike-code", "morse"), ("--levels", 25), ("--mantissa-bits", 4),
-     ("--thresholds", "guess"), ("--spikes", "many"), ("--levels-above-scale", -1),
-     ("--mean", "a,b"), ("--replace", "lambda"), ("--samples", 0), ("--scale", 0)],
-)  # fmt: skip
+    [
+        ("--timesteps", 0),
+        ("--percentile", 0),
+        ("--neuron", "lif"),
+        ("--weight-bits", 1),
+        ("--recipe", "magic"),
+        ("--spike-code", "morse"),
+        ("--levels", 25),
+        ("--mantissa-bits", 4),
+        ("--thresholds", "guess"),
+        ("--spikes", "many"),
+        ("--levels-above-scale", -1),
+        ("--mean", "a,b"),
+        ("--replace", "lambda"),
+        ("--samples", 0),
+        ("--scale", 0),
+    ],
+)
 def test_values_out_of_range_are_usage_errors(data, refused, option):
     assert str(option[0]) in refused("--data", data, *option, code=2)
 

@@ -43,8 +43,15 @@ def test_json_alone_on_stdout(run, snn, data, expected):
 def test_graded_spikes(run, graded, data):
     result = run("evaluate", graded, "--data", data)
     assert result.exit_code == 0 and not result.stderr
-    for words in ("latency 4 steps (5 pipelined)", "by exponent", "shift-and-adds", "bits of payload",
-                  "5 on pipelined hardware", "pipelined latency", "settle"):  # fmt: skip
+    for words in (
+        "latency 4 steps (5 pipelined)",
+        "by exponent",
+        "shift-and-adds",
+        "bits of payload",
+        "5 on pipelined hardware",
+        "pipelined latency",
+        "settle",
+    ):
         assert words in result.stdout
     found = json.loads(run("evaluate", graded, "--data", data, "--json").stdout)
     assert (found["timesteps"], found["latency"], found["pipelined_latency"]) == (4, 4, 5)

@@ -14,8 +14,22 @@ FEW = ("--held-out", "5", "--train-batch", "5", "--clamp", "1", "--quantize", "1
 @pytest.fixture(scope="module")
 def trained(folder, run, cnn, data):
     path = folder / "trained.keras"
-    result = run("finetune", cnn, "-o", path, "--data", data, "--recipe", "low_latency",
-                 "--timesteps", 4, "--then", "2:1", "--json", *FEW)  # fmt: skip
+    result = run(
+        "finetune",
+        cnn,
+        "-o",
+        path,
+        "--data",
+        data,
+        "--recipe",
+        "low_latency",
+        "--timesteps",
+        4,
+        "--then",
+        "2:1",
+        "--json",
+        *FEW
+    )
     assert result.exit_code == 0, result.output
     return path, json.loads(result.stdout)
 
@@ -34,16 +48,40 @@ def test_the_report_and_the_file(trained):
 def test_what_was_trained_is_converted(trained, run, data, folder):
     path, _ = trained
     snn = folder / "trained_snn.keras"
-    result = run("convert", path, "-o", snn, "--data", data, "--recipe", "low_latency",
-                 "--schedule", "layer_synchronous")  # fmt: skip
+    result = run(
+        "convert",
+        path,
+        "-o",
+        snn,
+        "--data",
+        data,
+        "--recipe",
+        "low_latency",
+        "--schedule",
+        "layer_synchronous",
+    )
     assert result.exit_code == 0, result.output
     assert "T = 2, layer_synchronous" in result.stdout
 
 
 def test_the_same_command_goes_on_and_another_is_refused(trained, run, cnn, data):
     path, record = trained
-    words = ["finetune", cnn, "-o", path, "--data", data, "--recipe", "low_latency",
-             "--timesteps", 4, "--then", "2:1", "--json", "--force"]  # fmt: skip
+    words = [
+        "finetune",
+        cnn,
+        "-o",
+        path,
+        "--data",
+        data,
+        "--recipe",
+        "low_latency",
+        "--timesteps",
+        4,
+        "--then",
+        "2:1",
+        "--json",
+        "--force",
+    ]
     again = run(*words, *FEW)
     assert again.exit_code == 0 and "continuing after" in again.stderr
     assert json.loads(again.stdout)["trained"] == record["trained"]
@@ -55,13 +93,11 @@ def test_the_same_command_goes_on_and_another_is_refused(trained, run, cnn, data
 
 def test_published_settings_are_trained_and_converted(run, cnn, data, tmp_path):
     path, snn = tmp_path / "p.keras", tmp_path / "p_snn.keras"
-    words = ["finetune", cnn, "-o", path, "--data", data, "--recipe", "low_latency",
-             "--published"]  # fmt: skip
+    words = ["finetune", cnn, "-o", path, "--data", data, "--recipe", "low_latency", "--published"]
     result = run(*words, *FEW)
     assert result.exit_code == 0, result.output
     assert "--recipe low_latency --published" in result.stdout
-    convert = ["convert", path, "-o", snn, "--data", data, "--recipe", "low_latency",
-               "--published"]  # fmt: skip
+    convert = ["convert", path, "-o", snn, "--data", data, "--recipe", "low_latency", "--published"]
     result = run(*convert)
     assert result.exit_code == 0, result.output
     assert "T = 8, clock_driven" in result.stdout and "stagger 0" in result.stdout
@@ -69,12 +105,15 @@ def test_published_settings_are_trained_and_converted(run, cnn, data, tmp_path):
     assert refused.exit_code == 1 and "published" in refused.stderr
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (("--recipe", "cq", "--shift", 0.5), ("shift=0.5", "shift=0.0")),
-    (("--recipe", "cq+", "--distil", 0.5), ("distil=0.5", "distil=0.0")),
-    (("--recipe", "cat", "--weight-bits", 4), ("weight_bits=4", "weight_bits=5")),
-    (("--recipe", "cat", "--float-weights"), ("float_weights=True", "float_weights=False")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--recipe", "cq", "--shift", 0.5), ("shift=0.5", "shift=0.0")),
+        (("--recipe", "cq+", "--distil", 0.5), ("distil=0.5", "distil=0.0")),
+        (("--recipe", "cat", "--weight-bits", 4), ("weight_bits=4", "weight_bits=5")),
+        (("--recipe", "cat", "--float-weights"), ("float_weights=True", "float_weights=False")),
+    ],
+)
 def test_what_contradicts_a_publication_is_refused(run, cnn, data, tmp_path, arguments, words):
     path = tmp_path / "q.keras"
     result = run("finetune", cnn, "-o", path, "--data", data, "--published", *arguments)
@@ -86,11 +125,22 @@ def test_values_are_reported_by_their_error(run, tmp_path):
     rng = np.random.default_rng(0)
     x = rng.random((40, 4)).astype("float32")
     np.savez(tmp_path / "values.npz", x_train=x, y_train=x[:, 0], x_test=x, y_test=x[:, 0])
-    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, activation="relu"),
-                              keras.layers.Dense(1)])  # fmt: skip
+    model = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(8, activation="relu"), keras.layers.Dense(1)]
+    )
     model.save(tmp_path / "values.keras")
-    words = ["finetune", tmp_path / "values.keras", "-o", tmp_path / "out.keras", "--data",
-             tmp_path / "values.npz", "--recipe", "qcfs", "--json", *FEW]  # fmt: skip
+    words = [
+        "finetune",
+        tmp_path / "values.keras",
+        "-o",
+        tmp_path / "out.keras",
+        "--data",
+        tmp_path / "values.npz",
+        "--recipe",
+        "qcfs",
+        "--json",
+        *FEW,
+    ]
     result = run(*words, "--loss", "mse")
     assert result.exit_code == 0, result.output
     record = json.loads(result.stdout)
@@ -102,19 +152,36 @@ def test_values_are_reported_by_their_error(run, tmp_path):
 
 
 def test_time_steps_are_chosen_on_held_out_samples(run, cnn, data, tmp_path):
-    result = run("finetune", cnn, "-o", tmp_path / "x.keras", "--data", data, "--choose-timesteps",
-                 "2,8", "--max-drop", 100, "--json", *FEW)  # fmt: skip
+    result = run(
+        "finetune",
+        cnn,
+        "-o",
+        tmp_path / "x.keras",
+        "--data",
+        data,
+        "--choose-timesteps",
+        "2,8",
+        "--max-drop",
+        100,
+        "--json",
+        *FEW
+    )
     record = json.loads(result.stdout)
     assert record["timesteps"] == 2 and set(record["held_out_accuracies"]) == {"2", "8"}
     assert record["layer_synchronous"]["timesteps"] == 2
 
 
-@pytest.mark.parametrize(("arguments", "words"), [
-    (["--held-out", 20], "held_out=20"), (["--recipe", "ecc"], "ecc"),
-    (["--clamp", 0, "--quantize", 0], "1 or more in all"), (["--then", "x"], "T:EPOCHS"),
-    (["--choose-timesteps", "2", "--held-out", 0], "choose_timesteps=(2,) with held_out=0"),
-    (["--encoding", "expanded", "--held-out", 5], "encoding='expanded'; allowed"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--held-out", 20], "held_out=20"),
+        (["--recipe", "ecc"], "ecc"),
+        (["--clamp", 0, "--quantize", 0], "1 or more in all"),
+        (["--then", "x"], "T:EPOCHS"),
+        (["--choose-timesteps", "2", "--held-out", 0], "choose_timesteps=(2,) with held_out=0"),
+        (["--encoding", "expanded", "--held-out", 5], "encoding='expanded'; allowed"),
+    ],
+)
 def test_bad_input_is_one_message_and_no_file(run, cnn, data, tmp_path, arguments, words):
     path = tmp_path / "y.keras"
     result = run("finetune", cnn, "-o", path, "--data", data, *arguments)

@@ -15,9 +15,15 @@ def files(tmp_path_factory):
     """A CNN that divides pixels by 255 itself, and its data, of four bars the brightest."""
     folder = tmp_path_factory.mktemp("plausible")
     net = keras.Sequential(
-        [keras.Input((4, 4, 1)), layers.Rescaling(1 / 255), layers.Conv2D(1, (4, 1)),
-         layers.Flatten(), layers.ReLU(), layers.Dense(4, activation="softmax")]
-    )  # fmt: skip
+        [
+            keras.Input((4, 4, 1)),
+            layers.Rescaling(1 / 255),
+            layers.Conv2D(1, (4, 1)),
+            layers.Flatten(),
+            layers.ReLU(),
+            layers.Dense(4, activation="softmax"),
+        ]
+    )
     net.layers[1].set_weights([np.full((4, 1, 1, 1), 0.25), np.full(1, -0.3)])
     net.layers[-1].set_weights([np.eye(4) * 20, np.zeros(4)])
     net.save(folder / "cnn.keras")
@@ -66,9 +72,25 @@ def test_labels_of_another_order_and_labels_that_do_not_fit(run, files, tmp_path
 
 
 def test_finetune_warns_of_lost_points(run, files, tmp_path):
-    words = ("finetune", files / "cnn.keras", "-o", tmp_path / "t.keras", "--encoding", "real",
-             "--timesteps", 4, "--clamp", 1, "--quantize", 0, "--train-batch", 20, "--held-out", 0,
-             "--json")  # fmt: skip
+    words = (
+        "finetune",
+        files / "cnn.keras",
+        "-o",
+        tmp_path / "t.keras",
+        "--encoding",
+        "real",
+        "--timesteps",
+        4,
+        "--clamp",
+        1,
+        "--quantize",
+        0,
+        "--train-batch",
+        20,
+        "--held-out",
+        0,
+        "--json",
+    )
     result = run(*words, "--data", files / "mixed.npz", "--rate", 0.5, "--insist")
     record = json.loads(result.stdout)
     assert record["cnn"] == 1 and record["trained"] < 0.6

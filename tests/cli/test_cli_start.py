@@ -130,9 +130,7 @@ UNSET = ("architecture", "replace", "plot", "report")
 
 @pytest.mark.parametrize("words", COMMAND_LINES, ids=" ".join)
 def test_a_misspelt_option_of_every_command_gets_a_suggestion(run, words):
-    option = max(
-        (name for param in COMMAND_LINES[words].params for name in param.opts), key=len
-    )  # fmt: skip
+    option = max((name for param in COMMAND_LINES[words].params for name in param.opts), key=len)
     result = run(*words, option[:-1] + "zz")
     assert result.exit_code == 2 and option in result.stderr
 
@@ -161,8 +159,23 @@ def test_ctrl_c_in_the_midst_of_writing_leaves_nothing(run, cnn, data, tmp_path,
 
 
 def test_a_process_that_is_interrupted_ends_with_130_and_one_line(cnn, data, tmp_path):
-    words = [sys.executable, "-m", "spkeras", "finetune", cnn, "-o", tmp_path / "x.keras", "--data",
-             data, "--held-out", "5", "--train-batch", "5", "--quantize", "100000"]  # fmt: skip
+    words = [
+        sys.executable,
+        "-m",
+        "spkeras",
+        "finetune",
+        cnn,
+        "-o",
+        tmp_path / "x.keras",
+        "--data",
+        data,
+        "--held-out",
+        "5",
+        "--train-batch",
+        "5",
+        "--quantize",
+        "100000",
+    ]
     process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
     for line in process.stderr:
         if line.startswith("epoch 2/"):

@@ -16,12 +16,27 @@ def deep(folder, run, data):
     from keras import layers
 
     keras.utils.set_random_seed(3)
-    net = [keras.Input((6, 6, 1)), layers.Conv2D(4, 3, activation="relu"),
-           layers.Conv2D(4, 3, activation="relu"), layers.Flatten(), layers.Dense(3)]  # fmt: skip
+    net = [
+        keras.Input((6, 6, 1)),
+        layers.Conv2D(4, 3, activation="relu"),
+        layers.Conv2D(4, 3, activation="relu"),
+        layers.Flatten(),
+        layers.Dense(3),
+    ]
     keras.Sequential(net).save(folder / "deep.keras")
     path = folder / "deep_snn.keras"
-    done = run("convert", folder / "deep.keras", "-o", path, "--data", data, "--timesteps", 4,
-               "--stagger", 0)  # fmt: skip
+    done = run(
+        "convert",
+        folder / "deep.keras",
+        "-o",
+        path,
+        "--data",
+        data,
+        "--timesteps",
+        4,
+        "--stagger",
+        0,
+    )
     assert done.exit_code == 0, done.output
     return path
 

@@ -20,8 +20,13 @@ def test_json(run, cnn, snn, data):
 def test_graded_spikes(run, cnn, graded, data):
     result = run("verify", cnn, graded, "--data", data, "--samples", 8)
     assert result.exit_code == 0 and not result.stderr
-    for words in ("Values held by receiving neurons", "resolution", "t = 3", "last spike at",
-                  "The layer that settles last: "):  # fmt: skip
+    for words in (
+        "Values held by receiving neurons",
+        "resolution",
+        "t = 3",
+        "last spike at",
+        "The layer that settles last: ",
+    ):
         assert words in result.stdout
     found = json.loads(run("verify", cnn, graded, "--data", data, "--json").stdout)
     assert (found["spike_code"], found["steps"]) == ("delta", [1, 2, 3, 4])

@@ -31,8 +31,9 @@ def twin(folder):
 @pytest.fixture(scope="module")
 def windows(folder, run, twin, data):
     path = folder / "twin_snn.h5"
-    result = run("convert", twin, "-o", path, "--data", data, "--recipe", "ttfs", "--start", 4,
-                 "--insist")  # fmt: skip
+    result = run(
+        "convert", twin, "-o", path, "--data", data, "--recipe", "ttfs", "--start", 4, "--insist"
+    )
     assert result.exit_code == 0, result.output
     assert (
         "2 windows of T = 8 steps, latency 12 steps, recipe ttfs, kernel trained" in result.stdout
@@ -62,8 +63,19 @@ def test_verify(run, twin, windows, data):
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX has no float64 here")
 def test_exact_kernels_of_a_plain_cnn(run, cnn, data, folder):
     path = folder / "exact.keras"
-    result = run("convert", cnn, "-o", path, "--data", data, "--recipe", "ttfs", "--kernel", "exact",
-                 "--insist")  # fmt: skip
+    result = run(
+        "convert",
+        cnn,
+        "-o",
+        path,
+        "--data",
+        data,
+        "--recipe",
+        "ttfs",
+        "--kernel",
+        "exact",
+        "--insist",
+    )
     assert result.exit_code == 0 and "in continuous time, recipe ttfs" in result.stdout
     result = run("evaluate", path, "--data", data, "--insist")
     assert result.exit_code == 0 and "None" not in result.stdout
@@ -77,12 +89,14 @@ def test_refusals_say_what_to_do(run, cnn, twin, windows, data, folder):
     given = ("--data", data, "--insist")
     for words, text in (
         (("convert", cnn, "-o", folder / "no.keras", "--recipe", "ttfs"), "--recipe cat"),
-        (("convert", twin, "-o", folder / "no.keras", "--recipe", "ttfs", "--tau", 3),
-         "tau=3.0 with kernel='trained'"),
+        (
+            ("convert", twin, "-o", folder / "no.keras", "--recipe", "ttfs", "--tau", 3),
+            "tau=3.0 with kernel='trained'",
+        ),
         (("evaluate", windows, "--plot", folder / "no.png"), "--plot"),
         (("evaluate", windows, "--timesteps", 3), "fixed by the conversion"),
         (("thresholds", windows, "-o", folder / "no.keras"), "each in a window"),
-    ):  # fmt: skip
+    ):
         words = [
             word for word in (*words, *given) if words[0] != "thresholds" or word != "--insist"
         ]

@@ -64,9 +64,14 @@ def test_settings_side_by_side_under_other_engines(two_workers, case):
     settings = [{}, {"timesteps": 5, "stagger": 0}, {"schedule": "layer_synchronous"}]
     seen = []
     found = cluster.sweep(
-        snn, x, y, settings, cpus=1, batch_size=20,
+        snn,
+        x,
+        y,
+        settings,
+        cpus=1,
+        batch_size=20,
         progress=lambda done, of: seen.append((done, of)),
-    )  # fmt: skip
+    )
     wanted = [spkeras.evaluate(snn, x, y, batch_size=20, **own) for own in settings]
     assert [figures(result) for result in found] == [figures(result) for result in wanted]
     assert [result.engine for result in found] == ["events", "events", "closed form"]

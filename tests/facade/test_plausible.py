@@ -25,9 +25,16 @@ def images(count=300, classes=5, seed=0):
 def classifier(*first, factor=1.0):
     """A CNN that finds the brightest bar, for pixels that `first` and `factor` bring to 0..1."""
     net = keras.Sequential(
-        [keras.Input((5, 5, 1)), *first, layers.Conv2D(1, (5, 1)), layers.Flatten(),
-         layers.ReLU(), layers.Dense(5), layers.Softmax()]
-    )  # fmt: skip
+        [
+            keras.Input((5, 5, 1)),
+            *first,
+            layers.Conv2D(1, (5, 1)),
+            layers.Flatten(),
+            layers.ReLU(),
+            layers.Dense(5),
+            layers.Softmax(),
+        ]
+    )
     kinds = (layers.Conv2D, layers.Dense)
     conv, dense = [layer for layer in net.layers if isinstance(layer, kinds)]
     conv.set_weights([np.full((5, 1, 1, 1), factor / 5, "float32"), np.full(1, -0.3, "float32")])
@@ -165,12 +172,20 @@ def binomial(count, right, classes, seed=0):
     ("count", "right", "classes", "near"),
     [
         # Binomial(1000, 0.1) reaches 130 with 0.13 %, 131 with 0.097 % (sums of exact terms).
-        (1000, 130, 10, True), (1000, 131, 10, False), (1000, 100, 10, True), (1000, 20, 10, True),
-        (500, 300, 2, False), (500, 250, 2, True), (1000, 30, 100, False), (1000, 10, 100, True),
+        (1000, 130, 10, True),
+        (1000, 131, 10, False),
+        (1000, 100, 10, True),
+        (1000, 20, 10, True),
+        (500, 300, 2, False),
+        (500, 250, 2, True),
+        (1000, 30, 100, False),
+        (1000, 10, 100, True),
         # Too few to tell.
-        (20, 2, 10, False), (40, 20, 2, False), (1, 0, 10, False),
+        (20, 2, 10, False),
+        (40, 20, 2, False),
+        (1, 0, 10, False),
     ],
-)  # fmt: skip
+)
 def test_what_is_near_chance(count, right, classes, near):
     assert near_chance(*binomial(count, right, classes)) == near
 

@@ -17,14 +17,16 @@ from tests import networks
 def pooled():
     """A convolution, an average pooling, a hidden layer: all with ReLU but the pooling."""
     keras.utils.set_random_seed(5)
-    return keras.Sequential([
-        keras.Input((8, 8, 2)),
-        layers.Conv2D(4, 3, padding="same", activation="relu", name="conv"),
-        layers.AveragePooling2D(2, name="pool"),
-        layers.Flatten(name="flat"),
-        layers.Dense(6, activation="relu", name="hidden"),
-        layers.Dense(3, name="out"),
-    ])  # fmt: skip
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 2)),
+            layers.Conv2D(4, 3, padding="same", activation="relu", name="conv"),
+            layers.AveragePooling2D(2, name="pool"),
+            layers.Flatten(name="flat"),
+            layers.Dense(6, activation="relu", name="hidden"),
+            layers.Dense(3, name="out"),
+        ]
+    )
 
 
 def samples(count=40):
@@ -49,8 +51,9 @@ def counts_of_the_paper(model, x, timesteps):
             charge = count.reshape(len(x), 4, 2, 4, 2, -1).mean((2, 4))
         elif isinstance(layer, layers.Conv2D):
             wide = np.pad(count, ((0, 0), (1, 1), (1, 1), (0, 0)))
-            charge = sum(wide[:, i : i + 8, j : j + 8] @ kernel[i, j]
-                         for i in range(3) for j in range(3))  # fmt: skip
+            charge = sum(
+                wide[:, i : i + 8, j : j + 8] @ kernel[i, j] for i in range(3) for j in range(3)
+            )
         else:
             charge = count @ kernel
         charge = np.maximum(charge * scale + timesteps * bias, 0) / peak
@@ -62,8 +65,13 @@ def counts_of_the_paper(model, x, timesteps):
 @pytest.mark.parametrize("timesteps", [16, 64])
 def test_ecc_counts_as_in_the_closed_form_of_the_paper(timesteps):
     model, x = pooled(), samples()
-    snn = spkeras.convert(model, x, published=True, timesteps=timesteps,
-                          simulation=spkeras.Simulation(schedule="layer_synchronous"))  # fmt: skip
+    snn = spkeras.convert(
+        model,
+        x,
+        published=True,
+        timesteps=timesteps,
+        simulation=spkeras.Simulation(schedule="layer_synchronous"),
+    )
     wanted = counts_of_the_paper(model, x, timesteps)
     found = snn.predict(x, verbose=0)
     # A sum on the border of a level may fall on either side in float32.
@@ -84,8 +92,9 @@ def test_ecc_has_no_stagger_and_one_scale_a_layer():
 def facts(twin):
     """What enters a twin, and its activations."""
     found = [layer for layer in all_layers(twin) if isinstance(layer, Staged)]
-    encoders = [layer for layer in all_layers(twin)
-                if isinstance(layer, InputQuantizer | ChannelExpansion)]  # fmt: skip
+    encoders = [
+        layer for layer in all_layers(twin) if isinstance(layer, InputQuantizer | ChannelExpansion)
+    ]
     return encoders, {layer.name: layer.activation for layer in found}
 
 
@@ -119,11 +128,16 @@ def test_cat_codes_its_input_by_spike_times_too():
     assert {type(a).__name__ for a in inner.values()} == {"TTFSActivation"}
 
 
-@pytest.mark.parametrize(("recipe", "schedule", "thresholds"), [
-    ("cq", "clock_driven", "learned"), ("cq+", "clock_driven", "trained"),
-    ("low_latency", "clock_driven", "trained"), ("low_latency", "layer_synchronous", "learned"),
-    ("qcfs", "clock_driven", "learned"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("recipe", "schedule", "thresholds"),
+    [
+        ("cq", "clock_driven", "learned"),
+        ("cq+", "clock_driven", "trained"),
+        ("low_latency", "clock_driven", "trained"),
+        ("low_latency", "layer_synchronous", "learned"),
+        ("qcfs", "clock_driven", "learned"),
+    ],
+)
 def test_trained_nets_start_all_layers_at_once(recipe, schedule, thresholds):
     x = samples()
     trained = finished(prepare(pooled(), x, recipe=recipe, timesteps=8, published=True))
@@ -143,27 +157,36 @@ def test_trained_nets_start_all_layers_at_once(recipe, schedule, thresholds):
     assert {node["initial_potential"] for node in loop.graph.of("neuron")} == {shift + 2**-10}
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    ({"initial_potential": 0.0}, ("initial_potential=0.0", "initial_potential=0.5")),
-    ({"per_channel": True}, ("per_channel=True", "per_channel=False")),
-    ({"stagger": 1}, ("stagger=1", "stagger=0")),
-    ({"input_encoding": "constant"}, ("input_encoding='constant'", "input_encoding='regular'")),
-    ({"correction": "light"}, ("correction='light'", "correction=None")),
-    ({"pooling_neurons": False}, ("pooling_neurons=False", "pooling_neurons=True")),
-    ({"recipe": "sigma_delta"}, ("sigma_delta", "'ecc', 'cq', 'cq+', 'low_latency', 'qcfs'")),
-    ({"recipe": "auto"}, ("auto", "'ecc'")),
-    ({"recipe": "cq+", "schedule": "layer_synchronous"}, ("layer_synchronous", "clock_driven")),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"initial_potential": 0.0}, ("initial_potential=0.0", "initial_potential=0.5")),
+        ({"per_channel": True}, ("per_channel=True", "per_channel=False")),
+        ({"stagger": 1}, ("stagger=1", "stagger=0")),
+        ({"input_encoding": "constant"}, ("input_encoding='constant'", "input_encoding='regular'")),
+        ({"correction": "light"}, ("correction='light'", "correction=None")),
+        ({"pooling_neurons": False}, ("pooling_neurons=False", "pooling_neurons=True")),
+        ({"recipe": "sigma_delta"}, ("sigma_delta", "'ecc', 'cq', 'cq+', 'low_latency', 'qcfs'")),
+        ({"recipe": "auto"}, ("auto", "'ecc'")),
+        ({"recipe": "cq+", "schedule": "layer_synchronous"}, ("layer_synchronous", "clock_driven")),
+    ],
+)
 def test_what_contradicts_a_publication_is_refused(options, words):
     with pytest.raises(OptionError) as error:
         networks.convert(pooled(), samples(), published=True, **options)
     assert all(word in str(error.value) for word in ("published=True", *words))
 
 
-@pytest.mark.parametrize(("recipe", "option", "value"), [
-    ("cq", "shift", 0.5), ("cq+", "pooling_neurons", False), ("low_latency", "encoding", "real"),
-    ("qcfs", "shift", 0.0), ("cat", "spike_code", "burst"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("recipe", "option", "value"),
+    [
+        ("cq", "shift", 0.5),
+        ("cq+", "pooling_neurons", False),
+        ("low_latency", "encoding", "real"),
+        ("qcfs", "shift", 0.0),
+        ("cat", "spike_code", "burst"),
+    ],
+)
 def test_training_refuses_what_contradicts_a_publication(recipe, option, value):
     with pytest.raises(OptionError) as error:
         prepare(pooled(), samples(), recipe=recipe, published=True, **{option: value})
@@ -172,18 +195,22 @@ def test_training_refuses_what_contradicts_a_publication(recipe, option, value):
 
 
 def test_parameters_of_a_publication_stay_free():
-    twin = prepare(pooled(), samples(), recipe="cq+", published=True, timesteps=16,
-                   input_threshold=0.9)  # fmt: skip
+    twin = prepare(
+        pooled(), samples(), recipe="cq+", published=True, timesteps=16, input_threshold=0.9
+    )
     (encoder,), inner = facts(twin)
     assert (encoder.timesteps, encoder.threshold) == (16, 0.9)
     assert {a.timesteps for a in inner.values()} == {16}
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    ({"encoding": "real"}, "encoding='real', published 'spikes'"),
-    ({"pooling_neurons": False}, "pooling_neurons=False, published True"),
-    ({"shift": 0.5}, "shift=0.5, published 0.0"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"encoding": "real"}, "encoding='real', published 'spikes'"),
+        ({"pooling_neurons": False}, "pooling_neurons=False, published True"),
+        ({"shift": 0.5}, "shift=0.5, published 0.0"),
+    ],
+)
 def test_a_net_that_was_trained_otherwise_is_refused(options, words):
     x = samples()
     other = finished(prepare(pooled(), x, recipe="cq", **options))
@@ -192,10 +219,15 @@ def test_a_net_that_was_trained_otherwise_is_refused(options, words):
 
 
 def test_max_pooling_is_no_part_of_cq():
-    model = keras.Sequential([
-        keras.Input((8, 8, 2)), layers.Conv2D(4, 3, activation="relu"), layers.MaxPooling2D(2),
-        layers.Flatten(), layers.Dense(3),
-    ])  # fmt: skip
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 2)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.MaxPooling2D(2),
+            layers.Flatten(),
+            layers.Dense(3),
+        ]
+    )
     x = samples()
     published = prepare(model, x, recipe="cq", published=True)
     assert "max_pooling2d" not in {type(layer).__name__.lower() for layer in published.layers}

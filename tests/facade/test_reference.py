@@ -17,8 +17,19 @@ from spkeras.training import prepare
 from tests.networks import convert
 
 STEPS = 8
-CHANGED = ("bits", "bits graded", "bits differential", "thresholds", "light", "advanced", "both",
-           "bits and light", "thresholds and light", "spikes", "spikes and bits")  # fmt: skip
+CHANGED = (
+    "bits",
+    "bits graded",
+    "bits differential",
+    "thresholds",
+    "light",
+    "advanced",
+    "both",
+    "bits and light",
+    "thresholds and light",
+    "spikes",
+    "spikes and bits",
+)
 
 
 def net(seed=0):
@@ -51,13 +62,17 @@ def case():
 
 def changed(kind, cnn, x):
     """A network on which something was done to the CNN's parameters."""
-    options = {"bits": {"weight_bits": 2}, "spikes": {"readout": "spikes"},
-               "bits graded": {"weight_bits": 2, "recipe": "sigma_delta"},
-               "bits differential": {"weight_bits": 2, "neuron": "signed", "spike_code": "differential"},
-               "spikes and bits": {"readout": "spikes", "weight_bits": 2},
-               "bits and light": {"weight_bits": 2, "correction": "light"},
-               "light": {"correction": "light"}, "advanced": {"correction": "advanced"},
-               "both": {"correction": "both"}}  # fmt: skip
+    options = {
+        "bits": {"weight_bits": 2},
+        "spikes": {"readout": "spikes"},
+        "bits graded": {"weight_bits": 2, "recipe": "sigma_delta"},
+        "bits differential": {"weight_bits": 2, "neuron": "signed", "spike_code": "differential"},
+        "spikes and bits": {"readout": "spikes", "weight_bits": 2},
+        "bits and light": {"weight_bits": 2, "correction": "light"},
+        "light": {"correction": "light"},
+        "advanced": {"correction": "advanced"},
+        "both": {"correction": "both"},
+    }
     snn = convert(cnn, x, timesteps=STEPS, **options.get(kind, {}))
     if "thresholds" in kind:
         # A rate of one moves them far.

@@ -63,8 +63,11 @@ def test_layers_coded_at_once(graded):
 def test_values_beyond_the_reach_of_the_spikes_are_clipped(graded):
     cnn, graph, snn, x = graded
     result = spkeras.verify(cnn, snn, 20 * x, timesteps=2, any_range=True)
-    exact = np.maximum(20 * x.astype(float) @ cnn.get_layer("one").kernel.numpy()
-                       + cnn.get_layer("one").bias.numpy(), 0)  # fmt: skip
+    exact = np.maximum(
+        20 * x.astype(float) @ cnn.get_layer("one").kernel.numpy()
+        + cnn.get_layer("one").bias.numpy(),
+        0,
+    )
     exact = exact / networks.scales_of(graph)["one"]
     first = result.neurons[0]
     assert first.clipping == pytest.approx(rms(np.maximum(exact - 2, 0)))
@@ -109,8 +112,10 @@ def test_a_layer_synchronous_network_has_no_course(rated):
     assert result.neurons[0].silent == stepwise.neurons[0].silent > 0
 
 
-@pytest.mark.parametrize("neuron", [("multi_threshold", "differential"), ("signed", "differential"),
-                                    ("multi_threshold", "rate")])  # fmt: skip
+@pytest.mark.parametrize(
+    "neuron",
+    [("multi_threshold", "differential"), ("signed", "differential"), ("multi_threshold", "rate")],
+)
 def test_other_codes_come_closer_with_time(neuron):
     cnn = by_hand.dense_chain()
     x = networks.samples(cnn, 20)
@@ -140,8 +145,11 @@ def test_layers_of_models_inside_models_are_compared():
     x = networks.samples(cnn, 10)
     result = spkeras.verify(cnn, spkeras.convert(cnn, x, timesteps=4), x)
     assert {check.name for check in result.layers} >= {
-        "before", "middle/flat", "middle/inner/deep", "middle/sum"
-    }  # fmt: skip
+        "before",
+        "middle/flat",
+        "middle/inner/deep",
+        "middle/sum",
+    }
     assert result.faithful
     assert cnn.get_layer("middle").count_params() and len(cnn.layers) == 4
 

@@ -125,8 +125,14 @@ def test_verify_finds_no_loss_with_whole_windows_and_early_arrival_without(x):
 
 def test_verify_tells_clipping_from_resolution():
     keras.utils.set_random_seed(1)
-    model = keras.Sequential([keras.Input((6,)), layers.Dense(8, activation="relu"),
-                              layers.Dense(7, activation="relu"), layers.Dense(3)])  # fmt: skip
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(8, activation="relu"),
+            layers.Dense(7, activation="relu"),
+            layers.Dense(3),
+        ]
+    )
     data = np.random.default_rng(0).random((300, 6)).astype("float32")
     options = {"kernel": "exponential", "timesteps": 40, "updates": 0}
     fine = spkeras.verify(model, spkeras.convert(model, data, "ttfs", **options), data)

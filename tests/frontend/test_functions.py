@@ -64,10 +64,14 @@ def name_of(value):
 # --- normalisations ---------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("options", [
-    *grid(axis=[-1, 1, 2, (1, 2), [2, 3], (1, 2, 3), [-1, 1]], epsilon=[1e-3]),
-    *grid(axis=[-1], center=[True, False], scale=[True, False], epsilon=[1e-6]),
-], ids=name_of)  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        *grid(axis=[-1, 1, 2, (1, 2), [2, 3], (1, 2, 3), [-1, 1]], epsilon=[1e-3]),
+        *grid(axis=[-1], center=[True, False], scale=[True, False], epsilon=[1e-6]),
+    ],
+    ids=name_of,
+)
 def test_layer_normalization(options):
     graph = check(chain((4, 5, 3), L.LayerNormalization(**options)))
     assert functions(graph) == ["layer_normalization"]
@@ -84,10 +88,15 @@ def test_rms_normalization(options):
     check(chain((4, 5, 3), L.RMSNormalization(**options)))
 
 
-@pytest.mark.parametrize("options", [
-    *grid(groups=[1, 2, 6, -1], axis=[-1]), *grid(groups=[2], axis=[1, 2, 3, -2, -3]),
-    *grid(groups=[3], scale=[True, False], center=[True, False], epsilon=[0.1]),
-], ids=name_of)  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        *grid(groups=[1, 2, 6, -1], axis=[-1]),
+        *grid(groups=[2], axis=[1, 2, 3, -2, -3]),
+        *grid(groups=[3], scale=[True, False], center=[True, False], epsilon=[0.1]),
+    ],
+    ids=name_of,
+)
 def test_group_normalization(options):
     check(chain((4, 2, 6), L.GroupNormalization(**options)))
 
@@ -101,34 +110,53 @@ def test_unit_normalization(axis):
     check(chain((4, 5, 3), L.UnitNormalization(axis=axis)))
 
 
-@pytest.mark.parametrize("after", [
-    lambda: L.LayerNormalization(axis=1), lambda: L.LayerNormalization(axis=(2, 3)),
-    lambda: L.LayerNormalization(axis=-1), lambda: L.GroupNormalization(2, axis=1),
-    lambda: L.GroupNormalization(3, axis=-1), lambda: L.UnitNormalization(axis=1),
-    lambda: lambda x: ops.normalize(x, axis=1), lambda: L.Softmax(axis=(1, 3)),
-    lambda: lambda x: ops.var(x, axis=(2, 3)), lambda: lambda x: ops.mean(x, axis=3),
-    lambda: lambda x: ops.std(x, axis=1, keepdims=True),
-    lambda: lambda x: ops.max(x, axis=2, keepdims=True) * x,
-    lambda: lambda x: ops.glu(x, axis=1), lambda: lambda x: ops.sqrt(ops.square(x) + 1.0),
-    lambda: lambda x: x / (ops.square(x) + 1.0), lambda: lambda x: ops.flip(x, axis=1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "after",
+    [
+        lambda: L.LayerNormalization(axis=1),
+        lambda: L.LayerNormalization(axis=(2, 3)),
+        lambda: L.LayerNormalization(axis=-1),
+        lambda: L.GroupNormalization(2, axis=1),
+        lambda: L.GroupNormalization(3, axis=-1),
+        lambda: L.UnitNormalization(axis=1),
+        lambda: lambda x: ops.normalize(x, axis=1),
+        lambda: L.Softmax(axis=(1, 3)),
+        lambda: lambda x: ops.var(x, axis=(2, 3)),
+        lambda: lambda x: ops.mean(x, axis=3),
+        lambda: lambda x: ops.std(x, axis=1, keepdims=True),
+        lambda: lambda x: ops.max(x, axis=2, keepdims=True) * x,
+        lambda: lambda x: ops.glu(x, axis=1),
+        lambda: lambda x: ops.sqrt(ops.square(x) + 1.0),
+        lambda: lambda x: x / (ops.square(x) + 1.0),
+        lambda: lambda x: ops.flip(x, axis=1),
+    ],
+)
 def test_behind_channels_first(after):
     check(chain((2, 6, 6), L.Conv2D(4, 3, padding="same", **CF), after()))
 
 
 def test_channels_first_normalization_needs_no_permutation():
-    layers = [L.Conv2D(4, 3, **CF), L.LayerNormalization(axis=1), L.GroupNormalization(2, axis=1),
-              L.Conv2D(2, 3, **CF)]  # fmt: skip
+    layers = [
+        L.Conv2D(4, 3, **CF),
+        L.LayerNormalization(axis=1),
+        L.GroupNormalization(2, axis=1),
+        L.Conv2D(2, 3, **CF),
+    ]
     graph = check(chain((2, 8, 8), *layers))
     assert len(graph.of("permute")) == 2
 
 
-@pytest.mark.parametrize("function", [
-    lambda x: ops.normalize(x), lambda x: ops.normalize(x, axis=(1, 2), epsilon=5.0),
-    lambda x: ops.layer_normalization(x), lambda x: ops.rms_normalization(x, axis=(1, 2)),
-    lambda x: ops.layer_normalization(x, np.arange(3.0), np.ones(3), axis=-1, epsilon=0.1),
-    lambda x: ops.rms_normalization(x, scale=np.arange(3.0) + 1, epsilon=0.1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: ops.normalize(x),
+        lambda x: ops.normalize(x, axis=(1, 2), epsilon=5.0),
+        lambda x: ops.layer_normalization(x),
+        lambda x: ops.rms_normalization(x, axis=(1, 2)),
+        lambda x: ops.layer_normalization(x, np.arange(3.0), np.ones(3), axis=-1, epsilon=0.1),
+        lambda x: ops.rms_normalization(x, scale=np.arange(3.0) + 1, epsilon=0.1),
+    ],
+)
 def test_normalizing_operator(function):
     check(chain((4, 5, 3), function))
 
@@ -143,8 +171,11 @@ def test_spectral_normalization_is_the_layer_inside():
 SELF, CROSS, KEYS = [(5, 4)] * 2, [(5, 4), (7, 4)], [(5, 4), (7, 3), (7, 4)]
 
 
-@pytest.mark.parametrize("options", grid(
-    use_scale=[False, True], score_mode=["dot", "concat"], dropout=[0.0, 0.5]), ids=name_of)  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    grid(use_scale=[False, True], score_mode=["dot", "concat"], dropout=[0.0, 0.5]),
+    ids=name_of,
+)
 @pytest.mark.parametrize("shapes", [SELF, CROSS, KEYS, [(2, 5, 4), (2, 7, 4)]], ids=str)
 def test_attention(shapes, options):
     check(join(shapes, L.Attention(**options)))
@@ -167,10 +198,17 @@ def one_tensor(layer, **options):
 
 
 HEADS = [
-    {}, {"use_bias": False}, {"value_dim": 5}, {"output_shape": 7}, {"output_shape": (2, 3)},
-    {"dropout": 0.3}, {"use_gate": True}, {"attention_axes": (1,)}, {"attention_axes": (-2,)},
+    {},
+    {"use_bias": False},
+    {"value_dim": 5},
+    {"output_shape": 7},
+    {"output_shape": (2, 3)},
+    {"dropout": 0.3},
+    {"use_gate": True},
+    {"attention_axes": (1,)},
+    {"attention_axes": (-2,)},
     {"sliding_window": 2},
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("options", HEADS, ids=name_of)
@@ -202,9 +240,17 @@ def test_multi_head_attention_across_images():
     check(join([(3, 4, 5), (3, 2, 6)], lambda x: layer(*x)))
 
 
-@pytest.mark.parametrize("options", [
-    {}, {"use_bias": False}, {"use_gate": True}, {"sliding_window": 3}, {"dropout": 0.2},
-], ids=name_of)  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"use_bias": False},
+        {"use_gate": True},
+        {"sliding_window": 3},
+        {"dropout": 0.2},
+    ],
+    ids=name_of,
+)
 @pytest.mark.parametrize("heads", [(4, 4), (4, 2), (4, 1)])
 @pytest.mark.parametrize("causal", [False, True])
 def test_grouped_query_attention(heads, options, causal):
@@ -239,12 +285,21 @@ def test_transformer_block(norm):
 # --- products ---------------------------------------------------------------------------
 
 CONTRACTIONS = [
-    ("abc,cd->abd", (5, 6), "d"), ("...x,xy->...y", 6, "y"), ("abc,bd->adc", (6, 4), None),
-    ("abc,bd->adc", (6, 4), "d"), ("abc,cde->abed", (5, 3, 2), "ed"), ("abc,bcd->ad", (6,), "d"),
-    ("abc,bcd->abd", (5, 6), "bd"), ("abc,bcd->abd", (5, 6), "d"), ("abc,c->abc", (5, 4), "c"),
-    ("abc,cd->adb", (6, 5), "db"), ("abc,bc->acb", (4, 5), "b"), ("abc,c->ab", (5,), None),
-    ("abc,d->abcd", (5, 4, 6), "d"), ("ab...,bc->ac...", (6, 4), None),
-]  # fmt: skip
+    ("abc,cd->abd", (5, 6), "d"),
+    ("...x,xy->...y", 6, "y"),
+    ("abc,bd->adc", (6, 4), None),
+    ("abc,bd->adc", (6, 4), "d"),
+    ("abc,cde->abed", (5, 3, 2), "ed"),
+    ("abc,bcd->ad", (6,), "d"),
+    ("abc,bcd->abd", (5, 6), "bd"),
+    ("abc,bcd->abd", (5, 6), "d"),
+    ("abc,c->abc", (5, 4), "c"),
+    ("abc,cd->adb", (6, 5), "db"),
+    ("abc,bc->acb", (4, 5), "b"),
+    ("abc,c->ab", (5,), None),
+    ("abc,d->abcd", (5, 4, 6), "d"),
+    ("ab...,bc->ac...", (6, 4), None),
+]
 
 
 @pytest.mark.parametrize("equation, shape, bias", CONTRACTIONS)
@@ -264,10 +319,18 @@ def test_einsum_dense_is_dense_where_it_can_be():
 
 
 @pytest.mark.parametrize("normalize", [False, True])
-@pytest.mark.parametrize("shapes, axes", [
-    ([(4,), (4,)], 1), ([(4,), (4,)], -1), ([(3, 4), (5, 4)], 2), ([(3, 4), (3, 5)], (1, 1)),
-    ([(4,), (3, 4)], (1, 2)), ([(3, 4), (4,)], (-1, -1)), ([(3, 4, 2), (5, 4)], (2, 2)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "shapes, axes",
+    [
+        ([(4,), (4,)], 1),
+        ([(4,), (4,)], -1),
+        ([(3, 4), (5, 4)], 2),
+        ([(3, 4), (3, 5)], (1, 1)),
+        ([(4,), (3, 4)], (1, 2)),
+        ([(3, 4), (4,)], (-1, -1)),
+        ([(3, 4, 2), (5, 4)], (2, 2)),
+    ],
+)
 def test_dot(shapes, axes, normalize):
     check(join(shapes, L.Dot(axes, normalize)))
 
@@ -296,7 +359,7 @@ PRODUCTS = {
     "einsum over two": lambda x: ops.einsum("bhtd,bgtd->bhg", x, ops.tanh(x)),
     "einsum outer": lambda x: ops.einsum("bhtd,bhtc->bhtdc", x, ops.tanh(x)),
     "einsum same": lambda x: ops.einsum("bhtd,bhtd->bhtd", x, ops.tanh(x)),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", PRODUCTS)
@@ -317,14 +380,45 @@ def inside(x):
 
 
 ELEMENTWISE = [
-    ops.abs, ops.arcsinh, ops.arctan, ops.cbrt, ops.ceil, ops.cos, ops.cosh, ops.erf, ops.exp2,
-    ops.expm1, ops.floor, ops.sign, ops.sin, ops.sinh, ops.square, ops.trunc, ops.round,
-    ops.deg2rad, ops.rad2deg, ops.erfc, ops.i0, ops.real, ops.conj, ops.sinc,
-]  # fmt: skip
+    ops.abs,
+    ops.arcsinh,
+    ops.arctan,
+    ops.cbrt,
+    ops.ceil,
+    ops.cos,
+    ops.cosh,
+    ops.erf,
+    ops.exp2,
+    ops.expm1,
+    ops.floor,
+    ops.sign,
+    ops.sin,
+    ops.sinh,
+    ops.square,
+    ops.trunc,
+    ops.round,
+    ops.deg2rad,
+    ops.rad2deg,
+    ops.erfc,
+    ops.i0,
+    ops.real,
+    ops.conj,
+    ops.sinc,
+]
 BETWEEN = [
-    ops.arccos, ops.arcsin, ops.arctanh, ops.erfinv, ops.log, ops.log10, ops.log1p, ops.log2,
-    ops.reciprocal, ops.rsqrt, ops.sqrt, ops.tan,
-]  # fmt: skip
+    ops.arccos,
+    ops.arcsin,
+    ops.arctanh,
+    ops.erfinv,
+    ops.log,
+    ops.log10,
+    ops.log1p,
+    ops.log2,
+    ops.reciprocal,
+    ops.rsqrt,
+    ops.sqrt,
+    ops.tan,
+]
 
 
 @pytest.mark.parametrize("function", ELEMENTWISE, ids=name_of)
@@ -410,9 +504,20 @@ def test_every_exported_activation_gives_a_node():
 
 @pytest.mark.parametrize("axis", [1, 2, 3, -1, (1, 2), (1, 3), (2, 3), (-1, 1)], ids=str)
 @pytest.mark.parametrize("keepdims", [False, True])
-@pytest.mark.parametrize("function", [
-    ops.mean, ops.sum, ops.max, ops.min, ops.var, ops.std, ops.logsumexp, ops.norm,
-], ids=name_of)  # fmt: skip
+@pytest.mark.parametrize(
+    "function",
+    [
+        ops.mean,
+        ops.sum,
+        ops.max,
+        ops.min,
+        ops.var,
+        ops.std,
+        ops.logsumexp,
+        ops.norm,
+    ],
+    ids=name_of,
+)
 def test_reduction(function, axis, keepdims):
     check(chain((4, 5, 3), lambda x: function(x, axis=axis, keepdims=keepdims)))
 

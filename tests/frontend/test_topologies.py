@@ -174,9 +174,21 @@ def one_dimension():
 
 
 TOPOLOGIES = [
-    vgg, resnet_v1_basic, resnet_v1_bottleneck, resnet_v2, added_activations, linear_addition,
-    mobilenet_v1, mobilenet_v2, densenet, inception, xception, squeezenet, u_net, one_dimension,
-]  # fmt: skip
+    vgg,
+    resnet_v1_basic,
+    resnet_v1_bottleneck,
+    resnet_v2,
+    added_activations,
+    linear_addition,
+    mobilenet_v1,
+    mobilenet_v2,
+    densenet,
+    inception,
+    xception,
+    squeezenet,
+    u_net,
+    one_dimension,
+]
 
 
 def randomized(model, seed=0):

@@ -133,9 +133,14 @@ def test_shared_layer():
     dense = L.Dense(4, activation="relu", name="shared")
     graph = check(keras.Model(inputs, dense(dense(dense(inputs)))))
     assert names(graph) == [
-        "image", "shared:linear", "shared", "shared@1:linear", "shared@1", "shared@2:linear",
+        "image",
+        "shared:linear",
+        "shared",
+        "shared@1:linear",
+        "shared@1",
+        "shared@2:linear",
         "shared@2",
-    ]  # fmt: skip
+    ]
     assert {node.source for node in graph.nodes[1:]} == {"shared"}
     kernels = [node.arrays["kernel"] for node in graph.of("dense")]
     assert all(np.array_equal(kernel, kernels[0]) for kernel in kernels)
@@ -222,10 +227,15 @@ def test_nested_model_built_for_other_values(built_for):
 
 def test_sequential_model_names():
     model = keras.Sequential(
-        [keras.Input((8,), name="image"), L.Dense(4, name="hidden"),
-         L.BatchNormalization(name="bn"), L.ReLU(name="relu"), L.Dropout(0.5),
-         L.Dense(3, activation="softmax", name="out")]
-    )  # fmt: skip
+        [
+            keras.Input((8,), name="image"),
+            L.Dense(4, name="hidden"),
+            L.BatchNormalization(name="bn"),
+            L.ReLU(name="relu"),
+            L.Dropout(0.5),
+            L.Dense(3, activation="softmax", name="out"),
+        ]
+    )
     graph = check(model)
     assert names(graph) == ["image", "hidden", "bn", "relu", "out:linear", "out"]
     assert graph.outputs == ("out",)
@@ -438,9 +448,14 @@ def test_refused_operator(case):
     assert len(problems) == 1
 
 
-@pytest.mark.parametrize("call", [
-    lambda x: x + 1, lambda x: L.Add()([x, x]), lambda x: x - ops.relu(x),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x: x + 1,
+        lambda x: L.Add()([x, x]),
+        lambda x: x - ops.relu(x),
+    ],
+)
 def test_arithmetic_in_integers(call):
     inputs = keras.Input((4,), dtype="uint8")
     problems = refused(keras.Model(inputs, call(inputs)))
@@ -466,10 +481,16 @@ def test_nested_model_called_for_training():
     assert problem.startswith("inner (Functional)") and "training=True" in problem
 
 
-@pytest.mark.parametrize("model", [
-    lambda: "model.keras", Subclassed, lambda: keras.Sequential([L.Dense(2)]),
-    lambda: keras.Sequential(), lambda: keras.Sequential([keras.Input((None, None, 3)), L.ReLU()]),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "model",
+    [
+        lambda: "model.keras",
+        Subclassed,
+        lambda: keras.Sequential([L.Dense(2)]),
+        lambda: keras.Sequential(),
+        lambda: keras.Sequential([keras.Input((None, None, 3)), L.ReLU()]),
+    ],
+)
 def test_model_that_cannot_be_read_at_all(model):
     (problem,) = refused(model())
     assert any(word in problem for word in ("rebuild", "build one", "model.build"))
@@ -516,10 +537,19 @@ def test_verdicts_of_a_network():
     x = L.Flatten(name="flat")(x)
     found = verdicts(keras.Model(inputs, L.Dense(5, activation="softmax", name="out")(x)))
     assert {name: v.verdict for name, v in found.items()} == {
-        "image": "supported", "conv": "supported", "bn": "supported", "relu": "supported", "max": "supported",
-        "leaky": "approximate", "drop": "supported", "inside": "refused", "gate": "refused",
-        "norm": "refused", "flat": "supported", "out": "supported",
-    }  # fmt: skip
+        "image": "supported",
+        "conv": "supported",
+        "bn": "supported",
+        "relu": "supported",
+        "max": "supported",
+        "leaky": "approximate",
+        "drop": "supported",
+        "inside": "refused",
+        "gate": "refused",
+        "norm": "refused",
+        "flat": "supported",
+        "out": "supported",
+    }
     assert "folded or live scale" in found["bn"].reason
     assert "integrate-and-fire" in found["relu"].reason
     assert "accumulated inputs" in found["max"].reason
@@ -547,10 +577,19 @@ def test_verdicts_where_neurons_know_values(code):
     x = L.ReLU(threshold=0.5, name="step")(L.Dense(3, name="dense")(x))
     found = verdicts(keras.Model(inputs, L.Dense(2, "softmax", name="out")(x)), code)
     assert {name: v.verdict for name, v in found.items()} == {
-        "image": "supported", "norm": "supported", "attention": "supported", "tanh": "supported",
-        "inside": "supported", "gate": "supported", "max": "supported", "jump": "approximate",
-        "lstm": "refused", "dense": "supported", "step": "approximate", "out": "supported",
-    }  # fmt: skip
+        "image": "supported",
+        "norm": "supported",
+        "attention": "supported",
+        "tanh": "supported",
+        "inside": "supported",
+        "gate": "supported",
+        "max": "supported",
+        "jump": "approximate",
+        "lstm": "refused",
+        "dense": "supported",
+        "step": "approximate",
+        "out": "supported",
+    }
     for name in ("norm", "attention", "tanh", "inside", "gate", "max"):
         assert "resolution of its spikes" in found[name].reason
     assert "jump" in found["jump"].reason and "logits" in found["out"].reason

@@ -15,16 +15,27 @@ from tests.oracle_layers import OPERATIONS
 
 WEIGHTED = ("conv", "depthwise_conv", "conv_transpose", "dense", "scale")
 PASSING = (
-    "pad", "crop", "average_pool", "global_average_pool", "upsample", "reshape", "permute",
-    "add", "subtract", "concatenate",
-)  # fmt: skip
+    "pad",
+    "crop",
+    "average_pool",
+    "global_average_pool",
+    "upsample",
+    "reshape",
+    "permute",
+    "add",
+    "subtract",
+    "concatenate",
+)
 
 
 def matrix(graph, node, place):
     """(elements of the input, elements of the output), True where one reaches the other."""
     shapes = {other.name: other.shape for other in graph.nodes}
-    kept = {name: np.ones_like(array) for name, array in node.arrays.items()
-            if name in ("kernel", "scale")}  # fmt: skip
+    kept = {
+        name: np.ones_like(array)
+        for name, array in node.arrays.items()
+        if name in ("kernel", "scale")
+    }
     plain = SimpleNamespace(op=node.op, shape=node.shape, attributes=node.attributes, arrays=kept)
     size = math.prod(shapes[node.inputs[place]])
     inputs = [np.zeros((size, *shapes[name])) for name in node.inputs]
@@ -119,5 +130,8 @@ class Counter:
     def changed_macs(self, spikes, region):
         """Multiply-accumulates on the sums that one step's spikes change, by later layer."""
         _, summed = self.reached(spikes)
-        return {name: int(self.fan_out(name)[summed[self.nodes[name].inputs[0]]].sum())
-                for name in region if self.nodes[name].op in WEIGHTED}  # fmt: skip
+        return {
+            name: int(self.fan_out(name)[summed[self.nodes[name].inputs[0]]].sum())
+            for name in region
+            if self.nodes[name].op in WEIGHTED
+        }

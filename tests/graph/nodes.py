@@ -14,9 +14,11 @@ def source(shape, name="x"):
 def conv(of, window, filters, padding="same", strides=1, dilation=1, groups=1, name="c"):
     rank = len(window)
     attributes = {
-        "strides": (strides,) * rank, "padding": padding, "dilation": (dilation,) * rank,
+        "strides": (strides,) * rank,
+        "padding": padding,
+        "dilation": (dilation,) * rank,
         "groups": groups,
-    }  # fmt: skip
+    }
     arrays = {"kernel": np.ones((*window, of.shape[-1] // groups, filters))}
     out = spatial(of.shape[:-1], window, padding, strides, dilation)
     return Node(name, "conv", (of.name,), (*out, filters), attributes, arrays)
@@ -25,8 +27,10 @@ def conv(of, window, filters, padding="same", strides=1, dilation=1, groups=1, n
 def depthwise(of, window, multiplier, padding="same", strides=1, dilation=1, name="d"):
     rank = len(window)
     attributes = {
-        "strides": (strides,) * rank, "padding": padding, "dilation": (dilation,) * rank,
-    }  # fmt: skip
+        "strides": (strides,) * rank,
+        "padding": padding,
+        "dilation": (dilation,) * rank,
+    }
     arrays = {"kernel": np.ones((*window, of.shape[-1], multiplier))}
     out = (*spatial(of.shape[:-1], window, padding, strides, dilation), of.shape[-1] * multiplier)
     return Node(name, "depthwise_conv", (of.name,), out, attributes, arrays)
@@ -35,9 +39,11 @@ def depthwise(of, window, multiplier, padding="same", strides=1, dilation=1, nam
 def transposed(of, window, filters, padding, strides, name="t"):
     rank = len(window)
     attributes = {
-        "strides": (strides,) * rank, "padding": padding, "dilation": (1,) * rank,
+        "strides": (strides,) * rank,
+        "padding": padding,
+        "dilation": (1,) * rank,
         "output_padding": None,
-    }  # fmt: skip
+    }
     sizes = zip(of.shape, window, strict=False)
     out = [n * strides + (max(k - strides, 0) if padding == "valid" else 0) for n, k in sizes]
     arrays = {"kernel": np.ones((*window, filters, of.shape[-1]))}

@@ -201,8 +201,12 @@ def test_originals_turn_a_node_back():
     with pytest.raises(TypeError):
         own.attributes["a"] = 3
     named = relu(source((3,)), "r")
-    assert Original.of(named, named.with_attributes(max_value=6.0)).applied(
-        named.with_attributes(max_value=6.0)).attributes == named.attributes  # fmt: skip
+    assert (
+        Original.of(named, named.with_attributes(max_value=6.0))
+        .applied(named.with_attributes(max_value=6.0))
+        .attributes
+        == named.attributes
+    )
 
 
 def test_graphs_keep_what_they_were():
@@ -226,8 +230,9 @@ def test_arrays_that_are_not_finite_are_named(bad):
     check_arrays("the net", [("d, kernel", array)])
     array[1, 2] = array[1, 0] = bad
     with pytest.raises(WeightsError) as error:
-        check_arrays("the net", [("c, kernel", np.ones(2)), ("d, kernel", array),
-                                 ("e, bias", np.array(bad))])  # fmt: skip
+        check_arrays(
+            "the net", [("c, kernel", np.ones(2)), ("d, kernel", array), ("e, bias", np.array(bad))]
+        )
     lines = str(error.value).split("\n  - ")
     assert lines[0].startswith("the net: ")
     assert lines[1:] == ["d, kernel: 2 of 6 values (first at (1, 0))", "e, bias: 1 of 1 values"]
@@ -244,8 +249,11 @@ def test_eight_arrays_are_named_and_the_others_counted(count):
 
 def test_a_layer_is_named_with_the_node_that_a_pass_made_of_it():
     node = dense(source((3,)), 2, "d").with_arrays(kernel=np.full((3, 2), np.nan))
-    for name, src, words in (("d", "", "layer d, kernel"), ("d", "d", "layer d, kernel"),
-                             ("d", "conv", "layer conv (d), kernel")):  # fmt: skip
+    for name, src, words in (
+        ("d", "", "layer d, kernel"),
+        ("d", "d", "layer d, kernel"),
+        ("d", "conv", "layer conv (d), kernel"),
+    ):
         own = Node(name, "dense", ("x",), (2,), {}, node.arrays, src)
         with pytest.raises(WeightsError, match=rf"- {words.replace('(', '.').replace(')', '.')}:"):
             check_finite(Graph("net", (source((3,)), own), ("d",)), "net")

@@ -61,24 +61,43 @@ def test_what_has_no_macs():
 
 Q, K, V = source((2, 5, 3), "q"), source((2, 7, 3), "k"), source((2, 7, 4), "v")
 PRODUCTS = {
-    "attention": ((Q, K, V), (2, 5, 4), {"scale": 1.0, "causal": False, "window": None},
-                  2 * 5 * 7 * (3 + 4)),
-    "causal": ((Q, K, V), (2, 5, 4), {"scale": 1.0, "causal": True, "window": None},
-               2 * (1 + 2 + 3 + 4 + 5) * (3 + 4)),
-    "window": ((Q, K, V), (2, 5, 4), {"scale": 1.0, "causal": False, "window": 2},
-               2 * (2 + 3 + 3 + 3 + 3) * (3 + 4)),
+    "attention": (
+        (Q, K, V),
+        (2, 5, 4),
+        {"scale": 1.0, "causal": False, "window": None},
+        2 * 5 * 7 * (3 + 4),
+    ),
+    "causal": (
+        (Q, K, V),
+        (2, 5, 4),
+        {"scale": 1.0, "causal": True, "window": None},
+        2 * (1 + 2 + 3 + 4 + 5) * (3 + 4),
+    ),
+    "window": (
+        (Q, K, V),
+        (2, 5, 4),
+        {"scale": 1.0, "causal": False, "window": 2},
+        2 * (2 + 3 + 3 + 3 + 3) * (3 + 4),
+    ),
     "additive_attention": ((Q, K, V), (2, 5, 4), {"causal": False}, 2 * 5 * 7 * 4),
-    "weighed": ((Q, K, V), (2, 5, 4), {"causal": False, "weight": np.ones(3)},
-                2 * 5 * 7 * (3 + 4)),
+    "weighed": ((Q, K, V), (2, 5, 4), {"causal": False, "weight": np.ones(3)}, 2 * 5 * 7 * (3 + 4)),
     "matmul": ((Q, source((2, 3, 6), "k")), (2, 5, 6), {}, 2 * 5 * 6 * 3),
-    "dot": ((Q, source((4, 5), "k")), (2, 3, 4), {"axes": (2, 2), "normalize": None},
-            2 * 3 * 4 * 5),
-    "other axes": ((Q, source((4, 6, 5), "k")), (2, 3, 4, 6), {"axes": (2, 3), "normalize": 1.0},
-                   2 * 3 * 4 * 6 * 5),
+    "dot": (
+        (Q, source((4, 5), "k")),
+        (2, 3, 4),
+        {"axes": (2, 2), "normalize": None},
+        2 * 3 * 4 * 5,
+    ),
+    "other axes": (
+        (Q, source((4, 6, 5), "k")),
+        (2, 3, 4, 6),
+        {"axes": (2, 3), "normalize": 1.0},
+        2 * 3 * 4 * 6 * 5,
+    ),
     "divide": ((Q, source((2, 5, 3), "k")), (2, 5, 3), {}, 0),
     "layer_normalization": ((Q,), (2, 5, 3), {"axes": (3,), "epsilon": 0.1}, 0),
     "elementwise": ((Q,), (2, 5, 3), {"name": "sqrt"}, 0),
-}  # fmt: skip
+}
 KINDS = {
     "causal": "attention",
     "other axes": "dot",

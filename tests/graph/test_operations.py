@@ -13,25 +13,44 @@ from tests.graph.nodes import concatenate, net, pool, shaped, source
 def of(**wanted):
     """Names of the operations with these entries."""
     return {
-        name for name, operation in OPERATIONS.items()
+        name
+        for name, operation in OPERATIONS.items()
         if all(getattr(operation, key) == value for key, value in wanted.items())
-    }  # fmt: skip
+    }
 
 
 def test_linear_operations():
     assert of(linear=True) == {
-        "conv", "depthwise_conv", "conv_transpose", "dense", "scale", "pad", "crop",
-        "average_pool", "global_average_pool", "upsample", "reshape", "permute", "add",
-        "subtract", "concatenate",
-    }  # fmt: skip
+        "conv",
+        "depthwise_conv",
+        "conv_transpose",
+        "dense",
+        "scale",
+        "pad",
+        "crop",
+        "average_pool",
+        "global_average_pool",
+        "upsample",
+        "reshape",
+        "permute",
+        "add",
+        "subtract",
+        "concatenate",
+    }
 
 
 def test_operations_that_a_scale_per_channel_passes():
     """A difference does not keep signs, a reshape may move channels: neither is among them."""
     assert of(channelwise=True) == {
-        "pad", "crop", "average_pool", "global_average_pool", "max_pool", "global_max_pool",
-        "upsample", "add",
-    }  # fmt: skip
+        "pad",
+        "crop",
+        "average_pool",
+        "global_average_pool",
+        "max_pool",
+        "global_max_pool",
+        "upsample",
+        "add",
+    }
 
 
 def test_numbers_of_inputs():
@@ -42,12 +61,18 @@ def test_numbers_of_inputs():
 
 
 def test_arrays_that_must_be_there():
-    needed = {name: set(operation.arrays) - set(operation.optional)
-              for name, operation in OPERATIONS.items()}  # fmt: skip
+    needed = {
+        name: set(operation.arrays) - set(operation.optional)
+        for name, operation in OPERATIONS.items()
+    }
     assert {name: arrays for name, arrays in needed.items() if arrays} == {
-        "conv": {"kernel"}, "depthwise_conv": {"kernel"}, "conv_transpose": {"kernel"},
-        "dense": {"kernel"}, "scale": {"scale"}, "neuron": {"threshold"},
-    }  # fmt: skip
+        "conv": {"kernel"},
+        "depthwise_conv": {"kernel"},
+        "conv_transpose": {"kernel"},
+        "dense": {"kernel"},
+        "scale": {"scale"},
+        "neuron": {"threshold"},
+    }
     assert all(
         set(operation.optional) <= set(operation.arrays) for operation in OPERATIONS.values()
     )
@@ -96,6 +121,14 @@ def test_operations_that_keep_signs_whatever_their_attributes():
         if name not in ("scale", "upsample") and operation.keeps_sign(None)
     }
     assert kept == {
-        "pad", "crop", "average_pool", "global_average_pool", "max_pool", "global_max_pool",
-        "reshape", "permute", "add", "concatenate",
-    }  # fmt: skip
+        "pad",
+        "crop",
+        "average_pool",
+        "global_average_pool",
+        "max_pool",
+        "global_max_pool",
+        "reshape",
+        "permute",
+        "add",
+        "concatenate",
+    }

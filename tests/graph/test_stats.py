@@ -20,10 +20,16 @@ def stats_of(*channels):
 @pytest.mark.parametrize(
     "share, expected",
     [
-        (0.125, 1 + BIN / 2), (0.25, 1 + BIN), (0.375, 2 + BIN), (0.5, 2 + 2 * BIN),
-        (0.625, 4 + 2 * BIN), (0.75, 4 + 4 * BIN), (0.875, 8 + 4 * BIN), (1.0, 8.0),
+        (0.125, 1 + BIN / 2),
+        (0.25, 1 + BIN),
+        (0.375, 2 + BIN),
+        (0.5, 2 + 2 * BIN),
+        (0.625, 4 + 2 * BIN),
+        (0.75, 4 + 4 * BIN),
+        (0.875, 8 + 4 * BIN),
+        (1.0, 8.0),
     ],
-)  # fmt: skip
+)
 def test_quantiles_are_linear_within_a_bin(share, expected):
     """Never above the maximum; 0.75 of four values is the third bin's end, no rounding beyond."""
     found = stats_of([1, 2, 4, 8 * (1 + BIN / 2)], [1.0]).quantile(share)
@@ -74,8 +80,15 @@ def test_no_share_of_the_values_lies_below_the_smallest():
 
 def test_bins_start_at_powers_of_two_and_their_64th_parts():
     start = int(bins(np.float32([1.0]))[0])
-    for value, place in ((1.0, 0), (1 + BIN * 0.999, 0), (1 + BIN, 1), (2 - BIN, 63), (2.0, 64),
-                         (0.5, -64), (4 * (1 + 5 * BIN), 133)):  # fmt: skip
+    for value, place in (
+        (1.0, 0),
+        (1 + BIN * 0.999, 0),
+        (1 + BIN, 1),
+        (2 - BIN, 63),
+        (2.0, 64),
+        (0.5, -64),
+        (4 * (1 + 5 * BIN), 133),
+    ):
         assert bins(np.array([value]))[0] == start + place
     assert bins(np.zeros((2, 3))).tolist() == [[0] * 3] * 2
     assert BINS == 2**14 and bins(np.float32([np.finfo(np.float32).max]))[0] < BINS

@@ -93,12 +93,8 @@ PASSING = {
     "pool": lambda x: pool(x, "average_pool", 2, 2),
     "overlapping pool": lambda x: pool(x, "average_pool", 3, 2, "same"),
     "sparse pool": lambda x: pool(x, "average_pool", 1, 2),
-    "nearest": lambda x: shaped(
-        "upsample", x, (12, 15, 4), size=(2, 3), interpolation="nearest"
-    ),
-    "bilinear": lambda x: shaped(
-        "upsample", x, (12, 15, 4), size=(2, 3), interpolation="bilinear"
-    ),
+    "nearest": lambda x: shaped("upsample", x, (12, 15, 4), size=(2, 3), interpolation="nearest"),
+    "bilinear": lambda x: shaped("upsample", x, (12, 15, 4), size=(2, 3), interpolation="bilinear"),
     "bicubic by 3": lambda x: shaped(
         "upsample", x, (18, 15, 4), size=(3, 3), interpolation="bicubic"
     ),
@@ -107,7 +103,7 @@ PASSING = {
     "scale": lambda x: scale(x),
     "conv": lambda x: conv(x, (2, 3), 4, strides=2, name="first"),
     "depthwise": lambda x: depthwise(x, (3, 3), 2, name="first"),
-}  # fmt: skip
+}
 
 
 ENDS = {

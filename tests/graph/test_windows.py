@@ -69,9 +69,7 @@ def test_axes_of_a_pool_stand_apart():
     ] == wanted
     for op in ("average_pool", "max_pool"):
         found = taps(pool(x, op, 2, 2), x.shape)
-        assert [reached(m) for m in found] == [
-            [[0], [0], [1], [1]], [[0], [0], [1], [1], [2], [2]]
-        ]  # fmt: skip
+        assert [reached(m) for m in found] == [[[0], [0], [1], [1]], [[0], [0], [1], [1], [2], [2]]]
 
 
 @pytest.mark.parametrize(
@@ -104,8 +102,9 @@ def test_axes_of_an_upsampling_stand_apart():
     x = source((2, 3, 2))
     node = shaped("upsample", x, (4, 9, 2), size=(2, 3), interpolation="nearest")
     assert [reached(m) for m in taps(node, x.shape)] == [
-        [[0, 1], [2, 3]], [[0, 1, 2], [3, 4, 5], [6, 7, 8]]
-    ]  # fmt: skip
+        [[0, 1], [2, 3]],
+        [[0, 1, 2], [3, 4, 5], [6, 7, 8]],
+    ]
 
 
 def test_the_widest_kernel_reaches_five_positions_to_either_side():

@@ -20,10 +20,20 @@ from tests.graph.nodes import (
 def neuron(of, name, depth=0, pool=None, shape=None):
     """A layer of binary neurons."""
     attributes = {
-        "model": "binary", "reset": "subtract", "initial_potential": 0.5, "max_spikes_per_step": 1, "depth": depth,
-        "pool": pool, "function": "relu", "spike_code": "rate", "levels": 5, "mantissa_bits": 0,
-        "max_value": None, "negative_slope": 0.0, "threshold": 0.0,
-    }  # fmt: skip
+        "model": "binary",
+        "reset": "subtract",
+        "initial_potential": 0.5,
+        "max_spikes_per_step": 1,
+        "depth": depth,
+        "pool": pool,
+        "function": "relu",
+        "spike_code": "rate",
+        "levels": 5,
+        "mantissa_bits": 0,
+        "max_value": None,
+        "negative_slope": 0.0,
+        "threshold": 0.0,
+    }
     arrays = {"threshold": np.ones(())}
     return Node(name, "neuron", (of.name,), shape or of.shape, attributes, arrays)
 
@@ -96,9 +106,23 @@ def densely_connected():
     n3 = neuron(norm2, "n3", 2)
     three = conv(more, (2, 2), 3, name="three")
     n4 = neuron(three, "n4", 2)
-    return net(X, N1, one, joined, norm1, n2, two, more, norm2, n3, three, n4,
-               Node("a3", "readout", ("n3",), n3.shape, {"depth": 3, "spike_code": "rate"}),
-               readout(n4), outputs=("a3", "answer"))  # fmt: skip
+    return net(
+        X,
+        N1,
+        one,
+        joined,
+        norm1,
+        n2,
+        two,
+        more,
+        norm2,
+        n3,
+        three,
+        n4,
+        Node("a3", "readout", ("n3",), n3.shape, {"depth": 3, "spike_code": "rate"}),
+        readout(n4),
+        outputs=("a3", "answer"),
+    )
 
 
 def decoder():
@@ -125,8 +149,22 @@ def pooled():
     n3 = neuron(shifted, "n3", 2)
     flat = shaped("reshape", n3, (16,), "flat")
     scores = merged("add", dense(flat, 3, "d1"), dense(whole, 3, "d2"), name="scores")
-    nodes = (X, N1, mean, mixed, n2, whole, gate, shifted, n3, flat, dense(flat, 3, "d1"),
-             dense(whole, 3, "d2"), scores, readout(scores))  # fmt: skip
+    nodes = (
+        X,
+        N1,
+        mean,
+        mixed,
+        n2,
+        whole,
+        gate,
+        shifted,
+        n3,
+        flat,
+        dense(flat, 3, "d1"),
+        dense(whole, 3, "d2"),
+        scores,
+        readout(scores),
+    )
     return net(*nodes)
 
 
@@ -141,8 +179,23 @@ def two_inputs():
     mixed = conv(folded, (3, 3), 6, groups=3, name="mixed")
     both = merged("add", near, far, n2, name="both")
     weighed = dense(both, 3, "weighed")
-    return net(X, y, N1, n2, near, far, joined, turned, folded, mixed, both, weighed,
-               readout(mixed, 1, "a1"), readout(weighed, 1), outputs=("a1", "answer"))  # fmt: skip
+    return net(
+        X,
+        y,
+        N1,
+        n2,
+        near,
+        far,
+        joined,
+        turned,
+        folded,
+        mixed,
+        both,
+        weighed,
+        readout(mixed, 1, "a1"),
+        readout(weighed, 1),
+        outputs=("a1", "answer"),
+    )
 
 
 def two_outputs():
@@ -151,8 +204,19 @@ def two_outputs():
     n2 = neuron(trunk, "n2", 1)
     flat = shaped("reshape", trunk, (27,), "flat")
     left, right = dense(flat, 2, "left"), scale(trunk, "right")
-    return net(X, N1, trunk, n2, flat, left, right, readout(left, 1, "a1"),
-               readout(right, 1, "a2"), readout(n2), outputs=("a1", "a2", "answer"))  # fmt: skip
+    return net(
+        X,
+        N1,
+        trunk,
+        n2,
+        flat,
+        left,
+        right,
+        readout(left, 1, "a1"),
+        readout(right, 1, "a2"),
+        readout(n2),
+        outputs=("a1", "a2", "answer"),
+    )
 
 
 def sequence():
@@ -171,6 +235,16 @@ def sequence():
 
 TOPOLOGIES = {
     function.__name__: function
-    for function in (plain_convolutions, separable, bottleneck, residual, densely_connected,
-                     decoder, pooled, two_inputs, two_outputs, sequence)
-}  # fmt: skip
+    for function in (
+        plain_convolutions,
+        separable,
+        bottleneck,
+        residual,
+        densely_connected,
+        decoder,
+        pooled,
+        two_inputs,
+        two_outputs,
+        sequence,
+    )
+}

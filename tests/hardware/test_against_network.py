@@ -60,11 +60,19 @@ def coded(plan, form):
     from spkeras.ops.log_weights import log_quantize
 
     layers = tuple(
-        replace(layer, branches=tuple(
-            replace(b, kernel=log_quantize(b.kernel, form).astype(np.float64)) if b.weighted else b
-            for b in layer.branches))
+        replace(
+            layer,
+            branches=tuple(
+                (
+                    replace(b, kernel=log_quantize(b.kernel, form).astype(np.float64))
+                    if b.weighted
+                    else b
+                )
+                for b in layer.branches
+            ),
+        )
         for layer in plan.layers
-    )  # fmt: skip
+    )
     return replace(plan, layers=layers)
 
 
@@ -252,8 +260,9 @@ def test_an_accumulator_that_is_too_narrow_is_refused(chain_model):
 def test_a_network_that_was_not_trained_for_it_is_refused():
     import keras
 
-    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, activation="relu"),
-                            keras.layers.Dense(2)])  # fmt: skip
+    net = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3, activation="relu"), keras.layers.Dense(2)]
+    )
     with pytest.raises(UnsupportedLayerError, match="several points of accuracy.*recipe cat"):
         log_ttfs.compile(net)
     odd = chain(8, 3)

@@ -83,13 +83,19 @@ def test_products_by_hand():
     mantissa = mantissa_table(2, 4)
     found = [products(np.arange(5), mantissa, fraction).tolist() for fraction in (5, 1, 0, -1, -5)]
     assert found == [
-        [256, 176, 128, 88, 64], [16, 11, 8, 5, 4], [8, 5, 4, 2, 2], [4, 2, 2, 1, 1], [0] * 5
-    ]  # fmt: skip
+        [256, 176, 128, 88, 64],
+        [16, 11, 8, 5, 4],
+        [8, 5, 4, 2, 2],
+        [4, 2, 2, 1, 1],
+        [0] * 5,
+    ]
     lost = [cut(np.arange(5), mantissa, fraction).tolist() for fraction in (1, 0, -1, -4)]
     assert lost == [
-        [False, False, False, True, False], [False, True, False, True, False],
-        [False, True, False, True, False], [True] * 5,
-    ]  # fmt: skip
+        [False, False, False, True, False],
+        [False, True, False, True, False],
+        [False, True, False, True, False],
+        [True] * 5,
+    ]
     shift, index = split(np.array([0, 1, 3, 4, 5]), 4)
     assert (shift.tolist(), index.tolist()) == ([0, 1, 1, 1, 2], [0, 3, 1, 0, 3])
 
@@ -106,11 +112,19 @@ def test_entries_of_most_bits_shifted_out_altogether():
 @pytest.mark.parametrize(
     "options",
     [
-        {"weight_bits": 1}, {"weight_steps": 3}, {"table_bits": 1}, {"accumulator_bits": 54},
-        {"tau": 3}, {"timesteps": 0}, {"pe_count": 0}, {"clock_hz": 0}, {"input_bits": 17},
-        {"rounding": "up"}, {"fraction_bits": 99},
+        {"weight_bits": 1},
+        {"weight_steps": 3},
+        {"table_bits": 1},
+        {"accumulator_bits": 54},
+        {"tau": 3},
+        {"timesteps": 0},
+        {"pe_count": 0},
+        {"clock_hz": 0},
+        {"input_bits": 17},
+        {"rounding": "up"},
+        {"fraction_bits": 99},
     ],
-)  # fmt: skip
+)
 def test_configurations_that_are_none_are_refused(options):
     with pytest.raises(OptionError):
         HardwareConfig(**options)

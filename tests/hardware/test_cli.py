@@ -50,12 +50,29 @@ def test_compile_run_and_images(files):
 
 def test_json_is_for_machines(files):
     plain = run("hardware", "run", files / "net.npz", "--data", files / "data.npz", "--json")
-    slow = run("hardware", "run", files / "net.npz", "--data", files / "data.npz", "--json",
-               "--reference", "--scale", "255")  # fmt: skip
+    slow = run(
+        "hardware",
+        "run",
+        files / "net.npz",
+        "--data",
+        files / "data.npz",
+        "--json",
+        "--reference",
+        "--scale",
+        "255",
+    )
     found = json.loads(plain.stdout)
     assert json.loads(slow.stdout) == found
-    other = run("hardware", "run", files / "net.npz", "--data", files / "data.npz", "--json",
-                "--costs", "jouppi-7nm")  # fmt: skip
+    other = run(
+        "hardware",
+        "run",
+        files / "net.npz",
+        "--data",
+        files / "data.npz",
+        "--json",
+        "--costs",
+        "jouppi-7nm",
+    )
     assert json.loads(other.stdout)["energy_uj"]["table"] == "jouppi-7nm"
     assert found["accuracy"] == 1.0 and found["timing"]["latency"] == 30
     assert [layer["name"] for layer in found["layers"]][:2] == ["code", "first"]
@@ -63,32 +80,62 @@ def test_json_is_for_machines(files):
 
 def test_widths_reach_the_program(files):
     out = files / "widths.npz"
-    done = run("hardware", "compile", files / "net.keras", "-o", out, "--weight-steps", "1",
-               "--table-bits", "9", "--no-zero-code", "--pe-count", "7")  # fmt: skip
+    done = run(
+        "hardware",
+        "compile",
+        files / "net.keras",
+        "-o",
+        out,
+        "--weight-steps",
+        "1",
+        "--table-bits",
+        "9",
+        "--no-zero-code",
+        "--pe-count",
+        "7",
+    )
     assert done.exit_code == 0, done.output
     config = log_ttfs.load_program(out).config
     assert (config.weight_steps, config.table_bits, config.zero_code, config.pe_count) == (
-        1, 9, False, 7)  # fmt: skip
+        1,
+        9,
+        False,
+        7,
+    )
     assert not run("hardware", "compile", files / "net.keras", "-o", out).exit_code == 0
 
 
 def test_refusals_are_sentences(files):
-    plain = keras.Sequential([keras.Input((6, 6, 2)), keras.layers.Flatten(),
-                              keras.layers.Dense(3, activation="relu", name="hidden"),
-                              keras.layers.Dense(2)])  # fmt: skip
+    plain = keras.Sequential(
+        [
+            keras.Input((6, 6, 2)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(3, activation="relu", name="hidden"),
+            keras.layers.Dense(2),
+        ]
+    )
     plain.save(files / "plain.keras")
     for args, code, message in (
         (("compile", files / "plain.keras", "-o", files / "x.npz"), 1, "finetune MODEL"),
         (("compile", files / "net.keras", "-o", files / "x.npy"), 2, "suffix"),
-        (("compile", files / "net.keras", "-o", files / "x.npz", "--table-bits", "99"), 2,
-         "--table-bits"),
-        (("compile", files / "net.keras", "-o", files / "x.npz", "--accumulator-bits", "6"), 1,
-         "wider accumulator"),
+        (
+            ("compile", files / "net.keras", "-o", files / "x.npz", "--table-bits", "99"),
+            2,
+            "--table-bits",
+        ),
+        (
+            ("compile", files / "net.keras", "-o", files / "x.npz", "--accumulator-bits", "6"),
+            1,
+            "wider accumulator",
+        ),
         (("run", files / "data.npz", "--data", files / "data.npz"), 1, "not a program"),
         (("run", files / "net.npz", "--data", files / "none.npz"), 1, "none.npz"),
-        (("run", files / "net.npz", "--data", files / "data.npz", "--costs", "free"), 1,
-         "cost table 'free'"),
-    ):  # fmt: skip
+        (
+            ("run", files / "net.npz", "--data", files / "data.npz", "--costs", "free"),
+            1,
+            "cost table 'free'",
+        ),
+    ):
         done = run("hardware", *args)
         assert done.exit_code == code and message in done.output, done.output
     assert not (files / "x.npz").exists()

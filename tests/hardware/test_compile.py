@@ -48,13 +48,31 @@ def chain_plan():
     kernel = np.array([[[1.0, -HALF, 0.0]], [[-HALF, 1.0, 0.5]]])
     return plan(
         encoder(),
-        Layer("hidden", NEURONS, (2, 3), 1, 1.0, (Branch("code", index, kernel, name="of code"),),
-              np.array([10, -20, 0]) / 128),
-        Layer("end", READOUT, (1, 1), 2, 1.0,
-              (Branch("hidden", np.array([[0, 1]], np.int32),
-                      np.array([[[1.0], [0.5], [-HALF]], [[HALF], [-1.0], [0.0]]])),),
-              np.array([5 / 128])),
-    )  # fmt: skip
+        Layer(
+            "hidden",
+            NEURONS,
+            (2, 3),
+            1,
+            1.0,
+            (Branch("code", index, kernel, name="of code"),),
+            np.array([10, -20, 0]) / 128,
+        ),
+        Layer(
+            "end",
+            READOUT,
+            (1, 1),
+            2,
+            1.0,
+            (
+                Branch(
+                    "hidden",
+                    np.array([[0, 1]], np.int32),
+                    np.array([[[1.0], [0.5], [-HALF]], [[HALF], [-1.0], [0.0]]]),
+                ),
+            ),
+            np.array([5 / 128]),
+        ),
+    )
 
 
 def test_a_chain_by_hand():
@@ -100,11 +118,17 @@ def test_as_many_fraction_bits_as_no_product_loses():
 @pytest.mark.parametrize(
     "kernel, timesteps, fraction",
     [
-        ([[1.0]], 6, 2), ([[1.0, 0.0]], 6, 2), ([[1.0], [HALF]], 6, 2), ([[1.0], [0.5]], 6, 3),
-        ([[1.0], [0.5]], 5, 2), ([[1.0], [0.5]], 1, 1), ([[1.0]], 1, 0), ([[-1.0], [0.5]], 3, 2),
+        ([[1.0]], 6, 2),
+        ([[1.0, 0.0]], 6, 2),
+        ([[1.0], [HALF]], 6, 2),
+        ([[1.0], [0.5]], 6, 3),
+        ([[1.0], [0.5]], 5, 2),
+        ([[1.0], [0.5]], 1, 1),
+        ([[1.0]], 1, 0),
+        ([[-1.0], [0.5]], 3, 2),
         ([[HALF], [0.0]], 1, 0),
     ],
-)  # fmt: skip
+)
 def test_fraction_bits_by_hand(kernel, timesteps, fraction):
     """ceil((2 q + T - 1) / 4)"""
     layer = neurons(dense("code", kernel), channels=len(kernel[0]))
@@ -115,19 +139,30 @@ def test_fraction_bits_by_hand(kernel, timesteps, fraction):
 def sums(count, width):
     """So many weights of 1 to one output, and one of 0.5; T = 6, so that X = 3 loses nothing."""
     layer = neurons(dense("code", [[1.0]] * count + [[0.5]]), kind=READOUT)
-    return hidden(encoder(shape=(1, count + 1)), layer,
-                  config=byhand.config(accumulator_bits=width))  # fmt: skip
+    return hidden(
+        encoder(shape=(1, count + 1)), layer, config=byhand.config(accumulator_bits=width)
+    )
 
 
 @pytest.mark.parametrize(
     "count, width, fraction, high",
     [
         # Products of 64 and one of 32 need 11 bits with their sign, 16 of the former 12.
-        (15, 12, 3, 15 * 64 + 32), (15, 11, 3, 992), (15, 10, 2, 496), (15, 9, 1, 248),
-        (15, 8, 0, 124), (15, 7, -1, 62), (16, 12, 3, 16 * 64 + 32), (16, 11, 2, 528),
-        (1, 8, 3, 96), (1, 7, 2, 48), (1, 6, 1, 24), (1, 5, 0, 12), (1, 4, -1, 6),
+        (15, 12, 3, 15 * 64 + 32),
+        (15, 11, 3, 992),
+        (15, 10, 2, 496),
+        (15, 9, 1, 248),
+        (15, 8, 0, 124),
+        (15, 7, -1, 62),
+        (16, 12, 3, 16 * 64 + 32),
+        (16, 11, 2, 528),
+        (1, 8, 3, 96),
+        (1, 7, 2, 48),
+        (1, 6, 1, 24),
+        (1, 5, 0, 12),
+        (1, 4, -1, 6),
     ],
-)  # fmt: skip
+)
 def test_fraction_bits_that_the_accumulator_leaves(count, width, fraction, high):
     layer = sums(count, width)
     assert (layer.fraction, layer.low, layer.high) == (fraction, 0, high)
@@ -173,10 +208,12 @@ def test_thresholds_that_fall_together_are_refused():
 @pytest.mark.parametrize(
     "theta0, timesteps, tau, wanted",
     [
-        (1.0, 6, 4, [15, 13, 11, 9, 8, 7]), (2.0, 3, 1, [30, 15, 8]), (0.5, 3, 2, [8, 6, 4]),
+        (1.0, 6, 4, [15, 13, 11, 9, 8, 7]),
+        (2.0, 3, 1, [30, 15, 8]),
+        (0.5, 3, 2, [8, 6, 4]),
         (1.0, 4, 1, [15, 8, 4, 2]),
     ],
-)  # fmt: skip
+)
 def test_thresholds_of_inputs_by_hand(theta0, timesteps, tau, wanted):
     """15 theta0 2^(-k / tau), rounded up."""
     config = byhand.config(timesteps=None, tau=None)
@@ -292,9 +329,16 @@ def test_connections_without_weights():
     """1, -1 and none: no weight memory, exponent 0, a full-scale range of 1."""
     cells = np.array([[0, 1], [2, 3]])
     branch = Branch(
-        "code", np.array([[0], [1]]), np.array([[[1.0, -1.0, 0.0, 1.0]]]), 0.5, cells, False, "",
-        2, 1,
-    )  # fmt: skip
+        "code",
+        np.array([[0], [1]]),
+        np.array([[[1.0, -1.0, 0.0, 1.0]]]),
+        0.5,
+        cells,
+        False,
+        "",
+        2,
+        1,
+    )
     layer = Layer("hidden", READOUT, (2, 5), 1, 1.0, (branch,))
     (found,) = hidden(encoder(shape=(4, 2)), layer).branches
     assert found.exponents.tolist() == [[[0, 0, 3, 0]]] and found.exponents.dtype == np.uint16
@@ -332,11 +376,14 @@ def test_a_pool_passes_on_what_it_has():
 @pytest.mark.parametrize(
     "steps, tau, mantissa, times",
     [
-        (1, 1, [8], [0, 1, 2]), (2, 1, [8, 11], [0, 2, 4]), (1, 2, [8, 11], [0, 1, 2]),
-        (2, 2, [8, 11], [0, 1, 2]), (4, 1, [8, 10, 11, 13], [0, 4, 8]),
+        (1, 1, [8], [0, 1, 2]),
+        (2, 1, [8, 11], [0, 2, 4]),
+        (1, 2, [8, 11], [0, 1, 2]),
+        (2, 2, [8, 11], [0, 1, 2]),
+        (4, 1, [8, 10, 11, 13], [0, 4, 8]),
         (4, 2, [8, 10, 11, 13], [0, 2, 4]),
     ],
-)  # fmt: skip
+)
 def test_the_grid_is_the_finer_one_of_weights_and_times(steps, tau, mantissa, times):
     config = byhand.config(weight_steps=steps, timesteps=None, tau=None)
     layers = encoder(shape=(1, 1)), neurons(dense("code", [[0.5]]), kind=READOUT)

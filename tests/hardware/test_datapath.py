@@ -21,8 +21,9 @@ def test_a_chain_by_hand(engine):
     program = byhand.chain()
     done = run_batch(program, [byhand.CHAIN_INPUTS], engine_of(program, engine))
     assert {name: found.tolist() for name, found in done.times.items()} == {
-        "code": byhand.CHAIN_CODE.tolist(), "hidden": byhand.CHAIN_TIMES.tolist()
-    }  # fmt: skip
+        "code": byhand.CHAIN_CODE.tolist(),
+        "hidden": byhand.CHAIN_TIMES.tolist(),
+    }
     assert all(found.dtype == np.uint8 for found in done.times.values())
     assert done.outputs["end"].tolist() == [[end] for end in byhand.CHAIN_END]
     assert done.extremes == {"hidden": (-78, 108), "end": (-31, -19)}
@@ -34,9 +35,11 @@ def test_two_inputs_and_a_pool_by_hand(engine):
     program = byhand.joined()
     done = run_batch(program, byhand.JOINED_INPUTS, engine_of(program, engine))
     assert {name: found.tolist() for name, found in done.times.items()} == {
-        "code": byhand.JOINED_CODE.tolist(), "other": byhand.JOINED_OTHER.tolist(),
-        "both": byhand.JOINED_TIMES.tolist(), "pool": byhand.JOINED_POOL.tolist(),
-    }  # fmt: skip
+        "code": byhand.JOINED_CODE.tolist(),
+        "other": byhand.JOINED_OTHER.tolist(),
+        "both": byhand.JOINED_TIMES.tolist(),
+        "pool": byhand.JOINED_POOL.tolist(),
+    }
     assert done.outputs["end"].tolist() == [byhand.JOINED_END]
     assert done.extremes == {"both": (-116, 249), "end": (15, 156)}
     assert list(done.outputs) == ["end"] and done.clipped == {"both": 0, "end": 0}
@@ -59,10 +62,13 @@ def clipping(width, bias, **changed):
     """The chain with a narrow accumulator, and biases of its own in the first layer."""
     program = byhand.chain(accumulator_bits=width, saturate=True, **changed)
     layers = [
-        replace(layer, bias=np.array(bias), low=-9999, high=9999) if layer.name == "hidden"
-        else replace(layer, low=-1, high=1)
+        (
+            replace(layer, bias=np.array(bias), low=-9999, high=9999)
+            if layer.name == "hidden"
+            else replace(layer, low=-1, high=1)
+        )
         for layer in program.layers
-    ]  # fmt: skip
+    ]
     return replace(program, layers=tuple(layers))
 
 
@@ -139,13 +145,19 @@ def test_inputs_by_hand():
 @pytest.mark.parametrize(
     "values, message",
     [
-        ([[0, 16, 0]], "outside 0 to 15"), ([[0, -1, 0]], "outside 0 to 15"),
-        ([[3, -1, 3]], "outside 0 to 15"), ([[1.0, 0.5, 1.01]], "from 0 to 1"),
-        ([[0.5, -0.01, 0.5]], "from 0 to 1"), ([[0.5, 2.0, 0.5]], "from 0 to 1"),
-        ([[0.1, np.nan, 0.2]], "NaN"), ([[0.1, np.inf, 0.2]], "NaN or infinity"),
-        ([[np.nan] * 3], "NaN"), ([[1, 2]], "takes"), ([[1, 2, 3, 4]], "takes"),
+        ([[0, 16, 0]], "outside 0 to 15"),
+        ([[0, -1, 0]], "outside 0 to 15"),
+        ([[3, -1, 3]], "outside 0 to 15"),
+        ([[1.0, 0.5, 1.01]], "from 0 to 1"),
+        ([[0.5, -0.01, 0.5]], "from 0 to 1"),
+        ([[0.5, 2.0, 0.5]], "from 0 to 1"),
+        ([[0.1, np.nan, 0.2]], "NaN"),
+        ([[0.1, np.inf, 0.2]], "NaN or infinity"),
+        ([[np.nan] * 3], "NaN"),
+        ([[1, 2]], "takes"),
+        ([[1, 2, 3, 4]], "takes"),
     ],
-)  # fmt: skip
+)
 def test_inputs_that_a_port_cannot_take(values, message):
     with pytest.raises(DataError, match=message):
         whole_inputs(byhand.chain(), np.array(values))

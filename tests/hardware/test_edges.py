@@ -46,10 +46,12 @@ def test_thresholds_are_rounded_up_however_coarse_the_unit_is(fraction):
     config = HardwareConfig(table_bits=4, fraction_bits=fraction)
     naive = oracle.WholeChain(weights_of(model), 2, 1, 2, 4, [fraction] * 3, pool=3)
     wanted = [
-        [max(oracle.least_reaching(oracle.power_of_two(-k, 1), naive.unit(layer, members)), 1)
-         for k in range(2)]
+        [
+            max(oracle.least_reaching(oracle.power_of_two(-k, 1), naive.unit(layer, members)), 1)
+            for k in range(2)
+        ]
         for layer, members in ((0, 1), (1, 9))
-    ]  # fmt: skip
+    ]
     if any(first <= second for first, second in wanted):
         with pytest.raises(OptionError, match="too few"):
             log_ttfs.compile(model, config)
@@ -80,10 +82,14 @@ def test_sums_beyond_64_bits_are_refused_with_their_size(chain_model):
 def one_output(shape=(4, 4, 1)):
     keras.utils.set_random_seed(0)
     net = keras.Sequential(
-        [keras.Input(shape), TTFSActivation(8, 2, name="code"), layers.Flatten(),
-         layers.Dense(1, name="end")],
+        [
+            keras.Input(shape),
+            TTFSActivation(8, 2, name="code"),
+            layers.Flatten(),
+            layers.Dense(1, name="end"),
+        ],
         name="one",
-    )  # fmt: skip
+    )
     return quantized(net)
 
 

@@ -111,11 +111,15 @@ def test_steps_share_a_matrix_as_far_down_as_no_bit_is_lost():
     assert matrices(exact, "hidden")[0] == (powers(k0=4, k4=2, k8=1), [32, -22, 0, -22, 32, 16])
     assert len(matrices(exact, "hidden")) == 4
     assert matrices(program, "hidden") == [
-        (powers(k0=2, k4=1), [2, -1, 0, -1, 2, 1]), (powers(k8=1), [1, 0, 0, 0, 1, 0]),
-        (powers(k1=1), [3, -2, 0, -2, 3, 1]), (powers(k5=1), [1, -1, 0, -1, 1, 0]),
-        (powers(k2=1), [2, -2, 0, -2, 2, 1]), (powers(k6=1), [1, -1, 0, -1, 1, 0]),
-        (powers(k3=1), [2, -1, 0, -1, 2, 1]), (powers(k7=1), [1, 0, 0, 0, 1, 0]),
-    ]  # fmt: skip
+        (powers(k0=2, k4=1), [2, -1, 0, -1, 2, 1]),
+        (powers(k8=1), [1, 0, 0, 0, 1, 0]),
+        (powers(k1=1), [3, -2, 0, -2, 3, 1]),
+        (powers(k5=1), [1, -1, 0, -1, 1, 0]),
+        (powers(k2=1), [2, -2, 0, -2, 2, 1]),
+        (powers(k6=1), [1, -1, 0, -1, 1, 0]),
+        (powers(k3=1), [2, -1, 0, -1, 2, 1]),
+        (powers(k7=1), [1, 0, 0, 0, 1, 0]),
+    ]
 
 
 def test_products_that_are_all_lost_leave_the_bias():
@@ -129,7 +133,8 @@ def test_products_that_are_all_lost_leave_the_bias():
 
 def test_sums_beyond_float64_are_refused():
     program = byhand.chain()
-    layers = [replace(layer, high=2**53) if layer.name == "end" else layer
-              for layer in program.layers]  # fmt: skip
+    layers = [
+        replace(layer, high=2**53) if layer.name == "end" else layer for layer in program.layers
+    ]
     with pytest.raises(OptionError, match="end: sums need 55 bits, at most 53"):
         Engine(replace(program, layers=tuple(layers)))

@@ -36,7 +36,11 @@ def test_a_program_comes_back_whole(chain_program, path, images):
     assert again.config == chain_program.config and again.notes == chain_program.notes
     for layer, other in zip(chain_program.layers, again.layers, strict=True):
         assert (layer.name, layer.kind, layer.shape, layer.unit) == (
-            other.name, other.kind, other.shape, other.unit)  # fmt: skip
+            other.name,
+            other.kind,
+            other.shape,
+            other.unit,
+        )
     np.testing.assert_array_equal(
         log_ttfs.run(again, images).outputs, log_ttfs.run(chain_program, images).outputs
     )

@@ -43,10 +43,12 @@ STACKS = {
     "transposed, dilated": ((4, 4, 2), [layers.Conv2DTranspose(2, 2, dilation_rate=2)]),
     "repeated": ((3, 3, 2), [layers.UpSampling2D((2, 3)), layers.Conv2D(3, 3)]),
     "permuted": ((4, 6, 2), [layers.Permute((2, 1, 3)), layers.Conv2D(3, (3, 1))]),
-    "cropped and padded": ((6, 6, 2), [layers.Cropping2D(1), layers.ZeroPadding2D(2),
-                                       layers.DepthwiseConv2D(3)]),
+    "cropped and padded": (
+        (6, 6, 2),
+        [layers.Cropping2D(1), layers.ZeroPadding2D(2), layers.DepthwiseConv2D(3)],
+    ),
     "dense at each position": ((5, 4), [layers.Dense(3)]),
-}  # fmt: skip
+}
 
 
 def levels(rng, shape, largest=0):
@@ -246,8 +248,9 @@ def test_several_inputs_and_outputs_are_the_keras_model(pair, tmp_path):
     graph = read_graph(untied(two_of_each()))
     _, outputs = spike_times(lower(graph), x)
     spiking = spkeras.convert(untied(two_of_each()), x, "ttfs").predict(x, verbose=0)
-    program = log_ttfs.compile(graph, log_ttfs.HardwareConfig(table_bits=20, accumulator_bits=48),
-                               pair)  # fmt: skip
+    program = log_ttfs.compile(
+        graph, log_ttfs.HardwareConfig(table_bits=20, accumulator_bits=48), pair
+    )
     log_ttfs.save_program(program, tmp_path / "two.npz")
     program = log_ttfs.load_program(tmp_path / "two.npz")
     assert log_ttfs.check_golden(program, reference=True).equal

@@ -66,7 +66,11 @@ def test_accumulators_beyond_the_memory_are_worked_on_in_turn():
     # A corner reaches 2 x 2 positions, 50 channels in 8 turns; 128 elements take each at once.
     assert cycles[1] - cycles[0] == 4 * 8
     assert {layer.name: layer.passes for layer in log_ttfs.run(program, one).layers} == {
-        "code": 0, "first": 8, "second": 3, program.readout.name: 1}  # fmt: skip
+        "code": 0,
+        "first": 8,
+        "second": 3,
+        program.readout.name: 1,
+    }
 
 
 def test_a_map_beyond_the_memory_is_cut_into_shares():
@@ -75,10 +79,16 @@ def test_a_map_beyond_the_memory_is_cut_into_shares():
     from spkeras.layers import TTFSActivation
 
     keras.utils.set_random_seed(0)
-    net = keras.Sequential([
-        keras.Input((20, 20, 13)), TTFSActivation(10, 4),
-        keras.layers.Conv2D(3, 9, padding="same"), TTFSActivation(10, 4, name="first"),
-        keras.layers.Flatten(), keras.layers.Dense(2)])  # fmt: skip
+    net = keras.Sequential(
+        [
+            keras.Input((20, 20, 13)),
+            TTFSActivation(10, 4),
+            keras.layers.Conv2D(3, 9, padding="same"),
+            TTFSActivation(10, 4, name="first"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(2),
+        ]
+    )
     config = log_ttfs.HardwareConfig(membrane_kib=1, weight_bits=8, weight_kib=2)
     found = placements(log_ttfs.compile(net, config))["first"]
     # 400 accumulators of 4 bytes: two shares of each of three maps, each with its weights.
@@ -99,8 +109,9 @@ def test_outputs_are_shared_out_to_the_elements(outputs, at_once, elements, expe
 
 
 def test_tables_by_hand():
-    counts = Operations(synaptic=1e6, weight_words=1e6, membrane_words=2e6, offchip_words=1e3,
-                        comparisons=1e5)  # fmt: skip
+    counts = Operations(
+        synaptic=1e6, weight_words=1e6, membrane_words=2e6, offchip_words=1e3, comparisons=1e5
+    )
     config = log_ttfs.HardwareConfig(weight_kib=1024, membrane_kib=32)
     found = energy(counts, config, JOUPPI_7NM)
     assert found.arithmetic == pytest.approx(40 * 0.03 / 32 + 0.03 + 0.007 + 0.1 * 0.03)

@@ -86,8 +86,11 @@ def test_cycles_by_hand(chain_program):
 
 def test_energy_by_hand():
     config = log_ttfs.HardwareConfig(accumulator_bits=32, weight_bits=5, membrane_kib=8)
-    found = energy(Operations(synaptic=1e6, weight_words=1e6, membrane_words=2e6,
-                              comparisons=1e5), config, HOROWITZ_45NM)  # fmt: skip
+    found = energy(
+        Operations(synaptic=1e6, weight_words=1e6, membrane_words=2e6, comparisons=1e5),
+        config,
+        HOROWITZ_45NM,
+    )
     # 8 + 32 bits added, 32 shifted, a table read; 32 bits compared. uJ.
     assert found.arithmetic == pytest.approx(40 * 0.1 / 32 + 0.1 + 0.03 + 0.1 * 0.1)
     assert found.weights == pytest.approx(100 * 5 / 64)
@@ -98,8 +101,9 @@ def test_energy_by_hand():
 def test_a_run_reports_what_it_found(chain_program, images):
     told = []
     first = log_ttfs.run(chain_program, images)
-    result = log_ttfs.run(chain_program, images, first.decisions, batch_size=3,
-                          progress=lambda *now: told.append(now))  # fmt: skip
+    result = log_ttfs.run(
+        chain_program, images, first.decisions, batch_size=3, progress=lambda *now: told.append(now)
+    )
     assert told == [(3, 4), (4, 4)]
     assert result.accuracy == 1.0 and result.samples == 4
     assert log_ttfs.run(chain_program, images, (first.decisions + 1) % 4).accuracy == 0.0
@@ -121,8 +125,12 @@ def counted(program, *batches, clipped=None):
 
 
 CHAIN = {"code": byhand.CHAIN_CODE, "hidden": byhand.CHAIN_TIMES}
-JOINED = {"code": byhand.JOINED_CODE, "other": byhand.JOINED_OTHER, "both": byhand.JOINED_TIMES,
-          "pool": byhand.JOINED_POOL}  # fmt: skip
+JOINED = {
+    "code": byhand.JOINED_CODE,
+    "other": byhand.JOINED_OTHER,
+    "both": byhand.JOINED_TIMES,
+    "pool": byhand.JOINED_POOL,
+}
 
 
 def test_who_fired_when_by_hand():
@@ -133,8 +141,14 @@ def test_who_fired_when_by_hand():
     histogram.add({name: times[:1] for name, times in CHAIN.items()})
     assert histogram.samples == 3
     assert histogram.fired["code"][..., 0].tolist() == [
-        [2, 0, 1], [0, 2, 0], [0] * 3, [0] * 3, [1, 0, 0], [0, 0, 2], [0, 1, 0]
-    ]  # fmt: skip
+        [2, 0, 1],
+        [0, 2, 0],
+        [0] * 3,
+        [0] * 3,
+        [1, 0, 0],
+        [0, 0, 2],
+        [0, 1, 0],
+    ]
     first, second = histogram.fired["hidden"].transpose(1, 2, 0).tolist()
     assert first == [[0, 1, 0, 2, 0, 0, 0], [0] * 6 + [3], [0, 0, 0, 2, 0, 0, 1]]
     assert second == [[0] * 6 + [3], [1, 0, 0, 0, 2, 0, 0], [0, 0, 1, 0, 0, 2, 0]]
@@ -148,12 +162,18 @@ def test_operations_of_a_chain_by_hand():
     # Two spikes meet 2 weights, three meet 3. A spike takes 2 cycles for 3 neurons, and each
     # of 6 steps takes 3 for 6 neurons. Comparisons: 4 6 4 6 5 6 and 2 6 6 6 1 3.
     assert found["hidden"] == Operations(
-        spikes=7 / 2, synaptic=13 / 2, weight_words=13 / 2, comparisons=55 / 2,
-        membrane_words=(2 * 13 + 55) / 2, cycles=(5 * 2 + 2 * 6 * 3) / 2, clipped=3 / 2,
-    )  # fmt: skip
+        spikes=7 / 2,
+        synaptic=13 / 2,
+        weight_words=13 / 2,
+        comparisons=55 / 2,
+        membrane_words=(2 * 13 + 55) / 2,
+        cycles=(5 * 2 + 2 * 6 * 3) / 2,
+        clipped=3 / 2,
+    )
     # Five of seven spikes meet the weight of the one output, two a weight of 0.
-    assert found["end"] == Operations(synaptic=5 / 2, weight_words=5 / 2, membrane_words=10 / 2,
-                                      cycles=7 / 2)  # fmt: skip
+    assert found["end"] == Operations(
+        synaptic=5 / 2, weight_words=5 / 2, membrane_words=10 / 2, cycles=7 / 2
+    )
 
 
 def test_operations_of_cells_groups_and_pools_by_hand():
@@ -164,13 +184,18 @@ def test_operations_of_cells_groups_and_pools_by_hand():
     # Positions 0 and 1 of `code` are met twice, 2 and 3 once.
     reached = 2 * 2 + 1 * 2 + 2 * 1 + 1 * 1
     assert found["both"] == Operations(
-        spikes=7, synaptic=cells + 4, weight_words=4, comparisons=(1 + 6 + 1 + 6 + 5) + 20,
-        membrane_words=2 * (cells + 4) + 39, cycles=reached + 4 + 6 * 5,
-    )  # fmt: skip
+        spikes=7,
+        synaptic=cells + 4,
+        weight_words=4,
+        comparisons=(1 + 6 + 1 + 6 + 5) + 20,
+        membrane_words=2 * (cells + 4) + 39,
+        cycles=reached + 4 + 6 * 5,
+    )
     # A pool passes spikes on; it adds up and compares nothing.
     assert found["pool"] == Operations(spikes=4)
-    assert found["end"] == Operations(synaptic=1 + 2 + 2 + 2, weight_words=7, membrane_words=14,
-                                      cycles=4)  # fmt: skip
+    assert found["end"] == Operations(
+        synaptic=1 + 2 + 2 + 2, weight_words=7, membrane_words=14, cycles=4
+    )
 
 
 @pytest.mark.parametrize("elements, spike, step", [(1, 3, 6), (2, 2, 3), (4, 1, 2), (6, 1, 1)])

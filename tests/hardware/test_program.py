@@ -27,9 +27,24 @@ def test_positions_and_channels(shape, positions, channels):
 
 @pytest.mark.parametrize(
     "low, high, bits",
-    [(0, 0, 1), (-1, 0, 1), (0, 1, 2), (-2, 1, 2), (-3, 1, 3), (-4, 3, 3), (-5, 3, 4), (-4, 4, 4),
-     (3, 4, 4), (5, 5, 4), (1, 1, 2), (-8, -8, 4), (-9, -9, 5), (-128, 127, 8), (-129, 0, 9)],
-)  # fmt: skip
+    [
+        (0, 0, 1),
+        (-1, 0, 1),
+        (0, 1, 2),
+        (-2, 1, 2),
+        (-3, 1, 3),
+        (-4, 3, 3),
+        (-5, 3, 4),
+        (-4, 4, 4),
+        (3, 4, 4),
+        (5, 5, 4),
+        (1, 1, 2),
+        (-8, -8, 4),
+        (-9, -9, 5),
+        (-128, 127, 8),
+        (-129, 0, 9),
+    ],
+)
 def test_bits_by_hand(low, high, bits):
     assert bits_for(low, high) == bits
     assert ProgramLayer("a", READOUT, (1, 1), 1, low=low, high=high).needed_bits == bits
@@ -39,9 +54,18 @@ def branch(taps, width, outputs, **changed):
     zeros = np.zeros((taps, width, outputs), np.uint16)
     values = {"groups": 1, "first": 0, "cells": None, **changed}
     return ProgramBranch(
-        "from", "name", np.array([[0], [1]], np.int32), values["cells"], zeros > 0, zeros, 0, 0,
-        True, values["groups"], values["first"],
-    )  # fmt: skip
+        "from",
+        "name",
+        np.array([[0], [1]], np.int32),
+        values["cells"],
+        zeros > 0,
+        zeros,
+        0,
+        0,
+        True,
+        values["groups"],
+        values["first"],
+    )
 
 
 def test_channels_that_a_branch_reaches():
@@ -62,8 +86,12 @@ def test_channels_behind_each_output():
     """Eight outputs in four groups: the first two of them see channels 0, 1 and 2."""
     outputs = np.array([0, 1, 2, 5, 7])
     assert branch(5, 3, 8, groups=4).inputs_of(outputs).tolist() == [
-        [0, 1, 2], [0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10, 11]
-    ]  # fmt: skip
+        [0, 1, 2],
+        [0, 1, 2],
+        [3, 4, 5],
+        [6, 7, 8],
+        [9, 10, 11],
+    ]
     assert branch(5, 2, 8).inputs_of(outputs).tolist() == [[0, 1]] * 5
 
 
@@ -72,8 +100,9 @@ def test_chosen_weights_of_each_channel():
     # Three groups of two outputs; two channels each.
     chosen[0, 0, [0, 1, 4]] = chosen[0, 1, [3]] = chosen[1, 1, [0, 5]] = True
     assert branch(2, 2, 6, groups=3).synapses(chosen).tolist() == [
-        [2, 0, 0, 1, 1, 0], [0, 1, 0, 0, 0, 1]
-    ]  # fmt: skip
+        [2, 0, 0, 1, 1, 0],
+        [0, 1, 0, 0, 0, 1],
+    ]
     assert branch(2, 2, 6).synapses(chosen).tolist() == [[3, 1], [0, 2]]
 
 
@@ -98,9 +127,11 @@ def test_a_program_by_hand():
 
 def test_encoders_by_port_and_the_read_out_of_the_first_output():
     layers = (
-        ProgramLayer("b", ENCODER, (1, 1), 0, port=1), ProgramLayer("a", ENCODER, (1, 1), 0),
-        ProgramLayer("x", READOUT, (1, 1), 4), ProgramLayer("y", READOUT, (1, 1), 3),
-    )  # fmt: skip
+        ProgramLayer("b", ENCODER, (1, 1), 0, port=1),
+        ProgramLayer("a", ENCODER, (1, 1), 0),
+        ProgramLayer("x", READOUT, (1, 1), 4),
+        ProgramLayer("y", READOUT, (1, 1), 3),
+    )
     program = Program("p", byhand.config(), np.ones(1), np.ones(1), layers, {"y": (1,), "x": (1,)})
     assert [layer.name for layer in program.encoders.values()] == ["a", "b"]
     assert list(program.encoders) == [0, 1]
@@ -112,9 +143,11 @@ def test_products_of_a_branch_by_hand():
     program = byhand.joined()
     both, p = program.by_name["both"], byhand.PRODUCTS
     assert program.table(both, both.branches[1]).tolist() == [
-        [128, 104, 88, 80, 64, 52, 0], [88, 80, 64, 52, 44, 40, 0],
-        [64, 52, 44, 40, 32, 26, 0], [0] * 7,
-    ]  # fmt: skip
+        [128, 104, 88, 80, 64, 52, 0],
+        [88, 80, 64, 52, 44, 40, 0],
+        [64, 52, 44, 40, 32, 26, 0],
+        [0] * 7,
+    ]
     found = program.table(both, both.branches[0])
     assert found.tolist() == [[*p[1:7], 0], [*p[3:9], 0], [*p[5:11], 0], [0] * 7]
     assert found.dtype == np.int64

@@ -46,9 +46,12 @@ def one_synapse(fraction, taps=1):
     branch = byhand.branch("code", [[0] * taps], [[[0]]] * taps)
     program = byhand.chain()
     layer = replace(
-        program.by_name["hidden"], shape=(1, 1), bias=np.array([-3]), branches=(branch,),
+        program.by_name["hidden"],
+        shape=(1, 1),
+        bias=np.array([-3]),
+        branches=(branch,),
         fraction=fraction,
-    )  # fmt: skip
+    )
     return program, layer
 
 

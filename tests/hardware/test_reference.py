@@ -62,8 +62,13 @@ def test_arrivals_of_a_chain_by_hand():
     assert received(program, "hidden", times, 0, 1, 1) == [(0, 5, 52), (-3, 6, 0)]
     times = {"hidden": byhand.CHAIN_TIMES}
     assert received(program, "end", times, 0, 0, 0) == [
-        (0, 3, 80), (-3, 3, -52), (-1, 4, -64), (ABSENT, 5, 0), (4, 6, 0), (2, 6, 0)
-    ]  # fmt: skip
+        (0, 3, 80),
+        (-3, 3, -52),
+        (-1, 4, -64),
+        (ABSENT, 5, 0),
+        (4, 6, 0),
+        (2, 6, 0),
+    ]
 
 
 def test_arrivals_by_step_then_branch_tap_member_and_channel():
@@ -73,10 +78,15 @@ def test_arrivals_by_step_then_branch_tap_member_and_channel():
     assert received(program, "both", times, 0, 0, 0)[:3] == [(0, 0, 128), (2, 1, 80), (4, 3, 40)]
     assert received(program, "both", times, 0, 0, 1)[:3] == [(-4, 0, -80), (-4, 2, -52), (1, 5, 44)]
     assert received(program, "both", times, 0, 0, 3)[:3] == [
-        (-4, 0, -80), (ABSENT, 1, 0), (-4, 4, -40)
-    ]  # fmt: skip
-    assert received(program, "both", times, 0, 0, 4)[:3] == [(ABSENT, 0, 0), (5, 1, 44),
-                                                             (ABSENT, 4, 0)]  # fmt: skip
+        (-4, 0, -80),
+        (ABSENT, 1, 0),
+        (-4, 4, -40),
+    ]
+    assert received(program, "both", times, 0, 0, 4)[:3] == [
+        (ABSENT, 0, 0),
+        (5, 1, 44),
+        (ABSENT, 4, 0),
+    ]
     for channel in range(5):
         rest = received(program, "both", times, 0, 0, channel)[3:]
         assert len(rest) == 4 and all(step == 6 and product == 0 for _, step, product in rest)
@@ -95,13 +105,21 @@ def test_several_neurons_at_a_time():
 @pytest.mark.parametrize(
     "bias, products, width, total, events",
     [
-        (0, [7], 4, 7, 0), (0, [8], 4, 7, 1), (0, [-8], 4, -8, 0), (0, [-9], 4, -8, 1),
-        (9, [-1], 4, 6, 1), (-9, [1], 4, -7, 1), (7, [0], 4, 7, 0), (-8, [0], 4, -8, 0),
+        (0, [7], 4, 7, 0),
+        (0, [8], 4, 7, 1),
+        (0, [-8], 4, -8, 0),
+        (0, [-9], 4, -8, 1),
+        (9, [-1], 4, 6, 1),
+        (-9, [1], 4, -7, 1),
+        (7, [0], 4, 7, 0),
+        (-8, [0], 4, -8, 0),
         # The order matters: what is clipped on the way up is missing on the way down.
-        (5, [5, -3, 1], 4, 5, 1), (5, [-3, 5, 1], 4, 7, 1), (0, [6, 6, -20], 4, -8, 2),
+        (5, [5, -3, 1], 4, 5, 1),
+        (5, [-3, 5, 1], 4, 7, 1),
+        (0, [6, 6, -20], 4, -8, 2),
         (0, [6, 6, -3], 5, 9, 0),
     ],
-)  # fmt: skip
+)
 def test_clipping_at_each_addition_by_hand(bias, products, width, total, events):
     found = clipped_sums(np.array([bias]), np.array([products]), width)
     assert [part.tolist() for part in found] == [[total], [events]]

@@ -29,8 +29,9 @@ def clipping():
 def test_a_course_by_hand(order, batch_size):
     order = list(order)
     told = []
-    course = execute(byhand.chain(), [INPUTS[order]], batch_size,
-                     progress=lambda *now: told.append(now))  # fmt: skip
+    course = execute(
+        byhand.chain(), [INPUTS[order]], batch_size, progress=lambda *now: told.append(now)
+    )
     assert course.outputs["end"].tolist() == [[byhand.CHAIN_END[i]] for i in order]
     assert course.extremes == {"hidden": (-78, 108), "end": (-31, 0)}
     assert course.clipped == {"hidden": 0, "end": 0}
@@ -40,8 +41,13 @@ def test_a_course_by_hand(order, batch_size):
     assert told == [(end, len(order)) for end in ends]
 
 
-@pytest.mark.parametrize("run", [lambda program, x, told: execute(program, [x], progress=told),
-                                 lambda program, x, told: log_ttfs.run(program, x, progress=told)])  # fmt: skip
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda program, x, told: execute(program, [x], progress=told),
+        lambda program, x, told: log_ttfs.run(program, x, progress=told),
+    ],
+)
 def test_batches_of_fifty_samples_by_default(run):
     told = []
     run(byhand.chain(), INPUTS[[0] * 101], lambda *now: told.append(now))
@@ -135,8 +141,7 @@ def test_plain_values_by_name():
 def two_answers():
     program = byhand.joined()
     outputs = {"end": (2,), "again": (2,)}
-    again = replace(program.readout, name="again", unit=3.0,
-                    bias=np.array([0, 1000]))  # fmt: skip
+    again = replace(program.readout, name="again", unit=3.0, bias=np.array([0, 1000]))
     return replace(program, layers=(*program.layers, again), outputs=outputs)
 
 
@@ -182,13 +187,19 @@ def plain(found):
 @pytest.mark.parametrize(
     "count, labels, wanted",
     [
-        (1, None, [None]), (2, None, [None, None]), (3, None, [None] * 3),
-        (1, [2, 0], [[2, 0]]), (1, (2, 0), [[2, 0]]), (1, np.array([[2], [0]]), [[2, 0]]),
-        (1, np.array([2, 0], np.uint8), [[2, 0]]), (2, np.array([2, 0]), [[2, 0], None]),
-        (2, [[2, 0], [1, 1]], [[2, 0], [1, 1]]), (2, ([2, 0], None), [[2, 0], None]),
+        (1, None, [None]),
+        (2, None, [None, None]),
+        (3, None, [None] * 3),
+        (1, [2, 0], [[2, 0]]),
+        (1, (2, 0), [[2, 0]]),
+        (1, np.array([[2], [0]]), [[2, 0]]),
+        (1, np.array([2, 0], np.uint8), [[2, 0]]),
+        (2, np.array([2, 0]), [[2, 0], None]),
+        (2, [[2, 0], [1, 1]], [[2, 0], [1, 1]]),
+        (2, ([2, 0], None), [[2, 0], None]),
         (3, [None, [1, 1], None], [None, [1, 1], None]),
     ],
-)  # fmt: skip
+)
 def test_labels_of_each_output(count, labels, wanted):
     assert plain(check_labels(outputs(count), labels, 2)) == wanted
 
@@ -198,11 +209,15 @@ def test_labels_of_each_output(count, labels, wanted):
     [
         (2, [[2, 0]], "received 1 arrays for 2 outputs"),
         (2, [[2, 0]] * 3, "received 3 arrays for 2 outputs"),
-        (1, [2], "int64 of shape"), (1, [2, 0, 1], "for 2 samples"), (1, [0.0, 1.0], "float64"),
-        (1, ["a", "b"], "one whole-number class"), (1, [0.5], "float64"),
-        (2, [[2, 0], [1]], "for 2 samples"), (1, [True, False], "bool"),
+        (1, [2], "int64 of shape"),
+        (1, [2, 0, 1], "for 2 samples"),
+        (1, [0.0, 1.0], "float64"),
+        (1, ["a", "b"], "one whole-number class"),
+        (1, [0.5], "float64"),
+        (2, [[2, 0], [1]], "for 2 samples"),
+        (1, [True, False], "bool"),
     ],
-)  # fmt: skip
+)
 def test_labels_that_do_not_fit(count, labels, message):
     with pytest.raises(DataError, match=message):
         check_labels(outputs(count), labels, 2)

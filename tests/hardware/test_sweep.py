@@ -39,9 +39,13 @@ def test_points_are_runs_of_their_own(plan, data, chain_model):
 
 @pytest.mark.parametrize(
     "field, values",
-    [("pe_count", (1, 3, 64)), ("clock_hz", (1e6, 1e9)), ("weight_kib", (1, 64)),
-     ("membrane_kib", (1, 64))],
-)  # fmt: skip
+    [
+        ("pe_count", (1, 3, 64)),
+        ("clock_hz", (1e6, 1e9)),
+        ("weight_kib", (1, 64)),
+        ("membrane_kib", (1, 64)),
+    ],
+)
 def test_what_changes_no_sum_is_priced_from_one_run(plan, data, chain_model, field, values):
     points = sweep(plan, field, values, *data)
     for point in points:

@@ -36,8 +36,12 @@ NODES = [
     ("Max", {"keep_dims": {"b": False}}, {1: [1, 2]}, lambda x: x.max((1, 2))),
     ("Sum", {"keep_dims": {"b": False}}, {1: -1}, lambda x: x.sum(-1)),
     ("LeakyRelu", {"alpha": {"f": 0.25}}, {}, lambda x: np.where(x > 0, x, 0.25 * x)),
-    ("Pad", {}, {1: [[0, 0], [1, 0], [0, 2], [0, 0]]},
-     lambda x: np.pad(x, [(0, 0), (1, 0), (0, 2), (0, 0)])),
+    (
+        "Pad",
+        {},
+        {1: [[0, 0], [1, 0], [0, 2], [0, 0]]},
+        lambda x: np.pad(x, [(0, 0), (1, 0), (0, 2), (0, 0)]),
+    ),
     ("Reshape", {}, {1: [-1, 20, 3]}, lambda x: x.reshape(-1, 20, 3)),
     ("Transpose", {}, {1: [0, 3, 1, 2]}, lambda x: x.transpose(0, 3, 1, 2)),
     ("ClipByValue", {}, {1: -0.5, 2: 0.75}, lambda x: x.clip(-0.5, 0.75)),
@@ -47,14 +51,22 @@ NODES = [
     # x[:, 0]
     ("StridedSlice", masks(1, 1, shrink=2), {1: [0, 0], 2: [0, 1], 3: [1, 1]}, lambda x: x[:, 0]),
     # x[:, -1, ::2]
-    ("StridedSlice", masks(5, 5, shrink=2), {1: [0, -1, 0], 2: [0, 0, 0], 3: [1, 1, 2]},
-     lambda x: x[:, -1, ::2]),
+    (
+        "StridedSlice",
+        masks(5, 5, shrink=2),
+        {1: [0, -1, 0], 2: [0, 0, 0], 3: [1, 1, 2]},
+        lambda x: x[:, -1, ::2],
+    ),
     # x[..., 1:3]
     ("StridedSlice", masks(ellipsis=1), {1: [0, 1], 2: [0, 3], 3: [1, 1]}, lambda x: x[..., 1:3]),
     # x[:, None, 1:]
-    ("StridedSlice", masks(1, 5, new=2), {1: [0, 0, 1], 2: [0, 0, 0], 3: [1, 1, 1]},
-     lambda x: x[:, None, 1:]),
-]  # fmt: skip
+    (
+        "StridedSlice",
+        masks(1, 5, new=2),
+        {1: [0, 0, 1], 2: [0, 0, 0], 3: [1, 1, 1]},
+        lambda x: x[:, None, 1:],
+    ),
+]
 
 
 @pytest.mark.parametrize(("op", "attributes", "constants", "computed"), NODES)
@@ -113,10 +125,12 @@ FUNCTIONS = [
     ("expand_dims", {"axis": 2}, lambda x: x[:, :, None]),
     ("expand_dims", {"axis": -1}, lambda x: x[..., None]),
     ("image.resize", {"size": [4, 10], "method": "nearest"}, lambda x: x.repeat(2, axis=2)),
-    ("__operators__.getitem",
-     {"slice_spec": [{"start": None, "stop": None, "step": None}, None, "..."]},
-     lambda x: x[:, None]),
-]  # fmt: skip
+    (
+        "__operators__.getitem",
+        {"slice_spec": [{"start": None, "stop": None, "step": None}, None, "..."]},
+        lambda x: x[:, None],
+    ),
+]
 
 
 @pytest.mark.parametrize(("function", "arguments", "computed"), FUNCTIONS)

@@ -17,23 +17,52 @@ POOL = {"pool_size": (2, 2), "strides": (2, 2), "padding": "valid"}
 OPTIONS = {
     "defaults": {},
     "zero": {"reset": "zero", "initial_potential": 0.25, "current_shapes": [(3, 2)]},
-    "bursts": {"model": "signed_burst", "max_spikes_per_step": 4, "depth": 2, "threshold_shape": (5,),
-               "current_shapes": [(2, 5)]},
+    "bursts": {
+        "model": "signed_burst",
+        "max_spikes_per_step": 4,
+        "depth": 2,
+        "threshold_shape": (5,),
+        "current_shapes": [(2, 5)],
+    },
     "pooling": {"pool": POOL, "current_shapes": [(4, 6, 3)], "threshold_shape": (3,)},
     "global": {"pool": {"keepdims": False}, "current_shapes": [(4, 4, 3)]},
-    "bounded": {"parameters": {"max_value": 1.5, "negative_slope": 0.0, "threshold": 0.0},
-                "ceiling_shape": (3,), "current_shapes": [(3,)]},
-    "prelu": {"model": "signed", "function": "prelu", "slope_shape": (3,), "current_shapes": [(3,)]},
+    "bounded": {
+        "parameters": {"max_value": 1.5, "negative_slope": 0.0, "threshold": 0.0},
+        "ceiling_shape": (3,),
+        "current_shapes": [(3,)],
+    },
+    "prelu": {
+        "model": "signed",
+        "function": "prelu",
+        "slope_shape": (3,),
+        "current_shapes": [(3,)],
+    },
     "graded": {"model": "multi_threshold", "levels": 5, "current_shapes": [(2, 3)]},
-    "mean": {"model": "signed", "spike_code": "differential", "current_shapes": [(2, 3)],
-             "constant_input_shapes": [(2, 1)]},
-    "delta": {"model": "sigma_delta", "spike_code": "delta", "levels": 6, "mantissa_bits": 2,
-              "current_shapes": [(4, 6, 3)], "pool": POOL, "threshold_shape": (3,),
-              "constant_input_shapes": [(1, 1, 3)]},
-    "product": {"model": "sigma_delta", "spike_code": "delta", "function": "multiply",
-                "current_shapes": [(2, 3), (2, 1)], "constant_input_shapes": [None, (2, 1)],
-                "spikes_shape": (2, 3)},
-}  # fmt: skip
+    "mean": {
+        "model": "signed",
+        "spike_code": "differential",
+        "current_shapes": [(2, 3)],
+        "constant_input_shapes": [(2, 1)],
+    },
+    "delta": {
+        "model": "sigma_delta",
+        "spike_code": "delta",
+        "levels": 6,
+        "mantissa_bits": 2,
+        "current_shapes": [(4, 6, 3)],
+        "pool": POOL,
+        "threshold_shape": (3,),
+        "constant_input_shapes": [(1, 1, 3)],
+    },
+    "product": {
+        "model": "sigma_delta",
+        "spike_code": "delta",
+        "function": "multiply",
+        "current_shapes": [(2, 3), (2, 1)],
+        "constant_input_shapes": [None, (2, 1)],
+        "spikes_shape": (2, 3),
+    },
+}
 SHAPES = {
     "defaults": [(1,), (1,)],
     "zero": [(3, 2), (3, 2)],
@@ -163,9 +192,12 @@ def test_pooled_changes_are_the_loop():
     currents = random_currents(layer, 8)
     threshold, offset = (np.asarray(w, "float64") for w in (layer.threshold, layer.constant_input0))
     wanted = oracle_neurons.delta(
-        [currents], oracle_neurons.Graded(6, 2),
-        lambda x: np.maximum(oracle_nodes.pool(POOL, x), 0), threshold, [offset],
-    )  # fmt: skip
+        [currents],
+        oracle_neurons.Graded(6, 2),
+        lambda x: np.maximum(oracle_nodes.pool(POOL, x), 0),
+        threshold,
+        [offset],
+    )
     assert (wanted < 0).any() and (wanted > 0).any()
     np.testing.assert_array_equal(run(layer, currents), wanted)
 

@@ -12,10 +12,19 @@ def neuron(name, before, shape, function="relu", **changed):
     """A neuron node; binary, rate-coded ReLU unless said otherwise."""
     numbers = {"relu": {"max_value": None, "negative_slope": 0.0, "threshold": 0.0}}
     attributes = {
-        "model": "binary", "reset": "subtract", "initial_potential": 0.5, "max_spikes_per_step": 1, "depth": 0,
-        "pool": None, "function": function, "spike_code": "rate", "levels": 5, "mantissa_bits": 0,
-        **numbers.get(function, {}), **changed,
-    }  # fmt: skip
+        "model": "binary",
+        "reset": "subtract",
+        "initial_potential": 0.5,
+        "max_spikes_per_step": 1,
+        "depth": 0,
+        "pool": None,
+        "function": function,
+        "spike_code": "rate",
+        "levels": 5,
+        "mantissa_bits": 0,
+        **numbers.get(function, {}),
+        **changed,
+    }
     before = before if isinstance(before, tuple) else (before,)
     return Node(name, "neuron", before, shape, attributes, {"threshold": np.ones(())})
 

@@ -63,9 +63,11 @@ def test_graded_spikes_by_exponent_and_their_payload():
 
 def test_layers_may_have_different_numbers_of_levels():
     trace = graphs.trace(
-        SPIKES, exponents={"n1": [6, 0], "n2": [0, 0, 2]},
-        unit_spikes={"n1": [4, 2, 0], "n2": [0, 0]}, bits={"n1": [4, 2, 0], "n2": [1, 1]},
-    )  # fmt: skip
+        SPIKES,
+        exponents={"n1": [6, 0], "n2": [0, 0, 2]},
+        unit_spikes={"n1": [4, 2, 0], "n2": [0, 0]},
+        bits={"n1": [4, 2, 0], "n2": [1, 1]},
+    )
     found = activity(graphs.chain(**graphs.GRADED), trace)
     assert found.exponents == (3, 0, 1)
     assert (found.layers[0].accumulates, found.layers[0].shift_adds) == (6, 0)
@@ -73,9 +75,11 @@ def test_layers_may_have_different_numbers_of_levels():
 
 def test_sizes_of_some_spikes_are_scaled_to_all():
     half = graphs.trace(
-        SPIKES, exponents={"n1": [1, 2, 0, 0, 0], "n2": [0, 1, 0, 0, 0]},
-        unit_spikes={"n1": [1, 0, 0], "n2": [0, 0]}, bits={"n1": [3, 2, 0], "n2": [1, 0]},
-    )  # fmt: skip
+        SPIKES,
+        exponents={"n1": [1, 2, 0, 0, 0], "n2": [0, 1, 0, 0, 0]},
+        unit_spikes={"n1": [1, 0, 0], "n2": [0, 0]},
+        bits={"n1": [3, 2, 0], "n2": [1, 0]},
+    )
     first, second = activity(graphs.chain(**graphs.GRADED), half).layers
     assert first.exponents == (1, 2, 0, 0, 0) and second.exponents == (0, 1, 0, 0, 0)
     assert (first.accumulates, first.shift_adds, second.shift_adds) == (2, 8, 1)
@@ -92,9 +96,12 @@ def test_borders_count_for_shifted_additions_too():
         graphs.readout("conv", (3, 2), "delta"),
     )
     trace = graphs.trace(
-        {"n1": [[1], [1], [1]]}, samples=1, exponents={"n1": [0, 3, 0, 0, 0]},
-        unit_spikes={"n1": [[0], [0], [0]]}, bits={"n1": [[2], [2], [1]]},
-    )  # fmt: skip
+        {"n1": [[1], [1], [1]]},
+        samples=1,
+        exponents={"n1": [0, 3, 0, 0, 0]},
+        unit_spikes={"n1": [[0], [0], [0]]},
+        bits={"n1": [[2], [2], [1]]},
+    )
     (layer,) = activity(Graph("borders", nodes, ("answer",)), trace).layers
     # At the borders a spike meets two taps, inside three, each with two filters.
     assert layer.synaptic_operations == 4 + 6 + 4
@@ -139,9 +146,13 @@ def test_matrix_products_within_a_neuron_count_at_every_step():
         graphs.readout("product", (2, 4), "delta"),
     )
     trace = graphs.trace(
-        {"product": np.ones((2, 4))}, samples=1, exponents={"product": [0, 8, 0, 0, 0]},
-        unit_spikes={"product": np.zeros((2, 4))}, bits={"product": np.ones((2, 4))}, settled=[1],
-    )  # fmt: skip
+        {"product": np.ones((2, 4))},
+        samples=1,
+        exponents={"product": [0, 8, 0, 0, 0]},
+        unit_spikes={"product": np.zeros((2, 4))},
+        bits={"product": np.ones((2, 4))},
+        settled=[1],
+    )
     found = activity(Graph("products", nodes, ("answer",)), trace)
     assert found.cnn_macs == 2 * 3 * 4
     assert found.function_macs == 2 * found.cnn_macs
@@ -175,11 +186,14 @@ def test_a_layer_that_waits_for_its_window_updates_in_all_steps():
     assert found.membrane_updates == (3 + 2) * 4
 
 
-@pytest.mark.parametrize("pool, shape, compared", [
-    ({"pool_size": (2,), "strides": (2,), "padding": "valid"}, (2, 2), 8),
-    ({"pool_size": (3,), "strides": (2,), "padding": "same"}, (3, 2), 2 * (2 + 3 + 2)),
-    ({"keepdims": False}, (2,), 10),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "pool, shape, compared",
+    [
+        ({"pool_size": (2,), "strides": (2,), "padding": "valid"}, (2, 2), 8),
+        ({"pool_size": (3,), "strides": (2,), "padding": "same"}, (3, 2), 2 * (2 + 3 + 2)),
+        ({"keepdims": False}, (2,), 10),
+    ],
+)
 def test_a_pooling_neuron_compares_and_keeps_what_it_pools(pool, shape, compared):
     nodes = (
         Node("image", "input", (), (5, 2), {"dtype": "float32"}),
@@ -202,10 +216,15 @@ def test_a_neuron_of_two_inputs_has_two_sums():
     assert found.membrane_updates == (6 + 3) * 4
 
 
-@pytest.mark.parametrize("encoding, schedule, times", [
-    ("constant", "clock_driven", 1), ("regular", "clock_driven", 4),
-    ("bernoulli", "clock_driven", 4), ("regular", "layer_synchronous", 1),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "encoding, schedule, times",
+    [
+        ("constant", "clock_driven", 1),
+        ("regular", "clock_driven", 4),
+        ("bernoulli", "clock_driven", 4),
+        ("regular", "layer_synchronous", 1),
+    ],
+)
 def test_an_encoded_input_takes_its_layers_at_each_step(encoding, schedule, times):
     trace = graphs.trace(SPIKES, schedule=schedule, input_encoding=encoding)
     assert activity(graphs.chain(), trace).input_macs == 12 * times
@@ -287,9 +306,27 @@ def test_sums_and_comparisons_are_no_function(function):
     changed = {"quantized_relu": {"max_value": None, "steps": 4, "shift": 0.5}}.get(function, {})
     graph = graphs.chain()
     before = graph["n2"]
-    numbers = {name: before[name] for name in ("model", "reset", "initial_potential", "max_spikes_per_step", "depth",
-               "pool", "spike_code", "levels", "mantissa_bits")}  # fmt: skip
-    node = Node("n2", "neuron", before.inputs, (2,), {**numbers, "function": function, **changed},
-                before.arrays)  # fmt: skip
+    numbers = {
+        name: before[name]
+        for name in (
+            "model",
+            "reset",
+            "initial_potential",
+            "max_spikes_per_step",
+            "depth",
+            "pool",
+            "spike_code",
+            "levels",
+            "mantissa_bits",
+        )
+    }
+    node = Node(
+        "n2",
+        "neuron",
+        before.inputs,
+        (2,),
+        {**numbers, "function": function, **changed},
+        before.arrays,
+    )
     found = activity(graph.updated({"n2": node}), graphs.trace(SPIKES))
     assert found.function_evaluations == 0 and found.function_macs == 0

@@ -89,8 +89,10 @@ def test_words_where_all_are_decided_alike(decisions, words):
     assert chance._collapsed(np.array(decisions)) == words
 
 
-@pytest.mark.parametrize("count, batch, rows", [(1200, 50, 500), (1200, 64, 448), (1200, 1, 500),
-                                                (90, 40, 80), (30, 40, 30), (80, 40, 80)])  # fmt: skip
+@pytest.mark.parametrize(
+    "count, batch, rows",
+    [(1200, 50, 500), (1200, 64, 448), (1200, 1, 500), (90, 40, 80), (30, 40, 30), (80, 40, 80)],
+)
 def test_whole_batches_of_samples_chosen_at_random(count, batch, rows):
     found = chance._rows(count, batch)
     assert len(found) == rows == len(set(found.tolist())) and 0 <= found.min() < found.max() < count
@@ -137,8 +139,9 @@ def test_the_range_that_mends_it_is_named(trained, data, words):
 
 def test_without_a_range_that_mends_it_other_causes_are_named():
     x, labels = pixels()
-    message = refused(lambda arrays: np.stack([arrays[0][:, 0], 0 * arrays[0][:, 0] + 1e9], 1), x,
-                      labels)  # fmt: skip
+    message = refused(
+        lambda arrays: np.stack([arrays[0][:, 0], 0 * arrays[0][:, 0] + 1e9], 1), x, labels
+    )
     assert "labels in another order" in message and "100% are decided as class 1" in message
     rows = chance._rows(400, 50)
     share = labels[rows].mean()

@@ -98,8 +98,10 @@ def test_sums_of_parts_are_those_of_all():
     courses, spikes = rng.choice([-1, 1], (9, STEPS)), rng.integers(0, 9, (9, STEPS))
     labels = rng.integers(0, 2, 9)
     watch, whole, _ = follow(4, 2, courses, spikes, labels)
-    parts = [follow(4, 2, courses[rows], spikes[rows], labels[rows])[1]
-             for rows in (slice(0, 4), slice(4, 9))]  # fmt: skip
+    parts = [
+        follow(4, 2, courses[rows], spikes[rows], labels[rows])[1]
+        for rows in (slice(0, 4), slice(4, 9))
+    ]
     assert watch.course(parts[0] + parts[1]).rows == watch.course(whole).rows
     assert 0 < watch.course(whole).chosen.exits < 1
 

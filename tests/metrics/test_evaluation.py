@@ -16,20 +16,35 @@ FIGURES = LayerActivity("n1", 5, 8.0, 1.6, 0.4, 0.2, 30.0)
 
 def score(name, share, first=2):
     return OutputScore(
-        name, "classification", np.array([np.nan, share]), share / 2, np.array([np.nan, share / 4]),
-        None, None, np.array([np.nan, 0.5]), 2.0, first,
-    )  # fmt: skip
+        name,
+        "classification",
+        np.array([np.nan, share]),
+        share / 2,
+        np.array([np.nan, share / 4]),
+        None,
+        None,
+        np.array([np.nan, 0.5]),
+        2.0,
+        first,
+    )
 
 
 def evaluation(**changed):
     activity = Activity((FIGURES,), 8.0, 1.6, 30.0, 20, 60, 30.0)
     values = {
-        "model": "net", "schedule": "clock_driven", "timesteps": 4, "latency": 4,
+        "model": "net",
+        "schedule": "clock_driven",
+        "timesteps": 4,
+        "latency": 4,
         "settings": {"spike_code": "rate", "built_for": np.int64(8), "window": (1, (2, 3))},
-        "samples": 10, "steps": np.array([1, 4]), "scores": (score("a", 0.5), score("b", 0.25, 1)),
-        "activity": activity, "layer_spikes": {"n1": np.array([0.0, 8.0])}, "warnings": ("mind",),
+        "samples": 10,
+        "steps": np.array([1, 4]),
+        "scores": (score("a", 0.5), score("b", 0.25, 1)),
+        "activity": activity,
+        "layer_spikes": {"n1": np.array([0.0, 8.0])},
+        "warnings": ("mind",),
         "seconds": 0.5,
-    }  # fmt: skip
+    }
     return Evaluation(**{**values, **changed})
 
 
@@ -50,9 +65,13 @@ def test_as_json():
     assert found["layer_spikes"] == {"n1": [0, 8]} and found["early_exit"] is None
     assert found["activity"]["layers"][0]["spikes"] == 8
     assert found["activity"]["per_cnn_mac"] == {
-        "synaptic_operations": 30 / 60, "additions": 30 / 60, "macs": 20 / 60, "loop_macs": 0,
-        "membrane_updates": 0, "comparisons": 0,
-    }  # fmt: skip
+        "synaptic_operations": 30 / 60,
+        "additions": 30 / 60,
+        "macs": 20 / 60,
+        "loop_macs": 0,
+        "membrane_updates": 0,
+        "comparisons": 0,
+    }
 
 
 @pytest.mark.parametrize(
@@ -92,9 +111,19 @@ def test_what_a_conversion_chose_by_timesteps(settings, depends):
 
 
 def test_figures_that_are_left_out_are_none_or_zero():
-    zeros = {name: 0.0 for name in (
-        "accumulates", "shift_adds", "payload_bits", "function_evaluations", "function_macs",
-        "loop_macs", "membrane_updates", "comparisons")}  # fmt: skip
+    zeros = {
+        name: 0.0
+        for name in (
+            "accumulates",
+            "shift_adds",
+            "payload_bits",
+            "function_evaluations",
+            "function_macs",
+            "loop_macs",
+            "membrane_updates",
+            "comparisons",
+        )
+    }
     assert replace(FIGURES, **zeros, exponents=(), synapses="") == FIGURES
     activity = Activity((FIGURES,), 8.0, 1.6, 30.0, 20, 60)
     assert replace(activity, **zeros, exponents=(), steps=0.0, courses={}) == activity

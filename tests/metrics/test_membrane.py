@@ -17,8 +17,9 @@ def test_a_layer_runs_from_its_start_on(steps, wanted):
     assert running_steps(trace, "other", steps) == steps
 
 
-@pytest.mark.parametrize("steps, wanted", [(1, 0), (2, 0), (3, 3 / 4), (4, 5 / 4), (5, 6 / 4),
-                                           (8, 9 / 4)])  # fmt: skip
+@pytest.mark.parametrize(
+    "steps, wanted", [(1, 0), (2, 0), (3, 3 / 4), (4, 5 / 4), (5, 6 / 4), (8, 9 / 4)]
+)
 def test_a_layer_runs_until_its_sample_settles(steps, wanted):
     """Last spikes at steps 0 (none), 2, 3 and 8: one silent step follows; two come before."""
     trace = graphs.trace(SPIKES, timesteps=8, samples=4, starts={"n1": 2}, settled=[0, 2, 3, 8])

@@ -175,8 +175,9 @@ def test_a_score_starts_anew_with_each_reference():
     assert score.result().accuracy.tolist() == [1] and score.result().agreement.tolist() == [0.5]
 
 
-@pytest.mark.parametrize("labels, right", [([0, 2], True), ([1, 1], True), ([2, 3], False),
-                                           ([-1, 0], False)])  # fmt: skip
+@pytest.mark.parametrize(
+    "labels, right", [([0, 2], True), ([1, 1], True), ([2, 3], False), ([-1, 0], False)]
+)
 def test_labels_reach_from_zero_to_the_last_class(labels, right):
     if right:
         assert Score("out", (3,), np.array(labels), 1).targets.tolist() == labels

@@ -124,12 +124,17 @@ def test_a_later_layer_counts_for_the_last_layer_that_reaches_it():
     graph = TOPOLOGIES["bottleneck"]()
     # Every neuron of n1 and n3 fires at each step: both reach expand2, only n1 reaches expand1.
     trains = {name: np.ones((STEPS, SAMPLES, 1)) for name in ("n1", "n2", "n3", "n4")}
-    trains = {n: np.broadcast_to(t, (STEPS, SAMPLES, graph[n].shape[0] * 5 * graph[n].shape[2]))
-              for n, t in trains.items()}  # fmt: skip
+    trains = {
+        n: np.broadcast_to(t, (STEPS, SAMPLES, graph[n].shape[0] * 5 * graph[n].shape[2]))
+        for n, t in trains.items()
+    }
     found = {layer.name: layer for layer in activity(graph, recorded(graph, trains)).layers}
     assert {n: layer.loop_macs for n, layer in found.items()} == {
-        "n1": STEPS * 30 * 3 * 6, "n2": 0, "n3": STEPS * 30 * 3 * 5, "n4": 0
-    }  # fmt: skip
+        "n1": STEPS * 30 * 3 * 6,
+        "n2": 0,
+        "n3": STEPS * 30 * 3 * 5,
+        "n4": 0,
+    }
 
 
 def test_spikes_cause_no_more_than_their_own_sums():
@@ -182,9 +187,12 @@ def test_the_way_with_fewer_additions_of_shifted_weights(bits, way):
     """A spike of b bits takes 3 b additions composed, factored 2 b and the 6 of both sums."""
     graph = two_dense(**graphs.GRADED)
     trace = graphs.trace(
-        {"n1": [1]}, samples=1, exponents={"n1": [0, 1]}, unit_spikes={"n1": [0]},
+        {"n1": [1]},
+        samples=1,
+        exponents={"n1": [0, 1]},
+        unit_spikes={"n1": [0]},
         bits={"n1": [bits]},
-    )  # fmt: skip
+    )
     (layer,) = activity(graph, replace(trace, layer_spikes={"n1": np.ones(4)})).layers
     composed = way == "composed"
     assert (layer.synapses, layer.loop_macs) == (way, 0 if composed else 6)
@@ -251,8 +259,17 @@ def test_ways_differ_where_one_element_of_one_source_takes_another():
     n2 = neuron(shaped("reshape", X, X.shape, "same"), "n2")
     layer = conv(N1, (3, 3), 4)
     total = merged("add", layer, framed, n2, name="total")
-    nodes = (X, shaped("reshape", X, X.shape, "same"), N1, n2, inner, framed, layer, total,
-             readout(total))  # fmt: skip
+    nodes = (
+        X,
+        shaped("reshape", X, X.shape, "same"),
+        N1,
+        n2,
+        inner,
+        framed,
+        layer,
+        total,
+        readout(total),
+    )
     graph = Graph("net", nodes, ("answer",))
     found = activity(graph, recorded(graph, spike_trains(graph, 0.5))).layers
     assert [layer.synapses for layer in found] == ["composed", "composed"]

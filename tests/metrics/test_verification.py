@@ -15,10 +15,18 @@ def test_figures_that_are_left_out_are_none_or_zero():
 
 def test_a_verification_as_json():
     found = Verification(
-        "net", "clock_driven", 4, 10, (LayerCheck("a", 1e-7, np.float32(0.5)),),
-        (NeuronCheck("n", 1.0, 0.0, 0.1, 0.0, 0.1, 0.0, 1.0, 0.0, 0.0, (0.5, np.inf)),), None,
-        True, {"folded": 1.0}, {"folded": np.float64("nan")}, steps=(2, 4),
-    ).to_dict()  # fmt: skip
+        "net",
+        "clock_driven",
+        4,
+        10,
+        (LayerCheck("a", 1e-7, np.float32(0.5)),),
+        (NeuronCheck("n", 1.0, 0.0, 0.1, 0.0, 0.1, 0.0, 1.0, 0.0, 0.0, (0.5, np.inf)),),
+        None,
+        True,
+        {"folded": 1.0},
+        {"folded": np.float64("nan")},
+        steps=(2, 4),
+    ).to_dict()
     again = json.loads(json.dumps(found, allow_nan=False))
     assert again["layers"] == [{"name": "a", "error": 1e-7, "relative": 0.5}]
     assert again["neurons"][0]["course"] == [0.5, None] and again["steps"] == [2, 4]

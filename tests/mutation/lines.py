@@ -99,8 +99,12 @@ class Lines:
         for test, places in self.seen.items():
             for file, line in places:
                 lines.setdefault(file, {}).setdefault(line, []).append(names[test])
-        record = {"tests": self.tests, "lines": lines, "files": digests,
-                  "imported": sorted(self.imported)}  # fmt: skip
+        record = {
+            "tests": self.tests,
+            "lines": lines,
+            "files": digests,
+            "imported": sorted(self.imported),
+        }
         self.target.parent.mkdir(parents=True, exist_ok=True)
         waiting = self.target.with_suffix(".tmp")
         waiting.write_text(json.dumps(record))

@@ -7,22 +7,51 @@ from dataclasses import dataclass
 from types import CodeType
 
 COMPARED = {
-    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In,
-}  # fmt: skip
+    ast.Lt: ast.LtE,
+    ast.LtE: ast.Lt,
+    ast.Gt: ast.GtE,
+    ast.GtE: ast.Gt,
+    ast.Eq: ast.NotEq,
+    ast.NotEq: ast.Eq,
+    ast.Is: ast.IsNot,
+    ast.IsNot: ast.Is,
+    ast.In: ast.NotIn,
+    ast.NotIn: ast.In,
+}
 CALCULATED = {
-    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
-    ast.FloorDiv: ast.Mult, ast.Mod: ast.FloorDiv, ast.Pow: ast.Mult, ast.LShift: ast.RShift,
-    ast.RShift: ast.LShift, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitAnd,
-}  # fmt: skip
+    ast.Add: ast.Sub,
+    ast.Sub: ast.Add,
+    ast.Mult: ast.Div,
+    ast.Div: ast.Mult,
+    ast.FloorDiv: ast.Mult,
+    ast.Mod: ast.FloorDiv,
+    ast.Pow: ast.Mult,
+    ast.LShift: ast.RShift,
+    ast.RShift: ast.LShift,
+    ast.BitAnd: ast.BitOr,
+    ast.BitOr: ast.BitAnd,
+    ast.BitXor: ast.BitAnd,
+}
 Path = tuple[tuple[str, int | None], ...]
 # Functions and methods, by name, whatever they belong to.
 RENAMED = {
-    "min": "max", "minimum": "maximum", "floor": "ceil", "ceil": "floor", "round": "floor",
-    "any": "all", "all": "any", "argmin": "argmax", "argmax": "argmin", "zeros": "ones",
-    "ones": "zeros", "zeros_like": "ones_like", "ones_like": "zeros_like", "max": "min",
-    "maximum": "minimum", "startswith": "endswith",
-}  # fmt: skip
+    "min": "max",
+    "minimum": "maximum",
+    "floor": "ceil",
+    "ceil": "floor",
+    "round": "floor",
+    "any": "all",
+    "all": "any",
+    "argmin": "argmax",
+    "argmax": "argmin",
+    "zeros": "ones",
+    "ones": "zeros",
+    "zeros_like": "ones_like",
+    "ones_like": "zeros_like",
+    "max": "min",
+    "maximum": "minimum",
+    "startswith": "endswith",
+}
 # What states a contract or is read by people only: no part of a result.
 SILENT_CALLS = ("errstate", "warn", "TypeVar", "cast")
 SILENT_FUNCTIONS = ("__repr__", "__str__")
@@ -94,9 +123,17 @@ def mutants_of(source: str, file: str) -> list[Mutant]:
             lines = place.statement.lineno, _end(place)
             found.append(
                 Mutant(
-                    file, place.function, place.first_line, lines, before, after, number,
-                    source, place.path, changed,
-                )  # fmt: skip
+                    file,
+                    place.function,
+                    place.first_line,
+                    lines,
+                    before,
+                    after,
+                    number,
+                    source,
+                    place.path,
+                    changed,
+                )
             )
     return found
 
@@ -140,10 +177,13 @@ def _walk(node, path, function, first_line, statement, shown) -> Iterator[_Place
             inner = ".".join(part for part in (_owner(function), node.name) if part) + "."
         is_statement = isinstance(child, ast.stmt)
         yield from _walk(
-            child, way, inner, line,
+            child,
+            way,
+            inner,
+            line,
             child if is_statement else statement,
             len(way) if is_statement or _names_itself(child, node, name) else shown,
-        )  # fmt: skip
+        )
 
 
 def _owner(function: str) -> str:
@@ -220,8 +260,11 @@ def _changes(place: _Place) -> Iterator[ast.AST]:
     elif isinstance(node, ast.Call):
         yield from _calls(node)
     elif isinstance(node, ast.Slice):
-        yield from (_with(node, **{side: None}) for side in ("lower", "upper")
-                    if getattr(node, side) is not None)  # fmt: skip
+        yield from (
+            _with(node, **{side: None})
+            for side in ("lower", "upper")
+            if getattr(node, side) is not None
+        )
     else:
         yield from _statements(node)
 
@@ -234,9 +277,13 @@ def _compared(node: ast.Compare) -> Iterator[ast.AST]:
 
 
 def _calculated(node: ast.BinOp | ast.AugAssign) -> Iterator[ast.AST]:
-    texts = [part for part in (getattr(node, "left", None), getattr(node, "right", None))
-             if isinstance(part, ast.JoinedStr)
-             or isinstance(part, ast.Constant) and isinstance(part.value, str)]  # fmt: skip
+    texts = [
+        part
+        for part in (getattr(node, "left", None), getattr(node, "right", None))
+        if isinstance(part, ast.JoinedStr)
+        or isinstance(part, ast.Constant)
+        and isinstance(part.value, str)
+    ]
     if type(node.op) in CALCULATED and not texts:
         yield _with(node, op=CALCULATED[type(node.op)]())
 
@@ -292,9 +339,10 @@ def _negated(test: ast.expr) -> bool:
     if isinstance(test, ast.UnaryOp):
         return True
     return (
-        isinstance(test, ast.Compare) and len(test.ops) == 1
+        isinstance(test, ast.Compare)
+        and len(test.ops) == 1
         and not isinstance(test.ops[0], ast.Lt | ast.LtE | ast.Gt | ast.GtE)
-    )  # fmt: skip
+    )
 
 
 def _with(node: ast.AST, **fields: object) -> ast.AST:

@@ -86,8 +86,10 @@ def show(results: Results, mutants: Iterable[Mutant], totals: Mapping[str, int])
     for mutant in mutants:
         by_package.setdefault(package(mutant.file), []).append(mutant)
     open_ones: list[Mutant] = []
-    print(f"{'package':<10} {'mutants':>8} {'run':>6} {'killed':>7} {'rate':>7}"
-          f" {'listed':>7} {'open':>5}")  # fmt: skip
+    print(
+        f"{'package':<10} {'mutants':>8} {'run':>6} {'killed':>7} {'rate':>7}"
+        f" {'listed':>7} {'open':>5}"
+    )
     for name, found in by_package.items():
         left = _survivors(results, found)
         unlisted = [mutant for mutant in left if mutant.key not in reasons]
@@ -96,8 +98,10 @@ def show(results: Results, mutants: Iterable[Mutant], totals: Mapping[str, int])
         killed = run - len(left)
         low, high = interval(killed, run, totals[name])
         spread = "" if run == totals[name] else f"  ({100 * low:.1f} to {100 * high:.1f} %)"
-        print(f"{name:<10} {totals[name]:>8} {run:>6} {killed:>7} {100 * killed / max(run, 1):>6.1f}%"
-              f" {len(left) - len(unlisted):>7} {len(unlisted):>5}{spread}")  # fmt: skip
+        print(
+            f"{name:<10} {totals[name]:>8} {run:>6} {killed:>7} {100 * killed / max(run, 1):>6.1f}%"
+            f" {len(left) - len(unlisted):>7} {len(unlisted):>5}{spread}"
+        )
     for mutant in open_ones:
         print(f"\n# {results.status(mutant)}, line {mutant.lines[0]}\n{mutant.key}")
     return 1 if open_ones else 0

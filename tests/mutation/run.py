@@ -18,19 +18,47 @@ from tests.mutation.operators import Mutant, mutants_of
 from tests.mutation.report import Results, equivalents, package, show
 
 ROOT = Path(__file__).resolve().parents[2]
-HARDWARE = ("arithmetic", "compile", "datapath", "energy", "engine", "operations", "program",
-            "ranges", "reference", "run")  # fmt: skip
+HARDWARE = (
+    "arithmetic",
+    "compile",
+    "datapath",
+    "energy",
+    "engine",
+    "operations",
+    "program",
+    "ranges",
+    "reference",
+    "run",
+)
 PACKAGES = ("ops", "passes", "graph", "metrics")
 # Tests that run anything of these packages; none of them computes tensors while it is imported,
 # since no process may be forked from TensorFlow once that has started.
 TESTS = (
-    "tests/ops", "tests/passes", "tests/graph", "tests/metrics", "tests/hardware", "tests/ttfs",
-    "tests/properties", "tests/layers", "tests/snn", "tests/events", "tests/calibration/test_statistics.py",
-    "tests/facade/test_evaluate.py", "tests/simulation/test_run.py", "tests/facade/test_verify.py",
-    "tests/facade/test_finite.py", "tests/facade/test_plausible.py", "tests/facade/test_reference.py", "tests/test_first_step.py",
-    "tests/facade/test_published.py", "tests/training/test_exactness.py", "tests/training/test_quantizing.py",
-    "tests/training/test_gradients.py", "tests/frontend/test_walk.py", "spkeras",
-)  # fmt: skip
+    "tests/ops",
+    "tests/passes",
+    "tests/graph",
+    "tests/metrics",
+    "tests/hardware",
+    "tests/ttfs",
+    "tests/properties",
+    "tests/layers",
+    "tests/snn",
+    "tests/events",
+    "tests/calibration/test_statistics.py",
+    "tests/facade/test_evaluate.py",
+    "tests/simulation/test_run.py",
+    "tests/facade/test_verify.py",
+    "tests/facade/test_finite.py",
+    "tests/facade/test_plausible.py",
+    "tests/facade/test_reference.py",
+    "tests/test_first_step.py",
+    "tests/facade/test_published.py",
+    "tests/training/test_exactness.py",
+    "tests/training/test_quantizing.py",
+    "tests/training/test_gradients.py",
+    "tests/frontend/test_walk.py",
+    "spkeras",
+)
 
 
 def main() -> int:
@@ -66,16 +94,25 @@ def main() -> int:
     if options.lines:
         return sessions.record_lines(sources(), options.folder, options.tests or TESTS)
     listed = equivalents()
-    waiting = [m for m in mutants if results.status(m) is None or (
-        options.survivors and m.key not in listed and results.status(m) not in (KILLED, TIMEOUT)
-    )]  # fmt: skip
+    waiting = [
+        m
+        for m in mutants
+        if results.status(m) is None
+        or (
+            options.survivors and m.key not in listed and results.status(m) not in (KILLED, TIMEOUT)
+        )
+    ]
     return sessions.run(waiting, results, options, TESTS)
 
 
 def prepare() -> None:
     """One thread in everything that computes: what is forked must not have lost any."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "TF_NUM_INTRAOP_THREADS",
-                 "TF_NUM_INTEROP_THREADS"):  # fmt: skip
+    for name in (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "TF_NUM_INTRAOP_THREADS",
+        "TF_NUM_INTEROP_THREADS",
+    ):
         os.environ[name] = "1"
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ["CUDA_VISIBLE_DEVICES"] = ""

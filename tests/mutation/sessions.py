@@ -39,8 +39,9 @@ def record_lines(files: Sequence[str], folder: Path, tests: Sequence[str]) -> in
     return int(pytest.main([*ARGUMENTS[:-1], *tests], plugins=[plugin, Plain()]))
 
 
-def run(mutants: list[Mutant], results: Results, options: argparse.Namespace,
-        tests: Sequence[str]) -> int:  # fmt: skip
+def run(
+    mutants: list[Mutant], results: Results, options: argparse.Namespace, tests: Sequence[str]
+) -> int:
     """Run mutants and store what became of them; those outside of functions first."""
     record = Record(options.folder / "lines.json")
     for file in {mutant.file for mutant in mutants}:
@@ -150,8 +151,7 @@ class Session:
                 numba.config.CACHE_DIR = tempfile.mkdtemp(prefix="mutant-")
             return first_failure([items[name] for name in names if name in items])
 
-        missing = [m for m in self.mutants
-                   if (m.file, m.function, m.first_line) not in functions]  # fmt: skip
+        missing = [m for m in self.mutants if (m.file, m.function, m.first_line) not in functions]
         for mutant in missing:
             print(f"no living function: {mutant.file} {mutant.function}")
         begin = time.monotonic()

@@ -98,8 +98,11 @@ def test_a_wrong_result_kills_and_an_equal_one_does_not(module):
     def check():
         return all(larger(a, b) == max(a, b) for a in range(3) for b in range(3))
 
-    found = [outcome(module, mutant, check)
-             for mutant in mutants_of(SOURCE, "boxes.py") if mutant.function == "larger"]  # fmt: skip
+    found = [
+        outcome(module, mutant, check)
+        for mutant in mutants_of(SOURCE, "boxes.py")
+        if mutant.function == "larger"
+    ]
     # At equality both branches give the same number: the last mutant is equivalent.
     assert found == [("killed", "check"), ("killed", "check"), ("survived", "")]
     assert larger(1, 2) == 2

@@ -73,8 +73,17 @@ def test_a_period_of_many_bits():
 
 
 def test_names_that_are_known():
-    for name in ("linear", "relu", "quantized_relu", "prelu", "ttfs", "phase", "burst",
-                 "hard_sigmoid_keras2", "tanh"):  # fmt: skip
+    for name in (
+        "linear",
+        "relu",
+        "quantized_relu",
+        "prelu",
+        "ttfs",
+        "phase",
+        "burst",
+        "hard_sigmoid_keras2",
+        "tanh",
+    ):
         assert activation.is_known(name)
     assert not activation.is_known("unheard_of")
     assert applied("linear", EDGES).tolist() == EDGES.tolist()

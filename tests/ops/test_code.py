@@ -36,10 +36,14 @@ INPUTS = {"product": 2, "largest": 2, "product of three": 3}
 SMOOTH = {
     "silu": ("silu", {}, oracle_layers.FUNCTIONS["silu"], 1),
     "softmax": ("softmax", {"axis": -1}, oracle_layers.FUNCTIONS["softmax"], 1),
-    "layer norm": ("layer_normalization", {"axes": (1, 2, 3), "epsilon": 1e-3},
-                   lambda x: oracle_functions.layer_normalization(x, (1, 2, 3), 1e-3), 1),
+    "layer norm": (
+        "layer_normalization",
+        {"axes": (1, 2, 3), "epsilon": 1e-3},
+        lambda x: oracle_functions.layer_normalization(x, (1, 2, 3), 1e-3),
+        1,
+    ),
     "quotient": ("divide", {}, lambda x, y: x / y, 2),
-}  # fmt: skip
+}
 
 
 def dyadic(rng, *shape, low=-24, high=32, unit=16):
@@ -68,10 +72,16 @@ def sender(model, alpha=0.5, levels=6, mantissa_bits=0):
 
 def constants(model, code, function, numbers, pool=None, offsets=(None,), **more):
     return neuron.Constants(
-        np.float32(more.pop("threshold", 0.5)), model, max_spikes_per_step=LIMITS.get(model, 1),
-        function=function, numbers=numbers, pool=max_pooling(pool) if pool else None,
-        spike_code=code, constant_inputs=offsets, **{"levels": 6, **more},
-    )  # fmt: skip
+        np.float32(more.pop("threshold", 0.5)),
+        model,
+        max_spikes_per_step=LIMITS.get(model, 1),
+        function=function,
+        numbers=numbers,
+        pool=max_pooling(pool) if pool else None,
+        spike_code=code,
+        constant_inputs=offsets,
+        **{"levels": 6, **more},
+    )
 
 
 def assert_speaks(spikes, model):
@@ -169,8 +179,9 @@ def test_differential_code_away_from_ties(case, model):
 
 
 @pytest.mark.parametrize("case", SMOOTH)
-@pytest.mark.parametrize(("model", "code"), [("sigma_delta", "delta"),
-                                             ("multi_threshold", "differential")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("model", "code"), [("sigma_delta", "delta"), ("multi_threshold", "differential")]
+)
 def test_functions_that_are_not_dyadic(case, model, code):
     function, numbers, respond, inputs = SMOOTH[case]
     rng = np.random.default_rng(9)

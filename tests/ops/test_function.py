@@ -88,8 +88,9 @@ def test_attention(case, causal, window):
 
 
 def test_attention_with_scores_beyond_float32_exponents():
-    check("attention", values((1, 4, 3), (1, 5, 3), (1, 5, 2)), scale=200.0, causal=True,
-          window=None)  # fmt: skip
+    check(
+        "attention", values((1, 4, 3), (1, 5, 3), (1, 5, 2)), scale=200.0, causal=True, window=None
+    )
 
 
 @pytest.mark.parametrize("weighed", [False, True])
@@ -100,29 +101,53 @@ def test_additive_attention(case, causal, weighed):
     check("additive_attention", values(*QUERIES[case]), causal=causal, **weight)
 
 
-@pytest.mark.parametrize("shapes", [
-    [(2, 3, 4), (2, 4, 5)], [(2, 2, 3, 4), (2, 2, 4, 1)], [(2, 1, 3, 4), (2, 6, 4, 2)],
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        [(2, 3, 4), (2, 4, 5)],
+        [(2, 2, 3, 4), (2, 2, 4, 1)],
+        [(2, 1, 3, 4), (2, 6, 4, 2)],
+    ],
+    ids=str,
+)
 def test_matrix_product(shapes):
     check("matmul", values(*shapes))
 
 
 @pytest.mark.parametrize("normalize", [None, 1e-7, 2.0])
-@pytest.mark.parametrize("shapes, axes", [
-    ([(2, 4), (2, 4)], (1, 1)), ([(2, 3, 4), (2, 5, 4)], (2, 2)), ([(2, 3, 4), (2, 3, 5)], (1, 1)),
-    ([(2, 4), (2, 3, 4)], (1, 2)), ([(2, 3, 4), (2, 4)], (2, 1)),
-    ([(2, 3, 4, 2), (2, 5, 4)], (2, 2)), ([(2, 3, 4), (2, 5, 3, 2)], (1, 2)),
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "shapes, axes",
+    [
+        ([(2, 4), (2, 4)], (1, 1)),
+        ([(2, 3, 4), (2, 5, 4)], (2, 2)),
+        ([(2, 3, 4), (2, 3, 5)], (1, 1)),
+        ([(2, 4), (2, 3, 4)], (1, 2)),
+        ([(2, 3, 4), (2, 4)], (2, 1)),
+        ([(2, 3, 4, 2), (2, 5, 4)], (2, 2)),
+        ([(2, 3, 4), (2, 5, 3, 2)], (1, 2)),
+    ],
+    ids=str,
+)
 def test_dot(shapes, axes, normalize):
     check("dot", values(*shapes), axes=axes, normalize=normalize)
 
 
 DOMAINS = {
-    "arccos": (-0.9, 0.9), "arccosh": (1.1, 3.0), "arcsin": (-0.9, 0.9), "arctanh": (-0.9, 0.9),
-    "erfinv": (-0.9, 0.9), "log": (0.1, 3.0), "log10": (0.1, 3.0), "log1p": (-0.9, 3.0),
-    "log2": (0.1, 3.0), "power": (0.1, 3.0), "reciprocal": (0.3, 2.0), "rsqrt": (0.1, 3.0),
-    "sqrt": (0.1, 3.0), "tan": (-1.2, 1.2),
-}  # fmt: skip
+    "arccos": (-0.9, 0.9),
+    "arccosh": (1.1, 3.0),
+    "arcsin": (-0.9, 0.9),
+    "arctanh": (-0.9, 0.9),
+    "erfinv": (-0.9, 0.9),
+    "log": (0.1, 3.0),
+    "log10": (0.1, 3.0),
+    "log1p": (-0.9, 3.0),
+    "log2": (0.1, 3.0),
+    "power": (0.1, 3.0),
+    "reciprocal": (0.3, 2.0),
+    "rsqrt": (0.1, 3.0),
+    "sqrt": (0.1, 3.0),
+    "tan": (-1.2, 1.2),
+}
 
 
 @pytest.mark.parametrize("name", ELEMENTWISE)
@@ -204,9 +229,12 @@ def test_functions_that_need_no_values():
         ("relu", {"max_value": None, "threshold": 0.5}, False),
         ("quantized_relu", {"max_value": None}, True),
         ("quantized_relu", {"max_value": 1.0}, False),
-        ("linear", {}, True), ("prelu", {}, True), ("leaky_relu", {"negative_slope": 0.2}, True),
-        ("tanh", {}, False), ("multiply", {}, False),
+        ("linear", {}, True),
+        ("prelu", {}, True),
+        ("leaky_relu", {"negative_slope": 0.2}, True),
+        ("tanh", {}, False),
+        ("multiply", {}, False),
     ],
-)  # fmt: skip
+)
 def test_functions_that_a_factor_passes(name, numbers, homogeneous):
     assert properties.is_homogeneous(name, numbers) is homogeneous

@@ -145,8 +145,9 @@ def test_count_is_the_closed_form(alpha):
     constants = neuron.Constants(np.float32(0.75), initial_potential=alpha, numbers=RELU)
     for steps in (1, 2, 7, 64):
         count = np.asarray(neuron.count(steps * current.astype("float32"), steps, constants))
-        wanted = [min(max(int(np.floor(max(c, 0) * steps / 0.75 + alpha)), 0), steps)
-                  for c in current]  # fmt: skip
+        wanted = [
+            min(max(int(np.floor(max(c, 0) * steps / 0.75 + alpha)), 0), steps) for c in current
+        ]
         np.testing.assert_array_equal(count, wanted)
 
 
@@ -198,22 +199,38 @@ def test_a_value_is_cut_to_what_its_spikes_can_add_up_to():
 
 @pytest.mark.parametrize(
     ("model", "code"),
-    [("multi_threshold", "rate"), ("multi_threshold", "differential"), ("signed", "differential"),
-     ("burst", "differential"), ("sigma_delta", "delta")],
-)  # fmt: skip
+    [
+        ("multi_threshold", "rate"),
+        ("multi_threshold", "differential"),
+        ("signed", "differential"),
+        ("burst", "differential"),
+        ("sigma_delta", "delta"),
+    ],
+)
 def test_what_is_sent_of_a_value_that_is_known_from_the_start(model, code):
     """`count`: T steps of a sender that has received all it will."""
     value, offset = np.linspace(-4, 4, 98).astype("float32"), np.float32(0.375)
     limit = 3 if "burst" in model else 1
     offsets = (None,) if code == "rate" else (offset,)
-    fixed = neuron.Constants(np.float32(0.5), model, max_spikes_per_step=limit, numbers=RELU, spike_code=code,
-                             levels=5, mantissa_bits=1, constant_inputs=offsets)  # fmt: skip
+    fixed = neuron.Constants(
+        np.float32(0.5),
+        model,
+        max_spikes_per_step=limit,
+        numbers=RELU,
+        spike_code=code,
+        levels=5,
+        mantissa_bits=1,
+        constant_inputs=offsets,
+    )
     for steps in (1, 2, 8):
         total = steps * value if code == "rate" else value
         found = np.asarray(neuron.count(total, np.float32(steps), fixed))
         low = -limit if "signed" in model else 0
-        send = (oracle_neurons.Graded(5, 1) if model in GRADED
-                else oracle_neurons.Whole(0.5, low, limit))  # fmt: skip
+        send = (
+            oracle_neurons.Graded(5, 1)
+            if model in GRADED
+            else oracle_neurons.Whole(0.5, low, limit)
+        )
         target = np.maximum(total if code == "rate" else total + offset, 0) / 0.5
         wanted = oracle_neurons.send_value(target, steps, send, code)
         assert len(np.unique(wanted)) > 1
@@ -291,8 +308,9 @@ def test_a_plain_neuron_starts_with_its_share_and_its_offset(offset, start):
 
 
 def test_other_neurons_start_with_what_each_input_had_received():
-    constants = neuron.Constants(1.0, model="signed", function="multiply",
-                                 constant_inputs=(None, np.float32(3.0)))  # fmt: skip
+    constants = neuron.Constants(
+        1.0, model="signed", function="multiply", constant_inputs=(None, np.float32(3.0))
+    )
     state = neuron.initial_state(lambda index: ops.zeros((1, 2 if index is None else 1)), constants)
     assert [np.asarray(part).tolist() for part in state] == [[[0]], [[3]], [[0, 0]]]
 

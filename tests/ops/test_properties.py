@@ -59,10 +59,14 @@ def test_homogeneous_is_what_scales_with_its_input(function):
 @pytest.mark.parametrize(
     "function, numbers, partial",
     [
-        ("divide", {}, True), ("power", {}, True), ("elementwise", {"name": "log"}, True),
-        ("elementwise", {"name": "exp"}, False), ("multiply", {}, False), ("relu", RELU, False),
+        ("divide", {}, True),
+        ("power", {}, True),
+        ("elementwise", {"name": "log"}, True),
+        ("elementwise", {"name": "exp"}, False),
+        ("multiply", {}, False),
+        ("relu", RELU, False),
     ],
-)  # fmt: skip
+)
 def test_functions_that_are_undefined_somewhere(function, numbers, partial):
     assert is_partial(function, numbers) is partial
 

@@ -8,13 +8,27 @@ from spkeras.ops.published import check_plan, for_conversion, for_training
 
 def test_training_is_completed_by_what_is_published():
     found = for_training("cq", {"timesteps": 32, "shift": None, "encoding": "spikes"})
-    assert found == {"timesteps": 32, "input_threshold": 1.0, "pooling": "average",
-                     "encoding": "spikes", "pooling_neurons": True, "shift": 0.0}  # fmt: skip
+    assert found == {
+        "timesteps": 32,
+        "input_threshold": 1.0,
+        "pooling": "average",
+        "encoding": "spikes",
+        "pooling_neurons": True,
+        "shift": 0.0,
+    }
     assert for_training("qcfs", {}) == {
-        "timesteps": 8, "encoding": "real", "pooling_neurons": False, "shift": 0.5}  # fmt: skip
+        "timesteps": 8,
+        "encoding": "real",
+        "pooling_neurons": False,
+        "shift": 0.5,
+    }
     counted = {"pooling": "average", "pooling_neurons": True, "shift": 0.0}
     assert for_training("cq+", {}) == {
-        **counted, "timesteps": 64, "input_threshold": 0.999, "encoding": "spikes"}  # fmt: skip
+        **counted,
+        "timesteps": 64,
+        "input_threshold": 0.999,
+        "encoding": "spikes",
+    }
     assert for_training("low_latency", {}) == {**counted, "timesteps": 8, "encoding": "expanded"}
     assert for_training("cat", {}) == {"spike_code": "ttfs", "encoding": "spikes"}
 
@@ -22,15 +36,31 @@ def test_training_is_completed_by_what_is_published():
 def test_conversion_is_completed_by_what_is_published():
     found = for_conversion("ecc", "clock_driven", {"per_channel": None, "stagger": 0})
     assert found == {
-        "timesteps": 256, "neuron": "binary", "spike_code": "rate", "reset": "subtract",
-        "percentile": 100.0, "per_channel": False, "thresholds": "percentile", "initial_potential": 0.5,
-        "stagger": 0, "input_encoding": "regular", "readout": "spikes", "pooling_neurons": True,
-    }  # fmt: skip
+        "timesteps": 256,
+        "neuron": "binary",
+        "spike_code": "rate",
+        "reset": "subtract",
+        "percentile": 100.0,
+        "per_channel": False,
+        "thresholds": "percentile",
+        "initial_potential": 0.5,
+        "stagger": 0,
+        "input_encoding": "regular",
+        "readout": "spikes",
+        "pooling_neurons": True,
+    }
     assert for_conversion("ecc", "layer_synchronous", {"timesteps": 16})["timesteps"] == 16
     found = for_conversion("low_latency", "layer_synchronous", {"timesteps": 4})
-    assert found == {"timesteps": 4, "neuron": "binary", "spike_code": "rate", "reset": "subtract",
-                     "stagger": 0, "input_encoding": "constant", "readout": "membrane",
-                     "thresholds": "learned"}  # fmt: skip
+    assert found == {
+        "timesteps": 4,
+        "neuron": "binary",
+        "spike_code": "rate",
+        "reset": "subtract",
+        "stagger": 0,
+        "input_encoding": "constant",
+        "readout": "membrane",
+        "thresholds": "learned",
+    }
     found = for_conversion("low_latency", "clock_driven", {})
     assert found["thresholds"] == "trained" and "timesteps" not in found
 

@@ -16,8 +16,15 @@ def quantized(shift=0.0):
     return ClampQuantize(4, shift=shift)
 
 
-def net(*, encoded=True, pooled=(True,), shift=0.0, other_shift=0.0, pool=layers.AveragePooling2D,
-        scales=1):  # fmt: skip
+def net(
+    *,
+    encoded=True,
+    pooled=(True,),
+    shift=0.0,
+    other_shift=0.0,
+    pool=layers.AveragePooling2D,
+    scales=1
+):
     """A net with quantising activations at the input and after poolings, or without."""
     image = keras.Input((8, 8, 2))
     x = image
@@ -56,11 +63,14 @@ def test_each_difference_is_named():
     assert differences(net(shift=0.5)) == ["shift=0.5, published 0.0"]
     assert differences(net(other_shift=0.25)) == ["shift=0.25, published 0.0"]
     assert differences(net(encoded=False, pooled=(False,), shift=0.5)) == [
-        "encoding='real', published 'spikes'", "pooling_neurons=False, published True",
-        "shift=0.5, published 0.0"]  # fmt: skip
+        "encoding='real', published 'spikes'",
+        "pooling_neurons=False, published True",
+        "shift=0.5, published 0.0",
+    ]
     real = {"encoding": "real", "pooling_neurons": False, "shift": 0.5}
     assert differences(net(shift=0.5, pooled=(False,)), real) == [
-        "encoding='spikes', published 'real'"]  # fmt: skip
+        "encoding='spikes', published 'real'"
+    ]
 
 
 def test_a_maximum_is_no_published_pooling_where_poolings_have_neurons():

@@ -46,5 +46,12 @@ def test_a_window_of_whole_spikes():
 
 
 def test_a_coder_by_default():
-    assert Coder(4) == Coder(4, graded=False, rate=True, initial_potential=0.5, max_spikes_per_step=1, levels=8,
-                             mantissa_bits=0)  # fmt: skip
+    assert Coder(4) == Coder(
+        4,
+        graded=False,
+        rate=True,
+        initial_potential=0.5,
+        max_spikes_per_step=1,
+        levels=8,
+        mantissa_bits=0,
+    )

@@ -45,7 +45,10 @@ def test_what_is_left_in_front_of_the_neurons_is_linear(net):
     assert [node.name for node in lifted.nodes] == [node.name for node in biased.nodes]
     for before, after in zip(biased.nodes, lifted.nodes, strict=True):
         assert (before.op, before.inputs, before.attributes) == (
-            after.op, after.inputs, after.attributes)  # fmt: skip
+            after.op,
+            after.inputs,
+            after.attributes,
+        )
         gone = set(before.arrays) - set(after.arrays)
         assert gone <= {"bias", "offset"}
         for name in set(before.arrays) - gone:

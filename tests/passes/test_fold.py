@@ -128,15 +128,29 @@ def test_batch_norm_behind_what_does_not_commute_stays_live(between):
 
 
 def test_scales_in_a_row_become_one():
-    graph = folded(model_of(layers.ReLU(), layers.BatchNormalization(), layers.Rescaling(2.0, 1.0),
-                            layers.BatchNormalization(), layers.ReLU()))  # fmt: skip
+    graph = folded(
+        model_of(
+            layers.ReLU(),
+            layers.BatchNormalization(),
+            layers.Rescaling(2.0, 1.0),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+        )
+    )
     assert len(graph.of("scale")) == 1
 
 
 def test_batch_norms_on_both_sides():
-    graph = folded(model_of(layers.BatchNormalization(), layers.Conv2D(3, 3),
-                            layers.BatchNormalization(), layers.ReLU(),
-                            layers.BatchNormalization(), layers.Dense(2)))  # fmt: skip
+    graph = folded(
+        model_of(
+            layers.BatchNormalization(),
+            layers.Conv2D(3, 3),
+            layers.BatchNormalization(),
+            layers.ReLU(),
+            layers.BatchNormalization(),
+            layers.Dense(2),
+        )
+    )
     assert not graph.of("scale")
 
 
@@ -195,11 +209,17 @@ def test_scaling_outputs_and_inputs_by_hand():
     factors = np.array([0.5, 2.0, -1.0, 3.0])
     plain = oracle_layers.conv(node, x)
     np.testing.assert_allclose(
-        oracle_layers.conv(scale_outputs(node, factors, 0.25), x), plain * factors + 0.25,
-        rtol=1e-5, atol=1e-5)  # fmt: skip
+        oracle_layers.conv(scale_outputs(node, factors, 0.25), x),
+        plain * factors + 0.25,
+        rtol=1e-5,
+        atol=1e-5,
+    )
     np.testing.assert_allclose(
         oracle_layers.conv(scale_inputs(node, factors, 0.25), x),
-        oracle_layers.conv(node, x * factors + 0.25), rtol=1e-5, atol=1e-5)  # fmt: skip
+        oracle_layers.conv(node, x * factors + 0.25),
+        rtol=1e-5,
+        atol=1e-5,
+    )
 
 
 @pytest.mark.parametrize("offset", [[0.5, 0, 0, 0], [0, 0, 0, -1.0], [0, 0, 0, 0]])
@@ -210,14 +230,18 @@ def test_an_offset_of_some_inputs_only(offset, use_bias):
     factors, offset = np.array([0.5, 2.0, -1.0, 3.0]), np.array(offset)
     changed = scale_inputs(node, factors, offset)
     np.testing.assert_allclose(
-        oracle_layers.conv(changed, x), oracle_layers.conv(node, x * factors + offset),
-        rtol=1e-5, atol=1e-5)  # fmt: skip
+        oracle_layers.conv(changed, x),
+        oracle_layers.conv(node, x * factors + offset),
+        rtol=1e-5,
+        atol=1e-5,
+    )
     assert ("bias" in changed.arrays) == (use_bias or offset.any())
 
 
 def test_a_depthwise_layer_of_one_axis():
-    model = model_of(layers.DepthwiseConv1D(2, depth_multiplier=2), layers.BatchNormalization(),
-                     shape=(5, 3))  # fmt: skip
+    model = model_of(
+        layers.DepthwiseConv1D(2, depth_multiplier=2), layers.BatchNormalization(), shape=(5, 3)
+    )
     assert not folded(model).of("scale")
 
 
@@ -248,8 +272,9 @@ def test_outputs_take_an_offset_of_some_channels(offset):
 
 
 def test_an_offset_of_one_channel_before_zero_padding_stays_live():
-    graph = read_graph(model_of(layers.Rescaling(2.0, [0.0, 1.0, 0.0, 0.0]),
-                                layers.Conv2D(3, 3, padding="same")))  # fmt: skip
+    graph = read_graph(
+        model_of(layers.Rescaling(2.0, [0.0, 1.0, 0.0, 0.0]), layers.Conv2D(3, 3, padding="same"))
+    )
     assert len(fold_scales(graph).of("scale")) == 1
 
 

@@ -29,20 +29,32 @@ def placed(*parts, shape=(2,)):
     "seen, scale", [([[0.25, 0.5]], 0.5), ([[3.0, 1.0], [2.0, 7.0]], 7.0), ([[0.0, 0.0]], 1.0)]
 )
 def test_one_spike_stands_for_the_largest_value_of_an_activation(seen, scale):
-    graph = placed(layers.Dense(3), ClampQuantize(4, 1.5, name="a"), layers.Dense(3),
-                   layers.ReLU(6.0, name="b"))  # fmt: skip
+    graph = placed(
+        layers.Dense(3),
+        ClampQuantize(4, 1.5, name="a"),
+        layers.Dense(3),
+        layers.ReLU(6.0, name="b"),
+    )
     found = learned_scales(graph, {"x": stats_of(seen)})
-    assert {name: float(value) for name, value in found.items()} == {
-        "x": scale, "a": 1.5, "b": 6.0}  # fmt: skip
+    assert {name: float(value) for name, value in found.items()} == {"x": scale, "a": 1.5, "b": 6.0}
     assert all(value.shape == () and value.dtype == np.float32 for value in found.values())
 
 
 def test_activations_without_a_bound_are_named_all_at_once():
-    graph = placed(layers.Conv2D(2, 1), layers.ReLU(6.0), layers.Conv2D(2, 1),
-                   layers.ReLU(name="open"), layers.Conv2D(2, 1), layers.MaxPooling2D(2, name="top"),
-                   layers.Conv2D(2, 1), layers.ReLU(name="both"), layers.MaxPooling2D(2),
-                   layers.Conv2D(2, 1), layers.Activation("linear"),
-                   shape=(8, 8, 2))  # fmt: skip
+    graph = placed(
+        layers.Conv2D(2, 1),
+        layers.ReLU(6.0),
+        layers.Conv2D(2, 1),
+        layers.ReLU(name="open"),
+        layers.Conv2D(2, 1),
+        layers.MaxPooling2D(2, name="top"),
+        layers.Conv2D(2, 1),
+        layers.ReLU(name="both"),
+        layers.MaxPooling2D(2),
+        layers.Conv2D(2, 1),
+        layers.Activation("linear"),
+        shape=(8, 8, 2),
+    )
     with pytest.raises(UnsupportedLayerError) as error:
         learned_scales(graph, {})
     words = [problem.split(" has no range")[0].split(": ")[1] for problem in error.value.problems]
@@ -50,8 +62,14 @@ def test_activations_without_a_bound_are_named_all_at_once():
 
 
 def spikes_at_the_end(neuron):
-    net = keras.Sequential([keras.Input((2,)), layers.Dense(3, name="d"), layers.ReLU(name="a"),
-                            layers.Dense(2, name="end")])  # fmt: skip
+    net = keras.Sequential(
+        [
+            keras.Input((2,)),
+            layers.Dense(3, name="d"),
+            layers.ReLU(name="a"),
+            layers.Dense(2, name="end"),
+        ]
+    )
     graph = attach_readouts(read_graph(net))
     return place_neurons(read_from_spikes(graph, neuron), neuron)
 

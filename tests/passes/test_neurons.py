@@ -49,7 +49,12 @@ def test_every_activation_becomes_a_neuron_with_these_options(model):
 def test_depth_is_the_longest_way_from_the_input():
     graph = placed(networks.residual())
     assert {node.name: node["depth"] for node in graph.of("neuron")} == {
-        "stem": 0, "a1": 1, "a_out": 2, "b1": 3, "b_out": 4}  # fmt: skip
+        "stem": 0,
+        "a1": 1,
+        "a_out": 2,
+        "b1": 3,
+        "b_out": 4,
+    }
     assert [node["depth"] for node in graph.of("readout")] == [5]
     graph = placed(networks.several())
     assert [node["depth"] for node in graph.of("readout")] == [1, 2]
@@ -60,9 +65,7 @@ def test_a_relu_beside_a_max_pooling_takes_it_in_either_way_round():
     pools = {node.name: node["pool"] for node in graph.of("neuron")}
     window = {"pool_size": (2, 2), "strides": (2, 2), "padding": "valid"}
     whole = {"keepdims": False}
-    assert pools == {
-        "after": window, "relu2": window, "conv3": None, "alone": whole, "top": whole
-    }  # fmt: skip
+    assert pools == {"after": window, "relu2": window, "conv3": None, "alone": whole, "top": whole}
     assert graph["after"].shape == (4, 4, 3) and graph["relu2"].shape == (2, 2, 4)
     assert graph["after"]["function"] == graph["relu2"]["function"] == "relu"
     assert graph["after"].inputs == ("conv1",) and graph["relu2"].inputs == ("conv2",)
@@ -72,8 +75,13 @@ def test_a_max_pooling_on_its_own_counts():
     """`top` reads spikes, which only rise; `alone` reads a convolution, which may fall."""
     graph = placed(networks.pools())
     assert graph["top"]["function"] == graph["alone"]["function"] == "linear"
-    assert kinds(graph) == {"after": "binary", "relu2": "binary", "conv3": "binary",
-                            "alone": "signed", "top": "binary"}  # fmt: skip
+    assert kinds(graph) == {
+        "after": "binary",
+        "relu2": "binary",
+        "conv3": "binary",
+        "alone": "signed",
+        "top": "binary",
+    }
     assert [note.split(":")[0] for note in graph.notes] == ["alone"]
 
 
@@ -83,15 +91,22 @@ def test_an_activation_that_others_read_is_not_merged():
     z = layers.Flatten()(layers.MaxPooling2D(2, name="pool")(y))
     model = keras.Model(x, layers.Dense(2)(layers.Concatenate()([z, layers.Flatten()(y)])))
     graph = placed(model)
-    assert {n.name: n["pool"] is None for n in graph.of("neuron")} == {
-        "relu": True, "pool": False}  # fmt: skip
+    assert {n.name: n["pool"] is None for n in graph.of("neuron")} == {"relu": True, "pool": False}
 
 
 def test_two_poolings_in_a_row():
-    graph = placed(net(layers.Conv2D(2, 1), layers.ReLU(name="relu"),
-                       layers.MaxPooling2D(2, name="p1"), layers.MaxPooling2D(3, name="p2")))  # fmt: skip
+    graph = placed(
+        net(
+            layers.Conv2D(2, 1),
+            layers.ReLU(name="relu"),
+            layers.MaxPooling2D(2, name="p1"),
+            layers.MaxPooling2D(3, name="p2"),
+        )
+    )
     assert [(n.name, n["function"]) for n in graph.of("neuron")] == [
-        ("p1", "relu"), ("p2", "linear")]  # fmt: skip
+        ("p1", "relu"),
+        ("p2", "linear"),
+    ]
     assert graph["p2"].inputs == ("p1",)
 
 
@@ -116,7 +131,8 @@ def test_functions_whose_count_may_fall_take_signed_spikes(layer, wanted):
     assert list(kinds(graph).values()) == [wanted]
     assert len(graph.notes) == (wanted == "signed")
     assert list(kinds(placed(model, "burst")).values()) == [
-        "burst" if wanted == "binary" else "signed_burst"]  # fmt: skip
+        "burst" if wanted == "binary" else "signed_burst"
+    ]
     assert list(kinds(placed(model, "signed_burst")).values()) == ["signed_burst"]
 
 
@@ -126,9 +142,16 @@ def test_relu6_is_a_relu_with_a_bound():
 
 
 def test_a_max_pooling_behind_signed_spikes_is_signed():
-    graph = placed(net(layers.Conv2D(2, 1), layers.LeakyReLU(0.1, name="leaky"),
-                       layers.Dropout(0.1), layers.MaxPooling2D(2, name="p1"),
-                       layers.AveragePooling2D(1), layers.MaxPooling2D(2, name="p2")))  # fmt: skip
+    graph = placed(
+        net(
+            layers.Conv2D(2, 1),
+            layers.LeakyReLU(0.1, name="leaky"),
+            layers.Dropout(0.1),
+            layers.MaxPooling2D(2, name="p1"),
+            layers.AveragePooling2D(1),
+            layers.MaxPooling2D(2, name="p2"),
+        )
+    )
     assert set(kinds(graph).values()) == {"signed"}
 
 
@@ -154,8 +177,9 @@ def test_refusals_come_all_at_once_with_names_and_advice():
 
 def test_behind_a_read_out_nothing_is_refused():
     graph = placed(net(layers.Conv2D(2, 3, activation="relu")))
-    model = keras.Sequential([keras.Input((4,)), layers.Dense(4), layers.Softmax(),
-                              layers.Activation("tanh")])  # fmt: skip
+    model = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(4), layers.Softmax(), layers.Activation("tanh")]
+    )
     assert len(graph.of("neuron")) == 1
     assert not placed(model).of("neuron")
 
@@ -185,9 +209,12 @@ def test_a_plain_neuron_is_binary_counts_rectifies_and_pools_nothing(model, code
 
 
 def test_reset_to_zero_is_refused_where_it_is_not_defined():
-    model = net(layers.Conv2D(2, 3, name="c1"), layers.LeakyReLU(0.1, name="leaky"),
-                layers.Conv2D(2, 1, activation="relu", name="c2"),
-                layers.MaxPooling2D(2, name="pool"))  # fmt: skip
+    model = net(
+        layers.Conv2D(2, 3, name="c1"),
+        layers.LeakyReLU(0.1, name="leaky"),
+        layers.Conv2D(2, 1, activation="relu", name="c2"),
+        layers.MaxPooling2D(2, name="pool"),
+    )
     with pytest.raises(UnsupportedLayerError) as caught:
         placed(model, reset="zero")
     assert [problem.split(":")[0] for problem in caught.value.problems] == ["leaky", "pool"]
@@ -248,8 +275,12 @@ def test_a_quantising_activation_merges_with_a_pooling():
     ],
 )
 def test_a_pooling_after_a_scale_is_signed_where_the_scale_can_turn_counts(scale, offset, model):
-    parts = [layers.Conv2D(2, 1), layers.ReLU(), layers.Rescaling(scale, offset),
-             layers.MaxPooling2D(2, name="pool")]  # fmt: skip
+    parts = [
+        layers.Conv2D(2, 1),
+        layers.ReLU(),
+        layers.Rescaling(scale, offset),
+        layers.MaxPooling2D(2, name="pool"),
+    ]
     assert kinds(placed(net(*parts)))["pool"] == model
 
 

@@ -107,8 +107,10 @@ def test_the_chain_by_its_formula():
     weights = {layer.name: layer.get_weights() for layer in model.layers}
     name = model.inputs[0].name if model.inputs[0].name in scales else graph.of("input")[0].name
     first, second = scales["relu1"], scales["conv2"]
-    for node, before, own in (("conv1", scales[name], first),
-                              ("conv2:linear", first[:, None], second)):  # fmt: skip
+    for node, before, own in (
+        ("conv1", scales[name], first),
+        ("conv2:linear", first[:, None], second),
+    ):
         kernel, bias = oracle.normalise(*weights[node.split(":")[0]], before, own)
         np.testing.assert_allclose(changed[node].arrays["kernel"], kernel, rtol=1e-6)
         np.testing.assert_allclose(changed[node].arrays["bias"], bias, rtol=1e-6)
@@ -246,9 +248,8 @@ def test_a_map_of_one_channel_added_to_one_of_many():
 )
 def test_units_per_channel_through_shapes(shaping):
     model = keras.Sequential(
-        [keras.Input((4, 4, 2)), layers.Conv2D(3, 1, activation="relu"), *shaping,
-         layers.Dense(3)]
-    )  # fmt: skip
+        [keras.Input((4, 4, 2)), layers.Conv2D(3, 1, activation="relu"), *shaping, layers.Dense(3)]
+    )
     check(networks.dyadic(model))
 
 
@@ -265,17 +266,31 @@ def test_concatenation_along_any_axis(axis):
 
 @pytest.mark.parametrize(
     "activation",
-    [layers.LeakyReLU(0.25), layers.PReLU(shared_axes=[1, 2]), layers.PReLU(),
-     layers.ReLU(max_value=1.0, negative_slope=0.1), layers.ReLU(threshold=0.25),
-     layers.Activation("tanh"), layers.Activation("softplus"), layers.Activation("relu6")],
+    [
+        layers.LeakyReLU(0.25),
+        layers.PReLU(shared_axes=[1, 2]),
+        layers.PReLU(),
+        layers.ReLU(max_value=1.0, negative_slope=0.1),
+        layers.ReLU(threshold=0.25),
+        layers.Activation("tanh"),
+        layers.Activation("softplus"),
+        layers.Activation("relu6"),
+    ],
     ids=lambda layer: layer.name,
-)  # fmt: skip
+)
 def test_other_functions_see_the_cnns_own_unit(activation):
     """A function that is not homogeneous gets its current in the CNN's unit."""
     model = keras.Sequential(
-        [keras.Input((4, 4, 2)), layers.Conv2D(3, 1), layers.ReLU(), layers.Conv2D(3, 3),
-         activation, layers.Flatten(), layers.Dense(3)]
-    )  # fmt: skip
+        [
+            keras.Input((4, 4, 2)),
+            layers.Conv2D(3, 1),
+            layers.ReLU(),
+            layers.Conv2D(3, 3),
+            activation,
+            layers.Flatten(),
+            layers.Dense(3),
+        ]
+    )
     check(networks.dyadic(model))
 
 

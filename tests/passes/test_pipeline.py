@@ -14,9 +14,13 @@ from tests.passes.test_scales import stats_of
 
 def dense_net():
     net = keras.Sequential(
-        [keras.Input((2,), name="x"), layers.Dense(2, name="d"), layers.ReLU(name="act"),
-         layers.Dense(1, name="end")]
-    )  # fmt: skip
+        [
+            keras.Input((2,), name="x"),
+            layers.Dense(2, name="d"),
+            layers.ReLU(name="act"),
+            layers.Dense(1, name="end"),
+        ]
+    )
     net.set_weights([np.eye(2), np.zeros(2), np.ones((2, 1)), np.zeros(1)])
     return net
 
@@ -28,8 +32,9 @@ STATS = {"x": stats_of([[1.0, 1.0]]), "act": stats_of([[0.5, 2.0], [0.25, 1.0]])
 def test_levels_above_the_scale_lift_it_by_octaves(above):
     """A spike of size 1 means 2^above times the largest activation."""
     options = SigmaDelta(levels=8, levels_above_scale=above).conversion(4)
-    graph = finish(neurons_of(prepare(read_graph(dense_net()), options), options), STATS,
-                   options, {"act": 4})  # fmt: skip
+    graph = finish(
+        neurons_of(prepare(read_graph(dense_net()), options), options), STATS, options, {"act": 4}
+    )
     kernel = graph["end"].arrays["kernel"][:, 0]
     np.testing.assert_allclose(kernel, np.float32([0.5, 2.0]) * 2.0**above)
 
@@ -39,15 +44,21 @@ def test_levels_above_the_scale_lift_it_by_octaves(above):
     [
         (ECC(thresholds="mse"), (5, False, True, 0.5, 1, 8, 0)),
         (ECC(thresholds="mse", initial_potential=0.25), (5, False, True, 0.25, 1, 8, 0)),
-        (ECC(thresholds="mse", neuron="burst", max_spikes_per_step=3),
-         (5, False, True, 0.5, 3, 8, 0)),
+        (
+            ECC(thresholds="mse", neuron="burst", max_spikes_per_step=3),
+            (5, False, True, 0.5, 3, 8, 0),
+        ),
         (SigmaDelta(thresholds="mse"), (5, True, False, 0.5, 1, 10, 1)),
-        (SigmaDelta(thresholds="iteration", levels=12, levels_above_scale=3, mantissa_bits=2),
-         (5, True, False, 0.5, 1, 9, 2)),
-        (ECC(neuron="multi_threshold", spike_code="differential", thresholds="mse"),
-         (5, True, False, 0.5, 1, 8, 0)),
+        (
+            SigmaDelta(thresholds="iteration", levels=12, levels_above_scale=3, mantissa_bits=2),
+            (5, True, False, 0.5, 1, 9, 2),
+        ),
+        (
+            ECC(neuron="multi_threshold", spike_code="differential", thresholds="mse"),
+            (5, True, False, 0.5, 1, 8, 0),
+        ),
     ],
-)  # fmt: skip
+)
 def test_thresholds_are_fitted_to_the_spikes_that_the_neuron_sends(recipe, expected, monkeypatch):
     """Steps, graded, rate, alpha, limit, exponents below the scale, mantissa bits."""
     met = []
@@ -62,8 +73,15 @@ def test_thresholds_are_fitted_to_the_spikes_that_the_neuron_sends(recipe, expec
     finish(graph, STATS, chosen, {"act": 5})
     ((method, coder),) = met
     assert method == recipe.thresholds
-    assert (coder.timesteps, coder.graded, coder.rate, coder.initial_potential, coder.max_spikes_per_step, coder.levels,
-            coder.mantissa_bits) == expected  # fmt: skip
+    assert (
+        coder.timesteps,
+        coder.graded,
+        coder.rate,
+        coder.initial_potential,
+        coder.max_spikes_per_step,
+        coder.levels,
+        coder.mantissa_bits,
+    ) == expected
 
 
 @pytest.mark.parametrize("bits", [None, 4])
@@ -105,8 +123,7 @@ def test_neurons_take_all_their_options():
         "reset",
         "max_spikes_per_step",
     )
-    assert [node[name] for name in names] == [
-        "sigma_delta", "delta", 12, 2, 0.25, "subtract", 1]  # fmt: skip
+    assert [node[name] for name in names] == ["sigma_delta", "delta", 12, 2, 0.25, "subtract", 1]
 
 
 @pytest.mark.parametrize("above, percentile, per_channel", [(0, None, True), (3, 99.5, False)])
@@ -118,8 +135,12 @@ def test_scales_are_chosen_as_asked(above, percentile, per_channel, monkeypatch)
         return {name: np.ones((), np.float32) for name in stats}
 
     monkeypatch.setattr(pipeline, "choose_scales", choose)
-    chosen = SigmaDelta(levels_above_scale=above, percentile=percentile, per_channel=per_channel,
-                        thresholds="percentile").conversion(4)  # fmt: skip
+    chosen = SigmaDelta(
+        levels_above_scale=above,
+        percentile=percentile,
+        per_channel=per_channel,
+        thresholds="percentile",
+    ).conversion(4)
     graph = neurons_of(prepare(read_graph(dense_net()), chosen), chosen)
     finish(graph, STATS, chosen, {"act": 5})
     assert met == [((percentile or 99.97, per_channel), {"fit": None, "levels_above_scale": above})]

@@ -39,13 +39,23 @@ POOL = layers.AveragePooling2D(2, name="pool")
     "parts, wanted",
     [
         ([*RELU, POOL, layers.Conv2D(2, 1)], ["pool"]),
-        ([*RELU, layers.GlobalAveragePooling2D(keepdims=True, name="pool"), layers.Conv2D(2, 1)],
-         ["pool"]),
+        (
+            [*RELU, layers.GlobalAveragePooling2D(keepdims=True, name="pool"), layers.Conv2D(2, 1)],
+            ["pool"],
+        ),
         ([layers.Conv2D(3, 1), layers.ReLU(6.0), POOL, layers.Conv2D(2, 1)], ["pool"]),
         ([*RELU, layers.MaxPooling2D(2), POOL, layers.Conv2D(2, 1)], ["pool"]),
         ([*RELU, layers.Permute((2, 1, 3)), POOL, layers.Conv2D(2, 1)], ["pool"]),
-        ([*RELU, layers.Dropout(0), POOL, layers.AveragePooling2D(2, name="second"),
-          layers.Conv2D(2, 1)], ["pool", "second"]),
+        (
+            [
+                *RELU,
+                layers.Dropout(0),
+                POOL,
+                layers.AveragePooling2D(2, name="second"),
+                layers.Conv2D(2, 1),
+            ],
+            ["pool", "second"],
+        ),
         # Zeros, positions left out and means of neighbours keep values non-negative.
         ([*RELU, layers.ZeroPadding2D(1), POOL, layers.Conv2D(2, 1)], ["pool"]),
         ([*RELU, layers.Cropping2D(1), POOL, layers.Conv2D(2, 1)], ["pool"]),
@@ -58,7 +68,7 @@ POOL = layers.AveragePooling2D(2, name="pool")
         ([layers.Conv2D(3, 1), layers.Activation("tanh"), POOL, layers.Conv2D(2, 1)], []),
         ([POOL, layers.Conv2D(2, 1)], []),
     ],
-)  # fmt: skip
+)
 def test_poolings_of_rectified_values(parts, wanted):
     graph, found = separated(*[type(p).from_config(p.get_config()) for p in parts])
     assert added(graph, found) == wanted

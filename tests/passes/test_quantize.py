@@ -104,8 +104,9 @@ def test_quantizing_twice_is_quantizing_once():
 
 
 def test_weights_that_are_all_zero_stay():
-    net = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="d"), layers.ReLU(),
-                            layers.Dense(2)])  # fmt: skip
+    net = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(2, name="d"), layers.ReLU(), layers.Dense(2)]
+    )
     networks.dyadic(net)
     net.get_layer("d").kernel.assign(np.zeros((3, 2)))
     graph, changed = quantized(net, 4)
@@ -120,8 +121,9 @@ def test_bits_out_of_range(bits):
 
 
 def test_a_layer_of_zeros_leaves_the_others_to_be_rounded():
-    net = keras.Sequential([keras.Input((3,)), layers.Dense(2, name="d"), layers.ReLU(),
-                            layers.Dense(2, name="e")])  # fmt: skip
+    net = keras.Sequential(
+        [keras.Input((3,)), layers.Dense(2, name="d"), layers.ReLU(), layers.Dense(2, name="e")]
+    )
     oracle_layers.randomize(net, 1)
     net.get_layer("d").kernel.assign(np.zeros((3, 2)))
     graph, changed = quantized(net, 3)

@@ -29,8 +29,9 @@ def values(graph, x):
     found = {}
     for node in graph.nodes:
         read = [found[name] for name in node.inputs]
-        found[node.name] = np.asarray(x, float) if node.op == "input" else (
-            operations[node.op](node, *read))  # fmt: skip
+        found[node.name] = (
+            np.asarray(x, float) if node.op == "input" else (operations[node.op](node, *read))
+        )
     return [found[name] for name in graph.outputs]
 
 
@@ -63,7 +64,12 @@ def test_shaping_behind_the_activation_stays_behind_the_read_out():
     model = closed_by(layers.ReLU(name="end"), layers.Reshape((3, 2), name="shape"))
     graph = attached(model)
     assert [node.op for node in graph.nodes] == [
-        "input", "dense", "readout", "activation", "reshape"]  # fmt: skip
+        "input",
+        "dense",
+        "readout",
+        "activation",
+        "reshape",
+    ]
     x = networks.samples(model)
     np.testing.assert_allclose(values(graph, x)[0], model(x), atol=1e-6)
 
@@ -98,15 +104,18 @@ def test_an_activation_that_is_read_elsewhere_too_stays_inside():
     model = networks.dyadic(keras.Model(x, [y, layers.Dense(2, name="second")(y)]))
     graph = attached(model)
     assert [graph[readout.inputs[0]].op for readout in graph.of("readout")] == [
-        "activation", "dense"]  # fmt: skip
+        "activation",
+        "dense",
+    ]
     x = networks.samples(model)
     for ours, theirs in zip(values(graph, x), model(x), strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-6)
 
 
-@pytest.mark.parametrize(("neuron", "function"), [("binary", "relu"), ("burst", "relu"),
-                                                  ("signed", "linear"),
-                                                  ("signed_burst", "linear")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("neuron", "function"),
+    [("binary", "relu"), ("burst", "relu"), ("signed", "linear"), ("signed_burst", "linear")],
+)
 def test_reading_from_spikes_adds_neurons_of_its_own(neuron, function):
     graph = attached(closed_by())
     changed = read_from_spikes(graph, neuron)

@@ -119,7 +119,12 @@ def test_neurons_that_meet_in_an_addition_share_the_largest_scale():
     scales = {"image": 9.0, "first": 8.0, "left": 1.0, "right": 4.0, "third": 2.0}
     scales = {name: np.float32(value) for name, value in scales.items()}
     assert {n: float(s) for n, s in join_scales(graph, scales).items()} == {
-        "image": 9, "first": 8, "left": 4, "right": 4, "third": 4}  # fmt: skip
+        "image": 9,
+        "first": 8,
+        "left": 4,
+        "right": 4,
+        "third": 4,
+    }
 
 
 def test_joined_scales_per_channel_and_mixed():
@@ -147,8 +152,9 @@ def test_the_automatic_percentile_cuts_less_the_longer_a_network_runs():
     assert 100 - chosen[3] == pytest.approx((100 - chosen[2]) / 8, rel=0.05)
 
 
-@pytest.mark.parametrize("timesteps, expected", [(1, 99.5), (16, 99.76), (64, 99.97),
-                                                 (256, 99.9962)])  # fmt: skip
+@pytest.mark.parametrize(
+    "timesteps, expected", [(1, 99.5), (16, 99.76), (64, 99.97), (256, 99.9962)]
+)
 def test_the_automatic_percentile_by_its_formula(timesteps, expected):
     assert automatic_percentile(timesteps) == pytest.approx(expected, abs=2e-4)
     assert automatic_percentile(100) == 99.9846, "four digits"
@@ -162,7 +168,11 @@ def test_an_addition_of_three_branches_and_of_one_twice():
     scales = {"x": np.float32(9), "a": np.float32(1), "b": np.float32(2), "c": np.float32(3)}
     joined = join_scales(graph, scales)
     assert {name: float(scale) for name, scale in joined.items()} == {
-        "x": 9, "a": 3, "b": 3, "c": 3}  # fmt: skip
+        "x": 9,
+        "a": 3,
+        "b": 3,
+        "c": 3,
+    }
 
 
 def almost_silent(value, share=0.0, others=0.0, samples=10_000):

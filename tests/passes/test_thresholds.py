@@ -207,8 +207,10 @@ def test_thresholds_follow_the_unit_of_the_values(method, unit):
     np.testing.assert_allclose(scaled[0], unit * found[0], rtol=1e-6)
 
 
-@pytest.mark.parametrize("small, kept", [([], 0), ([2.0**-14], 1), ([2.0**-14, 2.0**-15], 1),
-                                         ([2.0**-13, 2.0**-14, 2.0**-15], 1)])  # fmt: skip
+@pytest.mark.parametrize(
+    "small, kept",
+    [([], 0), ([2.0**-14], 1), ([2.0**-14, 2.0**-15], 1), ([2.0**-13, 2.0**-14, 2.0**-15], 1)],
+)
 def test_values_below_the_finest_are_taken_together(small, kept):
     """A search takes as long as there are values to be told apart."""
     values, weights = _values(seen([*small, 1.0, 1.0, 4.0]), 0)
@@ -240,13 +242,21 @@ def test_thresholds_that_are_tried():
     values = stats.magnitudes()[bins(np.float32([1.0, 3.0]))]
     fit("mse", stats, np.float32([1.0, 1.0]), Recorder(4))
     ((scaled,),) = [tried]
-    np.testing.assert_allclose(values / scaled, np.tile(values.max() * 2.0 ** (
-        np.arange(6, -54, -1)[:, None] / 8), 2), rtol=1e-12)  # fmt: skip
+    np.testing.assert_allclose(
+        values / scaled,
+        np.tile(values.max() * 2.0 ** (np.arange(6, -54, -1)[:, None] / 8), 2),
+        rtol=1e-12,
+    )
 
 
 def test_the_automatic_method_changes_at_64_steps():
     assert [automatic_thresholds(steps) for steps in (1, 63, 64, 65, 1000)] == [
-        "mse", "mse", "percentile", "percentile", "percentile"]  # fmt: skip
+        "mse",
+        "mse",
+        "percentile",
+        "percentile",
+        "percentile",
+    ]
 
 
 @pytest.mark.parametrize("octaves, apart", [(11.5, True), (12.5, False)])

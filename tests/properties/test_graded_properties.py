@@ -121,8 +121,10 @@ def test_scaling_by_a_power_of_two_leaves_the_graded_spikes(z, power):
     one, _ = delta(z, 1.0, levels=6)
     other, _ = delta(2.0**power * z, 2.0**power, levels=6)
     np.testing.assert_array_equal(one, other)
-    rates = [run(f * z, threshold=np.float32(f), model="multi_threshold", levels=6)[0]
-             for f in (1.0, 2.0**power)]  # fmt: skip
+    rates = [
+        run(f * z, threshold=np.float32(f), model="multi_threshold", levels=6)[0]
+        for f in (1.0, 2.0**power)
+    ]
     np.testing.assert_array_equal(*rates)
 
 

@@ -58,8 +58,7 @@ def test_scaling_by_a_power_of_two_leaves_the_spikes(currents, threshold, power,
 
 
 @settings(max_examples=40)
-@given(arrays("int64", 16, elements=st.integers(-20, 100)), THRESHOLDS, ALPHAS,
-       st.integers(1, 24))  # fmt: skip
+@given(arrays("int64", 16, elements=st.integers(-20, 100)), THRESHOLDS, ALPHAS, st.integers(1, 24))
 def test_constant_current_gives_the_closed_form_at_every_step(levels, threshold, alpha, steps):
     """floor(t c / V + alpha), for 0 <= c <= V: the count of any window is that of its length."""
     current = np.clip(levels / 64, None, threshold)

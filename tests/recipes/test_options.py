@@ -81,19 +81,33 @@ def test_staggers_are_sixteenths(stagger):
 @pytest.mark.parametrize(
     "recipe, options",
     [
-        ("none", {}), ("cat", {}), ("ecc", {"neuron": "none"}), ("ecc", {"spike_code": "none"}),
-        ("ecc", {"thresholds": "learned"}), ("ecc", {"reset": "none"}), ("ecc", {"readout": 1}),
-        ("ecc", {"neuron": "signed", "reset": "zero"}), ("ecc", {"spike_code": "delta"}),
+        ("none", {}),
+        ("cat", {}),
+        ("ecc", {"neuron": "none"}),
+        ("ecc", {"spike_code": "none"}),
+        ("ecc", {"thresholds": "learned"}),
+        ("ecc", {"reset": "none"}),
+        ("ecc", {"readout": 1}),
+        ("ecc", {"neuron": "signed", "reset": "zero"}),
+        ("ecc", {"spike_code": "delta"}),
         ("ecc", {"spike_code": "differential", "reset": "zero"}),
-        ("ecc", {"neuron": "sigma_delta"}), ("ecc", {"per_channel": 1}),
-        ("sigma_delta", {"spike_code": "rate"}), ("sigma_delta", {"neuron": "binary"}),
-        ("sigma_delta", {"max_spikes_per_step": 2}), ("sigma_delta", {"correction": "light"}),
-        ("cq", {"thresholds": "mse"}), ("cq", {"percentile": 99.0}), ("cq", {"shift": 0.5}),
-        ("ecc", {"levels": 8}), ("ecc", {"max_spikes_per_step": 4}), ("ecc", {"spikes": "signed"}),
-        ("ecc", {"neuron": "signed", "mantissa_bits": 0}), ("auto", {"correction": "light"}),
+        ("ecc", {"neuron": "sigma_delta"}),
+        ("ecc", {"per_channel": 1}),
+        ("sigma_delta", {"spike_code": "rate"}),
+        ("sigma_delta", {"neuron": "binary"}),
+        ("sigma_delta", {"max_spikes_per_step": 2}),
+        ("sigma_delta", {"correction": "light"}),
+        ("cq", {"thresholds": "mse"}),
+        ("cq", {"percentile": 99.0}),
+        ("cq", {"shift": 0.5}),
+        ("ecc", {"levels": 8}),
+        ("ecc", {"max_spikes_per_step": 4}),
+        ("ecc", {"spikes": "signed"}),
+        ("ecc", {"neuron": "signed", "mantissa_bits": 0}),
+        ("auto", {"correction": "light"}),
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_what_does_not_go_together_is_refused(recipe, options):
     with pytest.raises(OptionError, match="allowed: | has here: "):
         get(recipe, "conversion", **options)
@@ -122,8 +136,14 @@ def test_an_option_that_does_not_exist_names_those_that_do():
 )
 def test_what_a_recipe_chooses_by_itself(recipe, given, expected):
     found = recipe(**given).conversion(64)
-    names = ("neuron", "spike_code", "levels_above_scale", "mantissa_bits", "initial_potential",
-             "max_spikes_per_step")  # fmt: skip
+    names = (
+        "neuron",
+        "spike_code",
+        "levels_above_scale",
+        "mantissa_bits",
+        "initial_potential",
+        "max_spikes_per_step",
+    )
     assert tuple(getattr(found, name) for name in names) == expected
     assert found.levels == given.get("levels", 16 if recipe is SigmaDelta else 8)
 
@@ -131,13 +151,16 @@ def test_what_a_recipe_chooses_by_itself(recipe, given, expected):
 @pytest.mark.parametrize(
     "given, timesteps, expected",
     [
-        ({}, 63, ("mse", 99.4971)), ({}, 64, ("percentile", 99.97)),
-        ({"percentile": 99.0}, 8, ("percentile", 99.0)), ({"reset": "zero"}, 8, ("percentile", 99.5)),
-        ({"neuron": "signed"}, 8, ("percentile", 99.5)), (MULTI, 8, ("percentile", 99.97)),
+        ({}, 63, ("mse", 99.4971)),
+        ({}, 64, ("percentile", 99.97)),
+        ({"percentile": 99.0}, 8, ("percentile", 99.0)),
+        ({"reset": "zero"}, 8, ("percentile", 99.5)),
+        ({"neuron": "signed"}, 8, ("percentile", 99.5)),
+        (MULTI, 8, ("percentile", 99.97)),
         ({"spike_code": "differential"}, 8, ("percentile", 99.97)),
         ({"thresholds": "balance"}, 64, ("balance", 99.97)),
     ],
-)  # fmt: skip
+)
 def test_thresholds_and_percentile_follow_from_the_steps(given, timesteps, expected):
     found = ECC(**given).conversion(timesteps)
     assert found.thresholds == expected[0]
@@ -149,16 +172,22 @@ def test_thresholds_and_percentile_follow_from_the_steps(given, timesteps, expec
 @pytest.mark.parametrize(
     "recipe, given, steps",
     [
-        (ECC, {}, 64), (ECC, {"spike_code": "differential"}, 4), (SigmaDelta, {}, 4), (QCFS, {}, 8),
-        (Auto, {"spikes": "binary"}, 64), (Auto, {"spikes": "signed"}, 16), (Auto, {}, 4),
+        (ECC, {}, 64),
+        (ECC, {"spike_code": "differential"}, 4),
+        (SigmaDelta, {}, 4),
+        (QCFS, {}, 8),
+        (Auto, {"spikes": "binary"}, 64),
+        (Auto, {"spikes": "signed"}, 16),
+        (Auto, {}, 4),
     ],
-)  # fmt: skip
+)
 def test_time_steps_where_none_are_given(recipe, given, steps):
     assert recipe(**given).default_timesteps == steps
 
 
-@pytest.mark.parametrize("settings", [{"schedule": "layer_synchronous"}, {"stagger": 1},
-                                      {"input_encoding": "regular"}])  # fmt: skip
+@pytest.mark.parametrize(
+    "settings", [{"schedule": "layer_synchronous"}, {"stagger": 1}, {"input_encoding": "regular"}]
+)
 def test_codes_that_keep_values_need_their_simulation(settings):
     for recipe in (SigmaDelta(), ECC(neuron="signed", spike_code="differential")):
         recipe.check(Simulation(stagger=0, input_encoding="constant"))
@@ -167,10 +196,13 @@ def test_codes_that_keep_values_need_their_simulation(settings):
     ECC().check(Simulation(**settings))
 
 
-@pytest.mark.parametrize("settings, recipe", [
-    ({"schedule": "layer_synchronous"}, {"correction": "light"}),
-    ({}, {"correction": "both", "neuron": "signed"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "settings, recipe",
+    [
+        ({"schedule": "layer_synchronous"}, {"correction": "light"}),
+        ({}, {"correction": "both", "neuron": "signed"}),
+    ],
+)
 def test_corrections_are_for_clock_driven_binary_neurons(settings, recipe):
     ECC(correction="advanced").check(Simulation())
     with pytest.raises(OptionError, match="correction=.*'clock_driven', 'binary', 'rate'"):
@@ -233,9 +265,10 @@ def test_published_settings_fix_recipe_and_simulation():
 def test_convert_takes_an_object_a_name_and_a_dictionary(tiny):
     cnn, x = tiny
     ways = (
-        {"recipe": SigmaDelta(levels=12)}, {"recipe": "sigma_delta", "levels": 12},
+        {"recipe": SigmaDelta(levels=12)},
+        {"recipe": "sigma_delta", "levels": 12},
         {"recipe": SigmaDelta(levels=12).get_config()},
-    )  # fmt: skip
+    )
     found = [spkeras.convert(cnn, x, **way).predict(x, verbose=0) for way in ways]
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[0], found[2])
@@ -258,8 +291,9 @@ def tiny():
     import keras
 
     keras.utils.set_random_seed(1)
-    cnn = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5, activation="relu"),
-                            keras.layers.Dense(3)])  # fmt: skip
+    cnn = keras.Sequential(
+        [keras.Input((6,)), keras.layers.Dense(5, activation="relu"), keras.layers.Dense(3)]
+    )
     return cnn, np.random.default_rng(0).random((20, 6)).astype("float32")
 
 
@@ -292,15 +326,21 @@ def through_json(config):
     [
         recipes.FinetunePlan(),
         recipes.FinetunePlan(
-            clamp=2, then=(8, 1), log=2, weights=LogFormat(4, 1), held_out=9, distil=0.5,
-            choose_timesteps=(2, 8), augmentation=recipes.Augmentation(crop_shift=2, flip=True),
+            clamp=2,
+            then=(8, 1),
+            log=2,
+            weights=LogFormat(4, 1),
+            held_out=9,
+            distil=0.5,
+            choose_timesteps=(2, 8),
+            augmentation=recipes.Augmentation(crop_shift=2, flip=True),
         ),
         recipes.ThresholdPlan(rate=0.5),
         recipes.CorrectionPlan(method="both", samples=7),
         HardwareConfig(weight_bits=4, tau=8, fraction_bits=-3),
     ],
     ids=lambda plan: type(plan).__name__,
-)  # fmt: skip
+)
 def test_plans_and_widths_turn_into_plain_dictionaries_and_back(plan):
     config = through_json(plan.get_config())
     assert type(plan).from_config(config) == plan == type(plan).of(config) == type(plan).of(plan)

@@ -88,21 +88,70 @@ def evaluation(*scores, **changed):
 def graded(**changed):
     """As `evaluation`, with spikes of three sizes in the first layer and two in the second."""
     layers = (
-        LayerActivity("first[/bold]", 200, 1234.0, 6.17, 1.0283, 0.25, 56_789.0,
-                      1_111.0, 77_777.0, (34.0, 1000.0, 200.0), 4_936.0),
-        LayerActivity("<second>", 10, 20.0, 2.0, 0.3333, 0.0, 200.0,
-                      20.0, 350.0, (5.0, 15.0), 60.0, 60.0, 720.0,
-                      "composed, factored", 5_000_000.0, 55.0, 80.0),
-    )  # fmt: skip
+        LayerActivity(
+            "first[/bold]",
+            200,
+            1234.0,
+            6.17,
+            1.0283,
+            0.25,
+            56_789.0,
+            1_111.0,
+            77_777.0,
+            (34.0, 1000.0, 200.0),
+            4_936.0,
+        ),
+        LayerActivity(
+            "<second>",
+            10,
+            20.0,
+            2.0,
+            0.3333,
+            0.0,
+            200.0,
+            20.0,
+            350.0,
+            (5.0, 15.0),
+            60.0,
+            60.0,
+            720.0,
+            "composed, factored",
+            5_000_000.0,
+            55.0,
+            80.0,
+        ),
+    )
     values = {
-        "settings": {"recipe": "sigma_delta", "neuron": "sigma_delta", "spike_code": "delta",
-                     "levels": 3, "levels_above_scale": 1, "mantissa_bits": 1, "max_spikes_per_step": 4},
+        "settings": {
+            "recipe": "sigma_delta",
+            "neuron": "sigma_delta",
+            "spike_code": "delta",
+            "levels": 3,
+            "levels_above_scale": 1,
+            "mantissa_bits": 1,
+            "max_spikes_per_step": 4,
+        },
         "activity": Activity(
-            layers, 1254.0, 5.97, 56_989.0, 4_096, 2_500_000, 1_131.0, 78_127.0,
-            (39.0, 1015.0, 200.0), 4_996.0, 60.0, 720.0, 5.5, 5_000_000.0, 1_100.0, 80.0, COURSES,
+            layers,
+            1254.0,
+            5.97,
+            56_989.0,
+            4_096,
+            2_500_000,
+            1_131.0,
+            78_127.0,
+            (39.0, 1015.0, 200.0),
+            4_996.0,
+            60.0,
+            720.0,
+            5.5,
+            5_000_000.0,
+            1_100.0,
+            80.0,
+            COURSES,
         ),
         "convergence": Convergence(4.25, 6, 0.75, np.array([0.0, 0.1, 0.25, 0.5, 0.75, 0.75])),
-    }  # fmt: skip
+    }
     return evaluation(**{**values, **changed})
 
 
@@ -131,6 +180,12 @@ def values(**changed):
         NeuronCheck("relu", *numbers, (0.5, 0.25, 0.125), 2.25),
         NeuronCheck("gate", *numbers, (0.625, 0.375, 0.0625), 2.875),
     )
-    kept = {"spike_code": "delta", "steps": (1, 2, 3), "settles_last": "gate", "neurons": layers,
-            "schedule": "clock_driven", "timesteps": 3}  # fmt: skip
+    kept = {
+        "spike_code": "delta",
+        "steps": (1, 2, 3),
+        "settles_last": "gate",
+        "neurons": layers,
+        "schedule": "clock_driven",
+        "timesteps": 3,
+    }
     return verification(**{**kept, **changed})

@@ -52,8 +52,17 @@ def test_plot_of_what_there_is():
 
 def test_page_holds_everything():
     text = page(records.evaluation(records.classification(), records.regression()))
-    for cell in ("61.25 %", "40.00 %", "0.0625", "57.0 k", "2.50 M", "clock-driven", "T = 6",
-                 "SOPs / CNN MACs", "0.02 times the CNN&#x27;s multiply-accumulates"):  # fmt: skip
+    for cell in (
+        "61.25 %",
+        "40.00 %",
+        "0.0625",
+        "57.0 k",
+        "2.50 M",
+        "clock-driven",
+        "T = 6",
+        "SOPs / CNN MACs",
+        "0.02 times the CNN&#x27;s multiply-accumulates",
+    ):
         assert cell in text
     assert text.count("<table>") == text.count("</table>") == 5
     (picture,) = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
@@ -63,8 +72,15 @@ def test_page_holds_everything():
 
 def test_page_of_graded_spikes():
     text = page(records.graded())
-    for cell in ("k = 2", "78.1 k", "75.00 %", "shift-and-adds", "8 on pipelined hardware",
-                 "pipelined latency", "4.25 steps"):  # fmt: skip
+    for cell in (
+        "k = 2",
+        "78.1 k",
+        "75.00 %",
+        "shift-and-adds",
+        "8 on pipelined hardware",
+        "pipelined latency",
+        "4.25 steps",
+    ):
         assert cell in text
     assert text.count("<table>") == 5
 

@@ -26,9 +26,20 @@ from tests.report import records
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(0, "0"), (7, "7"), (999, "999"), (0.5, "0.50"), (12.34, "12.3"), (1000, "1.00 k"),
-     (12_345, "12.3 k"), (999_999, "1.00 M"), (2.5e9, "2.50 G"), (-1500, "-1.50 k"), (None, "")],
-)  # fmt: skip
+    [
+        (0, "0"),
+        (7, "7"),
+        (999, "999"),
+        (0.5, "0.50"),
+        (12.34, "12.3"),
+        (1000, "1.00 k"),
+        (12_345, "12.3 k"),
+        (999_999, "1.00 M"),
+        (2.5e9, "2.50 G"),
+        (-1500, "-1.50 k"),
+        (None, ""),
+    ],
+)
 def test_count(number, text):
     assert count(number) == text
 
@@ -54,8 +65,11 @@ def test_latency_of_windows_and_settled_samples_at_every_step():
     (table,) = accuracy_tables(records.graded(schedule="layer_synchronous", latency=18))
     assert table.header[5:8] == ("settled", "latency", "pipelined latency")
     assert [row[5:8] for row in table.rows] == [
-        ("0.00 %", "3", "5"), ("10.00 %", "6", "8"), ("50.00 %", "12", "14"), ("75.00 %", "18", "20")
-    ]  # fmt: skip
+        ("0.00 %", "3", "5"),
+        ("10.00 %", "6", "8"),
+        ("50.00 %", "12", "14"),
+        ("75.00 %", "18", "20"),
+    ]
 
 
 def test_one_table_per_output_and_errors_for_regression():
@@ -77,45 +91,97 @@ def test_layers_and_operations():
     table = layer_table(records.evaluation())
     assert table.header[6:] == ("synaptic operations", "SOPs / CNN MACs", "membrane updates")
     assert table.rows[0] == (
-        "first[/bold]", "200", "1.23 k", "6.17", "1.03", "25.00 %", "56.8 k", "0.02", "0"
-    )  # fmt: skip
+        "first[/bold]",
+        "200",
+        "1.23 k",
+        "6.17",
+        "1.03",
+        "25.00 %",
+        "56.8 k",
+        "0.02",
+        "0",
+    )
     assert table.footer[2] == "1.25 k" and table.footer[6:] == ("57.0 k", "0.02", "1.26 k")
     assert table.words == {0}
     assert activity_tables(records.evaluation()) == (table, cost_table(records.evaluation()))
     text = operations(records.evaluation())
     assert "shift" not in text and "evaluations" not in text and "loop" not in text
-    for part in ("57.0 k synaptic", "4.10 k multiply", "1.26 k membrane updates",
-                 "2.50 M multiply"):  # fmt: skip
+    for part in (
+        "57.0 k synaptic",
+        "4.10 k multiply",
+        "1.26 k membrane updates",
+        "2.50 M multiply",
+    ):
         assert part in text
 
 
 def test_graded_spikes_have_costs_of_their_own():
     layers, exponents, _ = activity_tables(records.graded())
     assert layers.header[6:] == (
-        "synapses", "synaptic operations", "SOPs / CNN MACs", "accumulates", "shift-adds",
-        "loop MACs", "membrane updates", "comparisons", "payload bits", "function evaluations",
-    )  # fmt: skip
+        "synapses",
+        "synaptic operations",
+        "SOPs / CNN MACs",
+        "accumulates",
+        "shift-adds",
+        "loop MACs",
+        "membrane updates",
+        "comparisons",
+        "payload bits",
+        "function evaluations",
+    )
     assert layers.words == {0, 6}
     assert layers.rows[0][6:] == (
-        "", "56.8 k", "0.02", "1.11 k", "77.8 k", "0", "0", "0", "4.94 k", "0"
-    )  # fmt: skip
+        "",
+        "56.8 k",
+        "0.02",
+        "1.11 k",
+        "77.8 k",
+        "0",
+        "0",
+        "0",
+        "4.94 k",
+        "0",
+    )
     assert layers.rows[1][6:] == (
-        "composed, factored", "200", "8e-05", "20", "350", "5.00 M", "55", "80", "60", "60"
-    )  # fmt: skip
+        "composed, factored",
+        "200",
+        "8e-05",
+        "20",
+        "350",
+        "5.00 M",
+        "55",
+        "80",
+        "60",
+        "60",
+    )
     assert layers.footer[6:] == (
-        "", "57.0 k", "0.02", "1.13 k", "78.1 k", "5.00 M", "1.10 k", "80", "5.00 k", "60"
-    )  # fmt: skip
+        "",
+        "57.0 k",
+        "0.02",
+        "1.13 k",
+        "78.1 k",
+        "5.00 M",
+        "1.10 k",
+        "80",
+        "5.00 k",
+        "60",
+    )
     assert exponents.title.endswith("the layer's scale is k = 1, each further one half of it")
     assert exponents.header == ("layer", "k = 0", "k = 1", "k = 2")
-    assert exponents.rows == (
-        ("first[/bold]", "34", "1.00 k", "200"), ("<second>", "5", "15", "")
-    )  # fmt: skip
+    assert exponents.rows == (("first[/bold]", "34", "1.00 k", "200"), ("<second>", "5", "15", ""))
     assert exponents.footer == ("all", "39", "1.01 k", "200")
     text = operations(records.graded())
-    for part in ("1.13 k accumulates", "78.1 k shift-and-adds", "57.0 k synaptic operations",
-                 "5.00 k bits", "60 function evaluations in neurons with 720 multiply",
-                 "at most 5.00 M multiply-accumulates in the loop", "1.10 k membrane updates",
-                 "4.10 k multiply-accumulates at the input", "2.50 M multiply"):  # fmt: skip
+    for part in (
+        "1.13 k accumulates",
+        "78.1 k shift-and-adds",
+        "57.0 k synaptic operations",
+        "5.00 k bits",
+        "60 function evaluations in neurons with 720 multiply",
+        "at most 5.00 M multiply-accumulates in the loop",
+        "1.10 k membrane updates",
+        "4.10 k multiply-accumulates at the input",
+        "2.50 M multiply",
+    ):
         assert part in text
 
 
@@ -125,17 +191,21 @@ def test_operations_of_every_accuracy_over_those_of_the_cnn():
     (table,) = accuracy_tables(records.graded())
     assert table.header[-3:] == ("SOPs / CNN MACs", "loop MACs / CNN MACs", "updates / CNN MACs")
     assert [row[-3:] for row in table.rows] == [
-        ("0.40", "0.00", "0.00"), ("0.80", "0.00", "0.002"), ("1.60", "1.00", "0.01"),
+        ("0.40", "0.00", "0.00"),
+        ("0.80", "0.00", "0.002"),
+        ("1.60", "1.00", "0.01"),
         ("2.40", "2.00", "0.01"),
-    ]  # fmt: skip
+    ]
     assert table.footer[-3:] == ("", "", "")
 
 
 def test_every_kind_of_operation_over_those_of_the_cnn():
     table = cost_table(records.evaluation())
     assert [row[0] for row in table.rows] == [
-        "synaptic operations (SOPs)", "multiply-accumulates at the input", "membrane updates"
-    ]  # fmt: skip
+        "synaptic operations (SOPs)",
+        "multiply-accumulates at the input",
+        "membrane updates",
+    ]
     table = cost_table(records.graded())
     assert table.rows == (
         ("synaptic operations (SOPs)", "57.0 k", "0.02"),
@@ -172,8 +242,10 @@ def test_a_cnn_without_weights_has_no_ratio():
 
 
 def test_what_early_exit_takes():
-    rows = tuple(ExitRow(margin, 3.0, 0.5, 0.6, 0.01, 0.02, spikes, 0.1)
-                 for margin, spikes in ((1.0, 627.0), (2.0, 1254.0)))  # fmt: skip
+    rows = tuple(
+        ExitRow(margin, 3.0, 0.5, 0.6, 0.01, 0.02, spikes, 0.1)
+        for margin, spikes in ((1.0, 627.0), (2.0, 1254.0))
+    )
     course = ExitCourse(EarlyExit(1.0), rows[0], rows, np.zeros(6))
     activity = replace(records.evaluation().activity, synaptic_operations=10_000_000.0)
     (table,) = exit_tables(records.evaluation(activity=activity, early_exit=course))
@@ -226,9 +298,7 @@ def test_verification():
 def test_verification_of_values():
     _, neurons, course, stages = verification_tables(records.values())
     assert neurons.title.startswith("Values") and "rates" not in neurons.title
-    assert neurons.header[3:8] == (
-        "error", "clipping", "resolution", "arrival", "as coded at once"
-    )  # fmt: skip
+    assert neurons.header[3:8] == ("error", "clipping", "resolution", "arrival", "as coded at once")
     assert course.header == ("layer", "t = 1", "t = 2", "t = 3", "last spike at")
     assert course.rows[1] == ("gate", "0.625", "0.375", "0.0625", "2.88")
     faithful, departs, last = findings(records.values())

@@ -20,9 +20,17 @@ def case(net, **settings):
         model = getattr(networks, net)()
         graph = networks.spiking(model)
         _MADE[net] = graph, build(graph), networks.samples(model, 7)
-    spkeras.configure(_MADE[net][1], **{
-        "timesteps": STEPS, "stagger": 0, "input_encoding": "constant", "seed": 0,
-        "schedule": "clock_driven", **settings})  # fmt: skip
+    spkeras.configure(
+        _MADE[net][1],
+        **{
+            "timesteps": STEPS,
+            "stagger": 0,
+            "input_encoding": "constant",
+            "seed": 0,
+            "schedule": "clock_driven",
+            **settings,
+        }
+    )
     return _MADE[net]
 
 
@@ -106,9 +114,12 @@ def test_negative_spikes_count_as_spikes():
 
 @pytest.mark.parametrize(
     "neurons",
-    [{"recipe": "sigma_delta", "mantissa_bits": 2}, {"neuron": "multi_threshold"},
-     {"neuron": "multi_threshold", "spike_code": "differential"}],
-)  # fmt: skip
+    [
+        {"recipe": "sigma_delta", "mantissa_bits": 2},
+        {"neuron": "multi_threshold"},
+        {"neuron": "multi_threshold", "spike_code": "differential"},
+    ],
+)
 def test_graded_spikes_are_counted_by_what_they_carry(neurons):
     """One spike is one, whatever its size; exponents, spikes of size 1 and bits apart."""
     model = networks.residual()
@@ -156,8 +167,11 @@ def test_of_large_batches_some_samples_are_analysed(monkeypatch):
     spikes = oracle.clock_driven(graph, [x], 5).spikes["relu1"]
     exponents, ones, bits = oracle_neurons.grades(spikes[:, rows], 6)
     np.testing.assert_array_equal(trace.spikes["relu1"], (spikes != 0).sum((0, 1)))
-    for found, wanted in ((trace.exponents, exponents), (trace.unit_spikes, ones),
-                          (trace.bits, bits)):  # fmt: skip
+    for found, wanted in (
+        (trace.exponents, exponents),
+        (trace.unit_spikes, ones),
+        (trace.bits, bits),
+    ):
         np.testing.assert_allclose(found["relu1"], wanted * 60 / len(rows))
 
 
@@ -191,9 +205,11 @@ def test_nothing_is_kept_per_sample_or_step():
     short = run(snn, x)[1]
     spkeras.configure(snn, timesteps=16)
     long = run(snn, np.concatenate([x, x]))[1]
-    assert {n: s.shape for n, s in short.spikes.items()} == {
-        n: s.shape for n, s in long.spikes.items()
-    } == {"relu1": (6, 6, 4), "conv2": (2, 2, 3)}  # fmt: skip
+    assert (
+        {n: s.shape for n, s in short.spikes.items()}
+        == {n: s.shape for n, s in long.spikes.items()}
+        == {"relu1": (6, 6, 4), "conv2": (2, 2, 3)}
+    )
     assert all(len(series) == 16 for series in long.layer_spikes.values())
 
 

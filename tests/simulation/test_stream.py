@@ -21,8 +21,17 @@ def test_by_hand():
     for variable, value in zip(model.weights, (0.5, 0.25, 2.0, 0.0), strict=True):
         variable.assign(np.full(variable.shape, value))
     # The largest activation in calibration is the threshold: V = 1.5 / 2 + 1 / 4 = 1.
-    snn = spkeras.convert(model, np.array([[1.5]], "float32"), recipe="sigma_delta", levels=2, levels_above_scale=0,
-                          mantissa_bits=0, percentile=100, timesteps=4, insist=True)  # fmt: skip
+    snn = spkeras.convert(
+        model,
+        np.array([[1.5]], "float32"),
+        recipe="sigma_delta",
+        levels=2,
+        levels_above_scale=0,
+        mantissa_bits=0,
+        percentile=100,
+        timesteps=4,
+        insist=True,
+    )
     stream, table = spkeras.Stream(snn), []
     for value in (1.0, 1.0, 0.0, 0.25, 1.5):
         output = stream.frame([[value]])
@@ -115,8 +124,15 @@ def test_settled_neurons_are_within_the_stated_resolution(levels):
     """Whatever came before: what listeners hold is f of what they received, but for a rest."""
     rng = np.random.default_rng(5)
     shown = rng.random((30, 2, 8)).astype("float32")
-    snn = spkeras.convert(smooth(), shown[0], recipe="sigma_delta", levels=levels, levels_above_scale=0,
-                          mantissa_bits=1, timesteps=100)  # fmt: skip
+    snn = spkeras.convert(
+        smooth(),
+        shown[0],
+        recipe="sigma_delta",
+        levels=levels,
+        levels_above_scale=0,
+        mantissa_bits=1,
+        timesteps=100,
+    )
     network, stream = loop_of(snn).network, spkeras.Stream(snn)
     sent = {node.name: 0.0 for node in network.neurons}
     for x in shown:
@@ -153,8 +169,15 @@ def test_settled_neurons_are_within_the_stated_resolution(levels):
 def test_ten_thousand_frames_without_drift():
     """24 levels hide nothing; what rounding leaves of three frames in turn adds up one way."""
     turn = np.random.default_rng(0).random((3, 20, 8)).astype("float32")
-    snn = spkeras.convert(smooth(), turn[0], recipe="sigma_delta", levels=24, levels_above_scale=0, mantissa_bits=1,
-                          timesteps=100)  # fmt: skip
+    snn = spkeras.convert(
+        smooth(),
+        turn[0],
+        recipe="sigma_delta",
+        levels=24,
+        levels_above_scale=0,
+        mantissa_bits=1,
+        timesteps=100,
+    )
     stream, fresh = spkeras.Stream(snn), spkeras.Stream(snn)
     for index in range(10_000):
         stream.step(turn[index % 3])

@@ -20,11 +20,13 @@ CASES = {
     "graded": ("residual", {"neuron": "multi_threshold"}, {}),
     # 1 / 3 is not exact: two steps.
     "differential": (
-        "pools", {"neuron": "multi_threshold", "spike_code": "differential"}, {"timesteps": 2}
+        "pools",
+        {"neuron": "multi_threshold", "spike_code": "differential"},
+        {"timesteps": 2},
     ),
     "delta": ("biased", {"recipe": "sigma_delta"}, {}),
     "products": ("products", {"recipe": "sigma_delta", "mantissa_bits": 0}, {}),
-}  # fmt: skip
+}
 
 
 def waits(case):

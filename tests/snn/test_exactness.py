@@ -18,8 +18,13 @@ STEPS = 8
 _MADE = {}
 
 
-DEFAULTS = {"timesteps": STEPS, "stagger": 0, "input_encoding": "constant", "seed": 0,
-            "schedule": "clock_driven"}  # fmt: skip
+DEFAULTS = {
+    "timesteps": STEPS,
+    "stagger": 0,
+    "input_encoding": "constant",
+    "seed": 0,
+    "schedule": "clock_driven",
+}
 
 
 def case(net, per_channel=True, **neurons):
@@ -70,11 +75,18 @@ def test_alpha(alpha):
     check(graph, snn, x)
 
 
-@pytest.mark.parametrize(("net", "neuron", "stagger"), [
-    *((net, neuron, 2) for net in ("chain", "residual", "pools", "several")
-      for neuron in ("binary", "signed_burst")),
-    ("residual", "binary", 0.75), ("pools", "signed", 1.3125),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("net", "neuron", "stagger"),
+    [
+        *(
+            (net, neuron, 2)
+            for net in ("chain", "residual", "pools", "several")
+            for neuron in ("binary", "signed_burst")
+        ),
+        ("residual", "binary", 0.75),
+        ("pools", "signed", 1.3125),
+    ],
+)
 def test_staggered_start(net, neuron, stagger):
     """Nothing fires early; the answer is the mean since the read-out's own start."""
     graph, snn, x = case(net, neuron=neuron)
@@ -106,8 +118,10 @@ def test_the_automatic_stagger_leaves_the_readout_a_step():
 
 
 @pytest.mark.parametrize("coding", ["regular", "bernoulli"])
-@pytest.mark.parametrize(("net", "neuron"), [("chain", "binary"), ("pools", "signed"),
-                                             ("several", "burst"), ("residual", "binary")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("net", "neuron"),
+    [("chain", "binary"), ("pools", "signed"), ("several", "burst"), ("residual", "binary")],
+)
 def test_codings(net, neuron, coding):
     graph, snn, x = case(net, neuron=neuron)
     check(graph, snn, x, input_encoding=coding, seed=11)
@@ -204,8 +218,9 @@ def test_signed_counts_of_the_first_layer_are_the_closed_form():
 def test_by_hand_without_any_graph():
     """Convolution, average pooling and dense written out here, from the Keras weights alone."""
     model = networks.chain()
-    weights = {layer.name: [w.astype("float64") for w in layer.get_weights()]
-               for layer in model.layers}  # fmt: skip
+    weights = {
+        layer.name: [w.astype("float64") for w in layer.get_weights()] for layer in model.layers
+    }
     graph, snn, x = case("chain", per_channel=False)
     own = {name: float(graph[name].arrays["threshold"]) for name in ("relu1", "conv2")}
     assert own == {"relu1": 1.0, "conv2": 1.0}
@@ -213,11 +228,20 @@ def test_by_hand_without_any_graph():
     padded = np.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))).astype("float64")
 
     def conv(image, kernel, bias, size):
-        return np.array([
-            [np.tensordot(image[:, i : i + len(kernel), j : j + len(kernel)], kernel,
-                          ((1, 2, 3), (0, 1, 2))) + bias for j in range(size)]
-            for i in range(size)
-        ]).transpose(2, 0, 1, 3)  # fmt: skip
+        return np.array(
+            [
+                [
+                    np.tensordot(
+                        image[:, i : i + len(kernel), j : j + len(kernel)],
+                        kernel,
+                        ((1, 2, 3), (0, 1, 2)),
+                    )
+                    + bias
+                    for j in range(size)
+                ]
+                for i in range(size)
+            ]
+        ).transpose(2, 0, 1, 3)
 
     first = conv(padded, *oracle.normalise(*weights["conv1"], 1, scales["relu1"]), 6)
     trains, _ = oracle_neurons.integrate_fire(np.repeat(first[None], STEPS, 0))

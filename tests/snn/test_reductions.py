@@ -105,8 +105,10 @@ def test_a_mean_gets_right_with_time_and_a_kept_value_sooner():
     the mean; that of a value which is corrected rather than repeated faster."""
     model, x, wanted = frayed("residual")
     options = {"neuron": "multi_threshold", "levels": 10, "percentile": 100, "timesteps": 64}
-    rate, value = (curve(networks.convert(model, x, spike_code=code, **options), x, wanted)
-                   for code in ("rate", "differential"))  # fmt: skip
+    rate, value = (
+        curve(networks.convert(model, x, spike_code=code, **options), x, wanted)
+        for code in ("rate", "differential")
+    )
     scaled = rate * np.arange(1, 65)
     assert scaled[8:].max() < 3 * scaled[:8].max() and rate[63] < rate[3] / 4
     assert value[15] < rate[63] and value[15] < 1e-3

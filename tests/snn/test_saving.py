@@ -59,9 +59,8 @@ def saved(tmp_path_factory):
             snn.save(folder / f"{net}.{ending}")
         made[net] = snn, networks.samples(model, 7)
     inputs = {
-        f"{net}{i}": x for net, (_, xs) in made.items()
-        for i, x in enumerate(networks.as_list(xs))
-    }  # fmt: skip
+        f"{net}{i}": x for net, (_, xs) in made.items() for i, x in enumerate(networks.as_list(xs))
+    }
     np.savez(folder / "inputs.npz", **inputs)
     return folder, made
 

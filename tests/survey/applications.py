@@ -116,9 +116,15 @@ def graded(model: Any, images: Any) -> list[float]:
     import spkeras
 
     snn = spkeras.convert(
-        model, images, recipe="sigma_delta", timesteps=max(STEPS), levels=LEVELS,
-        mantissa_bits=3, batch_size=IMAGES, insist=True,
-    )  # fmt: skip
+        model,
+        images,
+        recipe="sigma_delta",
+        timesteps=max(STEPS),
+        levels=LEVELS,
+        mantissa_bits=3,
+        batch_size=IMAGES,
+        insist=True,
+    )
     score = spkeras.evaluate(snn, images[:COMPARED], any_range=True).scores[0]
     spread = float(np.std(model.predict_on_batch(images[:COMPARED])))
     return [float(score.deviation[step - 1] / spread) for step in STEPS]

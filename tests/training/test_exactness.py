@@ -90,10 +90,13 @@ def activations(model, x):
     values = keras.Model(model.inputs, [tensors[layer.name] for layer in staged])(x)
     values = values if isinstance(values, list) else [values]
     return {
-        layer.name: (layer.ceiling, layer.activation.timesteps,
-                     keras.ops.convert_to_numpy(value).astype("float64"))
+        layer.name: (
+            layer.ceiling,
+            layer.activation.timesteps,
+            keras.ops.convert_to_numpy(value).astype("float64"),
+        )
         for layer, value in zip(staged, values, strict=True)
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -102,12 +105,22 @@ def test_layer_synchronous_counts_are_the_levels(net, case):
     model = twin(net, case)
     x = samples(model)
     recipe, steps, _ = CASES[case]
-    snn = spkeras.convert(model, x, recipe=recipe, thresholds="learned",
-                          simulation=spkeras.Simulation(schedule="layer_synchronous"))  # fmt: skip
+    snn = spkeras.convert(
+        model,
+        x,
+        recipe=recipe,
+        thresholds="learned",
+        simulation=spkeras.Simulation(schedule="layer_synchronous"),
+    )
     loop = loop_of(snn)
     assert loop.timesteps == steps
-    rates = dict(zip([n.name for n in loop.network.neurons], LayerRates(loop).rates("count", [x])[1],
-                     strict=True))  # fmt: skip
+    rates = dict(
+        zip(
+            [n.name for n in loop.network.neurons],
+            LayerRates(loop).rates("count", [x])[1],
+            strict=True,
+        )
+    )
     wanted = activations(model, x)
     assert set(wanted) <= set(rates) and len(wanted) >= 4
     spiking = 0
@@ -125,8 +138,13 @@ def test_what_the_network_is_compared_with_has_its_levels():
     model = twin("resnet", "cq")
     x = samples(model)
     loop = loop_of(spkeras.convert(model, x, recipe="cq"))
-    found = dict(zip([n.name for n in loop.network.neurons],
-                     LayerRates(loop).rates("ann", [x])[1], strict=True))  # fmt: skip
+    found = dict(
+        zip(
+            [n.name for n in loop.network.neurons],
+            LayerRates(loop).rates("ann", [x])[1],
+            strict=True,
+        )
+    )
     for name, (ceiling, _, values) in activations(model, x).items():
         np.testing.assert_allclose(found[name] * ceiling, values, atol=1e-6)
 
@@ -189,8 +207,12 @@ def test_a_network_without_ranges_is_refused_by_name():
 
 def test_thresholds_are_trained_for_the_clock_alone():
     with pytest.raises(OptionError, match="clock_driven"):
-        spkeras.convert(twin("vgg", "cq"), samples(NETS["vgg"]()), recipe="cq+",
-                        simulation=spkeras.Simulation(schedule="layer_synchronous"))  # fmt: skip
+        spkeras.convert(
+            twin("vgg", "cq"),
+            samples(NETS["vgg"]()),
+            recipe="cq+",
+            simulation=spkeras.Simulation(schedule="layer_synchronous"),
+        )
 
 
 def test_the_finished_net_is_the_twin():

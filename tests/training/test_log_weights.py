@@ -29,15 +29,18 @@ def residual():
     """Batch norm everywhere, a projection, a depthwise and a separable layer."""
     keras.utils.set_random_seed(0)
     given = keras.Input((8, 8, 2))
-    x = start = layers.ReLU()(layers.BatchNormalization()(
-        layers.Conv2D(4, 3, padding="same", name="stem")(given)))  # fmt: skip
-    x = layers.ReLU()(layers.BatchNormalization()(
-        layers.DepthwiseConv2D(3, padding="same", name="deep")(x)))  # fmt: skip
+    x = start = layers.ReLU()(
+        layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same", name="stem")(given))
+    )
+    x = layers.ReLU()(
+        layers.BatchNormalization()(layers.DepthwiseConv2D(3, padding="same", name="deep")(x))
+    )
     x = layers.BatchNormalization()(layers.Conv2D(4, 1, use_bias=False, name="point")(x))
     x = layers.ReLU()(layers.Add()([x, start]))
     short = layers.BatchNormalization()(layers.Conv2D(6, 1, 2, name="short")(x))
     x = layers.BatchNormalization()(
-        layers.SeparableConv2D(6, 3, 2, padding="same", name="separable")(x))  # fmt: skip
+        layers.SeparableConv2D(6, 3, 2, padding="same", name="separable")(x)
+    )
     x = layers.ReLU()(layers.Add()([x, short]))
     x = layers.GlobalAveragePooling2D()(x)
     return shaken(keras.Model(given, layers.Dense(4, activation="softmax")(x), name="residual"))
@@ -106,8 +109,12 @@ def test_the_papers_topologies_compile_without_a_loss(name):
     x = (images / 255).astype("float32")
     twin = finished(prepare(model, x, recipe="cat", timesteps=12))
     stored = logarithmic(twin, FORM, trainable=False)
-    kernels = [branch.kernel for layer in lower(read_graph(stored)).layers
-               for branch in layer.branches if branch.weighted]  # fmt: skip
+    kernels = [
+        branch.kernel
+        for layer in lower(read_graph(stored)).layers
+        for branch in layer.branches
+        if branch.weighted
+    ]
     for kernel in kernels:
         np.testing.assert_array_equal(log_quantize(kernel, FORM), kernel)
     config = log_ttfs.HardwareConfig(table_bits=24, accumulator_bits=52)
@@ -134,13 +141,15 @@ def test_phases_follow_one_another_and_go_on_where_they_stopped(data, tmp_path):
         np.testing.assert_array_equal(one, other)
     short, _, _ = run(FinetunePlan(clamp=1, quantize=1, batch_size=32, rate=0.01), None)
     rounded, _, _ = run(
-        FinetunePlan(clamp=1, quantize=1, weights=FORM, batch_size=32, rate=0.01), None)  # fmt: skip
+        FinetunePlan(clamp=1, quantize=1, weights=FORM, batch_size=32, rate=0.01), None
+    )
     for one, other in zip(
         rounded.get_weights(), logarithmic(short, FORM, trainable=False).get_weights(), strict=True
     ):
         np.testing.assert_array_equal(one, other)
-    assert any((a != b).any() for a, b in zip(rounded.get_weights(), model.get_weights(),
-                                              strict=True))  # fmt: skip
+    assert any(
+        (a != b).any() for a, b in zip(rounded.get_weights(), model.get_weights(), strict=True)
+    )
 
 
 def test_plans_and_networks_that_cannot_be_are_refused(trained):
@@ -202,23 +211,60 @@ def test_from_a_cnn_to_a_program_on_the_command_line(files, epochs):
     """The program decides as the trained network does, which holds the codes' values already."""
     clamp, quantize, log = epochs
     done = command(
-        "finetune", files / "net.keras", "-o", files / "cat.keras", "--recipe", "cat", "--data",
-        files / "data.npz", "--scale", "255", "--timesteps", "12", "--clamp", clamp, "--quantize",
-        quantize, "--log", log, "--held-out", "4", "--train-batch", "20", "--json",
-    )  # fmt: skip
+        "finetune",
+        files / "net.keras",
+        "-o",
+        files / "cat.keras",
+        "--recipe",
+        "cat",
+        "--data",
+        files / "data.npz",
+        "--scale",
+        "255",
+        "--timesteps",
+        "12",
+        "--clamp",
+        clamp,
+        "--quantize",
+        quantize,
+        "--log",
+        log,
+        "--held-out",
+        "4",
+        "--train-batch",
+        "20",
+        "--json",
+    )
     assert done.exit_code == 0, done.output
     record = json.loads(done.stdout)
     assert record["epochs"] == sum(epochs)
-    done = command("hardware", "compile", files / "cat.keras", "-o", files / "cat.npz",
-                   "--table-bits", "20", "--accumulator-bits", "48")  # fmt: skip
+    done = command(
+        "hardware",
+        "compile",
+        files / "cat.keras",
+        "-o",
+        files / "cat.npz",
+        "--table-bits",
+        "20",
+        "--accumulator-bits",
+        "48",
+    )
     assert done.exit_code == 0, done.output
     done = command("hardware", "run", files / "cat.npz", "--data", files / "data.npz", "--json")
     assert json.loads(done.stdout)["accuracy"] == pytest.approx(record["trained"])
 
 
 def test_logarithmic_weights_belong_to_cat(files):
-    done = command("finetune", files / "net.keras", "--data", files / "data.npz", "--weight-bits",
-                   "5", "-o", files / "x.keras")  # fmt: skip
+    done = command(
+        "finetune",
+        files / "net.keras",
+        "--data",
+        files / "data.npz",
+        "--weight-bits",
+        "5",
+        "-o",
+        files / "x.keras",
+    )
     assert done.exit_code == 1 and "allowed: --recipe cat" in done.output
 
 
@@ -228,19 +274,34 @@ def test_digits_from_the_stored_cnn_to_the_program(tmp_path):
     order = np.random.default_rng(0).permutation(len(digits.target))
     x = (digits.images[order] / 16).astype("float32")[..., None]
     y = digits.target[order]
-    np.savez(tmp_path / "digits.npz", x_train=x[:600], y_train=y[:600], x_test=x[1297:],
-             y_test=y[1297:])  # fmt: skip
+    np.savez(
+        tmp_path / "digits.npz", x_train=x[:600], y_train=y[:600], x_test=x[1297:], y_test=y[1297:]
+    )
     stored = Path(__file__).parents[2] / "models" / "digits_cnn.keras"
     done = command(
-        "finetune", stored, "-o", tmp_path / "cat.keras", "--recipe", "cat", "--data",
-        tmp_path / "digits.npz", "--clamp", "0", "--quantize", "0", "--log", "0", "--json",
-    )  # fmt: skip
+        "finetune",
+        stored,
+        "-o",
+        tmp_path / "cat.keras",
+        "--recipe",
+        "cat",
+        "--data",
+        tmp_path / "digits.npz",
+        "--clamp",
+        "0",
+        "--quantize",
+        "0",
+        "--log",
+        "0",
+        "--json",
+    )
     assert done.exit_code == 0, done.output
     record = json.loads(done.stdout)
     assert record["cnn"] > 0.99 and record["trained"] > 0.93
     done = command("hardware", "compile", tmp_path / "cat.keras", "-o", tmp_path / "cat.npz")
     assert done.exit_code == 0, done.output
-    done = command("hardware", "run", tmp_path / "cat.npz", "--data", tmp_path / "digits.npz",
-                   "--json")  # fmt: skip
+    done = command(
+        "hardware", "run", tmp_path / "cat.npz", "--data", tmp_path / "digits.npz", "--json"
+    )
     found = json.loads(done.stdout)
     assert found["samples"] == 500 and abs(found["accuracy"] - record["trained"]) <= 0.006

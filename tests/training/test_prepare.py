@@ -91,10 +91,15 @@ def test_layers_that_meet_in_an_addition_share_their_range():
     assert found["a_neurons"].ceiling == found["b_neurons"].ceiling
 
 
-@pytest.mark.parametrize(("recipe", "activation", "encoder"), [
-    ("cq", "ClampQuantize", InputQuantizer), ("low_latency", "ValueRange", ChannelExpansion),
-    ("qcfs", "QCFSActivation", None), ("cat", "TTFSActivation", TTFSActivation),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("recipe", "activation", "encoder"),
+    [
+        ("cq", "ClampQuantize", InputQuantizer),
+        ("low_latency", "ValueRange", ChannelExpansion),
+        ("qcfs", "QCFSActivation", None),
+        ("cat", "TTFSActivation", TTFSActivation),
+    ],
+)
 def test_what_each_recipe_puts_in(recipe, activation, encoder):
     model = NETS["vgg"]()
     twin = prepare(model, data(model), recipe=recipe)
@@ -182,11 +187,17 @@ def test_a_grouped_first_layer_takes_no_expanded_input():
         prepare(model, recipe="low_latency")
 
 
-@pytest.mark.parametrize(("settings", "words"), [
-    ({"recipe": "ecc"}, "recipe='ecc'"), ({"timesteps": 0}, "timesteps=0"),
-    ({"pooling": "max"}, "pooling='max'"), ({"encoding": "expanded"}, "encoding='expanded'; allowed"),
-    ({"encoding": "bits"}, "encoding='bits'"), ({"stage": "last"}, "no option 'stage'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"recipe": "ecc"}, "recipe='ecc'"),
+        ({"timesteps": 0}, "timesteps=0"),
+        ({"pooling": "max"}, "pooling='max'"),
+        ({"encoding": "expanded"}, "encoding='expanded'; allowed"),
+        ({"encoding": "bits"}, "encoding='bits'"),
+        ({"stage": "last"}, "no option 'stage'"),
+    ],
+)
 def test_bad_options_are_refused(settings, words):
     with pytest.raises(OptionError, match=words):
         prepare(NETS["vgg"](), **settings)

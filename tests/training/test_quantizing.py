@@ -65,8 +65,9 @@ def test_channel_expansion_by_its_three_formulas():
 def test_trainable_pooling_starts_as_an_average():
     x = np.random.default_rng(0).random((2, 6, 6, 3)).astype("float32")
     layer = TrainablePooling2D(2)
-    np.testing.assert_allclose(values(layer, x), values(keras.layers.AveragePooling2D(2), x),
-                               rtol=1e-6)  # fmt: skip
+    np.testing.assert_allclose(
+        values(layer, x), values(keras.layers.AveragePooling2D(2), x), rtol=1e-6
+    )
     assert len(layer.trainable_variables) == 1
     again = TrainablePooling2D.from_config(layer.get_config())
     np.testing.assert_allclose(values(again, x), values(layer, x))
@@ -84,12 +85,19 @@ def test_quantisers_compute_in_float32_under_any_policy():
         keras.mixed_precision.set_global_policy("float32")
 
 
-@pytest.mark.parametrize("make", [
-    lambda: Clamp(2.0), lambda: ClampQuantize(7, 1.5, 0.25), lambda: ValueRange(8, 10, 0.5),
-    lambda: QCFSActivation(4, 2.0), lambda: InputQuantizer(9, 0.9),
-    lambda: ChannelExpansion(8, 10, (1, 0, -1)),
-    lambda: Staged(ValueRange(8, 10), "clamp", 6.0), lambda: Staged(QCFSActivation(4, 2.0)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Clamp(2.0),
+        lambda: ClampQuantize(7, 1.5, 0.25),
+        lambda: ValueRange(8, 10, 0.5),
+        lambda: QCFSActivation(4, 2.0),
+        lambda: InputQuantizer(9, 0.9),
+        lambda: ChannelExpansion(8, 10, (1, 0, -1)),
+        lambda: Staged(ValueRange(8, 10), "clamp", 6.0),
+        lambda: Staged(QCFSActivation(4, 2.0)),
+    ],
+)
 def test_configurations_round_trip(make):
     layer = make()
     config = keras.saving.serialize_keras_object(layer)
@@ -99,19 +107,22 @@ def test_configurations_round_trip(make):
     np.testing.assert_array_equal(values(layer, x), values(again, x))
 
 
-@pytest.mark.parametrize(("make", "words"), [
-    (lambda: ClampQuantize(0), "timesteps=0"),
-    (lambda: ClampQuantize(2.5), "timesteps=2.5"),
-    (lambda: ClampQuantize(2, scale=0.0), "scale=0.0"),
-    (lambda: ClampQuantize(2, shift=1.0), "shift=1.0"),
-    (lambda: ValueRange(2, -1.0), "levels=-1.0"),
-    (lambda: QCFSActivation(2, initial=-1.0), "initial=-1.0"),
-    (lambda: Clamp(0.0), "high=0.0"),
-    (lambda: InputQuantizer(2, 0.0), "threshold=0.0"),
-    (lambda: ChannelExpansion(2, 1.0), "levels=1.0"),
-    (lambda: ChannelExpansion(2, 3.0, (1, 1, 0)), "order="),
-    (lambda: Staged(ClampQuantize(2), "half"), "stage='half'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: ClampQuantize(0), "timesteps=0"),
+        (lambda: ClampQuantize(2.5), "timesteps=2.5"),
+        (lambda: ClampQuantize(2, scale=0.0), "scale=0.0"),
+        (lambda: ClampQuantize(2, shift=1.0), "shift=1.0"),
+        (lambda: ValueRange(2, -1.0), "levels=-1.0"),
+        (lambda: QCFSActivation(2, initial=-1.0), "initial=-1.0"),
+        (lambda: Clamp(0.0), "high=0.0"),
+        (lambda: InputQuantizer(2, 0.0), "threshold=0.0"),
+        (lambda: ChannelExpansion(2, 1.0), "levels=1.0"),
+        (lambda: ChannelExpansion(2, 3.0, (1, 1, 0)), "order="),
+        (lambda: Staged(ClampQuantize(2), "half"), "stage='half'"),
+    ],
+)
 def test_bad_numbers_are_refused(make, words):
     with pytest.raises(OptionError, match=words):
         make()

@@ -11,11 +11,13 @@ from spkeras.training.targets import accuracy, quality
 
 def net(last):
     keras.utils.set_random_seed(3)
-    return keras.Sequential([
-        keras.Input((6,)),
-        keras.layers.Dense(24, activation="relu"),
-        keras.layers.Dense(1, activation=last),
-    ])  # fmt: skip
+    return keras.Sequential(
+        [
+            keras.Input((6,)),
+            keras.layers.Dense(24, activation="relu"),
+            keras.layers.Dense(1, activation=last),
+        ]
+    )
 
 
 def samples():

@@ -12,12 +12,14 @@ from spkeras.training.teacher import DistilledBatches
 
 def net(activation="softmax", classes=3):
     keras.utils.set_random_seed(2)
-    return keras.Sequential([
-        keras.Input((4, 4, 1)),
-        keras.layers.Conv2D(8, 3, activation="relu"),
-        keras.layers.Flatten(),
-        keras.layers.Dense(classes, activation=activation),
-    ])  # fmt: skip
+    return keras.Sequential(
+        [
+            keras.Input((4, 4, 1)),
+            keras.layers.Conv2D(8, 3, activation="relu"),
+            keras.layers.Flatten(),
+            keras.layers.Dense(classes, activation=activation),
+        ]
+    )
 
 
 def samples(count=60):
@@ -46,8 +48,9 @@ def test_a_twin_learns_from_its_teacher_what_no_label_says():
     agreed = {}
     for share in (0.0, 1.0):
         twin = prepare(cnn, x, recipe="qcfs", timesteps=8)
-        plan = FinetunePlan(clamp=0, quantize=6, batch_size=20, rate=0.01, distil=share,
-                            insist=True)  # fmt: skip
+        plan = FinetunePlan(
+            clamp=0, quantize=6, batch_size=20, rate=0.01, distil=share, insist=True
+        )
         trained, _ = finetune(twin, (x, wrong), plan, teacher=cnn)
         agreed[share] = (trained.predict(x, verbose=0).argmax(-1) == decisions).mean()
     assert agreed[1.0] > 0.9 > 0.2 > agreed[0.0]

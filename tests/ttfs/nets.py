@@ -58,14 +58,21 @@ def shaken(model, seed=0):
         weights = layer.get_weights()
         if isinstance(layer, layers.BatchNormalization):
             size = weights[0].shape
-            weights = [rng.uniform(0.5, 1, size), rng.normal(0, 0.1, size),
-                       rng.normal(0, 0.1, size), rng.uniform(0.5, 2, size)]  # fmt: skip
+            weights = [
+                rng.uniform(0.5, 1, size),
+                rng.normal(0, 0.1, size),
+                rng.normal(0, 0.1, size),
+                rng.uniform(0.5, 2, size),
+            ]
         else:
             weights = [
-                rng.normal(0.05, 0.05, w.shape) if w.ndim == 1
-                else rng.normal(0.02, 1.2 / np.prod(w.shape[:-1]) ** 0.5, w.shape)
+                (
+                    rng.normal(0.05, 0.05, w.shape)
+                    if w.ndim == 1
+                    else rng.normal(0.02, 1.2 / np.prod(w.shape[:-1]) ** 0.5, w.shape)
+                )
                 for w in weights
-            ]  # fmt: skip
+            ]
         layer.set_weights(weights)
     return model
 

@@ -74,9 +74,14 @@ def test_activation_is_the_table(dtype):
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="uses TensorFlow's tape")
 @pytest.mark.parametrize(
-    "layer, top", [(TTFSActivation(6, 2, 2.0), 2.0), (PhaseActivation(3), 0.875),
-                   (BurstActivation(3, 0.25), 1.75)], ids=lambda v: type(v).__name__
-)  # fmt: skip
+    "layer, top",
+    [
+        (TTFSActivation(6, 2, 2.0), 2.0),
+        (PhaseActivation(3), 0.875),
+        (BurstActivation(3, 0.25), 1.75),
+    ],
+    ids=lambda v: type(v).__name__,
+)
 def test_gradient_passes_inside_and_nowhere_else(layer, top):
     import tensorflow as tf
 
@@ -103,8 +108,14 @@ def test_burst_code_is_what_its_neuron_sends():
     np.testing.assert_array_equal(found, [oracle.burst(float(v), 5, 0.125) for v in x])
 
 
-@pytest.mark.parametrize("make", [lambda: TTFSActivation(10, 2, 0.5), lambda: PhaseActivation(5),
-                                  lambda: BurstActivation(4, 0.5)])  # fmt: skip
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: TTFSActivation(10, 2, 0.5),
+        lambda: PhaseActivation(5),
+        lambda: BurstActivation(4, 0.5),
+    ],
+)
 def test_layers_are_saved_and_loaded(make, tmp_path):
     model = keras.Sequential([keras.Input((5,)), make()])
     x = np.random.default_rng(0).random((4, 5))
@@ -117,11 +128,16 @@ def test_layers_are_saved_and_loaded(make, tmp_path):
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: TTFSActivation(0), lambda: TTFSActivation(256), lambda: TTFSActivation(tau=0),
-        lambda: TTFSActivation(theta0=-1), lambda: TTFSActivation(tau=float("nan")),
-        lambda: PhaseActivation(0), lambda: BurstActivation(17), lambda: BurstActivation(theta=0),
+        lambda: TTFSActivation(0),
+        lambda: TTFSActivation(256),
+        lambda: TTFSActivation(tau=0),
+        lambda: TTFSActivation(theta0=-1),
+        lambda: TTFSActivation(tau=float("nan")),
+        lambda: PhaseActivation(0),
+        lambda: BurstActivation(17),
+        lambda: BurstActivation(theta=0),
     ],
-)  # fmt: skip
+)
 def test_kernels_that_are_none_are_refused(make):
     with pytest.raises(OptionError):
         make()
@@ -135,11 +151,16 @@ def test_a_table_of_levels_is_taken_as_it_is():
 @pytest.mark.parametrize(
     "levels",
     [
-        [], [1.0, 0.5, 0.75], [1.0, 2.0, 3.0], [1.0, 0.5, 0.0],
-        [1.0, -0.5, -1.0], [np.inf, 1.0, 0.5], [1.0, np.nan, 0.5],
+        [],
+        [1.0, 0.5, 0.75],
+        [1.0, 2.0, 3.0],
+        [1.0, 0.5, 0.0],
+        [1.0, -0.5, -1.0],
+        [np.inf, 1.0, 0.5],
+        [1.0, np.nan, 0.5],
     ],
     ids=str,
-)  # fmt: skip
+)
 def test_levels_that_do_not_fall_are_refused(levels):
     with pytest.raises(OptionError, match=f"{len(levels)} levels; allowed: positive"):
         ttfs.check_levels(levels)
@@ -147,9 +168,20 @@ def test_levels_that_do_not_fall_are_refused(levels):
 
 @pytest.mark.parametrize(
     "kernel",
-    [(0, 1), (256, 1), (2.5, 1), (4, 0), (4, -1), (4, np.inf), (4, np.nan), (4, 1, 0),
-     (4, 1, -2.0), (4, 1, np.inf), (4, 1, np.nan)],
-)  # fmt: skip
+    [
+        (0, 1),
+        (256, 1),
+        (2.5, 1),
+        (4, 0),
+        (4, -1),
+        (4, np.inf),
+        (4, np.nan),
+        (4, 1, 0),
+        (4, 1, -2.0),
+        (4, 1, np.inf),
+        (4, 1, np.nan),
+    ],
+)
 def test_tables_that_are_none_are_refused(kernel):
     with pytest.raises(OptionError, match="timesteps=|tau=|theta0="):
         ttfs.kernel_table(*kernel)

@@ -121,8 +121,17 @@ def test_layers_train_the_stored_kernel_and_show_the_quantised_one(tmp_path):
     assert again.layers[-1].full_scale == -1
 
 
-@pytest.mark.parametrize("options", [{"bits": 1}, {"bits": 13}, {"steps": 3}, {"rounding": "up"},
-                                     {"full_scale": "max"}, {"bits": 2}])  # fmt: skip
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"bits": 1},
+        {"bits": 13},
+        {"steps": 3},
+        {"rounding": "up"},
+        {"full_scale": "max"},
+        {"bits": 2},
+    ],
+)
 def test_formats_that_are_none_are_refused(options):
     with pytest.raises(OptionError):
         LogFormat(**options)
@@ -144,8 +153,9 @@ def test_the_range_of_least_error_lies_at_most_four_octaves_down(small, octaves,
     found = full_scale_exponent(weights, form)
     if steps == 1:
         assert found == -octaves
-    errors = {n: np.sum((log_quantize(weights, form, n) - weights) ** 2)
-              for n in range(-4 * steps, 1)}  # fmt: skip
+    errors = {
+        n: np.sum((log_quantize(weights, form, n) - weights) ** 2) for n in range(-4 * steps, 1)
+    }
     assert errors[found] == min(errors.values()) and -4 * steps <= found <= 0
 
 
@@ -161,8 +171,13 @@ def test_a_weight_in_the_middle_of_two_levels_takes_the_larger_one(steps):
 def test_a_format_as_plain_values_is_the_format():
     form = LogFormat(7, 4, False, "linear", "nearest")
     assert LogFormat(**form.to_dict()) == form
-    assert form.to_dict() == {"bits": 7, "steps": 4, "zero": False, "rounding": "linear",
-                              "full_scale": "nearest"}  # fmt: skip
+    assert form.to_dict() == {
+        "bits": 7,
+        "steps": 4,
+        "zero": False,
+        "rounding": "linear",
+        "full_scale": "nearest",
+    }
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="uses TensorFlow's tape")
@@ -191,4 +206,7 @@ def test_the_fewest_and_the_most_bits(bits):
     form = LogFormat(bits, 1, zero=False, full_scale="ceil")
     assert form.largest == {2: 1, 12: 2047}[bits]
     assert log_quantize(np.array([1.0, 0.5, 1e-300]), form).tolist() == [
-        1.0, 0.5, 2.0 ** -min(form.largest, 997)]  # fmt: skip
+        1.0,
+        0.5,
+        2.0 ** -min(form.largest, 997),
+    ]

@@ -279,8 +279,13 @@ def test_early_firing_outside_the_window_is_refused():
 
 def test_every_level_is_met_once():
     """An identity network passes every level on unchanged, both ends included."""
-    model = net(TTFSActivation(6, 2), layers.Dense(1, use_bias=False), TTFSActivation(6, 2),
-                layers.Dense(1, use_bias=False), shape=(1,))  # fmt: skip
+    model = net(
+        TTFSActivation(6, 2),
+        layers.Dense(1, use_bias=False),
+        TTFSActivation(6, 2),
+        layers.Dense(1, use_bias=False),
+        shape=(1,),
+    )
     model.set_weights([np.ones((1, 1)), np.ones((1, 1))])
     table = kernel_table(6, 2)
     x = np.append(table, [0.0, table[-1] * 0.99, 5.0])[:, None]

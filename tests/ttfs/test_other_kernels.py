@@ -22,8 +22,9 @@ from tests.ttfs.stepping import simulate
 def relu_net():
     keras.utils.set_random_seed(0)
     inputs = keras.Input((8, 8, 2), name="image")
-    x = first = layers.ReLU()(layers.BatchNormalization()(
-        layers.Conv2D(5, 3, padding="same")(inputs)))  # fmt: skip
+    x = first = layers.ReLU()(
+        layers.BatchNormalization()(layers.Conv2D(5, 3, padding="same")(inputs))
+    )
     x = layers.MaxPooling2D(2)(x)
     x = layers.Conv2D(5, 3, padding="same", activation="relu")(x)
     x = layers.ReLU()(layers.Add()([x, layers.AveragePooling2D(2)(first)]))
@@ -201,8 +202,9 @@ def test_an_update_goes_down_each_loss():
 
 
 def test_other_networks_and_options_are_refused(model, images):
-    tanh = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="tanh"),
-                             layers.Dense(2)])  # fmt: skip
+    tanh = keras.Sequential(
+        [keras.Input((4,)), layers.Dense(3, activation="tanh"), layers.Dense(2)]
+    )
     data = np.random.default_rng(0).random((5, 4))
     for kernel in ("exponential", "exact"):
         with pytest.raises(UnsupportedLayerError, match="'tanh'"):
@@ -216,23 +218,29 @@ def test_other_networks_and_options_are_refused(model, images):
             FirstSpike(levels)
 
 
-@pytest.mark.parametrize("kernel, name, value, having", [
-    ("exact", "start", 3, "'trained' or 'exponential'"),
-    ("trained", "tau", 2.0, "'exponential'"),
-    ("exact", "updates", 0, "'exponential'"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "kernel, name, value, having",
+    [
+        ("exact", "start", 3, "'trained' or 'exponential'"),
+        ("trained", "tau", 2.0, "'exponential'"),
+        ("exact", "updates", 0, "'exponential'"),
+    ],
+)
 def test_options_of_other_kernels_are_refused(kernel, name, value, having):
     with pytest.raises(OptionError, match=f"{name}={value} with kernel='{kernel}'.*{having}"):
         TTFS(kernel=kernel, **{name: value})
 
 
-@pytest.mark.parametrize("kernel, settings", [
-    ("trained", {"timesteps": 24}),
-    ("exact", {"timesteps": 24}),
-    ("exponential", {"stagger": 1.0}),
-    ("exponential", {"schedule": "layer_synchronous"}),
-    ("trained", {"input_encoding": "bernoulli"}),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "kernel, settings",
+    [
+        ("trained", {"timesteps": 24}),
+        ("exact", {"timesteps": 24}),
+        ("exponential", {"stagger": 1.0}),
+        ("exponential", {"schedule": "layer_synchronous"}),
+        ("trained", {"input_encoding": "bernoulli"}),
+    ],
+)
 def test_settings_of_a_spike_loop_are_refused(model, images, kernel, settings):
     with pytest.raises(OptionError, match=f"{next(iter(settings))}=.*allowed: none"):
         spkeras.convert(model, images, "ttfs", kernel=kernel, **settings)
