@@ -8,7 +8,7 @@ import pytest
 import spkeras
 from spkeras import errors
 from tests import networks
-from tests.processes import python
+from tests.processes import ROOT, python
 
 HEAVY = ("keras", "tensorflow", "jax", "torch", "h5py", "numpy", "rich", "click", "matplotlib")
 
@@ -45,6 +45,13 @@ def test_no_public_name_is_a_module_too():
     modules = {module.name for module in pkgutil.iter_modules(spkeras.__path__)}
     assert modules > {"snn", "passes", "graph"}
     assert not modules & set(spkeras.__all__)
+
+
+def test_every_package_has_tests_of_its_name():
+    packages = {module.name for module in pkgutil.iter_modules(spkeras.__path__) if module.ispkg}
+    folders = {path.parent.name for path in ROOT.glob("tests/*/test_*.py")}
+    assert "facade" in packages
+    assert not packages - folders
 
 
 def test_unknown_names_are_refused_as_usual():

@@ -11,6 +11,7 @@ from keras import layers as L
 from keras import ops
 
 from spkeras.frontend.walk import read_graph
+from spkeras.layers import legacy
 from tests.oracle_layers import difference, randomize
 
 TOLERANCE = 1e-5
@@ -532,7 +533,6 @@ def test_prelu_as_activation_argument():
 
 
 def test_hard_sigmoid_of_keras_2():
-    legacy = pytest.importorskip("spkeras.layers.legacy")
     graph = check(chain((5,), L.Dense(4, activation=legacy.hard_sigmoid_keras2)))
     assert graph.nodes[-1]["function"] == "hard_sigmoid_keras2"
 
@@ -682,7 +682,6 @@ def test_time_distributed(inner):
 
 
 def test_layers_of_migrated_models():
-    legacy = pytest.importorskip("spkeras.layers.legacy")
     spec = [[None, None, None], [1, None, 2], 0, [None, 2, None]]
     check(chain((5, 4, 3), legacy.Slice(spec), legacy.Clip(-0.5, 1.0)))
     for reduction in ("mean", "max", "min", "sum"):
@@ -692,7 +691,6 @@ def test_layers_of_migrated_models():
 @pytest.mark.parametrize("data_format", ["channels_last", "channels_first"])
 @pytest.mark.parametrize("shape", [(3, 4, 2), (1, 5, 2)])
 def test_bilinear_upsampling_of_tensorflow_1(shape, data_format):
-    legacy = pytest.importorskip("spkeras.layers.legacy")
     shape = first(shape) if data_format == "channels_first" else shape
     check(chain(shape, legacy.BilinearUpSampling((2, 3), data_format), L.Flatten()))
 

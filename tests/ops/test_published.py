@@ -86,6 +86,6 @@ def test_what_contradicts_a_publication_is_refused(call, words):
 
 
 def test_plans_that_agree_pass():
-    check_plan("cq", {"distil": 0.0, "epochs": 3, "weight_bits": None})
-    check_plan("cat", {"weight_bits": 5, "float_weights": None})
-    check_plan("cat", {"float_weights": False, "distil": 0.0})
+    assert check_plan("cq", {"distil": 0.0, "epochs": 3, "weight_bits": None}) is None
+    assert check_plan("cat", {"weight_bits": 5, "float_weights": None}) is None
+    assert check_plan("cat", {"float_weights": False, "distil": 0.0}) is None

@@ -1,7 +1,6 @@
 """What a network was trained with, read from its activations."""
 
 import keras
-import pytest
 from keras import layers
 
 from spkeras.errors import OptionError
@@ -41,18 +40,21 @@ def net(
 
 
 def differences(graph, training=COUNTED):
-    with pytest.raises(OptionError, match="published=True with recipe='cq'") as error:
+    try:
         check_trained(graph, "cq", training)
-    return str(error.value).split("trained with ")[1].split(". Train it")[0].split("; ")
+    except OptionError as error:
+        assert "published=True with recipe='cq'" in str(error)
+        return str(error).split("trained with ")[1].split(". Train it")[0].split("; ")
+    return []
 
 
 def test_a_net_as_published_passes():
-    check_trained(net(), "cq", COUNTED)
-    check_trained(net(pooled=(True, True)), "cq", COUNTED)
-    check_trained(net(pooled=()), "cq", COUNTED)
+    assert differences(net()) == []
+    assert differences(net(pooled=(True, True))) == []
+    assert differences(net(pooled=())) == []
     real = {"encoding": "real", "pooling_neurons": False, "shift": 0.5}
-    check_trained(net(encoded=False, pooled=(False,), shift=0.5), "cq", real)
-    check_trained(net(scales=2), "cq", {**COUNTED, "encoding": "expanded"})
+    assert differences(net(encoded=False, pooled=(False,), shift=0.5), real) == []
+    assert differences(net(scales=2), {**COUNTED, "encoding": "expanded"}) == []
 
 
 def test_each_difference_is_named():
@@ -76,11 +78,11 @@ def test_each_difference_is_named():
 def test_a_maximum_is_no_published_pooling_where_poolings_have_neurons():
     graph = net(pool=layers.MaxPooling2D)
     assert differences(graph) == ["pooling='maximum', published 'average'"]
-    check_trained(graph, "cq", {**COUNTED, "pooling_neurons": False})
+    assert differences(graph, {**COUNTED, "pooling_neurons": False}) == []
 
 
 def test_the_tolerance_of_a_level_is_no_shift():
-    check_trained(net(shift=2.0**-9, other_shift=2.0**-9), "cq", COUNTED)
+    assert differences(net(shift=2.0**-9, other_shift=2.0**-9)) == []
     assert differences(net(shift=2.0**-7)) == ["shift=0.01, published 0.0"]
 
 
@@ -101,4 +103,4 @@ def test_a_pooling_that_is_read_with_and_without_neurons_has_none():
 
 def test_a_net_without_quantising_activations_is_left_alone():
     plain = keras.Sequential([keras.Input((4,)), layers.Dense(3, activation="relu")])
-    check_trained(read_graph(plain), "cq", COUNTED)
+    assert differences(read_graph(plain)) == []
