@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spkeras.events.program import EventProgram, aligned
+from spkeras.ops.types import Float32Array, Int32Array, Int64Array
 
 # Maximum number of output values of a block, over all steps and samples (64 MB).
 _BLOCK = 1 << 24
@@ -26,8 +27,8 @@ class EventBlock:
     """
 
     first: int
-    outputs: np.ndarray
-    layer_spikes: np.ndarray
+    outputs: Float32Array
+    layer_spikes: Int64Array
 
 
 class Batch:
@@ -46,14 +47,14 @@ class Batch:
         self.program = program
         self.own = np.ascontiguousarray(own, np.float32)
         samples = len(own)
-        self.state = aligned((samples, program.state.size))
+        self.state = aligned((samples, program.state.size), np.float32)
         self.state[:] = program.state
         self.threads = max(1, min(threads or available(), samples))
         self._scratch = [_scratch(program) for _ in range(self.threads)]
         self._counted = [np.zeros(program.neuron_count, np.int64) for _ in range(self.threads)]
 
     @property
-    def counted(self) -> dict[str, np.ndarray]:
+    def counted(self) -> dict[str, Int64Array]:
         """Spikes of each neuron so far, over all samples, by layer."""
         sizes = [int(np.prod(shape)) for _, shape in self.program.neurons]
         parts = np.split(np.sum(self._counted, axis=0), np.cumsum(sizes)[:-1])
@@ -87,8 +88,8 @@ class Batch:
         thread: int,
         first: int,
         last: int,
-        outputs: np.ndarray,
-        sums: np.ndarray,
+        outputs: Float32Array,
+        sums: Int64Array,
     ) -> None:
         from spkeras.events.kernels import run
 
@@ -109,7 +110,7 @@ class Batch:
         )
 
 
-def _scratch(program: EventProgram) -> tuple[np.ndarray, ...]:
+def _scratch(program: EventProgram) -> tuple[Int32Array, Float32Array, Int64Array]:
     """Return buffers for the events of one sample in one step; see `spkeras.events.kernels.run`.
 
     Sizes start as 1: neurons of one spike per step do not write them.

@@ -5,17 +5,16 @@ new network needs no compilation, and the compiled code is cached on disk. Each 
 a whole block of steps while its potentials are in the processor's cache.
 """
 
-from typing import Any
-
 import numpy as np
 
 from spkeras.events.passing import compiled, contract, gather, pass_on, remap, window
 from spkeras.events.table import Field, Kind
 from spkeras.events.vectors import LANES, firing, peek, put
+from spkeras.ops.types import Float32Array, Int32Array, Int64Array
 
 # numba caches compiled code until this file changes. This digest of the other sources of the
 # code, checked by a test, makes a change of `table`, `vectors` or `passing` change this file.
-SOURCES = "1760be72d9311b68"
+SOURCES = "22dbbca5d60b09cd"
 
 # For each number of eight bits: the indices of the bits that are set, and their number.
 _SET = np.array(
@@ -28,7 +27,9 @@ _fire_soft, _fire_zero = firing(zero=False), firing(zero=True)
 
 
 @compiled
-def _fire(op: Any, weights: Any, own: Any, state: Any, to: Any) -> Any:
+def _fire(
+    op: Int64Array, weights: Float32Array, own: Float32Array, state: Float32Array, to: Int32Array
+) -> int:
     """Update potentials: v <- v + z; spike where v >= V, and v <- v - V there (or 0)."""
     period, zero = op[Field.PERIOD], op[Field.ZERO]
     currents = own if op[Field.OWN] else weights
@@ -61,8 +62,15 @@ def _fire(op: Any, weights: Any, own: Any, state: Any, to: Any) -> Any:
 
 @compiled
 def _count(
-    op: Any, tables: Any, weights: Any, own: Any, state: Any, elapsed: Any, to: Any, to_value: Any
-) -> Any:
+    op: Int64Array,
+    tables: Int32Array,
+    weights: Float32Array,
+    own: Float32Array,
+    state: Float32Array,
+    elapsed: np.float32,
+    to: Int32Array,
+    to_value: Float32Array,
+) -> int:
     """Update u <- u + z, and send floor(tau f(max u / tau) / V + alpha - n), cut to the limits.
 
     max: over the pooling window; tau: steps since the start; n: spikes sent so far.
@@ -100,7 +108,14 @@ def _count(
 
 
 @compiled
-def _read(op: Any, weights: Any, own: Any, state: Any, elapsed: Any, answer: Any) -> Any:
+def _read(
+    op: Int64Array,
+    weights: Float32Array,
+    own: Float32Array,
+    state: Float32Array,
+    elapsed: np.float32,
+    answer: Float32Array,
+) -> None:
     """Add the constant current, and write the mean since the read-out's start."""
     currents = own if op[Field.OWN] else weights
     for k in range(op[Field.SIZE]):
@@ -109,7 +124,7 @@ def _read(op: Any, weights: Any, own: Any, state: Any, elapsed: Any, answer: Any
 
 
 @compiled
-def _tally(counted: Any, places: Any, sizes: Any, count: Any) -> Any:
+def _tally(counted: Int64Array, places: Int32Array, sizes: Float32Array, count: int) -> np.int64:
     """Add spikes to the counts of the neurons, and return their number."""
     total = np.int64(0)
     for event in range(count):
@@ -121,8 +136,15 @@ def _tally(counted: Any, places: Any, sizes: Any, count: Any) -> Any:
 
 @compiled
 def _deliver(
-    kind: Any, op: Any, tables: Any, weights: Any, index: Any, value: Any, count: Any, state: Any
-) -> Any:
+    kind: int,
+    op: Int64Array,
+    tables: Int32Array,
+    weights: Float32Array,
+    index: Int32Array,
+    value: Float32Array,
+    count: int,
+    state: Float32Array,
+) -> None:
     """Add events to the state, by the operation of this kind."""
     if kind == Kind.CONTRACT:
         contract(op, tables, weights, index, value, count, state)
@@ -134,19 +156,19 @@ def _deliver(
 
 @compiled
 def run(
-    operations: Any,
-    tables: Any,
-    weights: Any,
-    regions: Any,
-    own: Any,
-    state: Any,
-    first: Any,
-    last: Any,
-    scratch: Any,
-    outputs: Any,
-    counted: Any,
-    sums: Any,
-) -> Any:
+    operations: Int64Array,
+    tables: Int32Array,
+    weights: Float32Array,
+    regions: Int64Array,
+    own: Float32Array,
+    state: Float32Array,
+    first: int,
+    last: int,
+    scratch: tuple[Int32Array, Float32Array, Int64Array],
+    outputs: Float32Array,
+    counted: Int64Array,
+    sums: Int64Array,
+) -> None:
     """Run one sample from step `first` to the step before `last`.
 
     Args:

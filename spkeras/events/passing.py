@@ -1,15 +1,14 @@
 """The operations on events between neurons, compiled by numba."""
 
-from typing import Any
-
 import numpy as np
 from numba import njit
 
 from spkeras.events.table import Field
 from spkeras.events.vectors import LANES, adder, peek
+from spkeras.ops.types import Float32Array, Int32Array, Int64Array
 
 # Digest of `table` and `vectors`, as in `spkeras.events.kernels`.
-SOURCES = "ff690ffe6cb93cd8"
+SOURCES = "2d39cb0410c56c60"
 
 HALF = LANES // 2
 _add, _add_half = adder(LANES, 4), adder(HALF, 4)
@@ -20,8 +19,14 @@ compiled = njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, error_mode
 
 @compiled
 def contract(
-    op: Any, tables: Any, weights: Any, index: Any, value: Any, count: Any, state: Any
-) -> Any:
+    op: Int64Array,
+    tables: Int32Array,
+    weights: Float32Array,
+    index: Int32Array,
+    value: Float32Array,
+    count: int,
+    state: Float32Array,
+) -> None:
     """Add the rows of weights of each event, for up to four events of one position at once.
 
     Where a position has fewer events, the first one is repeated with size 0: this is faster than
@@ -78,7 +83,14 @@ def contract(
 
 
 @compiled
-def pass_on(op: Any, weights: Any, index: Any, value: Any, count: Any, state: Any) -> Any:
+def pass_on(
+    op: Int64Array,
+    weights: Float32Array,
+    index: Int32Array,
+    value: Float32Array,
+    count: int,
+    state: Float32Array,
+) -> None:
     """Add each event at its position, times a factor."""
     size = weights[op[Field.WEIGHTS]]
     for event in range(count):
@@ -87,8 +99,14 @@ def pass_on(op: Any, weights: Any, index: Any, value: Any, count: Any, state: An
 
 @compiled
 def window(
-    op: Any, tables: Any, weights: Any, index: Any, value: Any, count: Any, state: Any
-) -> Any:
+    op: Int64Array,
+    tables: Int32Array,
+    weights: Float32Array,
+    index: Int32Array,
+    value: Float32Array,
+    count: int,
+    state: Float32Array,
+) -> None:
     """Add each event, weighted, at the positions of its window, on the same channel."""
     channels, width = op[Field.CHANNELS], op[Field.WIDTH]
     rows, columns = op[Field.ROWS], op[Field.COLUMNS]
@@ -110,16 +128,16 @@ def window(
 
 @compiled
 def remap(
-    op: Any,
-    tables: Any,
-    weights: Any,
-    index: Any,
-    value: Any,
-    count: Any,
-    to: Any,
-    to_value: Any,
-    written: Any,
-) -> Any:
+    op: Int64Array,
+    tables: Int32Array,
+    weights: Float32Array,
+    index: Int32Array,
+    value: Float32Array,
+    count: int,
+    to: Int32Array,
+    to_value: Float32Array,
+    written: int,
+) -> int:
     """Write events at other positions, times a factor; -1 drops them."""
     share = weights[op[Field.WEIGHTS]]
     for event in range(count):
@@ -131,7 +149,7 @@ def remap(
 
 
 @compiled
-def gather(op: Any, state: Any, to: Any, to_value: Any) -> Any:
+def gather(op: Int64Array, state: Float32Array, to: Int32Array, to_value: Float32Array) -> int:
     """Write the sums that are not zero as events, and clear them."""
     written = 0
     sums = state[op[Field.TARGET] : op[Field.TARGET] + op[Field.SIZE]]

@@ -3,11 +3,14 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from spkeras.events.geometry import Reach
 from spkeras.events.table import FIELDS, Field, Kind
+from spkeras.ops.types import Float32Array, Int32Array, Int64Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,11 +29,11 @@ class EventProgram:
         outputs: Names and shapes of the read-outs, in order.
     """
 
-    operations: np.ndarray
-    tables: np.ndarray
-    weights: np.ndarray
-    state: np.ndarray
-    regions: np.ndarray
+    operations: Int64Array
+    tables: Int32Array
+    weights: Float32Array
+    state: Float32Array
+    regions: Int64Array
     own: tuple[tuple[str, int], ...]
     neurons: tuple[tuple[str, tuple[int, ...]], ...]
     outputs: tuple[tuple[str, tuple[int, ...]], ...]
@@ -51,31 +54,33 @@ class EventProgram:
         return sum(int(np.prod(shape)) for _, shape in self.neurons)
 
 
+Number = TypeVar("Number", np.int32, np.float32)
 # Numbers of four bytes in a cache line: whole lines are read and written fastest.
 _ROW = 16
 
 
-def aligned(shape: tuple[int, ...], dtype: type = np.float32) -> np.ndarray:
+def aligned(shape: tuple[int, ...], dtype: type[Number]) -> NDArray[Number]:
     """Return zeros aligned to a cache line; `dtype` has four bytes."""
     size = int(np.prod(shape))
-    room: np.ndarray = np.zeros(size + _ROW, dtype)
+    room = np.zeros(size + _ROW, dtype)
     gap = (-room.ctypes.data // 4) % _ROW
     return room[gap : gap + size].reshape(shape)
 
 
-class Pool:
+class Pool(Generic[Number]):
     """An array that grows; equal parts are stored once."""
 
-    def __init__(self, dtype: type) -> None:
-        self.dtype, self.size = dtype, 0
+    def __init__(self, dtype: type[Number]) -> None:
+        self.dtype: type[Number] = dtype
+        self.size = 0
         # Pointers into a table of integers are computed before it is added: no alignment there.
         self.moves = dtype is np.float32
-        self._parts: list[np.ndarray] = []
+        self._parts: list[NDArray[Number]] = []
         self._known: dict[bytes, int] = {}
 
-    def add(self, values: object) -> int:
+    def add(self, values: ArrayLike) -> int:
         """Add values and return their start."""
-        array: np.ndarray = np.ascontiguousarray(values, self.dtype).reshape(-1)
+        array = np.ascontiguousarray(values, self.dtype).reshape(-1)
         key = hashlib.sha256(array.tobytes()).digest()
         if key in self._known:
             return self._known[key]
@@ -92,7 +97,7 @@ class Pool:
         self._parts.append(np.zeros(gap, self.dtype))
         self.size += gap
 
-    def array(self) -> np.ndarray:
+    def array(self) -> NDArray[Number]:
         """Return the whole array; it is never empty, since compiled code slices it."""
         self.align()
         whole = aligned((self.size + _ROW,), self.dtype)
@@ -105,9 +110,9 @@ class Writer:
 
     def __init__(self) -> None:
         self.tables, self.weights = Pool(np.int32), Pool(np.float32)
-        self.state: list[np.ndarray] = []
+        self.state: list[Float32Array] = []
         self.state_size = 0
-        self.operations: list[np.ndarray] = []
+        self.operations: list[Int64Array] = []
         # The first slot belongs to operations that write no events.
         self.regions, self.places, self.rooms = [0], 8, [0]
 

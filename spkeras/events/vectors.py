@@ -6,14 +6,22 @@ each row of weights, and one store.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 from llvmlite import ir
 from numba import types
+from numba.core.typing.context import Context
+from numba.core.typing.templates import Signature
 from numba.extending import intrinsic as _intrinsic
 
+# numba.core.base.BaseContext, whose methods have no types.
+Target: TypeAlias = Any
+# What numba requires of an intrinsic: the signature of a call, and the function that emits its code.
+Emitter: TypeAlias = Callable[[Target, ir.IRBuilder, Signature, list[ir.Value]], ir.Value]
+Typed: TypeAlias = tuple[Signature, Emitter]
+
 # Numba passes the typing context; callers do not.
-intrinsic: Callable[[Callable[..., Any]], Callable[..., Any]] = _intrinsic
+intrinsic: Callable[[Callable[..., Typed]], Callable[..., Any]] = _intrinsic
 
 # On processors with narrower registers the compiler splits a vector.
 LANES = 16
@@ -28,8 +36,20 @@ def adder(lanes: int, rows: int) -> Callable[..., None]:
     weights[lead : lead + lanes]. Indices are not checked.
     """
 
-    def add(context: Any, sums: Any, start: Any, weights: Any, leads: Any, sizes: Any) -> Any:
-        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def add(
+        context: Context,
+        sums: types.Type,
+        start: types.Type,
+        weights: types.Type,
+        leads: types.Type,
+        sizes: types.Type,
+    ) -> Typed:
+        def emit(
+            context: Target,
+            builder: ir.IRBuilder,
+            signature: Signature,
+            arguments: list[ir.Value],
+        ) -> ir.Value:
             sums, start, weights, leads, sizes = arguments
             vector = ir.VectorType(ir.FloatType(), lanes)
             place = _pointer(context, builder, signature.args[0], sums, start, vector)
@@ -63,9 +83,20 @@ def firing(zero: bool) -> Callable[..., int]:
     """
 
     def fire(
-        context: Any, v: Any, start: Any, currents: Any, place: Any, thresholds: Any, level: Any
-    ) -> Any:
-        def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        context: Context,
+        v: types.Type,
+        start: types.Type,
+        currents: types.Type,
+        place: types.Type,
+        thresholds: types.Type,
+        level: types.Type,
+    ) -> Typed:
+        def emit(
+            context: Target,
+            builder: ir.IRBuilder,
+            signature: Signature,
+            arguments: list[ir.Value],
+        ) -> ir.Value:
             vector = ir.VectorType(ir.FloatType(), LANES)
             places = [
                 _pointer(
@@ -92,10 +123,15 @@ def firing(zero: bool) -> Callable[..., int]:
 
 
 @intrinsic
-def peek(context: Any, array: Any, place: Any) -> Any:
+def peek(context: Context, array: types.Array, place: types.Type) -> Typed:
     """Return array[place] without numba's handling of negative indices; `place` is not checked."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(
+        context: Target,
+        builder: ir.IRBuilder,
+        signature: Signature,
+        arguments: list[ir.Value],
+    ) -> ir.Value:
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
         value = builder.load(builder.gep(data, [arguments[1]]))
         return context.cast(builder, value, signature.args[0].dtype, signature.return_type)
@@ -105,10 +141,22 @@ def peek(context: Any, array: Any, place: Any) -> Any:
 
 
 @intrinsic
-def put(context: Any, places: Any, start: Any, table: Any, row: Any, shift: Any) -> Any:
+def put(
+    context: Context,
+    places: types.Type,
+    start: types.Type,
+    table: types.Type,
+    row: types.Type,
+    shift: types.Type,
+) -> Typed:
     """Set places[start : start + 8] = table[row] + shift; int32, rows of eight."""
 
-    def emit(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+    def emit(
+        context: Target,
+        builder: ir.IRBuilder,
+        signature: Signature,
+        arguments: list[ir.Value],
+    ) -> ir.Value:
         places, start, table, row, shift = arguments
         vector = ir.VectorType(ir.IntType(32), 8)
         eight = ir.Constant(row.type, 8)
@@ -126,12 +174,19 @@ def put(context: Any, places: Any, start: Any, table: Any, row: Any, shift: Any)
     return types.void(places, start, table, row, shift), emit
 
 
-def _pointer(context: Any, builder: Any, kind: Any, array: Any, place: Any, vector: Any) -> Any:
+def _pointer(
+    context: Target,
+    builder: ir.IRBuilder,
+    kind: types.Type,
+    array: ir.Value,
+    place: ir.Value,
+    vector: ir.VectorType,
+) -> ir.Value:
     data = context.make_array(kind)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [place]), vector.as_pointer())
 
 
-def _spread(builder: Any, number: Any, vector: Any) -> Any:
+def _spread(builder: ir.IRBuilder, number: ir.Value, vector: ir.VectorType) -> ir.Value:
     nothing = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
     mask = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)

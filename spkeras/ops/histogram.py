@@ -2,17 +2,18 @@
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 
 import numpy as np
 
-Counter = Callable[[np.ndarray, np.ndarray, int], None]
+from spkeras.ops.types import Float32Array, Int64Array, UInt32Array
+
+Counter = Callable[[UInt32Array, Int64Array, int], None]
 
 _MAGNITUDE = 0x7FFFFFFF  # all bits of a float32 but its sign
 _BLOCK = 1 << 20  # values that NumPy counts at once
 
 
-def count(values: np.ndarray, histogram: np.ndarray, shift: int) -> None:
+def count(values: Float32Array, histogram: Int64Array, shift: int) -> None:
     """Add the number of values of each magnitude in each column to a histogram.
 
     The bin of a value is the bit pattern of its magnitude without the last `shift` bits.
@@ -39,13 +40,13 @@ def _counter() -> Counter:
         return _by_index
 
 
-def _one_by_one(bits: Any, histogram: Any, shift: int) -> None:
+def _one_by_one(bits: UInt32Array, histogram: Int64Array, shift: int) -> None:
     for row in range(bits.shape[0]):
         for channel in range(bits.shape[1]):
             histogram[(bits[row, channel] & _MAGNITUDE) >> shift, channel] += 1
 
 
-def _by_index(bits: np.ndarray, histogram: np.ndarray, shift: int) -> None:
+def _by_index(bits: UInt32Array, histogram: Int64Array, shift: int) -> None:
     channels = histogram.shape[1]
     # Each block also costs a pass over the histogram: blocks are at least as large.
     rows = max(_BLOCK, histogram.size) // channels

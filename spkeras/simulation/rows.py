@@ -52,7 +52,7 @@ class Rows(Batch):
 
     def keep(self, rows: np.ndarray) -> None:
         """Continue only with these rows of the current ones."""
-        state = aligned((len(rows), self.program.state.size))
+        state = aligned((len(rows), self.program.state.size), np.float32)
         state[:] = self.state[rows]
         self.own, self.state = np.ascontiguousarray(self.own[rows]), state
 
