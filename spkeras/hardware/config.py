@@ -1,21 +1,22 @@
 """Configuration of a log-TTFS processor."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Unpack
 
 from spkeras.errors import OptionError
-from spkeras.recipes.fields import option
+from spkeras.recipes.fields import Default, Details, option
 from spkeras.recipes.weights import LogWeights
 
 # int64 and float64 hold every sum exactly below this.
 MOST_ACCUMULATOR_BITS = 53
 
 
-def _arithmetic(default: Any, text: str, low: float, high: float, **details: Any) -> Any:
-    return option(default, text, low=low, high=high, group="arithmetic", **details)
+def _arithmetic(default: Default, text: str, **details: Unpack[Details]) -> Default:
+    own: Details = {**details, "group": "arithmetic"}
+    return option(default, text, **own)
 
 
-def _processor(default: Any, text: str, high: float, unit: str = "") -> Any:
+def _processor(default: Default, text: str, high: float, unit: str = "") -> Default:
     return option(default, text, low=1, high=high, unit=unit, group="processor")
 
 
@@ -61,21 +62,25 @@ class HardwareConfig(LogWeights):
         shown="the model's",
     )
     table_bits: int = _arithmetic(
-        12, "Width of an entry of the mantissa table.", 2, 30, unit="bits"
+        12, "Width of an entry of the mantissa table.", low=2, high=30, unit="bits"
     )
     accumulator_bits: int = _arithmetic(
-        32, "Width of the accumulator, sign included.", 4, MOST_ACCUMULATOR_BITS, unit="bits"
+        32,
+        "Width of the accumulator, sign included.",
+        low=4,
+        high=MOST_ACCUMULATOR_BITS,
+        unit="bits",
     )
     fraction_bits: int | None = _arithmetic(
         None,
         "Accumulator bits below the last bit of the table.",
-        -24,
-        48,
+        low=-24,
+        high=48,
         unit="bits",
         shown="as many as fit",
     )
     saturate: bool = option(False, "Accept sums that clip.", group="arithmetic")
-    input_bits: int = _arithmetic(8, "Bits of an input value.", 1, 16, unit="bits")
+    input_bits: int = _arithmetic(8, "Bits of an input value.", low=1, high=16, unit="bits")
     pe_count: int = _processor(128, "Processing elements.", 1 << 20)
     clock_hz: float = _processor(250e6, "Clock frequency.", 1e12, "Hz")
     weight_kib: int = _processor(1024, "On-chip weight memory.", 1 << 30, "KiB")
@@ -92,4 +97,4 @@ class HardwareConfig(LogWeights):
     @property
     def input_levels(self) -> int:
         """Largest input value; it encodes the input 1."""
-        return 2**self.input_bits - 1
+        return (1 << self.input_bits) - 1

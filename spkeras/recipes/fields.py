@@ -6,9 +6,26 @@ They are the source of checks, the command line, dictionaries in files and the d
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Self, get_args
+from typing import Any, Self, TypedDict, TypeVar, Unpack, get_args
 
 from spkeras.errors import OptionError
+
+Default = TypeVar("Default")
+
+
+class Details(TypedDict, total=False):
+    """Attributes of an `Option` that its definition may give."""
+
+    choices: tuple[int | str, ...]
+    low: float
+    high: float
+    above: bool
+    below: bool
+    unit: str
+    group: str
+    shown: str
+    stage: str
+    flag: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +53,7 @@ class Option:
     name: str = ""
     kind: type = str
     default: Any = None
-    choices: tuple[Any, ...] = ()
+    choices: tuple[int | str, ...] = ()
     low: float | None = None
     high: float | None = None
     above: bool = False
@@ -47,7 +64,7 @@ class Option:
     stage: str = "conversion"
     flag: str = ""
 
-    def check(self, value: Any) -> None:
+    def check(self, value: object) -> None:
         """Refuse a value of another type or out of range.
 
         Raises:
@@ -97,7 +114,7 @@ class Option:
         return f"{numbers} {low}{', up' if self.above and not self.below else ''} {high}"
 
 
-def option(default: Any, text: str, **details: Any) -> Any:
+def option(default: Default, text: str, **details: Unpack[Details]) -> Default:
     """Return a dataclass field with its `Option`.
 
     Args:
@@ -199,7 +216,7 @@ class Config:
         return cls(**config)
 
 
-def _kind(annotation: Any) -> type:
+def _kind(annotation: object) -> type:
     """Return the type of an option, without None."""
     kinds = [part for part in get_args(annotation) or (annotation,) if part is not type(None)]
     kind: type = kinds[0]

@@ -27,7 +27,7 @@ def _own(neuron: str) -> dict[str, int]:
     return {**(_BURST if burst else {}), **(_GRADED if graded else {})}
 
 
-def initial_potential_option(default: float | None, shown: str = "") -> Any:
+def initial_potential_option(default: float | None, shown: str = "") -> float | None:
     """Return the option of the initial membrane potential.
 
     Args:
@@ -44,7 +44,7 @@ def initial_potential_option(default: float | None, shown: str = "") -> Any:
     )
 
 
-def levels_options(levels: str, above: str, mantissa: str) -> tuple[Any, Any, Any]:
+def levels_options(levels: str, above: str, mantissa: str) -> tuple[int | None, ...]:
     """Return the options of graded spikes: exponents, those above the scale, mantissa bits.
 
     Args:

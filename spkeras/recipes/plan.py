@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from spkeras.errors import OptionError
 from spkeras.recipes.base import CORRECTIONS
-from spkeras.recipes.fields import Config, option
+from spkeras.recipes.fields import Config, Default, Details, option
 
 if TYPE_CHECKING:
     # Imports NumPy, which the help of a command does not need.
@@ -16,8 +16,9 @@ OPTIMIZERS = ("adam", "sgd")
 LOSSES = ("crossentropy", "mse")
 
 
-def _planned(default: Any, text: str, **details: Any) -> Any:
-    return option(default, text, **{"group": "training", "stage": "plan", **details})
+def _planned(default: Default, text: str, **details: Unpack[Details]) -> Default:
+    own: Details = {"group": "training", "stage": "plan", **details}
+    return option(default, text, **own)
 
 
 @dataclass(frozen=True, kw_only=True)

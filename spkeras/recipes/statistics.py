@@ -1,8 +1,8 @@
 """Statistics that give the scale of a layer: options, and defaults for T."""
 
-from typing import Any
+from typing import Unpack
 
-from spkeras.recipes.fields import option
+from spkeras.recipes.fields import Details, option
 
 METHODS = ("percentile", "mse", "iteration", "balance")
 # For codes whose spikes add up: a value above the scale costs one more spike.
@@ -18,7 +18,8 @@ def automatic_percentile(timesteps: int) -> float:
     quantisation error falls with T, the clipping error does not. The share that is clipped
     therefore falls with T to the power of 3/2, from 0.5 % (docs/measurements/accuracy.md).
     """
-    return max(99.5, round(100 - 0.03 * (64 / timesteps) ** 1.5, 4))
+    clipped: float = 0.03 * (64 / timesteps) ** 1.5
+    return max(99.5, round(100 - clipped, 4))
 
 
 def automatic_thresholds(timesteps: int) -> str:
@@ -26,21 +27,21 @@ def automatic_thresholds(timesteps: int) -> str:
     return "mse" if timesteps < _MANY_STEPS else "percentile"
 
 
-def percentile_option(**details: Any) -> Any:
+def percentile_option(**details: Unpack[Details]) -> float | None:
     """Return the option of the percentile of activations."""
-    return option(
-        None,
-        "Share of activations below a layer's scale.",
-        low=0,
-        high=100,
-        above=True,
-        unit="%",
-        group="thresholds",
-        **{"shown": "from T, 99.97 at 64", **details},
-    )
+    own: Details = {
+        "low": 0,
+        "high": 100,
+        "above": True,
+        "unit": "%",
+        "group": "thresholds",
+        "shown": "from T, 99.97 at 64",
+        **details,
+    }
+    return option(None, "Share of activations below a layer's scale.", **own)
 
 
-def thresholds_option(shown: str) -> Any:
+def thresholds_option(shown: str) -> str | None:
     """Return the option of the method for thresholds, for a CNN that was not trained for spikes.
 
     Args:

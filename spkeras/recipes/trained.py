@@ -1,12 +1,12 @@
 """Recipes for CNNs that `spkeras.training` prepares: options of training and of conversion."""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, Unpack
 
 from spkeras.errors import OptionError
 from spkeras.recipes.base import Recipe
 from spkeras.recipes.conversion import Conversion
-from spkeras.recipes.fields import option
+from spkeras.recipes.fields import Default, Details, option
 from spkeras.recipes.neurons import RateCoded, initial_potential_option
 from spkeras.recipes.simulation import Simulation
 from spkeras.recipes.statistics import percentile_option
@@ -17,12 +17,13 @@ POOLINGS = ("keep", "average", "trainable")
 CODES = {"ttfs": 24, "phase": 8, "burst": 8}
 
 
-def _training(default: Any, text: str, **details: Any) -> Any:
+def _training(default: Default, text: str, **details: Unpack[Details]) -> Default:
     """Return an option that only the training reads."""
-    return option(default, text, **{"stage": "training", "group": "training", **details})
+    own: Details = {"stage": "training", "group": "training", **details}
+    return option(default, text, **own)
 
 
-def _encoding(default: str, *choices: str) -> Any:
+def _encoding(default: str, *choices: str) -> str:
     return _training(
         default,
         "Input: spike counts of T steps, counts on three scales, or real values.",
@@ -31,11 +32,11 @@ def _encoding(default: str, *choices: str) -> Any:
     )
 
 
-def _pooling_neurons(default: bool) -> Any:
+def _pooling_neurons(default: bool) -> bool:
     return _training(default, "Add neurons after average pooling.", group="neuron")
 
 
-def _shift(default: float) -> Any:
+def _shift(default: float) -> float:
     return _training(
         default,
         "Initial potential in training, as a fraction of a level.",

@@ -1,19 +1,20 @@
 """Options of logarithmic weights, shared by training for hardware and the hardware."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Unpack
 
 from spkeras.errors import OptionError
 from spkeras.ops.names import FULL_SCALES, WEIGHT_ROUNDINGS
-from spkeras.recipes.fields import Config, option
+from spkeras.recipes.fields import Config, Default, Details, option
 
 if TYPE_CHECKING:
     # Imports NumPy, which the help of a command does not need.
     from spkeras.ops.log_weights import LogFormat
 
 
-def _weights(default: Any, text: str, **details: Any) -> Any:
-    return option(default, text, group="weights", stage="plan", **details)
+def _weights(default: Default, text: str, **details: Unpack[Details]) -> Default:
+    own: Details = {**details, "group": "weights", "stage": "plan"}
+    return option(default, text, **own)
 
 
 @dataclass(frozen=True, kw_only=True)
