@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import keras
 import numpy as np
@@ -39,7 +38,7 @@ def assign_weights(
         _demand_all(model, root, done)
 
 
-def _pairs(model: Any, root: LayerNode) -> list[Pair]:
+def _pairs(model: keras.Model, root: LayerNode) -> list[Pair]:
     """Return each stored layer with the built one of its name."""
     built = {layer.name: layer for layer in model.layers}
     return [(child, built[child.name]) for child in root.layers or () if child.name in built]
@@ -76,7 +75,7 @@ def _by_order(
         context.changed("weights matched by position, since names differ", node)
 
 
-def _fill(node: LayerNode, layer: Any, arrays: Named, context: Context) -> None:
+def _fill(node: LayerNode, layer: keras.layers.Layer, arrays: Named, context: Context) -> None:
     """Set the weights of a layer, or of all layers inside a model."""
     if node.layers is None:
         _set(node, layer, [array for _, array in arrays], context)
@@ -89,7 +88,7 @@ def _fill(node: LayerNode, layer: Any, arrays: Named, context: Context) -> None:
         _set(leaf, inner, part, context)
 
 
-def _leaves(node: LayerNode, model: Any) -> list[Pair]:
+def _leaves(node: LayerNode, model: keras.Model) -> list[Pair]:
     """Return all plain layers inside a model, in order."""
     found: list[Pair] = []
     for child, layer in _pairs(model, node):
@@ -130,7 +129,7 @@ def _owner(weight: str, names: Iterable[str]) -> str | None:
 
 
 def _by_count(
-    node: LayerNode, leaves: list[Pair], model: Any, arrays: Named
+    node: LayerNode, leaves: list[Pair], model: keras.Model, arrays: Named
 ) -> list[list[np.ndarray]]:
     """Assign arrays by position: first all trainable weights of all layers, then the others."""
     order = [*model.trainable_weights, *model.non_trainable_weights]
@@ -142,7 +141,9 @@ def _by_count(
     return [[place[id(variable)] for variable in layer.weights] for _, layer in leaves]
 
 
-def _set(node: LayerNode, layer: Any, arrays: list[np.ndarray], context: Context) -> None:
+def _set(
+    node: LayerNode, layer: keras.layers.Layer, arrays: list[np.ndarray], context: Context
+) -> None:
     """Set the weights of one layer after a check of number and shapes."""
     arrays = modern_arrays(node, arrays, context)
     targets = layer.weights
@@ -182,7 +183,7 @@ CONTAINERS = ("layers", "_layer_checkpoint_dependencies")
 
 
 def _from_paths(
-    model: Any, root: LayerNode, weights: PathWeights, context: Context, prefix: str = ""
+    model: keras.Model, root: LayerNode, weights: PathWeights, context: Context, prefix: str = ""
 ) -> set[int]:
     """Set the weights of a model from the Keras zip layout.
 
@@ -217,7 +218,7 @@ def _from_paths(
     return done
 
 
-def _load(node: LayerNode, layer: Any, weights: PathWeights, path: str) -> set[int]:
+def _load(node: LayerNode, layer: keras.layers.Layer, weights: PathWeights, path: str) -> set[int]:
     """Set the weights of a layer and of the layers inside it (cell, wrapped layer, ...)."""
     done: set[int] = set()
     for name in weights.children(path):

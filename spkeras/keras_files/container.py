@@ -11,6 +11,7 @@ import json
 import struct
 import zipfile
 import zlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -95,7 +96,7 @@ def _first_bytes(path: Path) -> bytes:
         raise ModelFileError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
-def _guarded(reader: Any, path: Path) -> StoredModel:
+def _guarded(reader: Callable[[Path], StoredModel], path: Path) -> StoredModel:
     """Run a reader; turn the many exceptions of damaged files into one."""
     try:
         return reader(path)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from spkeras.keras_files.graph import LayerNode, is_own, is_reference, map_references
+from spkeras.keras_files.graph import Call, LayerNode, is_own, is_reference, map_references
+from spkeras.ops.types import Json
 
 
 def emit(node: LayerNode) -> dict[str, Any]:
@@ -56,7 +58,7 @@ def _emit_member(node: LayerNode, functional: bool) -> dict[str, Any]:
     return record
 
 
-def _emit_call(call: Any) -> Any:
+def _emit_call(call: Call) -> dict[str, Any]:
     """Return the record of one call; only this form can pass tensors by keyword."""
     if isinstance(call, dict):
         return call
@@ -70,24 +72,24 @@ def _emit_call(call: Any) -> Any:
     }
 
 
-def _keyword(value: Any) -> Any:
+def _keyword(value: Json) -> Json:
     return _tensor(value) if is_reference(value) else value
 
 
-def _tensor(reference: Any) -> dict[str, Any]:
+def _tensor(reference: Sequence[Any]) -> dict[str, Any]:
     """Return the record of a tensor; Keras replaces its shape and dtype by the history."""
     history = list(reference[:3])
     config = {"shape": [None], "dtype": "float32", "keras_history": history}
     return _record("keras.src.backend", "__keras_tensor__", config)
 
 
-def _unpacked(structure: Any) -> Any:
+def _unpacked(structure: Json) -> Json:
     """Return a single tensor without its list, so that the model returns an array."""
     if isinstance(structure, list) and len(structure) == 1 and is_reference(structure[0]):
         return structure[0]
     return structure
 
 
-def _counted_from_one(structure: Any, functional: set[str]) -> Any:
+def _counted_from_one(structure: Json, functional: set[str]) -> Json:
     """Add 1 to the calls of inner functional models: in outputs, Keras 3 counts from 1."""
     return map_references(structure, lambda ref: (ref[0], ref[1] + (ref[0] in functional), ref[2]))

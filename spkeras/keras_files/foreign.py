@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+
+from spkeras.ops.types import Json
 
 AGAIN = "Load it in the program that wrote it and save the Keras model as .h5 or .keras."
 
@@ -80,7 +81,7 @@ def what_zip(names: Sequence[str]) -> str:
     return f"is a zip without config.json ({', '.join(names[:5])})."
 
 
-def what_json(stored: Any) -> str:
+def what_json(stored: Json) -> str:
     """Return a sentence on a JSON file that is not an architecture.
 
     Args:

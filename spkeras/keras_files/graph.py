@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeGuard
 
 import keras
 
 from spkeras.errors import ModelFileError
+from spkeras.ops.types import Json
 
 FUNCTIONAL_CLASSES = frozenset({"Functional", "Model", "Container", "Network"})
 WRAPPER_CLASSES = frozenset(
@@ -23,6 +24,8 @@ WRAPPER_CLASSES = frozenset(
 CONSTANT = "_CONSTANT_VALUE"
 
 Reference = tuple[str, int, int]
+# A call as stored: a Keras 3 record, or [name, node, tensor, kwargs] items.
+Call = dict[str, Any] | list[Any]
 
 
 @dataclass
@@ -54,8 +57,8 @@ class LayerNode:
     registered_name: str | None = None
     calls: list[Any] = field(default_factory=list)
     layers: list[LayerNode] | None = None
-    inputs: Any = None
-    outputs: Any = None
+    inputs: Json = None
+    outputs: Json = None
     wrapped: LayerNode | None = None
 
     @property
@@ -186,7 +189,7 @@ def become_own(node: LayerNode, class_name: str) -> None:
     node.registered_name = f"spkeras>{class_name}"
 
 
-def _normal_call(call: Any) -> Any:
+def _normal_call(call: Call) -> Call:
     """Return a call as a list of ``[name, node, tensor, kwargs]`` items."""
     if isinstance(call, dict):
         return call
@@ -194,7 +197,7 @@ def _normal_call(call: Any) -> Any:
     return [[*item, {}] if len(item) == 3 else list(item) for item in items]
 
 
-def is_reference(value: Any) -> bool:
+def is_reference(value: object) -> TypeGuard[list[Any] | tuple[Any, ...]]:
     """Return whether a value is the ``[name, node, tensor]`` of a tensor."""
     return (
         isinstance(value, list | tuple)
@@ -205,7 +208,7 @@ def is_reference(value: Any) -> bool:
     )
 
 
-def map_references(value: Any, change: Callable[[Reference], Reference]) -> Any:
+def map_references(value: Json, change: Callable[[Reference], Reference]) -> Json:
     """Return a copy of calls, inputs or outputs with every tensor reference changed.
 
     Args:
@@ -229,7 +232,7 @@ def map_references(value: Any, change: Callable[[Reference], Reference]) -> Any:
     return value
 
 
-def references(value: Any) -> list[Reference]:
+def references(value: Json) -> list[Reference]:
     """Return every tensor reference in calls, inputs or outputs."""
     found: list[Reference] = []
 

@@ -20,6 +20,7 @@ import keras
 from spkeras.errors import ModelFileError
 from spkeras.keras_files.context import Context
 from spkeras.keras_files.graph import LayerNode, is_own
+from spkeras.ops.types import Json
 
 GRAMMAR = (
     "identity, rescaling:DIVISOR,OFFSET (x / DIVISOR + OFFSET), "
@@ -146,7 +147,7 @@ def _refuse_functions(node: LayerNode, context: Context) -> None:
                 )
 
 
-def _records(value: Any) -> list[dict[str, Any]]:
+def _records(value: Json) -> list[dict[str, Any]]:
     """Return the object records inside an argument."""
     if isinstance(value, dict):
         inner = [record for part in value.values() for record in _records(part)]

@@ -13,7 +13,7 @@ import numpy as np
 Named = list[tuple[str, np.ndarray]]
 
 
-def text(value: Any) -> str:
+def text(value: bytes | str | np.ndarray) -> str:
     """Decode an attribute: bytes of Python 2, NumPy strings, or text."""
     if isinstance(value, np.ndarray):
         value = value.item()
@@ -114,7 +114,7 @@ def _read_paths(group: h5py.Group) -> PathWeights:
     """Read the Keras 3 layout; files written on Windows have backslashes in the names."""
     arrays: dict[str, np.ndarray] = {}
 
-    def take(path: str, item: Any) -> None:
+    def take(path: str, item: h5py.Group | h5py.Dataset) -> None:
         if isinstance(item, h5py.Dataset):
             arrays[path.replace("\\", "/").strip("/")] = np.asarray(item)
 
@@ -127,7 +127,7 @@ def _is_variable(path: str) -> bool:
     return bool(re.search(r"(^|/)vars/[^/]+$", path)) and not path.startswith("optimizer")
 
 
-def _attribute_list(item: Any, name: str) -> list[str]:
+def _attribute_list(item: h5py.Group, name: str) -> list[str]:
     """Read a list of names; lists over 64 kB are cut into name0, name1, ..."""
     if name in item.attrs:
         chunks: Sequence[Any] = [item.attrs[name]]

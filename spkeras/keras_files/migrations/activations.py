@@ -8,6 +8,7 @@ import keras
 
 from spkeras.keras_files.context import Context
 from spkeras.keras_files.graph import LayerNode, become_own
+from spkeras.ops.types import Json
 
 KEYS = ("activation", "recurrent_activation")
 RENAMED = {
@@ -39,7 +40,7 @@ def name_activations(node: LayerNode, context: Context) -> None:
             node.config[key] = _named(node, key, node.config[key], context)
 
 
-def _named(node: LayerNode, key: str, value: Any, context: Context) -> Any:
+def _named(node: LayerNode, key: str, value: Json, context: Context) -> Json:
     """Return the activation in its Keras 3 form, or record a refusal."""
     if isinstance(value, dict):
         class_name = str(value.get("class_name"))

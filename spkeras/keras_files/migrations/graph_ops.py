@@ -11,6 +11,7 @@ from typing import Any
 
 from spkeras.keras_files.graph import LayerNode
 from spkeras.keras_files.migrations.tensor_calls import NotMappedError, TensorCall
+from spkeras.ops.types import Json
 
 # Operation: function, keywords of the inputs after the first, keyword of each attribute.
 READERS: dict[str, tuple[str, tuple[str, ...], dict[str, str]]] = {
@@ -82,13 +83,14 @@ def graph_operation(node: LayerNode) -> tuple[str, TensorCall]:
     return function, TensorCall(tensors, values)
 
 
-def _plain(value: dict[str, Any]) -> Any:
+def _plain(value: dict[str, Any]) -> Json:
     """Extract a value from its record: {"b": true}, {"i": "3"}, {"list": {"i": ["1"]}}."""
     if "list" in value:
         return [int(part) for part in value["list"].get("i", ())]
     if "i" in value:
         return int(value["i"])
-    return value.get("b", value.get("f", value.get("type")))
+    plain: Json = value.get("b", value.get("f", value.get("type")))
+    return plain
 
 
 def _slice(attributes: dict[str, Any], constants: dict[int, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from spkeras.keras_files.context import KERAS_2, Context
 from spkeras.keras_files.graph import LayerNode
+from spkeras.ops.types import Json
 
 CLASSES = {
     "Convolution1D": "Conv1D",
@@ -66,11 +67,11 @@ FORMATS = {"th": "channels_first", "tf": "channels_last", "default": "channels_l
 PADDINGS = {"half": "same"}
 
 
-def is_keras1(config: Any) -> bool:
+def is_keras1(config: Json) -> bool:
     """Return whether a configuration without a version has keywords of Keras 1.
 
     Args:
-        config: Any part of the decoded configuration.
+        config: Json part of the decoded configuration.
     """
     if isinstance(config, list):
         return any(is_keras1(part) for part in config)
@@ -81,11 +82,11 @@ def is_keras1(config: Any) -> bool:
     return bool(marks & config.keys()) or any(is_keras1(part) for part in config.values())
 
 
-def stated_orders(config: Any) -> set[str]:
+def stated_orders(config: Json) -> set[str]:
     """Return every value of dim_ordering in a configuration of Keras 1.
 
     Args:
-        config: Any part of the decoded configuration.
+        config: Json part of the decoded configuration.
     """
     if isinstance(config, list):
         return {order for part in config for order in stated_orders(part)}
@@ -155,7 +156,7 @@ def _share_axes(node: LayerNode, context: Context) -> None:
         node.config["shared_axes"] = shared
 
 
-def _sides(padding: Any, rank: int) -> Any:
+def _sides(padding: Json, rank: int) -> Json:
     """Turn {"top_pad": 1, ...} and (top, bottom, left, right) into pairs."""
     if isinstance(padding, dict):
         names = ("top_pad", "bottom_pad", "left_pad", "right_pad")[-2 * rank :]

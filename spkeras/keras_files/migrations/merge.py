@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spkeras.keras_files.context import Context
 from spkeras.keras_files.graph import LayerNode, parse_model, references
+from spkeras.ops.types import Json
 
 MODES = {
     "sum": "Add",
@@ -41,7 +40,7 @@ def split_merge(node: LayerNode, context: Context) -> None:
     context.changed(f"Merge of mode '{mode}' replaced by {node.class_name}", node)
 
 
-def _dot_axes(axes: Any) -> Any:
+def _dot_axes(axes: Json) -> Json:
     """Return the axes as plain numbers: Keras 1 could wrap each in a list, [[1], [2]]."""
     if isinstance(axes, list):
         return [axis[0] if isinstance(axis, list) else axis for axis in axes]

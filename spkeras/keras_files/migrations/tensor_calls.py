@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from spkeras.ops.types import Json
+
 
 class NotMappedError(Exception):
     """An operation, or one of its arguments, that equals no layer."""
@@ -23,7 +25,7 @@ class TensorCall:
 
     tensors: list[Any]
     values: dict[str, Any]
-    constant: Any = None
+    constant: Json = None
 
 
 Layer = tuple[str, dict[str, Any], list[Any]]

@@ -8,6 +8,7 @@ from typing import Any
 from spkeras.keras_files.graph import is_reference
 from spkeras.keras_files.migrations.tensor_calls import Layer, Maker, NotMappedError, TensorCall
 from spkeras.keras_files.migrations.tensor_shapes import SHAPERS
+from spkeras.ops.types import Json
 
 
 def _operands(op: TensorCall) -> tuple[list[Any], Any, bool]:
@@ -22,7 +23,7 @@ def _operands(op: TensorCall) -> tuple[list[Any], Any, bool]:
     return op.tensors, _number(other), False
 
 
-def _number(value: Any) -> Any:
+def _number(value: Json) -> Json:
     """Return a number, or a list of numbers along the last axis; refuse other operands."""
     while isinstance(value, list) and len(value) == 1:
         value = value[0]
@@ -33,7 +34,7 @@ def _number(value: Any) -> Any:
     return value
 
 
-def _each(value: Any, change: Callable[[float], float]) -> Any:
+def _each(value: float | list[float], change: Callable[[float], float]) -> float | list[float]:
     return [change(part) for part in value] if isinstance(value, list) else change(value)
 
 

@@ -56,7 +56,7 @@ def _become(node: LayerNode, class_name: str, config: dict[str, Any]) -> None:
         become_own(node, class_name)
 
 
-def _operation(call: Any) -> TensorCall:
+def _operation(call: list[list[Any]]) -> TensorCall:
     """Read the flat form of a stored call."""
     values: dict[str, Any] = {}
     for item in call:

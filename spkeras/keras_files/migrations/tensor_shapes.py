@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from spkeras.keras_files.migrations.tensor_calls import Layer, Maker, NotMappedError, TensorCall
+from spkeras.ops.types import Json
 
 WHOLE = [None, None, None]
 
@@ -58,7 +59,7 @@ def _expand_dims(op: TensorCall) -> Layer:
     return "Slice", {"spec": _at([axis], "newaxis")}, op.tensors
 
 
-def _at(axes: list[int], index: Any) -> list[Any]:
+def _at(axes: list[int], index: int | str) -> list[Any]:
     """Return an index at some axes, all counted from the front or all from the back."""
     if axes[0] < 0:
         return ["...", *(index if k in axes else WHOLE for k in range(min(axes), 0))]
@@ -76,7 +77,7 @@ def _resize(op: TensorCall) -> Layer:
     return "Resizing", {"height": height, "width": width, "interpolation": method}, op.tensors
 
 
-def _slice_part(part: Any) -> Any:
+def _slice_part(part: Json) -> Json:
     if part is None:
         return "newaxis"
     if isinstance(part, dict) and "start" in part:

@@ -10,6 +10,7 @@ Reference:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from spkeras.keras_files.context import Context
@@ -44,7 +45,7 @@ def pad_like_theano(node: LayerNode, context: Context) -> None:
             _pad_convolution(node, child, context)
 
 
-def _sizes(value: Any, rank: int, default: int = 1) -> list[int]:
+def _sizes(value: int | Sequence[int] | None, rank: int, default: int = 1) -> list[int]:
     if value is None:
         return [default] * rank
     return [int(value)] * rank if isinstance(value, int) else [int(n) for n in value]

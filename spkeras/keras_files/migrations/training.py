@@ -6,12 +6,14 @@ They are kept where Keras 3 can create them and dropped where it cannot; no outp
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from collections.abc import Callable
+from types import ModuleType
 
 import keras
 
 from spkeras.keras_files.context import Context
 from spkeras.keras_files.graph import LayerNode
+from spkeras.ops.types import Json
 
 KINDS = {
     "_initializer": keras.initializers,
@@ -34,7 +36,7 @@ def drop_training_objects(node: LayerNode, context: Context) -> None:
                 context.changed(f"{key} dropped, unknown to Keras 3 (training only)", node)
 
 
-def _known(value: Any, module: Any) -> Any:
+def _known(value: Json, module: ModuleType) -> Json:
     """Return the object in its Keras 3 form, or None."""
     if isinstance(value, str):
         return value if _makes(lambda: module.get(value)) else None
@@ -56,7 +58,7 @@ def _known(value: Any, module: Any) -> Any:
     }
 
 
-def _makes(call: Any) -> bool:
+def _makes(call: Callable[[], object]) -> bool:
     try:
         return call() is not None
     except (TypeError, ValueError, AttributeError):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from spkeras.keras_files.context import Context
 from spkeras.keras_files.graph import LayerNode, become_own
 from spkeras.layers.legacy import CHANNEL_BIAS
+from spkeras.ops.types import Json
 
 
 def plain_numbers(node: LayerNode, context: Context) -> None:
@@ -14,10 +13,11 @@ def plain_numbers(node: LayerNode, context: Context) -> None:
     node.config = {key: _plain(value) for key, value in node.config.items()}
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Json) -> Json:
     if isinstance(value, dict):
         if "value" in value and "type" in value and len(value) == 2:
-            return value["value"]
+            stored: Json = value["value"]
+            return stored
         if value.get("class_name") == "__tuple__" and "items" in value:
             return [_plain(item) for item in value["items"]]
         if value.get("class_name") == "TensorShape" and "items" in value:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from spkeras.keras_files.context import Context
@@ -36,10 +37,10 @@ def _lowered(ref: Reference, names: set[str]) -> Reference:
     return (ref[0], max(0, ref[1] - 1), ref[2]) if ref[0] in names else ref
 
 
-def _rewire(node: LayerNode, change: Any) -> None:
+def _rewire(node: LayerNode, change: Callable[[Reference], Reference]) -> None:
     """Change every tensor reference of a functional model."""
     for child in node.layers or ():
-        child.calls = map_references(child.calls, change)
+        child.calls = [map_references(call, change) for call in child.calls]
     node.inputs = map_references(node.inputs, change)
     node.outputs = map_references(node.outputs, change)
 
