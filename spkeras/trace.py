@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from spkeras.ops.types import Float64Array, Int64Array
+
 
 @dataclass(frozen=True, eq=False)
 class Trace:
@@ -36,10 +38,10 @@ class Trace:
 
     schedule: str
     timesteps: int
-    steps: np.ndarray
+    steps: Int64Array
     samples: int
-    spikes: Mapping[str, np.ndarray]
-    layer_spikes: Mapping[str, np.ndarray]
+    spikes: Mapping[str, Float64Array]
+    layer_spikes: Mapping[str, Float64Array]
     input_spikes: Mapping[str, np.ndarray]
     range_exceeded: float
     inputs_beyond: float

@@ -193,7 +193,9 @@ class _Correction:
 
     def _threshold(self, index: int) -> np.ndarray:
         network = self.student.network
-        return keras.ops.convert_to_numpy(network.layers[network.neurons[index].name].threshold)
+        layer = network.layers[network.neurons[index].name]
+        threshold: np.ndarray = keras.ops.convert_to_numpy(layer.threshold)
+        return threshold
 
 
 def _mean_rates(loop: SpikeLoop, arrays: list[np.ndarray], batch_size: int) -> list[np.ndarray]:

@@ -11,7 +11,7 @@ from spkeras.errors import DataError
 from spkeras.graph.stats import BINS, SHIFT, ActivationStats
 from spkeras.ops.compiled import compiled
 from spkeras.ops.histogram import count
-from spkeras.ops.types import ShapeLike, Tensor
+from spkeras.ops.types import Float64Array, ShapeLike, Tensor
 
 # Most values held at once, 128 MB of float32. While one sample of all maps together has no more,
 # every position of every map is counted; else positions are drawn at random.
@@ -123,8 +123,8 @@ class _Survey:
     def _draw(self, positions: int, samples: int) -> np.ndarray:
         """Draw one position in each of equal parts of a map: all positions are equally likely."""
         part = positions / self.most
-        places = (np.arange(self.most) + self.random.random((samples, self.most))) * part
-        return np.minimum(places.astype("int32"), positions - 1)
+        places: Float64Array = np.arange(self.most) + self.random.random((samples, self.most))
+        return np.minimum((places * part).astype(np.int32), positions - 1)
 
 
 class _Summary(keras.layers.Layer):

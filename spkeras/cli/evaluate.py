@@ -153,7 +153,8 @@ def _evaluator(ray: str | None, ray_cpus: int | None) -> Callable[..., Any]:
             raise OptionError("--ray-cpus: needs --ray")
         import spkeras
 
-        return spkeras.evaluate
+        evaluate: Callable[..., Any] = spkeras.evaluate
+        return evaluate
     from spkeras import cluster
     from spkeras.cluster.session import ray_module
 

@@ -11,6 +11,7 @@ from spkeras.graph.node import Node
 from spkeras.graph.operations import Shapes, Tables
 from spkeras.graph.product import Product
 from spkeras.graph.windows import NOWHERE, destinations, reach
+from spkeras.ops.types import Float64Array, Int64Array
 
 
 def tables(node: Node, shapes: Shapes, place: int = 0) -> Tables:
@@ -73,7 +74,7 @@ def groups_of(node: Node, channels: int) -> int | None:
     return None if node.operation.groups is None else node.operation.groups(node, channels)
 
 
-def fan_outs(node: Node, shape: Sequence[int]) -> list[np.ndarray | None]:
+def fan_outs(node: Node, shape: Sequence[int]) -> list[Float64Array | None]:
     """Return the fan-out of each input element in a node, as one factor for each axis.
 
     Args:
@@ -84,7 +85,11 @@ def fan_outs(node: Node, shape: Sequence[int]) -> list[np.ndarray | None]:
         Numbers (input positions,) whose product is the element's fan-out; None for ones.
     """
     found = [
-        None if table is None else np.bincount(table[table != NOWHERE], minlength=size) * 1.0
+        (
+            None
+            if table is None
+            else np.bincount(table[table != NOWHERE], minlength=size).astype(np.float64)
+        )
         for size, table in zip(shape, tables(node, [tuple(shape)]), strict=True)
     ]
     groups = groups_of(node, shape[-1])
@@ -99,7 +104,7 @@ def synapses(node: Node, shape: Sequence[int]) -> int:
     return math.prod(size if numbers is None else int(numbers.sum()) for size, numbers in factors)
 
 
-def index_map(node: Node, shapes: Shapes) -> list[np.ndarray]:
+def index_map(node: Node, shapes: Shapes) -> list[Int64Array]:
     """Return for each input the index of the output element that each element reaches.
 
     Args:

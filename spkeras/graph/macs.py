@@ -40,7 +40,8 @@ def _function_macs(node: Node, shapes: Sequence[tuple[int, ...]]) -> int:
     if function == "matmul":
         return math.prod(node.shape) * shapes[0][-1]
     if function == "dot":
-        return math.prod(node.shape) * shapes[0][node["axes"][0] - 1]
+        axis: int = node["axes"][0]
+        return math.prod(node.shape) * shapes[0][axis - 1]
     if function not in ("attention", "additive_attention"):
         return 0
     queries, keys = np.arange(shapes[0][-2])[:, None], np.arange(shapes[1][-2])

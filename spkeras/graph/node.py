@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spkeras.errors import GraphError
 from spkeras.graph.operations import OPERATIONS, Operation
@@ -14,9 +15,9 @@ from spkeras.ops.names import NEURON_MODELS, NeuronModel
 from spkeras.ops.properties import is_plain
 
 
-def frozen(array: Any) -> np.ndarray:
+def frozen(values: ArrayLike) -> np.ndarray:
     """Return a read-only copy."""
-    array = np.array(array)
+    array = np.array(values)
     array.setflags(write=False)
     return array
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from spkeras.ops.types import BoolArray
+
 # Maximum number of entries of a matrix. A product that needs more becomes a superset.
 LIMIT = 1 << 26
 
@@ -32,7 +34,7 @@ class ProductBlock:
 
     sources: tuple[int, ...]
     parts: tuple[int, ...]
-    matrix: np.ndarray
+    matrix: BoolArray
 
 
 @dataclass(frozen=True, eq=False)
@@ -171,7 +173,7 @@ def _substituted(axis: tuple[int, ...], parts: Sequence[int], part: int) -> tupl
     return (*axis[:start], part, *axis[start + len(parts) :])
 
 
-def _any(block: ProductBlock, parts: Iterable[int]) -> np.ndarray:
+def _any(block: ProductBlock, parts: Iterable[int]) -> BoolArray:
     axes = tuple(1 + block.parts.index(part) for part in parts)
     return np.asarray(block.matrix.any(axis=axes))
 
@@ -211,7 +213,7 @@ def dropped(product: Product, axis: int) -> Product:
     return replace(product, axes=(*product.axes[:axis], *product.axes[axis + 1 :]))
 
 
-def mapped(product: Product, axis: int, matrix: np.ndarray) -> Product:
+def mapped(product: Product, axis: int, matrix: BoolArray) -> Product:
     """Return the pairs after a map of positions on one axis of the target.
 
     Args:
@@ -230,7 +232,7 @@ def mapped(product: Product, axis: int, matrix: np.ndarray) -> Product:
     return replaced(product, [block], replace(block, matrix=np.moveaxis(moved, 0, place)))
 
 
-def _reached(before: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+def _reached(before: BoolArray, matrix: BoolArray) -> BoolArray:
     """Return the boolean product of (positions before, ...) and (positions before, after)."""
     after = np.zeros((matrix.shape[1], *before.shape[1:]), bool)
     ways = matrix.sum(axis=0)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spkeras.graph.product import Product, ProductBlock, TooLarge, join, single
+from spkeras.ops.types import Float64Array
 
 # Maximum number of intersections of one count; above it overlaps are counted more than once.
 _BUDGET = 256
@@ -33,7 +34,7 @@ class Fan:
         """Return the sum of both."""
         return Fan(self.shape, (*self.terms, *other.terms), self.exact and other.exact)
 
-    def array(self) -> np.ndarray:
+    def array(self) -> Float64Array:
         """Return the numbers, float64, in the source's shape."""
         total = np.zeros(self.shape)
         for sign, factors in self.terms:
@@ -115,7 +116,7 @@ def _alike(one: Product, other: Product) -> tuple[Product, Product]:
     )
     other = replace(other, blocks=tuple(renamed), axes=one.axes)
     groups = _groups([*one.blocks, *other.blocks])
-    return tuple(_grouped(p, groups) for p in (one, other))  # type: ignore[return-value]
+    return _grouped(one, groups), _grouped(other, groups)
 
 
 def _groups(blocks: Sequence[ProductBlock]) -> list[set[tuple[str, int]]]:
@@ -189,7 +190,7 @@ def _signed(products: list[Product], budget: list[int]) -> list[tuple[float, Pro
 
 def _numbers(
     product: Product, weights: Sequence[np.ndarray | None]
-) -> tuple[tuple[tuple[int, ...], np.ndarray], ...]:
+) -> tuple[tuple[tuple[int, ...], Float64Array], ...]:
     factor, by_part = 1.0, {}
     for axis, weight in enumerate(weights):
         if weight is None:

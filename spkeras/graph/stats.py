@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spkeras.ops.types import Float32Array, Float64Array, Int64Array, UInt32Array
+
 # A bin of the histogram is the exponent and the first 6 mantissa bits of a float32: relative
 # width 1/64 over the whole range of floats, so that the range need not be known.
 BINS = 1 << 14
@@ -11,9 +13,9 @@ SHIFT = 17
 _ROUNDING = 1e-12
 
 
-def bins(values: np.ndarray) -> np.ndarray:
+def bins(values: np.ndarray) -> UInt32Array:
     """Return the index of the histogram bin of each non-negative float32 value."""
-    return np.ascontiguousarray(values, np.float32).view(np.uint32) >> SHIFT
+    return np.ascontiguousarray(values, np.float32).view(np.uint32) >> np.uint32(SHIFT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +31,13 @@ class ActivationStats:
             positions were drawn at random.
     """
 
-    maximum: np.ndarray
-    lowest: np.ndarray
-    histogram: np.ndarray
+    maximum: Float32Array
+    lowest: Float32Array
+    histogram: Int64Array
     samples: int
     counted: float = 1.0
 
-    def quantile(self, share: float) -> np.ndarray:
+    def quantile(self, share: float) -> Float32Array:
         """Return the magnitude below which this share of the values lies, per channel.
 
         It is linear between the edges of a bin (relative width 1/64), and at most the maximum.
@@ -43,7 +45,7 @@ class ActivationStats:
         return _quantile(self.histogram, share, self.maximum)
 
     @staticmethod
-    def magnitudes() -> np.ndarray:
+    def magnitudes() -> Float64Array:
         """Return the middle of each bin of the histogram, (BINS,); 0 for bins of no finite float."""
         # Floats are evenly spaced within a bin: its middle has the next bit set.
         middles = ((np.arange(BINS, dtype=np.uint32) << SHIFT) + (1 << (SHIFT - 1))).view(
@@ -62,7 +64,7 @@ class ActivationStats:
         )
 
 
-def _quantile(histogram: np.ndarray, share: float, maximum: np.ndarray) -> np.ndarray:
+def _quantile(histogram: Int64Array, share: float, maximum: Float32Array) -> Float32Array:
     occupied = np.flatnonzero(histogram.any(axis=0))
     if not len(occupied):
         return np.zeros(len(histogram), np.float32)
@@ -78,4 +80,5 @@ def _quantile(histogram: np.ndarray, share: float, maximum: np.ndarray) -> np.nd
         (found << SHIFT).astype(np.uint32).view(np.float32)
         for found in (occupied[index], occupied[index] + 1)
     )
-    return np.minimum(low + part * (high - low), maximum).astype(np.float32)
+    linear: Float64Array = low + part * (high - low)
+    return np.minimum(linear, maximum).astype(np.float32)

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from spkeras.ops.types import BoolArray, Int32Array, Int64Array
+
 NOWHERE = -1
 
 # Half width of each interpolation's kernel, in input positions.
@@ -18,7 +20,7 @@ _SUPPORT = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
 
 def sliding(
     size: int, out: int, *, window: int, stride: int = 1, dilation: int = 1, padding: str = "valid"
-) -> np.ndarray:
+) -> Int64Array:
     """Return the table of a convolution or a pooling, placed as in Keras.
 
     Args:
@@ -39,7 +41,7 @@ def sliding(
     return np.where((table >= 0) & (table < size), table, NOWHERE)
 
 
-def transposed(size: int, out: int, **window: Any) -> np.ndarray:
+def transposed(size: int, out: int, **window: Any) -> Int64Array:
     """Return the table of a transposed convolution: a convolution read backwards.
 
     Args:
@@ -55,13 +57,13 @@ def transposed(size: int, out: int, **window: Any) -> np.ndarray:
     return table
 
 
-def shifted(size: int, out: int, before: int) -> np.ndarray:
+def shifted(size: int, out: int, before: int) -> Int64Array:
     """Return the table of a move up by `before` positions, as in padding; negative in a crop."""
     table = np.arange(out)[:, None] - before
     return np.where((table >= 0) & (table < size), table, NOWHERE)
 
 
-def resized(size: int, factor: int, interpolation: str) -> np.ndarray:
+def resized(size: int, factor: int, interpolation: str) -> Int64Array:
     """Return the table of an upsampling."""
     outputs, inputs = np.arange(size * factor)[:, None], np.arange(size)
     if interpolation == "nearest":
@@ -76,7 +78,7 @@ def resized(size: int, factor: int, interpolation: str) -> np.ndarray:
 
 def pool_tables(
     pool: Mapping[str, Any], shape: Sequence[int], pooled: Sequence[int]
-) -> list[np.ndarray]:
+) -> list[Int64Array]:
     """Return the table of each axis of a pooling.
 
     Args:
@@ -93,7 +95,7 @@ def pool_tables(
     ]
 
 
-def reach(table: np.ndarray, size: int) -> np.ndarray:
+def reach(table: Int64Array, size: int) -> BoolArray:
     """Return whether each input position (rows) is under the window of each output (columns)."""
     outputs, taps = np.nonzero(table != NOWHERE)
     found = np.zeros((size, len(table)), bool)
@@ -101,7 +103,7 @@ def reach(table: np.ndarray, size: int) -> np.ndarray:
     return found
 
 
-def destinations(table: np.ndarray, size: int) -> np.ndarray:
+def destinations(table: Int64Array, size: int) -> Int64Array:
     """Return the output of each input position, NOWHERE for none; windows must not overlap."""
     outputs, taps = np.nonzero(table != NOWHERE)
     found = np.full(size, NOWHERE)
@@ -109,7 +111,7 @@ def destinations(table: np.ndarray, size: int) -> np.ndarray:
     return found
 
 
-def positions(tables: Sequence[np.ndarray | None], shape: Sequence[int]) -> np.ndarray:
+def positions(tables: Sequence[Int64Array | None], shape: Sequence[int]) -> Int32Array:
     """Return the positions of a map under each tap of each window, counted row by row.
 
     Args:

@@ -7,6 +7,7 @@ import numpy as np
 
 from spkeras.errors import DataError
 from spkeras.metrics.score import REGRESSION, UNDECIDED, Score
+from spkeras.ops.types import Int64Array
 
 # Level of the test: chance exceeds its bound in one of 1,000 draws.
 _LEVEL = 1e-3
@@ -29,7 +30,7 @@ _MEANT: tuple[tuple[str, Callable[[np.ndarray], np.ndarray]], ...] = (
 )
 
 
-def near_chance(decisions: np.ndarray, labels: np.ndarray) -> bool:
+def near_chance(decisions: Int64Array, labels: np.ndarray) -> bool:
     """Return whether decisions are right no more often than decisions independent of the labels.
 
     Decisions independent of the labels are right with probability sum p_c q_c, with p_c and q_c
@@ -71,7 +72,7 @@ def check_decisions(
     rows = _rows(len(score.targets), batch_size)
     chosen, labels = [np.asarray(array)[rows] for array in samples], score.targets[rows]
 
-    def decisions(change: Callable[[np.ndarray], np.ndarray] = lambda x: x) -> np.ndarray:
+    def decisions(change: Callable[[np.ndarray], np.ndarray] = lambda x: x) -> Int64Array:
         found = [
             score.decide(answers([change(array[at : at + batch_size]) for array in chosen]))
             for at in range(0, len(rows), batch_size)
@@ -91,14 +92,14 @@ def check_decisions(
     )
 
 
-def _rows(count: int, batch_size: int) -> np.ndarray:
+def _rows(count: int, batch_size: int) -> Int64Array:
     """Return random indices, in whole batches if there are any: functions are compiled for them."""
     rows = np.random.default_rng(_SEED).permutation(count)[:MOST]
     whole = len(rows) // batch_size * batch_size
     return rows[:whole] if whole else rows
 
 
-def _by_chance(decisions: np.ndarray, labels: np.ndarray) -> float:
+def _by_chance(decisions: Int64Array, labels: np.ndarray) -> float:
     """Return the expected share of right decisions if they were independent of the labels."""
     classes = np.unique(labels)
     decided, said = ((values[:, None] == classes).mean(axis=0) for values in (decisions, labels))
@@ -122,7 +123,7 @@ def _upper(count: int, rate: float) -> int:
     return int((tails > _LEVEL).sum())
 
 
-def _collapsed(decisions: np.ndarray) -> str:
+def _collapsed(decisions: Int64Array) -> str:
     """Return a clause for the message where at least 90 % of the decisions are the same."""
     classes, counts = np.unique(decisions, return_counts=True)
     share, most = counts.max() / len(decisions), int(classes[counts.argmax()])

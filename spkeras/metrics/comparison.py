@@ -139,9 +139,10 @@ def _graded_error(node: Node, timesteps: int, unit: float) -> float:
     a share of the missing amount: rounding to m bits after the leading one leaves at most
     h / (1 + h), h = 2^-(m + 1). The last exponent is the limit.
     """
-    half = 2.0 ** -(node["mantissa_bits"] + 1)
-    last = unit * 2.0 ** (1 - node["levels"])
-    return max(last, (half / (1 + half)) ** timesteps)
+    half: float = 2.0 ** -(node["mantissa_bits"] + 1)
+    last: float = unit * 2.0 ** (1 - node["levels"])
+    rest: float = (half / (1 + half)) ** timesteps
+    return max(last, rest)
 
 
 def _reach(code: str, timesteps: int) -> float:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spkeras.ops.types import Float64Array
 from spkeras.trace import Trace
 
 
@@ -24,7 +25,7 @@ class Convergence:
     mean: float
     maximum: int
     share: float
-    within: np.ndarray
+    within: Float64Array
 
 
 def convergence(trace: Trace) -> Convergence | None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.metrics.score import CLASSIFICATION, Score, same
+from spkeras.ops.types import BoolArray, Float64Array, Int64Array
 
 # Margins of the table from which a user chooses, in addition to the policy's.
 MARGINS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
@@ -96,7 +97,7 @@ class ExitCourse:
     policy: EarlyExit
     chosen: ExitRow
     rows: tuple[ExitRow, ...]
-    within: np.ndarray
+    within: Float64Array
 
     def smallest(self, changed: float) -> EarlyExit:
         """Return the policy with the smallest margin of the table that changes few decisions.
@@ -138,9 +139,9 @@ class ExitSums:
         samples: Number of samples.
     """
 
-    stopped: np.ndarray
-    right: np.ndarray
-    same: np.ndarray
+    stopped: Int64Array
+    right: Int64Array
+    same: Int64Array
     spikes: np.ndarray
     last_right: int
     all_spikes: int
@@ -198,7 +199,7 @@ class Watch:
         self._before: np.ndarray = np.full(samples, -1)
         self._sent = np.zeros(samples, np.int64)
 
-    def add(self, step: int, output: np.ndarray, sent: np.ndarray) -> np.ndarray:
+    def add(self, step: int, output: np.ndarray, sent: np.ndarray) -> BoolArray:
         """Add a step's logits (samples, classes) and spikes (samples,).
 
         Returns:
@@ -256,7 +257,7 @@ class Watch:
         )
 
 
-def lead(logits: np.ndarray, steps: int) -> np.ndarray:
+def lead(logits: np.ndarray, steps: int) -> Float64Array:
     """Return the lead of the first class over the second, in steps; see `EarlyExit`.
 
     Args:
@@ -269,7 +270,9 @@ def lead(logits: np.ndarray, steps: int) -> np.ndarray:
     second, first = np.partition(logits.astype(np.float64), -2, axis=1)[:, -2:].T
     spread = logits.astype(np.float64).std(axis=1)
     known = spread > _NOTHING * np.abs(logits).max(axis=1)
-    return max(steps, 0) * np.divide(first - second, spread, out=np.zeros_like(spread), where=known)
+    none = np.zeros_like(spread)
+    leads: Float64Array = np.divide(first - second, spread, out=none, where=known)
+    return max(steps, 0) * leads
 
 
 def check_exit(score: Score, outputs: int) -> None:

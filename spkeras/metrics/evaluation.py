@@ -10,6 +10,7 @@ from spkeras.metrics.activity import Activity
 from spkeras.metrics.convergence import Convergence
 from spkeras.metrics.early_exit import ExitCourse
 from spkeras.metrics.score import OutputScore
+from spkeras.ops.types import Float64Array, Int64Array, Json
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,10 +54,10 @@ class Evaluation:
     latency: float
     settings: Mapping[str, Any]
     samples: int
-    steps: np.ndarray
+    steps: Int64Array
     scores: tuple[OutputScore, ...]
     activity: Activity
-    layer_spikes: Mapping[str, np.ndarray]
+    layer_spikes: Mapping[str, Float64Array]
     warnings: tuple[str, ...]
     seconds: float
     depth: int = 0
@@ -86,7 +87,7 @@ class Evaluation:
         return self.settings.get("built_for")
 
     @property
-    def accuracy(self) -> np.ndarray | None:
+    def accuracy(self) -> Float64Array | None:
         """Accuracy of the first output at each of `steps`."""
         return self.scores[0].accuracy
 
@@ -96,7 +97,7 @@ class Evaluation:
         return self.scores[0].cnn_accuracy
 
     @property
-    def agreement(self) -> np.ndarray | None:
+    def agreement(self) -> Float64Array | None:
         """Share of the first output's decisions that equal the `reference`'s, at each of `steps`."""
         return self.scores[0].agreement
 
@@ -105,7 +106,8 @@ class Evaluation:
         own = ("pipelined_latency", "first_step", "built_for")
         record = {**asdict(self), **{name: getattr(self, name) for name in own}}
         record["activity"]["per_cnn_mac"] = self.activity.per_cnn_mac
-        return plain(_of_windows(record) if self.windows else record)
+        record = _of_windows(record) if self.windows else record
+        return {name: plain(value) for name, value in record.items()}
 
 
 # Figures that have a meaning only where a network runs step by step.
@@ -129,12 +131,16 @@ _STEPWISE = (
 )
 
 
-def _of_windows(record: Any) -> Any:
+def _of_windows(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return a record without the figures that have no meaning where layers fire in windows."""
-    if isinstance(record, Mapping):
-        kept = ((n, _of_windows(v)) for n, v in record.items() if n not in _STEPWISE)
-        return {name: value for name, value in kept if value is not None}
-    return [_of_windows(item) for item in record] if isinstance(record, (list, tuple)) else record
+    kept = ((n, _part_of_windows(v)) for n, v in record.items() if n not in _STEPWISE)
+    return {name: value for name, value in kept if value is not None}
+
+
+def _part_of_windows(value: object) -> object:
+    if isinstance(value, Mapping):
+        return _of_windows(value)
+    return [_part_of_windows(v) for v in value] if isinstance(value, (list, tuple)) else value
 
 
 def depends_on_timesteps(settings: Mapping[str, Any]) -> bool:
@@ -148,7 +154,7 @@ def depends_on_timesteps(settings: Mapping[str, Any]) -> bool:
     )
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any) -> Json:
     """Return NumPy arrays and numbers, tuples and mappings as JSON types; NaN as None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
@@ -160,4 +166,5 @@ def plain(value: Any) -> Any:
         return plain(value.item())
     if isinstance(value, float) and not np.isfinite(value):
         return None
-    return value
+    kept: Json = value
+    return kept

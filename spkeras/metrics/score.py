@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import DataError
+from spkeras.ops.types import BoolArray, Float64Array, Int64Array
 
 # The decision of an output with NaN or infinity: no class.
 UNDECIDED = -1
@@ -34,12 +35,12 @@ class OutputScore:
 
     name: str
     task: str
-    accuracy: np.ndarray | None
+    accuracy: Float64Array | None
     cnn_accuracy: float | None
-    agreement: np.ndarray | None
-    error: np.ndarray | None
+    agreement: Float64Array | None
+    error: Float64Array | None
     cnn_error: float | None
-    deviation: np.ndarray
+    deviation: Float64Array
     cnn_spread: float
     first: int = 1
 
@@ -60,10 +61,10 @@ class Sums:
         elements: Number of output values.
     """
 
-    right: np.ndarray
-    equal: np.ndarray
-    squares: np.ndarray
-    difference: np.ndarray
+    right: Float64Array
+    equal: Float64Array
+    squares: Float64Array
+    difference: Float64Array
     cnn_right: float = 0.0
     cnn_squares: float = 0.0
     spread: float = 0.0
@@ -179,14 +180,15 @@ class Score:
             first=self.first,
         )
 
-    def _course(self, values: np.ndarray) -> np.ndarray:
+    def _course(self, values: Float64Array) -> Float64Array:
         """Return the values, with NaN at the steps before the read-out has received an input."""
         return np.where(np.arange(1, len(values) + 1) < self.first, np.nan, values)
 
 
-def same(decisions: np.ndarray, others: np.ndarray) -> np.ndarray:
+def same(decisions: Int64Array, others: Int64Array) -> BoolArray:
     """Return where two decisions are equal; an undecided sample equals none."""
-    return (decisions == others) & (decisions != UNDECIDED)
+    equal: BoolArray = (decisions == others) & (decisions != UNDECIDED)
+    return equal
 
 
 def _task(

@@ -13,6 +13,7 @@ import numpy as np
 from spkeras.graph import Graph
 from spkeras.graph.reach import Fan
 from spkeras.graph.synapses import LaterLayer, Region, regions
+from spkeras.ops.types import Float64Array
 from spkeras.trace import Trace
 
 DIRECT, COMPOSED, FACTORED = "direct", "composed", "factored"
@@ -32,7 +33,7 @@ class Synapses:
         loop_macs: Multiply-accumulates in the loop over the whole run.
     """
 
-    loop_course: np.ndarray
+    loop_course: Float64Array
     ways: list[str] = field(default_factory=list)
     operations: float = 0.0
     accumulates: float = 0.0
@@ -51,10 +52,10 @@ class Sent:
         course: Spikes of the whole layer in each step.
     """
 
-    spikes: np.ndarray
-    plain: np.ndarray
-    shifted: np.ndarray
-    course: np.ndarray
+    spikes: Float64Array
+    plain: Float64Array
+    shifted: Float64Array
+    course: Float64Array
 
 
 def synaptic_costs(graph: Graph, trace: Trace) -> dict[str, Synapses]:
@@ -75,7 +76,7 @@ def _sent(name: str, trace: Trace) -> Sent:
     return Sent(spikes / samples, plain / samples, shifted / samples, course)
 
 
-def by_size(name: str, trace: Trace) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def by_size(name: str, trace: Trace) -> tuple[Float64Array, Float64Array, Float64Array]:
     """Return plain and shifted additions of each neuron at one synapse, and spikes by exponent.
 
     These are sums over all samples. Where only the sizes of some samples' spikes are known, they
@@ -128,13 +129,13 @@ def _equal(one: Fan, other: Fan) -> bool:
     return one is other or bool((one.array() == other.array()).all())
 
 
-def _add_spikes(sent: Sent, fan: np.ndarray, cost: Synapses) -> None:
+def _add_spikes(sent: Sent, fan: Float64Array, cost: Synapses) -> None:
     cost.operations += float((sent.spikes * fan).sum())
     cost.accumulates += float((sent.plain * fan).sum())
     cost.shift_adds += float((sent.shifted * fan).sum())
 
 
-def _loop(layer: LaterLayer, sent: Mapping[str, Sent], trace: Trace) -> np.ndarray:
+def _loop(layer: LaterLayer, sent: Mapping[str, Sent], trace: Trace) -> Float64Array:
     """Return upper bounds of a later layer's multiply-accumulates up to each of the trace's steps.
 
     There are three bounds. In each step: all multiply-accumulates of the layer, and those of the
@@ -154,5 +155,5 @@ def _loop(layer: LaterLayer, sent: Mapping[str, Sent], trace: Trace) -> np.ndarr
     return _at_most(np.where(trace.steps > start, steps, 0.0).cumsum(), caused)
 
 
-def _at_most(course: np.ndarray, total: float) -> np.ndarray:
+def _at_most(course: Float64Array, total: float) -> Float64Array:
     return np.minimum(course, total)

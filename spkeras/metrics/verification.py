@@ -112,4 +112,4 @@ class Verification:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
-        return plain(asdict(self))
+        return {name: plain(value) for name, value in asdict(self).items()}

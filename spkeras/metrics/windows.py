@@ -5,6 +5,7 @@ import numpy as np
 from spkeras.graph import Graph
 from spkeras.graph.macs import macs
 from spkeras.metrics.activity import Activity, LayerActivity
+from spkeras.ops.types import Float64Array
 from spkeras.trace import Trace
 from spkeras.ttfs.lower import is_coded, is_relu, plan_of
 from spkeras.ttfs.plan import EARLIEST, READOUT, FirstSpikePlan
@@ -40,7 +41,7 @@ def window_activity(graph: Graph, trace: Trace) -> Activity:
     )
 
 
-def _layer(name: str, spikes: np.ndarray, samples: int, operations: float) -> LayerActivity:
+def _layer(name: str, spikes: Float64Array, samples: int, operations: float) -> LayerActivity:
     total = float(spikes.sum()) / samples
     return LayerActivity(
         name=name,

@@ -7,7 +7,7 @@ the spikes are the same for every backend and every batch size.
 import numpy as np
 from keras import ops
 
-from spkeras.ops.types import Tensor
+from spkeras.ops.types import Float32Array, Tensor
 
 _DRAWS = 1 << 16
 # Odd strides modulo a power of two use every draw once before any is repeated.
@@ -29,7 +29,7 @@ def regular_count(x: Tensor, steps: Tensor) -> Tensor:
     return ops.floor(ops.clip(x, -1.0, 1.0) * steps + 0.5)
 
 
-def draws(seed: int) -> np.ndarray:
+def draws(seed: int) -> Float32Array:
     """Return uniform draws in [0, 1), float32 (65536,), for `bernoulli`."""
     return np.random.default_rng(seed).random(_DRAWS, dtype=np.float32)
 

@@ -28,7 +28,10 @@ def compiled(
 
         # TensorFlow warns if one function is compiled often; each partial is a new function.
         # No function branches on tensors: autograph would only parse the source files again.
-        return tensorflow.function(functools.partial(function), autograph=False)
+        graph: Callable[..., Any] = tensorflow.function(
+            functools.partial(function), autograph=False
+        )
+        return graph
     if backend == "jax":
         return _compiled_jax(function, variables)
     import torch
@@ -46,12 +49,12 @@ def _compiled_jax(
     import jax
 
     # Weights are arguments: XLA would copy and fold constants.
-    @jax.jit  # type: ignore[untyped-decorator]
     def call(values: Tensor, *arguments: Any) -> Any:
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
             return function(*arguments)
 
-    return lambda *arguments: call([variable.value for variable in variables], *arguments)
+    jitted: Callable[..., Any] = jax.jit(call)
+    return lambda *arguments: jitted([variable.value for variable in variables], *arguments)
 
 
 def fused(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,4 +71,7 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
         return function
     import tensorflow
 
-    return tensorflow.function(functools.partial(function), jit_compile=True, autograph=False)
+    graph: Callable[..., Any] = tensorflow.function(
+        functools.partial(function), jit_compile=True, autograph=False
+    )
+    return graph

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from spkeras.ops.types import Tensor
+from spkeras.ops.types import BoolArray, Tensor
 
 Axes = Sequence[int]
 
@@ -71,7 +71,7 @@ def _unit_normalization(x: Tensor, axes: Axes, epsilon: float) -> Tensor:
     return x * ops.minimum(inverse, 1.0 / epsilon)
 
 
-def _visible(queries: int, keys: int, causal: bool, window: int | None) -> np.ndarray | None:
+def _visible(queries: int, keys: int, causal: bool, window: int | None) -> BoolArray | None:
     """Return the mask of the keys (columns) that each query (row) attends to; None for all."""
     if not causal and window is None:
         return None

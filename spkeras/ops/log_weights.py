@@ -18,6 +18,7 @@ import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.ops.names import FULL_SCALES, WEIGHT_ROUNDINGS
+from spkeras.ops.types import BoolArray, Float64Array, UInt16Array
 
 # Error of a float32 power, in steps: within it a value counts as a level.
 SLACK = 1e-4
@@ -62,7 +63,7 @@ class LogFormat:
     @property
     def largest(self) -> int:
         """q_max, the exponent of the smallest magnitude."""
-        return 2 ** (self.bits - 1) - 1 - int(self.zero)
+        return (1 << (self.bits - 1)) - 1 - int(self.zero)
 
     @property
     def zero_exponent(self) -> int:
@@ -85,12 +86,12 @@ class LogCodes:
         format: The format of the codes.
     """
 
-    negative: np.ndarray
-    exponents: np.ndarray
+    negative: BoolArray
+    exponents: UInt16Array
     full_scale: int
     format: LogFormat
 
-    def values(self) -> np.ndarray:
+    def values(self) -> Float64Array:
         """Return the weights, float64."""
         steps, z = self.exponents.astype(np.float64), self.format.steps
         sizes = np.exp2((self.full_scale - steps) / z)
@@ -155,12 +156,12 @@ def full_scale_exponent(weights: np.ndarray, form: LogFormat) -> int:
     )
 
 
-def _exponents(sizes: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
+def _exponents(sizes: Float64Array, n: int, form: LogFormat) -> Float64Array:
     """Return q of magnitudes, zero codes included."""
     with np.errstate(divide="ignore"):
         down = np.minimum(n - form.steps * np.log2(sizes), form.zero_exponent + 1.0)
     if form.rounding == "log":
-        q = np.floor(down + 0.5)
+        q: Float64Array = np.floor(down + 0.5)
     else:
         # `upper` is the level above or at the magnitude; the next one (q + 1) is taken where the
         # magnitude is below their middle. An error of the logarithm shifts `upper` by one level
@@ -172,10 +173,10 @@ def _exponents(sizes: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
     return q if form.zero else np.minimum(q, form.largest)
 
 
-def _middle(q: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
+def _middle(q: Float64Array, n: int, form: LogFormat) -> Float64Array:
     """Return the linear middle of the level q and the next smaller one, which may be 0."""
     return (np.exp2((n - q) / form.steps) + _values(q + 1, n, form)) / 2
 
 
-def _values(q: np.ndarray, n: int, form: LogFormat) -> np.ndarray:
+def _values(q: Float64Array, n: int, form: LogFormat) -> Float64Array:
     return np.where(q >= form.zero_exponent, 0.0, np.exp2((n - q) / form.steps))

@@ -2,8 +2,10 @@
 
 import numpy as np
 
+from spkeras.ops.types import Int64Array
 
-def chosen(count: int, samples: int | None, seed: int = 0) -> np.ndarray:
+
+def chosen(count: int, samples: int | None, seed: int = 0) -> Int64Array:
     """Return the indices of `samples` of `count` samples, each equally likely, in rising order.
 
     A fixed stride can hit only one class where classes are stored in turns, and the first samples

@@ -23,7 +23,6 @@ def _with_gradient(
 ) -> Callable[[Tensor], Tensor]:
     """Return the function forward(x) with the gradient backward(x, upstream)."""
 
-    @ops.custom_gradient  # type: ignore[untyped-decorator]
     def function(x: Tensor) -> Tensor:
         def gradient(*given: Any, upstream: Tensor = None) -> Tensor:
             # PyTorch passes the arguments of forward, and the upstream gradient by name.
@@ -31,7 +30,8 @@ def _with_gradient(
 
         return forward(x), gradient
 
-    return function
+    differentiable: Callable[[Tensor], Tensor] = ops.custom_gradient(function)
+    return differentiable
 
 
 def clamp(x: Tensor, high: float = 1.0) -> Tensor:

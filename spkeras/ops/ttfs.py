@@ -16,6 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from spkeras.errors import OptionError
+from spkeras.ops.types import Float64Array, Int64Array
 
 # A spike's time is one byte in files and messages; the last of its 256 values means silence.
 MOST_TIMESTEPS = 255
@@ -52,7 +53,7 @@ def check_levels(levels: Sequence[float]) -> list[float]:
     return [float(level) for level in table]
 
 
-def kernel_table(timesteps: int, tau: float, theta0: float = 1.0) -> np.ndarray:
+def kernel_table(timesteps: int, tau: float, theta0: float = 1.0) -> Float64Array:
     """Return the thresholds of a window, which are also the values of its spikes.
 
     Args:
@@ -75,7 +76,7 @@ def kernel_table(timesteps: int, tau: float, theta0: float = 1.0) -> np.ndarray:
     return np.array([theta0 * 2.0 ** (-k / tau) for k in range(timesteps)])
 
 
-def encode(u: np.ndarray, table: np.ndarray) -> np.ndarray:
+def encode(u: np.ndarray, table: Float64Array) -> Int64Array:
     """Return the first-spike times of potentials; `len(table)` where a neuron stays silent.
 
     Args:
@@ -91,9 +92,11 @@ def encode(u: np.ndarray, table: np.ndarray) -> np.ndarray:
     """
     falling = np.asarray(table, u.dtype if u.dtype.kind == "f" else None)
     # The time equals the number of thresholds above u, here counted in a rising table.
-    return len(falling) - np.searchsorted(falling[::-1], u, side="right")
+    reached: Int64Array = np.searchsorted(falling[::-1], u, side="right")
+    return len(falling) - reached
 
 
-def decode(times: np.ndarray, table: np.ndarray) -> np.ndarray:
+def decode(times: np.ndarray, table: Float64Array) -> Float64Array:
     """Return the values of first-spike times: table[k], and 0 for silence (k = T)."""
-    return np.append(table, table.dtype.type(0))[times]
+    values: Float64Array = np.append(table, table.dtype.type(0))[times]
+    return values

@@ -7,10 +7,10 @@ import numpy as np
 from keras import ops
 
 from spkeras.ops.compiled import fused
-from spkeras.ops.types import Tensor
+from spkeras.ops.types import Float64Array, Tensor
 
 
-def spike_times(u: Tensor, table: np.ndarray) -> Tensor:
+def spike_times(u: Tensor, table: Float64Array) -> Tensor:
     """Return `spkeras.ops.ttfs.encode` of a tensor: int32 times in its shape, T for silence."""
     times = ops.zeros_like(u, dtype="int32")
     for threshold in table:
@@ -18,13 +18,13 @@ def spike_times(u: Tensor, table: np.ndarray) -> Tensor:
     return times
 
 
-def spike_values(times: Tensor, table: np.ndarray, dtype: str) -> Tensor:
+def spike_values(times: Tensor, table: Float64Array, dtype: str) -> Tensor:
     """Return `spkeras.ops.ttfs.decode` of a tensor: values of `dtype`, in the shape of `times`."""
     values = ops.convert_to_tensor(np.append(table, 0.0), dtype=dtype)
     return ops.take(values, times, axis=0)
 
 
-def rounded_down(u: Tensor, table: np.ndarray) -> Tensor:
+def rounded_down(u: Tensor, table: Float64Array) -> Tensor:
     """Return decode(encode(u)): the largest level not above u, 0 without one.
 
     It is a chain of comparisons, fused into one pass over the tensor. A search, or a logarithm

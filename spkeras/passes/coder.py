@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spkeras.ops.types import Float32Array
+
 _MANTISSA = 23  # bits of a float32
 
 
@@ -43,7 +45,7 @@ class Coder:
         return sent / window
 
 
-def rounded_float(x: np.ndarray, levels: int, mantissa_bits: int) -> np.ndarray:
+def rounded_float(x: Float32Array, levels: int, mantissa_bits: int) -> Float32Array:
     """Return one graded spike for float32 values: `quantizer.rounded_float` of ops in NumPy."""
     half = 1 << (_MANTISSA - mantissa_bits - 1)
     bits = x.view(np.int32) + np.int32(half)

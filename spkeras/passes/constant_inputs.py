@@ -7,6 +7,7 @@ import numpy as np
 from spkeras.errors import GraphError
 from spkeras.graph import Graph, Node
 from spkeras.graph.vocabulary import CONSTANT_INPUTS
+from spkeras.ops.types import Float32Array
 
 _BIASES = ("bias", "offset")
 
@@ -69,7 +70,7 @@ def lift_biases(graph: Graph, resting: Mapping[str, np.ndarray]) -> Graph:
     return result.keeping(graph) if graph.originals else result
 
 
-def _offset(values: np.ndarray) -> np.ndarray | None:
+def _offset(values: np.ndarray) -> Float32Array | None:
     """Return the values with axes of size 1 where they are constant; None for zeros."""
     if not values.any():
         return None

@@ -7,6 +7,7 @@ import numpy as np
 from spkeras.graph import Graph, Node
 from spkeras.graph.connections import groups_of, kernel_of, stored_kernel
 from spkeras.graph.operations import WITH_KERNEL
+from spkeras.ops.types import Float64Array
 
 
 def fold_scales(graph: Graph) -> Graph:
@@ -32,7 +33,7 @@ def fold_scales(graph: Graph) -> Graph:
     return graph.with_nodes(graph.nodes, notes=notes)
 
 
-def channel_vector(array: np.ndarray, channels: int) -> np.ndarray | None:
+def channel_vector(array: np.ndarray, channels: int) -> Float64Array | None:
     """Return an array that depends only on the last axis as (channels,); None for any other."""
     array = np.asarray(array, np.float64)
     if array.size == 1:
@@ -43,7 +44,7 @@ def channel_vector(array: np.ndarray, channels: int) -> np.ndarray | None:
     return np.broadcast_to(rows[0], (channels,))
 
 
-def scale_outputs(node: Node, scale: np.ndarray, offset: np.ndarray | float = 0.0) -> Node:
+def scale_outputs(node: Node, scale: Float64Array, offset: np.ndarray | float = 0.0) -> Node:
     """Return a weighted node with outputs times `scale` plus `offset`, both (channels,)."""
     kernel = kernel_of(node).astype(np.float64) * scale
     bias = np.asarray(node.arrays.get("bias", 0.0), np.float64) * scale + offset
@@ -51,7 +52,7 @@ def scale_outputs(node: Node, scale: np.ndarray, offset: np.ndarray | float = 0.
     return _weighted(node, kernel, bias if has_bias else None)
 
 
-def scale_inputs(node: Node, scale: np.ndarray, offset: np.ndarray | float = 0.0) -> Node:
+def scale_inputs(node: Node, scale: Float64Array, offset: np.ndarray | float = 0.0) -> Node:
     """Return a weighted node with x * scale + offset, both (channels,), folded into its weights.
 
     The offset is exact only without zero padding.
@@ -67,14 +68,14 @@ def scale_inputs(node: Node, scale: np.ndarray, offset: np.ndarray | float = 0.0
     return _weighted(node, kernel * factors, constant + (0.0 if bias is None else bias))
 
 
-def _weighted(node: Node, kernel: np.ndarray, bias: np.ndarray | None) -> Node:
+def _weighted(node: Node, kernel: Float64Array, bias: Float64Array | None) -> Node:
     arrays = {"kernel": stored_kernel(node, kernel.astype(np.float32))}
     if bias is not None:
         arrays["bias"] = np.asarray(bias, np.float32)
     return node.with_arrays(**arrays)
 
 
-def _input_factors(node: Node, kernel: np.ndarray, vector: np.ndarray) -> np.ndarray:
+def _input_factors(node: Node, kernel: Float64Array, vector: Float64Array) -> Float64Array:
     """Return values per input channel, in a shape that multiplies the kernel."""
     groups = groups_of(node, vector.size)
     assert groups is not None
@@ -82,7 +83,7 @@ def _input_factors(node: Node, kernel: np.ndarray, vector: np.ndarray) -> np.nda
     return np.repeat(vector.reshape(groups, -1).T, kernel.shape[-1] // groups, axis=1)
 
 
-def _affine(node: Node) -> tuple[np.ndarray, np.ndarray] | None:
+def _affine(node: Node) -> tuple[Float64Array, Float64Array] | None:
     channels, arrays = node.shape[-1], node.arrays
     scale = channel_vector(arrays["scale"], channels)
     offset = channel_vector(np.asarray(arrays.get("offset", 0.0)), channels)
@@ -119,7 +120,7 @@ def _fold_forward(graph: Graph, scale: Node) -> Graph | None:
 
 
 def _merge_scales(
-    graph: Graph, affine: tuple[np.ndarray, np.ndarray], scale: Node, after: Node
+    graph: Graph, affine: tuple[Float64Array, Float64Array], scale: Node, after: Node
 ) -> Graph | None:
     second = _affine(after)
     if second is None:

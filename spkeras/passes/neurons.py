@@ -135,7 +135,7 @@ def _mergeable(node: Node) -> bool:
     if node["function"] == "quantized_relu":
         return True
     if node["function"] in ("relu", "leaky_relu"):
-        return node["negative_slope"] >= 0
+        return bool(node["negative_slope"] >= 0)
     return node["function"] in ("relu6", "sigmoid", "tanh", "elu", "hard_sigmoid", "softplus")
 
 

@@ -216,6 +216,6 @@ class _Normalizer:
 def _compact(unit: Array) -> Array:
     """Return the same unit as a scalar or a vector of channels where possible."""
     if unit.size and (unit == unit.reshape(-1)[0]).all():
-        return unit.reshape(-1)[0].reshape(())
+        return unit.reshape(-1)[:1].reshape(())
     vector = channel_vector(unit, unit.shape[-1])
     return unit if vector is None else vector

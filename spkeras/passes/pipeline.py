@@ -6,6 +6,7 @@ import numpy as np
 
 from spkeras.graph import Graph, Node
 from spkeras.graph.stats import ActivationStats
+from spkeras.ops.types import Float32Array
 from spkeras.passes.coder import Coder
 from spkeras.passes.fold import fold_scales
 from spkeras.passes.learned import learned_scales
@@ -101,7 +102,7 @@ def _scales(
 def _fit(conversion: Conversion, windows: Windows) -> Fit:
     """Return a function that fits thresholds to the values that spikes can carry."""
 
-    def search(node: Node, stats: ActivationStats, start: np.ndarray) -> np.ndarray:
+    def search(node: Node, stats: ActivationStats, start: Float32Array) -> Float32Array:
         initial_potential = conversion.initial_potential
         coder = Coder(
             timesteps=windows[node.name],

@@ -7,15 +7,16 @@ import numpy as np
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
 from spkeras.graph.stats import ActivationStats
+from spkeras.ops.types import Float32Array
 
-Scales = dict[str, np.ndarray]
+Scales = dict[str, Float32Array]
 
 
 # Largest share of non-zero values of a channel that counts as almost silent: the values seen in
 # calibration do not limit those of other samples.
 _ALMOST_SILENT = 3e-4
 
-Fit = Callable[[Node, ActivationStats, np.ndarray], np.ndarray]
+Fit = Callable[[Node, ActivationStats, Float32Array], Float32Array]
 
 
 def choose_scales(
@@ -64,7 +65,7 @@ def choose_scales(
     return join_scales(graph, scales)
 
 
-def _statistic(stats: ActivationStats, percentile: float) -> np.ndarray:
+def _statistic(stats: ActivationStats, percentile: float) -> Float32Array:
     if percentile == 100:
         return stats.maximum
     quantile = stats.quantile(percentile / 100)
@@ -73,14 +74,14 @@ def _statistic(stats: ActivationStats, percentile: float) -> np.ndarray:
     return np.where(quantile > np.finfo(np.float32).tiny, quantile, stats.maximum)
 
 
-def _positive(scale: np.ndarray) -> np.ndarray:
+def _positive(scale: Float32Array) -> Float32Array:
     largest = scale.max() if scale.max() > 0 else 1.0
     return np.where(scale > 0, scale, largest).astype(np.float32)
 
 
 def _usable(
-    stats: ActivationStats, layer: np.ndarray, scale: np.ndarray, levels_above_scale: int
-) -> np.ndarray:
+    stats: ActivationStats, layer: Float32Array, scale: Float32Array, levels_above_scale: int
+) -> Float32Array:
     """Return scales with which every channel can send the values of its layer.
 
     With h levels above the scale the largest spike of a channel is V = 2^h times its scale. A
@@ -102,7 +103,7 @@ def _usable(
     return np.maximum(scale, least).astype(np.float32)
 
 
-def _bounded(node: Node, scale: np.ndarray) -> np.ndarray:
+def _bounded(node: Node, scale: Float32Array) -> Float32Array:
     bound = node.attributes.get("max_value")
     return scale if bound is None else np.minimum(scale, np.float32(bound))
 
@@ -136,7 +137,7 @@ def _join(group: dict[str, str], first: str, second: str) -> None:
     group[_root(group, second)] = _root(group, first)
 
 
-def _largest(scales: Scales, group: dict[str, str], name: str) -> np.ndarray:
+def _largest(scales: Scales, group: dict[str, str], name: str) -> Float32Array:
     root = _root(group, name)
     members = [scale for other, scale in scales.items() if _root(group, other) == root]
     if len({scale.shape for scale in members if scale.ndim}) > 1:

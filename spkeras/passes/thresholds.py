@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from spkeras.graph.stats import ActivationStats
+from spkeras.ops.types import Float32Array, Float64Array
 from spkeras.passes.coder import Coder
 
 # Candidates of the search, as parts of the maximum: eight per octave, down to a hundredth of it.
@@ -17,7 +18,7 @@ _BALANCING = 64
 _FINEST = 2.0**-12
 
 
-def fit(method: str, stats: ActivationStats, start: np.ndarray, coder: Coder) -> np.ndarray:
+def fit(method: str, stats: ActivationStats, start: Float32Array, coder: Coder) -> Float32Array:
     """Return the threshold of each channel.
 
     Args:
@@ -43,16 +44,16 @@ def fit(method: str, stats: ActivationStats, start: np.ndarray, coder: Coder) ->
     return np.asarray(fitted, np.float32)
 
 
-_Improve = Callable[[np.ndarray, np.ndarray, float, Coder], float]
+_Improve = Callable[[Float64Array, Float64Array, float, Coder], float]
 
 
 def _fitted(
-    improve: _Improve, values: np.ndarray, weights: np.ndarray, start: float, coder: Coder
+    improve: _Improve, values: Float64Array, weights: Float64Array, start: float, coder: Coder
 ) -> float:
     return improve(values, weights, start, coder) if len(values) else start
 
 
-def _values(stats: ActivationStats, channel: int) -> tuple[np.ndarray, np.ndarray]:
+def _values(stats: ActivationStats, channel: int) -> tuple[Float64Array, Float64Array]:
     """Return the non-zero magnitudes of a channel, and their counts."""
     counts = stats.histogram[channel]
     magnitudes = stats.magnitudes()
@@ -79,14 +80,14 @@ def _balanced(stats: ActivationStats, channel: int, start: float) -> float:
     return threshold
 
 
-def _search(values: np.ndarray, weights: np.ndarray, start: float, coder: Coder) -> float:
+def _search(values: Float64Array, weights: Float64Array, start: float, coder: Coder) -> float:
     thresholds = values.max() * _CANDIDATES
     scaled = values[None, :] / thresholds[:, None]
     errors = (coder.carried(scaled) - scaled) * thresholds[:, None]
     return float(thresholds[np.argmin((weights * errors**2).sum(1))])
 
 
-def _iterate(values: np.ndarray, weights: np.ndarray, start: float, coder: Coder) -> float:
+def _iterate(values: Float64Array, weights: Float64Array, start: float, coder: Coder) -> float:
     threshold = start
     for _ in range(_ROUNDS):
         carried = coder.carried(values / threshold).astype(np.float64)

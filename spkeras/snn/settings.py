@@ -48,7 +48,7 @@ def automatic_stagger(timesteps: int, depth: int) -> float:
     term limits this loss at small T, the second one at large T.
     """
     per_layer = timesteps / max(depth, 1)
-    chosen = round(PARTS * min(_SHARE * per_layer, _ROOT * per_layer**0.5)) / PARTS
+    chosen: float = round(PARTS * min(_SHARE * per_layer, _ROOT * per_layer**0.5)) / PARTS
     return min(chosen, _latest(timesteps, max(depth, 1)))
 
 

@@ -227,7 +227,9 @@ class SpikeLoop(ConvertedNetwork):
         state, _ = ops.while_loop(goes_on, body, (start, ops.ones((), "bool")))
         return values_of(self, state.sums, self.timesteps)
 
-    def frontier(self, scaled: Sequence[Tensor], constant: Tensor, time: Tensor) -> list[Tensor]:
+    def frontier(
+        self, scaled: Sequence[Tensor], constant: list[Tensor] | None, time: Tensor
+    ) -> list[Tensor]:
         """Return the currents at the frontier in one step.
 
         Args:

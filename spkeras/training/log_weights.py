@@ -173,7 +173,8 @@ def _product(depthwise: Node, pointwise: Node) -> np.ndarray:
     first, second = depthwise.arrays["kernel"], pointwise.arrays["kernel"]
     channels, multiplier = first.shape[-2:]
     second = second.reshape(channels, multiplier, -1)
-    return np.einsum("...cm,cmo->...co", first, second).astype(np.float32)
+    product: np.ndarray = np.einsum("...cm,cmo->...co", first, second)
+    return product.astype(np.float32)
 
 
 def _one_convolution(config: Mapping[str, Any], kernel: np.ndarray) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spkeras.ops.ttfs import decode, encode
+from spkeras.ops.types import Float64Array
 
 # Lower bound of the threshold.
 LEAST = 1e-5
@@ -34,15 +35,15 @@ class Exponential:
     tau: float
     delay: float = 0.0
 
-    def table(self, timesteps: int) -> np.ndarray:
+    def table(self, timesteps: int) -> Float64Array:
         """Return the thresholds, which are the values of spikes, float64 (T,)."""
-        falling = np.exp(-(np.arange(timesteps) - self.delay) / self.tau)
+        falling: Float64Array = np.exp(-(np.arange(timesteps) - self.delay) / self.tau)
         return np.maximum(falling, LEAST)
 
 
 def fitted(
     values: np.ndarray, timesteps: int, tau: float, updates: int, batch: int = 50
-) -> np.ndarray:
+) -> Float64Array:
     """Return the thresholds of a layer of neurons, in units of its activations, float64 (T,).
 
     Args:

@@ -8,12 +8,13 @@ import numpy as np
 
 from spkeras.graph import Node
 from spkeras.graph.connections import groups_of, kernel_of
+from spkeras.ops.types import Float64Array, Int32Array
 from spkeras.ttfs.terms import Sum, Term, refused
 from spkeras.ttfs.windows import window_index
 
 
 def _weighted(
-    node: Node, value: Sum, index: np.ndarray, kernel: np.ndarray, groups: int = 1
+    node: Node, value: Sum, index: Int32Array, kernel: np.ndarray, groups: int = 1
 ) -> Sum:
     """Return the sum after a weighted layer; kernel (taps, channels in / groups, channels out)."""
     own = np.asarray(node.arrays.get("bias", np.zeros(kernel.shape[-1])), np.float64)
@@ -42,7 +43,7 @@ def _weighted(
     return Sum(shape, terms, value.bias @ mixing + own)
 
 
-def _begun(node: Node, term: Term, index: np.ndarray, kernel: np.ndarray, groups: int) -> Term:
+def _begun(node: Node, term: Term, index: Int32Array, kernel: np.ndarray, groups: int) -> Term:
     """Return a term after its first kernel: the part of the kernel that its channels reach."""
     width, out = kernel.shape[1], kernel.shape[2] // groups
     start, within = divmod(term.offset, width)
@@ -69,7 +70,7 @@ def _begun(node: Node, term: Term, index: np.ndarray, kernel: np.ndarray, groups
     )
 
 
-def _merged(node: Node, term: Term, mixing: np.ndarray) -> Term:
+def _merged(node: Node, term: Term, mixing: Float64Array) -> Term:
     """Return the term with a second layer merged into its kernel; the layer is positionwise."""
     assert term.kernel is not None
     taps, width, reached = term.kernel.shape
@@ -79,7 +80,7 @@ def _merged(node: Node, term: Term, mixing: np.ndarray) -> Term:
     return replace(term, kernel=kernel, name=f"{term.name}+{node.name}", groups=1, first=0)
 
 
-def _dense_kernel(kernel: np.ndarray, groups: int) -> np.ndarray:
+def _dense_kernel(kernel: np.ndarray, groups: int) -> Float64Array:
     """Return (channels in, channels out) of a kernel of one tap, with zeros between groups."""
     width, out = kernel.shape[0], kernel.shape[1] // groups
     full = np.zeros((width * groups, out * groups))

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from spkeras.graph import Node
+from spkeras.ops.types import Int32Array
 from spkeras.ttfs.kernels import KERNELS
 from spkeras.ttfs.terms import Sum, refused
 from spkeras.ttfs.windows import composed, window_index
@@ -57,7 +58,7 @@ def _concatenate(node: Node, values: Sequence[Sum]) -> Sum:
     return Sum((*values[0].shape[:-1], start), tuple(terms), bias)
 
 
-def pool_window(node: Node, shape: tuple[int, ...]) -> tuple[tuple[int, ...], np.ndarray]:
+def pool_window(node: Node, shape: tuple[int, ...]) -> tuple[tuple[int, ...], Int32Array]:
     """Return the shape after a pooling, and the positions under each of its windows."""
     outs = node.shape[:-1] if "pool_size" in node.attributes else (1,)
     return (*outs, shape[-1]), window_index(node, shape)

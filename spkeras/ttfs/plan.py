@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import DataError
+from spkeras.ops.types import Float64Array, Int32Array
 
 # Encoders turn inputs into spikes; neurons integrate and fire; pools pass on the earliest spike
 # of a window; the read-out integrates and never fires.
@@ -36,10 +37,10 @@ class Branch:
     """
 
     source: str
-    index: np.ndarray
+    index: Int32Array
     kernel: np.ndarray
     scale: float = 1.0
-    cells: np.ndarray | None = None
+    cells: Int32Array | None = None
     weighted: bool = True
     name: str = ""
     groups: int = 1
@@ -50,7 +51,7 @@ class Branch:
         """Positions of the source in one cell."""
         return 1 if self.cells is None else self.cells.shape[1]
 
-    def reach(self, positions: int) -> np.ndarray:
+    def reach(self, positions: int) -> Float64Array:
         """Count the output positions that each position of the source reaches through each tap.
 
         Args:
@@ -68,7 +69,7 @@ class Branch:
         return spread[:-1]
 
 
-def _counted(index: np.ndarray, cells: int) -> np.ndarray:
+def _counted(index: Int32Array, cells: int) -> Float64Array:
     """Count each cell in each column; -1 is counted in an extra row, which is removed."""
     count = np.zeros((cells + 1, index.shape[1]))
     for tap in range(index.shape[1]):

@@ -6,6 +6,7 @@ import numpy as np
 
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Node
+from spkeras.ops.types import Float64Array, Int32Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,12 +28,12 @@ class Term:
     """
 
     source: str
-    cells: np.ndarray
+    cells: Int32Array
     scale: float
     offset: int
     channels: int
     kernel: np.ndarray | None = None
-    index: np.ndarray | None = None
+    index: Int32Array | None = None
     name: str = ""
     groups: int = 1
     first: int = 0
@@ -51,7 +52,7 @@ class Sum:
 
     shape: tuple[int, ...]
     terms: tuple[Term, ...]
-    bias: np.ndarray
+    bias: Float64Array
 
 
 def refused(node: Node, received: str, remedy: str) -> UnsupportedLayerError:

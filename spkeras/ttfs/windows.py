@@ -11,9 +11,10 @@ import numpy as np
 from spkeras.graph import Node
 from spkeras.graph.connections import tables
 from spkeras.graph.windows import NOWHERE, positions
+from spkeras.ops.types import Int32Array
 
 
-def window_index(node: Node, shape: Sequence[int]) -> np.ndarray:
+def window_index(node: Node, shape: Sequence[int]) -> Int32Array:
     """Return the positions under each tap of the window of a node.
 
     Args:
@@ -30,7 +31,7 @@ def window_index(node: Node, shape: Sequence[int]) -> np.ndarray:
     return positions(tables(node, [tuple(shape)])[:-1], shape[:-1])
 
 
-def composed(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
+def composed(inner: Int32Array, outer: Int32Array) -> Int32Array:
     """Return the positions under each tap of a window over windows.
 
     Args:
@@ -45,7 +46,7 @@ def composed(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
     return reached.reshape(len(outer), -1)
 
 
-def gathered(values: np.ndarray, index: np.ndarray) -> np.ndarray:
+def gathered(values: np.ndarray, index: Int32Array) -> np.ndarray:
     """Return the rows under each tap: (samples, positions, channels) to (samples, out, taps, C)."""
     border = np.zeros_like(values[:, :1])
     # NOWHERE is -1: the row that is appended.

@@ -242,7 +242,8 @@ Handler = Callable[[Call], "Port | list[Port]"]
 
 def weight(variable: Any) -> np.ndarray:
     """Return a weight as a float32 array."""
-    return keras.ops.convert_to_numpy(variable).astype("float32")
+    values: np.ndarray = keras.ops.convert_to_numpy(variable)
+    return values.astype(np.float32)
 
 
 def optional(variable: Any) -> np.ndarray | None:

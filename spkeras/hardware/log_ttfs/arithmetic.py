@@ -18,6 +18,8 @@ import math
 
 import numpy as np
 
+from spkeras.ops.types import BoolArray, Int64Array
+
 
 def root_of_two(numerator: int, denominator: int) -> int:
     """Return floor(2^(numerator / denominator)) exactly; the denominator is a power of two."""
@@ -42,7 +44,7 @@ def rounded_power(numerator: int, denominator: int) -> int:
     return (root_of_two(numerator + denominator, denominator) + 1) // 2
 
 
-def mantissa_table(grid: int, width: int) -> np.ndarray:
+def mantissa_table(grid: int, width: int) -> Int64Array:
     """Return M[f] = round(2^(f / grid) 2^(width - 1)), int64 (grid,).
 
     Example:
@@ -53,13 +55,13 @@ def mantissa_table(grid: int, width: int) -> np.ndarray:
     return np.array(entries, np.int64)
 
 
-def split(distance: np.ndarray, grid: int) -> tuple[np.ndarray, np.ndarray]:
+def split(distance: Int64Array, grid: int) -> tuple[Int64Array, Int64Array]:
     """Return shift i = ceil(d / grid) and mantissa index f = -d mod grid of exponents d >= 0."""
     down = -np.asarray(distance, np.int64)
     return -(down // grid), down % grid
 
 
-def products(distance: np.ndarray, mantissa: np.ndarray, fraction: int) -> np.ndarray:
+def products(distance: Int64Array, mantissa: Int64Array, fraction: int) -> Int64Array:
     """Return products in units of the accumulator's last bit: table look-up, then shift.
 
     Args:
@@ -75,16 +77,17 @@ def products(distance: np.ndarray, mantissa: np.ndarray, fraction: int) -> np.nd
     return mantissa[index] << np.maximum(left, 0) >> np.clip(-left, 0, 63)
 
 
-def cut(distance: np.ndarray, mantissa: np.ndarray, fraction: int) -> np.ndarray:
+def cut(distance: Int64Array, mantissa: Int64Array, fraction: int) -> BoolArray:
     """Return whether each product loses bits that are set, bool."""
     shift, index = split(distance, len(mantissa))
     lost = np.clip(shift - fraction, 0, 62)
-    return (mantissa[index] & ((np.int64(1) << lost) - 1)) != 0
+    loses: BoolArray = (mantissa[index] & ((np.int64(1) << lost) - 1)) != 0
+    return loses
 
 
 def product_table(
-    zero: int, weight_step: int, times: np.ndarray, offset: int, mantissa: np.ndarray, fraction: int
-) -> np.ndarray:
+    zero: int, weight_step: int, times: Int64Array, offset: int, mantissa: Int64Array, fraction: int
+) -> Int64Array:
     """Return all products of a branch: each weight exponent with each spike time.
 
     Args:

@@ -6,6 +6,7 @@ from spkeras.errors import SpkerasError
 from spkeras.hardware.log_ttfs.arithmetic import mantissa_table
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer, bits_for
 from spkeras.hardware.log_ttfs.ranges import sum_range
+from spkeras.ops.types import Int32Array, Int64Array
 from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, READOUT
 
 
@@ -55,7 +56,7 @@ def _wrong(where: str, what: str) -> None:
     raise SpkerasError(f"{where}: {what}")
 
 
-def _equal(where: str, found: np.ndarray, wanted: np.ndarray) -> None:
+def _equal(where: str, found: Int64Array, wanted: Int64Array) -> None:
     if found.dtype.kind != "i" or not np.array_equal(found, wanted):
         _wrong(where, "is not that of the configuration")
 
@@ -130,6 +131,6 @@ def _check_codes(
         _wrong(where, f"weight codes of shape {codes.shape} in {groups} groups from {first} on")
 
 
-def _check_range(where: str, index: np.ndarray, size: int) -> None:
+def _check_range(where: str, index: Int32Array, size: int) -> None:
     if index.size and (int(index.min()) < -1 or int(index.max()) >= size):
         _wrong(where, f"addresses {int(index.min())} to {int(index.max())} of {size}")

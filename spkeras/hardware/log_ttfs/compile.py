@@ -14,6 +14,7 @@ from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLay
 from spkeras.hardware.log_ttfs.ranges import sum_range
 from spkeras.ops.log_weights import log_codes
 from spkeras.ops.ttfs import kernel_table
+from spkeras.ops.types import Int64Array
 from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, Branch, FirstSpikePlan, Layer
 
 # Exponents closer to the grid than this lie on it; the rest is float rounding.
@@ -101,7 +102,7 @@ class _Compiler:
         result = replace(result, branches=branches)
         return self._fitted(layer, result, largest)
 
-    def _input_thresholds(self, layer: Layer) -> np.ndarray:
+    def _input_thresholds(self, layer: Layer) -> Int64Array:
         table = kernel_table(len(self.program.times), cast(int, self.config.tau), layer.theta0)
         return np.ceil(self.config.input_levels * table).astype(np.int64)
 
@@ -206,7 +207,7 @@ class _Compiler:
         low, high = sum_range(self.program, result)
         return replace(result, low=low, high=high)
 
-    def _thresholds(self, layer: Layer, largest: float, below: int) -> np.ndarray:
+    def _thresholds(self, layer: Layer, largest: float, below: int) -> Int64Array:
         """Return the smallest whole sums that reach each threshold."""
         if layer.kind != NEURONS:
             return np.zeros(0, np.int64)
@@ -218,7 +219,8 @@ class _Compiler:
         nearest = round(exponent)
         if abs(exponent - nearest) < _ON_GRID:
             return ceiling_of_two(nearest, self.grid)
-        return max(math.ceil(2.0 ** (exponent / self.grid)), 1)
+        least: int = math.ceil(2.0 ** (exponent / self.grid))
+        return max(least, 1)
 
 
 def _off_grid(layer: Layer, grid: int) -> str:

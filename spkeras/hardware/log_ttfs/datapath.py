@@ -1,6 +1,6 @@
 """Data path of one batch: encode, integrate, fire, read out, in whole numbers throughout."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,12 +10,11 @@ from spkeras.errors import DataError
 from spkeras.hardware.log_ttfs import reference
 from spkeras.hardware.log_ttfs.engine import Engine
 from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
+from spkeras.ops.types import Int64Array, UInt8Array
 from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, by_port
 
 # Block size of the neurons that are summed one addition at a time.
 _SUSPECTS = 1 << 12
-
-Sums = Callable[[ProgramLayer, Mapping[str, np.ndarray]], np.ndarray]
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,13 +28,13 @@ class Pass:
         clipped: Number of clipped additions, by layer.
     """
 
-    times: Mapping[str, np.ndarray]
-    outputs: Mapping[str, np.ndarray]
+    times: Mapping[str, UInt8Array]
+    outputs: Mapping[str, Int64Array]
     extremes: Mapping[str, tuple[int, int]]
     clipped: Mapping[str, int]
 
 
-def whole_inputs(program: Program, inputs: Any) -> tuple[np.ndarray, ...]:
+def whole_inputs(program: Program, inputs: Any) -> tuple[Int64Array, ...]:
     """Return inputs as the whole numbers of the processor's ports, with 1 as the largest.
 
     Args:
@@ -54,7 +53,7 @@ def whole_inputs(program: Program, inputs: Any) -> tuple[np.ndarray, ...]:
     return tuple(_whole(program, layer, given[port]) for port, layer in encoders.items())
 
 
-def _whole(program: Program, layer: ProgramLayer, inputs: np.ndarray) -> np.ndarray:
+def _whole(program: Program, layer: ProgramLayer, inputs: np.ndarray) -> Int64Array:
     levels = program.config.input_levels
     if inputs.size != len(inputs) * layer.positions * layer.channels:
         raise DataError(
@@ -75,13 +74,13 @@ def _whole(program: Program, layer: ProgramLayer, inputs: np.ndarray) -> np.ndar
     return whole.reshape(len(inputs), layer.positions, layer.channels)
 
 
-def fire(sums: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+def fire(sums: Int64Array, thresholds: Int64Array) -> UInt8Array:
     """Return first-spike times, uint8: the number of thresholds that a sum has not reached."""
     rising = thresholds[::-1]
     return (len(rising) - np.searchsorted(rising, sums, side="right")).astype(np.uint8)
 
 
-def run_batch(program: Program, inputs: Sequence[np.ndarray], engine: Engine | None = None) -> Pass:
+def run_batch(program: Program, inputs: Sequence[Int64Array], engine: Engine | None = None) -> Pass:
     """Run a batch through all layers.
 
     Args:
@@ -89,10 +88,10 @@ def run_batch(program: Program, inputs: Sequence[np.ndarray], engine: Engine | N
         inputs: Inputs from `whole_inputs`.
         engine: Engine for whole data sets; None for the integer-only reference.
     """
-    times: dict[str, np.ndarray] = {}
+    times: dict[str, UInt8Array] = {}
     extremes: dict[str, tuple[int, int]] = {}
     clipped: dict[str, int] = {}
-    outputs: dict[str, np.ndarray] = {}
+    outputs: dict[str, Int64Array] = {}
     for layer in program.layers:
         if layer.kind == ENCODER:
             times[layer.name] = fire(inputs[layer.port], layer.thresholds)
@@ -110,8 +109,8 @@ def run_batch(program: Program, inputs: Sequence[np.ndarray], engine: Engine | N
 
 
 def _sums(
-    program: Program, layer: ProgramLayer, times: Mapping[str, np.ndarray], engine: Engine | None
-) -> tuple[np.ndarray, int]:
+    program: Program, layer: ProgramLayer, times: Mapping[str, UInt8Array], engine: Engine | None
+) -> tuple[Int64Array, int]:
     """Return the final sums, and the number of clipped additions."""
     width = program.config.accumulator_bits
     if engine is None:
@@ -133,7 +132,7 @@ def _sums(
     return sums, events
 
 
-def earliest(times: np.ndarray, branch: Branch, silent: int) -> np.ndarray:
+def earliest(times: UInt8Array, branch: Branch, silent: int) -> UInt8Array:
     """Return the earliest spike in each window; padding never fires."""
     border = np.full_like(times[:, :1], silent)
     padded = np.concatenate([times, border], 1)

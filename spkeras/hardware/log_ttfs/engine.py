@@ -21,12 +21,13 @@ import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
+from spkeras.ops.types import Float64Array, Int64Array, UInt8Array
 from spkeras.ttfs.windows import gathered
 
 # Maximum number of values under all taps in one block of samples: 64 MB.
 BLOCK = 1 << 23
-Times = Mapping[str, np.ndarray]
-Part = Callable[[np.ndarray], np.ndarray]
+Times = Mapping[str, UInt8Array]
+Part = Callable[[Float64Array], Float64Array]
 
 
 class Engine:
@@ -50,17 +51,17 @@ class Engine:
                     groups = list(_groups(program, layer, branch))
                     self._plans[layer.name, number] = groups
 
-    def sums(self, layer: ProgramLayer, times: Times) -> np.ndarray:
+    def sums(self, layer: ProgramLayer, times: Times) -> Int64Array:
         """Return the same as `reference.layer_sums`."""
         return self._added(layer, times, lambda matrix: matrix) + layer.bias
 
-    def extremes(self, layer: ProgramLayer, times: Times) -> tuple[np.ndarray, np.ndarray]:
+    def extremes(self, layer: ProgramLayer, times: Times) -> tuple[Int64Array, Int64Array]:
         """Return the least and largest partial sum possible for each neuron, in any order."""
         low = self._added(layer, times, lambda matrix: np.minimum(matrix, 0.0)) + layer.bias
         high = self._added(layer, times, lambda matrix: np.maximum(matrix, 0.0)) + layer.bias
         return low, high
 
-    def _added(self, layer: ProgramLayer, times: Times, part: Part) -> np.ndarray:
+    def _added(self, layer: ProgramLayer, times: Times, part: Part) -> Int64Array:
         samples = len(next(iter(times.values())))
         total = np.zeros((samples, layer.positions, layer.channels), np.int64)
         for number, branch in enumerate(layer.branches):
@@ -84,7 +85,7 @@ class _Group:
         matrix: float64 (taps, channels in / groups, channels reached), whole numbers.
     """
 
-    def __init__(self, powers: np.ndarray, matrix: np.ndarray) -> None:
+    def __init__(self, powers: Float64Array, matrix: Float64Array) -> None:
         self.powers, self.matrix = powers, matrix
 
 
@@ -106,7 +107,7 @@ def _groups(program: Program, layer: ProgramLayer, branch: ProgramBranch) -> Ite
                 yield _Group(np.eye(silent + 1)[step], _signed(branch, table[:, step]))
 
 
-def _separable(rows: np.ndarray, steps: np.ndarray, program: Program) -> np.ndarray:
+def _separable(rows: Int64Array, steps: Int64Array, program: Program) -> Int64Array:
     """Return the first steps whose products equal those of the last of them times powers of two."""
     for count in range(len(steps), 1, -1):
         octaves = program.times[steps[:count]] // program.grid
@@ -116,14 +117,14 @@ def _separable(rows: np.ndarray, steps: np.ndarray, program: Program) -> np.ndar
     return steps[:1]
 
 
-def _signed(branch: ProgramBranch, products: np.ndarray) -> np.ndarray:
+def _signed(branch: ProgramBranch, products: Int64Array) -> Float64Array:
     sizes = products[branch.exponents].astype(np.float64)
     return np.where(branch.negative, -sizes, sizes)
 
 
 def _received(
-    branch: ProgramBranch, times: np.ndarray, groups: list[_Group], part: Part
-) -> np.ndarray:
+    branch: ProgramBranch, times: UInt8Array, groups: list[_Group], part: Part
+) -> Int64Array:
     """Return the sum over a branch's synapses, int64 (samples, positions out, channels reached)."""
     matrix = np.concatenate([part(group.matrix) for group in groups], axis=1)
     powers = np.stack([group.powers for group in groups])
@@ -141,13 +142,13 @@ def _received(
     return np.concatenate(parts)
 
 
-def _counted(branch: ProgramBranch, times: np.ndarray, powers: np.ndarray) -> np.ndarray:
+def _counted(branch: ProgramBranch, times: UInt8Array, powers: Float64Array) -> Float64Array:
     """Return the weighted spikes of each cell by group, (samples, cells, groups * channels)."""
     values = np.concatenate([row[times] for row in powers], axis=-1)
     return values if branch.cells is None else gathered(values, branch.cells).sum(2)
 
 
-def weighted(rows: np.ndarray, kernel: np.ndarray, groups: int) -> np.ndarray:
+def weighted(rows: Float64Array, kernel: Float64Array, groups: int) -> Float64Array:
     """Multiply the values under the taps by a kernel and sum them, group by group.
 
     Args:

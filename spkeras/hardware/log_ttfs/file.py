@@ -145,7 +145,7 @@ def _layer_header(layer: ProgramLayer) -> dict[str, Any]:
 
 
 def _arrays(program: Program) -> dict[str, np.ndarray]:
-    arrays = {"mantissa": program.mantissa, "times": program.times}
+    arrays: dict[str, np.ndarray] = {"mantissa": program.mantissa, "times": program.times}
     for number, layer in enumerate(program.layers):
         arrays |= {f"{number}/bias": layer.bias, f"{number}/thresholds": layer.thresholds}
         for place, branch in enumerate(layer.branches):

@@ -9,6 +9,7 @@ from spkeras.errors import DataError
 from spkeras.hardware.log_ttfs.datapath import Pass, run_batch
 from spkeras.hardware.log_ttfs.engine import Engine
 from spkeras.hardware.log_ttfs.program import Program
+from spkeras.ops.types import Int64Array
 
 # Prefixes of array names: inputs by port, outputs and times by layer.
 INPUT, OUTPUT, TIMES = "input/", "output/", "times/"
@@ -32,7 +33,7 @@ class GoldenCheck:
         return not any(self.mismatches.values())
 
 
-def golden_vectors(program: Program, inputs: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+def golden_vectors(program: Program, inputs: Sequence[Int64Array]) -> dict[str, np.ndarray]:
     """Return inputs, times of every layer and outputs, by name.
 
     Args:
@@ -48,12 +49,12 @@ def _found(done: Pass) -> dict[str, np.ndarray]:
     return outputs | {TIMES + name: times for name, times in done.times.items()}
 
 
-def with_golden(program: Program, inputs: Sequence[np.ndarray]) -> Program:
+def with_golden(program: Program, inputs: Sequence[Int64Array]) -> Program:
     """Return the program with golden vectors of these inputs."""
     return replace(program, golden=golden_vectors(program, inputs))
 
 
-def random_inputs(program: Program, samples: int = 2) -> tuple[np.ndarray, ...]:
+def random_inputs(program: Program, samples: int = 2) -> tuple[Int64Array, ...]:
     """Return random inputs over the full range of the ports, with a fixed seed."""
     rng, most = np.random.default_rng(0), program.config.input_levels + 1
     return tuple(
@@ -62,7 +63,7 @@ def random_inputs(program: Program, samples: int = 2) -> tuple[np.ndarray, ...]:
     )
 
 
-def golden_inputs(program: Program) -> tuple[np.ndarray, ...]:
+def golden_inputs(program: Program) -> tuple[Int64Array, ...]:
     """Return the inputs of a program's golden vectors, by port.
 
     Raises:

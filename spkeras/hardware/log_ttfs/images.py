@@ -12,6 +12,7 @@ from spkeras.errors import OptionError
 from spkeras.hardware.log_ttfs.golden import OUTPUT, TIMES, golden_inputs
 from spkeras.hardware.log_ttfs.listing import listing
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
+from spkeras.ops.types import Int64Array
 from spkeras.ttfs.plan import ENCODER, NEURONS
 
 _MODULES = ("log_ttfs_pe.v", "log_ttfs_fire.v", "log_ttfs_bench.v")
@@ -59,7 +60,7 @@ def write_images(program: Program, folder: Path | str) -> tuple[Path, ...]:
     return tuple(sorted(folder.iterdir()))
 
 
-def weight_words(program: Program, branch: ProgramBranch) -> np.ndarray:
+def weight_words(program: Program, branch: ProgramBranch) -> Int64Array:
     """Return weight codes as the memory holds them: the sign above the exponent, int64.
 
     A weight of 0 in a format without a code for it (a padded connection) has no code here. Only

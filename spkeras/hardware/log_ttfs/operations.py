@@ -8,6 +8,7 @@ import numpy as np
 from spkeras.hardware.log_ttfs.arithmetic import cut
 from spkeras.hardware.log_ttfs.memories import Placement, groups, placements
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
+from spkeras.ops.types import Float64Array, Int64Array, UInt8Array
 from spkeras.ttfs.plan import NEURONS, READOUT
 
 
@@ -60,7 +61,7 @@ class Histogram:
             if layer.kind != READOUT
         }
 
-    def add(self, times: Mapping[str, np.ndarray]) -> None:
+    def add(self, times: Mapping[str, UInt8Array]) -> None:
         """Count the spikes of a batch, by layer (samples, positions, channels)."""
         for name, found in times.items():
             flat = found.reshape(len(found), -1).astype(np.int64)
@@ -125,7 +126,7 @@ def _branch(
     program: Program,
     layer: ProgramLayer,
     branch: ProgramBranch,
-    fired: np.ndarray,
+    fired: Int64Array,
     place: Placement,
 ) -> dict[str, float]:
     """Return the counts due to the spikes of one branch; fired (T + 1, positions, channels)."""
@@ -145,8 +146,8 @@ def _underflow(
     program: Program,
     layer: ProgramLayer,
     branch: ProgramBranch,
-    reach: np.ndarray,
-    by_step: np.ndarray,
+    reach: Float64Array,
+    by_step: Float64Array,
 ) -> dict[str, float]:
     """Return the number of products that lose some bits, or all of them."""
     zero = program.config.weight_format.zero_exponent
@@ -163,7 +164,7 @@ def _underflow(
     return counts
 
 
-def _met(spikes: np.ndarray, reach: np.ndarray, synapses: np.ndarray) -> float:
+def _met(spikes: Float64Array, reach: Float64Array, synapses: Int64Array) -> float:
     """Return the number of synapses that all spikes reach.
 
     Args:
@@ -174,7 +175,7 @@ def _met(spikes: np.ndarray, reach: np.ndarray, synapses: np.ndarray) -> float:
     return float((spikes * (reach @ synapses)).sum())
 
 
-def _comparisons(fired: np.ndarray) -> float:
+def _comparisons(fired: Int64Array) -> float:
     """Return the comparisons until each neuron fires, T for a neuron without a spike."""
     steps = len(fired) - 1
     tried = np.minimum(np.arange(1, steps + 2), steps)

@@ -8,6 +8,7 @@ import numpy as np
 
 from spkeras.hardware.config import HardwareConfig
 from spkeras.hardware.log_ttfs.arithmetic import product_table
+from spkeras.ops.types import BoolArray, Int32Array, Int64Array, UInt16Array
 from spkeras.ttfs.plan import ENCODER, Branch
 
 
@@ -31,10 +32,10 @@ class ProgramBranch:
 
     source: str
     name: str
-    index: np.ndarray
-    cells: np.ndarray | None
-    negative: np.ndarray
-    exponents: np.ndarray
+    index: Int32Array
+    cells: Int32Array | None
+    negative: BoolArray
+    exponents: UInt16Array
     full_scale: int
     offset: int
     weighted: bool
@@ -68,17 +69,18 @@ class ProgramBranch:
     @property
     def fan_out(self) -> int:
         """Number of channels that one spike reaches at a position."""
-        return self.exponents.shape[-1] // self.groups
+        return int(self.exponents.shape[-1]) // self.groups
 
-    def inputs_of(self, outputs: np.ndarray) -> np.ndarray:
+    def inputs_of(self, outputs: Int64Array) -> Int64Array:
         """Return the source channels of each output channel (counted from 0), (outputs, width)."""
         width = self.exponents.shape[1]
-        return outputs[:, None] // self.fan_out * width + np.arange(width)
+        first: Int64Array = outputs[:, None] // self.fan_out * width
+        return first + np.arange(width)
 
-    def synapses(self, chosen: np.ndarray) -> np.ndarray:
+    def synapses(self, chosen: BoolArray) -> Int64Array:
         """Return the chosen weights that each channel of the source reaches, (taps, channels)."""
         taps, width, _ = chosen.shape
-        met = chosen.reshape(taps, width, self.groups, -1).sum(-1)
+        met: Int64Array = chosen.reshape(taps, width, self.groups, -1).sum(-1)
         return met.transpose(0, 2, 1).reshape(taps, -1)
 
 
@@ -107,8 +109,8 @@ class ProgramLayer:
     shape: tuple[int, ...]
     depth: int
     branches: tuple[ProgramBranch, ...] = ()
-    bias: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
-    thresholds: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    bias: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    thresholds: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64))
     fraction: int = 0
     unit: float = 1.0
     low: int = 0
@@ -154,8 +156,8 @@ class Program:
 
     name: str
     config: HardwareConfig
-    mantissa: np.ndarray
-    times: np.ndarray
+    mantissa: Int64Array
+    times: Int64Array
     layers: tuple[ProgramLayer, ...]
     outputs: Mapping[str, tuple[int, ...]]
     golden: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -192,7 +194,7 @@ class Program:
         """Number of windows in sequence."""
         return max(layer.depth for layer in self.layers)
 
-    def table(self, layer: ProgramLayer, branch: ProgramBranch) -> np.ndarray:
+    def table(self, layer: ProgramLayer, branch: ProgramBranch) -> Int64Array:
         """Return the products of a branch, int64 (exponents, T + 1), by `product_table`."""
         form = self.config.weight_format
         return product_table(

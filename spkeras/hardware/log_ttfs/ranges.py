@@ -3,9 +3,10 @@
 import numpy as np
 
 from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
+from spkeras.ops.types import Int64Array
 
 
-def channel_ranges(program: Program, layer: ProgramLayer) -> tuple[np.ndarray, np.ndarray]:
+def channel_ranges(program: Program, layer: ProgramLayer) -> tuple[Int64Array, Int64Array]:
     """Return the least and largest sum of each channel.
 
     The largest product of a weight is that with the earliest spike. A partial sum lies between

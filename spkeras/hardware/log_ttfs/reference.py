@@ -9,15 +9,16 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
+from spkeras.ops.types import Int32Array, Int64Array, UInt8Array
 from spkeras.ttfs.windows import composed
 
-Times = Mapping[str, np.ndarray]
+Times = Mapping[str, UInt8Array]
 
 # Code of a weight of 0, which has no exponent.
 ABSENT = -(1 << 31)
 
 
-def layer_sums(program: Program, layer: ProgramLayer, times: Times) -> np.ndarray:
+def layer_sums(program: Program, layer: ProgramLayer, times: Times) -> Int64Array:
     """Return the potentials of a layer whose sums cannot leave the accumulator, in any order.
 
     Args:
@@ -44,7 +45,7 @@ def layer_sums(program: Program, layer: ProgramLayer, times: Times) -> np.ndarra
     return total
 
 
-def arriving(branch: ProgramBranch, times: np.ndarray, silent: int) -> np.ndarray:
+def arriving(branch: ProgramBranch, times: UInt8Array, silent: int) -> UInt8Array:
     """Return spike times at each synapse: (samples, positions out, taps, members, channels)."""
     border = np.full_like(times[:, :1], silent)
     index = _members(branch)
@@ -53,14 +54,14 @@ def arriving(branch: ProgramBranch, times: np.ndarray, silent: int) -> np.ndarra
     return found.reshape(len(times), rows, taps, branch.members, -1)
 
 
-def _members(branch: ProgramBranch) -> np.ndarray:
+def _members(branch: ProgramBranch) -> Int32Array:
     """Return the source's positions at each tap, (positions out, taps * members)."""
     return branch.index if branch.cells is None else composed(branch.cells, branch.index)
 
 
 def arrivals(
-    program: Program, layer: ProgramLayer, times: Times, neurons: Sequence[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    program: Program, layer: ProgramLayer, times: Times, neurons: Sequence[Int64Array]
+) -> tuple[Int64Array, Int64Array, Int64Array]:
     """Return the input of some neurons, in the order of its arrival.
 
     Spikes arrive step by step; within a step by branch, tap, member and channel, in the order of
@@ -77,7 +78,7 @@ def arrivals(
         times, and products, each int64 (neurons, synapses); -2^31 for a weight of 0.
     """
     samples, positions, outputs = neurons
-    parts: list[list[np.ndarray]] = [[], [], []]
+    parts: list[list[Int64Array]] = [[], [], []]
     step = program.grid // program.config.weight_steps
     for branch in layer.branches:
         found = arriving(branch, times[branch.source], program.timesteps)[samples, positions]
@@ -90,7 +91,8 @@ def arrivals(
         found = np.where(inside[:, None, None, None], found, program.timesteps)
         exponents = np.moveaxis(branch.exponents, -1, 0)[own][:, :, None]
         negative = np.moveaxis(branch.negative, -1, 0)[own][:, :, None]
-        exponents, negative = (np.broadcast_to(a, found.shape) for a in (exponents, negative))
+        exponents = np.broadcast_to(exponents, found.shape)
+        negative = np.broadcast_to(negative, found.shape)
         product = program.table(layer, branch)[exponents, found]
         code = branch.offset + exponents.astype(np.int64) * step
         code = np.where(negative, -1 - code, code)
@@ -100,17 +102,18 @@ def arrivals(
             part.append(values.reshape(len(samples), -1))
     codes, steps, values = (np.concatenate(part, axis=1) for part in parts)
     order = np.argsort(steps, axis=1, kind="stable")
-    return tuple(np.take_along_axis(a, order, 1) for a in (codes, steps, values))  # type: ignore
+    codes, steps, values = (np.take_along_axis(a, order, 1) for a in (codes, steps, values))
+    return codes, steps, values
 
 
-def _widened(found: np.ndarray, branch: ProgramBranch) -> tuple[int, ...]:
+def _widened(found: UInt8Array, branch: ProgramBranch) -> tuple[int, ...]:
     """Return the shape of spike times at each synapse, (neurons, taps, members, width)."""
     return (*found.shape[:-1], branch.exponents.shape[1])
 
 
 def clipped_sums(
-    bias: np.ndarray, products: np.ndarray, width: int
-) -> tuple[np.ndarray, np.ndarray]:
+    bias: Int64Array, products: Int64Array, width: int
+) -> tuple[Int64Array, Int64Array]:
     """Return sums that are clipped at each addition, and the number of clippings of each.
 
     Args:

@@ -14,6 +14,7 @@ from spkeras.hardware.log_ttfs.memories import placements
 from spkeras.hardware.log_ttfs.operations import Histogram, Operations, count_operations
 from spkeras.hardware.log_ttfs.program import Program, bits_for
 from spkeras.metrics.costs import CostTable, cost_table
+from spkeras.ops.types import Int64Array
 from spkeras.ttfs.timing import Timing
 
 
@@ -52,7 +53,7 @@ class Course:
     """
 
     histogram: Histogram
-    outputs: Mapping[str, np.ndarray]
+    outputs: Mapping[str, Int64Array]
     extremes: Mapping[str, tuple[int, int]]
     clipped: Mapping[str, int]
 
@@ -70,9 +71,9 @@ class Answer:
     """
 
     name: str
-    potentials: np.ndarray
+    potentials: Int64Array
     unit: float
-    decisions: np.ndarray
+    decisions: Int64Array
     accuracy: float | None
 
 
@@ -106,12 +107,12 @@ class RunResult:
         return self.answers[0].accuracy
 
     @property
-    def decisions(self) -> np.ndarray:
+    def decisions(self) -> Int64Array:
         """Decisions of the first output."""
         return self.answers[0].decisions
 
     @property
-    def outputs(self) -> np.ndarray:
+    def outputs(self) -> Int64Array:
         """Potentials of the first output."""
         return self.answers[0].potentials
 
@@ -166,7 +167,7 @@ def run_program(
 
 def execute(
     program: Program,
-    whole: Sequence[np.ndarray],
+    whole: Sequence[Int64Array],
     batch_size: int = 50,
     reference: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
@@ -186,7 +187,7 @@ def execute(
         raise DataError("inputs: no sample; give at least one")
     engine = None if reference else Engine(program)
     histogram = Histogram(program)
-    outputs: dict[str, list[np.ndarray]] = {name: [] for name in program.outputs}
+    outputs: dict[str, list[Int64Array]] = {name: [] for name in program.outputs}
     extremes, clipped = dict[str, tuple[int, int]](), dict[str, int]()
     for start in range(0, samples, batch_size):
         done = run_batch(program, [port[start : start + batch_size] for port in whole], engine)
@@ -236,7 +237,7 @@ def account(
     )
 
 
-def _answer(program: Program, name: str, sums: np.ndarray, truth: np.ndarray | None) -> Answer:
+def _answer(program: Program, name: str, sums: Int64Array, truth: np.ndarray | None) -> Answer:
     decisions = sums.reshape(len(sums), -1).argmax(1)
     accuracy = None if truth is None else float((decisions == truth).mean())
     return Answer(
@@ -305,7 +306,7 @@ def _layer_run(
     )
 
 
-def _mean_time(fired: np.ndarray) -> float:
+def _mean_time(fired: Int64Array) -> float:
     """Return the mean step of all spikes, 0 without any; fired (T + 1, positions, channels)."""
     spikes = fired[:-1].sum((1, 2))
     steps = np.arange(len(spikes))

@@ -10,6 +10,7 @@ from spkeras.hardware.log_ttfs.golden import TIMES
 from spkeras.hardware.log_ttfs.images import hex_words
 from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
 from spkeras.hardware.log_ttfs.reference import ABSENT, arrivals, clipped_sums
+from spkeras.ops.types import Int64Array, UInt8Array
 from spkeras.ttfs.plan import NEURONS
 
 _SYNAPSE, _BIAS, _END = 1 << 62, 2 << 62, 3 << 62
@@ -29,8 +30,8 @@ class Bench:
 
     parameters: dict[str, int]
     files: dict[str, str]
-    sums: np.ndarray
-    spikes: np.ndarray
+    sums: Int64Array
+    spikes: UInt8Array
 
 
 def layer_bench(program: Program, name: str, sample: int = 0) -> Bench:
@@ -92,7 +93,7 @@ def _blocks(layer: ProgramLayer) -> Iterator[tuple[np.ndarray, np.ndarray, np.nd
         yield np.zeros_like(flat), flat // layer.channels, flat % layer.channels
 
 
-def _synapses(program: Program, codes: np.ndarray, steps: np.ndarray) -> list[int]:
+def _synapses(program: Program, codes: Int64Array, steps: Int64Array) -> list[int]:
     """Return the commands of one neuron's synapses, without those that receive no spike."""
     config = program.config
     step = program.grid // config.weight_steps
