@@ -8,7 +8,7 @@ import keras
 from spkeras.frontend.handlers import Port
 
 
-def fault(model: Any) -> str:
+def fault(model: object) -> str:
     """Return why a model as a whole cannot be read; "" if it can.
 
     Args:

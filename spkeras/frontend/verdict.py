@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 
@@ -120,7 +119,7 @@ def _verdict(visit: Visit, graph: Graph, counts: dict[str, int], code: str) -> L
     )
 
 
-def _parameters(operation: Any) -> int:
+def _parameters(operation: keras.Operation) -> int:
     """Return the number of weights; operators have none."""
     return sum(math.prod(weight.shape) for weight in getattr(operation, "weights", ()))
 

@@ -26,7 +26,7 @@ class Visit:
     """
 
     name: str
-    operation: Any
+    operation: keras.Operation
     shape: tuple[int | None, ...]
     nodes: tuple[str, ...] = ()
     problem: str = ""

@@ -1,7 +1,5 @@
 """Table of the functions that turn Keras layers and operators into nodes, by class name."""
 
-from typing import Any
-
 import keras
 
 from spkeras.errors import OptionError
@@ -97,7 +95,7 @@ def expand(call: Call) -> list[Port]:
     return [result] if isinstance(result, Port) else result
 
 
-def handler_of(operation: Any) -> Handler | None:
+def handler_of(operation: keras.Operation) -> Handler | None:
     """Return the handler of a layer or operator; None if there is none.
 
     A user's class that only shares its name with a Keras class has none.

@@ -5,6 +5,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -19,6 +20,7 @@ from spkeras.frontend.handlers.layout import (
     restored,
 )
 from spkeras.graph.vocabulary import ACTIVATIONS
+from spkeras.ops.types import Json
 
 # Functions with a parameter that the vocabulary does not keep, its default, and the factor s with
 # f(x; parameter) = s f(x / s; default).
@@ -42,7 +44,9 @@ _PLAIN: Mapping[str, Mapping[str, Any]] = {"relu": RELU, "softmax": {"axis": -1}
 _USE = "use a function of keras.activations"
 
 
-def activate(call: Call, function: Any, port: Port) -> Port:
+def activate(
+    call: Call, function: Callable[..., Any] | keras.layers.Layer | None, port: Port
+) -> Port:
     """Add the node of an `activation=` argument: a function, a layer, or nothing."""
     if function is None or function is keras.activations.linear:
         return port
@@ -64,7 +68,7 @@ def apply(call: Call, name: str, parameters: Mapping[str, Any], port: Port) -> P
     unknown = {key: value for key, value in parameters.items() if key not in known}
     if unknown:
         raise call.refuse(f"{name} with {unknown}", "leave these at their defaults")
-    kept = {key: _plain(parameters[key]) for key in known}
+    kept: dict[str, Any] = {key: _plain(parameters[key]) for key in known}
     if name == "relu" and kept["threshold"] < 0:
         raise call.refuse(f"ReLU threshold {kept['threshold']}", "use a threshold >= 0")
     if "axis" in kept:
@@ -116,20 +120,20 @@ def _over_axes(call: Call, name: str, axes: Sequence[int], port: Port) -> Port:
     return replace(back_from_end(call, flat, axes, port.shape), first=port.first)
 
 
-def _listed(axis: Any, rank: int) -> list[int]:
+def _listed(axis: int | Sequence[int] | None, rank: int) -> list[int]:
     """Return an axis, several, or None for all, as a list."""
     if axis is None:
         return list(range(rank + 1))
     return [axis] if isinstance(axis, int) else list(axis)
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: Any) -> Json:
     if value is None or isinstance(value, (bool, int, str)):
         return value
     return [int(v) for v in value] if isinstance(value, (list, tuple)) else float(value)
 
 
-def _layer_as_function(call: Call, layer: Any, port: Port) -> Port:
+def _layer_as_function(call: Call, layer: keras.layers.Layer, port: Port) -> Port:
     kind = type(layer).__name__
     handler = LAYERS.get(kind)
     if handler is None or getattr(keras.layers, kind, None) is not type(layer):
@@ -140,11 +144,11 @@ def _layer_as_function(call: Call, layer: Any, port: Port) -> Port:
     return result if isinstance(result, Port) else result[0]
 
 
-def _named(call: Call, function: Any) -> tuple[str, dict[str, Any]]:
+def _named(call: Call, function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
     """Return name and parameters of an activation function of Keras or of a backend."""
     given = {}
     if isinstance(function, functools.partial) and not function.args:
-        function, given = function.func, function.keywords
+        given, function = function.keywords, function.func
     name = getattr(function, "__name__", type(function).__name__)
     module = getattr(function, "__module__", None) or ""
     if name.startswith("hard_sigmoid") and module.startswith("spkeras."):
@@ -159,17 +163,18 @@ def _named(call: Call, function: Any) -> tuple[str, dict[str, Any]]:
     raise call.refuse(f"activation {name!r} of module {module!r}", _USE)
 
 
-def keras_name(home: Any, name: str) -> Any:
+def keras_name(home: ModuleType, name: str) -> Callable[..., Any] | None:
     """Return what `keras.activations.get` finds under a name not exported; else None."""
     if home is not keras.activations or name.startswith("<"):
         return None
     try:
-        return keras.activations.get(name)
+        found: Callable[..., Any] = keras.activations.get(name)
+        return found
     except ValueError:
         return None
 
 
-def _defaults(function: Any) -> dict[str, Any]:
+def _defaults(function: Callable[..., Any]) -> dict[str, Any]:
     parameters = list(inspect.signature(function).parameters.values())[1:]
     return {p.name: p.default for p in parameters if p.default is not inspect.Parameter.empty}
 

@@ -1,7 +1,8 @@
 """Layers that modules of `keras.applications` define."""
 
 import sys
-from typing import Any
+
+import keras
 
 from spkeras.frontend.handlers.call import Call, Handler, Port, weight
 from spkeras.frontend.handlers.merging import merge
@@ -30,7 +31,7 @@ _CLASSES: dict[tuple[str, str], Handler] = {
 }
 
 
-def handler_of(layer: Any) -> Handler | None:
+def handler_of(layer: keras.layers.Layer) -> Handler | None:
     """Return the handler of a layer defined in one of these modules of Keras; else None.
 
     The class must be the one that the module holds: matching by name is not enough.

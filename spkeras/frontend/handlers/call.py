@@ -7,9 +7,11 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Node
+from spkeras.ops.types import Float32Array
 
 FIRST = "channels_first"
 
@@ -117,7 +119,7 @@ class Call:
             if not any("float" in dtype for dtype in dtypes):
                 raise self.refuse(f"arithmetic in {dtypes[0]}", "cast to float32 before")
 
-    def of(self, operation: Any) -> "Call":
+    def of(self, operation: keras.Operation) -> "Call":
         """Return this call with another layer in place of the called one (a wrapped one)."""
         return replace(self, operation=operation)
 
@@ -197,7 +199,7 @@ class Call:
             self.added.append(name)
         return Port(name, shape)
 
-    def array(self, port: Port, value: Any) -> np.ndarray:
+    def array(self, port: Port, value: ArrayLike) -> np.ndarray:
         """Return a constant that Keras broadcasts against `port`, in the node's order of axes.
 
         Leading axes of size one are left out: a value per channel has one axis, a number
@@ -219,7 +221,9 @@ class Call:
             array = array[0]
         return array.astype("float32")
 
-    def affine(self, port: Port, scale: Any, offset: Any = None, *, piece: str = "scale") -> Port:
+    def affine(
+        self, port: Port, scale: ArrayLike, offset: ArrayLike | None = None, *, piece: str = "scale"
+    ) -> Port:
         """Add x * scale + offset; constants broadcast against the tensor as in Keras."""
         self.need_floats()
         arrays = {"scale": self.array(port, scale)}
@@ -240,13 +244,13 @@ class Call:
 Handler = Callable[[Call], "Port | list[Port]"]
 
 
-def weight(variable: Any) -> np.ndarray:
+def weight(variable: keras.Variable) -> Float32Array:
     """Return a weight as a float32 array."""
     values: np.ndarray = keras.ops.convert_to_numpy(variable)
     return values.astype(np.float32)
 
 
-def optional(variable: Any) -> np.ndarray | None:
+def optional(variable: keras.Variable | None) -> Float32Array | None:
     """Return a weight as a float32 array; None if the layer does not have it."""
     return None if variable is None else weight(variable)
 

@@ -1,7 +1,5 @@
 """Operators that move, copy or add values along an axis: flip, roll, take, tile, stack."""
 
-from typing import Any
-
 import numpy as np
 
 from spkeras.frontend.handlers.call import FIRST, Call, Handler, Port
@@ -39,7 +37,7 @@ def _cut_out(call: Call, port: Port, axis: int, start: int, stop: int) -> Port:
     return on_all_axes(call, "crop", port, amounts) if any(amounts[axis]) else port
 
 
-def _axis(call: Call, axis: Any) -> int:
+def _axis(call: Call, axis: int | None) -> int:
     """Return a Keras axis as an axis of the port in Keras's order."""
     if axis is None:
         raise call.refuse("axis=None, which joins the batch axis", "name an axis")

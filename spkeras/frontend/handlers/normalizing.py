@@ -53,7 +53,9 @@ def _normalization(call: Call) -> Port:
     return call.affine(call.input, 1.0 / spread, -mean / spread)
 
 
-def _normalized(call: Call, port: Port, axes: Any, function: str, **numbers: Any) -> Port:
+def _normalized(
+    call: Call, port: Port, axes: int | Sequence[int], function: str, **numbers: float
+) -> Port:
     """Add a normalization over axes in Keras's count."""
     call.need_floats()
     given = [axes] if isinstance(axes, int) else list(axes)
@@ -62,7 +64,13 @@ def _normalized(call: Call, port: Port, axes: Any, function: str, **numbers: Any
     return call.add("function", [port], port.shape, attributes, piece=function, first=port.first)
 
 
-def _with_gain(call: Call, port: Port, gain: Any, bias: Any, axes: Sequence[int]) -> Port:
+def _with_gain(
+    call: Call,
+    port: Port,
+    gain: keras.Variable | None,
+    bias: keras.Variable | None,
+    axes: Sequence[int],
+) -> Port:
     """Add gain and bias after a normalization; None for one that the layer does not have.
 
     Args:
@@ -111,7 +119,7 @@ def _group_normalization(call: Call) -> Port:
     return _with_gain(call, port, layer.gamma, bias=layer.beta, axes=[layer.axis])
 
 
-def unit_length(call: Call, axes: Any, least: float) -> Port:
+def unit_length(call: Call, axes: int | Sequence[int], least: float) -> Port:
     """Divide by the Euclidean length over these axes, or by `least` if that is larger."""
     return _normalized(call, call.input, axes, "unit_normalization", epsilon=least)
 
@@ -126,7 +134,7 @@ def _normalize(call: Call) -> Port:
     return unit_length(call, operation.axis, _epsilon(operation))
 
 
-def _epsilon(operation: Any) -> float:
+def _epsilon(operation: keras.Operation) -> float:
     return float(keras.config.epsilon() if operation.epsilon is None else operation.epsilon)
 
 

@@ -1,28 +1,30 @@
 """Operators of functional graphs: `x + y`, `2 * x`, and operations of `keras.ops`."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spkeras.frontend.handlers.activations import RELU, apply
 from spkeras.frontend.handlers.call import Call, Handler, Port
 from spkeras.frontend.handlers.merging import concatenate, merge
 from spkeras.frontend.handlers.reductions import reduce
 from spkeras.frontend.handlers.shaping import permute, reshape
+from spkeras.ops.types import Float64Array
 
 __all__ = ["OPERATORS", "clip", "on_all_axes", "reduce"]
 
 
-def _constant(value: Any) -> np.ndarray:
-    return np.asarray(value).astype("float64")
+def _constant(value: ArrayLike) -> Float64Array:
+    return np.asarray(value).astype(np.float64)
 
 
 class _Operands(NamedTuple):
     """Two operands: two tensors, or a tensor and a constant in either order."""
 
     ports: tuple[Port, ...]
-    constant: np.ndarray | None
+    constant: Float64Array | None
     constant_first: bool
 
 
@@ -73,7 +75,7 @@ def _extreme(op: str) -> Handler:
     return handler
 
 
-def clip(call: Call, low: Any, high: Any) -> Port:
+def clip(call: Call, low: ArrayLike, high: ArrayLike) -> Port:
     """Limit values to two numbers, with a shifted ReLU that has a maximum."""
     port = call.input
     low, high = _constant(low), _constant(high)

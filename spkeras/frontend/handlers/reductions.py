@@ -3,7 +3,6 @@
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 from spkeras.frontend.handlers.activations import apply
 from spkeras.frontend.handlers.call import Call, Handler, Port
@@ -19,7 +18,7 @@ from spkeras.frontend.handlers.merging import merge
 from spkeras.frontend.handlers.pooling import global_pool
 
 
-def reduce(call: Call, reduction: str, axis: Any, keepdims: bool) -> Port:
+def reduce(call: Call, reduction: str, axis: int | Sequence[int] | None, keepdims: bool) -> Port:
     """Add the mean, sum, maximum or minimum over any axes except the batch.
 
     Args:
@@ -33,7 +32,7 @@ def reduce(call: Call, reduction: str, axis: Any, keepdims: bool) -> Port:
     return _shaped(call, pooled(call, port, reduction, axes), port, axes=axes, keepdims=keepdims)
 
 
-def _axes(call: Call, port: Port, axis: Any) -> list[int]:
+def _axes(call: Call, port: Port, axis: int | Sequence[int] | None) -> list[int]:
     """Return the reduced axes, in the port's own shape."""
     if axis is None:
         axis = range(len(port.shape) + 1)
