@@ -1,4 +1,4 @@
-"""A clock-driven network run one layer of neurons after the other, each over all its steps."""
+"""Simulation of a clock-driven network layer by layer, each layer over all its steps."""
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
@@ -17,7 +17,7 @@ from spkeras.snn.steps import added, values_of
 # A layer's state before its first step, and its steps from a state on: (spikes, state) each.
 State = list[Any]
 Steps = Callable[[State], Iterator[tuple[np.ndarray, State]]]
-# Makes another state to begin with of the two.
+# From the two to the state that the layer begins with.
 Start = Callable[[State, Steps], State]
 
 
@@ -25,12 +25,12 @@ class LayerwiseSimulation:
     """Spike trains of one layer after the other.
 
     Spikes depend on earlier layers alone, so that a layer may run over all T steps before the
-    next one begins. What it sent is kept, a bit for each neuron and step, until its last reader
-    has run: a layer whose constants change runs again at the cost of itself, not of the network.
+    next one begins. Its spikes are kept, one bit for each neuron and step, until their last reader
+    has run. A layer whose constants change therefore runs again without the layers before it.
 
     Args:
-        loop: A clock-driven network of binary neurons under the rate code; its weights count
-            when a layer runs, its settings must not change.
+        loop: A clock-driven network of binary neurons under the rate code. Its weights are read
+            when a layer runs; its settings must not change.
         arrays: Samples, one array (samples, ...) per input.
         batch_size: Samples at once.
     """
@@ -45,7 +45,7 @@ class LayerwiseSimulation:
         self.take(arrays)
 
     def take(self, arrays: Sequence[np.ndarray]) -> None:
-        """Go on to other samples; what was sent for the former ones is forgotten."""
+        """Continue with other samples; the spikes of the former ones are dropped."""
         self.arrays = arrays
         self.rows = list(equal_slices(len(arrays[0]), self.batch_size))
         # By layer and slice of the samples: (T, bytes), one bit a neuron and sample.
@@ -55,11 +55,11 @@ class LayerwiseSimulation:
         """Run a layer over all steps; all before it must have run.
 
         Args:
-            index: Which of the network's layers of neurons.
-            start: Chooses what its neurons begin with, for each slice of the samples.
+            index: Index of the layer of neurons.
+            start: Function that chooses the initial state for each slice of the samples.
 
         Returns:
-            Its mean rate over the samples in spikes a step since its start, neuron by neuron.
+            Mean rate of each neuron over the samples, in spikes per step since the layer's start.
         """
         node = self.network.neurons[index]
         first, total = self.loop.start(node), np.zeros(node.shape)
@@ -78,7 +78,7 @@ class LayerwiseSimulation:
         return total / (len(self.arrays[0]) * max(self.loop.timesteps - first, 1))
 
     def outputs(self) -> Iterator[list[np.ndarray]]:
-        """After each step the network's outputs, (samples, ...) each; all layers must have run."""
+        """Yield the network's outputs after each step, (samples, ...); all layers must have run."""
         loop, readouts, turns = self.loop, self.network.readouts, range(len(self.rows))
         fed = {(node.name, turn): self._steady(node, turn) for node in readouts for turn in turns}
         sums: list[Sequence[Any]] = [[0.0 for _ in readouts] for _ in turns]
@@ -95,7 +95,7 @@ class LayerwiseSimulation:
             yield [np.concatenate(part) for part in zip(*parts, strict=True)]
 
     def _from(self, node: Node, turn: int, state: State) -> Iterator[tuple[np.ndarray, State]]:
-        """A layer's steps from its start on for a slice: its spikes, and its state after them."""
+        """Yield the spikes of a layer for a slice, and its state, for each step from its start."""
         fed = self._steady(node, turn)
         for time in range(self.loop.start(node), self.loop.timesteps):
             received = self._received(node, turn, time, fed)
@@ -105,7 +105,7 @@ class LayerwiseSimulation:
     def _received(
         self, node: Node, turn: int, time: int, fed: dict[str, Any] | None
     ) -> list[Tensor]:
-        """What a node's sources send in one step for a slice of the samples."""
+        """Return the spikes of a node's sources in one step for a slice of the samples."""
         given = self._fed(node, turn, time) if fed is None else fed
         return [
             given[name] if name in given else self._unpacked(name, turn, time)
@@ -113,11 +113,11 @@ class LayerwiseSimulation:
         ]
 
     def _steady(self, node: Node, turn: int) -> dict[str, Any] | None:
-        """What the inputs bring if it is the same at each step; None if it is not."""
+        """Return the currents of the inputs if they are equal in all steps; else None."""
         return self._fed(node, turn, 0) if self.loop.input_encoding == "constant" else None
 
     def _fed(self, node: Node, turn: int, time: int) -> dict[str, Any]:
-        """What the inputs bring to a node without a neuron between, by node."""
+        """Return the currents that reach a node from the inputs directly, by node."""
         names = [source.name for source in self.network.frontier]
         if not set(names).intersection(self._sources[node.name]):
             return {}
@@ -125,14 +125,14 @@ class LayerwiseSimulation:
         return dict(zip(names, self._drive(inputs, np.float32(time)), strict=True))
 
     def _unpacked(self, name: str, turn: int, time: int) -> np.ndarray:
-        """Spikes (samples, ...) of an earlier layer in one step."""
+        """Return the spikes (samples, ...) of an earlier layer in one step."""
         rows = self.rows[turn]
         shape = (rows.stop - rows.start, *self.network.graph[name].shape)
         bits = np.unpackbits(self._sent[name][turn][time], count=int(np.prod(shape)))
         return bits.reshape(shape).astype("float32")
 
     def _forget(self, index: int) -> None:
-        """Drop the trains that neither this layer, should it run again, nor a later one reads."""
+        """Drop the spikes that neither this layer nor a later one reads."""
         left = [*self.network.neurons[index:], *self.network.readouts]
         read = {name for node in left for name in self._sources[node.name]}
         read.add(self.network.neurons[index].name)
@@ -142,7 +142,7 @@ class LayerwiseSimulation:
         return self.loop.drive(self.loop.units(inputs), time)
 
     def _compiled(self, node: Node, segment: Any) -> Callable[..., Any]:
-        """One step: of what its sources send a read-out's value, or a layer's spikes and state."""
+        """Return the compiled step: to a read-out's value, or to a layer's spikes and state."""
         layer = self.network.layers[node.name]
 
         def current(received: list[Tensor]) -> Tensor:

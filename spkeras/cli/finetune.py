@@ -132,8 +132,7 @@ def command(
     from spkeras.training.labelled import split
 
     published = bool(chosen.pop("published"))
-    if published:
-        chosen |= _as_published(chosen)
+    chosen |= _as_published(chosen) if published else {}
     plan = _plan(chosen)
     cnn = read_cnn(model, architecture, replace).model
     samples = data.read(cnn)
@@ -156,8 +155,6 @@ def command(
     write_whole(output, trained.save)
     record = {"output": str(output), "recipe": recipe, "epochs": plan.epochs + plan.log}
     record |= _chosen_timesteps(trained, plan, history)
-    # Publications start all layers at once.
-    simulation = {"stagger": 0} if published else {}
     record |= report(
         cnn,
         trained,
@@ -165,11 +162,10 @@ def command(
         data=data,
         recipe=recipe,
         batch_size=batch_size,
-        simulation=simulation,
+        # Publications start all layers at once.
+        simulation={"stagger": 0} if published else {},
     )
-    _show(record, as_json)
-    if not as_json:
-        click.echo(f"next: {_next(output, recipe, data, published)}")
+    _show(record, as_json, _next(output, recipe, data, published))
 
 
 def _chosen_timesteps(trained: Any, plan: FinetunePlan, history: Any) -> dict[str, Any]:
@@ -182,7 +178,7 @@ def _chosen_timesteps(trained: Any, plan: FinetunePlan, history: Any) -> dict[st
     return {"timesteps": timesteps_of(trained), "held_out_accuracies": dict(found)}
 
 
-def _show(record: Mapping[str, Any], as_json: bool) -> None:
+def _show(record: Mapping[str, Any], as_json: bool, following: str) -> None:
     for text in record["warnings"]:
         warn(text)
     if as_json:
@@ -191,6 +187,7 @@ def _show(record: Mapping[str, Any], as_json: bool) -> None:
     for key, value in record.items():
         if key != "warnings":
             click.echo(f"{key}: {value}")
+    click.echo(f"next: {following}")
 
 
 def _next(output: Path, recipe: str, data: options.DataChoice, published: bool) -> str:

@@ -25,7 +25,7 @@ Progress = Callable[[int, int], None]
 
 
 def _quiet(done: int, total: int) -> None:
-    """No progress shown."""
+    """Ignore progress."""
 
 
 def convert(
@@ -42,8 +42,8 @@ def convert(
     """Turn a trained CNN into a spiking network, an ordinary Keras model.
 
     Args:
-        model: Any functional or Sequential Keras model that `spkeras.inspect` calls
-            convertible.
+        model: Any functional or Sequential Keras model without a layer that `spkeras.inspect`
+            lists as refused.
         data: Calibration samples, as the model takes them: an array (samples, ...), or a list
             of arrays for several inputs. 500 to 1,000 training samples suffice; all are used.
         recipe: A recipe of `spkeras.recipes` (`ECC(percentile=99.9)`), its short name ("ecc",
@@ -57,13 +57,13 @@ def convert(
         progress: Called with (samples done, samples in all).
         options: Options of the recipe, if it is given by name (`neuron="signed"`);
             `published=True` for the settings of its publication (docs/papers.md); `insist=True`
-            to accept calibration samples that look wrong. Settings of the simulation may be
+            to accept calibration samples of an implausible range. Settings of the simulation may be
             given by name, too (`stagger=0`), as for `evaluate` and `configure`.
 
     Returns:
         A `keras.Model`: `predict`, `evaluate`, `summary`, `save` and
-        `keras.models.load_model` work as on any other. Where the CNN ends in softmax it
-        returns the logits.
+        `keras.models.load_model` work as on any other. It returns the logits where the CNN
+        ends in softmax.
 
     Raises:
         UnsupportedLayerError: layers that cannot be converted, all of them at once.
@@ -91,30 +91,45 @@ def convert(
     if not isinstance(chosen, Stepwise):
         raise OptionError(f"recipe={chosen!r}; allowed: {names('conversion')}")
     graph = walked.convertible()
-    simulation = simulation.changed(input_encoding=simulation.input_encoding or "constant")
     if chosen.published and chosen.needs_training:
         check_trained(graph, chosen.name, PUBLISHED[chosen.name].training)
-    simulation = simulation.changed(timesteps=_timesteps(chosen, simulation, graph))
+    simulation = simulation.changed(
+        input_encoding=simulation.input_encoding or "constant",
+        timesteps=_timesteps(chosen, simulation, graph),
+    )
     chosen.check(simulation)
     if isinstance(chosen, Auto):
         return automatic.choose(
             walked, data, chosen, simulation, batch_size=batch_size, progress=report
         )
-    trains = isinstance(chosen, Trained) and chosen.thresholds == "trained"
+    return _stepwise(walked, data, chosen, simulation, batch_size=batch_size, progress=report)
+
+
+def _stepwise(
+    walked: Walk,
+    data: Any,
+    recipe: Stepwise,
+    simulation: Simulation,
+    *,
+    batch_size: int,
+    progress: Progress,
+) -> keras.Model:
+    """Return a network that runs step by step, with what its recipe trains or corrects."""
+    trains = isinstance(recipe, Trained) and recipe.thresholds == "trained"
     calibrated = Calibrated(
-        graph,
+        walked.convertible(),
         data,
-        chosen,
+        recipe,
         batch_size=batch_size,
-        progress=_quiet if trains else report,
+        progress=_quiet if trains else progress,
         seed=simulation.seed,
-        check=_checks(walked, chosen, simulation),
+        check=_checks(walked, recipe, simulation),
     )
-    snn = calibrated.network(chosen, simulation)
+    snn = calibrated.network(recipe, simulation)
     if trains:
-        snn = train_thresholds(snn, data, progress=report)
-    method = getattr(chosen, "correction", None)
-    return snn if method is None else correct(snn, data, method, progress=report)
+        snn = train_thresholds(snn, data, progress=progress)
+    method = getattr(recipe, "correction", None)
+    return snn if method is None else correct(snn, data, method, progress=progress)
 
 
 def _with_settings(simulation: Simulation, **settings: Any) -> Simulation:
@@ -131,7 +146,7 @@ def _with_settings(simulation: Simulation, **settings: Any) -> Simulation:
 
 
 def _timesteps(recipe: Recipe, simulation: Simulation, graph: Graph) -> int:
-    """T: as given, as the CNN was trained for, or the recipe's own."""
+    """Return T: as given, as the CNN was trained for, or the recipe's default."""
     trained = trained_steps(graph) if recipe.needs_training else None
     return int(simulation.timesteps or trained or recipe.default_timesteps)
 
@@ -139,7 +154,7 @@ def _timesteps(recipe: Recipe, simulation: Simulation, graph: Graph) -> int:
 def _checks(
     walked: Walk, recipe: Recipe, simulation: Simulation
 ) -> Callable[[Graph, list[np.ndarray]], None]:
-    """What is checked before a sample runs: where the read-out starts, and the samples."""
+    """Return the check before calibration: of the start of the read-out, and of the samples."""
 
     def check(graph: Graph, samples: list[np.ndarray]) -> None:
         check_start(graph, int(simulation.timesteps or 1), simulation.schedule, simulation.stagger)

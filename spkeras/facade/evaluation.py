@@ -7,7 +7,8 @@ from typing import Any
 
 import keras
 
-from spkeras.facade.shards import AnySimulator, EvaluationPlan, Part, run_shard, simulator
+from spkeras.facade.networks import AnySimulator, simulator
+from spkeras.facade.shards import EvaluationPlan, Part, run_shard
 from spkeras.metrics import Evaluation
 from spkeras.metrics.early_exit import EarlyExit
 from spkeras.snn.converted import converted_of

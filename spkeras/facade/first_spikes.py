@@ -14,17 +14,10 @@ from spkeras.graph import Graph
 from spkeras.recipes import TTFS
 from spkeras.snn.ann import ann
 from spkeras.snn.network import as_list
+from spkeras.ttfs.checks import check_coded, check_rectified, is_coded, is_relu
 from spkeras.ttfs.exact_relu import check_inputs, windows_of
 from spkeras.ttfs.exponential import Exponential, fitted
-from spkeras.ttfs.lower import (
-    before_pooling,
-    check_coded,
-    check_rectified,
-    folded,
-    is_coded,
-    is_relu,
-    plan_of,
-)
+from spkeras.ttfs.lower import before_pooling, folded, plan_of
 from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, FirstSpikePlan
 from spkeras.ttfs.spike_windows import Kernels, build
 

@@ -1,7 +1,8 @@
-"""An evaluation in batches that anybody may run: what each needs, what it gives, the sum.
+"""An evaluation as independent batches, for one process or many.
 
-One process and many do the same: `EvaluationPlan.shards` cuts, `run_shard` runs, and parts are added in
-the order of the batches. The result does not depend on who ran what.
+`EvaluationPlan.shards` cuts the data into batches, `run_shard` runs one of them, and
+`EvaluationPlan.added` sums the results in the order of the batches. The result does not depend on
+the process that ran a batch.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,9 +14,9 @@ import numpy as np
 
 from spkeras.data.batches import as_samples, check_range, equal_slices
 from spkeras.errors import DataError, OptionError
+from spkeras.facade.networks import AnyNetwork, AnySimulator, engine_and_steps, scores_of
 from spkeras.facade.reference import OWN, NamedCnn, name_of, warning_of
 from spkeras.facade.warnings import beyond_range, other_steps, undefined
-from spkeras.graph import Graph
 from spkeras.graph.finite import check_finite
 from spkeras.metrics import (
     Evaluation,
@@ -29,25 +30,19 @@ from spkeras.metrics import (
 from spkeras.metrics.chance import check_decisions
 from spkeras.metrics.early_exit import EarlyExit, check_exit
 from spkeras.metrics.windows import window_activity
-from spkeras.simulation import Simulator, choose, evaluation_steps
 from spkeras.simulation.record import Counts
-from spkeras.simulation.windows import WindowSimulator
-from spkeras.snn.spike_loop import SpikeLoop
 from spkeras.ttfs.spike_windows import SpikeWindows
-
-AnyNetwork = SpikeLoop | SpikeWindows
-AnySimulator = Simulator | WindowSimulator
 
 
 @dataclass(frozen=True, eq=False)
 class Shard:
-    """One batch on its way to whoever runs it.
+    """One batch, with all that a process needs to run it.
 
     Attributes:
         samples: One array per input of the network.
         scores: One per output, with the batch's targets.
         watch: Follows early exit, or None.
-        reference: Outputs of the net that was converted; None where the network knows it.
+        reference: Outputs of the converted CNN; None where the network holds it.
         first: Index of the first sample in the data.
     """
 
@@ -60,7 +55,7 @@ class Shard:
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What the run of a batch, or of several, gives.
+    """Result of the run of one batch, or of several.
 
     Attributes:
         counts: Spikes and inputs.
@@ -73,7 +68,7 @@ class Part:
     exits: ExitSums | None
 
     def __add__(self, other: "Part") -> "Part":
-        """Both together; the other's batches come after these."""
+        """Return the sum of both; the other's batches follow these."""
         scores = tuple(a + b for a, b in zip(self.scores, other.scores, strict=True))
         exits = None
         if self.exits is not None and other.exits is not None:
@@ -126,7 +121,7 @@ class EvaluationPlan:
         any_range: Accept samples far outside the calibrated range.
         engine: "dense", "events" or "auto".
         early_exit: A policy, its margin, or None.
-        cnn: The net that was converted, or None.
+        cnn: The converted CNN, or None.
 
     Attributes:
         engine: The engine that will run.
@@ -157,11 +152,11 @@ class EvaluationPlan:
         self.samples = as_samples(self.graph, x)
         if not any_range:
             check_range(self.graph, self.samples)
-        self.engine, self.steps = _way(loop, engine)
+        self.engine, self.steps = engine_and_steps(loop, engine)
         count = len(self.samples[0])
         self.rows = list(equal_slices(count, batch_size))
         self.work = count * len(self.steps)
-        self.scores = _scores(loop, self.graph, y, samples=count, steps=len(self.steps))
+        self.scores = scores_of(loop, self.graph, y, samples=count, steps=len(self.steps))
         self.watch = None if early_exit is None else self._watch(loop, early_exit)
         self.cnn = None if cnn is None else NamedCnn(cnn, loop, self.samples)
 
@@ -182,12 +177,12 @@ class EvaluationPlan:
         return Watch(policy, self.scores[0], loop.timesteps, loop.start(readout))
 
     def check_labels(self, simulation: AnySimulator) -> None:
-        """Refuse labels that the CNN meets no more often than chance, on up to 500 samples.
+        """Refuse labels that the CNN predicts no more often than chance, on up to 500 samples.
 
-        Where the file does not hold the CNN's weights, nothing is known of it.
+        Nothing is checked where the file does not hold the CNN's weights.
 
         Raises:
-            DataError: how many it meets, the likely cause and the way out.
+            DataError: names the share it predicts, the likely cause and what to do.
         """
         if name_of(self.graph, self.cnn is not None) == OWN:
             return
@@ -199,7 +194,7 @@ class EvaluationPlan:
         check_decisions(self.scores[0], self.samples, answers, self.rows[0].stop)
 
     def shards(self) -> Iterator[Shard]:
-        """The batches, in order; each is cut when it is asked for."""
+        """Yield the batches in order."""
         for rows in self.rows:
             scores = tuple(score.part(rows) for score in self.scores)
             watch = None if self.watch is None else self.watch.part(scores[0])
@@ -210,10 +205,10 @@ class EvaluationPlan:
             )
 
     def added(self, parts: Iterable[Part], progress: Callable[[int, int], None]) -> Part:
-        """The sum of the parts of all batches, which come in order.
+        """Return the sum of the parts of all batches.
 
         Args:
-            parts: One per batch.
+            parts: One per batch, in order.
             progress: Receives (sample steps done, sample steps in all) after each.
         """
         total: Part | None = None
@@ -225,12 +220,12 @@ class EvaluationPlan:
         return total
 
     def result(self, loop: AnyNetwork, total: Part, seconds: float) -> Evaluation:
-        """The evaluation, from the sum of all parts.
+        """Return the evaluation.
 
         Args:
             loop: The spike loop, with the settings of the run.
             total: The sum over all batches, in order.
-            seconds: Wall-clock time that they took.
+            seconds: Wall-clock time of all batches.
         """
         trace = total.counts.trace(loop, self.steps)
         for score, sums in zip(self.scores, total.scores, strict=True):
@@ -266,50 +261,3 @@ class EvaluationPlan:
             early_exit=course,
             reference=name_of(self.graph, named),
         )
-
-
-def simulator(loop: AnyNetwork, engine: str) -> AnySimulator:
-    """Return what runs a network.
-
-    Args:
-        loop: The layer of a converted model.
-        engine: "dense", "events" or "auto".
-    """
-    return WindowSimulator(loop) if isinstance(loop, SpikeWindows) else Simulator(loop, engine)
-
-
-def _way(loop: AnyNetwork, engine: str) -> tuple[str, np.ndarray]:
-    """Return the engine that will run, and the times at which answers are scored."""
-    if isinstance(loop, SpikeLoop):
-        return choose(loop, engine), evaluation_steps(loop)
-    if engine == "events":
-        raise OptionError(
-            "engine='events' with layers that fire in windows; allowed: 'auto', 'dense': each "
-            "layer runs once"
-        )
-    return WindowSimulator.engine, np.array([loop.latency])
-
-
-def _scores(loop: AnyNetwork, graph: Graph, y: Any, samples: int, steps: int) -> list[Score]:
-    targets = y if isinstance(y, (list, tuple)) and len(graph.outputs) > 1 else [y]
-    targets = [*targets, *[None] * (len(graph.outputs) - len(targets))]
-    scores = []
-    for name, target in zip(graph.outputs, targets, strict=True):
-        if target is not None and len(target) != samples:
-            raise DataError(f"targets of {name}: {len(target)} for {samples} samples")
-        node = graph[name]
-        sigmoid = node.op == "activation" and node["function"] == "sigmoid"
-        array = None if target is None else np.asarray(target)
-        label = name.removesuffix(":readout").removesuffix(":linear")
-        threshold = 0.5 if sigmoid else 0.0
-        scores.append(
-            Score(
-                name=label,
-                shape=node.shape,
-                targets=array,
-                steps=steps,
-                threshold=threshold,
-                first=loop.first_step(name),
-            )
-        )
-    return scores

@@ -10,7 +10,7 @@ from spkeras.graph import Graph
 from spkeras.metrics import NeuronCheck
 from spkeras.metrics.comparison import ValueComparison
 from spkeras.ops.compiled import compiled
-from spkeras.ttfs.lower import is_coded, is_relu
+from spkeras.ttfs.checks import is_coded, is_relu
 from spkeras.ttfs.spike_windows import RealValues, SpikeWindows, build
 
 

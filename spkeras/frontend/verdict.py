@@ -69,20 +69,20 @@ class LayerVerdict:
     macs: int
 
 
-def inspect_layers(model: keras.Model, code: str = "rate") -> tuple[LayerVerdict, ...]:
+def inspect_layers(model: keras.Model, spike_code: str = "rate") -> tuple[LayerVerdict, ...]:
     """Return one verdict per layer call, in the order of computation; no layer raises.
 
     Args:
         model: The Keras model. One that cannot be read at all (subclassed, not built, open
             input shape) gives one refused verdict under its own name.
-        code: Code of the spikes: "rate" (recipe "ecc"), or "delta" (recipe "sigma_delta") or
+        spike_code: Code of the spikes: "rate" (recipe "ecc"), or "delta" (recipe "sigma_delta") or
             "differential", under which neurons hold values. See `spkeras.ops.code`.
 
     Raises:
         OptionError: the code is unknown.
     """
-    if code not in CODES:
-        raise OptionError(f"code={code!r}; allowed: {', '.join(CODES)}")
+    if spike_code not in CODES:
+        raise OptionError(f"spike_code={spike_code!r}; allowed: {', '.join(CODES)}")
     try:
         walked = walk(model)
     except UnsupportedLayerError as error:
@@ -100,11 +100,11 @@ def inspect_layers(model: keras.Model, code: str = "rate") -> tuple[LayerVerdict
             for problem in error.problems
         )
     counts = macs(walked.graph)
-    return tuple(_verdict(visit, walked.graph, counts, code) for visit in walked.visits)
+    return tuple(_verdict(visit, walked.graph, counts, spike_code) for visit in walked.visits)
 
 
-def _verdict(visit: Visit, graph: Graph, counts: dict[str, int], code: str) -> LayerVerdict:
-    verdict, reason = _judge(visit, graph, code)
+def _verdict(visit: Visit, graph: Graph, counts: dict[str, int], spike_code: str) -> LayerVerdict:
+    verdict, reason = _judge(visit, graph, spike_code)
     total = sum(counts[name] for name in visit.nodes)
     kind = type(visit.operation).__name__
     parameters = _parameters(visit.operation)
@@ -124,17 +124,17 @@ def _parameters(operation: keras.Operation) -> int:
     return sum(math.prod(weight.shape) for weight in getattr(operation, "weights", ()))
 
 
-def _judge(visit: Visit, graph: Graph, code: str) -> tuple[str, str]:
+def _judge(visit: Visit, graph: Graph, spike_code: str) -> tuple[str, str]:
     if visit.problem:
         return REFUSED, visit.problem
-    found = [_judge_node(graph[name], graph, code) for name in visit.nodes] or [_IDLE]
+    found = [_judge_node(graph[name], graph, spike_code) for name in visit.nodes] or [_IDLE]
     telling = [pair for pair in found if pair is not _LINEAR] or found
     return max(telling, key=lambda pair: _RANK[pair[0]])
 
 
-def _judge_node(node: Node, graph: Graph, code: str) -> tuple[str, str]:
+def _judge_node(node: Node, graph: Graph, spike_code: str) -> tuple[str, str]:
     if node.op == "input":
-        return _CURRENT if code == "rate" else _ONCE
+        return _CURRENT if spike_code == "rate" else _ONCE
     if node.op == "scale":
         return _SCALE
     if node.operation.linear:
@@ -145,7 +145,7 @@ def _judge_node(node: Node, graph: Graph, code: str) -> tuple[str, str]:
         if node in closing:
             dropped = function in ("softmax", "log_softmax") and node is closing[0]
             return _LOGITS if dropped else _READOUT
-    return _judge_rate(node, function) if code == "rate" else _judge_values(node, function)
+    return _judge_rate(node, function) if spike_code == "rate" else _judge_values(node, function)
 
 
 def _judge_rate(node: Node, function: str) -> tuple[str, str]:

@@ -7,7 +7,8 @@ from spkeras.graph.macs import macs
 from spkeras.metrics.activity import Activity, LayerActivity
 from spkeras.ops.types import Float64Array
 from spkeras.trace import Trace
-from spkeras.ttfs.lower import is_coded, is_relu, plan_of
+from spkeras.ttfs.checks import is_coded, is_relu
+from spkeras.ttfs.lower import plan_of
 from spkeras.ttfs.plan import EARLIEST, READOUT, FirstSpikePlan
 
 

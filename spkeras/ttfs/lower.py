@@ -6,18 +6,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Graph, Node
+from spkeras.graph.vocabulary import MAX_POOLS
 from spkeras.passes.fold import fold_scales
 from spkeras.passes.readout import attach_readouts
+from spkeras.ttfs.checks import check_coded, is_coded
 from spkeras.ttfs.linear import LINEAR, pool_window
 from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, READOUT, Branch, FirstSpikePlan, Layer
 from spkeras.ttfs.terms import Sum, Term, refused
-
-POOLS = ("max_pool", "global_max_pool")
-# Functions of activations whose values are those of spikes in a window.
-CODES = ("ttfs", "phase", "burst")
-_TRAIN = "fine-tune with conversion-aware training (`spkeras finetune MODEL --recipe cat`)"
 
 
 def lower(graph: Graph) -> FirstSpikePlan:
@@ -85,119 +81,9 @@ def _merging_notes(layers: Sequence[Layer]) -> list[str]:
     ]
 
 
-def is_relu(node: Node) -> bool:
-    """Return whether a node is an unbounded ReLU."""
-    return (
-        node.op == "activation"
-        and node["function"] == "relu"
-        and not any(node[name] for name in ("max_value", "negative_slope", "threshold"))
-    )
-
-
-def is_coded(node: Node) -> bool:
-    """Return whether a node rounds to the values of spikes in a window."""
-    return node.op == "activation" and node["function"] in CODES
-
-
 def before_pooling(name: str) -> str:
     """Return the name of neurons that are pooled after they fire; `name` is that of the pool."""
     return f"{name}:before_pooling"
-
-
-def check_rectified(graph: Graph) -> None:
-    """Refuse a network that is not one of ReLUs with one input and one output.
-
-    Raises:
-        UnsupportedLayerError: an activation is not an unbounded ReLU, or there are several inputs
-            or outputs.
-    """
-    closing = _closing(graph)
-    other = [
-        f"{node.source or node.name}: activation {node['function']!r}; allowed: unbounded ReLUs; "
-        "use ReLU"
-        for node in graph.of("activation")
-        if not is_relu(node) and node.name not in closing
-    ]
-    if other or len(graph.of("input")) != 1 or len(graph.outputs) != 1:
-        raise UnsupportedLayerError(
-            other or [f"{graph.name}: several inputs or outputs; allowed: one of each"]
-        )
-
-
-def check_coded(graph: Graph, codes: Sequence[str] = CODES) -> str:
-    """Refuse a network that was not trained with the activations of one code.
-
-    Args:
-        graph: Graph from the frontend.
-        codes: Codes that are allowed.
-
-    Returns:
-        The code.
-
-    Raises:
-        UnsupportedLayerError: an activation of another kind, an input that is not coded, an
-            output given twice, or several kernels; all at once.
-    """
-    problems = _uncoded(graph, codes)
-    if len(set(graph.outputs)) != len(graph.outputs):
-        problems.append(f"{graph.name}: received the same output twice; give it once")
-    coded = [node for node in graph.nodes if is_coded(node)]
-    found = {node["function"] for node in coded}
-    kernels = {tuple(node.attributes.get(name) for name in _SHARED) for node in coded}
-    if len(found) > 1 or len(kernels) > 1:
-        problems.append(
-            f"{graph.name}: activations of {sorted(found)} with different (timesteps, tau): "
-            f"{sorted(kernels, key=str)}; windows and tables are shared, train with one code and "
-            "one pair (theta0 may differ)"
-        )
-    if problems or not found:
-        raise UnsupportedLayerError(problems or [_no_code(graph.name, "no activation", codes)])
-    return str(found.pop())
-
-
-# Parameters that all activations of a network have in common.
-_SHARED = ("timesteps", "tau", "bits")
-
-
-def _no_code(name: str, what: str, codes: Sequence[str]) -> str:
-    others = (
-        ", or convert a network of ReLUs with kernel='exponential' or kernel='exact'"
-        if len(codes) > 1
-        else ""
-    )
-    return (
-        f"{name}: {what}; allowed: TTFSActivation, whose values "
-        "are the levels of first spikes. Rounding each activation down to a level without "
-        f"training costs several points of accuracy; {_TRAIN}{others}"
-    )
-
-
-def _uncoded(graph: Graph, codes: Sequence[str]) -> list[str]:
-    """Return the problems with activations and inputs that are not levels of a code."""
-    problems, closing = [], _closing(graph)
-    other: dict[str, list[str]] = {}
-    for node in graph.of("activation"):
-        if node["function"] not in codes and node.name not in closing:
-            other.setdefault(node["function"], []).append(node.source or node.name)
-    for function, names in other.items():
-        problems.append(_no_code(", ".join(names), f"activation {function!r}", codes))
-    for node in graph.of("input"):
-        if not all(map(is_coded, graph.consumers[node.name])):
-            problems.append(
-                f"{node.name}: the input is not coded, but the first layer receives spikes; "
-                f"put a TTFSActivation directly after it and {_TRAIN}"
-            )
-    return problems
-
-
-def _closing(graph: Graph) -> set[str]:
-    """Return the names of softmaxes at the end, which are left out."""
-    nodes = [graph[name] for name in graph.outputs]
-    return {
-        node.name
-        for node in nodes
-        if node.op == "activation" and node["function"] in ("softmax", "log_softmax")
-    }
 
 
 class _Lowering:
@@ -216,7 +102,7 @@ class _Lowering:
                 self._encodes(node.name, node.name, 1.0)
         elif self.fires(node):
             self._fires(node)
-        elif node.op in POOLS:
+        elif node.op in MAX_POOLS:
             self._pools(node)
         elif node.op == "readout":
             self._add(node, READOUT, self.sums[node.inputs[0]], 1.0)
@@ -232,7 +118,7 @@ class _Lowering:
             raise refused(node, "an activation at the end", "end with a Dense layer or a pooling")
         if before.op == "input" and is_coded(node):
             self._encodes(node.name, before.name, theta0)
-        elif before.op in POOLS and before.name not in self.sums:
+        elif before.op in MAX_POOLS and before.name not in self.sums:
             # Rounding down is monotonic: the earliest spike of a window is that of its largest
             # potential, so that pooling after firing is exact.
             name = before_pooling(node.name)

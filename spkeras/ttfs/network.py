@@ -6,9 +6,11 @@ import keras
 from keras import ops
 
 from spkeras.graph import Graph, Node
+from spkeras.graph.vocabulary import MAX_POOLS
 from spkeras.snn.synapse import keras_name, synapse
+from spkeras.ttfs.checks import is_coded
 from spkeras.ttfs.codes import Code
-from spkeras.ttfs.lower import POOLS, before_pooling, is_coded, readout_of
+from spkeras.ttfs.lower import before_pooling, readout_of
 
 
 class WindowNetwork:
@@ -49,7 +51,7 @@ class WindowNetwork:
                 self._encodes(node, inputs[node.name])
             elif self.code.fires(node):
                 self._fires(node)
-            elif node.op in POOLS:
+            elif node.op in MAX_POOLS:
                 self._pools(node)
         outputs = []
         for output in self.graph.outputs:
@@ -68,7 +70,7 @@ class WindowNetwork:
         if node.name in self.spikes:
             return
         before = self.graph[node.inputs[0]]
-        pooled = before.op in POOLS and before.name not in self.pools
+        pooled = before.op in MAX_POOLS and before.name not in self.pools
         source = before.inputs[0] if pooled else before.name
         name = before_pooling(node.name) if pooled else node.name
         depth = 1 + self._depth(source)

@@ -16,8 +16,9 @@ from spkeras.snn.ann import ann
 from spkeras.snn.converted import ConvertedNetwork, model_of
 from spkeras.snn.network import as_list
 from spkeras.snn.synapse import load_arrays, read_arrays, synapse
+from spkeras.ttfs.checks import is_coded, is_relu
 from spkeras.ttfs.codes import Code, InstantCode, StepCode, TrainCode
-from spkeras.ttfs.lower import before_pooling, is_coded, is_relu
+from spkeras.ttfs.lower import before_pooling
 from spkeras.ttfs.network import WindowNetwork
 from spkeras.ttfs.timing import Timing
 

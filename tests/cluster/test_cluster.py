@@ -196,4 +196,4 @@ def test_command_line(two_workers, case, tmp_path):
     )
     assert alone.pop("seconds") > 0 and rayed.pop("seconds") > 0 and alone == rayed
     refused = runner.invoke(main, [*words, "--ray-cpus", "1"])
-    assert refused.exit_code == 1 and "goes with --ray" in refused.stderr
+    assert refused.exit_code == 1 and "--ray-cpus: needs --ray" in refused.stderr

@@ -230,7 +230,7 @@ def test_inputs_beyond_the_calibrated_range_are_measured_and_told():
     with pytest.raises(DataError, match="reach 255.*calibrated on up to 1"):
         spkeras.evaluate(snn, 255 * x)
     (warning,) = spkeras.evaluate(snn, 255 * x, any_range=True).warnings
-    assert "255 times the range" in warning and "scaled" in warning
+    assert "255 times the range" in warning and "scale the input" in warning
     (warning,) = spkeras.evaluate(snn, x / 255).warnings
     assert "reach only" in warning
 

@@ -99,7 +99,7 @@ def test_staggered_start(net, neuron, stagger):
 def test_a_readout_that_would_start_after_the_end_is_refused():
     """Five layers of neurons: the read-out starts after 5 times the stagger."""
     graph, snn, x = case("residual")
-    with pytest.raises(OptionError, match=r"5 layers .* after 10 steps .* up to 0.5625 here"):
+    with pytest.raises(OptionError, match=r"5 layers .* after 10 steps .* up to 0.5625"):
         configure(snn, timesteps=3, stagger=2)
     with pytest.raises(OptionError, match="after 5 steps"):
         configure(snn, timesteps=5, stagger=1)

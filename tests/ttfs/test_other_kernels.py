@@ -11,9 +11,10 @@ from spkeras.frontend.walk import read_graph
 from spkeras.layers.first_spike import FirstSpike
 from spkeras.recipes import TTFS
 from spkeras.snn.converted import converted_of
+from spkeras.ttfs.checks import is_relu
 from spkeras.ttfs.exact_relu import MARGIN
 from spkeras.ttfs.exponential import Exponential, updated
-from spkeras.ttfs.lower import folded, is_relu, plan_of
+from spkeras.ttfs.lower import folded, plan_of
 from tests.ttfs.closed_form import summed
 from tests.ttfs.nets import shaken, spikes_of
 from tests.ttfs.stepping import simulate

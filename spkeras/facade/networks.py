@@ -1,0 +1,63 @@
+"""Evaluation of both kinds of converted networks: engines, times of answers, scores."""
+
+from typing import Any
+
+import numpy as np
+
+from spkeras.errors import DataError, OptionError
+from spkeras.graph import Graph
+from spkeras.metrics import Score
+from spkeras.simulation import Simulator, choose, evaluation_steps
+from spkeras.simulation.windows import WindowSimulator
+from spkeras.snn.spike_loop import SpikeLoop
+from spkeras.ttfs.spike_windows import SpikeWindows
+
+AnyNetwork = SpikeLoop | SpikeWindows
+AnySimulator = Simulator | WindowSimulator
+
+
+def simulator(loop: AnyNetwork, engine: str) -> AnySimulator:
+    """Return what runs a network.
+
+    Args:
+        loop: The layer of a converted model.
+        engine: "dense", "events" or "auto".
+    """
+    return WindowSimulator(loop) if isinstance(loop, SpikeWindows) else Simulator(loop, engine)
+
+
+def engine_and_steps(loop: AnyNetwork, engine: str) -> tuple[str, np.ndarray]:
+    """Return the engine that will run, and the times at which answers are scored."""
+    if isinstance(loop, SpikeLoop):
+        return choose(loop, engine), evaluation_steps(loop)
+    if engine == "events":
+        raise OptionError(
+            "engine='events' with layers that fire in windows; allowed: 'auto', 'dense': each "
+            "layer runs once"
+        )
+    return WindowSimulator.engine, np.array([loop.latency])
+
+
+def scores_of(loop: AnyNetwork, graph: Graph, y: Any, samples: int, steps: int) -> list[Score]:
+    targets = y if isinstance(y, (list, tuple)) and len(graph.outputs) > 1 else [y]
+    targets = [*targets, *[None] * (len(graph.outputs) - len(targets))]
+    scores = []
+    for name, target in zip(graph.outputs, targets, strict=True):
+        if target is not None and len(target) != samples:
+            raise DataError(f"targets of {name}: {len(target)} for {samples} samples")
+        node = graph[name]
+        sigmoid = node.op == "activation" and node["function"] == "sigmoid"
+        array = None if target is None else np.asarray(target)
+        label = name.removesuffix(":readout").removesuffix(":linear")
+        threshold = 0.5 if sigmoid else 0.0
+        scores.append(
+            Score(
+                name=label,
+                shape=node.shape,
+                targets=array,
+                steps=steps,
+                threshold=threshold,
+                first=loop.first_step(name),
+            )
+        )
+    return scores
