@@ -26,6 +26,7 @@ from spkeras.facade import convert
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph, Node
 from spkeras.graph.operations import WITH_KERNEL
+from spkeras.ops.types import Samples
 from spkeras.passes.changes import kept
 from spkeras.passes.normalize import normalize
 from spkeras.passes.pipeline import fold, neurons_of
@@ -86,7 +87,7 @@ class cnn_to_snn:
         self.model: keras.Model | None = None
         self._graph: Graph | None = None
 
-    def __call__(self, mdl: keras.Model, x_train: Any) -> "cnn_to_snn":
+    def __call__(self, mdl: keras.Model, x_train: Samples) -> "cnn_to_snn":
         """Convert `mdl` with all samples of `x_train`; returns itself."""
         bits = int(self.bit) if 2 <= self.bit <= 16 else None
         if self.user_define:
@@ -99,14 +100,14 @@ class cnn_to_snn:
 
     def evaluate(
         self,
-        x_test: Any,
+        x_test: Samples,
         y_test: Any,
         timesteps: int = 256,
         thresholding: float = 0.5,
         scaling_factor: float = 1,
         spike_ext: int = 0,
         noneloss: bool = False,
-        sf: Any = None,
+        sf: object = None,
         fix: float = 0,
         **options: Any,
     ) -> Any:
@@ -132,7 +133,7 @@ class cnn_to_snn:
 
     def SpikeCounter(
         self,
-        x_train: Any,
+        x_train: Samples,
         timesteps: int = 256,
         thresholding: float = 0.5,
         scaling_factor: float = 1,
@@ -223,7 +224,7 @@ class cnn_to_snn:
             loss = keras.losses.BinaryCrossentropy()
         model.compile("adam", loss, metrics=["accuracy"])
 
-    def _runs(self, x: Any, batch_size: int) -> Iterator[Rates]:
+    def _runs(self, x: Samples, batch_size: int) -> Iterator[Rates]:
         loop = loop_of(self.model)
         samples, stages = as_samples(self._converted, x), LayerRates(loop)
         for batch in batches(samples, batch_size):
@@ -236,7 +237,7 @@ def _tally(counts: np.ndarray) -> tuple[float, float, list[int]]:
     return float(counts.max()), float(counts.sum()), levels.tolist()
 
 
-def _tell_idle(**given: Any) -> None:
+def _tell_idle(**given: object) -> None:
     """Warn of arguments without effect; Python shows each warning once per line."""
     for name, value in given.items():
         usual, instead = _IDLE[name]
@@ -244,7 +245,7 @@ def _tell_idle(**given: Any) -> None:
             warnings.warn(f"{name}={value!r} has no effect: {instead}", FutureWarning, stacklevel=3)
 
 
-def _with_one_scale(model: keras.Model, x: Any, scale: float, bits: int | None) -> Graph:
+def _with_one_scale(model: keras.Model, x: Samples, scale: float, bits: int | None) -> Graph:
     """Return the converted graph with one scale for all layers of neurons."""
     graph = neurons_of(fold(read_graph(model)), Conversion())
     inputs = zip(graph.of("input"), as_samples(graph, x), strict=True)

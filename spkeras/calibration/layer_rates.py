@@ -4,9 +4,8 @@ A rate is in spikes per step. Under a code that keeps values, it is instead the 
 receiving neurons hold, in units of a spike of size 1.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from keras import ops
@@ -61,7 +60,7 @@ class LayerRates:
         self._steps = Steps(loop, self._compared)
         self._counting = Steps(loop, self._added)
 
-    def _call(self, mode: str) -> Any:
+    def _call(self, mode: str) -> Callable[[Tensor, Tensor], Tensor]:
         def call(scaled: Tensor, window: Tensor) -> Tensor:
             loop, exact = self.loop, mode == "ann"
             frontier = loop.drive_of(scaled) if exact else loop.mean_drive(scaled, window)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+import keras
 import numpy as np
 from keras import ops
 
@@ -141,7 +142,7 @@ class LayerwiseSimulation:
     def _driven(self, inputs: list[Tensor], time: Tensor) -> list[Tensor]:
         return self.loop.drive(self.loop.units(inputs), time)
 
-    def _compiled(self, node: Node, segment: Any) -> Callable[..., Any]:
+    def _compiled(self, node: Node, segment: keras.Model) -> Callable[..., Any]:
         """Return the compiled step: to a read-out's value, or to a layer's spikes and state."""
         layer = self.network.layers[node.name]
 

@@ -14,7 +14,7 @@ from spkeras.errors import OptionError
 
 
 def checkpoint_folder(
-    output: Path, model: Path, data: Any, chosen: Mapping[str, Any], start_over: bool
+    output: Path, model: Path, data: options.DataChoice, chosen: Mapping[str, Any], start_over: bool
 ) -> Path:
     """Return the folder of checkpoints of a command.
 

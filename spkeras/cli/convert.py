@@ -2,7 +2,7 @@
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,10 @@ from spkeras.cli.labelled import cnn_quality
 from spkeras.cli.messages import note
 from spkeras.cli.progress import progress
 from spkeras.recipes import Simulation
+
+if TYPE_CHECKING:
+    import keras
+
 
 SUFFIXES = (".keras", ".h5", ".hdf5")
 
@@ -80,7 +84,7 @@ def command(
     click.echo(f"next: spkeras evaluate {shlex.quote(str(output))} {data.words()}")
 
 
-def _describe(snn: Any) -> None:
+def _describe(snn: "keras.Model") -> None:
     """Print the settings and the notes of a converted network."""
     from spkeras.snn.converted import converted_of
 

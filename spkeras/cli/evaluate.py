@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,6 +14,12 @@ from spkeras.cli.kinds import Real
 from spkeras.cli.messages import show, show_json, warn
 from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
+
+if TYPE_CHECKING:
+    import keras
+
+    from spkeras.metrics import EarlyExit, Evaluation
+
 
 _EXIT: dict[str, Any] = {"group": "early exit"}
 _exit_options = all_of(
@@ -133,7 +139,7 @@ def command(
     _write(result, plot, report)
 
 
-def _policy(settings: dict[str, Any]) -> Any:
+def _policy(settings: dict[str, Any]) -> "EarlyExit | None":
     """Remove the options of early exit from the settings; return the policy."""
     given = {name: settings.pop(name) for name in ("early_exit", "patience", "stop")}
     margin, patience, stop = given.values()
@@ -176,7 +182,7 @@ def _check_outputs(plot: Path | None, report: Path | None) -> None:
             ) from error
 
 
-def _check_course(model: Any) -> None:
+def _check_course(model: "keras.Model") -> None:
     """Refuse a plot over time of a network that answers once."""
     from spkeras.snn.converted import converted_of
 
@@ -187,7 +193,7 @@ def _check_course(model: Any) -> None:
         )
 
 
-def _show(result: Any) -> None:
+def _show(result: "Evaluation") -> None:
     from spkeras.report import (
         accuracy_tables,
         activity_tables,
@@ -215,7 +221,7 @@ def _show(result: Any) -> None:
         click.echo(exit_sentence(result))
 
 
-def _write(result: Any, plot: Path | None, report: Path | None) -> None:
+def _write(result: "Evaluation", plot: Path | None, report: Path | None) -> None:
     if plot:
         from spkeras.report.plot import accuracy_over_time
 

@@ -1,7 +1,7 @@
 """Read and write the files of commands: CNNs, spiking networks, results."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +11,14 @@ from spkeras.cli.quiet import load_keras
 from spkeras.errors import OptionError
 
 if TYPE_CHECKING:
+    import keras
+
     from spkeras.keras_files import LoadedModel
 
 
-def read_cnn(path: Path, architecture: Path | None, replace: Any) -> "LoadedModel":
+def read_cnn(
+    path: Path, architecture: Path | None, replace: Iterable[tuple[str, str]]
+) -> "LoadedModel":
     """Return the CNN in a file of any Keras version.
 
     Raises:
@@ -32,7 +36,7 @@ def read_cnn(path: Path, architecture: Path | None, replace: Any) -> "LoadedMode
     return loaded
 
 
-def read_snn(path: Path) -> Any:
+def read_snn(path: Path) -> "keras.Model":
     """Return the spiking network in a file that `spkeras convert` wrote.
 
     Raises:
@@ -50,7 +54,7 @@ def read_snn(path: Path) -> Any:
     return model
 
 
-def is_spiking(model: Any) -> bool:
+def is_spiking(model: "keras.Model") -> bool:
     """Return whether a Keras model is a converted network."""
     from spkeras.snn.converted import ConvertedNetwork
 

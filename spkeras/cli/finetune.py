@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,6 +25,11 @@ from spkeras.cli.trained import epoch_lines, report
 from spkeras.errors import OptionError
 from spkeras.recipes import Augmentation, FinetunePlan, LogWeights, Simulation
 
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+
 # Options of `spkeras.training.prepare`, by the names that it has for them.
 _TWIN = ("timesteps", "policy", *recipes.options_of("training"))
 # Options of the plan and the augmentation, by the name of their parameter.
@@ -35,7 +40,9 @@ _RECORDS = ("then", "choose_timesteps")
 _HELD_OUT = 200
 
 
-def _steps_and_epochs(ctx: Any, param: Any, value: str | None) -> tuple[int, int] | None:
+def _steps_and_epochs(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[int, int] | None:
     """Return the numbers of T:EPOCHS."""
     if value is None:
         return None
@@ -46,7 +53,9 @@ def _steps_and_epochs(ctx: Any, param: Any, value: str | None) -> tuple[int, int
         raise click.BadParameter(f"{value!r} is not of the form T:EPOCHS") from None
 
 
-def _counts(ctx: Any, param: Any, value: str | None) -> tuple[int, ...] | None:
+def _counts(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[int, ...] | None:
     """Return whole numbers separated by commas."""
     try:
         return None if value is None else tuple(int(part) for part in value.split(","))
@@ -168,7 +177,9 @@ def command(
     _show(record, as_json, _next(output, recipe, data, published))
 
 
-def _chosen_timesteps(trained: Any, plan: FinetunePlan, history: Any) -> dict[str, Any]:
+def _chosen_timesteps(
+    trained: "keras.Model", plan: FinetunePlan, history: Mapping[str, Any]
+) -> dict[str, Any]:
     """Return the T that was chosen, and the accuracy at each candidate."""
     if not plan.choose_timesteps:
         return {}
@@ -213,7 +224,9 @@ def _as_published(chosen: Mapping[str, Any]) -> dict[str, Any]:
     return for_training(recipe, {name: chosen[name] for name in _TWIN})
 
 
-def _twin(cnn: Any, x: Any, chosen: Mapping[str, Any], batch_size: int) -> Any:
+def _twin(
+    cnn: "keras.Model", x: "np.ndarray", chosen: Mapping[str, Any], batch_size: int
+) -> "keras.Model":
     from spkeras.ops import sampling
     from spkeras.training import prepare
 

@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,12 @@ from spkeras.cli import options
 from spkeras.cli.files import read_cnn
 from spkeras.cli.generated import GroupedCommand
 from spkeras.cli.messages import show, show_json
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from spkeras.report.tables import Verdict
+
 
 # Recipes that differ in the layers that they convert, and what their spikes mean.
 CODES = {"ecc": "rate", "sigma_delta": "delta"}
@@ -60,7 +66,7 @@ def command(
     ctx.exit(1 if refused else 0)
 
 
-def _show(path: Path, record: dict[str, Any], layers: Any) -> None:
+def _show(path: Path, record: dict[str, Any], layers: "Sequence[Verdict]") -> None:
     from spkeras.report import verdict_table
 
     click.echo(f"{path}: written by {record['writer']}")

@@ -1,12 +1,17 @@
 """Accuracy of a CNN on the labelled data of a command, before conversion or training."""
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from spkeras.cli.messages import note
 from spkeras.errors import DataError
 
+if TYPE_CHECKING:
+    import keras
 
-def cnn_quality(model: Any, samples: Any, batch_size: int, insist: bool) -> str:
+    from spkeras.data import Data
+
+
+def cnn_quality(model: "keras.Model", samples: "Data", batch_size: int, insist: bool) -> str:
     """Return the CNN's accuracy (for values, its error) on labelled data as a clause.
 
     Args:

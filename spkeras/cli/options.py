@@ -17,6 +17,8 @@ from spkeras.cli.messages import note
 from spkeras.ops.names import ENGINES
 
 if TYPE_CHECKING:
+    import keras
+
     from spkeras.data import Data
 
 MODEL = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -52,7 +54,7 @@ class DataChoice:
 
         return read_data(**vars(self), image_size=image_size)
 
-    def read(self, model: Any) -> "Data":
+    def read(self, model: "keras.Model") -> "Data":
         """Return the samples in the shape that a Keras model takes; show their notes."""
         from spkeras.data import fit_inputs
 

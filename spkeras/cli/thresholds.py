@@ -1,7 +1,7 @@
 """`spkeras thresholds`."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from spkeras.cli.messages import note, show_json
 from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
 from spkeras.recipes import ThresholdPlan
+
+if TYPE_CHECKING:
+    import keras
 
 
 @click.command(cls=GroupedCommand)
@@ -68,7 +71,7 @@ def command(
         click.echo(f"{key}: {value}")
 
 
-def _checkpoint(path: Path, network: Any) -> Any:
+def _checkpoint(path: Path, network: "keras.Model") -> "keras.Model | None":
     """Return the network of a stopped run, or None."""
     if not path.is_file():
         return None

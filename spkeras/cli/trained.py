@@ -3,11 +3,17 @@
 import math
 from collections.abc import Mapping
 from dataclasses import replace as changed
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from spkeras.cli.progress import progress
+
+if TYPE_CHECKING:
+    import keras
+
+    from spkeras.ops.types import Samples
+
 
 _REPORT_SAMPLES = 1000
 # Least loss of accuracy that is reported, in shares and in standard deviations of the difference;
@@ -44,7 +50,7 @@ def lost(kind: str, before: float, after: float, samples: int) -> list[str]:
     ]
 
 
-def epoch_lines(epochs: int) -> Any:
+def epoch_lines(epochs: int) -> "keras.callbacks.Callback":
     """Return a Keras callback that prints the figures of each epoch on stderr.
 
     Args:
@@ -60,9 +66,9 @@ def epoch_lines(epochs: int) -> Any:
 
 
 def report(
-    cnn: Any,
-    trained: Any,
-    inputs: Any,
+    cnn: "keras.Model",
+    trained: "keras.Model",
+    inputs: "Samples",
     data: Any,
     recipe: str,
     batch_size: int,

@@ -22,6 +22,7 @@ from spkeras.errors import OptionError
 from spkeras.facade.shards import EvaluationPlan
 from spkeras.metrics import EarlyExit, Evaluation
 from spkeras.ops.names import ENGINES
+from spkeras.ops.types import Samples
 from spkeras.simulation import Simulator
 from spkeras.snn.model import loop_of
 from spkeras.snn.settings import NAMES, configured
@@ -31,8 +32,8 @@ Progress = Callable[[int, int], None]
 
 def evaluate(
     snn: keras.Model,
-    x: Any,
-    y: Any = None,
+    x: Samples,
+    y: Samples | None = None,
     *,
     address: str = LOCAL,
     cpus: int | None = None,
@@ -84,8 +85,8 @@ def evaluate(
 
 def sweep(
     snns: keras.Model | Sequence[keras.Model],
-    x: Any,
-    y: Any = None,
+    x: Samples,
+    y: Samples | None = None,
     settings: Sequence[Mapping[str, Any]] = ({},),
     *,
     address: str = LOCAL,
@@ -144,7 +145,12 @@ class _Case:
     """One evaluation of a sweep, with checked arguments."""
 
     def __init__(
-        self, snn: keras.Model, own: Mapping[str, Any], x: Any, y: Any, options: Mapping[str, Any]
+        self,
+        snn: keras.Model,
+        own: Mapping[str, Any],
+        x: Samples,
+        y: Samples | None,
+        options: Mapping[str, Any],
     ) -> None:
         self.snn, self.loop, self.own = snn, loop_of(snn), dict(own)
         with configured(self.loop, self.own):

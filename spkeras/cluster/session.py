@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from types import ModuleType
 from urllib.parse import urlsplit
 
 from spkeras.errors import ClusterError, OptionError
@@ -17,7 +17,7 @@ LOCAL = "local"
 _PATIENCE = 10.0
 
 
-def ray_module() -> Any:
+def ray_module() -> ModuleType:
     """Import Ray.
 
     Raises:
@@ -32,7 +32,7 @@ def ray_module() -> Any:
 
 
 @contextmanager
-def connected(address: str) -> Iterator[Any]:
+def connected(address: str) -> Iterator[ModuleType]:
     """Connect to Ray; a connection that exists already is used and left open.
 
     Args:
@@ -82,7 +82,7 @@ def _unreachable(address: str, error: Exception) -> ClusterError:
     )
 
 
-def smallest_node(ray: Any) -> int:
+def smallest_node(ray: ModuleType) -> int:
     """Return the processors of the smallest machine in the cluster that has at least one."""
     alive = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
     return int(min((number for number in alive if number >= 1), default=1))

@@ -5,10 +5,15 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import spkeras
 from spkeras.errors import ClusterError
+
+if TYPE_CHECKING:
+    from spkeras.facade.shards import Part, Shard
+    from spkeras.simulation import Simulator
+
 
 # Number of compiled networks that a worker keeps; a sweep returns only to the latest ones.
 _KEPT = 4
@@ -56,7 +61,7 @@ def _backend_version(name: str) -> str:
     return "unknown"
 
 
-def run_batch(model: bytes, configuration: Configuration, shard: Any) -> Any:
+def run_batch(model: bytes, configuration: Configuration, shard: "Shard") -> "Part":
     """Run one batch of an evaluation.
 
     Args:
@@ -92,7 +97,9 @@ def _check(configuration: Configuration) -> None:
         )
 
 
-def _simulation(model: bytes, settings: Mapping[str, Any], configuration: Configuration) -> Any:
+def _simulation(
+    model: bytes, settings: Mapping[str, Any], configuration: Configuration
+) -> "Simulator":
     from spkeras.keras_files import read_model
     from spkeras.simulation import Simulator
     from spkeras.snn.model import configure, loop_of

@@ -3,6 +3,7 @@
 import os
 from collections import deque
 from collections.abc import Iterator
+from types import ModuleType
 from typing import Any
 
 import keras
@@ -36,7 +37,7 @@ class Workers:
         OptionError: no machine of the cluster has that many processors.
     """
 
-    def __init__(self, ray: Any, cpus: int | None) -> None:
+    def __init__(self, ray: ModuleType, cpus: int | None) -> None:
         most = max((node["Resources"].get("CPU", 0) for node in ray.nodes()), default=0)
         self.ray, self.cpus = ray, cpus or min(available(), smallest_node(ray))
         if self.cpus > most:

@@ -3,7 +3,6 @@
 import pickle
 import zipfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -35,7 +34,7 @@ def read_npz(path: Path, part: str, samples: int | None) -> Data:
         ) from error
 
 
-def _from_arrays(path: Path, file: Any, part: str, samples: int | None) -> Data:
+def _from_arrays(path: Path, file: np.lib.npyio.NpzFile, part: str, samples: int | None) -> Data:
     for taken, suffix in ((part, f"_{part}"), ("", ""), (other(part), f"_{other(part)}")):
         x = _stored(file, f"x{suffix}")
         if not x:
@@ -59,7 +58,7 @@ def _from_arrays(path: Path, file: Any, part: str, samples: int | None) -> Data:
     )
 
 
-def _stored(file: Any, name: str) -> list[np.ndarray]:
+def _stored(file: np.lib.npyio.NpzFile, name: str) -> list[np.ndarray]:
     """Return the array of that name, or several numbered from 0."""
     if name in file.files:
         return [file[name]]

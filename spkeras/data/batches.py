@@ -1,23 +1,23 @@
 """Samples in the form a network takes, checked before any work is done."""
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 
 from spkeras.errors import DataError
 from spkeras.graph import Graph
+from spkeras.ops.types import Samples
 
 
-def as_samples(graph: Graph, data: Any) -> list[np.ndarray]:
+def as_samples(graph: Graph, data: Samples) -> list[np.ndarray]:
     """Return data as one array per input of the graph.
 
     Raises:
         DataError: wrong number of inputs, wrong shape, no sample, NaN or infinity.
     """
     inputs = graph.of("input")
-    several = isinstance(data, (list, tuple)) and len(inputs) > 1
-    arrays = [np.asarray(array) for array in (data if several else [data])]
+    given = data if isinstance(data, (list, tuple)) and len(inputs) > 1 else [data]
+    arrays = [np.asarray(array) for array in given]
     if len(arrays) != len(inputs):
         raise DataError(f"data: received {len(arrays)} inputs, the network has {len(inputs)}")
     for node, array in zip(inputs, arrays, strict=True):

@@ -13,6 +13,7 @@ from spkeras.facade.evaluation import evaluate
 from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk
 from spkeras.ops.sampling import chosen
+from spkeras.ops.types import Samples
 from spkeras.passes.readout import attach_readouts
 from spkeras.recipes import ECC, Auto, SigmaDelta, Simulation, Stepwise
 from spkeras.snn.model import loop_of
@@ -80,7 +81,7 @@ def _variants(auto: Auto) -> Iterator[tuple[str, Stepwise]]:
 
 def choose(
     walked: Walk,
-    data: Any,
+    data: Samples,
     auto: Auto,
     simulation: Simulation,
     *,
@@ -142,11 +143,11 @@ def choose(
     return _noted(snn, tried, outcomes, best=_best(outcomes), samples=len(check[0]))
 
 
-def _as_given(arrays: list[np.ndarray]) -> Any:
+def _as_given(arrays: list[np.ndarray]) -> Samples:
     return arrays if len(arrays) > 1 else arrays[0]
 
 
-def _outcome(snn: keras.Model, samples: Any, batch_size: int) -> tuple[float, float]:
+def _outcome(snn: keras.Model, samples: Samples, batch_size: int) -> tuple[float, float]:
     """Return the relative rms difference to the CNN's outputs, and spikes per neuron."""
     result = evaluate(snn, samples, batch_size=batch_size, any_range=True)
     score = result.scores[0]

@@ -11,6 +11,7 @@ from spkeras.data.batches import as_samples, batches
 from spkeras.graph import Graph
 from spkeras.graph.stats import ActivationStats
 from spkeras.ops.code import keeps_values
+from spkeras.ops.types import Samples
 from spkeras.passes.constant_inputs import lift_biases
 from spkeras.passes.pipeline import finish, neurons_of, prepare
 from spkeras.recipes import Conversion, Simulation, Stepwise
@@ -41,7 +42,7 @@ class Calibrated:
     def __init__(
         self,
         graph: Graph,
-        data: Any,
+        data: Samples,
         recipe: Stepwise,
         *,
         batch_size: int,

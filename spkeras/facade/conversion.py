@@ -16,6 +16,7 @@ from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk, walk
 from spkeras.graph import Graph
 from spkeras.ops.published import PUBLISHED
+from spkeras.ops.types import Samples
 from spkeras.passes.as_published import check_trained
 from spkeras.passes.learned import trained_steps
 from spkeras.recipes import TTFS, Auto, Recipe, Simulation, Stepwise, Trained, get, names
@@ -30,7 +31,7 @@ def _quiet(done: int, total: int) -> None:
 
 def convert(
     model: keras.Model,
-    data: Any,
+    data: Samples,
     recipe: str | Recipe | Mapping[str, Any] = "ecc",
     *,
     timesteps: int | None = None,

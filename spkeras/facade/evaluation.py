@@ -11,6 +11,7 @@ from spkeras.facade.networks import AnySimulator, simulator
 from spkeras.facade.shards import EvaluationPlan, Part, run_shard
 from spkeras.metrics import Evaluation
 from spkeras.metrics.early_exit import EarlyExit
+from spkeras.ops.types import Samples
 from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured
 
@@ -23,8 +24,8 @@ def _quiet(done: int, total: int) -> None:
 
 def evaluate(
     snn: keras.Model,
-    x: Any,
-    y: Any = None,
+    x: Samples,
+    y: Samples | None = None,
     *,
     batch_size: int = 100,
     any_range: bool = False,

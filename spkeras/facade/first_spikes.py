@@ -11,6 +11,7 @@ from spkeras.errors import OptionError
 from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk
 from spkeras.graph import Graph
+from spkeras.ops.types import Samples
 from spkeras.recipes import TTFS
 from spkeras.snn.ann import ann
 from spkeras.snn.network import as_list
@@ -28,7 +29,7 @@ Progress = Callable[[int, int], None]
 
 def convert_windows(
     walked: Walk,
-    data: Any,
+    data: Samples,
     recipe: TTFS,
     timesteps: int | None,
     *,

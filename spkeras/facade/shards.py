@@ -30,6 +30,7 @@ from spkeras.metrics import (
 from spkeras.metrics.chance import check_decisions
 from spkeras.metrics.early_exit import EarlyExit, check_exit
 from spkeras.metrics.windows import window_activity
+from spkeras.ops.types import Samples
 from spkeras.simulation.record import Counts
 from spkeras.ttfs.spike_windows import SpikeWindows
 
@@ -136,8 +137,8 @@ class EvaluationPlan:
         self,
         name: str,
         loop: AnyNetwork,
-        x: Any,
-        y: Any,
+        x: Samples,
+        y: Samples | None,
         *,
         batch_size: int = 100,
         any_range: bool = False,

@@ -15,6 +15,7 @@ from spkeras.graph import Graph
 from spkeras.graph.finite import check_finite
 from spkeras.metrics import NeuronCheck, Verification
 from spkeras.metrics.comparison import RateComparison
+from spkeras.ops.types import Samples
 from spkeras.passes.changes import is_lost
 from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured
@@ -26,7 +27,7 @@ STAGES = ("folded", "parameters", "clipped", "quantized", "simulated")
 def verify(
     cnn: keras.Model,
     snn: keras.Model,
-    x: Any,
+    x: Samples,
     *,
     batch_size: int = 50,
     any_range: bool = False,

@@ -1,6 +1,6 @@
 """Layers that fire in windows against the CNN's activations, in all stages of `verify`."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ from spkeras.graph import Graph
 from spkeras.metrics import NeuronCheck
 from spkeras.metrics.comparison import ValueComparison
 from spkeras.ops.compiled import compiled
+from spkeras.ops.types import Tensor
 from spkeras.ttfs.checks import is_coded, is_relu
 from spkeras.ttfs.spike_windows import RealValues, SpikeWindows, build
 
@@ -68,7 +69,7 @@ class WindowLayers:
         """No layer: each has one window."""
 
 
-Way = Any
+Way = Callable[[Sequence[np.ndarray]], tuple[list[np.ndarray], ...]]
 
 
 def _real(reference: RealValues) -> Way:
@@ -80,7 +81,7 @@ def _real(reference: RealValues) -> Way:
 def _spiking(loop: SpikeWindows, names: Sequence[str]) -> Way:
     """Return a function from a batch to (outputs, values of spikes) of a network of windows."""
 
-    def run(batch: Any) -> Any:
+    def run(batch: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         outputs, spikes = loop.run(batch)
         sent = dict(zip(loop.neurons, spikes, strict=True))
         return outputs, [loop.values(name, sent[name]) for name in names]

@@ -175,7 +175,7 @@ class TrainablePooling2D(keras.layers.DepthwiseConv2D):
         Yan, Zhou, Wong 2021 (AAAI): the five trainable poolings of VGG-19.
     """
 
-    def __init__(self, pool_size: Any = 2, **kwargs: Any) -> None:
+    def __init__(self, pool_size: int | Sequence[int] = 2, **kwargs: Any) -> None:
         size = tuple(pool_size) if isinstance(pool_size, (list, tuple)) else (pool_size,) * 2
         for argument in ("kernel_size", "strides", "use_bias", "depthwise_initializer"):
             kwargs.pop(argument, None)

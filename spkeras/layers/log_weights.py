@@ -158,5 +158,5 @@ class LogDepthwiseConv2D(_LogKernel, keras.layers.DepthwiseConv2D):
         return self.coded(self._stored_kernel)
 
     @kernel.setter
-    def kernel(self, variable: Any) -> None:
+    def kernel(self, variable: keras.Variable) -> None:
         self._stored_kernel = variable

@@ -2,7 +2,6 @@
 
 import copy
 from dataclasses import dataclass, fields
-from typing import Any
 
 import numpy as np
 
@@ -226,7 +225,7 @@ def _one_hot(y: np.ndarray) -> bool:
     return bool(((y == 0) | (y == 1)).all() and (y.sum(1) == 1).all())
 
 
-def _check_labels(name: str, labels: Any, classes: int) -> None:
+def _check_labels(name: str, labels: np.ndarray, classes: int) -> None:
     low, high = int(labels.min()), int(labels.max())
     if low < 0 or high >= classes:
         raise DataError(

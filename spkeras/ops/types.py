@@ -3,7 +3,7 @@
 from typing import Any, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 # A tensor of Keras's backend: computed, traced or symbolic; or an array that Keras takes for one.
 # The backends have no common base class.
@@ -11,6 +11,9 @@ Tensor: TypeAlias = Any
 # A shape with the batch first, None for any size; or a list of shapes, for several tensors.
 ShapeLike: TypeAlias = Any
 
+# Samples, labels or targets as a user gives them: an array, or a list or tuple of arrays for
+# several inputs or outputs.
+Samples: TypeAlias = ArrayLike
 # A value of a JSON file, or one that may be written to it.
 Json: TypeAlias = dict[str, Any] | list[Any] | tuple[Any, ...] | str | int | float | bool | None
 

@@ -1,7 +1,6 @@
 """Distribution of batches over the devices of `keras.distribution`."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
@@ -34,7 +33,7 @@ def spread(arrays: Sequence[np.ndarray]) -> list[Tensor]:
     ]
 
 
-def _devices(layout: Any) -> int:
+def _devices(layout: keras.distribution.TensorLayout) -> int:
     """Return the number of devices that the samples are split over."""
     mesh = layout.device_mesh
     axis = layout.axes[0]

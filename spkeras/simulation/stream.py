@@ -104,7 +104,7 @@ class Stream:
         """Whether the last step sent no spike; under the delta code, nothing is left to send."""
         return self.time > 0 and not any(spikes.any() for spikes in self.spikes.values())
 
-    def step(self, *inputs: Any) -> Tensor:
+    def step(self, *inputs: np.ndarray) -> Tensor:
         """Run one time step with these inputs.
 
         Args:
@@ -123,7 +123,7 @@ class Stream:
         outputs, _ = self._advance(self._checked("step", inputs))
         return _shown(outputs)
 
-    def frame(self, *inputs: Any, steps: int | None = None) -> Tensor:
+    def frame(self, *inputs: np.ndarray, steps: int | None = None) -> Tensor:
         """Run the steps of one frame; see the class.
 
         Args:
@@ -232,7 +232,7 @@ class Stream:
         pairs = zip(scaled, self.loop.units(before), strict=True)
         return self.loop.drive_of([x - y for x, y in pairs])
 
-    def _one_step(self, frontier: Tensor, state: State, start: Any) -> Tensor:
+    def _one_step(self, frontier: Tensor, state: State, start: Tensor) -> Tensor:
         state, spikes = advance(self.loop, frontier, state)
         counts = [
             _number(spike, node.neuron.graded)

@@ -1,11 +1,13 @@
 """Run a network whose layers fire in windows, and count its spikes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from keras import ops
 
 from spkeras.ops.compiled import compiled
+from spkeras.ops.types import Tensor
 from spkeras.simulation.record import Counts
 from spkeras.simulation.run import OnStep
 from spkeras.trace import Trace
@@ -49,7 +51,7 @@ class WindowSimulator:
         reference = loop.reference()
         self._real = compiled(lambda batch: reference(batch, 1)[0], reference.variables)
 
-    def _counted(self, inputs: Any) -> Any:
+    def _counted(self, inputs: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         outputs, spikes = self.loop.run(inputs)
         return outputs, self.loop.counts(spikes)
 

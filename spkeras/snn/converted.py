@@ -6,6 +6,7 @@ import keras
 
 from spkeras.errors import SpkerasError
 from spkeras.graph import Graph
+from spkeras.ops.types import Tensor
 from spkeras.snn.synapse import keras_name
 
 
@@ -31,7 +32,7 @@ class ConvertedNetwork(keras.layers.Layer):
         """The graph with the weights that the layer holds now."""
         raise NotImplementedError
 
-    def units(self, inputs: Any) -> list[Any]:
+    def units(self, inputs: Tensor) -> list[Tensor]:
         """Return the inputs as `reference` takes them."""
         raise NotImplementedError
 
@@ -51,7 +52,7 @@ class ConvertedNetwork(keras.layers.Layer):
         raise NotImplementedError
 
 
-def converted_of(snn: keras.Model) -> Any:
+def converted_of(snn: keras.Model) -> ConvertedNetwork:
     """Return the layer that runs a converted model.
 
     Raises:

@@ -1,6 +1,6 @@
 """Keras layers that no layer of Keras replaces: affine maps, scales of inputs, functions, sums."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -18,14 +18,21 @@ class Affine(layers.Layer):
         offset_shape: Shape of the offset, or None for no offset.
     """
 
-    def __init__(self, scale_shape: Any = None, offset_shape: Any = None, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        scale_shape: Sequence[int] | None = None,
+        offset_shape: Sequence[int] | None = None,
+        **kwargs: Any
+    ) -> None:
         super().__init__(**kwargs)
         self.scale_shape, self.offset_shape = scale_shape, offset_shape
         self.scale = self._constant("scale", scale_shape, "ones")
         self.offset = self._constant("offset", offset_shape, "zeros")
         self.built = True
 
-    def _constant(self, name: str, shape: Any, initializer: str) -> Any:
+    def _constant(
+        self, name: str, shape: Sequence[int] | None, initializer: str
+    ) -> keras.Variable | None:
         if shape is None:
             return None
         return self.add_weight(

@@ -92,7 +92,9 @@ def _shifted(
     tops = [network.layers[node.name].threshold for node in network.neurons]
     never = [ops.full_like(v, np.inf) for v in begun.neurons]
 
-    def step(_: Any, carry: Any) -> Any:
+    def step(
+        _: Tensor, carry: tuple[State, list[Tensor], list[Tensor]]
+    ) -> tuple[State, list[Tensor], list[Tensor]]:
         state, lowest, highest = carry
         state, spikes = advance(loop, loop.frontier(scaled, constant, state.time), state)
         left = [v / top for v, top in zip(state.neurons, tops, strict=True)]
@@ -107,7 +109,7 @@ def _shifted(
         ]
         return state, lowest, highest
 
-    def layer(index: Any, potentials: Any) -> Any:
+    def layer(index: Tensor, potentials: Sequence[Tensor]) -> list[Tensor]:
         state = begun._replace(neurons=list(potentials))
         carry = (state, list(never), [-value for value in never])
         state, lowest, highest = ops.fori_loop(0, loop.presteps, step, carry)

@@ -14,8 +14,9 @@ from spkeras.ops import activation, function
 from spkeras.snn.linear import Affine, Function, Unit
 
 
-def _ranked(stem: str, rank: int, suffix: str = "") -> Any:
-    return getattr(layers, f"{stem}{rank}D{suffix}")
+def _ranked(stem: str, rank: int, suffix: str = "") -> type[layers.Layer]:
+    kind: type[layers.Layer] = getattr(layers, f"{stem}{rank}D{suffix}")
+    return kind
 
 
 def _window(node: Node) -> tuple[int, tuple[int, ...]]:

@@ -1,6 +1,6 @@
 """Training samples in a new order each epoch, shifted, mirrored and noisy."""
 
-from typing import Any
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -72,6 +72,6 @@ class EnterEpoch(keras.callbacks.Callback):
         super().__init__()
         self.batches = batches
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Enter the epoch."""
         self.batches.enter(epoch)

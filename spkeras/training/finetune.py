@@ -150,8 +150,8 @@ class _Fit:
 
     plan: FinetunePlan
     batches: Batches
-    shown: Any
-    checked: Any
+    shown: Batches | DistilledBatches
+    checked: tuple[np.ndarray, np.ndarray] | None
     progress: Callable[[int, int], None] | None
 
     def run(
@@ -208,8 +208,8 @@ class _Progress(keras.callbacks.Callback):
         self.progress, self.batches, self.total = progress, batches, batches * epochs
         self.before = 0
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         self.before = epoch * self.batches
 
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
         self.progress(self.before + batch + 1, self.total)

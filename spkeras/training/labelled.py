@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spkeras.data import Data
 from spkeras.errors import DataError, OptionError
@@ -49,7 +50,7 @@ def split(
     return x[kept], y[kept], (x[~kept].astype("float32"), y[~kept])
 
 
-def score_of(model: keras.Model, y: Any) -> Score:
+def score_of(model: keras.Model, y: ArrayLike) -> Score:
     """Return an empty score of a CNN's first output.
 
     Args:

@@ -64,7 +64,7 @@ def finalized(model: keras.Model) -> keras.Model:
     """Return the trained network with Keras layers, whose kernels have the values of their codes."""
     adopted: list[tuple[Any, list[np.ndarray]]] = []
 
-    def plain(operation: Any, path: str) -> list[Any] | None:
+    def plain(operation: keras.Operation, path: str) -> list[Any] | None:
         kind: Any = type(operation)
         if kind not in _CODED.values():
             return None
@@ -139,7 +139,7 @@ class _Parts:
         self.policy, self.last = policy, last
         self.adopted: list[tuple[Any, list[np.ndarray]]] = []
 
-    def of(self, operation: Any, path: str) -> list[Any] | None:
+    def of(self, operation: keras.Operation, path: str) -> list[Any] | None:
         """Return the layers to use instead of this one; None for a copy."""
         kind = type(operation).__name__
         if kind in _SCALES:
@@ -159,7 +159,9 @@ class _Parts:
         self.adopted.append((layer, [kernel] if bias is None else [kernel, bias]))
         return [layer]
 
-    def _coded(self, kind: str, config: Any, kernel: np.ndarray) -> tuple[Any, np.ndarray]:
+    def _coded(
+        self, kind: str, config: Mapping[str, Any], kernel: np.ndarray
+    ) -> tuple[Any, np.ndarray]:
         n = full_scale_exponent(kernel, self.form)
         if self.trainable and kind in _CODED:
             config = {**config, "log_format": self.form.to_dict(), "full_scale": n}

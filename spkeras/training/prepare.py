@@ -13,6 +13,7 @@ from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
 from spkeras.layers import Staged, TrainablePooling2D
 from spkeras.ops.published import for_training
+from spkeras.ops.types import Samples
 from spkeras.passes.readout import attach_readouts
 from spkeras.recipes import CAT, Recipe, Simulation, Trained, get
 from spkeras.recipes.statistics import automatic_percentile
@@ -40,7 +41,7 @@ _ENCODERS = ("InputQuantizer", "ChannelExpansion")
 
 def prepare(
     model: keras.Model,
-    data: Any = None,
+    data: Samples | None = None,
     recipe: str | Recipe | Mapping[str, Any] = "cq",
     *,
     timesteps: int | None = None,
@@ -112,7 +113,7 @@ def prepare(
 def finished(model: keras.Model) -> keras.Model:
     """Return the trained twin with its activations in their present stage, in float32."""
 
-    def final(operation: Any, path: str) -> list[Any] | None:
+    def final(operation: keras.Operation, path: str) -> list[Any] | None:
         if not isinstance(operation, Staged):
             return None
         inner = operation.activation
@@ -126,7 +127,7 @@ def finished(model: keras.Model) -> keras.Model:
 
 
 def _poolings(pooling: str) -> Callable[[Any, str], list[Any] | None]:
-    def replace(layer: Any, path: str) -> list[Any] | None:
+    def replace(layer: keras.Operation, path: str) -> list[Any] | None:
         kind = type(layer).__name__
         if pooling == "keep" or not isinstance(layer, keras.layers.Layer):
             return None
@@ -141,7 +142,7 @@ def _poolings(pooling: str) -> Callable[[Any, str], list[Any] | None]:
     return replace
 
 
-def _check_input(graph: Graph, data: Any, encoding: str) -> None:
+def _check_input(graph: Graph, data: Samples | None, encoding: str) -> None:
     if encoding == "real" or data is None:
         return
     for node, array in zip(graph.of("input"), as_samples(graph, data), strict=True):
@@ -171,7 +172,7 @@ class _Twins:
         self.units, self.layers, self.wide = units, layers, wide
         self.adopted: list[tuple[Any, list[np.ndarray]]] = []
 
-    def of(self, operation: Any, path: str) -> list[Any] | None:
+    def of(self, operation: keras.Operation, path: str) -> list[Any] | None:
         """The layers that take this one's place; None for a plain copy."""
         kind = type(operation).__name__
         if kind in _ENCODERS:
@@ -194,13 +195,13 @@ class _Twins:
             layers.append(self._activation(operation, path, f"{operation.name}_neurons"))
         return layers
 
-    def _weights(self, operation: Any) -> list[np.ndarray]:
+    def _weights(self, operation: keras.layers.Layer) -> list[np.ndarray]:
         kernel, *others = operation.get_weights()
         if id(operation) in self.wide:
             kernel = np.concatenate([kernel / 6] * 6, axis=-2)
         return [kernel, *others]
 
-    def _activation(self, operation: Any, path: str, name: str) -> Staged:
+    def _activation(self, operation: keras.layers.Layer, path: str, name: str) -> Staged:
         own = self.layers.activation(self.units[path])
         return Staged(own, "quantize", _bound(operation), name=name)
 
@@ -226,7 +227,7 @@ def first_layers(model: keras.Model) -> set[int]:
     return {id(layer) for layer in first}
 
 
-def _bound(operation: Any) -> float | None:
+def _bound(operation: keras.layers.Layer) -> float | None:
     """Return the upper bound of the ReLU that is replaced."""
     function = getattr(operation, "activation", operation)
     name = getattr(function, "__name__", type(function).__name__).lower()

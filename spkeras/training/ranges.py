@@ -1,7 +1,6 @@
 """The activations of a twin, and the range of each."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
 
 import numpy as np
 
@@ -9,6 +8,7 @@ from spkeras.calibration.statistics import calibrate
 from spkeras.data.batches import as_samples, batches
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Graph, Node
+from spkeras.ops.types import Samples
 from spkeras.passes.scales import join_scales
 from spkeras.snn.ann import ann
 
@@ -46,7 +46,7 @@ def places_of(graph: Graph, pooling_neurons: bool) -> dict[str, Node]:
 def units_of(
     graph: Graph,
     places: Mapping[str, Node],
-    data: Any,
+    data: Samples | None,
     *,
     percentile: float,
     batch_size: int,

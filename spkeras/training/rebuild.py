@@ -91,7 +91,7 @@ class _Rebuilder:
             result = layer(result)
         return result
 
-    def copies(self, operation: Any, path: str) -> list[Any]:
+    def copies(self, operation: keras.Operation, path: str) -> list[Any]:
         if id(operation) not in self.made:
             own = path + operation.name
             replaced = self.replace(operation, own)
@@ -103,7 +103,7 @@ class _Rebuilder:
                 self.made[id(operation)] = [self.copy(operation)]
         return self.made[id(operation)]
 
-    def copy(self, operation: Any) -> Any:
+    def copy(self, operation: keras.Operation) -> keras.Operation:
         if not isinstance(operation, keras.layers.Layer):
             return operation
         config = operation.get_config()

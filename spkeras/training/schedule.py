@@ -1,10 +1,10 @@
 """Stages and time steps during training, as Keras callbacks."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spkeras.errors import OptionError
 from spkeras.layers.staged import STAGES, Staged
@@ -97,7 +97,7 @@ class StageSchedule(_Between):
         self.order = [stage for stage in STAGES for _ in range(epochs.get(stage, 0))]
         self.stage: str | None = None
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Enter the stage of this epoch."""
         stage = self.order[min(epoch, len(self.order) - 1)]
         if stage != self.stage:
@@ -117,7 +117,7 @@ class TimestepSchedule(_Between):
         super().__init__()
         self.changes = dict(changes)
 
-    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
         """Set the T of this epoch."""
         due = [start for start in self.changes if start <= epoch]
         wanted = self.changes[max(due)] if due else None
@@ -147,7 +147,9 @@ class ChooseTimesteps(keras.callbacks.Callback):
         Yan, Zhou, Wong 2023: T by a validation set of 200 samples.
     """
 
-    def __init__(self, x: Any, y: Any, candidates: Sequence[int], max_drop: float = 0.01) -> None:
+    def __init__(
+        self, x: np.ndarray, y: ArrayLike, candidates: Sequence[int], max_drop: float = 0.01
+    ) -> None:
         super().__init__()
         if not candidates:
             raise OptionError("candidates=(); allowed: one T or more")
@@ -158,11 +160,11 @@ class ChooseTimesteps(keras.callbacks.Callback):
         self.accuracies: dict[int, float] = {}
         self.chosen: int | None = None
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: Mapping[str, float] | None = None) -> None:
         """Refuse targets without an accuracy before training."""
         accuracy(self.model, self.x[:1], self.y[:1])
 
-    def on_train_end(self, logs: Any = None) -> None:
+    def on_train_end(self, logs: Mapping[str, float] | None = None) -> None:
         """Measure the accuracy at each candidate and choose one."""
         for steps in self.candidates:
             set_timesteps(self.model, steps)

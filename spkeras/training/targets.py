@@ -1,13 +1,13 @@
 """Targets of training: labels in the form of the loss, the loss, and the accuracy."""
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
 import numpy as np
 
 from spkeras.errors import DataError, OptionError
 from spkeras.metrics.score import Score
+from spkeras.ops.types import Samples
 from spkeras.training.teacher import gives_logits
 
 
@@ -56,7 +56,7 @@ def loss_of(model: keras.Model, kind: str, y: np.ndarray) -> keras.losses.Loss:
     return keras.losses.CategoricalCrossentropy(from_logits=logits)
 
 
-def quality(model: keras.Model, x: Any, y: Any) -> tuple[str, float]:
+def quality(model: keras.Model, x: Samples, y: Samples) -> tuple[str, float]:
     """Return accuracy or error of a network, measured as by `spkeras.evaluate`.
 
     Args:
@@ -86,7 +86,7 @@ def quality(model: keras.Model, x: Any, y: Any) -> tuple[str, float]:
     return "accuracy", result.cnn_accuracy
 
 
-def accuracy(model: keras.Model, x: Any, y: Any) -> float:
+def accuracy(model: keras.Model, x: Samples, y: Samples) -> float:
     """Return the accuracy, as measured by `quality`.
 
     Raises:

@@ -1,7 +1,5 @@
 """Labels that are partly the output of the CNN (distillation)."""
 
-from typing import Any
-
 import keras
 import numpy as np
 
@@ -53,6 +51,6 @@ class DistilledBatches(keras.utils.PyDataset):
 
 def gives_logits(model: keras.Model) -> bool:
     """Return whether a classifier's output is neither softmax nor sigmoid."""
-    last: Any = model.layers[-1]
+    last: keras.layers.Layer = model.layers[-1]
     function = getattr(getattr(last, "activation", None), "__name__", type(last).__name__)
     return function.lower() not in ("softmax", "sigmoid")

@@ -1,12 +1,11 @@
 """Networks that fire in windows as functional Keras models: spikes of all layers, and outputs."""
 
-from typing import Any
-
 import keras
 from keras import ops
 
 from spkeras.graph import Graph, Node
 from spkeras.graph.vocabulary import MAX_POOLS
+from spkeras.ops.types import Tensor
 from spkeras.snn.synapse import keras_name, synapse
 from spkeras.ttfs.checks import is_coded
 from spkeras.ttfs.codes import Code
@@ -33,10 +32,10 @@ class WindowNetwork:
 
     def __init__(self, graph: Graph, code: Code) -> None:
         self.graph, self.code = graph, code
-        self.spikes: dict[str, Any] = {}
-        self.senders: dict[str, Any] = {}
+        self.spikes: dict[str, Tensor] = {}
+        self.senders: dict[str, keras.layers.Layer] = {}
         self.depths: dict[str, int] = {}
-        self.values: dict[tuple[str, int], Any] = {}
+        self.values: dict[tuple[str, int], Tensor] = {}
         self.synapses: dict[str, keras.layers.Layer] = {}
         self.pools: dict[str, list[str]] = {}
         self.model = self._model()
@@ -60,7 +59,7 @@ class WindowNetwork:
         self.windows = 1 + max(self.depths.values())
         return keras.Model(list(inputs.values()), [*outputs, *self.spikes.values()])
 
-    def _encodes(self, node: Node, given: Any) -> None:
+    def _encodes(self, node: Node, given: Tensor) -> None:
         """Add the encoders of an input: the activations after a coded one, else one for it."""
         coders = [reader for reader in self.graph.consumers[node.name] if is_coded(reader)]
         for name in [reader.name for reader in coders] or [node.name]:
@@ -108,7 +107,7 @@ class WindowNetwork:
         layer = self.code.pooled({key: node[key] for key in keys}, name, source)
         self._send(name, layer, self.spikes[source], self.depths[source])
 
-    def _send(self, name: str, layer: keras.layers.Layer, given: Any, depth: int) -> None:
+    def _send(self, name: str, layer: keras.layers.Layer, given: Tensor, depth: int) -> None:
         layer.name = keras_name(f"{name}:spikes")
         self.spikes[name], self.senders[name], self.depths[name] = layer(given), layer, depth
 
@@ -118,14 +117,14 @@ class WindowNetwork:
             return self.depths[name]
         return max(self._depth(source) for source in self.graph[name].inputs)
 
-    def _value(self, name: str, depth: int, last: bool = False) -> Any:
+    def _value(self, name: str, depth: int, last: bool = False) -> Tensor:
         """Return the value of a node for a layer of that depth, in all stages of arrival."""
         key = (name, -1 if last else depth)
         if key not in self.values:
             self.values[key] = self._made(name, depth, last)
         return self.values[key]
 
-    def _made(self, name: str, depth: int, last: bool) -> Any:
+    def _made(self, name: str, depth: int, last: bool) -> Tensor:
         if name in self.spikes:
             layer = self.code.value(name, depth - self.depths[name], last)
             layer.name = keras_name(f"{name}:value{'' if last else depth}")

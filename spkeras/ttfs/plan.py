@@ -3,12 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.ops.types import Float64Array, Int32Array
+from spkeras.ops.types import Float64Array, Int32Array, Samples
 
 # Encoders turn inputs into spikes; neurons integrate and fire; pools pass on the earliest spike
 # of a window; the read-out integrates and never fires.
@@ -144,7 +143,7 @@ class FirstSpikePlan:
         return max(layer.depth for layer in self.layers)
 
 
-def by_port(name: str, ports: int, inputs: Any) -> tuple[np.ndarray, ...]:
+def by_port(name: str, ports: int, inputs: Samples) -> tuple[np.ndarray, ...]:
     """Return the inputs of a network, one array for each port.
 
     Args:
@@ -155,8 +154,8 @@ def by_port(name: str, ports: int, inputs: Any) -> tuple[np.ndarray, ...]:
     Raises:
         DataError: the number of arrays is wrong, or they have different numbers of samples.
     """
-    several = isinstance(inputs, Sequence) and ports > 1
-    arrays = tuple(np.asarray(array) for array in inputs) if several else (np.asarray(inputs),)
+    given = inputs if isinstance(inputs, Sequence) and ports > 1 else [inputs]
+    arrays = tuple(np.asarray(array) for array in given)
     if len(arrays) != ports or len({len(array) for array in arrays}) != 1:
         raise DataError(
             f"inputs: received arrays of {[len(array) for array in arrays]} samples; {name} takes "

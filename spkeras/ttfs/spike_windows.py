@@ -12,6 +12,7 @@ from spkeras.errors import OptionError
 from spkeras.graph import Graph, from_structure, structure
 from spkeras.graph.finite import check_finite
 from spkeras.ops.ttfs import kernel_table
+from spkeras.ops.types import ShapeLike, Tensor
 from spkeras.snn.ann import ann
 from spkeras.snn.converted import ConvertedNetwork, model_of
 from spkeras.snn.network import as_list
@@ -135,11 +136,11 @@ class SpikeWindows(ConvertedNetwork):
         for name, layer in self._network.synapses.items():
             load_arrays(layer, graph[name])
 
-    def units(self, inputs: Any) -> list[Any]:
+    def units(self, inputs: Tensor) -> list[Tensor]:
         """Return the inputs as a list."""
         return as_list(inputs)
 
-    def in_units(self, inputs: Sequence[Any]) -> list[Any]:
+    def in_units(self, inputs: Sequence[Tensor]) -> list[Tensor]:
         """Return the inputs in units of the largest of the calibration."""
         names = [node.name for node in self._network.graph.of("input")]
         return [self._network.synapses[n](x) for n, x in zip(names, inputs, strict=True)]
@@ -148,12 +149,12 @@ class SpikeWindows(ConvertedNetwork):
         """Return the network that was converted, on real values."""
         return RealValues(self.graph)
 
-    def call(self, inputs: Any) -> Any:
+    def call(self, inputs: Tensor) -> Tensor:
         """The outputs after the last window; see the class."""
         outputs, _ = self.run(as_list(inputs))
         return outputs if len(outputs) > 1 else outputs[0]
 
-    def run(self, inputs: Sequence[Any]) -> tuple[list[Any], list[Any]]:
+    def run(self, inputs: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Return the outputs, and the spikes of each of `neurons`.
 
         Spikes are times of first spikes (T, or the end of the window, for none) or words of T bits.
@@ -162,7 +163,7 @@ class SpikeWindows(ConvertedNetwork):
         cut = len(self._network.graph.outputs)
         return answer[:cut], answer[cut:]
 
-    def counts(self, spikes: Sequence[Any]) -> list[Any]:
+    def counts(self, spikes: Sequence[Tensor]) -> list[Tensor]:
         """Return the number of spikes of each neuron, summed over the batch."""
         senders = self._network.senders.values()
         return [
@@ -170,7 +171,7 @@ class SpikeWindows(ConvertedNetwork):
             for sender, sent in zip(senders, spikes, strict=True)
         ]
 
-    def values(self, name: str, spikes: Any) -> Any:
+    def values(self, name: str, spikes: Tensor) -> Tensor:
         """Return the values of the spikes of a layer."""
         return self._network.code.value(name, 0, last=True)(spikes)
 
@@ -182,7 +183,7 @@ class SpikeWindows(ConvertedNetwork):
         """Return the largest distance of two values of a layer, as a fraction of the largest one."""
         return self._network.code.resolution(name)
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
         """Shapes of the outputs."""
         first = input_shape[0] if isinstance(input_shape[0], (list, tuple)) else input_shape
         graph = self._network.graph
@@ -209,7 +210,9 @@ class RealValues:
         self.model = ann(graph, [*graph.outputs, *names])
         self.variables = self.model.variables
 
-    def __call__(self, inputs: Sequence[Any], timesteps: Any) -> tuple[list[Any], list[Any]]:
+    def __call__(
+        self, inputs: Sequence[Tensor], timesteps: Tensor
+    ) -> tuple[list[Tensor], list[Tensor]]:
         """Return outputs, and the values of the named nodes; T has no effect."""
         given = list(inputs)
         answer = as_list(self.model(given if len(given) > 1 else given[0]))

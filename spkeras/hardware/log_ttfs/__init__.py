@@ -8,7 +8,7 @@ the arithmetic, with the source of each part.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING
 
 from spkeras.hardware.config import HardwareConfig
 from spkeras.hardware.log_ttfs.compile import compile_plan
@@ -18,6 +18,13 @@ from spkeras.hardware.log_ttfs.golden import check_golden, random_inputs, with_g
 from spkeras.hardware.log_ttfs.program import Program
 from spkeras.hardware.log_ttfs.run import RunResult, run_program
 from spkeras.metrics.costs import CostTable
+from spkeras.ops.types import Samples
+
+if TYPE_CHECKING:
+    import keras
+
+    from spkeras.graph import Graph
+
 
 __all__ = [
     "CostTable",
@@ -32,7 +39,11 @@ __all__ = [
 ]
 
 
-def compile(model: Any, config: HardwareConfig | None = None, samples: Any = None) -> Program:
+def compile(
+    model: "keras.Model | Graph",
+    config: HardwareConfig | None = None,
+    samples: Samples | None = None,
+) -> Program:
     """Compile a model trained with TTFS activations (conversion-aware training) to a program.
 
     Args:
@@ -63,8 +74,8 @@ def compile(model: Any, config: HardwareConfig | None = None, samples: Any = Non
 
 def run(
     program: Program,
-    inputs: Any,
-    labels: Any = None,
+    inputs: Samples,
+    labels: Samples | None = None,
     *,
     batch_size: int = 50,
     costs: str | CostTable = "horowitz-45nm",

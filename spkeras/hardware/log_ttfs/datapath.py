@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -10,7 +9,7 @@ from spkeras.errors import DataError
 from spkeras.hardware.log_ttfs import reference
 from spkeras.hardware.log_ttfs.engine import Engine
 from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
-from spkeras.ops.types import Int64Array, UInt8Array
+from spkeras.ops.types import Int64Array, Samples, UInt8Array
 from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, by_port
 
 # Block size of the neurons that are summed one addition at a time.
@@ -34,7 +33,7 @@ class Pass:
     clipped: Mapping[str, int]
 
 
-def whole_inputs(program: Program, inputs: Any) -> tuple[Int64Array, ...]:
+def whole_inputs(program: Program, inputs: Samples) -> tuple[Int64Array, ...]:
     """Return inputs as the whole numbers of the processor's ports, with 1 as the largest.
 
     Args:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spkeras.errors import DataError
 from spkeras.hardware.log_ttfs.datapath import run_batch, whole_inputs
@@ -14,7 +15,7 @@ from spkeras.hardware.log_ttfs.memories import placements
 from spkeras.hardware.log_ttfs.operations import Histogram, Operations, count_operations
 from spkeras.hardware.log_ttfs.program import Program, bits_for
 from spkeras.metrics.costs import CostTable, cost_table
-from spkeras.ops.types import Int64Array
+from spkeras.ops.types import Int64Array, Samples
 from spkeras.ttfs.timing import Timing
 
 
@@ -133,8 +134,8 @@ class RunResult:
 
 def run_program(
     program: Program,
-    inputs: Any,
-    labels: Any,
+    inputs: Samples,
+    labels: Samples | None,
     *,
     batch_size: int,
     costs: str | CostTable,
@@ -249,7 +250,7 @@ def _answer(program: Program, name: str, sums: Int64Array, truth: np.ndarray | N
     )
 
 
-def check_labels(program: Program, labels: Any, samples: int) -> list[np.ndarray | None]:
+def check_labels(program: Program, labels: Samples | None, samples: int) -> list[np.ndarray | None]:
     """Return the classes for each output; None without labels.
 
     Args:
@@ -261,14 +262,14 @@ def check_labels(program: Program, labels: Any, samples: int) -> list[np.ndarray
         DataError: the labels do not fit.
     """
     count = len(program.outputs)
-    several = isinstance(labels, list | tuple) and count > 1
-    given = list(labels) if several else [labels] + [None] * (count - 1)
+    several = labels if isinstance(labels, list | tuple) and count > 1 else None
+    given = [labels] + [None] * (count - 1) if several is None else list(several)
     if len(given) != count:
         raise DataError(f"labels: received {len(given)} arrays for {count} outputs")
     return [None if own is None else _classes(own, samples) for own in given]
 
 
-def _classes(labels: Any, samples: int) -> np.ndarray:
+def _classes(labels: ArrayLike, samples: int) -> np.ndarray:
     truth = np.asarray(labels)
     if truth.size != samples or truth.dtype.kind not in "iu":
         raise DataError(
