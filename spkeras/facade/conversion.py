@@ -108,7 +108,7 @@ def convert(
 
 def _stepwise(
     walked: Walk,
-    data: Any,
+    data: Samples,
     recipe: Stepwise,
     simulation: Simulation,
     *,
