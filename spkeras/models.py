@@ -26,7 +26,7 @@ from spkeras.facade import convert
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph, Node
 from spkeras.graph.operations import WITH_KERNEL
-from spkeras.ops.types import Samples
+from spkeras.ops.arrays import Samples
 from spkeras.passes.changes import kept
 from spkeras.passes.normalize import normalize
 from spkeras.passes.pipeline import fold, neurons_of

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from spkeras.ops.types import Float64Array, Int64Array
+from spkeras.ops.arrays import Float64Array, Int64Array
 
 
 @dataclass(frozen=True, eq=False)

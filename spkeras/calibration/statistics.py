@@ -9,9 +9,10 @@ from keras import ops
 
 from spkeras.errors import DataError
 from spkeras.graph.stats import BINS, SHIFT, ActivationStats
+from spkeras.ops.arrays import Float64Array
 from spkeras.ops.compiled import compiled
 from spkeras.ops.histogram import count
-from spkeras.ops.types import Float64Array, ShapeLike, Tensor
+from spkeras.ops.types import ShapeLike, Tensor
 
 # Most values held at once, 128 MB of float32. While one sample of all maps together has no more,
 # every position of every map is counted; else positions are drawn at random.

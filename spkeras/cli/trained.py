@@ -12,7 +12,7 @@ from spkeras.cli.progress import progress
 if TYPE_CHECKING:
     import keras
 
-    from spkeras.ops.types import Samples
+    from spkeras.ops.arrays import Samples
 
 
 _REPORT_SAMPLES = 1000

@@ -21,8 +21,8 @@ from spkeras.cluster.workers import Task, Workers
 from spkeras.errors import OptionError
 from spkeras.facade.shards import EvaluationPlan
 from spkeras.metrics import EarlyExit, Evaluation
+from spkeras.ops.arrays import Samples
 from spkeras.ops.names import ENGINES
-from spkeras.ops.types import Samples
 from spkeras.simulation import Simulator
 from spkeras.snn.model import loop_of
 from spkeras.snn.settings import NAMES, configured

@@ -6,7 +6,7 @@ import numpy as np
 
 from spkeras.errors import DataError
 from spkeras.graph import Graph
-from spkeras.ops.types import Samples
+from spkeras.ops.arrays import Samples
 
 
 def as_samples(graph: Graph, data: Samples) -> list[np.ndarray]:

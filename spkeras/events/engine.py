@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from spkeras.events.program import EventProgram, aligned
-from spkeras.ops.types import Float32Array, Int32Array, Int64Array
+from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
 
 # Maximum number of output values of a block, over all steps and samples (64 MB).
 _BLOCK = 1 << 24

@@ -10,11 +10,11 @@ import numpy as np
 from spkeras.events.passing import compiled, contract, gather, pass_on, remap, window
 from spkeras.events.table import Field, Kind
 from spkeras.events.vectors import LANES, firing, peek, put
-from spkeras.ops.types import Float32Array, Int32Array, Int64Array
+from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
 
 # numba caches compiled code until this file changes. This digest of the other sources of the
 # code, checked by a test, makes a change of `table`, `vectors` or `passing` change this file.
-SOURCES = "22dbbca5d60b09cd"
+SOURCES = "fc137e380a638775"
 
 # For each number of eight bits: the indices of the bits that are set, and their number.
 _SET = np.array(

@@ -5,7 +5,7 @@ from numba import njit
 
 from spkeras.events.table import Field
 from spkeras.events.vectors import LANES, adder, peek
-from spkeras.ops.types import Float32Array, Int32Array, Int64Array
+from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
 
 # Digest of `table` and `vectors`, as in `spkeras.events.kernels`.
 SOURCES = "2d39cb0410c56c60"

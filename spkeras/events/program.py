@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from spkeras.events.geometry import Reach
 from spkeras.events.table import FIELDS, Field, Kind
-from spkeras.ops.types import Float32Array, Int32Array, Int64Array
+from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -12,8 +12,8 @@ from spkeras.facade.calibrated import Calibrated
 from spkeras.facade.evaluation import evaluate
 from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk
+from spkeras.ops.arrays import Samples
 from spkeras.ops.sampling import chosen
-from spkeras.ops.types import Samples
 from spkeras.passes.readout import attach_readouts
 from spkeras.recipes import ECC, Auto, SigmaDelta, Simulation, Stepwise
 from spkeras.snn.model import loop_of

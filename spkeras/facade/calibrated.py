@@ -10,8 +10,8 @@ from spkeras.calibration.statistics import calibrate
 from spkeras.data.batches import as_samples, batches
 from spkeras.graph import Graph
 from spkeras.graph.stats import ActivationStats
+from spkeras.ops.arrays import Samples
 from spkeras.ops.code import keeps_values
-from spkeras.ops.types import Samples
 from spkeras.passes.constant_inputs import lift_biases
 from spkeras.passes.pipeline import finish, neurons_of, prepare
 from spkeras.recipes import Conversion, Simulation, Stepwise

@@ -15,8 +15,8 @@ from spkeras.facade.first_spikes import convert_windows
 from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk, walk
 from spkeras.graph import Graph
+from spkeras.ops.arrays import Samples
 from spkeras.ops.published import PUBLISHED
-from spkeras.ops.types import Samples
 from spkeras.passes.as_published import check_trained
 from spkeras.passes.learned import trained_steps
 from spkeras.recipes import TTFS, Auto, Recipe, Simulation, Stepwise, Trained, get, names

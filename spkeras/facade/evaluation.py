@@ -11,7 +11,7 @@ from spkeras.facade.networks import AnySimulator, simulator
 from spkeras.facade.shards import EvaluationPlan, Part, run_shard
 from spkeras.metrics import Evaluation
 from spkeras.metrics.early_exit import EarlyExit
-from spkeras.ops.types import Samples
+from spkeras.ops.arrays import Samples
 from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured
 

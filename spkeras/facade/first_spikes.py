@@ -11,7 +11,7 @@ from spkeras.errors import OptionError
 from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk
 from spkeras.graph import Graph
-from spkeras.ops.types import Samples
+from spkeras.ops.arrays import Samples
 from spkeras.recipes import TTFS
 from spkeras.snn.ann import ann
 from spkeras.snn.network import as_list

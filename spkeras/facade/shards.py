@@ -29,7 +29,7 @@ from spkeras.metrics import (
 from spkeras.metrics.chance import check_decisions
 from spkeras.metrics.early_exit import EarlyExit, check_exit
 from spkeras.metrics.windows import window_activity
-from spkeras.ops.types import Samples
+from spkeras.ops.arrays import Samples
 from spkeras.simulation.record import Counts
 from spkeras.ttfs.spike_windows import SpikeWindows
 

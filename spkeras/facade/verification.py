@@ -15,7 +15,7 @@ from spkeras.graph import Graph
 from spkeras.graph.finite import check_finite
 from spkeras.metrics import NeuronCheck, Verification
 from spkeras.metrics.comparison import RateComparison
-from spkeras.ops.types import Samples
+from spkeras.ops.arrays import Samples
 from spkeras.passes.changes import is_lost
 from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured

@@ -11,7 +11,7 @@ from spkeras.graph.node import Node
 from spkeras.graph.operations import Shapes, Tables
 from spkeras.graph.product import Product
 from spkeras.graph.windows import NOWHERE, destinations, reach
-from spkeras.ops.types import Float64Array, Int64Array
+from spkeras.ops.arrays import Float64Array, Int64Array
 
 
 def tables(node: Node, shapes: Shapes, place: int = 0) -> Tables:

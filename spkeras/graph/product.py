@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from spkeras.ops.types import BoolArray
+from spkeras.ops.arrays import BoolArray
 
 # Maximum number of entries of a matrix. A product that needs more becomes a superset.
 LIMIT = 1 << 26

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from spkeras.graph.product import Product, ProductBlock, TooLarge, join, single
-from spkeras.ops.types import Float64Array
+from spkeras.ops.arrays import Float64Array
 
 # Maximum number of intersections of one count; above it overlaps are counted more than once.
 _BUDGET = 256

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spkeras.ops.types import Float32Array, Float64Array, Int64Array, UInt32Array
+from spkeras.ops.arrays import Float32Array, Float64Array, Int64Array, UInt32Array
 
 # A bin of the histogram is the exponent and the first 6 mantissa bits of a float32: relative
 # width 1/64 over the whole range of floats, so that the range need not be known.

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from spkeras.ops.types import BoolArray, Int32Array, Int64Array
+from spkeras.ops.arrays import BoolArray, Int32Array, Int64Array
 
 NOWHERE = -1
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from spkeras.errors import DataError
 from spkeras.metrics.score import REGRESSION, UNDECIDED, Score
-from spkeras.ops.types import Int64Array
+from spkeras.ops.arrays import Int64Array
 
 # Level of the test: chance exceeds its bound in one of 1,000 draws.
 _LEVEL = 1e-3

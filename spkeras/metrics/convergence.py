@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spkeras.ops.types import Float64Array
+from spkeras.ops.arrays import Float64Array
 from spkeras.trace import Trace
 
 

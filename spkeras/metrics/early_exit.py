@@ -8,7 +8,7 @@ import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.metrics.score import CLASSIFICATION, Score, same
-from spkeras.ops.types import BoolArray, Float64Array, Int64Array
+from spkeras.ops.arrays import BoolArray, Float64Array, Int64Array
 
 # Margins of the table from which a user chooses, in addition to the policy's.
 MARGINS = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)

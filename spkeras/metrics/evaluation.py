@@ -10,7 +10,8 @@ from spkeras.metrics.activity import Activity
 from spkeras.metrics.convergence import Convergence
 from spkeras.metrics.early_exit import ExitCourse
 from spkeras.metrics.score import OutputScore
-from spkeras.ops.types import Float64Array, Int64Array, Json
+from spkeras.ops.arrays import Float64Array, Int64Array
+from spkeras.ops.types import Json
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.ops.types import BoolArray, Float64Array, Int64Array
+from spkeras.ops.arrays import BoolArray, Float64Array, Int64Array
 
 # The decision of an output with NaN or infinity: no class.
 UNDECIDED = -1

@@ -13,7 +13,7 @@ import numpy as np
 from spkeras.graph import Graph
 from spkeras.graph.reach import Fan
 from spkeras.graph.synapses import LaterLayer, Region, regions
-from spkeras.ops.types import Float64Array
+from spkeras.ops.arrays import Float64Array
 from spkeras.trace import Trace
 
 DIRECT, COMPOSED, FACTORED = "direct", "composed", "factored"

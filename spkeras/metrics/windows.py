@@ -5,7 +5,7 @@ import numpy as np
 from spkeras.graph import Graph
 from spkeras.graph.macs import macs
 from spkeras.metrics.activity import Activity, LayerActivity
-from spkeras.ops.types import Float64Array
+from spkeras.ops.arrays import Float64Array
 from spkeras.trace import Trace
 from spkeras.ttfs.checks import is_coded, is_relu
 from spkeras.ttfs.lower import plan_of

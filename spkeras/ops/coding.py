@@ -7,7 +7,8 @@ the spikes are the same for every backend and every batch size.
 import numpy as np
 from keras import ops
 
-from spkeras.ops.types import Float32Array, Tensor
+from spkeras.ops.arrays import Float32Array
+from spkeras.ops.types import Tensor
 
 _DRAWS = 1 << 16
 # Odd strides modulo a power of two use every draw once before any is repeated.

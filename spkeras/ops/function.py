@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from spkeras.ops.types import BoolArray, Tensor
+from spkeras.ops.arrays import BoolArray
+from spkeras.ops.types import Tensor
 
 Axes = Sequence[int]
 

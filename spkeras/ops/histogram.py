@@ -5,7 +5,7 @@ from functools import cache
 
 import numpy as np
 
-from spkeras.ops.types import Float32Array, Int64Array, UInt32Array
+from spkeras.ops.arrays import Float32Array, Int64Array, UInt32Array
 
 Counter = Callable[[UInt32Array, Int64Array, int], None]
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import OptionError
+from spkeras.ops.arrays import BoolArray, Float64Array, UInt16Array
 from spkeras.ops.names import FULL_SCALES, WEIGHT_ROUNDINGS
-from spkeras.ops.types import BoolArray, Float64Array, UInt16Array
 
 # Error of a float32 power, in steps: within it a value counts as a level.
 SLACK = 1e-4

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spkeras.ops.types import Int64Array
+from spkeras.ops.arrays import Int64Array
 
 
 def chosen(count: int, samples: int | None, seed: int = 0) -> Int64Array:

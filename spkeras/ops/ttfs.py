@@ -16,7 +16,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from spkeras.errors import OptionError
-from spkeras.ops.types import Float64Array, Int64Array
+from spkeras.ops.arrays import Float64Array, Int64Array
 
 # A spike's time is one byte in files and messages; the last of its 256 values means silence.
 MOST_TIMESTEPS = 255

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import numpy as np
 from keras import ops
 
+from spkeras.ops.arrays import Float64Array
 from spkeras.ops.compiled import fused
-from spkeras.ops.types import Float64Array, Tensor
+from spkeras.ops.types import Tensor
 
 
 def spike_times(u: Tensor, table: Float64Array) -> Tensor:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spkeras.ops.types import Float32Array
+from spkeras.ops.arrays import Float32Array
 
 _MANTISSA = 23  # bits of a float32
 

@@ -7,7 +7,7 @@ import numpy as np
 from spkeras.errors import GraphError
 from spkeras.graph import Graph, Node
 from spkeras.graph.vocabulary import CONSTANT_INPUTS
-from spkeras.ops.types import Float32Array
+from spkeras.ops.arrays import Float32Array
 
 _BIASES = ("bias", "offset")
 

@@ -7,7 +7,7 @@ import numpy as np
 from spkeras.graph import Graph, Node
 from spkeras.graph.connections import groups_of, kernel_of, stored_kernel
 from spkeras.graph.operations import WITH_KERNEL
-from spkeras.ops.types import Float64Array
+from spkeras.ops.arrays import Float64Array
 
 
 def fold_scales(graph: Graph) -> Graph:

@@ -6,7 +6,7 @@ import numpy as np
 
 from spkeras.graph import Graph, Node
 from spkeras.graph.stats import ActivationStats
-from spkeras.ops.types import Float32Array
+from spkeras.ops.arrays import Float32Array
 from spkeras.passes.coder import Coder
 from spkeras.passes.fold import fold_scales
 from spkeras.passes.learned import learned_scales

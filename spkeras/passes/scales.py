@@ -7,7 +7,7 @@ import numpy as np
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
 from spkeras.graph.stats import ActivationStats
-from spkeras.ops.types import Float32Array
+from spkeras.ops.arrays import Float32Array
 
 Scales = dict[str, Float32Array]
 

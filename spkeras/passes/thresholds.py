@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from spkeras.graph.stats import ActivationStats
-from spkeras.ops.types import Float32Array, Float64Array
+from spkeras.ops.arrays import Float32Array, Float64Array
 from spkeras.passes.coder import Coder
 
 # Candidates of the search, as parts of the maximum: eight per octave, down to a hundredth of it.

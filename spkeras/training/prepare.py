@@ -12,8 +12,8 @@ from spkeras.frontend.steps import steps
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
 from spkeras.layers import Staged, TrainablePooling2D
+from spkeras.ops.arrays import Samples
 from spkeras.ops.published import for_training
-from spkeras.ops.types import Samples
 from spkeras.passes.readout import attach_readouts
 from spkeras.recipes import CAT, Recipe, Simulation, Trained, get
 from spkeras.recipes.statistics import automatic_percentile

@@ -8,7 +8,7 @@ from spkeras.calibration.statistics import calibrate
 from spkeras.data.batches import as_samples, batches
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Graph, Node
-from spkeras.ops.types import Samples
+from spkeras.ops.arrays import Samples
 from spkeras.passes.scales import join_scales
 from spkeras.snn.ann import ann
 

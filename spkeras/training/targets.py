@@ -7,7 +7,7 @@ import numpy as np
 
 from spkeras.errors import DataError, OptionError
 from spkeras.metrics.score import Score
-from spkeras.ops.types import Samples
+from spkeras.ops.arrays import Samples
 from spkeras.training.teacher import gives_logits
 
 

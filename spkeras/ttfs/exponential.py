@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from spkeras.ops.arrays import Float64Array
 from spkeras.ops.ttfs import decode, encode
-from spkeras.ops.types import Float64Array
 
 # Lower bound of the threshold.
 LEAST = 1e-5

@@ -8,7 +8,7 @@ import numpy as np
 
 from spkeras.graph import Node
 from spkeras.graph.connections import groups_of, kernel_of
-from spkeras.ops.types import Float64Array, Int32Array
+from spkeras.ops.arrays import Float64Array, Int32Array
 from spkeras.ttfs.terms import Sum, Term, refused
 from spkeras.ttfs.windows import window_index
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from spkeras.graph import Node
-from spkeras.ops.types import Int32Array
+from spkeras.ops.arrays import Int32Array
 from spkeras.ttfs.kernels import KERNELS
 from spkeras.ttfs.terms import Sum, refused
 from spkeras.ttfs.windows import composed, window_index

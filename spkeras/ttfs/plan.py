@@ -7,7 +7,7 @@ from functools import cached_property
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.ops.types import Float64Array, Int32Array, Samples
+from spkeras.ops.arrays import Float64Array, Int32Array, Samples
 
 # Encoders turn inputs into spikes; neurons integrate and fire; pools pass on the earliest spike
 # of a window; the read-out integrates and never fires.
@@ -26,7 +26,7 @@ class Branch:
     Attributes:
         source: Name of the sending layer.
         index: Cell under each tap, int32 (positions out, taps); -1 for zero padding.
-        kernel: Weights, float32 (taps, channels in / groups, channels reached).
+        kernel: Weights (taps, channels in / groups, channels reached).
         scale: Factor of all weights, such as 1 / members for an average.
         cells: Positions of the source in each cell, int32 (cells, members); None: one each.
         weighted: Whether the kernel is that of a layer; False for connections of weight 1.
@@ -88,7 +88,7 @@ class Layer:
             of its source.
         theta0: Threshold and spike value at the first step of its window.
         branches: Its synapses; for EARLIEST one branch, without weights.
-        bias: Bias, float32 (channels,), added once per window.
+        bias: Bias (channels,), added once per window.
         port: Index of the model's input that an encoder reads.
     """
 

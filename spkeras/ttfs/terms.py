@@ -6,7 +6,7 @@ import numpy as np
 
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Node
-from spkeras.ops.types import Float64Array, Int32Array
+from spkeras.ops.arrays import Float64Array, Int32Array
 
 
 @dataclass(frozen=True, eq=False)

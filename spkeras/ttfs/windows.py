@@ -11,7 +11,7 @@ import numpy as np
 from spkeras.graph import Node
 from spkeras.graph.connections import tables
 from spkeras.graph.windows import NOWHERE, positions
-from spkeras.ops.types import Int32Array
+from spkeras.ops.arrays import Int32Array
 
 
 def window_index(node: Node, shape: Sequence[int]) -> Int32Array:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Node
-from spkeras.ops.types import Float32Array
+from spkeras.ops.arrays import Float32Array
 
 FIRST = "channels_first"
 

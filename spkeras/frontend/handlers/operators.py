@@ -11,7 +11,7 @@ from spkeras.frontend.handlers.call import Call, Handler, Port
 from spkeras.frontend.handlers.merging import concatenate, merge
 from spkeras.frontend.handlers.reductions import reduce
 from spkeras.frontend.handlers.shaping import permute, reshape
-from spkeras.ops.types import Float64Array
+from spkeras.ops.arrays import Float64Array
 
 __all__ = ["OPERATORS", "clip", "on_all_axes", "reduce"]
 

@@ -18,7 +18,7 @@ from spkeras.hardware.log_ttfs.golden import check_golden, random_inputs, with_g
 from spkeras.hardware.log_ttfs.program import Program
 from spkeras.hardware.log_ttfs.run import RunResult, run_program
 from spkeras.metrics.costs import CostTable
-from spkeras.ops.types import Samples
+from spkeras.ops.arrays import Samples
 
 if TYPE_CHECKING:
     import keras

@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from spkeras.ops.types import BoolArray, Int64Array
+from spkeras.ops.arrays import BoolArray, Int64Array
 
 
 def root_of_two(numerator: int, denominator: int) -> int:

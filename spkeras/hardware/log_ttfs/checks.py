@@ -6,7 +6,7 @@ from spkeras.errors import SpkerasError
 from spkeras.hardware.log_ttfs.arithmetic import mantissa_table
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer, bits_for
 from spkeras.hardware.log_ttfs.ranges import sum_range
-from spkeras.ops.types import Int32Array, Int64Array
+from spkeras.ops.arrays import Int32Array, Int64Array
 from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, READOUT
 
 

@@ -12,9 +12,9 @@ from spkeras.hardware.config import MOST_ACCUMULATOR_BITS, HardwareConfig
 from spkeras.hardware.log_ttfs.arithmetic import ceiling_of_two, mantissa_table, split
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
 from spkeras.hardware.log_ttfs.ranges import sum_range
+from spkeras.ops.arrays import Int64Array
 from spkeras.ops.log_weights import log_codes
 from spkeras.ops.ttfs import kernel_table
-from spkeras.ops.types import Int64Array
 from spkeras.ttfs.plan import EARLIEST, ENCODER, NEURONS, Branch, FirstSpikePlan, Layer
 
 # Exponents closer to the grid than this lie on it; the rest is float rounding.

@@ -9,7 +9,7 @@ from spkeras.errors import DataError
 from spkeras.hardware.log_ttfs import reference
 from spkeras.hardware.log_ttfs.engine import Engine
 from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
-from spkeras.ops.types import Int64Array, Samples, UInt8Array
+from spkeras.ops.arrays import Int64Array, Samples, UInt8Array
 from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, by_port
 
 # Block size of the neurons that are summed one addition at a time.

@@ -21,7 +21,7 @@ import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
-from spkeras.ops.types import Float64Array, Int64Array, UInt8Array
+from spkeras.ops.arrays import Float64Array, Int64Array, UInt8Array
 from spkeras.ttfs.windows import gathered
 
 # Maximum number of values under all taps in one block of samples: 64 MB.

@@ -9,7 +9,7 @@ from spkeras.errors import DataError
 from spkeras.hardware.log_ttfs.datapath import Pass, run_batch
 from spkeras.hardware.log_ttfs.engine import Engine
 from spkeras.hardware.log_ttfs.program import Program
-from spkeras.ops.types import Int64Array
+from spkeras.ops.arrays import Int64Array
 
 # Prefixes of array names: inputs by port, outputs and times by layer.
 INPUT, OUTPUT, TIMES = "input/", "output/", "times/"

@@ -12,7 +12,7 @@ from spkeras.errors import OptionError
 from spkeras.hardware.log_ttfs.golden import OUTPUT, TIMES, golden_inputs
 from spkeras.hardware.log_ttfs.listing import listing
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
-from spkeras.ops.types import Int64Array
+from spkeras.ops.arrays import Int64Array
 from spkeras.ttfs.plan import ENCODER, NEURONS
 
 _MODULES = ("log_ttfs_pe.v", "log_ttfs_fire.v", "log_ttfs_bench.v")

@@ -8,7 +8,7 @@ import numpy as np
 from spkeras.hardware.log_ttfs.arithmetic import cut
 from spkeras.hardware.log_ttfs.memories import Placement, groups, placements
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
-from spkeras.ops.types import Float64Array, Int64Array, UInt8Array
+from spkeras.ops.arrays import Float64Array, Int64Array, UInt8Array
 from spkeras.ttfs.plan import NEURONS, READOUT
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from spkeras.hardware.config import HardwareConfig
 from spkeras.hardware.log_ttfs.arithmetic import product_table
-from spkeras.ops.types import BoolArray, Int32Array, Int64Array, UInt16Array
+from spkeras.ops.arrays import BoolArray, Int32Array, Int64Array, UInt16Array
 from spkeras.ttfs.plan import ENCODER, Branch
 
 

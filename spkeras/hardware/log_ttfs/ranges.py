@@ -3,7 +3,7 @@
 import numpy as np
 
 from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
-from spkeras.ops.types import Int64Array
+from spkeras.ops.arrays import Int64Array
 
 
 def channel_ranges(program: Program, layer: ProgramLayer) -> tuple[Int64Array, Int64Array]:

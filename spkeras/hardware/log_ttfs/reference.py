@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
-from spkeras.ops.types import Int32Array, Int64Array, UInt8Array
+from spkeras.ops.arrays import Int32Array, Int64Array, UInt8Array
 from spkeras.ttfs.windows import composed
 
 Times = Mapping[str, UInt8Array]

@@ -15,7 +15,7 @@ from spkeras.hardware.log_ttfs.memories import placements
 from spkeras.hardware.log_ttfs.operations import Histogram, Operations, count_operations
 from spkeras.hardware.log_ttfs.program import Program, bits_for
 from spkeras.metrics.costs import CostTable, cost_table
-from spkeras.ops.types import Int64Array, Samples
+from spkeras.ops.arrays import Int64Array, Samples
 from spkeras.ttfs.timing import Timing
 
 

@@ -10,7 +10,7 @@ from spkeras.hardware.log_ttfs.golden import TIMES
 from spkeras.hardware.log_ttfs.images import hex_words
 from spkeras.hardware.log_ttfs.program import Program, ProgramLayer
 from spkeras.hardware.log_ttfs.reference import ABSENT, arrivals, clipped_sums
-from spkeras.ops.types import Int64Array, UInt8Array
+from spkeras.ops.arrays import Int64Array, UInt8Array
 from spkeras.ttfs.plan import NEURONS
 
 _SYNAPSE, _BIAS, _END = 1 << 62, 2 << 62, 3 << 62
