@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from spkeras.errors import GraphError
 from spkeras.graph import product as box
 from spkeras.graph.graph import Graph
 from spkeras.graph.node import Node
@@ -24,7 +25,25 @@ def tables(node: Node, shapes: Shapes, place: int = 0) -> Tables:
     """
     of = node.operation.tables
     found = [] if of is None else of(node, shapes, place)
+    if node.operation.layer is not None:
+        _check_tables(node, shapes[place], found)
     return [*found, *[None] * (len(shapes[place]) - len(found))]
+
+
+def _check_tables(node: Node, shape: Sequence[int], found: Tables) -> None:
+    """Refuse the tables of an operation from outside that do not fit its shapes."""
+    for axis, table in enumerate(found):
+        if table is None:
+            continue
+        size = shape[axis] if axis < len(shape) else 0
+        rows = np.shape(table)[0] if np.ndim(table) == 2 else -1
+        if rows != node.shape[axis] or np.min(table) < NOWHERE or np.max(table) >= size:
+            raise GraphError(
+                f"operation {node.op!r}: tables() of node {node.name!r} returned shape "
+                f"{np.shape(table)}, values {np.min(table)} to {np.max(table)}, for axis {axis}; "
+                f"allowed: ({node.shape[axis]}, taps), positions 0 to {size - 1} of the input, "
+                f"{NOWHERE} for none"
+            )
 
 
 def kernel_of(node: Node) -> np.ndarray:

@@ -115,7 +115,7 @@ def refuse_code(node: LayerNode, context: Context) -> None:
         context.refuse(
             node,
             f"is of the custom class '{shown}', whose code is not in the file. Use a layer "
-            f"of Keras, or name a replacement: replace={{'{node.stored_name}': "
+            f"of Keras, register the class (spkeras.register_layer), or name a replacement: replace={{'{node.stored_name}': "
             f"REPLACEMENT}}. Allowed: {GRAMMAR}.",
         )
     else:

@@ -1,5 +1,7 @@
 """Graph operations from outside the package: a mirror image, and a weighted mix of positions."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -170,3 +172,21 @@ def test_its_files_load(tmp_path):
 def test_what_cannot_be_registered(name, operation, words):
     with pytest.raises(GraphError, match=words):
         register_operation(name, operation)
+
+
+@pytest.mark.parametrize(
+    "table, words",
+    [
+        (np.arange(6)[:, None], r"shape \(6, 1\), values 0 to 5, for axis 1; allowed: \(5, taps\)"),
+        (np.arange(1, 6)[:, None], "values 1 to 5, for axis 1; .* positions 0 to 4"),
+        (np.arange(5), r"shape \(5,\)"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_named(table, words):
+    del OPERATIONS["mirror"]
+    register_operation("mirror", dataclasses.replace(MIRROR, tables=lambda *_: [None, table]))
+    model = model_of(Mirror(name="own"))
+    with pytest.raises(GraphError, match=f"operation 'mirror': tables.*{words}"):
+        spkeras.evaluate(
+            spkeras.convert(model, networks.samples(model, 6)), networks.samples(model, 6)
+        )

@@ -48,7 +48,13 @@ REASONS: dict[str, tuple[str, str]] = {
         _AUGMENT,
     ),
     "Embedding": ("looks rows up by integers", "feed the looked-up vectors to the network"),
-    "Lambda": ("holds Python code", "rebuild it from Keras layers or keras.ops"),
+    "Lambda": (
+        "holds Python code",
+        (
+            "rebuild it from Keras layers or keras.ops, or register a handler "
+            "(spkeras.register_layer)"
+        ),
+    ),
     "Masking": ("leaves out steps by their values", "use sequences of one length"),
     **dict.fromkeys(
         ("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
@@ -88,6 +94,9 @@ def reason(kind: str, module: str) -> tuple[str, str]:
         module: Module that defines it.
     """
     if not module.startswith("keras."):
-        return f"a class of {module!r}, not of Keras", "rebuild it from Keras layers or keras.ops"
+        return f"a class of {module!r}, not of Keras", (
+            "rebuild it from Keras layers or keras.ops, or register a handler "
+            "(spkeras.register_layer)"
+        )
     known = REASONS.get(kind)
     return known or ("not supported", "rebuild this part from supported Keras layers")
