@@ -39,6 +39,7 @@ def _options(command):
         yield from _options(command.get_command(None, name))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [page for page in PAGES if _BLOCKS.search(page.values[0].read_text())]
 )

@@ -9,6 +9,8 @@ import pytest
 import spkeras
 from spkeras.snn.model import loop_of
 
+pytestmark = pytest.mark.slow
+
 FOLDER = Path(__file__).parent / "golden"
 FILES = sorted(path.name for path in FOLDER.glob("*.*") if path.suffix in (".keras", ".h5"))
 # The arithmetic is the same; another processor may add in another order.

@@ -19,6 +19,7 @@ def test_importing_loads_nothing_heavy():
     assert not [name for name in HEAVY if name in loaded]
 
 
+@pytest.mark.slow
 def test_the_hook_leaves_the_import_of_keras_as_it_is():
     """Keras afterwards is Keras: its own loader, and the hook is gone."""
     said = python(
@@ -80,6 +81,7 @@ def test_all_errors_are_one_family_of_value_errors():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first",
     [

@@ -11,6 +11,8 @@ from spkeras.models import cnn_to_snn
 from spkeras.snn.model import loop_of
 from tests import networks
 
+pytestmark = pytest.mark.slow
+
 QUIET = {"verbose": 0}
 
 

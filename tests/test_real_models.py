@@ -5,6 +5,8 @@ import pytest
 
 import spkeras
 
+pytestmark = pytest.mark.slow
+
 MODELS = {
     "mlperftiny_resnet8_cifar10.h5": {},
     "mlperftiny_vww96_mobilenet.h5": {},

@@ -7,6 +7,8 @@ from keras import layers
 
 import spkeras
 
+pytestmark = pytest.mark.slow
+
 SMALL = 0.01
 
 

@@ -11,6 +11,8 @@ from spkeras.errors import OptionError
 from spkeras.snn.model import loop_of
 from tests import networks
 
+pytestmark = pytest.mark.slow
+
 STEPS = 16
 
 

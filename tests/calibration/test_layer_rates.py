@@ -9,6 +9,7 @@ from tests import networks
 from tests.training.nets import NETS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "options",
     [

@@ -10,6 +10,7 @@ from tests import networks
 from tests.training.nets import NETS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "settings"),
     [

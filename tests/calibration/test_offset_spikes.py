@@ -13,6 +13,8 @@ from spkeras.snn.model import loop_of
 from spkeras.snn.steps import _shift
 from tests.networks import dyadic
 
+pytestmark = pytest.mark.slow
+
 STEPS, PRESTEPS = 8, 4
 
 

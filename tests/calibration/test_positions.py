@@ -10,6 +10,8 @@ from spkeras.calibration import statistics as module
 from spkeras.calibration.statistics import calibrate, positions_counted
 from spkeras.snn.model import loop_of
 
+pytestmark = pytest.mark.slow
+
 SHARES = (0.9997, 0.999)
 ODD = [(7,), (64,), (1, 93), (93, 1), (7, 31), (31, 7), (62, 3), (124, 31), (5, 6, 31), (31, 1, 4)]
 

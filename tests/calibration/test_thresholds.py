@@ -43,6 +43,7 @@ def errors(snn, teacher, x):
     )
 
 
+@pytest.mark.slow
 def test_the_error_of_every_layer_falls(pair):
     snn, data = pair
     trained = train_thresholds(snn, data[:400], batch_size=20)
@@ -68,6 +69,7 @@ def test_one_update_by_hand(pair):
     assert loop_of(snn).graph.of("neuron")[1].arrays["threshold"] == 1
 
 
+@pytest.mark.slow
 def test_a_stopped_run_goes_on_from_its_file(pair, tmp_path):
     snn, data = pair
     path = tmp_path / "part.keras"

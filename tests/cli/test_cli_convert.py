@@ -48,6 +48,7 @@ def test_default_output_and_next_command(run, cnn, data, here):
     assert evaluated.exit_code == 0 and "T = 4" in evaluated.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", [".keras", ".h5", ".hdf5"])
 def test_written_network_is_the_converted_one(run, cnn, data, here, suffix):
     output = here / f"out{suffix}"

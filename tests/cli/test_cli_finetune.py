@@ -8,6 +8,8 @@ import pytest
 
 from spkeras.layers import ValueRange
 
+pytestmark = pytest.mark.slow
+
 FEW = ("--held-out", "5", "--train-batch", "5", "--clamp", "1", "--quantize", "1")
 
 

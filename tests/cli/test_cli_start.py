@@ -159,6 +159,7 @@ def test_ctrl_c_in_the_midst_of_writing_leaves_nothing(run, cnn, data, tmp_path,
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_process_that_is_interrupted_ends_with_130_and_one_line(cnn, data, tmp_path):
     words = [
         sys.executable,
@@ -202,6 +203,7 @@ def test_library_errors_are_one_message(run, tmp_path):
     assert result.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_nothing_but_our_words_on_stderr(cnn):
     words = [sys.executable, "-m", "spkeras", "inspect", cnn]
     plain = {k: v for k, v in os.environ.items() if not k.startswith("TF_")}

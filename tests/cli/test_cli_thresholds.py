@@ -68,6 +68,7 @@ def test_it_trains_and_says_what_it_has_seen(run, deep, data, tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["t.keras"]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_is_gone_on_from(run, deep, data, loaded, tmp_path):
     import numpy as np
 

@@ -49,6 +49,7 @@ def figures(evaluation):
     return found
 
 
+@pytest.mark.slow
 def test_networks_side_by_side_equal_one_process_each(two_workers, case):
     snn, x, y = case
     graded = build(networks.spiking(networks.chain(), recipe="sigma_delta", levels=6), timesteps=4)
@@ -93,6 +94,7 @@ def test_the_net_that_was_converted_travels_along(two_workers, case):
         assert found.agreement[-1] < 1
 
 
+@pytest.mark.slow
 def test_a_killed_worker_costs_time_only(two_workers, case, tmp_path, monkeypatch):
     snn, x, y = case
     killed = tmp_path / "killed"
@@ -130,6 +132,7 @@ def test_a_killed_worker_costs_time_only(two_workers, case, tmp_path, monkeypatc
     assert figures(found) == figures(spkeras.evaluate(snn, x, y, batch_size=10, engine="dense"))
 
 
+@pytest.mark.slow
 def test_a_batch_that_kills_everybody_is_given_up(two_workers, case, monkeypatch):
     snn, x, y = case
 
@@ -183,6 +186,7 @@ def test_without_ray(case, monkeypatch):
         cluster.evaluate(snn, x, y)
 
 
+@pytest.mark.slow
 def test_command_line(two_workers, case, tmp_path):
     snn, x, y = case
     snn.save(tmp_path / "snn.keras")

@@ -54,6 +54,7 @@ def test_every_neuron(net, neuron):
     assert min(abs(train).sum() for train in run.spikes.values()) > 0, "a silent layer"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("neuron", ["binary", "signed_burst"])
 @pytest.mark.parametrize("net", NETS)
 def test_staggered_start(net, neuron):
@@ -133,6 +134,7 @@ _PASSAGES = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("passage", _PASSAGES, ids=str)
 def test_every_passage(passage):
     """Between two layers of neurons, and once more with a weighted layer behind it."""

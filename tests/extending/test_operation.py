@@ -14,6 +14,8 @@ from spkeras.graph.synapses import regions
 from spkeras.snn.model import loop_of
 from tests import networks
 
+pytestmark = pytest.mark.slow
+
 
 class Mirror(keras.layers.Layer):
     """Images with left and right exchanged."""

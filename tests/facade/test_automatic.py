@@ -11,6 +11,8 @@ from spkeras.facade import automatic
 from spkeras.snn.model import loop_of
 from tests import networks
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture()
 def seen(monkeypatch):

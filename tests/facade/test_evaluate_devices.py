@@ -6,6 +6,8 @@ import pytest
 
 from tests.processes import python
 
+pytestmark = pytest.mark.slow
+
 # Whole numbers over 64: no sum rounds, however it is cut.
 CASE = """
 import json, sys

@@ -48,6 +48,7 @@ def exits(logits, start, margin, patience):
     return np.array(last)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("engine", ["dense", "events"])
 @pytest.mark.parametrize(("margin", "patience"), [(2, 1), (5, 3)])
 def test_the_table_tells_what_would_happen(case, engine, margin, patience):

@@ -6,6 +6,8 @@ import pytest
 
 from tests.processes import python
 
+pytestmark = pytest.mark.slow
+
 # The module as a user would run it; a fresh process each, so that peaks are of one run.
 RUN = "import runpy, sys; runpy.run_module('tests.memory', run_name='__main__', alter_sys=False)"
 ALLOWED = 1.05

@@ -55,6 +55,7 @@ def test_cnn_with_such_a_weight(cnn, x, bad, name, tmp_path):
         assert array in str(error.value) and "NaN or infinite" in str(error.value)
 
 
+@pytest.mark.slow
 @BAD
 @pytest.mark.parametrize("what", ["kernel", "threshold"])
 def test_snn_with_such_a_value(cnn, x, bad, what, tmp_path):

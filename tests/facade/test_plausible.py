@@ -12,6 +12,8 @@ from spkeras.metrics.chance import near_chance
 from spkeras.training import FinetunePlan, finetune, prepare
 from tests import networks
 
+pytestmark = pytest.mark.slow
+
 
 def images(count=300, classes=5, seed=0):
     """Pixels of 0..255 whose class is the brightest of five bars, and the labels."""

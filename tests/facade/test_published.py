@@ -13,6 +13,8 @@ from spkeras.training import FinetunePlan, finished, prepare
 from spkeras.training.rebuild import all_layers
 from tests import networks
 
+pytestmark = pytest.mark.slow
+
 
 def pooled():
     """A convolution, an average pooling, a hidden layer: all with ReLU but the pooling."""

@@ -16,6 +16,8 @@ from spkeras.snn.model import build, loop_of
 from spkeras.training import prepare
 from tests.networks import convert
 
+pytestmark = pytest.mark.slow
+
 STEPS = 8
 CHANGED = (
     "bits",

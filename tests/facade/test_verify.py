@@ -11,6 +11,8 @@ from spkeras.snn.model import build
 from tests import by_hand, networks
 from tests.by_hand import STEPS, at_once
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def graded():

@@ -16,6 +16,8 @@ from spkeras.report import findings, latency, operations, summary, verification_
 from spkeras.report.html import page
 from tests.ttfs.nets import activations, branched, shaken
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def net():

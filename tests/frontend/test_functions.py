@@ -17,6 +17,8 @@ from spkeras.snn.ann import ann
 from spkeras.snn.network import as_list
 from tests.oracle_layers import difference, randomize, samples
 
+pytestmark = pytest.mark.slow
+
 TOLERANCE = 1e-5
 CF = {"data_format": "channels_first"}
 

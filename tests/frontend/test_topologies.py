@@ -7,6 +7,8 @@ from keras import layers as L
 
 import spkeras
 
+pytestmark = pytest.mark.slow
+
 SAMPLES = 6
 SIZE = (8, 8, 3)
 

@@ -116,6 +116,7 @@ def naive(program, name):
     return oracle.WholeLayer(T, TAU, STEPS, program.config.table_bits, layer.fraction, layer.unit)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", STACKS)
 @pytest.mark.parametrize("bits", [4, 12])
 def test_sums_and_spikes_by_naive_whole_numbers(case, bits):
@@ -141,6 +142,7 @@ def test_sums_and_spikes_by_naive_whole_numbers(case, bits):
     assert counted.synaptic * 2 == counted.weight_words * 2 == met
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", STACKS)
 def test_plan_and_first_spike_model_are_the_keras_model(case, tmp_path):
     shape, stack = STACKS[case]

@@ -34,6 +34,7 @@ REFUSED = {"lambda": "'lambda' (Lambda)"}
 WRITERS = {"k224": 17, "tf210": 142, "tf215": 142, "tfk219": 142}
 
 
+@pytest.mark.slow
 @needs_foreign
 @pytest.mark.parametrize("name", FOREIGN_NAMES)
 def test_foreign_file_gives_reference_outputs(name):
@@ -54,6 +55,7 @@ def test_foreign_lambda_is_refused_without_replacement():
     assert len(caught.value.problems) == 1
 
 
+@pytest.mark.slow
 @needs_legacy
 @pytest.mark.parametrize("writer", WRITERS)
 def test_legacy_files_give_stored_outputs(writer):

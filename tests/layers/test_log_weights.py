@@ -144,6 +144,7 @@ def test_weights_that_are_no_numbers_are_refused():
         straight_through(ops.ones((2,)), LogFormat(rounding="linear"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("steps", [1, 2, 4])
 @pytest.mark.parametrize("small, octaves", [(-5, 3), (-6, 4), (-7, 0), (-9, 0)])
 def test_the_range_of_least_error_lies_at_most_four_octaves_down(small, octaves, steps):

@@ -54,6 +54,7 @@ def predict(snn, x):
     return networks.as_list(snn.predict(x, verbose=0))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("net", "settings"),
     [
@@ -112,6 +113,7 @@ def test_negative_spikes_count_as_spikes():
     np.testing.assert_array_equal(trace.spikes["conv2"], abs(train).sum((0, 1)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "neurons",
     [

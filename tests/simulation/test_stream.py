@@ -64,6 +64,7 @@ def test_every_step_is_that_of_an_explicit_network_of_changes(mantissa_bits):
     assert len(kinds) == (9 if mantissa_bits == 0 else 15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mantissa_bits", [0, 1])
 def test_a_settled_frame_is_a_fresh_run_bit_for_bit(mantissa_bits):
     """All values are multiples of the smallest spike, so that nothing remains: the CNN's values."""

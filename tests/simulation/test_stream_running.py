@@ -13,6 +13,7 @@ from tests.processes import python
 from tests.streams import LENGTHS, RUNNING, changes, delta, frames, running_case, wanted_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", list(RUNNING))
 def test_rate_nets_run_on_from_frame_to_frame(net):
     graph, snn, shown = running_case(net)

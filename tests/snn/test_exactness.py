@@ -50,6 +50,7 @@ def check(graph, snn, x, *, min_spikes=10, **simulation):
     assert_same_outputs(as_list(snn(x)), run.outputs[-1])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("neuron", NEURONS)
 @pytest.mark.parametrize("net", NETS)
 def test_clock_driven(net, neuron):
@@ -60,6 +61,7 @@ def test_clock_driven(net, neuron):
         assert min(totals.values()) > 0, f"a silent layer proves nothing: {totals}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("net", ["chain", "residual", "concat", "several"])
 def test_reset_to_zero(net):
     graph, snn, x = case(net, reset="zero")
@@ -75,6 +77,7 @@ def test_alpha(alpha):
     check(graph, snn, x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("net", "neuron", "stagger"),
     [
@@ -133,6 +136,7 @@ def test_one_scale_per_layer(net):
     check(graph, snn, x)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("neuron", ["binary", "signed"])
 @pytest.mark.parametrize("net", ["chain", "several"])
 def test_read_out_from_spikes(net, neuron):

@@ -9,6 +9,8 @@ from spkeras.snn.model import build, loop_of
 from tests import networks, oracle, oracle_layers
 from tests.stepping import every_step
 
+pytestmark = pytest.mark.slow
+
 
 def frayed(net):
     """(Keras model with biases that are no dyadic numbers, 5 samples, what it answers)."""

@@ -12,6 +12,8 @@ from spkeras.snn.model import build, loop_of
 from tests import networks
 from tests.processes import python
 
+pytestmark = pytest.mark.slow
+
 CASES = {
     "chain": {"timesteps": 9, "stagger": 1},
     "several": {"timesteps": 8, "input_encoding": "bernoulli", "seed": 5},
@@ -65,7 +67,6 @@ def saved(tmp_path_factory):
     return folder, made
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize(
     "imports", ["import spkeras, keras", "import keras, spkeras"], ids=["spkeras", "keras"]
 )

@@ -14,6 +14,8 @@ from spkeras.snn.network import as_list
 from tests import networks, oracle
 from tests.stepping import assert_same_outputs, every_step
 
+pytestmark = pytest.mark.slow
+
 LONG = 40
 
 

@@ -10,6 +10,8 @@ from spkeras.snn.network import as_list
 from tests import networks, oracle
 from tests.stepping import assert_same_outputs, assert_same_spikes, every_step
 
+pytestmark = pytest.mark.slow
+
 NETS = ("chain", "residual", "pools", "depthwise", "concat", "several", "biased", "products")
 MODELS = ("multi_threshold", "signed", "burst", "binary")
 DELTA = {"recipe": "sigma_delta"}

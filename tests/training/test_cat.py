@@ -15,6 +15,8 @@ from spkeras.ttfs.lower import lower
 from tests.training.nets import NETS
 from tests.ttfs.closed_form import spike_times
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_trained_twin_is_the_first_spike_network():
     model = NETS["vgg"]()

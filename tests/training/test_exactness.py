@@ -16,6 +16,8 @@ from spkeras.training.rebuild import all_layers
 from tests import oracle
 from tests.training.nets import NETS
 
+pytestmark = pytest.mark.slow
+
 # Recipe and its T, N: levels in a unit that are powers of two keep everything exact; 8 / 10 does
 # not, and is there to see that the tolerance holds.
 CASES = {

@@ -8,6 +8,8 @@ import pytest
 
 from tests.processes import python
 
+pytestmark = pytest.mark.slow
+
 # Where values are looked at, in units: below, at and above both ends, and inside.
 POINTS = [-0.1, 0.0, 0.5, 0.99, 1.0, 1.1]
 # What comes from above: within +-1, and beyond.

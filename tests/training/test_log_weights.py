@@ -21,6 +21,8 @@ from spkeras.ttfs.lower import lower
 from tests.training.nets import NETS
 from tests.ttfs.nets import shaken
 
+pytestmark = pytest.mark.slow
+
 FORM = LogFormat()
 _LOG = (LogConv1D, LogConv2D, LogDense, LogDepthwiseConv2D)
 

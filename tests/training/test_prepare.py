@@ -18,6 +18,8 @@ from spkeras.training import finished, prepare, set_stage, set_timesteps
 from spkeras.training.rebuild import all_layers
 from tests.training.nets import NETS
 
+pytestmark = pytest.mark.slow
+
 
 def staged(model):
     return {layer.name: layer for layer in all_layers(model) if isinstance(layer, Staged)}

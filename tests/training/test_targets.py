@@ -8,6 +8,8 @@ from spkeras.errors import DataError, OptionError
 from spkeras.training import ChooseTimesteps, FinetunePlan, finetune, prepare
 from spkeras.training.targets import accuracy, quality
 
+pytestmark = pytest.mark.slow
+
 
 def net(last):
     keras.utils.set_random_seed(3)

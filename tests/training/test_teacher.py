@@ -9,6 +9,8 @@ from spkeras.training import Augmentation, FinetunePlan, finetune, prepare
 from spkeras.training.augment import Batches
 from spkeras.training.teacher import DistilledBatches
 
+pytestmark = pytest.mark.slow
+
 
 def net(activation="softmax", classes=3):
     keras.utils.set_random_seed(2)

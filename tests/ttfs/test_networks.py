@@ -96,6 +96,7 @@ def test_stepping_ends_where_the_closed_form_is(make):
     assert told[-1] == (steps.timing.latency,) * 2 == (plan.windows * plan.timesteps,) * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("start", [12, 7])
 def test_keras_network_fires_as_stepping_does_also_early(start, tmp_path):
     model = branched(12, 2)

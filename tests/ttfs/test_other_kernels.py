@@ -19,6 +19,8 @@ from tests.ttfs.closed_form import summed
 from tests.ttfs.nets import shaken, spikes_of
 from tests.ttfs.stepping import simulate
 
+pytestmark = pytest.mark.slow
+
 
 def relu_net():
     keras.utils.set_random_seed(0)

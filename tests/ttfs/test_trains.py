@@ -11,6 +11,8 @@ from spkeras.layers import BurstActivation, PhaseActivation, TTFSActivation
 from tests import oracle_ttfs as oracle
 from tests.ttfs.nets import shaken, spikes_of
 
+pytestmark = pytest.mark.slow
+
 STEPS, THETA0, THETA = 6, 2.0, 0.25
 CODES = {
     "phase": lambda: PhaseActivation(STEPS, THETA0),
