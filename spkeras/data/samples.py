@@ -7,14 +7,7 @@ import numpy as np
 from spkeras.errors import DataError
 
 # The sets of keras.datasets that hold numeric arrays; text sets are left out.
-KERAS_SETS = (
-    "mnist",
-    "fashion_mnist",
-    "cifar10",
-    "cifar100",
-    "boston_housing",
-    "california_housing",
-)
+KERAS_SETS = "mnist fashion_mnist cifar10 cifar100 boston_housing california_housing".split()
 ALLOWED = (
     "Give an .npz file, a folder with one folder of images per class, 'digits', or the name of "
     f"a keras.datasets set ({', '.join(KERAS_SETS)})."

@@ -3,6 +3,12 @@
 # The constant input of a neuron on each of its inputs, received before the first step.
 CONSTANT_INPUTS = tuple(f"constant_input{index}" for index in range(8))
 
+_WITHOUT_PARAMETERS = (
+    "exponential glu hard_shrink hard_sigmoid hard_sigmoid_keras2 hard_silu hard_tanh "
+    "log_sigmoid mish relu6 selu sigmoid silu soft_shrink softplus softsign sparse_plus "
+    "sparse_sigmoid sparsemax squareplus tanh tanh_shrink"
+)
+
 # Activation functions and the parameters each takes (as further attributes of the node).
 ACTIVATIONS: dict[str, tuple[str, ...]] = {
     # Keras's ReLU: 0 or negative_slope * (x - threshold) below threshold, x above, cut at
@@ -25,33 +31,7 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
     "ttfs": ("timesteps", "tau", "theta0"),  # see spkeras.ops.ttfs
     "phase": ("bits", "theta0"),  # see spkeras.ops.phase_burst
     "burst": ("timesteps", "theta"),
-    **{
-        name: ()
-        for name in (
-            "exponential",
-            "glu",
-            "hard_shrink",
-            "hard_sigmoid",
-            "hard_sigmoid_keras2",
-            "hard_silu",
-            "hard_tanh",
-            "log_sigmoid",
-            "mish",
-            "relu6",
-            "selu",
-            "sigmoid",
-            "silu",
-            "soft_shrink",
-            "softplus",
-            "softsign",
-            "sparse_plus",
-            "sparse_sigmoid",
-            "sparsemax",
-            "squareplus",
-            "tanh",
-            "tanh_shrink",
-        )
-    },
+    **dict.fromkeys(_WITHOUT_PARAMETERS.split(), ()),
 }
 
 # Functions of several inputs, or of more than one element of an input, and the parameters each
@@ -89,40 +69,10 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
 }
 
 # Names for "elementwise", of one input.
-ELEMENTWISE = (
-    "abs",
-    "arccos",
-    "arccosh",
-    "arcsin",
-    "arcsinh",
-    "arctan",
-    "arctanh",
-    "cbrt",
-    "ceil",
-    "cos",
-    "cosh",
-    "erf",
-    "erfc",
-    "erfinv",
-    "exp2",
-    "expm1",
-    "floor",
-    "i0",
-    "log",
-    "log10",
-    "log1p",
-    "log2",
-    "reciprocal",
-    "round",
-    "rsqrt",
-    "sign",
-    "sin",
-    "sinc",
-    "sinh",
-    "sqrt",
-    "square",
-    "tan",
-    "trunc",
+ELEMENTWISE = tuple(
+    "abs arccos arccosh arcsin arcsinh arctan arctanh cbrt ceil cos cosh erf erfc erfinv exp2 "
+    "expm1 floor i0 log log10 log1p log2 reciprocal round rsqrt sign sin sinc sinh sqrt square "
+    "tan trunc".split()
 )
 
 # Names for "elementwise", of two inputs, broadcast.

@@ -255,24 +255,9 @@ class IntegrateFire(keras.layers.Layer):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         names = (
-            "model",
-            "reset",
-            "initial_potential",
-            "max_spikes_per_step",
-            "depth",
-            "function",
-            "parameters",
-            "pool",
-            "spike_code",
-            "levels",
-            "mantissa_bits",
-            "current_shapes",
-            "threshold_shape",
-            "slope_shape",
-            "weight_shape",
-            "ceiling_shape",
-            "constant_input_shapes",
-            "spikes_shape",
+            "model reset initial_potential max_spikes_per_step depth function parameters pool "
+            "spike_code levels mantissa_bits current_shapes threshold_shape slope_shape "
+            "weight_shape ceiling_shape constant_input_shapes spikes_shape".split()
         )
         return {**super().get_config(), **{name: getattr(self, name) for name in names}}
 

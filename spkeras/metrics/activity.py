@@ -143,14 +143,7 @@ class Activity:
         """Operations per multiply-accumulate of the CNN; empty for a CNN without any."""
         if not self.cnn_macs:
             return {}
-        names = (
-            "synaptic_operations",
-            "additions",
-            "macs",
-            "loop_macs",
-            "membrane_updates",
-            "comparisons",
-        )
+        names = "synaptic_operations additions macs loop_macs membrane_updates comparisons".split()
         return {name: getattr(self, name) / self.cnn_macs for name in names}
 
     @property
@@ -160,14 +153,8 @@ class Activity:
 
 
 _SUMS = (
-    "accumulates",
-    "shift_adds",
-    "payload_bits",
-    "function_evaluations",
-    "function_macs",
-    "loop_macs",
-    "membrane_updates",
-    "comparisons",
+    "accumulates shift_adds payload_bits function_evaluations function_macs loop_macs "
+    "membrane_updates comparisons".split()
 )
 
 

@@ -113,22 +113,8 @@ class Evaluation:
 
 # Figures that have a meaning only where a network runs step by step.
 _STEPWISE = (
-    "first_step",
-    "depth",
-    "steps",
-    "firing_rate",
-    "shift_adds",
-    "exponents",
-    "payload_bits",
-    "function_evaluations",
-    "synapses",
-    "macs",
-    "input_macs",
-    "function_macs",
-    "loop_macs",
-    "membrane_updates",
-    "comparisons",
-    "courses",
+    "first_step depth steps firing_rate shift_adds exponents payload_bits function_evaluations "
+    "synapses macs input_macs function_macs loop_macs membrane_updates comparisons courses".split()
 )
 
 

@@ -51,16 +51,7 @@ def hard_sigmoid_keras2(x: Tensor) -> Tensor:
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-_OWN = (
-    "linear",
-    "relu",
-    "quantized_relu",
-    "prelu",
-    "hard_sigmoid_keras2",
-    "ttfs",
-    "phase",
-    "burst",
-)
+_OWN = "linear relu quantized_relu prelu hard_sigmoid_keras2 ttfs phase burst".split()
 
 
 def is_known(function: str) -> bool:

@@ -40,19 +40,7 @@ def is_plain(
 
 # Functions with a jump: next to it the smallest error of the input changes the output.
 _JUMPS = frozenset(
-    {
-        "burst",
-        "ceil",
-        "floor",
-        "hard_shrink",
-        "phase",
-        "quantized_relu",
-        "round",
-        "sign",
-        "threshold",
-        "trunc",
-        "ttfs",
-    }
+    "burst ceil floor hard_shrink phase quantized_relu round sign threshold trunc ttfs".split()
 )
 
 
@@ -70,20 +58,7 @@ def jumps(function: str, parameters: Mapping[str, Any]) -> bool:
 
 # Elementwise functions that are undefined for some inputs: a root below zero, 0 / 0.
 _PARTIAL = frozenset(
-    {
-        "arccos",
-        "arccosh",
-        "arcsin",
-        "arctanh",
-        "erfinv",
-        "log",
-        "log10",
-        "log1p",
-        "log2",
-        "power",
-        "rsqrt",
-        "sqrt",
-    }
+    "arccos arccosh arcsin arctanh erfinv log log10 log1p log2 power rsqrt sqrt".split()
 )
 
 

@@ -181,15 +181,5 @@ def _product(depthwise: Node, pointwise: Node) -> np.ndarray:
 
 def _one_convolution(config: Mapping[str, Any], kernel: np.ndarray) -> dict[str, Any]:
     """Return the settings of the convolution that replaces a separable one."""
-    kept = (
-        "name",
-        "dtype",
-        "strides",
-        "padding",
-        "data_format",
-        "dilation_rate",
-        "activation",
-        "use_bias",
-        "kernel_size",
-    )
+    kept = "name dtype strides padding data_format dilation_rate activation use_bias kernel_size".split()
     return {**{name: config[name] for name in kept}, "filters": kernel.shape[-1]}

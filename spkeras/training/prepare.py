@@ -23,18 +23,8 @@ from spkeras.training.rebuild import all_layers, rebuild
 
 # Layers and operators that consist of an activation.
 _ACTIVATIONS = (
-    "Activation",
-    "ReLU",
-    "Relu",
-    "Relu6",
-    "Staged",
-    "Clamp",
-    "ClampQuantize",
-    "ValueRange",
-    "QCFSActivation",
-    "TTFSActivation",
-    "PhaseActivation",
-    "BurstActivation",
+    "Activation ReLU Relu Relu6 Staged Clamp ClampQuantize ValueRange QCFSActivation TTFSActivation "
+    "PhaseActivation BurstActivation".split()
 )
 _ENCODERS = ("InputQuantizer", "ChannelExpansion")
 

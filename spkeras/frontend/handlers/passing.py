@@ -24,45 +24,22 @@ def _random_crop(call: Call) -> Port:
     return call.input
 
 
-_AUGMENTATION = (
-    "Brightness",
-    "ColorDegeneration",
-    "ColorJitter",
-    "Contrast",
-    "ElasticTransform",
-    "Erasing",
-    "Flip",
-    "GaussianBlur",
-    "Grayscale",
-    "Hue",
-    "Invert",
-    "Perspective",
-    "Posterization",
-    "Rotation",
-    "Saturation",
-    "Sharpness",
-    "Shear",
-    "Translation",
-    "Zoom",
+_NOISE = (
+    "AlphaDropout Dropout GaussianDropout GaussianNoise "
+    "SpatialDropout1D SpatialDropout2D SpatialDropout3D"
+)
+_RANDOM = (
+    "Brightness ColorDegeneration ColorJitter Contrast ElasticTransform Erasing Flip "
+    "GaussianBlur Grayscale Hue Invert Perspective Posterization Rotation Saturation Sharpness "
+    "Shear Translation Zoom"
 )
 
 LAYERS: dict[str, Handler] = {
-    "ActivityRegularization": _same,
-    "Identity": _same,
-    **{
-        name: _idle
-        for name in (
-            "AlphaDropout",
-            "Dropout",
-            "GaussianDropout",
-            "GaussianNoise",
-            "SpatialDropout1D",
-            "SpatialDropout2D",
-            "SpatialDropout3D",
-        )
-    },
-    **{f"Random{name}": _same for name in _AUGMENTATION},
-    **dict.fromkeys(("AugMix", "CutMix", "MixUp", "RandAugment"), _same),
+    **dict.fromkeys(_NOISE.split(), _idle),
+    **{f"Random{name}": _same for name in _RANDOM.split()},
+    **dict.fromkeys(
+        "ActivityRegularization AugMix CutMix Identity MixUp RandAugment".split(), _same
+    ),
     "RandomCrop": _random_crop,
 }
 

@@ -1,89 +1,45 @@
 """Reasons why some Keras layers cannot be converted, and what to do instead."""
 
-_RECURRENT = (
-    "keeps a state from step to step",
-    "use Conv1D layers over the whole sequence",
-)
-_OUTSIDE = ("turns raw data into numbers", "apply it to the data before the network")
-_AUGMENT = ("changes images, not weights", "apply it to the data before the network")
+_DATA = "apply it to the data before the network"
+_REBUILD = "rebuild it from Keras layers"
+_REGISTER = f"{_REBUILD} or keras.ops, or register a handler (spkeras.register_layer)"
 
-REASONS: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(
-        (
-            "LSTM",
-            "GRU",
-            "SimpleRNN",
-            "RNN",
-            "Bidirectional",
-            "ConvLSTM1D",
-            "ConvLSTM2D",
-            "ConvLSTM3D",
-            "StackedRNNCells",
-        ),
-        _RECURRENT,
+# Names of classes, what they do, and what to do instead.
+_REFUSED = (
+    (
+        "LSTM GRU SimpleRNN RNN Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D StackedRNNCells",
+        ("keeps a state from step to step", "use Conv1D layers over the whole sequence"),
     ),
-    **dict.fromkeys(
-        (
-            "CategoryEncoding",
-            "Discretization",
-            "HashedCrossing",
-            "Hashing",
-            "IntegerLookup",
-            "MelSpectrogram",
-            "STFTSpectrogram",
-            "StringLookup",
-            "TextVectorization",
-        ),
-        _OUTSIDE,
+    (
+        "CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup MelSpectrogram "
+        "STFTSpectrogram StringLookup TextVectorization",
+        ("turns raw data into numbers", _DATA),
     ),
-    **dict.fromkeys(
-        (
-            "AutoContrast",
-            "ContrastLimitedAdaptiveHistogramEqualization",
-            "Equalization",
-            "MaxNumBoundingBoxes",
-            "Pipeline",
-            "Solarization",
-        ),
-        _AUGMENT,
+    (
+        "AutoContrast ContrastLimitedAdaptiveHistogramEqualization Equalization "
+        "MaxNumBoundingBoxes Pipeline Solarization",
+        ("changes images, not weights", _DATA),
     ),
-    "Embedding": ("looks rows up by integers", "feed the looked-up vectors to the network"),
-    "Lambda": (
-        "holds Python code",
-        (
-            "rebuild it from Keras layers or keras.ops, or register a handler "
-            "(spkeras.register_layer)"
-        ),
+    (
+        "Embedding ReversibleEmbedding",
+        ("looks rows up by integers", "feed the looked-up vectors to the network"),
     ),
-    "Masking": ("leaves out steps by their values", "use sequences of one length"),
-    **dict.fromkeys(
-        ("FlaxLayer", "JaxLayer", "TFSMLayer", "TorchModuleWrapper"),
-        ("holds a model of another library", "rebuild it from Keras layers"),
+    ("Lambda", ("holds Python code", _REGISTER)),
+    ("Masking", ("leaves out steps by their values", "use sequences of one length")),
+    (
+        "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper",
+        ("holds a model of another library", _REBUILD),
     ),
-    "ReversibleEmbedding": (
-        "looks rows up by integers",
-        "feed the looked-up vectors to the network",
-    ),
-    **dict.fromkeys(
-        (
-            "Equal",
-            "Greater",
-            "GreaterEqual",
-            "Less",
-            "LessEqual",
-            "LogicalAnd",
-            "LogicalNot",
-            "LogicalOr",
-            "NotEqual",
-            "Where",
-        ),
+    (
+        "Equal Greater GreaterEqual Less LessEqual LogicalAnd LogicalNot LogicalOr NotEqual Where",
         ("decides by comparison", "use relu, maximum, minimum, sign or clip"),
     ),
-    **dict.fromkeys(
-        ("Argmax", "Argmin", "Argsort", "Sort", "TopK"),
+    (
+        "Argmax Argmin Argsort Sort TopK",
         ("sorts values", "do it on the network's outputs, or use max and min"),
     ),
-}
+)
+REASONS = {name: why for names, why in _REFUSED for name in names.split()}
 
 
 def reason(kind: str, module: str) -> tuple[str, str]:
@@ -94,9 +50,6 @@ def reason(kind: str, module: str) -> tuple[str, str]:
         module: Module that defines it.
     """
     if not module.startswith("keras."):
-        return f"a class of {module!r}, not of Keras", (
-            "rebuild it from Keras layers or keras.ops, or register a handler "
-            "(spkeras.register_layer)"
-        )
+        return f"a class of {module!r}, not of Keras", _REGISTER
     known = REASONS.get(kind)
     return known or ("not supported", "rebuild this part from supported Keras layers")

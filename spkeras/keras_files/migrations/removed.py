@@ -42,15 +42,8 @@ def keep_locally_connected(node: LayerNode, context: Context) -> None:
         value = node.config.get(key, 1)
         node.config[key] = [value] * rank if isinstance(value, int) else list(value)
     kept = (
-        "filters",
-        "kernel_size",
-        "strides",
-        "data_format",
-        "activation",
-        "use_bias",
-        "batch_input_shape",
-        "dtype",
-        "trainable",
+        "filters kernel_size strides data_format activation use_bias batch_input_shape dtype "
+        "trainable".split()
     )
     node.config = {key: node.config[key] for key in kept if key in node.config}
     become_own(node, "LocallyConnected")
