@@ -73,11 +73,6 @@ class InputQuantizer(_Encoder):
         """Return the quantized input."""
         return rounded(clamp(x / self.threshold), self.timesteps)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        own = {"timesteps": self.timesteps, "threshold": self.threshold}
-        return {**super().get_config(), **own}
-
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class ChannelExpansion(_Encoder):
@@ -151,11 +146,6 @@ class ChannelExpansion(_Encoder):
     def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
         """Return the input shape with six times the channels."""
         return (*input_shape[:-1], 6 * input_shape[-1])
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        own = {"timesteps": self.timesteps, "levels": self.levels, "order": self.order}
-        return {**super().get_config(), **own}
 
 
 @keras.saving.register_keras_serializable(package="spkeras")

@@ -7,10 +7,11 @@ import keras
 import numpy as np
 from keras import ops
 
+from spkeras.layers.base import Elementwise
 from spkeras.layers.pooling import max_pooling
 from spkeras.ops.ttfs import check_levels
 from spkeras.ops.ttfs_tensors import spike_times, spike_values
-from spkeras.ops.types import ShapeLike, Tensor
+from spkeras.ops.types import Tensor
 
 
 class _Kernel(keras.layers.Layer):
@@ -132,14 +133,11 @@ class EarliestSpike(keras.layers.Layer):
         return times < self.timesteps
 
 
-class _Float64(keras.layers.Layer):
+class _Float64(Elementwise):
     """Base class of the layers of continuous time, which compute in float64."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**{"dtype": "float64", **kwargs})
-
-    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
-        return input_shape
 
 
 class SpikeInstant(_Float64):

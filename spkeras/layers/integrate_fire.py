@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from spkeras.errors import OptionError
+from spkeras.layers.base import Configured
 from spkeras.layers.pooling import max_pooling
 from spkeras.ops import neuron
 from spkeras.ops.compiled import fused
@@ -17,17 +18,9 @@ from spkeras.ops.types import ShapeLike, Tensor
 
 Shape = Sequence[int]
 
-# Names of arguments in files of version 0.1.0, and today's.
-_FORMER = {
-    "alpha": "initial_potential",
-    "limit": "max_spikes_per_step",
-    "code": "spike_code",
-    "offset_shapes": "constant_input_shapes",
-}
-
 
 @keras.saving.register_keras_serializable(package="spkeras")
-class IntegrateFire(keras.layers.Layer):
+class IntegrateFire(Configured):
     """Integrate-and-fire neurons: (current, state) to (spikes, state) for one time step.
 
     With ReLU, one spike a step and soft reset (the defaults):
@@ -85,6 +78,13 @@ class IntegrateFire(keras.layers.Layer):
         >>> float(spikes[0, 0]), float(v[0, 0])
         (1.0, 0.0)
     """
+
+    former = {
+        "alpha": "initial_potential",
+        "limit": "max_spikes_per_step",
+        "code": "spike_code",
+        "offset_shapes": "constant_input_shapes",
+    }
 
     def __init__(
         self,
@@ -251,20 +251,6 @@ class IntegrateFire(keras.layers.Layer):
         """Return the shapes of the spikes and the states."""
         batch = input_shape[0][0]
         return [(batch, *shape) for shape in (self.spikes_shape, *self.state_shapes)]
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        names = (
-            "model reset initial_potential max_spikes_per_step depth function parameters pool "
-            "spike_code levels mantissa_bits current_shapes threshold_shape slope_shape "
-            "weight_shape ceiling_shape constant_input_shapes spikes_shape".split()
-        )
-        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "IntegrateFire":
-        """Return the layer of a file; those of version 0.1.0 have other names for arguments."""
-        return cls(**{_FORMER.get(name, name): value for name, value in config.items()})
 
 
 def _tensor(variable: keras.Variable | None) -> Tensor:

@@ -13,6 +13,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from spkeras.layers.base import Configured
 from spkeras.ops import activation
 from spkeras.ops.types import Tensor
 
@@ -22,7 +23,7 @@ hard_sigmoid_keras2 = keras.saving.register_keras_serializable(
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
-class Slice(keras.layers.Layer):
+class Slice(Configured):
     """A part of each axis, as ``x[:, 1:7, ::-1]``.
 
     Args:
@@ -50,15 +51,12 @@ class Slice(keras.layers.Layer):
             return slice(*part)
         return {"...": Ellipsis, "newaxis": None}.get(part, part)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "spec": self.spec}
-
 
 REDUCTIONS = {"mean": ops.mean, "max": ops.max, "min": ops.min, "sum": ops.sum}
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
-class Reduce(keras.layers.Layer):
+class Reduce(Configured):
     """Mean, max, min or sum over axes, as in ``tf.reduce_*``.
 
     Args:
@@ -85,13 +83,9 @@ class Reduce(keras.layers.Layer):
         axis = self.axis if isinstance(self.axis, int) else tuple(self.axis)
         return REDUCTIONS[self.reduction](x, axis=axis, keepdims=self.keepdims)
 
-    def get_config(self) -> dict[str, Any]:
-        own = {"reduction": self.reduction, "axis": self.axis, "keepdims": self.keepdims}
-        return {**super().get_config(), **own}
-
 
 @keras.saving.register_keras_serializable(package="spkeras")
-class Clip(keras.layers.Layer):
+class Clip(Configured):
     """Values limited to [minimum, maximum].
 
     Args:
@@ -113,12 +107,9 @@ class Clip(keras.layers.Layer):
     def call(self, x: Tensor) -> Tensor:
         return ops.clip(x, self.minimum, self.maximum)
 
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "minimum": self.minimum, "maximum": self.maximum}
-
 
 @keras.saving.register_keras_serializable(package="spkeras")
-class BilinearUpSampling(keras.layers.Layer):
+class BilinearUpSampling(Configured):
     """Bilinear enlargement of images, aligned at their corner, as in TensorFlow 1.
 
     Output row i is read at row i / size of the input, not at (i + 0.5) / size - 0.5 as in
@@ -162,13 +153,9 @@ class BilinearUpSampling(keras.layers.Layer):
         part = ops.reshape(ops.convert_to_tensor(weights, dtype=x.dtype), shape)
         return ops.take(x, low, axis=axis) * (1 - part) + ops.take(x, high, axis=axis) * part
 
-    def get_config(self) -> dict[str, Any]:
-        own = {"size": self.size, "data_format": self.data_format}
-        return {**super().get_config(), **own}
-
 
 @keras.saving.register_keras_serializable(package="spkeras")
-class LocallyConnected(keras.layers.Layer):
+class LocallyConnected(Configured):
     """Convolution with a separate kernel at every position, as in Keras 1 and 2.
 
     Args:
@@ -238,10 +225,8 @@ class LocallyConnected(keras.layers.Layer):
         return ops.moveaxis(y, -1, 1) if self.data_format == "channels_first" else y
 
     def get_config(self) -> dict[str, Any]:
-        own = {"filters": self.filters, "kernel_size": self.kernel_size, "strides": self.strides}
-        own |= {"data_format": self.data_format, "use_bias": self.use_bias}
-        own["activation"] = keras.activations.serialize(self.activation)
-        return {**super().get_config(), **own}
+        activation = keras.activations.serialize(self.activation)
+        return {**super().get_config(), "activation": activation}
 
 
 class _ChannelBias:

@@ -81,8 +81,3 @@ class QCFSActivation(_Bounded):
         """Return the quantized values."""
         scale = ops.convert_to_tensor(self.scale)
         return rounded(clamp(x / scale), self.levels, self.shift, cut=False) * scale
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        own = {"levels": self.levels, "initial": self.initial, "shift": self.shift}
-        return {**super().get_config(), **own}

@@ -12,11 +12,12 @@ from typing import Any
 import keras
 
 from spkeras.errors import OptionError
+from spkeras.layers.base import Configured, Elementwise
 from spkeras.ops.straight_through import TOLERANCE, clamp, rounded
-from spkeras.ops.types import ShapeLike, Tensor
+from spkeras.ops.types import Tensor
 
 
-class _Bounded(keras.layers.Layer):
+class _Bounded(Configured, Elementwise):
     """Base class: float32 under any policy, and an output of the input's shape.
 
     bfloat16 could not tell apart the levels of T = 600.
@@ -29,10 +30,6 @@ class _Bounded(keras.layers.Layer):
     def ceiling(self) -> float:
         """Largest value, in units of the input."""
         raise NotImplementedError
-
-    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
-        """Return the input shape."""
-        return input_shape
 
 
 def check_positive(name: str, value: float) -> None:
@@ -96,13 +93,11 @@ class Clamp(_Bounded):
         """Return the clamped values."""
         return clamp(x, self.high)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "high": self.high}
-
 
 class _Counting(_Bounded):
     """Base class: scale / N floor(clamp(x / scale, 0, T / N) N + shift), the counts of T steps."""
+
+    former = {"unit": "scale"}
 
     def __init__(
         self, timesteps: int, levels: float, scale: float, shift: float, **kwargs: Any
@@ -130,16 +125,6 @@ class _Counting(_Bounded):
         """Return the quantized values."""
         inside = clamp(x / self.scale, self.timesteps / self._levels)
         return rounded(inside, self._levels, self.shift) * self.scale
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments, without the levels."""
-        own = {"timesteps": self.timesteps, "scale": self.scale, "shift": self.shift}
-        return {**super().get_config(), **own}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "_Counting":
-        """Return the layer of a file; those of version 0.1.0 call the scale `unit`."""
-        return cls(**{{"unit": "scale"}.get(name, name): value for name, value in config.items()})
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
@@ -239,7 +224,3 @@ class ValueRange(_Counting):
         check_count("timesteps", timesteps)
         self._levels *= timesteps / self.timesteps
         self.timesteps = timesteps
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        return {**super().get_config(), "levels": self._levels}

@@ -6,9 +6,10 @@ from typing import Any
 import keras
 from keras import ops
 
+from spkeras.layers.base import Elementwise
 from spkeras.layers.pooling import max_pooling
 from spkeras.ops import phase_burst
-from spkeras.ops.types import ShapeLike, Tensor
+from spkeras.ops.types import Tensor
 
 _CODES = {
     "phase": (phase_burst.phase_spikes, phase_burst.phase_decoded),
@@ -16,7 +17,7 @@ _CODES = {
 }
 
 
-class _Train(keras.layers.Layer):
+class _Train(Elementwise):
     """Base class with the parameters of a code.
 
     Args:
@@ -28,9 +29,6 @@ class _Train(keras.layers.Layer):
     def __init__(self, code: str, timesteps: int, scale: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.code, self.timesteps, self.scale = code, timesteps, scale
-
-    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
-        return input_shape
 
 
 class SpikeTrain(_Train):

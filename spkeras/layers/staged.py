@@ -84,8 +84,7 @@ class Staged(_Bounded):
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""
         inner = keras.saving.serialize_keras_object(self.activation)
-        own = {"activation": inner, "stage": self.stage, "max_value": self.max_value}
-        return {**super().get_config(), **own}
+        return {**super().get_config(), "activation": inner}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Staged":

@@ -11,13 +11,14 @@ import keras
 from keras import ops
 
 from spkeras.errors import OptionError
+from spkeras.layers.base import Configured, Elementwise
 from spkeras.ops.phase_burst import burst_value, phase_value
 from spkeras.ops.ttfs import check_kernel, kernel_table
 from spkeras.ops.ttfs_tensors import rounded_down
-from spkeras.ops.types import ShapeLike, Tensor
+from spkeras.ops.types import Tensor
 
 
-class _CodedActivation(keras.layers.Layer):
+class _CodedActivation(Configured, Elementwise):
     """Base class with the precision and the straight-through gradient."""
 
     def call(self, x: Tensor) -> Tensor:
@@ -37,9 +38,6 @@ class _CodedActivation(keras.layers.Layer):
     def coded(self, x: Tensor) -> Tensor:
         """Return the value that the code's spikes carry for x."""
         raise NotImplementedError
-
-    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
-        return input_shape
 
 
 def _float32(x: Tensor) -> Tensor:
@@ -100,10 +98,6 @@ class TTFSActivation(_CodedActivation):
         """Return the largest level that is at most x."""
         return rounded_down(x, kernel_table(self.timesteps, self.tau, self.theta0))
 
-    def get_config(self) -> dict[str, Any]:
-        own = {"timesteps": self.timesteps, "tau": self.tau, "theta0": self.theta0}
-        return {**super().get_config(), **own}
-
 
 @keras.saving.register_keras_serializable(package="spkeras")
 class PhaseActivation(_CodedActivation):
@@ -152,9 +146,6 @@ class PhaseActivation(_CodedActivation):
     def coded(self, x: Tensor) -> Tensor:
         """Return the largest multiple of the last spike's weight that is at most x."""
         return phase_value(x, self.bits, self.theta0)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "bits": self.bits, "theta0": self.theta0}
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
@@ -208,6 +199,3 @@ class BurstActivation(_CodedActivation):
     def coded(self, x: Tensor) -> Tensor:
         """Return the sum of the spikes of all steps."""
         return burst_value(x, self.timesteps, self.theta)
-
-    def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "timesteps": self.timesteps, "theta": self.theta}

@@ -6,11 +6,12 @@ from typing import Any
 import keras
 from keras import layers, ops
 
+from spkeras.layers.base import Configured, Elementwise
 from spkeras.ops.types import ShapeLike, Tensor
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
-class Affine(layers.Layer):
+class Affine(Configured, Elementwise):
     """x * scale + offset, with constants that broadcast against x.
 
     Args:
@@ -43,15 +44,6 @@ class Affine(layers.Layer):
         """Return x * scale + offset."""
         x = x if self.scale is None else x * self.scale
         return x if self.offset is None else x + self.offset
-
-    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
-        """Return the shape of the input."""
-        return input_shape
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments."""
-        own = {"scale_shape": self.scale_shape, "offset_shape": self.offset_shape}
-        return {**super().get_config(), **own}
 
 
 class Unit(layers.Layer):
