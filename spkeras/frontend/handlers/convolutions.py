@@ -1,5 +1,7 @@
 """Convolutions and Dense: the layers that multiply by a learned kernel."""
 
+from typing import Any
+
 from spkeras.frontend.handlers.activations import activate
 from spkeras.frontend.handlers.call import FIRST, Call, Handler, Port, optional, weight
 
@@ -22,48 +24,43 @@ def _result_shape(call: Call) -> tuple[int, ...]:
     return (*shape[1:], shape[0]) if call.operation.data_format == FIRST else shape
 
 
-def _convolution(call: Call) -> Port:
-    check_precision(call)
-    layer = call.operation
-    attributes = {
+def _windows(layer: Any) -> dict[str, Any]:
+    """Return the attributes of a convolution's windows."""
+    return {
         "strides": tuple(layer.strides),
         "padding": layer.padding,
         "dilation": tuple(layer.dilation_rate),
-        "groups": int(layer.groups),
     }
+
+
+def _one_kernel(call: Call, op: str, **attributes: Any) -> Port:
+    """Add a convolution with one kernel, and its activation."""
+    check_precision(call)
+    layer = call.operation
     arrays = {"kernel": weight(layer.kernel), "bias": optional(layer.bias)}
     port = call.channels_last(call.input, layer.data_format)
-    port = call.add(
-        "conv", [port], _result_shape(call), attributes=attributes, arrays=arrays, piece="linear"
-    )
+    attributes = {**_windows(layer), **attributes}
+    port = call.add(op, [port], _result_shape(call), attributes, arrays=arrays, piece="linear")
     return _finish(call, port, layer.data_format == FIRST)
+
+
+def _convolution(call: Call) -> Port:
+    return _one_kernel(call, "conv", groups=int(call.operation.groups))
 
 
 def _depthwise(call: Call) -> Port:
-    check_precision(call)
-    layer = call.operation
-    attributes = {
-        "strides": tuple(layer.strides),
-        "padding": layer.padding,
-        "dilation": tuple(layer.dilation_rate),
-    }
-    arrays = {"kernel": weight(layer.kernel), "bias": optional(layer.bias)}
-    port = call.channels_last(call.input, layer.data_format)
-    shape = _result_shape(call)
-    port = call.add(
-        "depthwise_conv", [port], shape, attributes=attributes, arrays=arrays, piece="linear"
-    )
-    return _finish(call, port, layer.data_format == FIRST)
+    return _one_kernel(call, "depthwise_conv")
+
+
+def _transposed(call: Call) -> Port:
+    extra = call.operation.output_padding
+    padding = None if extra is None else tuple(extra)
+    return _one_kernel(call, "conv_transpose", output_padding=padding)
 
 
 def _separable(call: Call) -> Port:
     check_precision(call)
     layer = call.operation
-    spatial = {
-        "strides": tuple(layer.strides),
-        "padding": layer.padding,
-        "dilation": tuple(layer.dilation_rate),
-    }
     kernel, pointwise = weight(layer.depthwise_kernel), weight(layer.pointwise_kernel)
     shape = _result_shape(call)
     port = call.channels_last(call.input, layer.data_format)
@@ -71,7 +68,7 @@ def _separable(call: Call) -> Port:
         "depthwise_conv",
         [port],
         (*shape[:-1], pointwise.shape[-2]),
-        attributes=spatial,
+        attributes=_windows(layer),
         arrays={"kernel": kernel},
         piece="depthwise",
     )
@@ -79,25 +76,6 @@ def _separable(call: Call) -> Port:
     attributes = {"strides": ones, "padding": "valid", "dilation": ones, "groups": 1}
     arrays = {"kernel": pointwise, "bias": optional(layer.bias)}
     port = call.add("conv", [port], shape, attributes=attributes, arrays=arrays, piece="linear")
-    return _finish(call, port, layer.data_format == FIRST)
-
-
-def _transposed(call: Call) -> Port:
-    check_precision(call)
-    layer = call.operation
-    extra = layer.output_padding
-    attributes = {
-        "strides": tuple(layer.strides),
-        "padding": layer.padding,
-        "dilation": tuple(layer.dilation_rate),
-        "output_padding": None if extra is None else tuple(extra),
-    }
-    arrays = {"kernel": weight(layer.kernel), "bias": optional(layer.bias)}
-    port = call.channels_last(call.input, layer.data_format)
-    shape = _result_shape(call)
-    port = call.add(
-        "conv_transpose", [port], shape, attributes=attributes, arrays=arrays, piece="linear"
-    )
     return _finish(call, port, layer.data_format == FIRST)
 
 
