@@ -120,7 +120,7 @@ def speed(name, x, _):
 def verilog(name, _, __):
     """Whole layers, bit for bit: neurons, and how many differ."""
     from spkeras.hardware import log_ttfs
-    from spkeras.hardware.log_ttfs.stream import layer_bench
+    from tests.hardware.verilog_bench import layer_bench
 
     _, trained, _ = nets(name)
     program = log_ttfs.compile(trained)

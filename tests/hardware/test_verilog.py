@@ -9,8 +9,8 @@ import pytest
 
 from spkeras.errors import OptionError
 from spkeras.hardware import log_ttfs
-from spkeras.hardware.log_ttfs.stream import layer_bench
 from tests.hardware.conftest import quantized
+from tests.hardware.verilog_bench import layer_bench
 from tests.ttfs.nets import branched, chain, pixels
 
 SOURCES = [

@@ -1,4 +1,7 @@
-"""Golden vectors of whole layers as a command stream for the Verilog test bench."""
+"""Golden vectors of whole layers as a command stream for the Verilog test bench.
+
+The bench is a file of the package, `spkeras/hardware/log_ttfs/verilog/log_ttfs_bench.v`.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
