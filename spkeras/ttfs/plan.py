@@ -77,29 +77,21 @@ def _counted(index: Int32Array, cells: int) -> Float64Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
-    """A layer of neurons, an encoder, a pool or a read-out.
+class WindowLayer:
+    """A layer of neurons, an encoder, a pool or a read-out, without its synapses.
 
     Attributes:
         name: Name of its Keras layer.
         kind: ENCODER, NEURONS, EARLIEST or READOUT.
         shape: Shape of its output, (spatial sizes ..., channels).
-        depth: Layers of neurons and encoders before it on the longest path; a pool has the depth
-            of its source.
-        theta0: Threshold and spike value at the first step of its window.
-        branches: Its synapses; for EARLIEST one branch, without weights.
-        bias: Bias (channels,), added once per window.
-        port: Index of the model's input that an encoder reads.
+        depth: Layers of neurons and encoders before it on the longest path, which is the number of
+            windows before its own; a pool has the depth of its source.
     """
 
     name: str
     kind: str
     shape: tuple[int, ...]
     depth: int
-    theta0: float = 1.0
-    branches: tuple[Branch, ...] = ()
-    bias: np.ndarray = field(default_factory=lambda: np.zeros(1, np.float32))
-    port: int = 0
 
     @property
     def positions(self) -> int:
@@ -110,6 +102,23 @@ class Layer:
     def channels(self) -> int:
         """Number of channels."""
         return self.shape[-1]
+
+
+@dataclass(frozen=True, eq=False)
+class Layer(WindowLayer):
+    """A layer of a plan, with real weights.
+
+    Attributes:
+        theta0: Threshold and spike value at the first step of its window.
+        branches: Its synapses; for EARLIEST one branch, without weights.
+        bias: Bias, float32 (channels,), added once per window.
+        port: Index of the model's input that an encoder reads.
+    """
+
+    theta0: float = 1.0
+    branches: tuple[Branch, ...] = ()
+    bias: np.ndarray = field(default_factory=lambda: np.zeros(1, np.float32))
+    port: int = 0
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 from spkeras.hardware.config import HardwareConfig
 from spkeras.hardware.log_ttfs.arithmetic import product_table
 from spkeras.ops.arrays import BoolArray, Int32Array, Int64Array, UInt16Array
-from spkeras.ttfs.plan import ENCODER, Branch
+from spkeras.ttfs.plan import ENCODER, Branch, WindowLayer
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,14 +85,10 @@ class ProgramBranch:
 
 
 @dataclass(frozen=True, eq=False)
-class ProgramLayer:
+class ProgramLayer(WindowLayer):
     """One layer of a program.
 
     Attributes:
-        name: Name of the Keras layer that it comes from.
-        kind: Kind, as in `spkeras.ttfs.plan`.
-        shape: (spatial sizes ..., channels).
-        depth: Number of windows before that of the layer.
         branches: Synapses to the layer.
         bias: int64 (channels,), in units of the accumulator's last bit.
         thresholds: int64 (T,), in the same units; of an encoder in units of the input; else
@@ -104,10 +100,6 @@ class ProgramLayer:
         low, high: Least and largest sum possible for any input, in any order of additions.
     """
 
-    name: str
-    kind: str
-    shape: tuple[int, ...]
-    depth: int
     branches: tuple[ProgramBranch, ...] = ()
     bias: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64))
     thresholds: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -116,16 +108,6 @@ class ProgramLayer:
     low: int = 0
     high: int = 0
     port: int = 0
-
-    @property
-    def positions(self) -> int:
-        """Number of positions of the map."""
-        return int(np.prod(self.shape[:-1], dtype=np.int64))
-
-    @property
-    def channels(self) -> int:
-        """Number of channels."""
-        return self.shape[-1]
 
     @property
     def needed_bits(self) -> int:
