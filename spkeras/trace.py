@@ -20,7 +20,6 @@ class Trace:
         spikes: Spikes (of either sign) of each neuron over all samples and steps, by layer;
             each array has the shape of the layer.
         layer_spikes: Mean spikes per sample of each layer up to each of `steps`, by layer.
-        input_spikes: Spikes of each input element, by input; empty for a constant current.
         range_exceeded: Share of input values beyond the calibrated range, over all inputs.
         inputs_beyond: Largest magnitude of an input in units of its calibrated maximum.
         exponents: Graded spikes by exponent k = 0, 1, ... over all samples and steps, by layer.
@@ -42,7 +41,6 @@ class Trace:
     samples: int
     spikes: Mapping[str, Float64Array]
     layer_spikes: Mapping[str, Float64Array]
-    input_spikes: Mapping[str, np.ndarray]
     range_exceeded: float
     inputs_beyond: float
     exponents: Mapping[str, np.ndarray] = field(default_factory=dict)

@@ -36,7 +36,7 @@ class Batch:
 
     Args:
         program: The network.
-        own: Constant currents of each sample, (samples, program.own_size).
+        own: Constant currents of each sample, (samples, numbers of `program.own`).
         threads: Maximum number of threads; default the processors available to this process.
 
     Attributes:

@@ -39,11 +39,6 @@ class EventProgram:
     outputs: tuple[tuple[str, tuple[int, ...]], ...]
 
     @property
-    def own_size(self) -> int:
-        """Number of constant currents of a sample."""
-        return sum(size for _, size in self.own)
-
-    @property
     def output_size(self) -> int:
         """Number of values of all read-outs."""
         return sum(int(np.prod(shape)) for _, shape in self.outputs)

@@ -4,18 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from spkeras.ops.arrays import Float32Array, Float64Array, Int64Array, UInt32Array
+from spkeras.ops.arrays import Float32Array, Float64Array, Int64Array
 
 # A bin of the histogram is the exponent and the first 6 mantissa bits of a float32: relative
 # width 1/64 over the whole range of floats, so that the range need not be known.
 BINS = 1 << 14
 SHIFT = 17
 _ROUNDING = 1e-12
-
-
-def bins(values: np.ndarray) -> UInt32Array:
-    """Return the index of the histogram bin of each non-negative float32 value."""
-    return np.ascontiguousarray(values, np.float32).view(np.uint32) >> np.uint32(SHIFT)
 
 
 @dataclass(frozen=True, eq=False)

@@ -139,7 +139,6 @@ class Counts:
             samples=self.samples,
             spikes=self.spikes,
             layer_spikes=layers,
-            input_spikes={},
             range_exceeded=self.exceeded / max(self.elements, 1),
             inputs_beyond=self.beyond,
             exponents=exponents,

@@ -29,7 +29,6 @@ class WindowCounts(Counts):
             samples=self.samples,
             spikes=self.spikes,
             layer_spikes={name: sums / self.samples for name, sums in self.layers.items()},
-            input_spikes={},
             range_exceeded=self.exceeded / max(self.elements, 1),
             inputs_beyond=self.beyond,
         )

@@ -63,4 +63,4 @@ def trace(spikes, timesteps=4, samples=2, schedule="clock_driven", **graded):
     }
     if "settled" in graded:
         graded["settled"] = np.array(graded["settled"])
-    return Trace(schedule, timesteps, steps, samples, spikes, layers, {}, 0.0, 1.0, **graded)
+    return Trace(schedule, timesteps, steps, samples, spikes, layers, 0.0, 1.0, **graded)

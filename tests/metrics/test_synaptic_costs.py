@@ -35,7 +35,7 @@ def recorded(graph, trains, **changed):
     spikes = {n: t.sum(axis=(0, 1)).reshape(shapes[n]).astype(float) for n, t in trains.items()}
     layers = {n: t.sum(axis=(1, 2)).cumsum() / SAMPLES for n, t in trains.items()}
     steps = np.arange(1, STEPS + 1)
-    return Trace("clock_driven", STEPS, steps, SAMPLES, spikes, layers, {}, 0.0, 1.0, **changed)
+    return Trace("clock_driven", STEPS, steps, SAMPLES, spikes, layers, 0.0, 1.0, **changed)
 
 
 def followed(brute, trains, region):
