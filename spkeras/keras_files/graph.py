@@ -36,8 +36,8 @@ class LayerNode:
         class_name: Class to build; a migration may change it.
         name: Name to build with; a migration may change it.
         config: Constructor arguments.
-        stored_name: Name in the file, under which its weights are stored.
-        stored_class: Class in the file; newer files name the weights after it.
+        stored_name: Name in the file, under which its weights are stored; as `name` by default.
+        stored_class: Class in the file, after which newer files name the weights.
         module: Module that the file names, or None.
         registered_name: Registered name that the file gives, or None.
         calls: Calls of the layer (``inbound_nodes``), each a list of
@@ -51,8 +51,8 @@ class LayerNode:
     class_name: str
     name: str
     config: dict[str, Any]
-    stored_name: str
-    stored_class: str
+    stored_name: str = ""
+    stored_class: str = ""
     module: str | None = None
     registered_name: str | None = None
     calls: list[Any] = field(default_factory=list)
@@ -60,6 +60,10 @@ class LayerNode:
     inputs: Json = None
     outputs: Json = None
     wrapped: LayerNode | None = None
+
+    def __post_init__(self) -> None:
+        self.stored_name = self.stored_name or self.name
+        self.stored_class = self.stored_class or self.class_name
 
     @property
     def is_sequential(self) -> bool:
@@ -120,8 +124,6 @@ def _parse_entry(entry: dict[str, Any], fallback_name: str) -> LayerNode:
         class_name=class_name,
         name=name,
         config=config,
-        stored_name=name,
-        stored_class=class_name,
         module=entry.get("module"),
         registered_name=entry.get("registered_name"),
         calls=[_normal_call(call) for call in entry.get("inbound_nodes") or ()],

@@ -69,7 +69,10 @@ def merge_first(node: LayerNode, context: Context) -> None:
             context.refuse(merge, "a branch does not state its input shape.")
             return
         names = [f"{branch.name}_input_{number}" for number in range(1, len(shapes) + 1)]
-        entries += [_input(name, shape) for name, shape in zip(names, shapes, strict=True)]
+        entries += [
+            LayerNode("InputLayer", name, {"batch_shape": shape})
+            for name, shape in zip(names, shapes, strict=True)
+        ]
         branch.calls = [[[name, 0, 0, {}] for name in names]]
     merge.calls = [[[branch.name, 0, 0, {}] for branch in branches]]
     rest = node.layers[1:]
@@ -95,13 +98,3 @@ def _input_shapes(branch: LayerNode) -> list[list[int | None] | None]:
 def _stated(layer: LayerNode) -> list[int | None] | None:
     shape = layer.config.get("batch_input_shape") or layer.config.get("batch_shape")
     return None if shape is None else list(shape)
-
-
-def _input(name: str, shape: list[int | None] | None) -> LayerNode:
-    return LayerNode(
-        class_name="InputLayer",
-        name=name,
-        config={"batch_shape": shape},
-        stored_name=name,
-        stored_class="InputLayer",
-    )

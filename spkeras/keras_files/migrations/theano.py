@@ -111,11 +111,4 @@ def _border(kind: str, layer: LayerNode, amounts: Pairs) -> LayerNode:
     config: dict[str, Any] = {key: amounts if rank > 1 else amounts[0]}
     if rank > 1:
         config["data_format"] = layer.config.get("data_format", "channels_last")
-    name = f"{layer.name}_{key}"
-    return LayerNode(
-        class_name=f"{kind}{rank}D",
-        name=name,
-        config=config,
-        stored_name=name,
-        stored_class=f"{kind}{rank}D",
-    )
+    return LayerNode(f"{kind}{rank}D", f"{layer.name}_{key}", config)

@@ -147,16 +147,7 @@ def _insert_input(node: LayerNode, shape: list[int | None], context: Context) ->
         dtype = "int32"
     if isinstance(dtype, str):
         config["dtype"] = dtype
-    node.layers.insert(
-        0,
-        LayerNode(
-            class_name="InputLayer",
-            name=name,
-            config=config,
-            stored_name=name,
-            stored_class="InputLayer",
-        ),
-    )
+    node.layers.insert(0, LayerNode("InputLayer", name, config))
     context.changed("input layer made from the stored input shape", node)
 
 
