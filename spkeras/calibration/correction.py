@@ -1,6 +1,6 @@
 """After conversion: biases and initial potentials that correct the loss by spikes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -12,6 +12,7 @@ from spkeras.data.batches import as_samples, check_range, equal_slices
 from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.graph import Graph, Node
 from spkeras.graph.operations import WITH_KERNEL
+from spkeras.ops.progress import Progress
 from spkeras.ops.sampling import chosen
 from spkeras.ops.types import Tensor
 from spkeras.passes.changes import kept
@@ -43,7 +44,7 @@ def correct(
     data: Tensor,
     method: str | CorrectionPlan = "light",
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> keras.Model:
     """Correct what spikes lose: on average over samples, or in each sample.
@@ -137,7 +138,7 @@ class _Correction:
         arrays: list[np.ndarray],
         parts: Sequence[str],
         batch_size: int,
-        progress: Callable[[int, int], None] | None,
+        progress: Progress | None,
     ) -> None:
         graph, self.biases = _biased(teacher.graph) if "light" in parts else (teacher.graph, {})
         graph, self.charges = _charged(graph) if "advanced" in parts else (graph, {})

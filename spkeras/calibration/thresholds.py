@@ -11,6 +11,7 @@ from spkeras.data.batches import as_samples, check_range, equal_slices
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
 from spkeras.ops.code import keeps_values
+from spkeras.ops.progress import Progress
 from spkeras.ops.types import Tensor
 from spkeras.passes.changes import kept
 from spkeras.recipes import ThresholdPlan
@@ -30,7 +31,7 @@ def train_thresholds(
     resume: keras.Model | None = None,
     checkpoint: Callable[[keras.Model], None] | None = None,
     on_batch: Callable[[np.ndarray], None] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> keras.Model:
     """Train thresholds so that each channel's mean rate equals that of the quantised CNN.

@@ -9,7 +9,7 @@ import hashlib
 import itertools
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,10 @@ from spkeras.facade.shards import EvaluationPlan
 from spkeras.metrics import EarlyExit, Evaluation
 from spkeras.ops.arrays import Samples
 from spkeras.ops.names import ENGINES
+from spkeras.ops.progress import Progress, quiet
 from spkeras.simulation import Simulator
 from spkeras.snn.model import loop_of
 from spkeras.snn.settings import NAMES, configured
-
-Progress = Callable[[int, int], None]
 
 
 def evaluate(
@@ -134,11 +133,7 @@ def sweep(
         for case in cases:
             case.check_labels()
     with connected(address) as ray:
-        return _evaluations(cases, Workers(ray, cpus), progress or _quiet)
-
-
-def _quiet(done: int, total: int) -> None:
-    """Show no progress."""
+        return _evaluations(cases, Workers(ray, cpus), progress or quiet)
 
 
 class _Case:

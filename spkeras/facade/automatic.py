@@ -1,6 +1,6 @@
 """Recipe "auto": compare the networks that the hardware allows on calibration data."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from spkeras.facade.evaluation import evaluate
 from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk
 from spkeras.ops.arrays import Samples
+from spkeras.ops.progress import Progress
 from spkeras.ops.sampling import chosen
 from spkeras.passes.readout import attach_readouts
 from spkeras.recipes import ECC, Auto, SigmaDelta, Simulation, Stepwise
@@ -86,7 +87,7 @@ def choose(
     simulation: Simulation,
     *,
     batch_size: int,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> keras.Model:
     """Return the candidate whose outputs are nearest to the CNN's after T steps.
 

@@ -12,6 +12,7 @@ from spkeras.graph import Graph
 from spkeras.graph.stats import ActivationStats
 from spkeras.ops.arrays import Samples
 from spkeras.ops.code import keeps_values
+from spkeras.ops.progress import Progress
 from spkeras.passes.constant_inputs import lift_biases
 from spkeras.passes.pipeline import finish, neurons_of, prepare
 from spkeras.recipes import Conversion, Simulation, Stepwise
@@ -46,7 +47,7 @@ class Calibrated:
         recipe: Stepwise,
         *,
         batch_size: int,
-        progress: Callable[[int, int], None],
+        progress: Progress,
         seed: int = 0,
         check: Callable[[Graph, list[np.ndarray]], None] = lambda graph, samples: None,
     ) -> None:

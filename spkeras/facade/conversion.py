@@ -16,17 +16,12 @@ from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk, walk
 from spkeras.graph import Graph
 from spkeras.ops.arrays import Samples
+from spkeras.ops.progress import Progress, quiet
 from spkeras.ops.published import PUBLISHED
 from spkeras.passes.as_published import check_trained
 from spkeras.passes.learned import trained_steps
 from spkeras.recipes import TTFS, Auto, Recipe, Simulation, Stepwise, Trained, get, names
 from spkeras.snn.settings import check_start
-
-Progress = Callable[[int, int], None]
-
-
-def _quiet(done: int, total: int) -> None:
-    """Ignore progress."""
 
 
 def convert(
@@ -78,7 +73,7 @@ def convert(
     chosen = get(recipe, "conversion", schedule=simulation.schedule, **options)
     simulation = chosen.simulation(simulation)
     walked = walk(model)
-    report = progress or _quiet
+    report = progress or quiet
     if isinstance(chosen, TTFS):
         chosen.check(simulation)
         return convert_windows(
@@ -122,7 +117,7 @@ def _stepwise(
         data,
         recipe,
         batch_size=batch_size,
-        progress=_quiet if trains else progress,
+        progress=quiet if trains else progress,
         seed=simulation.seed,
         check=_checks(walked, recipe, simulation),
     )

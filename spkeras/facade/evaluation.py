@@ -1,7 +1,7 @@
 """Score a converted network over a data set, in one run."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import partial
 from typing import Any
 
@@ -12,14 +12,9 @@ from spkeras.facade.shards import EvaluationPlan, Part, run_shard
 from spkeras.metrics import Evaluation
 from spkeras.metrics.early_exit import EarlyExit
 from spkeras.ops.arrays import Samples
+from spkeras.ops.progress import Progress, quiet
 from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured
-
-Progress = Callable[[int, int], None]
-
-
-def _quiet(done: int, total: int) -> None:
-    """No progress shown."""
 
 
 def evaluate(
@@ -86,7 +81,7 @@ def evaluate(
         if not insist:
             plan.check_labels(simulation)
         start = time.perf_counter()
-        progress = progress or _quiet
+        progress = progress or quiet
         total = plan.added(_in_turn(plan, simulation, progress), progress)
         return plan.result(loop, total, time.perf_counter() - start)
 

@@ -1,6 +1,5 @@
 """Conversion into networks whose layers fire one after the other, each in its window."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -12,6 +11,7 @@ from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk
 from spkeras.graph import Graph
 from spkeras.ops.arrays import Samples
+from spkeras.ops.progress import Progress
 from spkeras.recipes import TTFS
 from spkeras.snn.ann import ann
 from spkeras.snn.network import as_list
@@ -24,7 +24,6 @@ from spkeras.ttfs.spike_windows import Kernels, build
 
 # Updates of an exponential kernel where none are given.
 _UPDATES = 100
-Progress = Callable[[int, int], None]
 
 
 def convert_windows(

@@ -30,6 +30,7 @@ from spkeras.metrics.chance import check_decisions
 from spkeras.metrics.early_exit import EarlyExit, check_exit
 from spkeras.metrics.windows import window_activity
 from spkeras.ops.arrays import Samples
+from spkeras.ops.progress import Progress
 from spkeras.simulation.record import Counts
 from spkeras.ttfs.spike_windows import SpikeWindows
 
@@ -204,7 +205,7 @@ class EvaluationPlan:
                 samples=samples, scores=scores, watch=watch, reference=answers, first=rows.start
             )
 
-    def added(self, parts: Iterable[Part], progress: Callable[[int, int], None]) -> Part:
+    def added(self, parts: Iterable[Part], progress: Progress) -> Part:
         """Return the sum of the parts of all batches.
 
         Args:

@@ -1,6 +1,5 @@
 """Compare a converted network with its CNN, layer by layer."""
 
-from collections.abc import Callable
 from typing import Any
 
 import keras
@@ -16,6 +15,7 @@ from spkeras.graph.finite import check_finite
 from spkeras.metrics import NeuronCheck, Verification
 from spkeras.metrics.comparison import RateComparison
 from spkeras.ops.arrays import Samples
+from spkeras.ops.progress import Progress
 from spkeras.passes.changes import is_lost
 from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured
@@ -31,7 +31,7 @@ def verify(
     *,
     batch_size: int = 50,
     any_range: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     **settings: Any,
 ) -> Verification:
     """Compare a converted network with its CNN, layer by layer.

@@ -1,6 +1,6 @@
 """Train a twin in stages, with checkpoints from which a stopped training continues."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 from spkeras.data import Data
 from spkeras.errors import OptionError
 from spkeras.metrics.chance import MOST
+from spkeras.ops.progress import Progress
 from spkeras.recipes import FinetunePlan
 from spkeras.training.augment import Batches, EnterEpoch
 from spkeras.training.labelled import check_cnn, score_of, split
@@ -35,7 +36,7 @@ def finetune(
     teacher: keras.Model | None = None,
     backup: Path | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> tuple[keras.Model, dict[str, list[float]]]:
     """Train a twin by a plan.
@@ -152,7 +153,7 @@ class _Fit:
     batches: Batches
     shown: Batches | DistilledBatches
     checked: tuple[np.ndarray, np.ndarray] | None
-    progress: Callable[[int, int], None] | None
+    progress: Progress | None
 
     def run(
         self,
@@ -203,7 +204,7 @@ def _optimizer(
 class _Progress(keras.callbacks.Callback):
     """Reports the batches done."""
 
-    def __init__(self, progress: Callable[[int, int], None], batches: int, epochs: int) -> None:
+    def __init__(self, progress: Progress, batches: int, epochs: int) -> None:
         super().__init__()
         self.progress, self.batches, self.total = progress, batches, batches * epochs
         self.before = 0

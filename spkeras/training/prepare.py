@@ -13,6 +13,7 @@ from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
 from spkeras.layers import Staged, TrainablePooling2D
 from spkeras.ops.arrays import Samples
+from spkeras.ops.progress import Progress
 from spkeras.ops.published import for_training
 from spkeras.passes.readout import attach_readouts
 from spkeras.recipes import CAT, Recipe, Simulation, Trained, get
@@ -37,7 +38,7 @@ def prepare(
     timesteps: int | None = None,
     policy: str | None = None,
     batch_size: int = 100,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     **options: Any,
 ) -> keras.Model:
     """Convert a trained CNN into its trainable twin, an ordinary Keras model for `fit`.

@@ -1,6 +1,6 @@
 """The activations of a twin, and the range of each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -9,6 +9,7 @@ from spkeras.data.batches import as_samples, batches
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Graph, Node
 from spkeras.ops.arrays import Samples
+from spkeras.ops.progress import Progress
 from spkeras.passes.scales import join_scales
 from spkeras.snn.ann import ann
 
@@ -50,7 +51,7 @@ def units_of(
     *,
     percentile: float,
     batch_size: int,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> Units:
     """Return the range of each layer's activations, by the layer's path."""
     bounds = {name: node.attributes.get("max_value") for name, node in places.items()}

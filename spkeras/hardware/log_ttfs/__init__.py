@@ -7,7 +7,6 @@ All values from the input port to the read-out are whole numbers. `docs/hardware
 the arithmetic, with the source of each part.
 """
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from spkeras.hardware.config import HardwareConfig
@@ -19,6 +18,7 @@ from spkeras.hardware.log_ttfs.program import Program
 from spkeras.hardware.log_ttfs.run import RunResult, run_program
 from spkeras.metrics.costs import CostTable
 from spkeras.ops.arrays import Samples
+from spkeras.ops.progress import Progress, quiet
 
 if TYPE_CHECKING:
     import keras
@@ -80,7 +80,7 @@ def run(
     batch_size: int = 50,
     costs: str | CostTable = "horowitz-45nm",
     reference: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = quiet,
 ) -> RunResult:
     """Run a program over samples; see `spkeras.hardware.log_ttfs.run.run_program`."""
     return run_program(

@@ -1,6 +1,6 @@
 """Run of a program over a data set: accuracy, operations, timing and energy."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from spkeras.hardware.log_ttfs.operations import Histogram, Operations, count_op
 from spkeras.hardware.log_ttfs.program import Program, bits_for
 from spkeras.metrics.costs import CostTable, cost_table
 from spkeras.ops.arrays import Int64Array, Samples
+from spkeras.ops.progress import Progress, quiet
 from spkeras.ttfs.timing import Timing
 
 
@@ -140,7 +141,7 @@ def run_program(
     batch_size: int,
     costs: str | CostTable,
     reference: bool,
-    progress: Callable[[int, int], None],
+    progress: Progress,
 ) -> RunResult:
     """Run a program bit for bit over samples.
 
@@ -171,7 +172,7 @@ def execute(
     whole: Sequence[Int64Array],
     batch_size: int = 50,
     reference: bool = False,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = quiet,
 ) -> Course:
     """Run only the data path.
 
