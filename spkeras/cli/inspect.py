@@ -15,7 +15,7 @@ from spkeras.cli.messages import show, show_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from spkeras.report.tables import Verdict
+    from spkeras.frontend.verdict import LayerVerdict
 
 
 # Recipes that differ in the layers that they convert, and what their spikes mean.
@@ -66,7 +66,7 @@ def command(
     ctx.exit(1 if refused else 0)
 
 
-def _show(path: Path, record: dict[str, Any], layers: "Sequence[Verdict]") -> None:
+def _show(path: Path, record: dict[str, Any], layers: "Sequence[LayerVerdict]") -> None:
     from spkeras.report import verdict_table
 
     click.echo(f"{path}: written by {record['writer']}")

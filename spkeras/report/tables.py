@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -10,6 +10,10 @@ from spkeras.metrics import Convergence, Evaluation, OutputScore, Verification
 from spkeras.ops.names import NEURON_MODELS
 from spkeras.report.numbers import count, percent, ratio, small
 from spkeras.report.steps import built_for, first_row, mark
+
+if TYPE_CHECKING:
+    # Imports Keras, which reading a record does not need.
+    from spkeras.frontend.verdict import LayerVerdict
 
 # Title, values at each step, formatter of a value, and the CNN's value.
 _Column = tuple[str, np.ndarray, Callable[[float | None], str], float | None]
@@ -39,18 +43,6 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     footer: tuple[str, ...] = ()
     words: frozenset[int] = field(default_factory=lambda: frozenset({0}))
-
-
-class Verdict(Protocol):
-    """Interface of the record that `inspect` gives for one layer."""
-
-    name: str
-    kind: str
-    verdict: str
-    reason: str
-    shape: tuple[int | None, ...]
-    parameters: int
-    macs: int
 
 
 def summary(evaluation: Evaluation) -> str:
@@ -119,18 +111,8 @@ def schedule(record: Evaluation | Verification) -> str:
 def _settings(settings: Mapping[str, Any]) -> str:
     model = NEURON_MODELS.get(settings.get("neuron", ""))
     graded = ("levels", "levels_above_scale", "mantissa_bits") if model and model.graded else ()
-    shown = (
-        "recipe",
-        "kernel",
-        "neuron",
-        "spike_code",
-        *graded,
-        "input_encoding",
-        "readout",
-        "stagger",
-        "start",
-        "weight_bits",
-    )
+    shown = ("recipe", "kernel", "neuron", "spike_code", *graded)
+    shown += ("input_encoding", "readout", "stagger", "start", "weight_bits")
     given = [f"{name} {settings[name]}" for name in shown if settings.get(name) is not None]
     return "".join(f", {text}" for text in given)
 
@@ -252,7 +234,7 @@ def _whole(number: float | None) -> str:
     return "" if number is None else str(int(number))
 
 
-def verdict_table(verdicts: Sequence[Verdict]) -> Table:
+def verdict_table(verdicts: "Sequence[LayerVerdict]") -> Table:
     """Return a table with the verdict on each layer."""
     rows = tuple(
         (
