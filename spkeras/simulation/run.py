@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from keras import ops
 
-from spkeras.data.batches import equal_slices
 from spkeras.ops.compiled import compiled
 from spkeras.ops.types import Tensor
 from spkeras.simulation.devices import spread
@@ -17,10 +16,7 @@ from spkeras.simulation.record import Counts, Recorder, observe
 from spkeras.simulation.rows import Answers
 from spkeras.snn.spike_loop import SpikeLoop
 from spkeras.snn.steps import State, Steps, values_of
-from spkeras.trace import Trace
 
-# (rows of the samples, index into Trace.steps, outputs of the network at that step)
-OnOutputs = Callable[[slice, int, list[np.ndarray]], None]
 # (index into Trace.steps, outputs of the batch at that step, spikes of each sample in that step, or
 # None for a layer-synchronous window); returns a mask of the samples that may stop, or None
 OnStep = Callable[[int, list[np.ndarray], np.ndarray | None], np.ndarray | None]
@@ -55,45 +51,6 @@ class Simulator:
         self._real = compiled(self._real_values, [*variables, *self._reference.variables])
         self._events = Events(loop) if self.engine == "events" else None
 
-    def steps(self) -> np.ndarray:
-        """Return the numbers of steps at which a run is evaluated; see `evaluation_steps`."""
-        return evaluation_steps(self.loop)
-
-    def run(
-        self,
-        samples: Sequence[np.ndarray],
-        batch_size: int,
-        on_step: OnOutputs,
-        progress: Callable[[int], None] = lambda done: None,
-    ) -> Trace:
-        """Run over all samples.
-
-        Args:
-            samples: One array per input of the network.
-            batch_size: Largest number of samples at once.
-            on_step: Callback that receives the outputs at each of `steps()` for each batch.
-            progress: Callback that receives the work done so far, in sample steps.
-        """
-        steps = self.steps()
-        total: Counts | None = None
-        for rows in equal_slices(len(samples[0]), batch_size):
-            watch = self._watching(rows, len(steps), on_step, progress)
-            counts = self.batch([array[rows] for array in samples], watch, first=rows.start)
-            total = counts if total is None else total + counts
-        if total is None:
-            raise ValueError("a run of no samples; as_samples refuses them")
-        return total.trace(self.loop, steps)
-
-    @staticmethod
-    def _watching(
-        rows: slice, steps: int, on_step: OnOutputs, progress: Callable[[int], None]
-    ) -> OnStep:
-        def watch(index: int, outputs: list[np.ndarray], sent: object) -> None:
-            on_step(rows, index, outputs)
-            progress(rows.start * steps + (index + 1) * (rows.stop - rows.start))
-
-        return watch
-
     def batch(
         self,
         samples: list[np.ndarray],
@@ -105,12 +62,12 @@ class Simulator:
 
         Args:
             samples: One array per input of the network.
-            on_step: Callback that receives outputs and spikes at each of `steps()`.
+            on_step: Callback that receives outputs and spikes at each of `evaluation_steps`.
             stopping: Number of steps from which on `on_step` may stop samples: they keep their answer
                 and send no more spikes. Only with events. None: never.
             first: Index of the batch's first sample in the data.
         """
-        steps = self.steps()
+        steps = evaluation_steps(self.loop)
         record = Recorder(
             network=self.network, loop=self.loop, steps=steps, samples=len(samples[0]), first=first
         )

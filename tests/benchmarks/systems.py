@@ -86,13 +86,14 @@ def evaluate(case: dict[str, Any], backend: str, engine: str) -> System:
     keras = _keras(backend)
     from spkeras.simulation import Simulator
     from spkeras.snn.model import loop_of
+    from tests import runs
     from tests.benchmarks import reference
 
     models = {t: keras.models.load_model(case["snn"][t]) for t in case["timesteps"]}
     found = {t: Simulator(loop_of(model), engine) for t, model in models.items()}
     x, batch = case["x"], case["batch"]
     tasks = {
-        t: lambda simulation=simulation: simulation.run([x], batch, lambda *_: None)
+        t: lambda simulation=simulation: runs.run(simulation, [x], batch, lambda *_: None)
         for t, simulation in found.items()
     }
     count = reference.events if engine == "events" else reference.dense

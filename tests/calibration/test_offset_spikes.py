@@ -12,6 +12,7 @@ from spkeras.simulation import Simulator
 from spkeras.snn.model import loop_of
 from spkeras.snn.steps import _shift
 from tests.networks import dyadic
+from tests.runs import run
 
 pytestmark = pytest.mark.slow
 
@@ -85,7 +86,7 @@ def test_outputs_and_spikes_are_those_of_the_loop_by_hand(cnn, snn):
     def keep(rows, step, outputs):
         found[step, rows] = outputs[0]
 
-    trace = Simulator(loop).run([data], 16, keep)
+    trace = run(Simulator(loop), [data], 16, keep)
     np.testing.assert_allclose(found, wanted, atol=1e-5)
     for counted, sent in zip(trace.spikes.values(), spikes, strict=True):
         np.testing.assert_array_equal(counted, sent.sum((0, 1)))

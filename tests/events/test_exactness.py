@@ -8,7 +8,7 @@ from keras import layers as L
 from spkeras.errors import OptionError
 from spkeras.simulation import Simulator
 from spkeras.snn.model import build, configure, loop_of
-from tests import networks, oracle
+from tests import networks, oracle, runs
 
 NETS = ("chain", "residual", "pools", "depthwise", "concat", "several")
 STEPS = 12
@@ -23,7 +23,7 @@ def events(snn, x, batch_size=2):
         for output, value in enumerate(values):
             outputs.setdefault((output, index), []).append(np.array(value))
 
-    trace = Simulator(loop_of(snn), "events").run(inputs, batch_size, told)
+    trace = runs.run(Simulator(loop_of(snn), "events"), inputs, batch_size, told)
     joined = {key: np.concatenate(parts) for key, parts in outputs.items()}
     return trace, joined
 

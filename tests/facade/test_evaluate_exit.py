@@ -12,6 +12,7 @@ from spkeras.metrics.early_exit import lead
 from spkeras.simulation import Simulator
 from spkeras.snn.model import build, loop_of
 from tests import networks
+from tests.runs import run
 
 pytest.importorskip("numba", reason="samples stop in earnest under the events engine, in numba")
 STEPS, SAMPLES = 24, 23
@@ -24,9 +25,8 @@ def case():
     snn = build(networks.spiking(cnn), timesteps=STEPS, stagger=2)
     x = networks.samples(cnn, SAMPLES)
     logits: list[np.ndarray] = []
-    Simulator(loop_of(snn), "dense").run(
-        [x], SAMPLES, lambda rows, index, outputs: logits.append(outputs[0])
-    )
+    simulation = Simulator(loop_of(snn), "dense")
+    run(simulation, [x], SAMPLES, lambda rows, index, outputs: logits.append(outputs[0]))
     y = np.random.default_rng(4).integers(0, 5, SAMPLES)
     return snn, x, y, np.array(logits)
 

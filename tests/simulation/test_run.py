@@ -5,10 +5,10 @@ import pytest
 
 import spkeras
 from spkeras.errors import DataError
-from spkeras.simulation import Simulator
+from spkeras.simulation import Simulator, evaluation_steps
 from spkeras.simulation.record import Recorder
 from spkeras.snn.model import build, loop_of
-from tests import networks, oracle, oracle_neurons
+from tests import networks, oracle, oracle_neurons, runs
 
 STEPS = 8
 _MADE = {}
@@ -37,12 +37,12 @@ def case(net, **settings):
 def run(snn, x, batch=100):
     """Outputs {step: [array per output]} over all samples, and the trace."""
     simulation = Simulator(loop_of(snn))
-    steps, parts = simulation.steps(), {}
+    steps, parts = evaluation_steps(simulation.loop), {}
 
     def observe(rows, index, outputs):
         parts.setdefault(int(steps[index]), []).append((rows.start, outputs))
 
-    trace = simulation.run(networks.as_list(x), batch, observe)
+    trace = runs.run(simulation, networks.as_list(x), batch, observe)
     joined = {}
     for step, found in parts.items():
         assert [start for start, _ in found] == sorted(start for start, _ in found)
@@ -179,8 +179,7 @@ def test_of_large_batches_some_samples_are_analysed(monkeypatch):
 
 def test_layer_synchronous_runs_are_windows_of_their_own():
     graph, snn, x = case("chain", schedule="layer_synchronous", timesteps=64)
-    simulation = Simulator(loop_of(snn))
-    steps = simulation.steps()
+    steps = evaluation_steps(loop_of(snn))
     assert steps[:16].tolist() == list(range(1, 17)) and steps[-1] == 64
     assert len(steps) < 40 and (np.diff(steps) > 0).all()
     outputs, trace = run(snn, x)
@@ -213,13 +212,6 @@ def test_nothing_is_kept_per_sample_or_step():
         == {"relu1": (6, 6, 4), "conv2": (2, 2, 3)}
     )
     assert all(len(series) == 16 for series in long.layer_spikes.values())
-
-
-def test_progress_reaches_all_of_the_work():
-    _, snn, x = case("chain")
-    seen = []
-    Simulator(loop_of(snn)).run([x], 3, lambda *_: None, seen.append)
-    assert seen == sorted(seen) and seen[-1] == 7 * STEPS
 
 
 def test_inputs_beyond_the_calibrated_range_are_measured_and_told():

@@ -44,6 +44,7 @@ import keras
 from spkeras.simulation import Simulator
 from spkeras.snn.model import build, configure, loop_of
 from tests import networks
+from tests.runs import run
 from tests.snn.test_backends import CASES, STEPS, waits
 assert keras.backend.backend() == sys.argv[2]
 found = {}
@@ -54,8 +55,8 @@ for case, (net, neurons, options) in CASES.items():
     def keep(key, outputs):
         for i, output in enumerate(networks.as_list(outputs)):
             found[f"{case} {key} {i}"] = keras.ops.convert_to_numpy(output)
-    trace = Simulator(loop_of(snn)).run(
-        x, 5, lambda rows, index, outputs: keep(f"step {index}", outputs)
+    trace = run(
+        Simulator(loop_of(snn)), x, 5, lambda rows, index, outputs: keep(f"step {index}", outputs)
     )
     for name, spikes in trace.spikes.items():
         found[f"{case} spikes {name}"] = spikes

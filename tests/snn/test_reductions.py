@@ -7,6 +7,7 @@ import spkeras
 from spkeras.simulation import Simulator
 from spkeras.snn.model import build, loop_of
 from tests import networks, oracle, oracle_layers
+from tests.runs import run
 from tests.stepping import every_step
 
 pytestmark = pytest.mark.slow
@@ -29,7 +30,7 @@ def curve(snn, x, wanted):
     def told(rows, index, outputs):
         errors.append(abs(outputs[0] - wanted).max() / abs(wanted).max())
 
-    Simulator(loop_of(snn)).run([x], len(x), told)
+    run(Simulator(loop_of(snn)), [x], len(x), told)
     return np.array(errors)
 
 

@@ -11,7 +11,7 @@ from spkeras.simulation import Simulator
 from spkeras.snn import spike_loop
 from spkeras.snn.model import build, configure, loop_of
 from spkeras.snn.network import as_list
-from tests import networks, oracle
+from tests import networks, oracle, runs
 from tests.stepping import assert_same_outputs, every_step
 
 pytestmark = pytest.mark.slow
@@ -47,7 +47,7 @@ def test_stopping_early_gives_what_not_stopping_gives(made):
     configure(snn, timesteps=LONG)
     assert_same_outputs([snn.predict(x, verbose=0)], run.outputs[-1])
     seen = []
-    trace = Simulator(loop_of(snn)).run([x], 7, lambda rows, index, out: seen.append(out))
+    trace = runs.run(Simulator(loop_of(snn)), [x], 7, lambda rows, index, out: seen.append(out))
     assert len(seen) == LONG
     for found, wanted in zip(seen, run.outputs, strict=True):
         assert_same_outputs(found, wanted)
@@ -67,7 +67,7 @@ def test_a_settled_batch_is_not_simulated_further(made, monkeypatch):
     simulation, steps = Simulator(loop), []
     step = simulation._steps._step
     monkeypatch.setattr(simulation._steps, "_step", lambda *a: steps.append(1) or step(*a))
-    simulation.run([x], 7, lambda *_: None)
+    runs.run(simulation, [x], 7, lambda *_: None)
     assert len(steps) == run.settled().max() + 1
 
 
@@ -97,12 +97,12 @@ def test_a_silent_input_settles_at_once():
     silence = np.zeros((2, 4, 4, 2), "float32")
     snn, run = build(graph, timesteps=20), oracle.clock_driven(graph, [silence], 20)
     assert_same_outputs([snn.predict(silence, verbose=0)], run.outputs[-1])
-    trace = Simulator(loop_of(snn)).run([silence], 2, lambda *_: None)
+    trace = runs.run(Simulator(loop_of(snn)), [silence], 2, lambda *_: None)
     np.testing.assert_array_equal(trace.settled, run.settled())
     for node in graph.of("neuron"):  # without its bias no neuron would have anything to say
         graph = graph.updated({node.name: node.with_arrays(constant_input0=None)})
     quiet = Simulator(loop_of(build(graph, timesteps=20)))
-    assert quiet.run([silence], 2, lambda *_: None).settled.tolist() == [0, 0]
+    assert runs.run(quiet, [silence], 2, lambda *_: None).settled.tolist() == [0, 0]
 
 
 def test_a_network_without_neurons_answers_at_once():
@@ -110,7 +110,7 @@ def test_a_network_without_neurons_answers_at_once():
     x = networks.samples(model, 5)
     snn = spkeras.convert(model, x, recipe="sigma_delta", timesteps=3)
     np.testing.assert_allclose(snn.predict(x, verbose=0), model(x), rtol=1e-6)
-    trace = Simulator(loop_of(snn)).run([x], 2, lambda *_: None)
+    trace = runs.run(Simulator(loop_of(snn)), [x], 2, lambda *_: None)
     assert not trace.spikes and trace.settled.tolist() == [0] * 5
 
 
