@@ -17,8 +17,7 @@ from spkeras.ops.sampling import chosen
 from spkeras.ops.types import Tensor
 from spkeras.passes.changes import kept
 from spkeras.recipes import CorrectionPlan
-from spkeras.snn.model import build, loop_of
-from spkeras.snn.settings import NAMES
+from spkeras.snn.model import loop_of, rebuilt
 from spkeras.snn.spike_loop import SpikeLoop
 
 # What each method changes, in this order, layer by layer.
@@ -107,7 +106,7 @@ def correct(
     ).run()
     note = f"{plan.method} correction on {len(rows)} samples"
     done = kept(student.graph, loop.graph)
-    return _rebuilt(
+    return rebuilt(
         student, done.with_nodes(done.nodes, notes=[note]).with_settings(correction=plan.method)
     )
 
@@ -125,8 +124,8 @@ def _with_presteps(loop: SpikeLoop) -> keras.Model:
         raise UnsupportedLayerError(problems)
     graph = loop.graph
     noted = graph.with_nodes(graph.nodes, notes=["offset-spike correction in each sample"])
-    settings = {**{name: getattr(loop, name) for name in NAMES}, "stagger": 0}
-    return build(kept(noted, graph).with_settings(correction="offset_spikes"), **settings)
+    changed = kept(noted, graph).with_settings(correction="offset_spikes")
+    return rebuilt(loop, changed, stagger=0)
 
 
 class _Correction:
@@ -142,12 +141,12 @@ class _Correction:
     ) -> None:
         graph, self.biases = _biased(teacher.graph) if "light" in parts else (teacher.graph, {})
         graph, self.charges = _charged(graph) if "advanced" in parts else (graph, {})
-        self.student, self.parts, self.progress = loop_of(_rebuilt(teacher, graph)), parts, progress
+        self.student, self.parts, self.progress = loop_of(rebuilt(teacher, graph)), parts, progress
         self.passage = LayerwiseSimulation(self.student, arrays, batch_size)
         # The CNN's rates are those of the net that was converted: the network's own move with
         # its biases.
         former = teacher.graph.reference()
-        exact = loop_of(_rebuilt(teacher, former)) if teacher.graph.originals else teacher
+        exact = loop_of(rebuilt(teacher, former)) if teacher.graph.originals else teacher
         self.wanted = _mean_rates(exact, arrays, batch_size)
         self.done, self.samples = 0, len(arrays[0])
 
@@ -248,7 +247,3 @@ def _charged(graph: Graph) -> tuple[Graph, dict[int, str]]:
     }
     names = [node.name for node in graph.of("neuron")]
     return graph.updated(changed), {names.index(name): name for name in changed}
-
-
-def _rebuilt(loop: SpikeLoop, graph: Graph) -> keras.Model:
-    return build(graph, **{name: getattr(loop, name) for name in NAMES})

@@ -1,7 +1,6 @@
 """Simulation of a clock-driven network layer by layer, each layer over all its steps."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import Any
 
 import keras
@@ -13,13 +12,8 @@ from spkeras.graph import Node
 from spkeras.ops.compiled import compiled
 from spkeras.ops.types import Tensor
 from spkeras.snn.spike_loop import SpikeLoop
-from spkeras.snn.steps import added, values_of
 
-# A layer's state before its first step, and its steps from a state on: (spikes, state) each.
 State = list[Any]
-Steps = Callable[[State], Iterator[tuple[np.ndarray, State]]]
-# From the two to the state that the layer begins with.
-Start = Callable[[State, Steps], State]
 
 
 class LayerwiseSimulation:
@@ -43,21 +37,16 @@ class LayerwiseSimulation:
         segments = {node.name: self.network.segment(node) for node in ends}
         self._sources = {name: sources for name, (_, sources) in segments.items()}
         self._steps = {node.name: self._compiled(node, segments[node.name][0]) for node in ends}
-        self.take(arrays)
-
-    def take(self, arrays: Sequence[np.ndarray]) -> None:
-        """Continue with other samples; the spikes of the former ones are dropped."""
         self.arrays = arrays
         self.rows = list(equal_slices(len(arrays[0]), self.batch_size))
         # By layer and slice of the samples: (T, bytes), one bit a neuron and sample.
         self._sent: dict[str, list[np.ndarray]] = {}
 
-    def run(self, index: int, start: Start | None = None) -> np.ndarray:
+    def run(self, index: int) -> np.ndarray:
         """Run a layer over all steps; all before it must have run.
 
         Args:
             index: Index of the layer of neurons.
-            start: Function that chooses the initial state for each slice of the samples.
 
         Returns:
             Mean rate of each neuron over the samples, in spikes per step since the layer's start.
@@ -68,8 +57,6 @@ class LayerwiseSimulation:
         for turn, rows in enumerate(self.rows):
             size = rows.stop - rows.start
             state = list(self.network.layers[node.name].get_initial_state(size))
-            if start is not None:
-                state = start(state, partial(self._from, node, turn))
             sent = np.zeros((self.loop.timesteps, -(-size * total.size // 8)), np.uint8)
             for time, (spikes, _) in enumerate(self._from(node, turn, state), first):
                 total += spikes.sum(axis=0)
@@ -77,23 +64,6 @@ class LayerwiseSimulation:
             self._sent[node.name].append(sent)
         self._forget(index)
         return total / (len(self.arrays[0]) * max(self.loop.timesteps - first, 1))
-
-    def outputs(self) -> Iterator[list[np.ndarray]]:
-        """Yield the network's outputs after each step, (samples, ...); all layers must have run."""
-        loop, readouts, turns = self.loop, self.network.readouts, range(len(self.rows))
-        fed = {(node.name, turn): self._steady(node, turn) for node in readouts for turn in turns}
-        sums: list[Sequence[Any]] = [[0.0 for _ in readouts] for _ in turns]
-        for time in range(loop.timesteps):
-            parts = []
-            for turn in turns:
-                values = [
-                    self._steps[node.name](self._received(node, turn, time, fed[node.name, turn]))
-                    for node in readouts
-                ]
-                sums[turn] = added(loop, sums[turn], values, np.float32(time))
-                decoded = self.network.decode(values_of(loop, sums[turn], np.float32(time + 1)))
-                parts.append([ops.convert_to_numpy(output) for output in decoded])
-            yield [np.concatenate(part) for part in zip(*parts, strict=True)]
 
     def _from(self, node: Node, turn: int, state: State) -> Iterator[tuple[np.ndarray, State]]:
         """Yield the spikes of a layer for a slice, and its state, for each step from its start."""

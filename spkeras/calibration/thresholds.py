@@ -9,14 +9,13 @@ import numpy as np
 from spkeras.calibration.layer_rates import LayerRates
 from spkeras.data.batches import as_samples, check_range, equal_slices
 from spkeras.errors import OptionError
-from spkeras.graph import Graph, Node
+from spkeras.graph import Node
 from spkeras.ops.code import keeps_values
 from spkeras.ops.progress import Progress
 from spkeras.ops.types import Tensor
 from spkeras.passes.changes import kept
 from spkeras.recipes import ThresholdPlan
-from spkeras.snn.model import build, loop_of
-from spkeras.snn.settings import NAMES
+from spkeras.snn.model import loop_of, rebuilt
 from spkeras.snn.spike_loop import SpikeLoop
 
 # Setting of a graph: number of samples that its thresholds were trained on.
@@ -88,9 +87,9 @@ def train_thresholds(
             progress(rows.stop, total)
         if checkpoint is not None and batches % plan.checkpoint_every == 0:
             part = student.graph.with_settings(**{SEEN: rows.stop})
-            checkpoint(_rebuilt(student, kept(part, teacher.graph)))
+            checkpoint(rebuilt(student, kept(part, teacher.graph)))
     seen = {SEEN: max(total, start)}
-    return _rebuilt(student, kept(student.graph.with_settings(**seen), teacher.graph))
+    return rebuilt(student, kept(student.graph.with_settings(**seen), teacher.graph))
 
 
 class _Trainer:
@@ -138,9 +137,4 @@ def _per_channel(loop: SpikeLoop) -> keras.Model:
         return node.with_arrays(threshold=np.broadcast_to(threshold, shape).copy())
 
     changed = {node.name: widened(node) for node in graph.of("neuron")}
-    return _rebuilt(loop, graph.updated(changed))
-
-
-def _rebuilt(loop: SpikeLoop, graph: Graph) -> keras.Model:
-    """A network of this graph, with the loop's settings."""
-    return build(graph, **{name: getattr(loop, name) for name in NAMES})
+    return rebuilt(loop, graph.updated(changed))

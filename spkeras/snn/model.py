@@ -58,3 +58,8 @@ def build(graph: Graph, simulation: Simulation | None = None, **settings: Any) -
     chosen = simulation or Simulation(**settings)
     given = {name: value for name, value in chosen.get_config().items() if value is not None}
     return model_of(SpikeLoop(structure(graph), name="spike_loop", **given), graph)
+
+
+def rebuilt(loop: SpikeLoop, graph: Graph, **changed: Any) -> keras.Model:
+    """Return the model of another graph, with the settings of a spike loop or others."""
+    return build(graph, **{**loop.simulation.get_config(), **changed})
