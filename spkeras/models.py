@@ -28,8 +28,9 @@ from spkeras.graph import Graph, Node
 from spkeras.graph.operations import WITH_KERNEL
 from spkeras.ops.arrays import Samples
 from spkeras.passes.changes import kept
+from spkeras.passes.neurons import place_neurons
 from spkeras.passes.normalize import normalize
-from spkeras.passes.pipeline import fold, neurons_of
+from spkeras.passes.pipeline import fold
 from spkeras.passes.quantize import quantize_weights
 from spkeras.passes.scales import join_scales
 from spkeras.recipes import Conversion
@@ -247,7 +248,7 @@ def _tell_idle(**given: object) -> None:
 
 def _with_one_scale(model: keras.Model, x: Samples, scale: float, bits: int | None) -> Graph:
     """Return the converted graph with one scale for all layers of neurons."""
-    graph = neurons_of(fold(read_graph(model)), Conversion())
+    graph = place_neurons(fold(read_graph(model)), Conversion())
     inputs = zip(graph.of("input"), as_samples(graph, x), strict=True)
     scales = {node.name: np.asarray(np.abs(array).max() or 1, "float32") for node, array in inputs}
     scales |= {node.name: np.asarray(scale, np.float32) for node in graph.of("neuron")}

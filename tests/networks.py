@@ -190,12 +190,13 @@ def spiking(model, per_channel=True, readout="membrane", lifted=True, **neurons)
     from spkeras.frontend.walk import read_graph
     from spkeras.ops.code import keeps_values
     from spkeras.passes.constant_inputs import lift_biases
+    from spkeras.passes.neurons import place_neurons
     from spkeras.passes.normalize import normalize
-    from spkeras.passes.pipeline import neurons_of, prepare
+    from spkeras.passes.pipeline import prepare
     from spkeras.snn.ann import bias_currents
 
     chosen = recipe_of(readout=readout, **neurons).conversion(64)
-    graph = neurons_of(prepare(read_graph(model), chosen), chosen)
+    graph = place_neurons(prepare(read_graph(model), chosen), chosen)
     graph = normalize(graph, scales_of(graph, per_channel))
     if not (lifted and keeps_values(chosen.spike_code)):
         return graph

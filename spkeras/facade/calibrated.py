@@ -14,7 +14,8 @@ from spkeras.ops.arrays import Samples
 from spkeras.ops.code import keeps_values
 from spkeras.ops.progress import Progress
 from spkeras.passes.constant_inputs import lift_biases
-from spkeras.passes.pipeline import finish, neurons_of, prepare
+from spkeras.passes.neurons import place_neurons
+from spkeras.passes.pipeline import finish, prepare
 from spkeras.recipes import Conversion, Simulation, Stepwise
 from spkeras.snn.ann import ann, bias_currents
 from spkeras.snn.model import build
@@ -53,7 +54,7 @@ class Calibrated:
     ) -> None:
         first = recipe.conversion(recipe.default_timesteps)
         self.graph = prepare(graph, first)
-        neurons = neurons_of(self.graph, first)
+        neurons = place_neurons(self.graph, first)
         samples = as_samples(neurons, data)
         check(neurons, samples)
         # In a network trained for spikes the activations define the value of a spike.
@@ -78,7 +79,7 @@ class Calibrated:
         """
         timesteps = int(simulation.timesteps or recipe.default_timesteps)
         chosen = recipe.conversion(timesteps)
-        graph = neurons_of(self.graph, chosen)
+        graph = place_neurons(self.graph, chosen)
         graph = finish(graph, self.stats, chosen, windows(graph, timesteps, simulation))
         graph = graph.with_settings(**_settings(recipe, chosen), built_for=timesteps)
         if keeps_values(chosen.spike_code):

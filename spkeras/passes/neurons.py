@@ -11,27 +11,19 @@ from spkeras.graph.node import parameters_of
 from spkeras.graph.vocabulary import MAX_POOLS, MERGING
 from spkeras.ops.names import NEURON_MODELS
 from spkeras.ops.properties import VALUES_REMEDY, needs_values
+from spkeras.recipes import Conversion
 
 _NEURONS = ("activation", "function", "neuron", *MERGING, *MAX_POOLS)
 
 
-def place_neurons(
-    graph: Graph,
-    model: str = "binary",
-    reset: str = "subtract",
-    initial_potential: float | None = 0.5,
-    max_spikes_per_step: int = 1,
-    spike_code: str = "rate",
-    levels: int = 8,
-    mantissa_bits: int = 0,
-) -> Graph:
+def place_neurons(graph: Graph, conversion: Conversion) -> Graph:
     """Replace each nonlinear operation by a layer of neurons.
 
     Before: read-outs attached.
     After: between inputs and read-outs there are only linear nodes and neurons. A ReLU next to
         a max pooling becomes one neuron that pools its received sums; another max pooling becomes
         a neuron of the identity. Neurons whose count can fall (activations other than ReLU) send
-        signed spikes, whatever `model` is, and a note is added. Thresholds are 1 until
+        signed spikes, whatever the conversion's neuron is, and a note is added. Thresholds are 1 until
         `normalize` sets them. Under a code that keeps values, functions of any number of inputs
         become neurons.
     Raises:
@@ -39,7 +31,7 @@ def place_neurons(
             `reset="zero"` for a neuron that is not a binary ReLU neuron; all at once.
     """
     graph = _merge_pools(graph)
-    if spike_code == "rate":
+    if conversion.spike_code == "rate":
         _refuse(graph)
     nodes: list[Node] = []
     notes: list[str] = []
@@ -50,27 +42,29 @@ def place_neurons(
         falling = any(name in signed for name in node.inputs)
         depth[node.name] = before
         if node.name not in graph.head and node.op in _NEURONS:
-            own = _own_model(node, model, falling)
+            own = _own_model(node, conversion.neuron, falling)
             node = _as_neuron(node).with_attributes(
                 model=own,
-                reset=reset,
-                initial_potential=_initial_potential(node, initial_potential),
-                max_spikes_per_step=max_spikes_per_step if NEURON_MODELS[own].burst else 1,
+                reset=conversion.reset,
+                initial_potential=_initial_potential(node, conversion.initial_potential),
+                max_spikes_per_step=(
+                    conversion.max_spikes_per_step if NEURON_MODELS[own].burst else 1
+                ),
                 depth=before,
-                spike_code=spike_code,
-                levels=levels,
-                mantissa_bits=mantissa_bits,
+                spike_code=conversion.spike_code,
+                levels=conversion.levels,
+                mantissa_bits=conversion.mantissa_bits,
             )
             depth[node.name] = before + 1
-            if own != model:
+            if own != conversion.neuron:
                 notes.append(f"{node.name}: signed spikes, since its count can fall")
             falling = NEURON_MODELS[own].signed
         elif node.op == "readout":
-            node = node.with_attributes(depth=before, spike_code=spike_code)
+            node = node.with_attributes(depth=before, spike_code=conversion.spike_code)
         if falling or (node.op != "neuron" and not node.operation.keeps_sign(node)):
             signed.add(node.name)
         nodes.append(node)
-    _check_reset(nodes, reset)
+    _check_reset(nodes, conversion.reset)
     return graph.with_nodes(nodes, notes=notes)
 
 

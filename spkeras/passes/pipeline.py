@@ -10,7 +10,6 @@ from spkeras.ops.arrays import Float32Array
 from spkeras.passes.coder import Coder
 from spkeras.passes.fold import fold_scales
 from spkeras.passes.learned import learned_scales
-from spkeras.passes.neurons import place_neurons
 from spkeras.passes.normalize import normalize
 from spkeras.passes.pooling import separate_poolings
 from spkeras.passes.quantize import quantize_weights
@@ -44,27 +43,13 @@ def prepare(graph: Graph, conversion: Conversion) -> Graph:
     return read_from_spikes(graph, conversion.neuron) if spiking else graph
 
 
-def neurons_of(graph: Graph, conversion: Conversion) -> Graph:
-    """Return the prepared graph with neurons, without thresholds."""
-    return place_neurons(
-        graph,
-        conversion.neuron,
-        reset=conversion.reset,
-        initial_potential=conversion.initial_potential,
-        max_spikes_per_step=conversion.max_spikes_per_step,
-        spike_code=conversion.spike_code,
-        levels=conversion.levels,
-        mantissa_bits=conversion.mantissa_bits,
-    )
-
-
 def finish(
     graph: Graph, stats: Mapping[str, ActivationStats], conversion: Conversion, windows: Windows
 ) -> Graph:
     """Choose scales, normalise currents, round weights.
 
     Args:
-        graph: From `neurons_of`.
+        graph: From `place_neurons`.
         stats: Statistics of its inputs and neurons.
         conversion: Settings chosen for T.
         windows: Number of time steps in which each layer of neurons may fire; thresholds are

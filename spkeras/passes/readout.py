@@ -39,28 +39,14 @@ def attach_readouts(graph: Graph) -> Graph:
                 notes.append(f"{node.name}: {node['function']} left out, outputs are logits")
                 nodes.pop(node.name)
                 continue
-            nodes[node.name] = Node(
-                name=node.name,
-                op=node.op,
-                inputs=(last,),
-                shape=node.shape,
-                attributes=node.attributes,
-                arrays=node.arrays,
-                source=node.source,
-            )
+            nodes[node.name] = replace(node, inputs=(last,))
             last = node.name
         outputs.append(last)
     head = {n for output in graph.outputs for n in (t.name for t in _tail(graph, output))}
     body = [node for name, node in nodes.items() if name not in head]
     tails = [node for name, node in nodes.items() if name in head]
-    changed = Graph(
-        name=graph.name,
-        nodes=(*body, *added.values(), *tails),
-        outputs=tuple(outputs),
-        notes=graph.notes,
-        settings=graph.settings,
-    )
-    return changed.with_nodes(changed.nodes, notes=notes)
+    ordered = (*body, *added.values(), *tails)
+    return replace(graph, nodes=ordered, outputs=tuple(outputs), notes=(*graph.notes, *notes))
 
 
 def functions_at_the_end(graph: Graph, output: str) -> list[Node]:

@@ -72,17 +72,8 @@ class Network:
             return synapse(node)
         shapes = {name: array.shape for name, array in node.arrays.items()}
         return IntegrateFire(
-            model=node["model"],
-            reset=node["reset"],
-            initial_potential=node["initial_potential"],
-            max_spikes_per_step=node["max_spikes_per_step"],
-            depth=node["depth"],
-            function=node["function"],
+            **{name: node[name] for name in node.operation.attributes},
             parameters={name: node[name] for name in parameters_of(node["function"])},
-            pool=node["pool"],
-            spike_code=node["spike_code"],
-            levels=node["levels"],
-            mantissa_bits=node["mantissa_bits"],
             current_shapes=[self.graph[name].shape for name in node.inputs],
             threshold_shape=shapes["threshold"],
             slope_shape=shapes.get("slope"),

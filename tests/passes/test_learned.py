@@ -17,12 +17,13 @@ from spkeras.passes.readout import (
     read_from_spikes,
     with_whole_outputs,
 )
+from spkeras.recipes import Conversion
 from tests.passes.test_scales import stats_of
 
 
 def placed(*parts, shape=(2,)):
     net = keras.Sequential([keras.Input(shape, name="x"), *parts, layers.Dense(2, name="end")])
-    return place_neurons(attach_readouts(read_graph(net)))
+    return place_neurons(attach_readouts(read_graph(net)), Conversion())
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ def spikes_at_the_end(neuron):
         ]
     )
     graph = attach_readouts(read_graph(net))
-    return place_neurons(read_from_spikes(graph, neuron), neuron)
+    return place_neurons(read_from_spikes(graph, neuron), Conversion(neuron=neuron))
 
 
 def test_outputs_that_are_read_from_binary_spikes_lose_what_is_negative():

@@ -8,13 +8,14 @@ from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.walk import read_graph
 from spkeras.passes.neurons import place_neurons
 from spkeras.passes.readout import attach_readouts
+from spkeras.recipes import Conversion
 from tests import networks
 
 
-def placed(model, *arguments, **options):
+def placed(model, neuron="binary", **options):
     graph = attach_readouts(read_graph(model))
     before = networks.fingerprint(graph)
-    changed = place_neurons(graph, *arguments, **options)
+    changed = place_neurons(graph, Conversion(neuron=neuron, **options))
     assert networks.fingerprint(graph) == before
     inside = [n for n in changed.nodes if n.op in ("activation", "max_pool", "global_max_pool")]
     assert all(_behind_readout(changed, node) for node in inside)
@@ -249,7 +250,9 @@ def test_a_negative_slope_that_is_negative_falls(slope, merged):
     graph = attach_readouts(read_graph(net(*parts)))
     (act,) = [node for node in graph.of("activation") if node["function"] == "relu"]
     graph = graph.updated({act.name: act.with_attributes(negative_slope=slope)})
-    assert len(place_neurons(graph, "signed").of("neuron")) == (1 if merged else 2)
+    assert len(place_neurons(graph, Conversion(neuron="signed")).of("neuron")) == (
+        1 if merged else 2
+    )
 
 
 def test_a_quantising_activation_merges_with_a_pooling():

@@ -6,8 +6,9 @@ import pytest
 from keras import layers
 
 from spkeras.frontend.walk import read_graph
+from spkeras.passes.neurons import place_neurons
 from spkeras.passes.normalize import normalize
-from spkeras.passes.pipeline import neurons_of, prepare
+from spkeras.passes.pipeline import prepare
 from spkeras.snn.model import build
 from tests import networks, oracle, oracle_layers
 
@@ -16,7 +17,7 @@ NETS = ("chain", "residual", "pools", "depthwise", "concat", "several")
 
 def prepared(model, **options):
     chosen = networks.recipe_of(**options).conversion(64)
-    return neurons_of(prepare(read_graph(model), chosen), chosen)
+    return place_neurons(prepare(read_graph(model), chosen), chosen)
 
 
 def random_scales(graph, per_channel, seed=0):

@@ -7,7 +7,8 @@ from keras import layers
 
 from spkeras.frontend.walk import read_graph
 from spkeras.passes import pipeline
-from spkeras.passes.pipeline import finish, neurons_of, prepare
+from spkeras.passes.neurons import place_neurons
+from spkeras.passes.pipeline import finish, prepare
 from spkeras.recipes import ECC, SigmaDelta
 from tests.passes.test_scales import stats_of
 
@@ -33,7 +34,10 @@ def test_levels_above_the_scale_lift_it_by_octaves(above):
     """A spike of size 1 means 2^above times the largest activation."""
     options = SigmaDelta(levels=8, levels_above_scale=above).conversion(4)
     graph = finish(
-        neurons_of(prepare(read_graph(dense_net()), options), options), STATS, options, {"act": 4}
+        place_neurons(prepare(read_graph(dense_net()), options), options),
+        STATS,
+        options,
+        {"act": 4},
     )
     kernel = graph["end"].arrays["kernel"][:, 0]
     np.testing.assert_allclose(kernel, np.float32([0.5, 2.0]) * 2.0**above)
@@ -69,7 +73,7 @@ def test_thresholds_are_fitted_to_the_spikes_that_the_neuron_sends(recipe, expec
 
     monkeypatch.setattr(pipeline, "fit", fit)
     chosen = recipe.conversion(5)
-    graph = neurons_of(prepare(read_graph(dense_net()), chosen), chosen)
+    graph = place_neurons(prepare(read_graph(dense_net()), chosen), chosen)
     finish(graph, STATS, chosen, {"act": 5})
     ((method, coder),) = met
     assert method == recipe.thresholds
@@ -87,7 +91,7 @@ def test_thresholds_are_fitted_to_the_spikes_that_the_neuron_sends(recipe, expec
 @pytest.mark.parametrize("bits", [None, 4])
 def test_weights_are_rounded_on_request(bits):
     options = ECC(weight_bits=bits, thresholds="percentile").conversion(64)
-    graph = neurons_of(prepare(read_graph(dense_net()), options), options)
+    graph = place_neurons(prepare(read_graph(dense_net()), options), options)
     found = finish(graph, STATS, options, {"act": 4})
     assert any("bits" in note for note in found.notes) == (bits is not None)
 
@@ -105,7 +109,7 @@ def test_steps_of_training_are_the_largest(steps, expected):
 @pytest.mark.parametrize("readout, known", [("membrane", None), ("spikes", {"end:spikes"})])
 def test_outputs_read_from_spikes_remember_what_the_cnn_computes(readout, known):
     chosen = ECC(readout=readout, thresholds="percentile").conversion(64)
-    graph = neurons_of(prepare(read_graph(dense_net()), chosen), chosen)
+    graph = place_neurons(prepare(read_graph(dense_net()), chosen), chosen)
     stats = {**STATS, "end:spikes": stats_of([[1.0]])}
     found = finish(graph, stats, chosen, {"act": 4, "end:spikes": 4})
     assert (None if found.originals is None else set(found.originals)) == known
@@ -113,7 +117,7 @@ def test_outputs_read_from_spikes_remember_what_the_cnn_computes(readout, known)
 
 def test_neurons_take_all_their_options():
     chosen = SigmaDelta(levels=12, mantissa_bits=2, initial_potential=0.25).conversion(4)
-    (node,) = neurons_of(prepare(read_graph(dense_net()), chosen), chosen).of("neuron")
+    (node,) = place_neurons(prepare(read_graph(dense_net()), chosen), chosen).of("neuron")
     names = (
         "model",
         "spike_code",
@@ -141,6 +145,6 @@ def test_scales_are_chosen_as_asked(above, percentile, per_channel, monkeypatch)
         per_channel=per_channel,
         thresholds="percentile",
     ).conversion(4)
-    graph = neurons_of(prepare(read_graph(dense_net()), chosen), chosen)
+    graph = place_neurons(prepare(read_graph(dense_net()), chosen), chosen)
     finish(graph, STATS, chosen, {"act": 5})
     assert met == [((percentile or 99.97, per_channel), {"fit": None, "levels_above_scale": above})]

@@ -8,7 +8,8 @@ from keras import layers
 from spkeras.errors import OptionError
 from spkeras.frontend.walk import read_graph
 from spkeras.graph.stats import BINS, ActivationStats, bins
-from spkeras.passes.pipeline import fold, neurons_of
+from spkeras.passes.neurons import place_neurons
+from spkeras.passes.pipeline import fold
 from spkeras.passes.scales import choose_scales, join_scales
 from spkeras.recipes import Conversion
 from spkeras.recipes.statistics import VALUES_PERCENTILE, automatic_percentile
@@ -26,7 +27,7 @@ def stats_of(values):
 
 
 def graph_of(model):
-    return neurons_of(fold(read_graph(model)), Conversion())
+    return place_neurons(fold(read_graph(model)), Conversion())
 
 
 def dense_net(channels=3, activation="relu"):

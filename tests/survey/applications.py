@@ -82,7 +82,8 @@ def survey(name: str) -> Record:
 
     from spkeras.errors import SpkerasError
     from spkeras.frontend.walk import read_graph
-    from spkeras.passes.pipeline import fold, neurons_of
+    from spkeras.passes.neurons import place_neurons
+    from spkeras.passes.pipeline import fold
     from spkeras.recipes import Conversion
 
     # Compiling a network of hundreds of layers takes longer than the few passes made here.
@@ -102,7 +103,7 @@ def survey(name: str) -> Record:
     record["seconds"] = time.perf_counter() - start
     record["error"] = graph_error(model, graph, images[:COMPARED])
     try:
-        neurons_of(graph, Conversion())
+        place_neurons(graph, Conversion())
         record["converts"] = True
     except SpkerasError:
         record["converts"] = False
