@@ -64,9 +64,9 @@ class LayerVerdict:
     kind: str
     verdict: str
     reason: str
-    shape: tuple[int | None, ...]
-    parameters: int
-    macs: int
+    shape: tuple[int | None, ...] = ()
+    parameters: int = 0
+    macs: int = 0
 
 
 def inspect_layers(model: keras.Model, spike_code: str = "rate") -> tuple[LayerVerdict, ...]:
@@ -88,15 +88,7 @@ def inspect_layers(model: keras.Model, spike_code: str = "rate") -> tuple[LayerV
     except UnsupportedLayerError as error:
         name, kind = getattr(model, "name", "model"), type(model).__name__
         return tuple(
-            LayerVerdict(
-                name=name,
-                kind=kind,
-                verdict=REFUSED,
-                reason=problem,
-                shape=(),
-                parameters=0,
-                macs=0,
-            )
+            LayerVerdict(name=name, kind=kind, verdict=REFUSED, reason=problem)
             for problem in error.problems
         )
     counts = macs(walked.graph)
@@ -105,17 +97,14 @@ def inspect_layers(model: keras.Model, spike_code: str = "rate") -> tuple[LayerV
 
 def _verdict(visit: Visit, graph: Graph, counts: dict[str, int], spike_code: str) -> LayerVerdict:
     verdict, reason = _judge(visit, graph, spike_code)
-    total = sum(counts[name] for name in visit.nodes)
-    kind = type(visit.operation).__name__
-    parameters = _parameters(visit.operation)
     return LayerVerdict(
         name=visit.name,
-        kind=kind,
+        kind=type(visit.operation).__name__,
         verdict=verdict,
         reason=reason,
         shape=visit.shape,
-        parameters=parameters,
-        macs=total,
+        parameters=_parameters(visit.operation),
+        macs=sum(counts[name] for name in visit.nodes),
     )
 
 

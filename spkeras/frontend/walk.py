@@ -114,21 +114,16 @@ class _Walker:
                 )
                 continue
             name = self._name(operation.name)
-            dtype = {"dtype": str(tensor.dtype)}
-            self.nodes[name] = Node(
-                name=name,
-                op="input",
-                inputs=(),
-                shape=shape,
-                attributes=dtype,
-                arrays={},
-                source=operation.name,
-            )
+            self._add_input(name, shape, str(tensor.dtype), source=operation.name)
             self.visits.append(Visit(name, operation, shape, (name,)))
             ports.append(Port(name, shape))
         if faults:
             raise UnsupportedLayerError(faults)
         return ports
+
+    def _add_input(self, name: str, shape: tuple[int, ...], dtype: str, *, source: str) -> None:
+        attributes = {"dtype": dtype}
+        self.nodes[name] = Node(name, "input", (), shape, attributes=attributes, source=source)
 
     def run(self, model: keras.Model, ports: Sequence[Port], prefix: str, path: str) -> list[Port]:
         """Walk one model, given the ports of its inputs; return the ports of its outputs.
@@ -230,26 +225,9 @@ class _Walker:
         for index, open_shape in enumerate(call.shapes):
             shape = tuple(size or 1 for size in open_shape)
             name = f"{call.name}:refused{index}"
-            dtype = {"dtype": "float32"}
-            self.nodes[name] = Node(
-                name=name,
-                op="input",
-                inputs=(),
-                shape=shape,
-                attributes=dtype,
-                arrays={},
-                source=call.source,
-            )
+            self._add_input(name, shape, "float32", source=call.source)
             ports.append(Port(name, shape))
-        self.visits.append(
-            Visit(
-                name=call.name,
-                operation=call.operation,
-                shape=call.shape,
-                nodes=(),
-                problem=problem,
-            )
-        )
+        self.visits.append(Visit(call.name, call.operation, call.shape, problem=problem))
         return ports
 
 

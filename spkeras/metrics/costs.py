@@ -118,20 +118,9 @@ def _read(path: Path) -> CostTable:
     for name in ("name", "source", "node"):
         if not isinstance(values[name], str) or not values[name]:
             raise OptionError(f"{path}: {name}={values[name]!r}; give text, the source above all")
-    add, shift, read, dram = (
-        _cost(path, name, values[name])
-        for name in ("add_per_bit", "shift_per_bit", "table_read", "dram")
-    )
-    return CostTable(
-        name=values["name"],
-        source=values["source"],
-        node=values["node"],
-        add_per_bit=add,
-        shift_per_bit=shift,
-        table_read=read,
-        sram=_sizes(path, values),
-        dram=dram,
-    )
+    single = ("add_per_bit", "shift_per_bit", "table_read", "dram")
+    costs = {name: _cost(path, name, values[name]) for name in single}
+    return CostTable(**{**values, **costs, "sram": _sizes(path, values)})
 
 
 def _cost(path: Path, name: str, value: Any) -> float:

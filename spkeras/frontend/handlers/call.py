@@ -193,7 +193,6 @@ class Call:
                 inputs=(port.name,),
                 shape=shape,
                 attributes={"axes": axes},
-                arrays={},
                 source=source,
             )
             self.added.append(name)

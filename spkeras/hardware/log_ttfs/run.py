@@ -286,25 +286,14 @@ def _layer_run(
     layer, sums = program.by_name[name], course.extremes.get(name)
     fired = course.histogram.fired.get(name)
     mean = 0.0 if fired is None else _mean_time(fired)
-    neurons = layer.positions * layer.channels
-    if sums is None:
-        return LayerRun(
-            name=name,
-            neurons=neurons,
-            operations=operations,
-            needed_bits=0,
-            met_bits=0,
-            mean_time=mean,
-            passes=0,
-        )
     return LayerRun(
         name=name,
-        neurons=neurons,
+        neurons=layer.positions * layer.channels,
         operations=operations,
-        needed_bits=layer.needed_bits,
-        met_bits=bits_for(*sums),
+        needed_bits=0 if sums is None else layer.needed_bits,
+        met_bits=0 if sums is None else bits_for(*sums),
         mean_time=mean,
-        passes=passes,
+        passes=0 if sums is None else passes,
     )
 
 
