@@ -210,15 +210,9 @@ def _show(result: "Evaluation") -> None:
     click.echo(summary(result) + "\n")
     show([*accuracy_tables(result), *exit_tables(result), *activity_tables(result)])
     click.echo("\n" + operations(result))
-    if comparison(result):
-        click.echo(comparison(result))
-    click.echo(latency(result))
-    if begins(result):
-        click.echo(begins(result))
-    if reference_sentence(result):
-        click.echo(reference_sentence(result))
-    if result.early_exit:
-        click.echo(exit_sentence(result))
+    for sentence in (comparison, latency, begins, reference_sentence, exit_sentence):
+        if sentence(result):
+            click.echo(sentence(result))
 
 
 def _write(result: "Evaluation", plot: Path | None, report: Path | None) -> None:

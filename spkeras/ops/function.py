@@ -18,11 +18,6 @@ from spkeras.ops.types import Tensor
 Axes = Sequence[int]
 
 
-def is_known(function: str) -> bool:
-    """Return whether the name is a function of this module, not an activation."""
-    return function in _FUNCTIONS
-
-
 def apply(function: str, values: Sequence[Tensor], numbers: Mapping[str, Any]) -> Tensor:
     """Compute a function of several values.
 

@@ -54,7 +54,3 @@ class Timing:
     def interval(self) -> int:
         """Steps between two samples in a pipeline: each layer needs one window per sample."""
         return self.duration
-
-    def window(self, depth: int) -> tuple[int, int]:
-        """Return the first step of a layer's firing window, and the step after its last."""
-        return depth * self.start, depth * self.start + self.duration

@@ -92,8 +92,8 @@ class _State:
         for layer in self.plan.layers:
             if layer.kind not in (ENCODER, EARLIEST):
                 self._receive(layer, step, sent)
-            first, end = self.timing.window(layer.depth)
-            if layer.kind != READOUT and first <= step < end:
+            first = layer.depth * self.timing.start
+            if layer.kind != READOUT and first <= step < first + self.timing.duration:
                 sent[layer.name] = self._fire(layer, step - first, sent)
 
     def _receive(self, layer: Layer, step: int, sent: dict[str, np.ndarray]) -> None:
@@ -101,7 +101,7 @@ class _State:
             if branch.source in sent and sent[branch.source].any():
                 source = self.plan.by_name[branch.source]
                 size = table(self.plan, source, self.levels)[
-                    step - self.timing.window(source.depth)[0]
+                    step - source.depth * self.timing.start
                 ]
                 reached = slice(branch.first, branch.first + branch.kernel.shape[-1])
                 arrived = received(branch, sent[branch.source] * size)

@@ -154,7 +154,6 @@ def test_published_pipeline_totals_of_vgg16(start, latency):
     timing = Timing(plan.windows, plan.timesteps, start)
     assert timing.latency == latency
     assert timing.interval == 80
-    assert timing.window(15)[1] == latency
 
 
 @pytest.mark.parametrize("windows, duration, start", [(0, 8, 8), (3, 0, 1), (3, 8, 9), (3, 8, 0)])

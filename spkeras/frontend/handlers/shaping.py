@@ -4,8 +4,6 @@ import math
 
 from spkeras.frontend.handlers.call import FIRST, Call, Handler, Port
 
-Amounts = tuple[tuple[int, int], ...]
-
 
 def _stored(call: Call, first: bool) -> tuple[int, ...]:
     return (*call.shape[1:], call.shape[0]) if first else call.shape
