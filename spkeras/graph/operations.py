@@ -234,17 +234,9 @@ OPERATIONS: dict[str, Operation] = {
     # on each input before the first step: the biases upstream, where the code delivers them once
     # instead of at each step.
     "neuron": Operation(
-        attributes=(
-            "model",
-            "reset",
-            "initial_potential",
-            "max_spikes_per_step",
-            "depth",
-            "pool",
-            "function",
-            "spike_code",
-            "levels",
-            "mantissa_bits",
+        attributes=tuple(
+            "model reset initial_potential max_spikes_per_step depth pool function spike_code "
+            "levels mantissa_bits".split()
         ),
         arrays=("threshold", "ceiling", "slope", "weight", *CONSTANT_INPUTS),
         optional=("ceiling", "slope", "weight", *CONSTANT_INPUTS),

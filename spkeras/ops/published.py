@@ -35,7 +35,13 @@ class Published:
 
 _BINARY = {"neuron": "binary", "spike_code": "rate", "reset": "subtract", "correction": None}
 # All layers start with the input, which is a constant current into the first neurons.
-_TRAINED = {**_BINARY, "stagger": 0, "input_encoding": "constant", "readout": "membrane"}
+_TRAINED = {
+    **_BINARY,
+    "initial_potential": None,
+    "stagger": 0,
+    "input_encoding": "constant",
+    "readout": "membrane",
+}
 # Clamp-and-quantise: the input and the average poolings have neurons; counts are rounded down.
 _COUNTED = {"encoding": "spikes", "pooling_neurons": True, "shift": 0.0}
 # Trainable poolings are published as well (the VGG-19 of CQ): a parameter, not fixed.
@@ -64,7 +70,7 @@ PUBLISHED: Mapping[str, Published] = {
         training=_COUNTED,
         parameters={"timesteps": 64, "input_threshold": 1.0, **_POOLING},
         plan=_LABELS,
-        conversion={**_TRAINED, "initial_potential": None},
+        conversion=_TRAINED,
         schedules={"clock_driven": {"thresholds": "learned"}},
     ),
     "cq+": Published(
@@ -72,7 +78,7 @@ PUBLISHED: Mapping[str, Published] = {
         training=_COUNTED,
         parameters={"timesteps": 64, "input_threshold": 0.999, **_POOLING},
         plan=_LABELS,
-        conversion={**_TRAINED, "initial_potential": None},
+        conversion=_TRAINED,
         schedules={"clock_driven": {"thresholds": "trained"}},
     ),
     "low_latency": Published(
@@ -80,7 +86,7 @@ PUBLISHED: Mapping[str, Published] = {
         training={**_COUNTED, "encoding": "expanded"},
         parameters={"timesteps": 8, **_POOLING},
         plan=_LABELS,
-        conversion={**_TRAINED, "initial_potential": None},
+        conversion=_TRAINED,
         schedules={
             "clock_driven": {"thresholds": "trained"},
             "layer_synchronous": {"thresholds": "learned"},
@@ -91,7 +97,7 @@ PUBLISHED: Mapping[str, Published] = {
         training={"encoding": "real", "pooling_neurons": False, "shift": 0.5},
         parameters={"timesteps": 8},
         plan=_LABELS,
-        conversion={**_TRAINED, "initial_potential": None},
+        conversion=_TRAINED,
         schedules={"clock_driven": {"thresholds": "learned"}},
     ),
     # T, tau and the base of the logarithm are not known: they stay parameters.

@@ -1,7 +1,7 @@
 """Common part of all recipes: options of the conversion, published settings, defaults for T."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from spkeras.errors import OptionError
@@ -74,11 +74,6 @@ class Recipe(Config):
         settings = for_conversion(self.name, given.schedule, {**own, **config})
         known = {name: value for name, value in settings.items() if name in config}
         return given.changed(**known)
-
-    def changed(self, **options: Any) -> Self:
-        """Return a copy with other options."""
-        self.refuse_unknown(options)
-        return replace(self, **options)
 
     def check(self, simulation: Simulation) -> None:
         """Refuse settings of a simulation that the recipe cannot run with.

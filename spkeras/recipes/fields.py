@@ -206,6 +206,11 @@ class Config:
             )
         return given
 
+    def changed(self, **options: Any) -> Self:
+        """Return a copy with other options."""
+        self.refuse_unknown(options)
+        return replace(self, **options)
+
     def get_config(self) -> dict[str, Any]:
         """Return its options as plain values; `from_config` takes them back."""
         return {name: getattr(self, name) for name in self.options()}

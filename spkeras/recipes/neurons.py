@@ -27,15 +27,10 @@ def _own(neuron: str) -> dict[str, int]:
     return {**(_BURST if burst else {}), **(_GRADED if graded else {})}
 
 
-def initial_potential_option(default: float | None, shown: str = "") -> float | None:
-    """Return the option of the initial membrane potential.
-
-    Args:
-        default: A fraction of the threshold, or None where another option decides.
-        shown: Default in words.
-    """
+def initial_potential_option(shown: str) -> float | None:
+    """Return the option of the initial membrane potential, with its default in words."""
     return option(
-        default,
+        None,
         "Initial potential as a fraction of the threshold; 0.5 rounds to nearest.",
         low=0,
         high=1,
@@ -116,7 +111,7 @@ class RateCoded(Stepwise):
         choices=("subtract", "zero"),
         group="neuron",
     )
-    initial_potential: float | None = initial_potential_option(None, "0.5")
+    initial_potential: float | None = initial_potential_option("0.5")
     max_spikes_per_step: int | None = option(
         None,
         "Most spikes of a burst neuron in one step.",

@@ -1,7 +1,6 @@
 """Settings of a simulation, which may be changed after the conversion."""
 
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
 
 from spkeras.errors import OptionError
 from spkeras.recipes.fields import Config, option
@@ -65,11 +64,6 @@ class Simulation(Config):
         0, "Seed of Bernoulli spikes and of positions drawn in calibration.", group="input"
     )
 
-    @classmethod
-    def label(cls) -> str:
-        """Return its name in messages."""
-        return "Simulation"
-
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.stagger is not None and PARTS * self.stagger % 1:
@@ -108,8 +102,3 @@ class Simulation(Config):
                 raise OptionError(
                     f"{name}={getattr(self, name)!r} with {spike_code} coding; allowed: {words}"
                 )
-
-    def changed(self, **settings: Any) -> "Simulation":
-        """Return a copy with other settings."""
-        self.refuse_unknown(settings)
-        return replace(self, **settings)

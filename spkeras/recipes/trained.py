@@ -32,6 +32,20 @@ def _encoding(default: str, *choices: str) -> str:
     )
 
 
+_POOLING = _training(
+    "keep", "Max pooling: keep it, or replace it by average or trainable pooling.", choices=POOLINGS
+)
+
+
+def _thresholds(default: str) -> str:
+    return option(
+        default,
+        "Thresholds: learned as in training, or trained after the conversion.",
+        choices=("learned", "trained"),
+        group="thresholds",
+    )
+
+
 def _pooling_neurons(default: bool) -> bool:
     return _training(default, "Add neurons after average pooling.", group="neuron")
 
@@ -66,22 +80,13 @@ class Trained(RateCoded):
 
     needs_training: ClassVar[bool] = True
 
-    thresholds: str = option(
-        "learned",
-        "Thresholds: learned as in training, or trained after the conversion.",
-        choices=("learned", "trained"),
-        group="thresholds",
-    )
-    initial_potential: float | None = initial_potential_option(None, "as trained")
+    thresholds: str = _thresholds("learned")
+    initial_potential: float | None = initial_potential_option("as trained")
     encoding: str = _encoding("spikes", "spikes", "real")
     input_threshold: float = _training(
         1.0, "Threshold theta of the input neurons.", low=0, above=True, group="input"
     )
-    pooling: str = _training(
-        "keep",
-        "Max pooling: keep it, or replace it by average or trainable pooling.",
-        choices=POOLINGS,
-    )
+    pooling: str = _POOLING
     pooling_neurons: bool = _pooling_neurons(True)
     percentile: float | None = percentile_option(stage="training", shown="from T")
     shift: float = _shift(0.0)
@@ -129,12 +134,7 @@ class CQPlus(Trained):
     name: ClassVar[str] = "cq+"
     summary: ClassVar[str] = "clamp and quantise; thresholds are trained at the conversion"
 
-    thresholds: str = option(
-        "trained",
-        "Thresholds: learned as in training, or trained after the conversion.",
-        choices=("learned", "trained"),
-        group="thresholds",
-    )
+    thresholds: str = _thresholds("trained")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -213,10 +213,6 @@ class CAT(Recipe):
     input_threshold: float = _training(
         1.0, "Largest input that is encoded.", low=0, above=True, group="input"
     )
-    pooling: str = _training(
-        "keep",
-        "Max pooling: keep it, or replace it by average or trainable pooling.",
-        choices=POOLINGS,
-    )
+    pooling: str = _POOLING
     pooling_neurons: bool = _pooling_neurons(False)
     percentile: float | None = percentile_option(stage="training", shown="from T")

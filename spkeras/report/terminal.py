@@ -34,11 +34,7 @@ def to_text(
 
 
 def _rich(table: Table) -> RichTable:
-    rich = RichTable(
-        box=box.SIMPLE_HEAD,
-        show_footer=False,
-        pad_edge=False,
-    )
+    rich = RichTable(box=box.SIMPLE_HEAD, show_footer=False, pad_edge=False)
     for index, name in enumerate(table.header):
         words = index in table.words
         rich.add_column(name, justify="left" if words else "right", overflow="fold")
