@@ -85,11 +85,7 @@ _ray_options = all_of(
 @options.any_range_option
 @options.insist_option
 @options.json_option
-@option(
-    "--plot",
-    type=click.Path(path_type=Path),
-    help="Plot accuracy over T: .png, .svg or .pdf.",
-)
+@option("--plot", type=click.Path(path_type=Path), help="Plot accuracy over T: .png, .svg or .pdf.")
 @option("--report", type=click.Path(path_type=Path), help="Write all results as an HTML page.")
 def command(
     snn: Path,

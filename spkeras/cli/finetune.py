@@ -11,13 +11,7 @@ from spkeras import recipes
 from spkeras.cli import options
 from spkeras.cli.checkpoint import checkpoint_folder
 from spkeras.cli.files import check_output, read_cnn, write_whole
-from spkeras.cli.generated import (
-    GroupedCommand,
-    all_of,
-    config_options,
-    option,
-    recipe_options,
-)
+from spkeras.cli.generated import GroupedCommand, all_of, config_options, option, recipe_options
 from spkeras.cli.labelled import cnn_quality
 from spkeras.cli.messages import note, show_json, warn
 from spkeras.cli.progress import progress

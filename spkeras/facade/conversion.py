@@ -77,12 +77,7 @@ def convert(
     if isinstance(chosen, TTFS):
         chosen.check(simulation)
         return convert_windows(
-            walked,
-            data,
-            chosen,
-            simulation.timesteps,
-            batch_size=batch_size,
-            progress=report,
+            walked, data, chosen, simulation.timesteps, batch_size=batch_size, progress=report
         )
     if not isinstance(chosen, Stepwise):
         raise OptionError(f"recipe={chosen!r}; allowed: {names('conversion')}")

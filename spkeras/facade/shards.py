@@ -17,15 +17,7 @@ from spkeras.facade.networks import AnyNetwork, AnySimulator, engine_and_steps, 
 from spkeras.facade.reference import OWN, NamedCnn, name_of, warning_of
 from spkeras.facade.warnings import beyond_range, other_steps, undefined
 from spkeras.graph.finite import check_finite
-from spkeras.metrics import (
-    Evaluation,
-    ExitSums,
-    Score,
-    Sums,
-    Watch,
-    activity,
-    convergence,
-)
+from spkeras.metrics import Evaluation, ExitSums, Score, Sums, Watch, activity, convergence
 from spkeras.metrics.chance import check_decisions
 from spkeras.metrics.early_exit import EarlyExit, check_exit
 from spkeras.metrics.windows import window_activity

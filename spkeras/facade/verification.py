@@ -151,10 +151,7 @@ class _Outputs:
         self.changed = bool(graph.originals) or is_lost(graph)
 
     def add(
-        self,
-        cnn: list[np.ndarray],
-        exact: list[np.ndarray],
-        stages: list[list[np.ndarray]],
+        self, cnn: list[np.ndarray], exact: list[np.ndarray], stages: list[list[np.ndarray]]
     ) -> None:
         self.samples += len(cnn[0])
         self.elements += exact[0].size

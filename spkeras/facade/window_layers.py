@@ -31,11 +31,7 @@ class WindowLayers:
         ranges = {name: loop.largest(name) for name in self.names}
         self.comparisons = [
             ValueComparison(
-                name=name,
-                unit=1.0,
-                finest=1e-6,
-                most=1.0,
-                explained=loop.resolution(name),
+                name=name, unit=1.0, finest=1e-6, most=1.0, explained=loop.resolution(name)
             )
             for name in self.names
         ]

@@ -246,9 +246,7 @@ OPERATIONS: dict[str, Operation] = {
     # depth and spike_code as for a neuron; scale: value of a decoded 1; offset: is added to the
     # scaled value.
     "readout": Operation(
-        attributes=("depth", "spike_code"),
-        arrays=("scale", "offset"),
-        optional=("scale", "offset"),
+        attributes=("depth", "spike_code"), arrays=("scale", "offset"), optional=("scale", "offset")
     ),
 }
 

@@ -20,12 +20,7 @@ import h5py
 
 from spkeras.errors import ModelFileError
 from spkeras.keras_files.foreign import what_directory, what_file, what_json, what_zip
-from spkeras.keras_files.stores import (
-    NoWeights,
-    StoredWeights,
-    read_weights,
-    text,
-)
+from spkeras.keras_files.stores import NoWeights, StoredWeights, read_weights, text
 
 ALLOWED = (
     "Allowed are whole models saved by Keras (.keras, .h5, .hdf5), or a weights file "

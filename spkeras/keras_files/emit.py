@@ -28,12 +28,7 @@ def emit(node: LayerNode) -> dict[str, Any]:
 
 
 def _record(module: str, class_name: str, config: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "module": module,
-        "class_name": class_name,
-        "config": config,
-        "registered_name": None,
-    }
+    return {"module": module, "class_name": class_name, "config": config, "registered_name": None}
 
 
 def _emit_layer(node: LayerNode) -> dict[str, Any]:

@@ -105,11 +105,7 @@ class ChannelExpansion(_Encoder):
     """
 
     def __init__(
-        self,
-        timesteps: int,
-        levels: float,
-        order: Sequence[int] = (-1, 1, 0),
-        **kwargs: Any,
+        self, timesteps: int, levels: float, order: Sequence[int] = (-1, 1, 0), **kwargs: Any
     ) -> None:
         super().__init__(**kwargs)
         check_count("timesteps", timesteps)

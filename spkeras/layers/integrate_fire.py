@@ -136,10 +136,7 @@ class IntegrateFire(Configured):
             return None
         zero = name.startswith("constant_input")
         return self.add_weight(
-            shape=tuple(shape),
-            initializer="zeros" if zero else "ones",
-            trainable=False,
-            name=name,
+            shape=tuple(shape), initializer="zeros" if zero else "ones", trainable=False, name=name
         )
 
     def _pooled_shape(self) -> tuple[int, ...]:

@@ -205,12 +205,7 @@ class ValueRange(_Counting):
     """
 
     def __init__(
-        self,
-        timesteps: int,
-        levels: float,
-        scale: float = 1.0,
-        shift: float = 0.0,
-        **kwargs: Any,
+        self, timesteps: int, levels: float, scale: float = 1.0, shift: float = 0.0, **kwargs: Any
     ) -> None:
         super().__init__(timesteps, levels, scale, shift, **kwargs)
 

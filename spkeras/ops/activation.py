@@ -13,10 +13,7 @@ from spkeras.ops.types import Tensor
 
 
 def relu(
-    x: Tensor,
-    max_value: float | None = None,
-    negative_slope: float = 0.0,
-    threshold: float = 0.0,
+    x: Tensor, max_value: float | None = None, negative_slope: float = 0.0, threshold: float = 0.0
 ) -> Tensor:
     """Compute Keras's ReLU: negative_slope * (x - threshold) below `threshold`, else x.
 

@@ -1,12 +1,6 @@
 """Tables, plots and pages made from records; this package computes no figure of its own."""
 
-from spkeras.report.activity import (
-    activity_tables,
-    comparison,
-    cost_table,
-    layer_table,
-    operations,
-)
+from spkeras.report.activity import activity_tables, comparison, cost_table, layer_table, operations
 from spkeras.report.checks import findings, verification_tables
 from spkeras.report.exits import exit_sentence, exit_tables
 from spkeras.report.steps import begins

@@ -10,13 +10,7 @@ from spkeras.report.activity import activity_tables, comparison, operations
 from spkeras.report.exits import exit_sentence, exit_tables
 from spkeras.report.plot import accuracy_over_time
 from spkeras.report.steps import begins
-from spkeras.report.tables import (
-    Table,
-    accuracy_tables,
-    latency,
-    reference_sentence,
-    summary,
-)
+from spkeras.report.tables import Table, accuracy_tables, latency, reference_sentence, summary
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; max-width: 60em; margin: 2em auto; padding: 0 1em; }

@@ -63,13 +63,7 @@ class Rows(Batch):
         return EventBlock(first, block.outputs, self._seen.sum(axis=0))
 
     def _sample(
-        self,
-        sample: int,
-        thread: int,
-        first: int,
-        last: int,
-        outputs: np.ndarray,
-        sums: np.ndarray,
+        self, sample: int, thread: int, first: int, last: int, outputs: np.ndarray, sums: np.ndarray
     ) -> None:
         super()._sample(sample, thread, first, last=last, outputs=outputs, sums=self._seen[sample])
 

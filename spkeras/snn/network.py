@@ -18,13 +18,7 @@ from spkeras.graph.vocabulary import CONSTANT_INPUTS
 from spkeras.layers import FiringRate, IntegrateFire, SpikeCount
 from spkeras.ops.types import Tensor
 from spkeras.snn.linear import WindowSum
-from spkeras.snn.synapse import (
-    keras_name,
-    load_arrays,
-    read_arrays,
-    silence,
-    synapse,
-)
+from spkeras.snn.synapse import keras_name, load_arrays, read_arrays, silence, synapse
 
 Tensors = dict[str, Any]
 

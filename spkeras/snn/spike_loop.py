@@ -17,13 +17,7 @@ from spkeras.recipes.simulation import Simulation
 from spkeras.snn.converted import ConvertedNetwork
 from spkeras.snn.network import Network, as_list
 from spkeras.snn.reference import Originals, Reference
-from spkeras.snn.settings import (
-    NAMES,
-    check_start,
-    depth_of,
-    stagger_in_force,
-    start,
-)
+from spkeras.snn.settings import NAMES, check_start, depth_of, stagger_in_force, start
 from spkeras.snn.steps import State, advance, first_state, values_of
 
 # rho of offset-spike correction, as published.

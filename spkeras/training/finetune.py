@@ -116,11 +116,7 @@ def _fit(
     teacher, held = others.pop("teacher"), others.pop("held")
     labels = labels_for(twin, y, plan.loss == "mse" or plan.distil > 0)
     batches = Batches(
-        x=x,
-        y=labels(y),
-        batch_size=plan.batch_size,
-        augmentation=plan.augmentation,
-        seed=plan.seed,
+        x=x, y=labels(y), batch_size=plan.batch_size, augmentation=plan.augmentation, seed=plan.seed
     )
     shown = DistilledBatches(batches, teacher, plan.distil) if teacher and plan.distil else batches
     checked = None if held is None else (held[0], labels(held[1]))

@@ -196,10 +196,7 @@ def _inner_product(call: Call) -> Port:
     return _matmul(call)
 
 
-LAYERS: dict[str, Handler] = {
-    "Dot": _dot,
-    "EinsumDense": lambda call: project(call, call.input),
-}
+LAYERS: dict[str, Handler] = {"Dot": _dot, "EinsumDense": lambda call: project(call, call.input)}
 
 OPERATORS: dict[str, Handler] = {
     "Dot": _inner_product,

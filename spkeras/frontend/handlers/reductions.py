@@ -7,13 +7,7 @@ from dataclasses import replace
 from spkeras.frontend.handlers.activations import apply
 from spkeras.frontend.handlers.call import Call, Handler, Port
 from spkeras.frontend.handlers.functions import elementwise
-from spkeras.frontend.handlers.layout import (
-    flat_at_end,
-    inner_axes,
-    others,
-    permuted,
-    reshaped,
-)
+from spkeras.frontend.handlers.layout import flat_at_end, inner_axes, others, permuted, reshaped
 from spkeras.frontend.handlers.merging import merge
 from spkeras.frontend.handlers.pooling import global_pool
 
