@@ -102,11 +102,6 @@ class Constants:
             pooled=self.pool is not None,
         )
 
-    @property
-    def states(self) -> int:
-        """Number of state tensors: the potential, or the sums of each input and of the output."""
-        return 1 if self.is_plain else len(self.constant_inputs) + 1
-
     def response(self, received: Sequence[Tensor]) -> Tensor:
         """Return f of the received sums, after pooling: the current that the spikes represent."""
         values = list(received) if self.pool is None else [self.pool(x) for x in received]

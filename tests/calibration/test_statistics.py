@@ -13,6 +13,7 @@ from spkeras.data.batches import equal_slices
 from spkeras.errors import DataError
 from spkeras.graph.stats import BINS, ActivationStats
 from tests import networks
+from tests.histograms import bins
 
 
 def passing(*shape):
@@ -60,11 +61,6 @@ def test_quantiles_are_within_a_bin_of_the_exact_ones(share, spread):
     np.testing.assert_allclose(stats.quantile(share), exact, rtol=1 / 64)
     merged = np.sort(values.reshape(-1))[int(np.ceil(share * 18000 - 1e-6)) - 1]
     np.testing.assert_allclose(stats.merged().quantile(share), [merged], rtol=1 / 64)
-
-
-def bins(values):
-    """The bins of non-negative values: exponent and first six bits of the mantissa of a float32."""
-    return np.asarray(values, np.float32).view(np.uint32) >> 17
 
 
 @settings(max_examples=60)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from spkeras.graph.stats import BINS, ActivationStats, bins
+from spkeras.graph.stats import BINS, ActivationStats
+from tests.histograms import bins
 
 BIN = 1 / 64  # from a power of two on, in parts of it
 
@@ -76,19 +77,3 @@ def test_no_share_of_the_values_lies_below_the_smallest():
     found = stats_of([1.0, 2.0], [4.0, 4.0, 8.0], [0.0, 3.0]).quantile(0.0)
     assert found.tolist() == [1, 4, 0]
     assert stats_of([1.0, 2.0], [4.0, 4.0]).merged().quantile(0.0).tolist() == [1]
-
-
-def test_bins_start_at_powers_of_two_and_their_64th_parts():
-    start = int(bins(np.float32([1.0]))[0])
-    for value, place in (
-        (1.0, 0),
-        (1 + BIN * 0.999, 0),
-        (1 + BIN, 1),
-        (2 - BIN, 63),
-        (2.0, 64),
-        (0.5, -64),
-        (4 * (1 + 5 * BIN), 133),
-    ):
-        assert bins(np.array([value]))[0] == start + place
-    assert bins(np.zeros((2, 3))).tolist() == [[0] * 3] * 2
-    assert BINS == 2**14 and bins(np.float32([np.finfo(np.float32).max]))[0] < BINS

@@ -7,13 +7,14 @@ from keras import layers
 
 from spkeras.errors import OptionError
 from spkeras.frontend.walk import read_graph
-from spkeras.graph.stats import BINS, ActivationStats, bins
+from spkeras.graph.stats import BINS, ActivationStats
 from spkeras.passes.neurons import place_neurons
 from spkeras.passes.pipeline import fold
 from spkeras.passes.scales import choose_scales, join_scales
 from spkeras.recipes import Conversion
 from spkeras.recipes.statistics import VALUES_PERCENTILE, automatic_percentile
 from tests import networks
+from tests.histograms import bins
 
 
 def stats_of(values):

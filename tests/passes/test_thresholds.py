@@ -6,12 +6,13 @@ import pytest
 
 import spkeras
 from spkeras.facade.calibrated import windows
-from spkeras.graph.stats import BINS, ActivationStats, bins
+from spkeras.graph.stats import BINS, ActivationStats
 from spkeras.passes.coder import Coder
 from spkeras.passes.thresholds import _values, fit
 from spkeras.recipes import get
 from spkeras.recipes.statistics import automatic_thresholds
 from spkeras.snn.model import loop_of
+from tests.histograms import bins
 
 
 def test_the_threshold_rises_by_twice_the_mean_excess():
