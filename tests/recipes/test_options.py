@@ -365,3 +365,9 @@ def test_whole_numbers_of_other_types_become_int():
 def test_candidates_for_t_need_samples_that_are_held_out():
     with pytest.raises(OptionError, match="choose_timesteps=.*held_out.*from 1"):
         recipes.FinetunePlan(choose_timesteps=(2, 8))
+
+
+def test_two_bits_hold_no_code_of_zero():
+    with pytest.raises(OptionError, match="weight_bits=2 with zero_code=True; allowed: 3 bits"):
+        HardwareConfig(weight_bits=2)
+    assert HardwareConfig(weight_bits=2, zero_code=False).weight_format.bits == 2
