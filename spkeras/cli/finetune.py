@@ -131,7 +131,6 @@ def command(
     output = output or Path(f"{model.stem}_{recipe.replace('+', '_plus')}.keras")
     check_output(output, (".keras",), "--output", force)
     from spkeras.metrics.chance import MOST
-    from spkeras.training import finetune
     from spkeras.training.labelled import split
 
     published = bool(chosen.pop("published"))
@@ -145,16 +144,7 @@ def command(
     note(f"training on {len(x)} samples of {samples.name}{quality}")
     twin = _twin(cnn, x, chosen, batch_size)
     backup = checkpoint_folder(output, model, data, chosen=chosen, start_over=start_over)
-    with progress("training") as advance:
-        trained, history = finetune(
-            twin,
-            samples,
-            plan,
-            teacher=cnn,
-            backup=backup,
-            callbacks=[] if as_json else [epoch_lines(plan.epochs + plan.log)],
-            progress=advance,
-        )
+    trained, history = _train(twin, samples, plan, teacher=cnn, backup=backup, quiet=as_json)
     write_whole(output, trained.save)
     record = {"output": str(output), "recipe": recipe, "epochs": plan.epochs + plan.log}
     record |= _chosen_timesteps(trained, plan, history)
@@ -169,6 +159,23 @@ def command(
         simulation={"stagger": 0} if published else {},
     )
     _show(record, as_json, _next(output, recipe, data, published))
+
+
+def _train(
+    twin: "keras.Model", samples: Any, plan: FinetunePlan, *, quiet: bool, **training: Any
+) -> tuple["keras.Model", dict[str, list[float]]]:
+    """Return the trained twin and its history; print a line per epoch unless `quiet`."""
+    from spkeras.training import finetune
+
+    with progress("training") as advance:
+        return finetune(
+            twin,
+            samples,
+            plan,
+            callbacks=[] if quiet else [epoch_lines(plan.epochs + plan.log)],
+            progress=advance,
+            **training,
+        )
 
 
 def _chosen_timesteps(

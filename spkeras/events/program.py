@@ -57,9 +57,9 @@ _ROW = 16
 def aligned(shape: tuple[int, ...], dtype: type[Number]) -> NDArray[Number]:
     """Return zeros aligned to a cache line; `dtype` has four bytes."""
     size = int(np.prod(shape))
-    room = np.zeros(size + _ROW, dtype)
-    gap = (-room.ctypes.data // 4) % _ROW
-    return room[gap : gap + size].reshape(shape)
+    padded = np.zeros(size + _ROW, dtype)
+    gap = (-padded.ctypes.data // 4) % _ROW
+    return padded[gap : gap + size].reshape(shape)
 
 
 class Pool(Generic[Number]):

@@ -1,7 +1,7 @@
 """Windows along one axis: the input position under each tap of the window of each output.
 
 A window is a rectangle: one table for each axis describes it, integers (outputs, taps), with
-`NOWHERE` where a tap is outside the input. None stands for an axis whose positions stay.
+`NOWHERE` where a tap is outside the input. None: the positions of an axis stay.
 """
 
 import math

@@ -11,6 +11,7 @@ from spkeras.errors import DataError, OptionError
 from spkeras.ops.code import keeps_values
 from spkeras.ops.compiled import compiled
 from spkeras.ops.types import Tensor
+from spkeras.simulation.frames import as_frame
 from spkeras.snn.model import loop_of
 from spkeras.snn.network import Network, as_list
 from spkeras.snn.steps import State, advance, initial_state, values_of
@@ -173,7 +174,7 @@ class Stream:
                 f"({', '.join(node.name for node in nodes)}); give one array for each"
             )
         values = [
-            _checked(f"{where}: {node.name}", np.asarray(array), node.shape)
+            as_frame(f"{where}: {node.name}", np.asarray(array), node.shape)
             for node, array in zip(nodes, inputs, strict=True)
         ]
         sizes = {len(value) for value in values}
@@ -276,25 +277,6 @@ def _number(spikes: Tensor, graded: bool) -> Tensor:
     """Return the number of spikes of each sample, (batch,)."""
     sent = ops.cast(spikes != 0, "float32") if graded else ops.abs(spikes)
     return ops.sum(sent, axis=tuple(range(1, len(spikes.shape))))
-
-
-def _checked(where: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Return samples of that shape as float32; refuse all others."""
-    if array.ndim == 0 or array.shape[1:] != tuple(shape) or not len(array):
-        raise DataError(
-            f"{where}: received shape {array.shape}, allowed: (samples, "
-            f"{', '.join(map(str, shape))}), at least one sample; give a single sample as x[None]"
-        )
-    if not np.issubdtype(array.dtype, np.number) and array.dtype != bool:
-        raise DataError(f"{where}: received {array.dtype}, allowed: numbers; convert it first")
-    with np.errstate(over="ignore"):
-        value = array.astype("float32")
-    if not np.isfinite(value).all():
-        raise DataError(
-            f"{where}: received NaN or infinity (in float32), allowed: finite numbers; clean it, "
-            "or repeat the last frame in its place"
-        )
-    return value
 
 
 def _shown(outputs: Sequence[Tensor]) -> Tensor:

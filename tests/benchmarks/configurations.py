@@ -11,8 +11,9 @@ from spkeras.hardware.config import HardwareConfig
 from spkeras.hardware.log_ttfs.compile import compile_plan
 from spkeras.hardware.log_ttfs.datapath import whole_inputs
 from spkeras.hardware.log_ttfs.energy import Energy
+from spkeras.hardware.log_ttfs.labels import check_labels
 from spkeras.hardware.log_ttfs.program import Program
-from spkeras.hardware.log_ttfs.run import Course, account, check_labels, execute
+from spkeras.hardware.log_ttfs.run import Course, account, execute
 from spkeras.metrics.costs import CostTable, cost_table
 from spkeras.ttfs.plan import FirstSpikePlan
 

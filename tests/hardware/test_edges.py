@@ -14,9 +14,10 @@ from spkeras.hardware import log_ttfs
 from spkeras.hardware.log_ttfs import HardwareConfig
 from spkeras.hardware.log_ttfs.datapath import run_batch, whole_inputs
 from spkeras.hardware.log_ttfs.engine import Engine, exact_in_float64
+from spkeras.hardware.log_ttfs.labels import check_labels
 from spkeras.hardware.log_ttfs.program import bits_for
 from spkeras.hardware.log_ttfs.reference import ABSENT, arrivals, layer_sums
-from spkeras.hardware.log_ttfs.run import check_labels, execute
+from spkeras.hardware.log_ttfs.run import execute
 from spkeras.layers import TTFSActivation
 from spkeras.ttfs.plan import NEURONS, READOUT
 from tests import oracle_ttfs as oracle

@@ -9,8 +9,9 @@ import pytest
 
 from spkeras.errors import DataError
 from spkeras.hardware import log_ttfs
+from spkeras.hardware.log_ttfs.labels import check_labels
 from spkeras.hardware.log_ttfs.operations import Operations
-from spkeras.hardware.log_ttfs.run import account, check_labels, execute
+from spkeras.hardware.log_ttfs.run import account, execute
 from spkeras.metrics.costs import CostTable
 from tests.hardware import byhand
 

@@ -152,9 +152,6 @@ def weighted(rows: np.ndarray, kernel: np.ndarray, groups: int) -> np.ndarray:
         Sums (rows, channels out).
     """
     taps, width, out = kernel.shape
-    if groups == 1:
-        return rows.reshape(len(rows), taps * width) @ kernel.reshape(-1, out)
-    own = rows.reshape(len(rows), taps, groups, width).transpose(2, 0, 1, 3)
-    parts = kernel.reshape(taps, width, groups, -1).transpose(2, 0, 1, 3)
-    found = own.reshape(groups, len(rows), -1) @ parts.reshape(groups, taps * width, -1)
-    return found.transpose(1, 0, 2).reshape(len(rows), out)
+    own = rows.reshape(len(rows), taps, groups, width)
+    parts = kernel.reshape(taps, width, groups, -1)
+    return np.einsum("rtgw,twgo->rgo", own, parts).reshape(len(rows), out)
