@@ -13,6 +13,21 @@ from spkeras.cli.messages import note
 from spkeras.errors import OptionError
 
 
+def folder_of(output: Path) -> Path:
+    """Return the path of the folder.
+
+    Raises:
+        OptionError: a file is there.
+    """
+    folder = output.with_name(f"{output.stem}.checkpoint")
+    if folder.exists() and not folder.is_dir():
+        raise OptionError(
+            f"{folder}: is a file, and the checkpoints need a folder of this name; choose another "
+            "--output"
+        )
+    return folder
+
+
 def checkpoint_folder(
     output: Path, model: Path, data: options.DataChoice, chosen: Mapping[str, Any], start_over: bool
 ) -> Path:
@@ -21,7 +36,7 @@ def checkpoint_folder(
     Raises:
         OptionError: the folder has the checkpoints of another command.
     """
-    folder = output.with_name(f"{output.stem}.checkpoint")
+    folder = folder_of(output)
     command = {
         "model": hashlib.sha256(model.read_bytes()).hexdigest(),
         "data": data.words(),

@@ -8,7 +8,7 @@ import click
 
 from spkeras import recipes
 from spkeras.cli import options
-from spkeras.cli.files import check_output, read_cnn, write_whole
+from spkeras.cli.files import CnnReader, check_output, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, recipe_options, simulation_options
 from spkeras.cli.labelled import cnn_quality
 from spkeras.cli.messages import note
@@ -48,8 +48,7 @@ def command(
     force: bool,
     data: options.DataChoice,
     insist: bool,
-    architecture: Path | None,
-    replace: tuple[tuple[str, str], ...],
+    reader: CnnReader,
     recipe: str,
     batch_size: int,
     **chosen: Any,
@@ -59,7 +58,7 @@ def command(
     check_output(output, SUFFIXES, "--output", force)
     import spkeras
 
-    cnn = read_cnn(model, architecture, replace)
+    cnn = reader.read(model)
     for change in cnn.changes:
         note(f"{model}: {change}")
     samples = data.read(cnn.model)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spkeras.cli import options
-from spkeras.cli.files import check_output, read_cnn, read_snn, write_whole
+from spkeras.cli.files import CnnReader, check_output, read_snn, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, option, simulation_options
 from spkeras.cli.kinds import Real
 from spkeras.cli.messages import show, show_json, warn
@@ -80,6 +80,7 @@ _ray_options = all_of(
     type=options.MODEL,
     help="The converted CNN, to compare with.  [default: the reference in SNN]",
 )
+@options.model_options
 @_exit_options
 @_ray_options
 @options.any_range_option
@@ -99,6 +100,7 @@ def command(
     ray: str | None,
     ray_cpus: int | None,
     cnn: Path | None,
+    reader: CnnReader,
     **settings: Any,
 ) -> None:
     """Measure the accuracy, spikes and operations of a network.
@@ -111,7 +113,7 @@ def command(
     evaluate = _evaluator(ray, ray_cpus)
     if plot:
         _check_course(model)
-    source = None if cnn is None else read_cnn(cnn, None, ()).model
+    source = None if cnn is None else reader.read(cnn).model
     samples = data.read(model)
     with progress("simulating") as advance:
         result = evaluate(

@@ -1,7 +1,8 @@
 """Read and write the files of commands: CNNs, spiking networks, results."""
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,24 +17,34 @@ if TYPE_CHECKING:
     from spkeras.keras_files import LoadedModel
 
 
-def read_cnn(
-    path: Path, architecture: Path | None, replace: Iterable[tuple[str, str]]
-) -> "LoadedModel":
-    """Return the CNN in a file of any Keras version.
+@dataclass(frozen=True, kw_only=True)
+class CnnReader:
+    """How the files of CNNs are read.
 
-    Raises:
-        OptionError: the file holds a spiking network.
+    Attributes:
+        architecture: File of the architecture, for files of weights only.
+        replace: Replacement per layer name, for layers that are code.
     """
-    load_keras()
-    from spkeras.keras_files import read_model
 
-    loaded = read_model(path, architecture=architecture, replace=dict(replace))
-    if is_spiking(loaded.model):
-        raise OptionError(
-            f"{path}: is a spiking network; allowed: a CNN; "
-            f"measure the network with `spkeras evaluate {path} --data DATA`"
-        )
-    return loaded
+    architecture: Path | None = None
+    replace: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, path: Path) -> "LoadedModel":
+        """Return the CNN in a file of any Keras version.
+
+        Raises:
+            OptionError: the file holds a spiking network.
+        """
+        load_keras()
+        from spkeras.keras_files import read_model
+
+        loaded = read_model(path, **vars(self))
+        if is_spiking(loaded.model):
+            raise OptionError(
+                f"{path}: is a spiking network; allowed: a CNN; "
+                f"measure the network with `spkeras evaluate {path} --data DATA`"
+            )
+        return loaded
 
 
 def read_snn(path: Path) -> "keras.Model":
@@ -65,7 +76,7 @@ def check_output(path: Path, suffixes: tuple[str, ...], option: str, force: bool
     """Refuse an output file that cannot be written, before any work.
 
     Raises:
-        click.BadParameter: another suffix than those allowed.
+        click.BadParameter: another suffix than those allowed, in upper or lower case.
         OptionError: the folder does not exist or is read-only, or the file exists.
     """
     if path.suffix.lower() not in suffixes:
@@ -75,10 +86,32 @@ def check_output(path: Path, suffixes: tuple[str, ...], option: str, force: bool
         )
     if not path.parent.is_dir():
         raise OptionError(f"{path}: the folder {path.parent} does not exist; create it first")
-    if path.is_dir() or not os.access(path.parent, os.W_OK):
-        raise OptionError(f"{path}: cannot be written; choose another {option}")
-    if path.exists() and not force:
+    # Path.exists raises an error for a name that is too long.
+    if os.path.isdir(path):
+        raise OptionError(f"{path}: is a folder; choose another {option}")
+    if os.path.exists(path) and not force:
         raise OptionError(f"{path}: exists; give --force to replace it")
+    draft = _draft(path)
+    try:
+        draft.touch()
+        draft.unlink()
+    except OSError as error:
+        raise OptionError(
+            f"{path}: cannot be written ({error.strerror}); choose another {option}"
+        ) from error
+
+
+def check_output_folder(path: Path, option: str) -> None:
+    """Refuse an output folder that cannot be made, before any work.
+
+    Raises:
+        OptionError: it exists and is not empty, or it cannot be written.
+    """
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise OptionError(f"{path}: exists and is not empty; choose a new folder as {option}")
+    parent = next(folder for folder in path.absolute().parents if folder.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise OptionError(f"{path}: {parent} cannot be written; choose another {option}")
 
 
 def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
@@ -86,12 +119,12 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
 
     Args:
         path: Of the file.
-        write: Receives a path with the same suffix and writes the file there.
+        write: Receives a path with the same suffix, in lower case, and writes the file there.
 
     Raises:
         OptionError: the file cannot be written.
     """
-    draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
+    draft = _draft(path)
     try:
         write(draft)
         os.replace(draft, path)
@@ -99,3 +132,8 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
         raise OptionError(f"{path}: cannot be written ({error})") from error
     finally:
         draft.unlink(missing_ok=True)
+
+
+def _draft(path: Path) -> Path:
+    """Return a hidden path beside a file; Keras and NumPy recognize lower-case suffixes only."""
+    return path.with_name(f".{path.stem}.{os.getpid()}{path.suffix.lower()}")

@@ -9,8 +9,8 @@ import click
 
 from spkeras import recipes
 from spkeras.cli import options
-from spkeras.cli.checkpoint import checkpoint_folder
-from spkeras.cli.files import check_output, read_cnn, write_whole
+from spkeras.cli.checkpoint import checkpoint_folder, folder_of
+from spkeras.cli.files import CnnReader, check_output, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, config_options, option, recipe_options
 from spkeras.cli.labelled import cnn_quality
 from spkeras.cli.messages import note, show_json, warn
@@ -122,21 +122,21 @@ def command(
     batch_size: int,
     start_over: bool,
     as_json: bool,
-    architecture: Path | None,
-    replace: tuple[tuple[str, str], ...],
+    reader: CnnReader,
     **chosen: Any,
 ) -> None:
     """Train, write, report."""
     recipe, insist = chosen["recipe"], chosen.pop("insist")
     output = output or Path(f"{model.stem}_{recipe.replace('+', '_plus')}.keras")
     check_output(output, (".keras",), "--output", force)
+    folder_of(output)
     from spkeras.metrics.chance import MOST
     from spkeras.training.labelled import split
 
     published = bool(chosen.pop("published"))
     chosen |= _as_published(chosen) if published else {}
     plan = _plan(chosen)
-    cnn = read_cnn(model, architecture, replace).model
+    cnn = reader.read(model).model
     samples = data.read(cnn)
     x = split(samples, plan.held_out)[0]
     # A CNN that is trained from the start, by epochs with ReLU, is near chance.

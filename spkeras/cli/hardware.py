@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from spkeras.cli import options
-from spkeras.cli.files import check_output, read_cnn
+from spkeras.cli.files import CnnReader, check_output, check_output_folder, write_whole
 from spkeras.cli.generated import all_of, config_options, option
 from spkeras.cli.group import Group
 from spkeras.cli.messages import note, show, show_json, warn
@@ -42,8 +42,7 @@ def compile_command(
     model: Path,
     output: Path,
     force: bool,
-    architecture: Path | None,
-    replace: tuple[tuple[str, str], ...],
+    reader: CnnReader,
     **chosen: Any,
 ) -> None:
     """Compile MODEL, trained with TTFS activations, into an integer program."""
@@ -51,9 +50,9 @@ def compile_command(
     config = HardwareConfig(**options.given(**chosen))
     from spkeras.hardware import log_ttfs
 
-    cnn = read_cnn(model, architecture, replace)
+    cnn = reader.read(model)
     program = log_ttfs.compile(cnn.model, config)
-    log_ttfs.save_program(program, output)
+    write_whole(output, lambda path: log_ttfs.save_program(program, path))
     for text in program.notes:
         note(text)
     widest = max(program.layers, key=lambda layer: layer.needed_bits)
@@ -125,6 +124,7 @@ def run_command(
 @options.output_option("A folder that does not exist or is empty.", required=True)
 def images_command(program: Path, output: Path) -> None:
     """Write PROGRAM as memory images ($readmemh), a listing and golden vectors."""
+    check_output_folder(output, "--output")
     from spkeras.hardware import log_ttfs
     from spkeras.hardware.log_ttfs.images import write_images
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spkeras.cli import options
-from spkeras.cli.files import read_cnn
+from spkeras.cli.files import CnnReader
 from spkeras.cli.generated import GroupedCommand
 from spkeras.cli.messages import show, show_json
 
@@ -37,8 +37,7 @@ def command(
     model: Path,
     recipe: str,
     as_json: bool,
-    architecture: Path | None,
-    replace: tuple[tuple[str, str], ...],
+    reader: CnnReader,
 ) -> None:
     """List how each layer converts, and why.
 
@@ -46,7 +45,7 @@ def command(
     """
     import spkeras
 
-    loaded = read_cnn(model, architecture, replace)
+    loaded = reader.read(model)
     layers = spkeras.inspect(loaded.model, CODES[recipe])
     refused = any(layer.verdict == "refused" for layer in layers)
     record = {

@@ -11,6 +11,7 @@ import click
 
 from spkeras import recipes
 from spkeras.cli import generated
+from spkeras.cli.files import CnnReader
 from spkeras.cli.generated import Command, all_of, option
 from spkeras.cli.kinds import Numbers, Real, Replacement
 from spkeras.cli.messages import note
@@ -138,19 +139,35 @@ batch_option = option(
     help="Samples at once; memory depends on it.",
     group="data",
 )
-model_options = all_of(
-    [
-        option(
-            "--architecture", type=MODEL, help="JSON of model.to_json(), if MODEL has weights only."
-        ),
-        option(
-            "--replace",
-            type=Replacement(),
-            multiple=True,
-            help="Keras layer to use instead of a layer that holds code; repeatable.",
-        ),
-    ]
+_model_options = (
+    option(
+        "--architecture",
+        type=MODEL,
+        help="JSON of model.to_json(), for a CNN file of weights only.",
+    ),
+    option(
+        "--replace",
+        type=Replacement(),
+        multiple=True,
+        help="Keras layer to use instead of a layer that holds code; repeatable.",
+    ),
 )
+
+
+def model_options(command: Command) -> Command:
+    """Add the options that say how a CNN is read.
+
+    The command receives them as one `CnnReader`, `reader`.
+    """
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, replace: tuple[tuple[str, str], ...], **rest: Any) -> Any:
+        own = {name: rest.pop(name) for name in ("architecture",)}
+        return command(*args, reader=CnnReader(replace=dict(replace), **own), **rest)
+
+    return all_of(_model_options)(wrapped)  # type: ignore[return-value]
+
+
 force_option = option("--force", is_flag=True, help="Replace the output if it exists.")
 start_over_option = option(
     "--start-over", is_flag=True, help="Discard the checkpoint of a stopped run."

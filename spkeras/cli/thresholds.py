@@ -42,12 +42,13 @@ def command(
     """
     output = output or Path(f"{snn.stem}_trained.keras")
     check_output(output, (".keras",), "--output", force)
+    checkpoint = output.with_name(f"{output.stem}.checkpoint.keras")
+    check_output(checkpoint, (".keras",), "--output", force=True)
     plan = ThresholdPlan(**options.given(**chosen))
     network = read_snn(snn)
     samples = data.read(network)
     from spkeras.calibration import train_thresholds
 
-    checkpoint = output.with_name(f"{output.stem}.checkpoint.keras")
     if start_over:
         checkpoint.unlink(missing_ok=True)
     errors: list[Any] = []

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from spkeras.cli import options
-from spkeras.cli.files import read_cnn, read_snn
+from spkeras.cli.files import CnnReader, read_snn
 from spkeras.cli.generated import GroupedCommand, all_of, config_options
 from spkeras.cli.messages import show, show_json
 from spkeras.cli.progress import progress
@@ -29,13 +29,12 @@ def command(
     timesteps: int | None,
     any_range: bool,
     as_json: bool,
-    architecture: Path | None,
-    replace: tuple[tuple[str, str], ...],
+    reader: CnnReader,
 ) -> None:
     """Compare a spiking network with its CNN, layer by layer."""
     import spkeras
 
-    source, network = read_cnn(cnn, architecture, replace), read_snn(snn)
+    source, network = reader.read(cnn), read_snn(snn)
     samples = data.read(network)
     with progress("verifying") as advance:
         result = spkeras.verify(

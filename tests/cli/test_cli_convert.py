@@ -172,7 +172,7 @@ def test_other_suffixes_are_usage_errors(data, refused, output):
 
 
 def test_missing_folder_is_reported_before_any_work(data, refused, monkeypatch):
-    monkeypatch.setattr("spkeras.cli.convert.read_cnn", None)
+    monkeypatch.setattr("spkeras.cli.convert.CnnReader.read", None)
     assert "the folder missing does not exist" in refused("--data", data, "-o", "missing/out.keras")
 
 
