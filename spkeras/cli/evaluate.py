@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ from spkeras.errors import OptionError
 if TYPE_CHECKING:
     import keras
 
-    from spkeras.metrics import EarlyExit, Evaluation
+    from spkeras.metrics import EarlyExit, Energy, Evaluation
 
 
 _EXIT: dict[str, Any] = {"group": "early exit"}
@@ -82,6 +83,8 @@ _ray_options = all_of(
 )
 @options.model_options
 @_exit_options
+@options.costs_option
+@options.numbers_option
 @_ray_options
 @options.any_range_option
 @options.insist_option
@@ -101,6 +104,8 @@ def command(
     ray_cpus: int | None,
     cnn: Path | None,
     reader: CnnReader,
+    costs: str,
+    numbers: str,
     **settings: Any,
 ) -> None:
     """Measure the accuracy, spikes and operations of a network.
@@ -108,7 +113,9 @@ def command(
     One run to T gives the accuracy at every time step.
     """
     _check_outputs(plot, report)
-    policy = _policy(settings)
+    from spkeras.metrics.energy import table_for
+
+    policy, table = _policy(settings), table_for(numbers, costs)
     model = read_snn(snn)
     evaluate = _evaluator(ray, ray_cpus)
     if plot:
@@ -130,10 +137,11 @@ def command(
         )
     for text in result.warnings:
         warn(text)
+    energy = result.energy(table, numbers)
     if as_json:
-        show_json({"data": data.spec, **result.to_dict()})
+        show_json({"data": data.spec, **result.to_dict(), "energy": energy.to_dict()})
     else:
-        _show(result)
+        _show(result, energy)
     _write(result, plot, report)
 
 
@@ -191,12 +199,14 @@ def _check_course(model: "keras.Model") -> None:
         )
 
 
-def _show(result: "Evaluation") -> None:
+def _show(result: "Evaluation", energy: "Energy") -> None:
     from spkeras.report import (
         accuracy_tables,
         activity_tables,
         begins,
         comparison,
+        energy_sentence,
+        energy_table,
         exit_sentence,
         exit_tables,
         latency,
@@ -206,11 +216,13 @@ def _show(result: "Evaluation") -> None:
     )
 
     click.echo(summary(result) + "\n")
-    show([*accuracy_tables(result), *exit_tables(result), *activity_tables(result)])
+    tables = (accuracy_tables(result), exit_tables(result), activity_tables(result))
+    show([*chain.from_iterable(tables), energy_table(energy)])
     click.echo("\n" + operations(result))
     for sentence in (comparison, latency, begins, reference_sentence, exit_sentence):
         if sentence(result):
             click.echo(sentence(result))
+    click.echo(energy_sentence(energy))
 
 
 def _write(result: "Evaluation", plot: Path | None, report: Path | None) -> None:

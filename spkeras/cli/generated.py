@@ -22,6 +22,7 @@ GROUPS = (
     "early exit",
     "arithmetic",
     "processor",
+    "energy",
     "cluster",
 )
 # What the negative of a switch is called, where it is not --no-NAME.

@@ -15,9 +15,6 @@ from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
 from spkeras.hardware.config import HardwareConfig
 
-# Names of `spkeras.metrics.costs.COST_TABLES`, whose import takes NumPy.
-COSTS = ("horowitz-45nm", "jouppi-7nm")
-
 _PROGRAM = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
@@ -69,13 +66,7 @@ def compile_command(
 @click.argument("program", type=_PROGRAM)
 @options.data_options("test", None)
 @options.batch_option
-@option(
-    "--costs",
-    default=COSTS[0],
-    show_default=True,
-    metavar="NAME|FILE.json",
-    help=f"Energy of single operations: {', '.join(COSTS)}, or a file with a table.",
-)
+@options.costs_option
 @option("--reference", is_flag=True, help="Compute one addition at a time; far slower.")
 @options.json_option
 def run_command(

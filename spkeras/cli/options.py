@@ -194,6 +194,26 @@ insist_option = option(
     help="Accept data that look wrong, or on which the CNN is near chance.",
     group="data",
 )
+# Names of `spkeras.metrics.costs.COST_TABLES` and `metrics.energy.NUMBERS`, whose import takes
+# NumPy.
+COSTS = ("horowitz-45nm", "jouppi-7nm")
+NUMBERS = ("float32", "int8")
+costs_option = option(
+    "--costs",
+    default=COSTS[0],
+    show_default=True,
+    metavar="NAME|FILE",
+    help=f"Energy of single operations: {', '.join(COSTS)}, or a .toml or .json file with a table.",
+    group="energy",
+)
+numbers_option = option(
+    "--numbers",
+    type=click.Choice(NUMBERS),
+    default=NUMBERS[0],
+    show_default=True,
+    help="Numbers that the estimate of energy assumes; int8 has sums of 32 bits.",
+    group="energy",
+)
 json_option = option("as_json", "--json", is_flag=True, help="Print JSON only.")
 
 

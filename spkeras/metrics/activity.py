@@ -82,6 +82,39 @@ class LayerActivity:
 
 
 @dataclass(frozen=True)
+class Storage:
+    """Numbers that a chip holds at a time to run a network and its CNN.
+
+    Attributes:
+        weights: Weights and biases of all linear layers.
+        neurons: Neurons, each with an address.
+        potentials: Membrane potentials.
+        values: Values that enter and leave the largest layer of the CNN.
+        sums: Sums that the linear layers of the CNN write per sample.
+    """
+
+    weights: int = 0
+    neurons: int = 0
+    potentials: int = 0
+    values: int = 0
+    sums: int = 0
+
+
+def storage(graph: Graph, neurons: int, potentials: int) -> Storage:
+    """Return what a chip holds of a graph with so many neurons and membrane potentials."""
+    weighted = [node for node in graph.nodes if node.operation.weighted]
+    sizes = {node.name: math.prod(node.shape) for node in graph.nodes}
+    moved = (sizes[n.name] + sum(sizes[name] for name in n.inputs) for n in weighted)
+    return Storage(
+        weights=sum(array.size for node in weighted for array in node.arrays.values()),
+        neurons=neurons,
+        potentials=potentials,
+        values=max(moved, default=0),
+        sums=sum(sizes[node.name] for node in weighted),
+    )
+
+
+@dataclass(frozen=True)
 class Activity:
     """Spikes and operations of a run per sample, as sums over the layers unless noted.
 
@@ -108,6 +141,7 @@ class Activity:
         courses: `synaptic_operations`, `loop_macs` and `membrane_updates` up to each step of the
             run, by name. Synaptic operations before the last step are estimated: each layer's
             mean fan-out times its spikes so far.
+        storage: Sizes of the memories that the network and its CNN need.
     """
 
     layers: tuple[LayerActivity, ...]
@@ -127,6 +161,7 @@ class Activity:
     membrane_updates: float = 0.0
     comparisons: float = 0.0
     courses: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    storage: Storage = Storage()
 
     @property
     def additions(self) -> float:
@@ -166,18 +201,20 @@ def activity(graph: Graph, trace: Trace) -> Activity:
         _layer(graph, graph[name], trace, products=products[name], cost=costs[name])
         for name in trace.spikes
     )
-    total = sum(layer.spikes for layer in layers)
+    total, neurons = (sum(getattr(layer, n) for layer in layers) for n in ("spikes", "neurons"))
+    held = sum(potentials(graph, graph[layer.name]) for layer in layers)
     once = trace.input_encoding == "constant" or trace.schedule == "layer_synchronous"
     return Activity(
         layers=layers,
         spikes=total,
-        spikes_per_neuron=total / max(sum(layer.neurons for layer in layers), 1),
+        spikes_per_neuron=total / max(neurons, 1),
         synaptic_operations=sum(layer.synaptic_operations for layer in layers),
         input_macs=constant_macs(graph) * (1 if once else trace.timesteps),
         cnn_macs=int(np.sum(list(products.values()), dtype=np.int64)),
         exponents=_added(layer.exponents for layer in layers),
         steps=steps,
         courses=_courses(graph, trace, costs),
+        storage=storage(graph, neurons, held),
         **{name: float(sum(getattr(layer, name) for layer in layers)) for name in _SUMS},
     )
 

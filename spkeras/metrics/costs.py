@@ -2,8 +2,9 @@
 
 import json
 import math
+import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,10 @@ class CostTable:
         table_read: A read of the mantissa table, a few entries of logic.
         sram: (KiB, pJ) of reading 64 bits from an on-chip memory of that size, rising.
         dram: pJ of reading 64 bits from off-chip memory.
+        int8_multiply: A product of two 8-bit integers; None where the source has none, as the
+            next two: a network whose operations need it is refused.
+        float32_add: An addition or comparison of 32-bit floats.
+        float32_multiply: A product of 32-bit floats.
     """
 
     name: str
@@ -33,8 +38,11 @@ class CostTable:
     table_read: float
     sram: tuple[tuple[int, float], ...]
     dram: float
+    int8_multiply: float | None = None
+    float32_add: float | None = None
+    float32_multiply: float | None = None
 
-    def memory(self, kib: int, bits: int) -> float:
+    def memory(self, kib: float, bits: int) -> float:
         """Return the pJ of reading or writing one word of `bits` bits on the chip.
 
         A size between two of the table costs as the larger one. Beyond the last one, energy grows
@@ -59,38 +67,49 @@ _NOT_LISTED = (
 HOROWITZ_45NM = CostTable(
     name="horowitz-45nm",
     source="M. Horowitz, 'Computing's energy problem', ISSCC 2014, fig. 1.1.9: integer add 0.03 pJ (8 "
-    "bit), 0.1 pJ (32 bit); 64-bit SRAM read 10 pJ (8 KB), 20 pJ (32 KB), 100 pJ (1 MB); DRAM 1.3 "
-    f"to 2.6 nJ, of which the lower end. {_NOT_LISTED}",
+    "bit), 0.1 pJ (32 bit), multiply 0.2 pJ (8 bit); 32-bit float add 0.9 pJ, multiply 3.7 pJ; 64-bit "
+    "SRAM read 10 pJ (8 KB), 20 pJ (32 KB), 100 pJ (1 MB); DRAM 1.3 to 2.6 nJ, of which the lower "
+    f"end. {_NOT_LISTED}",
     node="45 nm, 0.9 V",
     add_per_bit=0.1 / 32,
     shift_per_bit=0.1 / 32,
     table_read=0.03,
     sram=((8, 10.0), (32, 20.0), (1024, 100.0)),
     dram=1300.0,
+    int8_multiply=0.2,
+    float32_add=0.9,
+    float32_multiply=3.7,
 )
 
 JOUPPI_7NM = CostTable(
     name="jouppi-7nm",
     source="N. P. Jouppi et al., 'Ten lessons from three generations shaped Google's TPUv4i', ISCA 2021, "
-    "table 2: integer add 0.007 pJ (8 bit), 0.03 pJ (32 bit); 64-bit SRAM read 7.5 pJ (8 KB), 8.5 "
-    f"pJ (32 KB), 14 pJ (1 MB); DDR3/4 1.3 nJ (quoted second hand). {_NOT_LISTED}",
+    "table 2: integer add 0.007 pJ (8 bit), 0.03 pJ (32 bit), multiply 0.07 pJ (8 bit); 32-bit float "
+    "add 0.38 pJ, multiply 1.31 pJ; 64-bit SRAM read 7.5 pJ (8 KB), 8.5 pJ (32 KB), 14 pJ (1 MB); "
+    f"DDR3/4 1.3 nJ (quoted second hand). {_NOT_LISTED}",
     node="7 nm",
     add_per_bit=0.03 / 32,
     shift_per_bit=0.03 / 32,
     table_read=0.007,
     sram=((8, 7.5), (32, 8.5), (1024, 14.0)),
     dram=1300.0,
+    int8_multiply=0.07,
+    float32_add=0.38,
+    float32_multiply=1.31,
 )
 
 COST_TABLES = {table.name: table for table in (HOROWITZ_45NM, JOUPPI_7NM)}
 
 
-def cost_table(costs: str | CostTable) -> CostTable:
+_FILES = {".json": json.loads, ".toml": tomllib.loads}
+
+
+def cost_table(costs: str | Path | CostTable) -> CostTable:
     """Return the cost table of that name or file.
 
     Args:
-        costs: A table; a key of `COST_TABLES`; or the path of a .json file with one object whose
-            keys are the fields of `CostTable`, with `sram` a list of [KiB, pJ].
+        costs: A table; a key of `COST_TABLES`; or the path of a .toml or .json file whose keys are
+            the fields of `CostTable`, with `sram` a list of [KiB, pJ].
 
     Raises:
         OptionError: the name is unknown, or the file does not hold a table.
@@ -98,28 +117,34 @@ def cost_table(costs: str | CostTable) -> CostTable:
     if isinstance(costs, CostTable):
         return costs
     if costs in COST_TABLES:
-        return COST_TABLES[costs]
-    if str(costs).endswith(".json"):
-        return _read(Path(costs))
-    raise OptionError(f"cost table {costs!r}; allowed: {', '.join(COST_TABLES)}, or a .json file")
+        return COST_TABLES[str(costs)]
+    path = Path(costs)
+    if path.suffix.lower() in _FILES:
+        return _read(path)
+    raise OptionError(
+        f"cost table {str(costs)!r}; allowed: {', '.join(COST_TABLES)}, or a .toml or .json file"
+    )
 
 
 def _read(path: Path) -> CostTable:
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise OptionError(f"{path}: cannot be read as JSON ({error})") from error
-    known = {field.name for field in fields(CostTable)}
-    if not isinstance(values, dict) or set(values) != known:
+        values = _FILES[path.suffix.lower()](path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise OptionError(f"{path}: cannot be read as a cost table ({error})") from error
+    known = {field.name: field.default is MISSING for field in fields(CostTable)}
+    needed = {name for name, required in known.items() if required}
+    if not isinstance(values, dict) or not needed <= set(values) <= set(known):
         found = sorted(values) if isinstance(values, dict) else type(values).__name__
+        more = ", ".join(name for name in known if name not in needed)
         raise OptionError(
-            f"{path}: a cost table holds {', '.join(sorted(known))}; received {found}"
+            f"{path}: a cost table holds {', '.join(sorted(needed))}, and may hold {more}; "
+            f"received {found}"
         )
     for name in ("name", "source", "node"):
         if not isinstance(values[name], str) or not values[name]:
             raise OptionError(f"{path}: {name}={values[name]!r}; give text, the source above all")
-    single = ("add_per_bit", "shift_per_bit", "table_read", "dram")
-    costs = {name: _cost(path, name, values[name]) for name in single}
+    single = set(values) - {"name", "source", "node", "sram"}
+    costs = {name: _cost(path, name, values[name]) for name in single if values[name] is not None}
     return CostTable(**{**values, **costs, "sram": _sizes(path, values)})
 
 

@@ -8,7 +8,9 @@ import numpy as np
 
 from spkeras.metrics.activity import Activity
 from spkeras.metrics.convergence import Convergence
+from spkeras.metrics.costs import CostTable
 from spkeras.metrics.early_exit import ExitCourse
+from spkeras.metrics.energy import Energy, energy
 from spkeras.metrics.score import OutputScore
 from spkeras.ops.arrays import Float64Array, Int64Array
 from spkeras.ops.types import Json
@@ -101,6 +103,18 @@ class Evaluation:
     def agreement(self) -> Float64Array | None:
         """Share of the first output's decisions that equal the `reference`'s, at each of `steps`."""
         return self.scores[0].agreement
+
+    def energy(self, costs: str | CostTable = "horowitz-45nm", numbers: str = "float32") -> Energy:
+        """Return the energy per sample of the whole run beside the CNN's, an estimate.
+
+        Args:
+            costs: Cost table: its name, a .toml or .json file, or the table itself.
+            numbers: "float32", or "int8" for 8-bit weights and values with 32-bit sums.
+
+        Raises:
+            OptionError: an unknown table or format, or a table without the cost of an operation.
+        """
+        return energy(self.activity, costs, numbers, weighted_spikes=bool(self.windows))
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""

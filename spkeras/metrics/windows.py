@@ -4,7 +4,7 @@ import numpy as np
 
 from spkeras.graph import Graph
 from spkeras.graph.macs import macs
-from spkeras.metrics.activity import Activity, LayerActivity
+from spkeras.metrics.activity import Activity, LayerActivity, storage
 from spkeras.ops.arrays import Float64Array
 from spkeras.trace import Trace
 from spkeras.ttfs.checks import is_coded, is_relu
@@ -30,15 +30,16 @@ def window_activity(graph: Graph, trace: Trace) -> Activity:
         for name, spikes in trace.spikes.items()
         if plan.by_name[name].kind != EARLIEST
     )
-    total = sum(layer.spikes for layer in layers)
+    total, neurons = (sum(getattr(layer, n) for layer in layers) for n in ("spikes", "neurons"))
     return Activity(
         layers=layers,
         spikes=total,
-        spikes_per_neuron=total / max(sum(layer.neurons for layer in layers), 1),
+        spikes_per_neuron=total / max(neurons, 1),
         synaptic_operations=sum(layer.synaptic_operations for layer in layers),
         accumulates=sum(layer.accumulates for layer in layers),
         input_macs=0,
         cnn_macs=int(np.sum(list(macs(graph).values()), dtype=np.int64)),
+        storage=storage(graph, neurons, neurons),
     )
 
 

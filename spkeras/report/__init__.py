@@ -2,6 +2,7 @@
 
 from spkeras.report.activity import activity_tables, comparison, cost_table, layer_table, operations
 from spkeras.report.checks import findings, verification_tables
+from spkeras.report.energy import energy_sentence, energy_table
 from spkeras.report.exits import exit_sentence, exit_tables
 from spkeras.report.steps import begins
 from spkeras.report.tables import (
@@ -21,6 +22,8 @@ __all__ = [
     "begins",
     "comparison",
     "cost_table",
+    "energy_sentence",
+    "energy_table",
     "exit_sentence",
     "exit_tables",
     "findings",

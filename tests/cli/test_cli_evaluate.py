@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import spkeras
-from spkeras.report.numbers import percent
+from spkeras.report.numbers import percent, small
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +37,19 @@ def test_json_alone_on_stdout(run, snn, data, expected):
     found, wanted = json.loads(result.stdout), expected.to_dict()
     assert result.exit_code == 0 and found.pop("data") == str(data)
     assert found.pop("seconds") > 0 and wanted.pop("seconds") > 0
+    assert found.pop("energy") == expected.energy().to_dict()
     assert found == wanted
+
+
+def test_energy_with_the_name_of_its_table(run, snn, data, expected):
+    wanted = expected.energy("jouppi-7nm", "int8")
+    args = ("evaluate", snn, "--data", data, "--costs", "jouppi-7nm", "--numbers", "int8")
+    assert json.loads(run(*args, "--json").stdout)["energy"] == wanted.to_dict()
+    shown = " ".join(run(*args).stdout.split())
+    assert f"(jouppi-7nm (7 nm), int8 numbers): {small(wanted.snn.total)} uJ" in shown
+    assert "estimated with jouppi-7nm (7 nm), int8 numbers" in shown
+    refused = run("evaluate", snn, "--data", data, "--costs", "none.toml")
+    assert refused.exit_code == 1 and "none.toml: cannot be read as a cost table" in refused.stderr
 
 
 def test_graded_spikes(run, graded, data):

@@ -8,9 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from spkeras.cli import main
-from spkeras.cli.hardware import COSTS
+from spkeras.cli.options import COSTS, NUMBERS
 from spkeras.hardware import log_ttfs
 from spkeras.metrics.costs import COST_TABLES
+from spkeras.metrics.energy import NUMBERS as FORMATS
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +144,4 @@ def test_refusals_are_sentences(files):
 
 def test_options_are_those_of_the_library():
     assert tuple(COST_TABLES) == COSTS
+    assert tuple(FORMATS) == NUMBERS

@@ -161,11 +161,16 @@ def test_tables_that_are_none_are_refused(case, tmp_path):
 
 
 def test_other_names_and_files_are_refused(tmp_path, chain_program, images):
-    with pytest.raises(OptionError, match="allowed: horowitz-45nm, jouppi-7nm, or a .json file"):
+    with pytest.raises(
+        OptionError, match="allowed: horowitz-45nm, jouppi-7nm, or a .toml or .json file"
+    ):
         log_ttfs.run(chain_program, images, costs="free")
     with pytest.raises(OptionError, match="cannot be read"):
         cost_table(str(tmp_path / "none.json"))
     (tmp_path / "list.json").write_text("[1, 2]")
+    (tmp_path / "half.toml").write_text("name = ")
+    with pytest.raises(OptionError, match="cannot be read"):
+        cost_table(str(tmp_path / "half.toml"))
     with pytest.raises(OptionError, match="received list"):
         cost_table(str(tmp_path / "list.json"))
     assert all(isinstance(table, CostTable) and table.source for table in COST_TABLES.values())
