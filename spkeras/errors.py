@@ -19,6 +19,10 @@ class DataError(SpkerasError):
     """Samples or labels that do not fit: shape, range, NaN, number."""
 
 
+class UnsafeFileError(ModelFileError, DataError):
+    """A file that would read other files, or take far more memory than its size."""
+
+
 class WeightsError(SpkerasError):
     """Weights, biases, statistics or thresholds that are NaN or infinite."""
 

@@ -1,14 +1,17 @@
 """Samples from .npz files."""
 
-import pickle
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
 from spkeras.data.samples import ALLOWED, Data, checked, fallback_note, other
 from spkeras.errors import DataError
+from spkeras.files.archives import DAMAGE
+from spkeras.files.arrays import Arrays
 from spkeras.ops.sampling import chosen
+
+# The first bytes of an .npy file.
+NPY = b"\x93NUMPY"
 
 
 def read_npz(path: Path, part: str, samples: int | None) -> Data:
@@ -18,23 +21,27 @@ def read_npz(path: Path, part: str, samples: int | None) -> Data:
         DataError: the file is missing, unreadable, a single array, or has no array of samples.
     """
     try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
+        if _first_bytes(path) == NPY:
             raise DataError(f"{path}: is a single array (.npy); save x and y with np.savez")
-        with file:
+        with Arrays(path) as file:
             return _from_arrays(path, file, part, samples)
     except FileNotFoundError as error:
         raise DataError(f"{path}: no such file. {ALLOWED}") from error
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, pickle.UnpicklingError) as error:
+    except DAMAGE as error:
         raise DataError(
             f"{path}: cannot be read as .npz ({error}). Save plain numeric arrays with "
             "np.savez(path, x_test=..., y_test=...)."
         ) from error
 
 
-def _from_arrays(path: Path, file: np.lib.npyio.NpzFile, part: str, samples: int | None) -> Data:
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(len(NPY))
+
+
+def _from_arrays(path: Path, file: Arrays, part: str, samples: int | None) -> Data:
     for taken, suffix in ((part, f"_{part}"), ("", ""), (other(part), f"_{other(part)}")):
         x = _stored(file, f"x{suffix}")
         if not x:
@@ -53,16 +60,16 @@ def _from_arrays(path: Path, file: np.lib.npyio.NpzFile, part: str, samples: int
             fallback_note(str(path), part, taken),
         )
     raise DataError(
-        f"{path}: holds {', '.join(file.files) or 'nothing'}; allowed: x_{part} and y_{part}, "
+        f"{path}: holds {', '.join(file) or 'nothing'}; allowed: x_{part} and y_{part}, "
         "or x and y (several inputs: x_0, x_1, ...)"
     )
 
 
-def _stored(file: np.lib.npyio.NpzFile, name: str) -> list[np.ndarray]:
+def _stored(file: Arrays, name: str) -> list[np.ndarray]:
     """Return the array of that name, or several numbered from 0."""
-    if name in file.files:
+    if name in file:
         return [file[name]]
     found: list[np.ndarray] = []
-    while f"{name}_{len(found)}" in file.files:
+    while f"{name}_{len(found)}" in file:
         found.append(file[f"{name}_{len(found)}"])
     return found

@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,17 +17,15 @@ from typing import Any
 import h5py
 
 from spkeras.errors import ModelFileError
+from spkeras.files.archives import DAMAGE, check_members
+from spkeras.files.hdf5 import check_links
+from spkeras.files.limits import Allowance
 from spkeras.keras_files.foreign import what_directory, what_file, what_json, what_zip
 from spkeras.keras_files.stores import NoWeights, StoredWeights, read_weights, text
 
 ALLOWED = (
     "Allowed are whole models saved by Keras (.keras, .h5, .hdf5), or a weights file "
     "together with architecture=PATH, the JSON of model.to_json()."
-)
-# Exceptions that the readers of HDF5, zip and JSON raise for damaged files.
-DAMAGE = (
-    *(OSError, KeyError, ValueError, TypeError, RuntimeError, EOFError),
-    *(zipfile.BadZipFile, zlib.error, struct.error),
 )
 
 
@@ -97,7 +93,7 @@ def _guarded(reader: Callable[[Path], StoredModel], path: Path) -> StoredModel:
         return reader(path)
     except ModelFileError:
         raise
-    except DAMAGE as error:
+    except (*DAMAGE, TypeError) as error:
         raise ModelFileError(
             f"{path}: is damaged or cut off ({type(error).__name__}: {error}). "
             "Fetch or save the file again."
@@ -106,10 +102,11 @@ def _guarded(reader: Callable[[Path], StoredModel], path: Path) -> StoredModel:
 
 def _open_hdf5(path: Path) -> StoredModel:
     with h5py.File(path, "r") as stream:
+        check_links(stream, str(path))
         stored = stream.attrs.get("model_config")
         group = stream.get("model_weights", stream)
         attributes = {**dict(group.attrs), **dict(stream.attrs)}
-        weights = read_weights(group)
+        weights = read_weights(group, Allowance(str(path), path.stat().st_size))
     if stored is None and weights.empty:
         raise ModelFileError(f"{path}: is HDF5 but holds no Keras model or weights. {ALLOWED}")
     return StoredModel(
@@ -124,6 +121,7 @@ def _open_hdf5(path: Path) -> StoredModel:
 
 def _open_zip(path: Path) -> StoredModel:
     with zipfile.ZipFile(path) as archive:
+        check_members(archive, str(path), path.stat().st_size)
         members = _by_last_name(archive.namelist())
         if "config.json" not in members:
             raise ModelFileError(f"{path}: {what_zip(archive.namelist())} {ALLOWED}")
@@ -152,8 +150,10 @@ def _zip_weights(archive: zipfile.ZipFile, members: dict[str, str], path: Path) 
     """Read the weights member, called variables.h5 in 2.10 and 2.11."""
     for name in ("model.weights.h5", "variables.h5"):
         if name in members:
-            with h5py.File(io.BytesIO(archive.read(members[name])), "r") as stream:
-                return read_weights(stream)
+            content, place = archive.read(members[name]), f"{path}: {members[name]}"
+            with h5py.File(io.BytesIO(content), "r") as stream:
+                check_links(stream, place)
+                return read_weights(stream, Allowance(place, len(content)))
     if "model.weights.npz" in members or "model.weights.json" in members:
         return NoWeights()  # newer layouts, which only Keras reads
     raise ModelFileError(f"{path}: is a Keras zip without weights. Save the model again.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -11,7 +12,12 @@ from pathlib import Path
 
 import keras
 
-from spkeras.errors import ModelFileError, SpkerasError, UnsupportedLayerError
+from spkeras.errors import (
+    ModelFileError,
+    SpkerasError,
+    UnsafeFileError,
+    UnsupportedLayerError,
+)
 from spkeras.graph.finite import check_arrays
 from spkeras.keras_files.assign import assign_weights
 from spkeras.keras_files.container import StoredModel, open_model
@@ -28,6 +34,10 @@ from spkeras.layers import legacy  # noqa: F401  (registers the layers of old fi
 KERAS_FAILURES = (
     *(TypeError, ValueError, RuntimeError, LookupError),
     *(AttributeError, ImportError, AssertionError, OSError),
+)
+# What Keras says where it refuses a file because of what loading it could do.
+KERAS_SAFETY = re.compile(
+    r"safe_mode|safe mode|Not allowed|[Rr]efusing|for security|KerasSaveable|allow_pickle"
 )
 OPEN_SIZES = (
     "states no input size, which Keras 2 left out of a Sequential that begins with an "
@@ -70,6 +80,7 @@ def load_model(
 
     Raises:
         ModelFileError: the file cannot be read, or is not a whole model.
+        UnsafeFileError: the file would read other files, or unpack to far more than its size.
         UnsupportedLayerError: layers that Keras 3 cannot build, each named.
         WeightsError: weights that are NaN or infinite, each named.
     """
@@ -125,6 +136,10 @@ def _loaded(
         try:
             return LoadedModel(_plain(stored), writer, ())
         except KERAS_FAILURES as error:  # the migrations are tried next
+            if KERAS_SAFETY.search(str(error)):
+                raise UnsafeFileError(
+                    f"{stored.path}: Keras refuses it for safety: {_cause(error)}"
+                ) from error
             failure = error
         return _retried(stored, root, context, writer=writer, failure=failure)
     return LoadedModel(_migrated(stored, root, context), writer, context.changes)

@@ -10,6 +10,9 @@ from typing import Any
 import h5py
 import numpy as np
 
+from spkeras.files.hdf5 import read_array
+from spkeras.files.limits import Allowance
+
 Named = list[tuple[str, np.ndarray]]
 
 
@@ -72,21 +75,22 @@ class NoWeights(PathWeights):
 StoredWeights = LayerWeights | PathWeights
 
 
-def read_weights(group: h5py.Group) -> StoredWeights:
+def read_weights(group: h5py.Group, allowance: Allowance) -> StoredWeights:
     """Read all weights below an HDF5 group, in any layout.
 
     Args:
         group: The root of a weights file, or ``model_weights`` of a whole model.
+        allowance: Bytes that the weights may take.
     """
     attributes = set(group.attrs)
     if "layer_names" in attributes or "layer_names0" in attributes:
-        return _read_named(group)
+        return _read_named(group, allowance)
     if "nb_layers" in attributes:
-        return _read_numbered(group)
-    return _read_paths(group)
+        return _read_numbered(group, allowance)
+    return _read_paths(group, allowance)
 
 
-def _read_named(group: h5py.Group) -> LayerWeights:
+def _read_named(group: h5py.Group, allowance: Allowance) -> LayerWeights:
     layers: dict[str, Named] = {}
     for name in _attribute_list(group, "layer_names"):
         member = group[name]
@@ -94,33 +98,33 @@ def _read_named(group: h5py.Group) -> LayerWeights:
         if len(set(names)) != len(names):
             # The second write failed on the first one's name, so that the file is incomplete.
             raise ValueError(f"two weights of layer '{name}' have one name; save the model again")
-        layers[name] = [(weight, np.asarray(member[weight])) for weight in names]
+        layers[name] = [(weight, read_array(member[weight], allowance)) for weight in names]
     return LayerWeights(layers)
 
 
-def _read_numbered(group: h5py.Group) -> LayerWeights:
+def _read_numbered(group: h5py.Group, allowance: Allowance) -> LayerWeights:
     """Read the layout of Keras 0.x and early 1.x: layer_0 with param_0, param_1, ..."""
     layers: dict[str, Named] = {}
     for index in range(int(group.attrs["nb_layers"])):
         member = group[f"layer_{index}"]
         count = int(member.attrs.get("nb_params", 0))
         layers[f"layer_{index}"] = [
-            (f"param_{k}", np.asarray(member[f"param_{k}"])) for k in range(count)
+            (f"param_{k}", read_array(member[f"param_{k}"], allowance)) for k in range(count)
         ]
     return LayerWeights(layers, named=False)
 
 
-def _read_paths(group: h5py.Group) -> PathWeights:
+def _read_paths(group: h5py.Group, allowance: Allowance) -> PathWeights:
     """Read the Keras 3 layout; files written on Windows have backslashes in the names."""
     arrays: dict[str, np.ndarray] = {}
 
     def take(path: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Dataset):
-            arrays[path.replace("\\", "/").strip("/")] = np.asarray(item)
+        path = path.replace("\\", "/").strip("/")
+        if isinstance(item, h5py.Dataset) and _is_variable(path):
+            arrays[path] = read_array(item, allowance)
 
     group.visititems(take)
-    kept = {path: array for path, array in arrays.items() if _is_variable(path)}
-    return PathWeights(kept)
+    return PathWeights(arrays)
 
 
 def _is_variable(path: str) -> bool:

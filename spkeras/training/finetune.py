@@ -10,6 +10,7 @@ import numpy as np
 
 from spkeras.data import Data
 from spkeras.errors import OptionError
+from spkeras.files.hdf5 import check_file
 from spkeras.metrics.chance import MOST
 from spkeras.ops.progress import Progress
 from spkeras.recipes import FinetunePlan
@@ -169,6 +170,8 @@ class _Fit:
         if self.progress is not None:
             tools.append(_Progress(self.progress, length, plan.epochs + plan.log))
         if backup is not None:
+            for file in Path(backup).glob("*.h5*"):
+                check_file(file)
             # First, since it sets the epoch in which all others are.
             tools.insert(0, keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False))
         history = model.fit(

@@ -8,9 +8,6 @@ executed.
 import hashlib
 import json
 import os
-import struct
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -18,27 +15,15 @@ from typing import Any
 
 import numpy as np
 
-from spkeras.errors import ModelFileError, SpkerasError
+from spkeras.errors import ModelFileError, SpkerasError, UnsafeFileError
+from spkeras.files.archives import DAMAGE
+from spkeras.files.arrays import Arrays
 from spkeras.hardware.config import HardwareConfig
 from spkeras.hardware.log_ttfs.checks import check_program
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
 
 SCHEMA = 2
 _HEADER, _HASH = "header", "sha256"
-# Exceptions that zipfile and NumPy raise for a damaged container.
-_UNREADABLE = (
-    OSError,
-    ValueError,
-    EOFError,
-    KeyError,
-    AttributeError,
-    RuntimeError,
-    NotImplementedError,
-    SyntaxError,
-    struct.error,
-    zlib.error,
-    zipfile.BadZipFile,
-)
 _AGAIN = "compile it again (`spkeras hardware compile`)"
 
 
@@ -99,11 +84,13 @@ def load_program(path: Path | str) -> Program:
 
 def _read(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
+        with Arrays(path) as file:
+            return dict(file)
     except FileNotFoundError as error:
         raise ModelFileError(f"{path}: no such file") from error
-    except _UNREADABLE as error:
+    except UnsafeFileError:
+        raise
+    except DAMAGE as error:
         raise ModelFileError(f"{path}: is not an .npz file of plain arrays ({error})") from error
 
 

@@ -1,0 +1,1 @@
+"""Files of other people, checked before they are read, and files written whole."""

@@ -1,0 +1,35 @@
+"""How much memory the contents of a file may take."""
+
+from spkeras.errors import UnsafeFileError
+
+# Contents may take this many bytes, or this multiple of the file's size, whichever is more.
+LEAST, MULTIPLE = 1 << 30, 100
+
+
+class Allowance:
+    """Bytes that the contents of one file may still take.
+
+    Args:
+        place: The file, as messages name it.
+        size: Its size in bytes.
+    """
+
+    def __init__(self, place: str, size: int) -> None:
+        self.place, self.size = place, size
+        self.limit = max(LEAST, MULTIPLE * size)
+        self.taken = 0
+
+    def take(self, part: str, size: int) -> None:
+        """Count the bytes of one part before it is read.
+
+        Raises:
+            UnsafeFileError: all parts so far take more than the limit.
+        """
+        self.taken += size
+        if self.taken > self.limit:
+            raise UnsafeFileError(
+                f"{self.place}: '{part}' needs {size:.3g} bytes, {self.taken:.3g} with what comes "
+                f"before it, from a file of {self.size:.3g} bytes; allowed: {LEAST:.3g} bytes, or "
+                f"{MULTIPLE} times the size of the file. Store it without compression if it is "
+                "meant."
+            )
