@@ -8,7 +8,9 @@ reads.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
@@ -46,6 +48,8 @@ class LayerNode:
         inputs: References to the input layers, in any nesting (functional models).
         outputs: References to the output tensors.
         wrapped: The layer inside a wrapper such as TimeDistributed.
+        group: Name under which Keras zips store its weights, after class and position.
+        shared: Number that Keras 3 gives to a layer in all places where it is stored.
     """
 
     class_name: str
@@ -60,6 +64,8 @@ class LayerNode:
     inputs: Json = None
     outputs: Json = None
     wrapped: LayerNode | None = None
+    group: str = ""
+    shared: int | None = None
 
     def __post_init__(self) -> None:
         self.stored_name = self.stored_name or self.name
@@ -126,6 +132,7 @@ def _parse_entry(entry: dict[str, Any], fallback_name: str) -> LayerNode:
         config=config,
         module=entry.get("module"),
         registered_name=entry.get("registered_name"),
+        shared=entry.get("shared_object_id"),
         calls=[_normal_call(call) for call in entry.get("inbound_nodes") or ()],
     )
     _parse_inside(node)
@@ -148,10 +155,40 @@ def _parse_inside(node: LayerNode) -> None:
 
 def _parse_list(entries: list[dict[str, Any]]) -> list[LayerNode]:
     """Read the layers of a model; an unnamed one is named after its class and position."""
-    return [
+    nodes = [
         _parse_entry(entry, f"{str(entry['class_name']).lower()}_{index}")
         for index, entry in enumerate(entries)
     ]
+    layers = [node for node in nodes if ".ops." not in (node.module or "")]
+    names = numbered(snake_case(node.stored_class.split(">")[-1]) for node in layers)
+    for node, name in zip(layers, names, strict=True):
+        node.group = name
+    return nodes
+
+
+def numbered(names: Iterable[str]) -> list[str]:
+    """Return unique names as Keras makes them: conv2d, conv2d_1, conv2d_2, ...
+
+    Args:
+        names: Names that can repeat.
+    """
+    counts: Counter[str] = Counter()
+    unique = []
+    for name in names:
+        unique.append(f"{name}_{counts[name]}" if counts[name] else name)
+        counts[name] += 1
+    return unique
+
+
+def snake_case(name: str) -> str:
+    """Return a class name as Keras writes it in zips: Conv2DTranspose is conv2d_transpose.
+
+    Args:
+        name: Name of the class.
+    """
+    name = re.sub(r"\W+", "", name)
+    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _is_keras_module(module: str | None) -> bool:

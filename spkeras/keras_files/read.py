@@ -27,7 +27,7 @@ from spkeras.keras_files.graph import LayerNode, parse_model
 from spkeras.keras_files.lambdas import refuse_code
 from spkeras.keras_files.migrations import migrate
 from spkeras.keras_files.migrations.keras1 import is_keras1, stated_orders
-from spkeras.keras_files.stores import LayerWeights
+from spkeras.keras_files.stores import LayerWeights, NoWeights
 from spkeras.layers import legacy  # noqa: F401  (registers the layers of old files)
 
 # Exceptions that Keras raises for a configuration that it cannot build.
@@ -134,7 +134,7 @@ def _loaded(
     if context.version >= KERAS_3 and architecture is None and not context.replace:
         _refuse(root, context)
         try:
-            return LoadedModel(_plain(stored), writer, ())
+            return LoadedModel(_proved(_plain(stored), root, stored, context), writer, ())
         except KERAS_FAILURES as error:  # the migrations are tried next
             if KERAS_SAFETY.search(str(error)):
                 raise UnsafeFileError(
@@ -232,6 +232,18 @@ def _plain(stored: StoredModel) -> keras.Model:
         copy = Path(folder) / f"model{suffix}"
         shutil.copyfile(stored.path, copy)
         return keras.models.load_model(copy, compile=False, safe_mode=True)
+
+
+def _proved(
+    model: keras.Model, root: LayerNode, stored: StoredModel, context: Context
+) -> keras.Model:
+    """Return a model that Keras loaded, with each weight as the file states it.
+
+    Keras reads HDF5 by position, and leaves initial values in layers that it builds twice.
+    """
+    if not isinstance(stored.weights, NoWeights):
+        assign_weights(model, root, stored.weights, context)
+    return model
 
 
 def _migrated(stored: StoredModel, root: LayerNode, context: Context) -> keras.Model:
