@@ -94,3 +94,20 @@ def shapes(step: Any, values: Mapping[int, Port]) -> tuple[tuple[int, ...], ...]
         arguments = keras.tree.map_structure(spec, (step.arguments.args, step.arguments.kwargs))
         outputs = step.operation.compute_output_spec(*arguments[0], **arguments[1])
     return tuple(tuple(tensor.shape[1:]) for tensor in keras.tree.flatten(outputs))
+
+
+def layer_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
+    """Return the output tensor of each layer that is called once and gives one tensor.
+
+    Args:
+        model: A built functional or Sequential model. Layers inside nested models are left
+            out: they have no tensor in the outer one.
+
+    Returns:
+        Symbolic tensors by layer name; they depend on `model.inputs`.
+    """
+    found: dict[str, list[Any]] = {}
+    for step in steps(model):
+        if isinstance(step.operation, keras.layers.Layer):
+            found.setdefault(step.operation.name, []).extend(step.outputs)
+    return {name: outputs[0] for name, outputs in found.items() if len(outputs) == 1}
