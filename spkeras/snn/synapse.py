@@ -11,8 +11,7 @@ from keras import layers, ops
 from spkeras.errors import GraphError
 from spkeras.graph import Node
 from spkeras.ops import activation, function
-from spkeras.snn.linear import Affine, EachPosition, Function, Unit
-from spkeras.snn.positions import separate, without
+from spkeras.snn.linear import Affine, Function, Unit
 
 
 def _ranked(stem: str, rank: int, suffix: str = "") -> type[layers.Layer]:
@@ -181,10 +180,7 @@ def synapse(node: Node) -> layers.Layer:
     maker = _MAKERS.get(node.op, node.operation.layer)
     if maker is None:
         raise GraphError(f"node {node.name!r} ({node.op}) is no synapse")
-    count = separate(node)
-    layer: layers.Layer = maker(without(node, count))
-    if count:
-        layer = EachPosition(layer, count, node.shape)
+    layer: layers.Layer = maker(node)
     layer.name = keras_name(node.name) + ("--unit" if node.op == "input" else "")
     layer.trainable = False
     return layer

@@ -12,17 +12,7 @@ from tests.stepping import assert_same_outputs, assert_same_spikes, every_step
 
 pytestmark = pytest.mark.slow
 
-NETS = (
-    "chain",
-    "residual",
-    "pools",
-    "depthwise",
-    "concat",
-    "several",
-    "biased",
-    "products",
-    "sequence",
-)
+NETS = ("chain", "residual", "pools", "depthwise", "concat", "several", "biased", "products")
 MODELS = ("multi_threshold", "signed", "burst", "binary")
 DELTA = {"recipe": "sigma_delta"}
 

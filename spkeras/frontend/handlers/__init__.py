@@ -19,7 +19,6 @@ from spkeras.frontend.handlers import (
     pooling,
     products,
     quantizing,
-    recurrent,
     reductions,
     shaping,
     slices,
@@ -42,7 +41,6 @@ LAYERS: dict[str, Handler] = {
     **passing.LAYERS,
     **pooling.LAYERS,
     **products.LAYERS,
-    **recurrent.LAYERS,
     **shaping.LAYERS,
 }
 
