@@ -159,6 +159,25 @@ def products(seed=0):
     return dyadic(keras.Model(x, layers.Dense(3, name="dense")(y), name="products"), seed)
 
 
+def sequence(seed=0):
+    """A network for each of two images, a recurrent layer over them."""
+    x = keras.Input((2, 4, 4, 2), name="images")
+    each = keras.Sequential(
+        [
+            keras.Input((4, 4, 2)),
+            layers.Conv2D(3, 3, padding="same", activation="relu", name="conv"),
+            layers.DepthwiseConv2D(3, name="depthwise"),
+            layers.MaxPooling2D(2, name="pool"),
+            layers.Flatten(name="flatten"),
+        ],
+        name="image_net",
+    )
+    y = layers.TimeDistributed(each, name="each")(x)
+    y = layers.SimpleRNN(4, activation="relu", return_sequences=True, name="recurrent")(y)
+    y = layers.Dense(3, name="dense")(layers.Flatten(name="all")(y))
+    return dyadic(keras.Model(x, y, name="sequence"), seed)
+
+
 def smooth(seed=0):
     """Swish, softmax inside, layer normalisation, attention: nothing exact but the weights."""
     x = keras.Input((3, 3, 2), name="image")

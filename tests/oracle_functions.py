@@ -98,6 +98,80 @@ def dot(x, y, axes, normalize):
     return np.array(results)
 
 
+SQUASHING = {
+    "elu": lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))),
+    "hard_sigmoid": lambda x: np.clip(x / 6 + 0.5, 0, 1),
+    "hard_sigmoid_keras2": lambda x: np.clip(0.2 * x + 0.5, 0, 1),
+    "linear": lambda x: x,
+    "relu": lambda x: np.maximum(x, 0),
+    "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
+    "tanh": np.tanh,
+}
+
+
+def _of_state(state, weight):
+    """A row times a matrix, or a convolution that keeps the size, of one sample."""
+    window = weight.shape[:-2]
+    if not window:
+        return state @ weight
+    before = [(size - 1) // 2 for size in window]
+    pads = [(b, size - 1 - b) for b, size in zip(before, window, strict=True)]
+    padded = np.pad(state, [*pads, (0, 0)])
+    out = np.zeros((*state.shape[:-1], weight.shape[-1]))
+    for place in np.ndindex(*state.shape[:-1]):
+        for tap in np.ndindex(*window):
+            out[place] += (
+                padded[tuple(p + t for p, t in zip(place, tap, strict=True))] @ weight[tap]
+            )
+    return out
+
+
+def _advance(cell, x, state, weight, function, gate):
+    """The state after one step of one sample."""
+    h = state[0]
+    if cell == "simple":
+        return [function(x + _of_state(h, weight))]
+    if cell == "lstm":
+        i, f, c, o = np.split(x + _of_state(h, weight), 4, -1)
+        carry = gate(f) * state[1] + gate(i) * function(c)
+        return [gate(o) * function(carry), carry]
+    xz, xr, xh = np.split(x, 3, -1)
+    if cell == "gru_reset_after":
+        z, r, n = np.split(_of_state(h, weight[:-1]) + weight[-1], 3, -1)
+        z, r = gate(xz + z), gate(xr + r)
+        new = function(xh + r * n)
+    else:
+        wz, wr, wh = np.split(weight, 3, -1)
+        z, r = gate(xz + _of_state(h, wz)), gate(xr + _of_state(h, wr))
+        new = function(xh + _of_state(r * h, wh))
+    return [z * h + (1 - z) * new]
+
+
+def recurrent(x, *start, cell, activation, gate, backwards, result, weight):
+    """One sequence after the other."""
+    weight, x = np.asarray(weight, "float64"), np.asarray(x, "float64")
+    rank = weight.ndim - 2
+    axis = x.ndim - rank - 2
+    units = weight.shape[-1] // {"simple": 1, "lstm": 4}.get(cell, 3)
+    sequences = x.reshape(-1, *x.shape[axis:])
+    shape = (*sequences.shape[2:-1], units)
+    count = 2 if cell == "lstm" else 1
+    begin = [np.asarray(s, "float64").reshape(-1, *shape) for s in start]
+    begin = begin or [np.zeros((len(sequences), *shape))] * count
+    function, squash = SQUASHING[activation["function"]], SQUASHING[gate["function"]]
+    found = []
+    for sample, sequence in enumerate(sequences):
+        state = [part[sample] for part in begin]
+        outputs = {}
+        places = range(len(sequence))
+        for place in reversed(places) if backwards else places:
+            state = _advance(cell, sequence[place], state, weight, function, squash)
+            outputs[place] = state[0]
+        whole = np.stack([outputs[place] for place in places])
+        found.append({"sequence": whole, "last": state[0], "carry": state[-1]}[result])
+    return np.stack(found).reshape(*x.shape[:axis], *found[0].shape)
+
+
 def _pointwise(function):
     return np.vectorize(function, otypes=["float64"])
 
@@ -163,6 +237,7 @@ FUNCTIONS = {
     "layer_normalization": layer_normalization,
     "matmul": np.matmul,
     "power": lambda x, exponent: x**exponent,
+    "recurrent": recurrent,
     "rms_normalization": rms_normalization,
     "unit_normalization": unit_normalization,
     "variance_normalization": variance_normalization,

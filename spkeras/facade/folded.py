@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 import keras
 import numpy as np
 
-from spkeras.frontend.steps import maker
-from spkeras.frontend.walk import layer_outputs, read_graph
+from spkeras.frontend.steps import layer_outputs, maker
+from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
 from spkeras.metrics import LayerCheck
 from spkeras.passes.pipeline import fold

@@ -6,7 +6,6 @@ from typing import Any
 import keras
 
 from spkeras.frontend.handlers import Port
-from spkeras.keras_files.subclasses import computes_by_code
 
 
 def fault(model: object) -> str:
@@ -18,7 +17,8 @@ def fault(model: object) -> str:
     if not isinstance(model, keras.Model):
         return f"received {type(model).__name__}, not a keras.Model; load or build one"
     title = f"{model.name} ({type(model).__name__})"
-    if computes_by_code(type(model)) or not isinstance(model, (keras.Sequential, keras.Function)):
+    own_call = not type(model).call.__module__.startswith("keras.")
+    if own_call or not isinstance(model, (keras.Sequential, keras.Function)):
         return (
             f"{title}: a subclassed model, whose call() is Python code; rebuild it as a "
             "functional model, keras.Model(inputs, outputs), and copy the weights"
@@ -94,3 +94,20 @@ def shapes(step: Any, values: Mapping[int, Port]) -> tuple[tuple[int, ...], ...]
         arguments = keras.tree.map_structure(spec, (step.arguments.args, step.arguments.kwargs))
         outputs = step.operation.compute_output_spec(*arguments[0], **arguments[1])
     return tuple(tuple(tensor.shape[1:]) for tensor in keras.tree.flatten(outputs))
+
+
+def layer_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
+    """Return the output tensor of each layer that is called once and gives one tensor.
+
+    Args:
+        model: A built functional or Sequential model. Layers inside nested models are left
+            out: they have no tensor in the outer one.
+
+    Returns:
+        Symbolic tensors by layer name; they depend on `model.inputs`.
+    """
+    found: dict[str, list[Any]] = {}
+    for step in steps(model):
+        if isinstance(step.operation, keras.layers.Layer):
+            found.setdefault(step.operation.name, []).extend(step.outputs)
+    return {name: outputs[0] for name, outputs in found.items() if len(outputs) == 1}

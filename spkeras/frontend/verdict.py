@@ -15,10 +15,11 @@ from spkeras.ops.properties import VALUES_REMEDY, jumps, needs_values
 from spkeras.passes.readout import functions_at_the_end
 
 # The rate of a supported layer approaches its function as T, or the levels of a spike, grow.
-SUPPORTED, APPROXIMATE, REFUSED = "supported", "approximate", "refused"
+# A dense layer runs as multiply-accumulates on the values that its neurons have received.
+SUPPORTED, DENSE, APPROXIMATE, REFUSED = "supported", "runs dense", "approximate", "refused"
 
 # Reasons with the stronger verdict win; of equal ones the first node's.
-_RANK = {SUPPORTED: 0, APPROXIMATE: 1, REFUSED: 2}
+_RANK = {SUPPORTED: 0, DENSE: 1, APPROXIMATE: 2, REFUSED: 3}
 
 _LINEAR = (SUPPORTED, "linear: spikes pass through it as their sum")
 _CURRENT = (SUPPORTED, "the input is a constant current")
@@ -32,6 +33,10 @@ _ACCUMULATED = (SUPPORTED, "neuron on accumulated inputs")
 _VALUES = (
     SUPPORTED,
     "neuron on accumulated values: follows the function to the resolution of its spikes",
+)
+_RECURRENT = (
+    DENSE,
+    "multiply-accumulates on accumulated values, for the whole sequence at each time step",
 )
 _JUMPS = (
     APPROXIMATE,
@@ -53,7 +58,7 @@ class LayerVerdict:
         name: The layer's name, with the names of the models around it, and @1, @2, ... for its
             second, third, ... call.
         kind: Name of the Keras class.
-        verdict: "supported", "approximate" or "refused", for the given code.
+        verdict: "supported", "runs dense", "approximate" or "refused", for the given code.
         reason: Reason, in one sentence.
         shape: Output shape in Keras's order, without the batch axis.
         parameters: Number of weights of the layer.
@@ -153,4 +158,6 @@ def _judge_rate(node: Node, function: str) -> tuple[str, str]:
 
 def _judge_values(node: Node, function: str) -> tuple[str, str]:
     """Return the verdict on a function of values, which the spikes of its inputs add up to."""
+    if function == "recurrent":
+        return _RECURRENT
     return _JUMPS if jumps(function, node.attributes) else _VALUES

@@ -8,6 +8,7 @@ import keras
 
 from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.handlers import Call, Port, expand
+from spkeras.frontend.lifting import lifted, one_step
 from spkeras.frontend.steps import fault, maker, shapes, steps
 from spkeras.graph import Graph, Node
 from spkeras.graph.finite import check_finite
@@ -186,6 +187,8 @@ class _Walker:
                 raise call.refuse(f"output shapes {call.shapes}", "use fixed sizes only")
             if isinstance(call.operation, keras.Model):
                 return self._nested(call)
+            if type(call.operation) is keras.layers.TimeDistributed:
+                return self._each_step(call)
             results = expand(call)
         except UnsupportedLayerError as error:
             return self._refused(call, error.problems[0])
@@ -212,6 +215,44 @@ class _Walker:
                 )
         return self.run(model, ports, f"{call.name}/", f"{call.source}/")
 
+    def _each_step(self, call: Call) -> list[Port]:
+        """Walk the layer of a TimeDistributed for one step, and add its nodes for all steps."""
+        port = call.keras_order(call.input)
+        single, start = one_step(call, port)
+        walker = _Walker()
+        walker._add_input(start.name, start.shape, call.dtypes[0], source=call.source)
+        single = replace(single, known=walker.nodes)
+        ends = [single.keras_order(end) for end in walker._visit(single)]
+        own = self._lift(walker, {start.name: port}, steps=port.shape[0])
+        call.added += [name for names in own.values() for name in names]
+        if isinstance(single.operation, keras.Model):
+            # The calls inside it are listed, as those inside any model.
+            for visit in walker.visits:
+                names = [name for node in visit.nodes for name in own[node]]
+                self.visits.append(replace(visit, nodes=tuple(names)))
+        else:
+            problem = next((visit.problem for visit in walker.visits if visit.problem), "")
+            nodes = () if problem else tuple(call.added)
+            visit = Visit(call.name, call.operation, call.shape, nodes, problem=problem)
+            self.visits.append(visit)
+        given = {start.name: port.name}
+        return [Port(given.get(end.name, end.name), (port.shape[0], *end.shape)) for end in ends]
+
+    def _lift(
+        self, single: "_Walker", given: Mapping[str, Port], steps: int
+    ) -> dict[str, list[str]]:
+        """Add the nodes of a walk of one step for all steps; return their names for each."""
+        own: dict[str, list[str]] = {}
+        for node in single.nodes.values():
+            if node.name in given:
+                continue
+            shapes = [single.nodes[name].shape for name in node.inputs]
+            reads = tuple(given[name].name if name in given else name for name in node.inputs)
+            nodes = lifted(replace(node, inputs=reads), steps, shapes)
+            self.nodes.update((found.name, found) for found in nodes)
+            own[node.name] = [found.name for found in nodes]
+        return own
+
     def _renamed(self, call: Call, result: Port) -> Port:
         """Give the last node of an expansion the name of its layer."""
         node = self.nodes.pop(result.name)
@@ -229,23 +270,6 @@ class _Walker:
             ports.append(Port(name, shape))
         self.visits.append(Visit(call.name, call.operation, call.shape, problem=problem))
         return ports
-
-
-def layer_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
-    """Return the output tensor of each layer that is called once and gives one tensor.
-
-    Args:
-        model: A built functional or Sequential model. Layers inside nested models are left
-            out: they have no tensor in the outer one.
-
-    Returns:
-        Symbolic tensors by layer name; they depend on `model.inputs`.
-    """
-    found: dict[str, list[Any]] = {}
-    for step in steps(model):
-        if isinstance(step.operation, keras.layers.Layer):
-            found.setdefault(step.operation.name, []).extend(step.outputs)
-    return {name: outputs[0] for name, outputs in found.items() if len(outputs) == 1}
 
 
 def _by_name(call: Call) -> tuple[Port, ...]:

@@ -8,6 +8,7 @@ import numpy as np
 from spkeras.graph.connections import synapses
 from spkeras.graph.graph import Graph
 from spkeras.graph.node import Node
+from spkeras.graph.windows import NOWHERE, sliding
 
 
 def macs(graph: Graph) -> dict[str, int]:
@@ -15,7 +16,8 @@ def macs(graph: Graph) -> dict[str, int]:
 
     A convolution counts the taps inside the image, without zero padding: the real fan-in,
     summed over all outputs. `scale` counts one per element. Attention and products of two
-    tensors count their matrix products, over the pairs of positions that the mask allows.
+    tensors count their matrix products, over the pairs of positions that the mask allows;
+    recurrent layers those with their states.
     Everything else counts 0: additions, biases, pools, upsampling, activations, normalisations.
 
     Args:
@@ -42,6 +44,8 @@ def _function_macs(node: Node, shapes: Sequence[tuple[int, ...]]) -> int:
     if function == "dot":
         axis: int = node["axes"][0]
         return math.prod(node.shape) * shapes[0][axis - 1]
+    if function == "recurrent":
+        return _recurrent_macs(node, shapes[0])
     if function not in ("attention", "additive_attention"):
         return 0
     queries, keys = np.arange(shapes[0][-2])[:, None], np.arange(shapes[1][-2])
@@ -51,3 +55,16 @@ def _function_macs(node: Node, shapes: Sequence[tuple[int, ...]]) -> int:
     # A pair costs its score (0 without weights: only sums) and its contribution to the output.
     scored = shapes[0][-1] if function == "attention" or "weight" in node.arrays else 0
     return math.prod(node.shape[:-2]) * int(seen.sum()) * (scored + node.shape[-1])
+
+
+def _recurrent_macs(node: Node, shape: tuple[int, ...]) -> int:
+    """Count the products of the state with its weights, at all steps."""
+    *window, units, outputs = (int(size) for size in node.arrays["weight"].shape)
+    if node["cell"] == "gru_reset_after":
+        units -= 1  # The last row is a bias.
+    sequences, positions = shape[: -len(window) - 1], shape[-len(window) - 1 : -1]
+    taps = [
+        int((sliding(size, size, window=length, padding="same") != NOWHERE).sum())
+        for size, length in zip(positions, window, strict=True)
+    ]
+    return math.prod(sequences) * math.prod(taps) * units * outputs

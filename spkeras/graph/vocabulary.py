@@ -66,6 +66,11 @@ FUNCTIONS: dict[str, tuple[str, ...]] = {
     "elementwise": ("name",),
     # x to the power of a constant number.
     "power": ("exponent",),
+    # A recurrent cell over a sequence of its products with the inputs, (..., steps, *positions,
+    # gates * units), and states before the first step. cell: see spkeras.ops.names.GATES.
+    # activation, gate: attributes of an activation. result: "sequence"|"last"|"carry". weight:
+    # (*window, units, gates * units), see spkeras.ops.recurrent.
+    "recurrent": ("cell", "activation", "gate", "backwards", "result"),
 }
 
 # Names for "elementwise", of one input.

@@ -21,14 +21,13 @@ from spkeras.errors import (
 from spkeras.graph.finite import check_arrays
 from spkeras.keras_files.assign import assign_weights
 from spkeras.keras_files.container import StoredModel, open_model
-from spkeras.keras_files.context import KERAS_2, KERAS_3, WARNING, Context, parse_version
+from spkeras.keras_files.context import KERAS_2, KERAS_3, Context, parse_version
 from spkeras.keras_files.emit import emit
 from spkeras.keras_files.graph import LayerNode, parse_model
 from spkeras.keras_files.lambdas import refuse_code
 from spkeras.keras_files.migrations import migrate
 from spkeras.keras_files.migrations.keras1 import is_keras1, stated_orders
-from spkeras.keras_files.operators import mark_operator
-from spkeras.keras_files.stores import LayerWeights
+from spkeras.keras_files.stores import LayerWeights, NoWeights
 from spkeras.layers import legacy  # noqa: F401  (registers the layers of old files)
 
 # Exceptions that Keras raises for a configuration that it cannot build.
@@ -88,8 +87,7 @@ def load_model(
     loaded = read_model(path, architecture=architecture, replace=replace)
     logger.info("%s: written by %s", path, loaded.writer)
     for change in loaded.changes:
-        level = logging.WARNING if change.startswith(WARNING) else logging.INFO
-        logger.log(level, "%s: %s", path, change)
+        logger.info("%s: %s", path, change)
     return loaded.model
 
 
@@ -104,10 +102,18 @@ def read_model(
     No code from the file is ever run, and nothing is compiled. A file of Keras 3 that needs no
     change is loaded by `keras.models.load_model`.
 
-    Args, and what is raised: see `load_model`.
+    Args:
+        path: Model file (.keras, .h5, .hdf5; recognized by content), or a weights file.
+        architecture: JSON of ``model.to_json()``, for a weights file.
+        replace: Replacement per layer name, for layers that are code; see `lambdas`.
 
     Returns:
         Model, writer and changes.
+
+    Raises:
+        ModelFileError: the file cannot be read, or is not a whole model.
+        UnsupportedLayerError: layers that Keras 3 cannot build, each named.
+        WeightsError: weights that are NaN or infinite, each named.
     """
     loaded = _loaded(path, architecture, replace or {})
     model = loaded.model
@@ -124,13 +130,11 @@ def _loaded(
     assert stored.config is not None
     context = _context(stored, replace)
     root = parse_model(stored.config)
-    for node in root.walk():
-        mark_operator(node, context)
     writer = _writer(stored, context)
-    if architecture is None and not context.replace and _is_for_keras(stored, root, context):
+    if context.version >= KERAS_3 and architecture is None and not context.replace:
         _refuse(root, context)
         try:
-            return LoadedModel(_plain(stored), writer, ())
+            return LoadedModel(_proved(_plain(stored), root, stored, context), writer, ())
         except KERAS_FAILURES as error:  # the migrations are tried next
             if KERAS_SAFETY.search(str(error)):
                 raise UnsafeFileError(
@@ -139,13 +143,6 @@ def _loaded(
             failure = error
         return _retried(stored, root, context, writer=writer, failure=failure)
     return LoadedModel(_migrated(stored, root, context), writer, context.changes)
-
-
-def _is_for_keras(stored: StoredModel, root: LayerNode, context: Context) -> bool:
-    """Return whether Keras can read the file as it is: it finds no operators in HDF5."""
-    nodes = list(root.walk())
-    unnamed = stored.kind == "HDF5" and any(node.operator for node in nodes)
-    return not (context.before_keras_3 or unnamed or any(node.subclassed for node in nodes))
 
 
 def _retried(
@@ -235,6 +232,18 @@ def _plain(stored: StoredModel) -> keras.Model:
         copy = Path(folder) / f"model{suffix}"
         shutil.copyfile(stored.path, copy)
         return keras.models.load_model(copy, compile=False, safe_mode=True)
+
+
+def _proved(
+    model: keras.Model, root: LayerNode, stored: StoredModel, context: Context
+) -> keras.Model:
+    """Return a model that Keras loaded, with each weight as the file states it.
+
+    Keras reads HDF5 by position, and leaves initial values in layers that it builds twice.
+    """
+    if not isinstance(stored.weights, NoWeights):
+        assign_weights(model, root, stored.weights, context)
+    return model
 
 
 def _migrated(stored: StoredModel, root: LayerNode, context: Context) -> keras.Model:

@@ -13,6 +13,7 @@ import numpy as np
 from keras import ops
 
 from spkeras.ops.arrays import BoolArray
+from spkeras.ops.recurrent import recurrent
 from spkeras.ops.types import Tensor
 
 Axes = Sequence[int]
@@ -130,6 +131,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "minimum": _merge(ops.minimum),
     "multiply": _merge(ops.multiply),
     "power": lambda x, exponent: ops.power(x, exponent),
+    "recurrent": recurrent,
     "rms_normalization": _rms_normalization,
     "unit_normalization": _unit_normalization,
     "variance_normalization": _variance_normalization,

@@ -63,6 +63,9 @@ NEURON_MODELS: dict[str, NeuronModel] = {
     ),
 }
 
+# Kinds of cells of recurrent layers, and the number of products with the inputs of each unit.
+GATES = {"gru": 3, "gru_reset_after": 3, "lstm": 4, "simple": 1}
+
 
 def register_neuron(name: str, model: NeuronModel) -> None:
     """Add a neuron model, which recipes then offer as `neuron`.

@@ -100,6 +100,7 @@ _OF_VALUES: dict[str, str] = {
     "divide": "a quotient of two branches",
     "elementwise": "an elementwise function that is no activation",
     "power": "a power",
+    "recurrent": "a recurrent layer",
 }
 
 

@@ -78,6 +78,44 @@ class Function(layers.Layer):
         return (first[0], *self.shape)
 
 
+class EachPosition(layers.Layer):
+    """A linear layer for each position of the leading axes, which join the batch.
+
+    Args:
+        layer: The layer.
+        count: Number of leading axes.
+        shape: Shape of the result, with them.
+    """
+
+    def __init__(self, layer: layers.Layer, count: int, shape: tuple[int, ...]) -> None:
+        super().__init__()
+        self.layer, self.count, self.shape = layer, count, shape
+
+    def build(self, input_shape: ShapeLike) -> None:
+        """Build the layer for one position."""
+        self.layer.build((input_shape[0], *input_shape[1 + self.count :]))
+        self.built = True
+
+    @property
+    def kernel(self) -> keras.Variable:
+        """The layer's kernel."""
+        return self.layer.kernel
+
+    @property
+    def bias(self) -> keras.Variable | None:
+        """The layer's bias; None if it has none."""
+        return getattr(self.layer, "bias", None)
+
+    def call(self, x: Tensor) -> Tensor:
+        """Return the layer's results."""
+        each = ops.reshape(x, (-1, *x.shape[1 + self.count :]))
+        return ops.reshape(self.layer(each), (-1, *self.shape))
+
+    def compute_output_shape(self, input_shape: ShapeLike) -> ShapeLike:
+        """Return the shape of the result."""
+        return (input_shape[0], *self.shape)
+
+
 class WindowSum(layers.Layer):
     """A linear layer on sums over a window of T steps, whose constant counts once a step.
 

@@ -11,7 +11,8 @@ from keras import layers, ops
 from spkeras.errors import GraphError
 from spkeras.graph import Node
 from spkeras.ops import activation, function
-from spkeras.snn.linear import Affine, Function, Unit
+from spkeras.snn.linear import Affine, EachPosition, Function, Unit
+from spkeras.snn.positions import separate, without
 
 
 def _ranked(stem: str, rank: int, suffix: str = "") -> type[layers.Layer]:
@@ -180,7 +181,10 @@ def synapse(node: Node) -> layers.Layer:
     maker = _MAKERS.get(node.op, node.operation.layer)
     if maker is None:
         raise GraphError(f"node {node.name!r} ({node.op}) is no synapse")
-    layer: layers.Layer = maker(node)
+    count = separate(node)
+    layer: layers.Layer = maker(without(node, count))
+    if count:
+        layer = EachPosition(layer, count, node.shape)
     layer.name = keras_name(node.name) + ("--unit" if node.op == "input" else "")
     layer.trainable = False
     return layer

@@ -60,6 +60,12 @@ def test_what_has_no_macs():
 
 
 Q, K, V = source((2, 5, 3), "q"), source((2, 7, 3), "k"), source((2, 7, 4), "v")
+CELL = {
+    "activation": {"function": "tanh"},
+    "gate": {"function": "sigmoid"},
+    "backwards": False,
+    "result": "sequence",
+}
 PRODUCTS = {
     "attention": (
         (Q, K, V),
@@ -94,12 +100,25 @@ PRODUCTS = {
         {"axes": (2, 3), "normalize": 1.0},
         2 * 3 * 4 * 6 * 5,
     ),
+    "recurrent": (
+        (source((2, 5, 6), "q"),),
+        (2, 5, 2),
+        {"cell": "gru_reset_after", **CELL, "weight": np.ones((3, 6))},
+        2 * 5 * 2 * 6,
+    ),
+    "convolutional": (
+        (source((5, 4, 3, 8), "q"),),
+        (5, 4, 3, 2),
+        {"cell": "lstm", **CELL, "weight": np.ones((3, 1, 2, 8))},
+        5 * (4 * 3 - 2) * 3 * 2 * 8,
+    ),
     "divide": ((Q, source((2, 5, 3), "k")), (2, 5, 3), {}, 0),
     "layer_normalization": ((Q,), (2, 5, 3), {"axes": (3,), "epsilon": 0.1}, 0),
     "elementwise": ((Q,), (2, 5, 3), {"name": "sqrt"}, 0),
 }
 KINDS = {
     "causal": "attention",
+    "convolutional": "recurrent",
     "other axes": "dot",
     "window": "attention",
     "weighed": "additive_attention",

@@ -12,7 +12,17 @@ from tests.stepping import assert_same_outputs, assert_same_spikes, every_step
 
 pytestmark = pytest.mark.slow
 
-NETS = ("chain", "residual", "pools", "depthwise", "concat", "several", "biased", "products")
+NETS = (
+    "chain",
+    "residual",
+    "pools",
+    "depthwise",
+    "concat",
+    "several",
+    "biased",
+    "products",
+    "sequence",
+)
 MODELS = ("multi_threshold", "signed", "burst", "binary")
 DELTA = {"recipe": "sigma_delta"}
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from spkeras.errors import OptionError, UnsupportedLayerError
-from spkeras.frontend.walk import layer_outputs, read_graph
+from spkeras.frontend.steps import layer_outputs
+from spkeras.frontend.walk import read_graph
 from spkeras.layers import BurstActivation, PhaseActivation, TTFSActivation
 from spkeras.passes.pipeline import fold
 from spkeras.snn.ann import ann

@@ -8,7 +8,8 @@ from keras import ops
 import spkeras
 from spkeras.calibration.layer_rates import LayerRates
 from spkeras.errors import OptionError, UnsupportedLayerError
-from spkeras.frontend.walk import layer_outputs, read_graph
+from spkeras.frontend.steps import layer_outputs
+from spkeras.frontend.walk import read_graph
 from spkeras.layers import Staged
 from spkeras.snn.model import loop_of
 from spkeras.training import finished, prepare

@@ -19,6 +19,7 @@ from spkeras.frontend.handlers import (
     pooling,
     products,
     quantizing,
+    recurrent,
     reductions,
     shaping,
     slices,
@@ -41,6 +42,7 @@ LAYERS: dict[str, Handler] = {
     **passing.LAYERS,
     **pooling.LAYERS,
     **products.LAYERS,
+    **recurrent.LAYERS,
     **shaping.LAYERS,
 }
 

@@ -56,6 +56,26 @@ def activate(
     return apply(call, name, parameters, port)
 
 
+def as_record(call: Call, function: Callable[..., Any] | None) -> dict[str, Json]:
+    """Return an activation inside another function as the attributes of its node.
+
+    Args:
+        call: The call, for refusals.
+        function: A function; None for the identity.
+    """
+    if function is None:
+        return {"function": "linear"}
+    name, parameters = _named(call, function)
+    _, default, _ = _SCALED.get(name, ("", None, None))
+    known = ACTIVATIONS.get(name)
+    if known is None or name in ("glu", "prelu"):
+        raise call.refuse(f"activation {name!r}", _USE)
+    further = [n for n, value in parameters.items() if n not in known and value != default]
+    if further and name != "sparsemax":
+        raise call.refuse(f"{name} with {further}", "leave these at their defaults")
+    return {"function": name, **{key: _plain(parameters[key]) for key in known}}
+
+
 def apply(call: Call, name: str, parameters: Mapping[str, Any], port: Port) -> Port:
     """Add an activation node of that function."""
     known = ACTIVATIONS.get(name)

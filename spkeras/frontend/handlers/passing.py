@@ -43,21 +43,6 @@ LAYERS: dict[str, Handler] = {
     "RandomCrop": _random_crop,
 }
 
-# Layers allowed in TimeDistributed: one call on all steps equals one call per step.
-STEPWISE = frozenset({"Dense", "Activation", "ReLU", "LeakyReLU", "ELU", "Dropout"})
-
-
-def stepwise(call: Call) -> keras.layers.Layer:
-    """Return the layer of a TimeDistributed that may be called on all steps at once."""
-    inner = call.operation.layer
-    kind = type(inner).__name__
-    if kind not in STEPWISE or getattr(keras.layers, kind, None) is not type(inner):
-        raise call.refuse(
-            f"a {kind} for each step",
-            f"wrap one of {', '.join(sorted(STEPWISE))}, or rebuild it without TimeDistributed",
-        )
-    return inner
-
 
 def normalized_kernel(call: Call) -> keras.layers.Layer:
     """Return the layer of a SpectralNormalization, whose kernel is normalized at inference."""
@@ -68,4 +53,4 @@ def normalized_kernel(call: Call) -> keras.layers.Layer:
     return call.operation.layer
 
 
-WRAPPERS = {"SpectralNormalization": normalized_kernel, "TimeDistributed": stepwise}
+WRAPPERS = {"SpectralNormalization": normalized_kernel}

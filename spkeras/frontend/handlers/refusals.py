@@ -7,10 +7,6 @@ _REGISTER = f"{_REBUILD} or keras.ops, or register a handler (spkeras.register_l
 # Names of classes, what they do, and what to do instead.
 _REFUSED = (
     (
-        "LSTM GRU SimpleRNN RNN Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D StackedRNNCells",
-        ("keeps a state from step to step", "use Conv1D layers over the whole sequence"),
-    ),
-    (
         "CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup MelSpectrogram "
         "STFTSpectrogram StringLookup TextVectorization",
         ("turns raw data into numbers", _DATA),
