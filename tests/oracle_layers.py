@@ -251,6 +251,12 @@ FUNCTIONS = {
     "log_sigmoid": lambda x: -softplus(-x),
     "log_softmax": lambda x, axis: np.log(softmax(x, axis)),
     "mish": lambda x: x * np.tanh(softplus(x)),
+    "quantized": lambda x, level, low, high, shift: (
+        np.clip(np.floor(x / level + shift), low, high) * level
+    ),
+    "quantized_relu": lambda x, max_value, steps, shift: (
+        np.floor(np.clip(x / max_value, 0, 1) * steps + shift) / steps * max_value
+    ),
     "relu": relu,
     "relu6": lambda x: np.clip(x, 0, 6),
     "selu": lambda x: 1.05070098 * elu(x, 1.67326324),

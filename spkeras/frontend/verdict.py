@@ -10,6 +10,7 @@ from spkeras.frontend.walk import Visit, walk
 from spkeras.graph import Graph, Node
 from spkeras.graph.macs import macs
 from spkeras.graph.vocabulary import MAX_POOLS
+from spkeras.layers.uniform import UniformQuantizer
 from spkeras.ops.names import CODES
 from spkeras.ops.properties import VALUES_REMEDY, jumps, needs_values
 from spkeras.passes.readout import functions_at_the_end
@@ -25,6 +26,7 @@ _LINEAR = (SUPPORTED, "linear: spikes pass through it as their sum")
 _CURRENT = (SUPPORTED, "the input is a constant current")
 _ONCE = (SUPPORTED, "the input is given once, then its changes")
 _IDLE = (SUPPORTED, "nothing to do at inference")
+_SENSOR = (SUPPORTED, "rounds the inputs, which arrive here as values, within half a level")
 _SCALE = (SUPPORTED, "folded or live scale")
 _NEURON = (SUPPORTED, "integrate-and-fire neuron")
 _LOGITS = (SUPPORTED, "dropped, the SNN returns logits")
@@ -121,7 +123,8 @@ def _parameters(operation: keras.Operation) -> int:
 def _judge(visit: Visit, graph: Graph, spike_code: str) -> tuple[str, str]:
     if visit.problem:
         return REFUSED, visit.problem
-    found = [_judge_node(graph[name], graph, spike_code) for name in visit.nodes] or [_IDLE]
+    without = _SENSOR if isinstance(visit.operation, UniformQuantizer) else _IDLE
+    found = [_judge_node(graph[name], graph, spike_code) for name in visit.nodes] or [without]
     telling = [pair for pair in found if pair is not _LINEAR] or found
     return max(telling, key=lambda pair: _RANK[pair[0]])
 

@@ -18,6 +18,8 @@ ACTIVATIONS: dict[str, tuple[str, ...]] = {
     # `steps` steps of spikes represent. max_value None (of a neuron, bounded by its threshold):
     # ReLU.
     "quantized_relu": ("max_value", "steps", "shift"),
+    # level clip(floor(x / level + shift), low, high): levels of both signs.
+    "quantized": ("level", "low", "high", "shift"),
     "linear": (),
     "prelu": (),  # with the array "slope"
     "softmax": ("axis",),

@@ -106,7 +106,7 @@ def _by_name(leaves: list[Pair], arrays: Named) -> list[list[np.ndarray]] | None
         return None
     parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for weight, array in arrays:
-        owner = _owner(weight, parts)
+        owner = owner_of(weight, parts)
         if owner is None:
             return None
         parts[owner].append(array)
@@ -114,7 +114,7 @@ def _by_name(leaves: list[Pair], arrays: Named) -> list[list[np.ndarray]] | None
     return [parts[name] for name in names] if counts_fit else None
 
 
-def _owner(weight: str, names: Iterable[str]) -> str | None:
+def owner_of(weight: str, names: Iterable[str]) -> str | None:
     """Return the layer named in a weight name: outer/conv/kernel:0, or conv_W in Keras 1."""
     steps = weight.split("/")[:-1]
     known = set(names)

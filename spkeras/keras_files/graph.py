@@ -110,7 +110,7 @@ def parse_model(stored: dict[str, Any]) -> LayerNode:
             "The stored configuration has no 'class_name', so it is not a Keras model. "
             "Expected the JSON of model.to_json() or of a saved model."
         )
-    node = _parse_entry(stored, "model")
+    node = parse_entry(stored, "model")
     if node.layers is None and not is_own(node):
         raise ModelFileError(
             f"The model is of class '{node.class_name}', which is a custom class: its "
@@ -120,7 +120,7 @@ def parse_model(stored: dict[str, Any]) -> LayerNode:
     return node
 
 
-def _parse_entry(entry: dict[str, Any], fallback_name: str) -> LayerNode:
+def parse_entry(entry: dict[str, Any], fallback_name: str) -> LayerNode:
     """Read one layer record."""
     class_name = str(entry["class_name"])
     raw = entry.get("config")
@@ -150,13 +150,13 @@ def _parse_inside(node: LayerNode) -> None:
             node.inputs = config.pop("input_layers")
             node.outputs = config.pop("output_layers")
     elif node.class_name in WRAPPER_CLASSES and isinstance(config.get("layer"), dict):
-        node.wrapped = _parse_entry(config.pop("layer"), "layer")
+        node.wrapped = parse_entry(config.pop("layer"), "layer")
 
 
 def _parse_list(entries: list[dict[str, Any]]) -> list[LayerNode]:
     """Read the layers of a model; an unnamed one is named after its class and position."""
     nodes = [
-        _parse_entry(entry, f"{str(entry['class_name']).lower()}_{index}")
+        parse_entry(entry, f"{str(entry['class_name']).lower()}_{index}")
         for index, entry in enumerate(entries)
     ]
     layers = [node for node in nodes if ".ops." not in (node.module or "")]
@@ -216,15 +216,16 @@ def is_own(node: LayerNode) -> bool:
     return ">" in name and keras.saving.get_registered_object(name) in _TRUSTED
 
 
-def become_own(node: LayerNode, class_name: str) -> None:
-    """Turn a node into one of spkeras's layers for old files.
+def become_own(node: LayerNode, class_name: str, module: str = "spkeras.layers.legacy") -> None:
+    """Turn a node into one of spkeras's layers.
 
     Args:
         node: The node; its arguments are kept.
-        class_name: Class in ``spkeras.layers.legacy``.
+        class_name: Class in the module.
+        module: By default the module with the layers for old files.
     """
     node.class_name = class_name
-    node.module = "spkeras.layers.legacy"
+    node.module = module
     node.registered_name = f"spkeras>{class_name}"
 
 

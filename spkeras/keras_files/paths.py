@@ -84,19 +84,42 @@ def _bare(value: Json) -> Json:
 
 def _from_paths(model: keras.Model, root: LayerNode, weights: PathWeights, prefix: str) -> set[int]:
     """Set the weights of a model; return the ids of the variables that were set."""
+    built = {layer.name: layer for layer in model.layers}
+    done: set[int] = set()
+    for child, path in _members(root, weights, prefix):
+        if child.name in built:
+            done |= _load(child, built[child.name], weights, path)
+    return done
+
+
+def _members(root: LayerNode, weights: PathWeights, prefix: str) -> Iterator[tuple[LayerNode, str]]:
+    """Yield the layers of a model that have stored weights, each with its path."""
     base = next(
         (path for name in CONTAINERS if weights.children(path := _join(prefix, name))),
         _join(prefix, CONTAINERS[0]),
     )
     groups = set(weights.children(base))
-    built = {layer.name: layer for layer in model.layers}
-    done: set[int] = set()
     for child in root.layers or ():
-        layer = built.get(child.name)
         group = child.stored_name if child.group not in groups else child.group
-        if layer is not None and group in groups:
-            done |= _load(child, layer, weights, _join(base, group))
-    return done
+        if group in groups:
+            yield child, _join(base, group)
+
+
+def stored_paths(
+    root: LayerNode, weights: PathWeights, prefix: str = ""
+) -> Iterator[tuple[LayerNode, str]]:
+    """Yield each plain layer of a tree that has stored weights, with its path.
+
+    Args:
+        root: The tree.
+        weights: The stored arrays.
+        prefix: Path of the tree's model.
+    """
+    for child, path in _members(root, weights, prefix):
+        if child.layers is None:
+            yield child, path
+        else:
+            yield from stored_paths(child, weights, path)
 
 
 def _load(node: LayerNode, layer: keras.layers.Layer, weights: PathWeights, path: str) -> set[int]:

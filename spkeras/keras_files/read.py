@@ -27,6 +27,7 @@ from spkeras.keras_files.graph import LayerNode, parse_model
 from spkeras.keras_files.lambdas import refuse_code
 from spkeras.keras_files.migrations import migrate
 from spkeras.keras_files.migrations.keras1 import is_keras1, stated_orders
+from spkeras.keras_files.quantized import read_quantized
 from spkeras.keras_files.stores import LayerWeights, NoWeights
 from spkeras.layers import legacy  # noqa: F401  (registers the layers of old files)
 
@@ -131,7 +132,8 @@ def _loaded(
     context = _context(stored, replace)
     root = parse_model(stored.config)
     writer = _writer(stored, context)
-    if context.version >= KERAS_3 and architecture is None and not context.replace:
+    quantized = read_quantized(root, stored.weights, context)
+    if context.version >= KERAS_3 and not (architecture or context.replace or quantized):
         _refuse(root, context)
         try:
             return LoadedModel(_proved(_plain(stored), root, stored, context), writer, ())

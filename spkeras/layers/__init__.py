@@ -9,6 +9,7 @@ from spkeras.layers.quantizing import Clamp, ClampQuantize, ValueRange
 from spkeras.layers.rates import FiringRate, SpikeCount
 from spkeras.layers.staged import Staged
 from spkeras.layers.ttfs import BurstActivation, PhaseActivation, TTFSActivation
+from spkeras.layers.uniform import UniformQuantizer
 
 __all__ = [
     "BurstActivation",
@@ -28,6 +29,7 @@ __all__ = [
     "Staged",
     "TTFSActivation",
     "TrainablePooling2D",
+    "UniformQuantizer",
     "ValueRange",
 ]
 

@@ -43,12 +43,25 @@ def quantized_relu(x: Tensor, max_value: Tensor, steps: int, shift: float) -> Te
     return ops.floor(ops.minimum(ops.relu(x), max_value) / level + shift) * level
 
 
+def quantized(x: Tensor, level: float, low: int, high: int, shift: float) -> Tensor:
+    """Compute level * clip(floor(x / level + shift), low, high), the levels of both signs.
+
+    Args:
+        x: Tensor of any shape.
+        level: Distance of two levels.
+        low: Smallest number of levels.
+        high: Largest number of levels.
+        shift: Initial potential as a fraction of a level; 0.5 rounds to nearest.
+    """
+    return ops.clip(ops.floor(x / level + shift), low, high) * level
+
+
 def hard_sigmoid_keras2(x: Tensor) -> Tensor:
     """Compute the hard sigmoid of Keras 1 and 2: 0.2 x + 0.5, cut to [0, 1]."""
     return ops.clip(0.2 * x + 0.5, 0.0, 1.0)
 
 
-_OWN = "linear relu quantized_relu prelu hard_sigmoid_keras2 ttfs phase burst".split()
+_OWN = "linear relu quantized quantized_relu prelu hard_sigmoid_keras2 ttfs phase burst".split()
 
 
 def is_known(function: str) -> bool:
@@ -70,6 +83,8 @@ def apply(function: str, x: Tensor, parameters: Mapping[str, Any]) -> Tensor:
         return relu(x, **parameters)
     if function == "quantized_relu":
         return quantized_relu(x, **parameters)
+    if function == "quantized":
+        return quantized(x, **parameters)
     if function == "prelu":
         return ops.relu(x) - parameters["slope"] * ops.relu(-x)
     if function == "hard_sigmoid_keras2":

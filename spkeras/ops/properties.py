@@ -40,7 +40,7 @@ def is_plain(
 
 # Functions with a jump: next to it the smallest error of the input changes the output.
 _JUMPS = frozenset(
-    "burst ceil floor hard_shrink phase quantized_relu round sign threshold trunc ttfs".split()
+    "burst ceil floor hard_shrink phase quantized quantized_relu round sign threshold trunc ttfs".split()
 )
 
 

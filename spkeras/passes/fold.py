@@ -7,6 +7,7 @@ import numpy as np
 from spkeras.graph import Graph, Node
 from spkeras.graph.connections import groups_of, kernel_of, stored_kernel
 from spkeras.graph.operations import WITH_KERNEL
+from spkeras.graph.vocabulary import MAX_POOLS
 from spkeras.ops.arrays import Float64Array
 
 
@@ -20,6 +21,7 @@ def fold_scales(graph: Graph) -> Graph:
     Preserves: outputs, up to float rounding (the products are taken in float64).
     Reference: Wu et al. 2022 (consistency maintenance for batch normalisation).
     """
+    graph = _pool_before_scales(graph)
     todo = [node.name for node in graph.of("scale")]
     notes = []
     for name in todo:
@@ -31,6 +33,50 @@ def fold_scales(graph: Graph) -> Graph:
         else:
             notes.append(f"{name}: not folded, since no neighbour can contain it exactly")
     return graph.with_nodes(graph.nodes, notes=notes)
+
+
+def _pool_before_scales(graph: Graph) -> Graph:
+    """Exchange each max pooling and the positive scales between it and a quantiser.
+
+    The pooling and the quantiser then become one neuron, and the scales, such as the one of the
+    signs -1 and 1, part of the next weights.
+    """
+    for name in [node.name for node in graph.of(*MAX_POOLS)]:
+        chain = _positive_scales(graph, graph[name].inputs[0])
+        if not chain or chain[-1].inputs[0] not in _quantizers(graph):
+            continue
+        pool = replace(graph[name], name=f"{name}:pool", inputs=chain[-1].inputs)
+        moved, before = [pool], pool.name
+        for scale in reversed(chain):
+            last = scale is chain[0]
+            scale = replace(scale, inputs=(before,), shape=pool.shape)
+            if last:
+                scale = replace(scale, name=name, source=graph[name].source)
+            moved.append(scale)
+            before = scale.name
+        gone = {scale.name for scale in chain}
+        new = {name: moved}
+        graph = graph.with_nodes(
+            n for node in graph.nodes if node.name not in gone for n in new.get(node.name, [node])
+        )
+    return graph
+
+
+def _positive_scales(graph: Graph, name: str) -> list[Node]:
+    """Return the scales per channel, all positive, from a node back to the first other one."""
+    chain: list[Node] = []
+    while graph[name].op == "scale" and graph.sole_consumer(name) is not None:
+        affine = _affine(graph[name])
+        if affine is None or not (affine[0] > 0).all():
+            break
+        chain.append(graph[name])
+        name = graph[name].inputs[0]
+    return chain
+
+
+def _quantizers(graph: Graph) -> set[str]:
+    functions = ("quantized", "quantized_relu")
+    return {n.name for n in graph.of("activation") if n["function"] in functions}
 
 
 def channel_vector(array: np.ndarray, channels: int) -> Float64Array | None:

@@ -9,9 +9,6 @@ from spkeras.graph import Graph, Node
 from spkeras.graph.stats import ActivationStats
 from spkeras.passes.scales import Scales
 
-# Parameter of a neuron's function that bounds its values.
-_BOUND = "max_value"
-
 
 def learned_scales(graph: Graph, stats: Mapping[str, ActivationStats]) -> Scales:
     """Return the largest value of each activation, which one spike in every step represents.
@@ -36,15 +33,27 @@ def learned_scales(graph: Graph, stats: Mapping[str, ActivationStats]) -> Scales
         f"{node.source or node.name}: {_what(node)} has no range; train the CNN for spikes first "
         "(spkeras.training.prepare, or `spkeras finetune`), or use recipe 'ecc'"
         for node in graph.of("neuron")
-        if node.attributes.get(_BOUND) is None
+        if _bound(node) is None
     ]
     if problems:
         raise UnsupportedLayerError(list(dict.fromkeys(problems)))
-    scales = {node.name: np.float32(node[_BOUND]) for node in graph.of("neuron")}
+    scales = {node.name: np.float32(_bound(node) or 1.0) for node in graph.of("neuron")}
     for node in graph.of("input"):
         largest = float(stats[node.name].maximum.max())
         scales[node.name] = np.float32(largest if largest > 0 else 1.0)
     return {name: np.asarray(scale, np.float32) for name, scale in scales.items()}
+
+
+def _bound(node: Node) -> float | None:
+    """Return the largest value of a neuron's function, without its sign; None if it has none."""
+    if node["function"] == "quantized":
+        return float(node["level"] * _levels(node))
+    bound = node.attributes.get("max_value")
+    return None if bound is None else float(bound)
+
+
+def _levels(node: Node) -> int:
+    return int(max(node["high"], -node["low"]))
 
 
 def _what(node: Node) -> str:
@@ -59,4 +68,5 @@ def trained_steps(graph: Graph) -> int | None:
     """
     names = ("steps", "timesteps", "bits")
     steps = [node[name] for node in graph.nodes for name in names if node.attributes.get(name)]
+    steps += [_levels(n) for n in graph.nodes if n.attributes.get("function") == "quantized"]
     return max(steps, default=None)

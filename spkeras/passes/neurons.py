@@ -126,7 +126,7 @@ def _mergeable(node: Node) -> bool:
     """Return whether a node is an increasing activation, which commutes with a maximum."""
     if node.op != "activation":
         return False
-    if node["function"] == "quantized_relu":
+    if node["function"] in ("quantized", "quantized_relu"):
         return True
     if node["function"] in ("relu", "leaky_relu"):
         return bool(node["negative_slope"] >= 0)

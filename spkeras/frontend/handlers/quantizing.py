@@ -7,6 +7,16 @@ import keras
 from spkeras.frontend.handlers import coded, convolutions
 from spkeras.frontend.handlers.activations import RELU, apply
 from spkeras.frontend.handlers.call import Call, Handler, Port
+from spkeras.graph.vocabulary import MERGING
+from spkeras.ops.straight_through import TOLERANCE
+
+# Levels from which on a quantised input counts as the values themselves, a constant current: the
+# rounding of a sensor of 7 bits or more.
+FINE_INPUT = 126
+# Functions without negative values.
+_RECTIFIERS = ("relu", "relu6", "quantized_relu", "sigmoid", "softmax", "exponential", "softplus")
+# Initial potential that rounds as a layer does, as a fraction of a step.
+_SHIFTS = {"even": 0.5, "up": 0.5, "away": 0.5}
 
 
 def _clamped(call: Call, high: float | None) -> Port:
@@ -49,6 +59,43 @@ def _staged(call: Call) -> Port:
     return _single(handler(call.of(layer.activation)))
 
 
+def _uniform(call: Call) -> Port:
+    """Add a uniform quantiser: a quantised ReLU where no value is negative."""
+    layer, port = call.operation, call.input
+    step, low, high = layer.step, layer.low, layer.high
+    if call.known[port.name].op == "input" and high - low >= FINE_INPUT:
+        return port
+    if layer.rounding == "next":
+        port = call.affine(port, 1.0, step, piece="next")
+    if low > 0:
+        port = call.affine(port, 1.0, -low * step, piece="lowered")
+        return call.affine(_levels(call, port, step, high - low), 1.0, low * step)
+    if low == 0 or _never_negative(call, port.name):
+        return _levels(call, port, step, high)
+    numbers = {"level": step, "low": low, "high": high, "shift": _shift(call)}
+    return apply(call, "quantized", numbers, port)
+
+
+def _shift(call: Call) -> float:
+    return _SHIFTS.get(call.operation.rounding, 0.0) + TOLERANCE
+
+
+def _levels(call: Call, port: Port, step: float, count: int) -> Port:
+    """Add a quantised ReLU of `count` steps."""
+    numbers = {"max_value": count * step, "steps": count, "shift": _shift(call)}
+    return apply(call, "quantized_relu", numbers, port)
+
+
+def _never_negative(call: Call, name: str) -> bool:
+    """Return whether the values of a node have no negative sign, as behind a ReLU."""
+    node = call.known[name]
+    if node.op == "activation":
+        plain = not (node.attributes.get("negative_slope") or node.attributes.get("threshold"))
+        return node["function"] in _RECTIFIERS and plain
+    keeps = node.op in MERGING or (node.op != "input" and node.operation.keeps_sign(node))
+    return keeps and all(_never_negative(call, before) for before in node.inputs)
+
+
 def _pooling(call: Call) -> Port:
     return _single(convolutions.LAYERS[keras.layers.DepthwiseConv2D.__name__](call))
 
@@ -65,5 +112,6 @@ LAYERS: dict[str, Handler] = {
     "QCFSActivation": _quantized,
     "Staged": _staged,
     "TrainablePooling2D": _pooling,
+    "UniformQuantizer": _uniform,
     "ValueRange": _quantized,
 }
