@@ -20,7 +20,8 @@ import keras
 import numpy as np
 
 from spkeras.calibration.layer_rates import LayerRates, Rates
-from spkeras.data.batches import as_samples, batches
+from spkeras.data.batches import batches
+from spkeras.data.open import as_samples
 from spkeras.errors import OptionError, SpkerasError
 from spkeras.facade import convert
 from spkeras.frontend.walk import read_graph

@@ -8,13 +8,13 @@ import numpy as np
 
 from spkeras.calibration.layer_rates import LayerRates
 from spkeras.calibration.layerwise import LayerwiseSimulation
-from spkeras.data.batches import as_samples, check_range, equal_slices
+from spkeras.data import DataLike, Source, open_data
+from spkeras.data.batches import check_range, equal_slices
+from spkeras.data.layout import Layout
 from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.graph import Graph, Node
 from spkeras.graph.operations import WITH_KERNEL
 from spkeras.ops.progress import Progress
-from spkeras.ops.sampling import chosen
-from spkeras.ops.types import Tensor
 from spkeras.passes.changes import kept
 from spkeras.recipes import CorrectionPlan
 from spkeras.snn.model import loop_of, rebuilt
@@ -40,7 +40,7 @@ def check_correction(method: str, schedule: str, neuron: str, spike_code: str) -
 
 def correct(
     snn: keras.Model,
-    data: Tensor,
+    data: DataLike | Source,
     method: str | CorrectionPlan = "light",
     *,
     progress: Progress | None = None,
@@ -65,7 +65,7 @@ def correct(
 
     Args:
         snn: A clock-driven network of binary neurons under the rate code; not changed.
-        data: Training samples; some are drawn at random with a fixed seed. They run through
+        data: Training samples, in any form of docs/data.md; some are drawn at random with a fixed seed. They run through
             each layer once, and once more for each change.
         method: "light" (biases), "advanced" (initial potentials), "both",
             "offset_spikes", or a `CorrectionPlan`.
@@ -93,10 +93,9 @@ def correct(
     check_correction(plan.method, loop.schedule, "/".join(sorted(kinds)), loop.spike_code)
     if plan.method == "offset_spikes":
         return _with_presteps(loop)
-    arrays = as_samples(loop.graph, data)
-    check_range(loop.graph, arrays)
-    rows = chosen(len(arrays[0]), plan.samples)
-    arrays = [array[rows] for array in arrays]
+    source = open_data(Layout.of(loop.graph), data)
+    check_range(loop.graph, source.head(plan.batch_size).x)
+    arrays = source.some(plan.samples).x
     student = _Correction(
         teacher=loop,
         arrays=arrays,
@@ -104,7 +103,7 @@ def correct(
         batch_size=plan.batch_size,
         progress=progress,
     ).run()
-    note = f"{plan.method} correction on {len(rows)} samples"
+    note = f"{plan.method} correction on {len(arrays[0])} samples"
     done = kept(student.graph, loop.graph)
     return rebuilt(
         student, done.with_nodes(done.nodes, notes=[note]).with_settings(correction=plan.method)

@@ -7,12 +7,14 @@ import keras
 import numpy as np
 
 from spkeras.calibration.layer_rates import LayerRates
-from spkeras.data.batches import as_samples, check_range, equal_slices
+from spkeras.data import DataLike, Source, open_data
+from spkeras.data.batches import check_range
+from spkeras.data.layout import Layout
+from spkeras.data.source import inputs
 from spkeras.errors import OptionError
 from spkeras.graph import Node
 from spkeras.ops.code import keeps_values
 from spkeras.ops.progress import Progress
-from spkeras.ops.types import Tensor
 from spkeras.passes.changes import kept
 from spkeras.recipes import ThresholdPlan
 from spkeras.snn.model import loop_of, rebuilt
@@ -24,7 +26,7 @@ SEEN = "threshold_samples"
 
 def train_thresholds(
     snn: keras.Model,
-    data: Tensor,
+    data: DataLike | Source,
     plan: ThresholdPlan | Mapping[str, Any] | None = None,
     *,
     resume: keras.Model | None = None,
@@ -47,7 +49,8 @@ def train_thresholds(
 
     Args:
         snn: A clock-driven network of binary neurons under the rate code; not changed.
-        data: Training samples without augmentation; one pass, in their order.
+        data: Training samples without augmentation, in any form of docs/data.md; one pass, in
+            their order.
         plan: A `ThresholdPlan`, or what its `get_config` returned; None for `options`.
         resume: The network of a checkpoint; samples that it was trained on are skipped.
         checkpoint: Called with the network after every `checkpoint_every` batches, to save it.
@@ -70,25 +73,28 @@ def train_thresholds(
     plan = ThresholdPlan.of(plan, **options)
     teacher = loop_of(snn)
     _check(teacher)
-    samples = as_samples(teacher.graph, data)
-    check_range(teacher.graph, samples)
+    source = open_data(Layout.of(teacher.graph), data)
+    check_range(teacher.graph, source.head(plan.batch_size).x)
     student = loop_of(_per_channel(teacher) if resume is None else resume)
     start = int(student.graph.settings.get(SEEN, 0))
     trainer = _Trainer(teacher, student, plan.rate)
-    total, batches = len(samples[0]), 0
-    for rows in equal_slices(total, plan.batch_size):
-        if rows.stop <= start:
+    done = batches = 0
+    for batch in inputs(source, plan.batch_size):
+        done += len(batch[0])
+        if done <= start:
             continue
-        errors = trainer.update([array[rows].astype("float32") for array in samples])
+        if source.streams:
+            check_range(teacher.graph, batch)
+        errors = trainer.update(batch)
         batches += 1
         if on_batch is not None:
             on_batch(errors)
         if progress is not None:
-            progress(rows.stop, total)
+            progress(done, source.expected)
         if checkpoint is not None and batches % plan.checkpoint_every == 0:
-            part = student.graph.with_settings(**{SEEN: rows.stop})
+            part = student.graph.with_settings(**{SEEN: done})
             checkpoint(rebuilt(student, kept(part, teacher.graph)))
-    seen = {SEEN: max(total, start)}
+    seen = {SEEN: max(done, start)}
     return rebuilt(student, kept(student.graph.with_settings(**seen), teacher.graph))
 
 

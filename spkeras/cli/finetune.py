@@ -138,7 +138,7 @@ def command(
     plan = _plan(chosen)
     cnn = reader.read(model).model
     samples = data.read(cnn)
-    x = split(samples, plan.held_out)[0]
+    x = split(cnn, samples, plan.held_out)[0].x[0]
     # A CNN that is trained from the start, by epochs with ReLU, is near chance.
     quality = cnn_quality(cnn, samples.some(MOST), batch_size, insist or plan.relu > 0)
     note(f"training on {len(x)} samples of {samples.name}{quality}")

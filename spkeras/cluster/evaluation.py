@@ -6,7 +6,6 @@ a worker dies, Ray gives its batch to another one.
 """
 
 import hashlib
-import itertools
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,10 +17,11 @@ import keras
 from spkeras.cluster.session import LOCAL, connected
 from spkeras.cluster.worker import Configuration, versions
 from spkeras.cluster.workers import Task, Workers
+from spkeras.data import DataLike, Source, open_data
+from spkeras.data.layout import Layout
 from spkeras.errors import OptionError
-from spkeras.facade.shards import EvaluationPlan
+from spkeras.facade.shards import EvaluationPlan, Part
 from spkeras.metrics import EarlyExit, Evaluation
-from spkeras.ops.arrays import Samples
 from spkeras.ops.names import ENGINES
 from spkeras.ops.progress import Progress, quiet
 from spkeras.simulation import Simulator
@@ -31,8 +31,8 @@ from spkeras.snn.settings import NAMES, configured
 
 def evaluate(
     snn: keras.Model,
-    x: Samples,
-    y: Samples | None = None,
+    x: DataLike,
+    y: object = None,
     *,
     address: str = LOCAL,
     cpus: int | None = None,
@@ -84,8 +84,8 @@ def evaluate(
 
 def sweep(
     snns: keras.Model | Sequence[keras.Model],
-    x: Samples,
-    y: Samples | None = None,
+    x: DataLike,
+    y: object = None,
     settings: Sequence[Mapping[str, Any]] = ({},),
     *,
     address: str = LOCAL,
@@ -126,9 +126,12 @@ def sweep(
         "early_exit": early_exit,
         "cnn": cnn,
     }
-    cases = [
-        _Case(snn=snn, own=own, x=x, y=y, options=options) for snn in networks for own in settings
-    ]
+    runs = [(snn, own) for snn in networks for own in settings]
+    source = open_data(
+        Layout.of(loop_of(networks[0]).graph, labels=True, frames=True), x, y, part="test"
+    )
+    source = source if len(runs) == 1 else source.again()
+    cases = [_Case(snn=snn, own=own, x=source, options=options) for snn, own in runs]
     if not insist:
         for case in cases:
             case.check_labels()
@@ -143,13 +146,12 @@ class _Case:
         self,
         snn: keras.Model,
         own: Mapping[str, Any],
-        x: Samples,
-        y: Samples | None,
+        x: Source,
         options: Mapping[str, Any],
     ) -> None:
         self.snn, self.loop, self.own = snn, loop_of(snn), dict(own)
         with configured(self.loop, self.own):
-            self.plan = EvaluationPlan(snn.name, self.loop, x, y, **options)
+            self.plan = EvaluationPlan(snn.name, self.loop, x, **options)
             settings = tuple((name, getattr(self.loop, name)) for name in NAMES)
         # The name of a closed form is internal: "auto" finds it again from the schedule.
         self.engine = self.plan.engine if self.plan.engine in ENGINES else "auto"
@@ -171,12 +173,20 @@ def _evaluations(cases: Sequence[_Case], workers: Workers, progress: Progress) -
         def advance(share: int, of: int, done: int = done) -> None:
             progress(done + share, work)
 
-        total = plan.added(itertools.islice(parts, len(plan.rows)), advance)
+        total = plan.added(_of_plan(plan, parts), advance)
         seconds, start = time.perf_counter() - start, time.perf_counter()
         with configured(case.loop, case.own):
             results.append(plan.result(case.loop, total, seconds))
         before += plan.work
     return results
+
+
+def _of_plan(plan: EvaluationPlan, parts: Iterator[Part]) -> Iterator[Part]:
+    """Yield the parts of one evaluation; the number is known once its last batch is sent."""
+    for number, part in enumerate(parts, 1):
+        yield part
+        if number == plan.batches:
+            return
 
 
 def _tasks(cases: Sequence[_Case], workers: Workers) -> Iterator[Task]:

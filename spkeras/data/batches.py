@@ -1,41 +1,14 @@
-"""Samples in the form a network takes, checked before any work is done."""
+"""Batches of arrays, and checks of their values."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from spkeras.errors import DataError
 from spkeras.graph import Graph
-from spkeras.ops.arrays import Samples
 
 
-def as_samples(graph: Graph, data: Samples) -> list[np.ndarray]:
-    """Return data as one array per input of the graph.
-
-    Raises:
-        DataError: wrong number of inputs, wrong shape, no sample, NaN or infinity.
-    """
-    inputs = graph.of("input")
-    given = data if isinstance(data, (list, tuple)) and len(inputs) > 1 else [data]
-    arrays = [np.asarray(array) for array in given]
-    if len(arrays) != len(inputs):
-        raise DataError(f"data: received {len(arrays)} inputs, the network has {len(inputs)}")
-    for node, array in zip(inputs, arrays, strict=True):
-        if array.shape[1:] != node.shape or array.ndim == 0:
-            raise DataError(
-                f"data for {node.name}: received shape {array.shape}, allowed: "
-                f"(samples, {', '.join(map(str, node.shape))})"
-            )
-        if array.dtype.kind not in "biuf":
-            raise DataError(f"data for {node.name}: received {array.dtype}, allowed: numbers")
-        _refuse_nan(node.name, array)
-    lengths = {len(array) for array in arrays}
-    if len(lengths) != 1 or lengths == {0}:
-        raise DataError(f"data: {sorted(lengths)} samples; allowed: one number, at least 1")
-    return arrays
-
-
-def _refuse_nan(name: str, array: np.ndarray) -> None:
+def refuse_nan(name: str, array: np.ndarray) -> None:
     """Refuse values that are NaN or infinite as the float32 numbers that networks take."""
     if array.dtype.kind != "f":
         return
@@ -61,7 +34,7 @@ def equal_slices(count: int, largest: int) -> Iterator[slice]:
         yield slice(int(start), int(stop))
 
 
-def batches(samples: list[np.ndarray], batch_size: int) -> Iterator[list[np.ndarray]]:
+def batches(samples: Sequence[np.ndarray], batch_size: int) -> Iterator[list[np.ndarray]]:
     """Yield slices of nearly equal size, as float32, one array per input."""
     for rows in equal_slices(len(samples[0]), batch_size):
         yield [array[rows].astype("float32") for array in samples]
@@ -72,7 +45,7 @@ def batches(samples: list[np.ndarray], batch_size: int) -> Iterator[list[np.ndar
 RANGE_LIMIT = 2.0
 
 
-def check_range(graph: Graph, samples: list[np.ndarray]) -> None:
+def check_range(graph: Graph, samples: Sequence[np.ndarray]) -> None:
     """Refuse samples far outside the range that a network was calibrated on.
 
     Raises:

@@ -2,12 +2,26 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from spkeras.data.samples import Data
 from spkeras.errors import DataError
+
+
+class Wanted(NamedTuple):
+    """What an input takes.
+
+    Attributes:
+        name: Name of the input.
+        shape: Its shape without the batch; None for open sizes.
+        dtype: Type of its values.
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    dtype: str
 
 
 def fit_inputs(data: Data, model: Any) -> Data:
@@ -30,7 +44,8 @@ def fit_inputs(data: Data, model: Any) -> Data:
             f"({', '.join(str(tuple(t.shape[1:])) for t in wanted)}); several inputs are stored "
             "as x_test_0, x_test_1, ... in an .npz"
         )
-    x = tuple(_fitted(data.name, a, t) for a, t in zip(data.x, wanted, strict=True))
+    inputs = [Wanted(t.name, tuple(t.shape[1:]), str(t.dtype)) for t in wanted]
+    x = tuple(fitted(data.name, a, own) for a, own in zip(data.x, inputs, strict=True))
     return replace(data, x=x, notes=(*data.notes, *_raw_pixels(data, model)))
 
 
@@ -53,15 +68,25 @@ def _raw_pixels(data: Data, model: Any) -> Iterator[str]:
         )
 
 
-def _fitted(name: str, x: np.ndarray, tensor: Any) -> np.ndarray:
-    want, have = tuple(tensor.shape[1:]), x.shape[1:]
+def fitted(name: str, x: np.ndarray, wanted: Wanted) -> np.ndarray:
+    """Return samples in the shape and type of an input, as `fit_inputs` does.
+
+    Args:
+        name: Name of the data in messages.
+        x: Samples (samples, ...).
+        wanted: What the input takes.
+
+    Raises:
+        DataError: the shape does not fit.
+    """
+    want, have = wanted.shape, x.shape[1:]
     if not _same(want, have):
         squeezed = tuple(size for size in have if size != 1)
         flat = len(want) == 1 and want[0] in (None, int(np.prod(have)))
         if not flat and not _same(tuple(size for size in want if size != 1), squeezed):
-            raise DataError(_misfit(name, tensor.name, want, have))
+            raise DataError(_misfit(name, wanted.name, want, have))
         x = x.reshape(len(x), *(_filled(want, have) if not flat else (-1,)))
-    return x.astype(str(tensor.dtype), copy=False)
+    return x.astype(wanted.dtype, copy=False)
 
 
 def _same(want: Sequence[int | None], have: Sequence[int]) -> bool:

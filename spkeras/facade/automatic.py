@@ -7,7 +7,8 @@ from typing import Any
 import keras
 import numpy as np
 
-from spkeras.data.batches import as_samples
+from spkeras.data import DataLike
+from spkeras.data.open import as_samples
 from spkeras.facade.calibrated import Calibrated
 from spkeras.facade.evaluation import evaluate
 from spkeras.facade.plausible import check_calibration
@@ -82,7 +83,7 @@ def _variants(auto: Auto) -> Iterator[tuple[str, Stepwise]]:
 
 def choose(
     walked: Walk,
-    data: Samples,
+    data: DataLike,
     auto: Auto,
     simulation: Simulation,
     *,

@@ -7,10 +7,11 @@ import keras
 import numpy as np
 
 from spkeras.calibration.statistics import calibrate
-from spkeras.data.batches import as_samples, batches
+from spkeras.data import DataLike, Source, open_data
+from spkeras.data.layout import Layout
+from spkeras.data.source import inputs
 from spkeras.graph import Graph
 from spkeras.graph.stats import ActivationStats
-from spkeras.ops.arrays import Samples
 from spkeras.ops.code import keeps_values
 from spkeras.ops.progress import Progress
 from spkeras.passes.constant_inputs import lift_biases
@@ -20,6 +21,9 @@ from spkeras.recipes import Conversion, Simulation, Stepwise
 from spkeras.snn.ann import ann, bias_currents
 from spkeras.snn.model import build
 from spkeras.snn.settings import stagger_in_force, start
+
+# Samples of a stream that are checked before calibration.
+CHECKED = 256
 
 
 class Calibrated:
@@ -44,7 +48,7 @@ class Calibrated:
     def __init__(
         self,
         graph: Graph,
-        data: Samples,
+        data: DataLike | Source,
         recipe: Stepwise,
         *,
         batch_size: int,
@@ -55,17 +59,16 @@ class Calibrated:
         first = recipe.conversion(recipe.default_timesteps)
         self.graph = prepare(graph, first)
         neurons = place_neurons(self.graph, first)
-        samples = as_samples(neurons, data)
-        check(neurons, samples)
+        source = open_data(Layout.of(neurons), data)
+        check(neurons, source.head(CHECKED).x)
         # In a network trained for spikes the activations define the value of a spike.
         measured = ("input",) if first.learned else ("input", "neuron")
         names = [node.name for node in neurons.of(*measured)]
-        total = len(samples[0])
         self.stats = calibrate(
             ann(self.graph, names),
             names,
-            batches(samples, batch_size),
-            progress=lambda done: progress(done, total),
+            inputs(source, batch_size),
+            progress=lambda done: progress(done, source.expected),
             seed=seed,
         )
         self.notes = _drawn(self.stats, seed)

@@ -8,6 +8,8 @@ import numpy as np
 
 from spkeras.calibration.correction import correct
 from spkeras.calibration.thresholds import train_thresholds
+from spkeras.data import DataLike, Source, open_data
+from spkeras.data.layout import Layout
 from spkeras.errors import OptionError
 from spkeras.facade import automatic
 from spkeras.facade.calibrated import Calibrated
@@ -15,7 +17,6 @@ from spkeras.facade.first_spikes import convert_windows
 from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk, walk
 from spkeras.graph import Graph
-from spkeras.ops.arrays import Samples
 from spkeras.ops.progress import Progress, quiet
 from spkeras.ops.published import PUBLISHED
 from spkeras.passes.as_published import check_trained
@@ -26,7 +27,7 @@ from spkeras.snn.settings import check_start
 
 def convert(
     model: keras.Model,
-    data: Samples,
+    data: DataLike,
     recipe: str | Recipe | Mapping[str, Any] = "ecc",
     *,
     timesteps: int | None = None,
@@ -40,8 +41,10 @@ def convert(
     Args:
         model: Any functional or Sequential Keras model without a layer that `spkeras.inspect`
             lists as refused.
-        data: Calibration samples, as the model takes them: an array (samples, ...), or a list
-            of arrays for several inputs. 500 to 1,000 training samples suffice; all are used.
+        data: Calibration samples, as the model takes them: an array (samples, ...), a list of
+            arrays for several inputs, or any other form of docs/data.md; labels are left out.
+            500 to 1,000 training samples suffice; all are used. A stream that can be read only
+            once is kept in memory where the recipe reads it more than once.
         recipe: A recipe of `spkeras.recipes` (`ECC(percentile=99.9)`), its short name ("ecc",
             "sigma_delta", "cq", "cq+", "low_latency", "qcfs", "ttfs", "auto"), or what its `get_config`
             returned.
@@ -98,7 +101,7 @@ def convert(
 
 def _stepwise(
     walked: Walk,
-    data: Samples,
+    data: DataLike | Source,
     recipe: Stepwise,
     simulation: Simulation,
     *,
@@ -107,8 +110,12 @@ def _stepwise(
 ) -> keras.Model:
     """Return a network that runs step by step, with what its recipe trains or corrects."""
     trains = isinstance(recipe, Trained) and recipe.thresholds == "trained"
+    method = getattr(recipe, "correction", None)
+    graph = walked.convertible()
+    if trains or method is not None:
+        data = open_data(Layout.of(graph), data).again()
     calibrated = Calibrated(
-        walked.convertible(),
+        graph,
         data,
         recipe,
         batch_size=batch_size,
@@ -119,7 +126,6 @@ def _stepwise(
     snn = calibrated.network(recipe, simulation)
     if trains:
         snn = train_thresholds(snn, data, progress=progress)
-    method = getattr(recipe, "correction", None)
     return snn if method is None else correct(snn, data, method, progress=progress)
 
 

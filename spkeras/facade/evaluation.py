@@ -7,11 +7,11 @@ from typing import Any
 
 import keras
 
+from spkeras.data import DataLike
 from spkeras.facade.networks import AnySimulator, simulator
-from spkeras.facade.shards import EvaluationPlan, Part, run_shard
+from spkeras.facade.shards import EvaluationPlan, Part, Shard, run_shard
 from spkeras.metrics import Evaluation
 from spkeras.metrics.early_exit import EarlyExit
-from spkeras.ops.arrays import Samples
 from spkeras.ops.progress import Progress, quiet
 from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured
@@ -19,8 +19,8 @@ from spkeras.snn.settings import configured
 
 def evaluate(
     snn: keras.Model,
-    x: Samples,
-    y: Samples | None = None,
+    x: DataLike,
+    y: object = None,
     *,
     batch_size: int = 100,
     any_range: bool = False,
@@ -35,9 +35,11 @@ def evaluate(
 
     Args:
         snn: From `convert`, or loaded from a file.
-        x: Samples, as the CNN takes them; a list for several inputs.
+        x: Samples, as the CNN takes them; a list for several inputs; or any other form of
+            docs/data.md, also with labels. A stream is read batch by batch. Frames in time
+            (samples, T, ...) are fed step by step: the input of step t is frame t.
         y: Labels (whole numbers or one-hot), real targets, or None; a list for several
-            outputs.
+            outputs. None for data that have labels.
         batch_size: Most samples at once; memory depends on it, not on T or the data.
         any_range: Accept samples far outside the calibrated range.
         insist: Accept labels on which the CNN is near chance.
@@ -48,7 +50,8 @@ def evaluate(
             stable: a margin, or an `EarlyExit`, whose `stop` ends their simulation.
         cnn: The Keras model that was converted, to compare with. None: what the network holds of
             it; `Evaluation.reference` says whose figures stand there.
-        progress: Called with (sample steps done, sample steps in all).
+        progress: Called with (sample steps done, sample steps in all); of a stream whose
+            length is not known, 0 in all.
         settings: `timesteps`, `schedule`, `stagger`, `input_encoding`, `seed` for this run instead of
             the network's own.
 
@@ -77,7 +80,7 @@ def evaluate(
             early_exit=early_exit,
             cnn=cnn,
         )
-        simulation = simulator(loop, engine)
+        simulation = simulator(loop, "dense" if plan.frames else engine)
         if not insist:
             plan.check_labels(simulation)
         start = time.perf_counter()
@@ -88,10 +91,9 @@ def evaluate(
 
 def _in_turn(plan: EvaluationPlan, simulation: AnySimulator, progress: Progress) -> Iterator[Part]:
     """Run all batches here, one after the other."""
-    for rows, shard in zip(plan.rows, plan.shards(), strict=True):
-        step = partial(_advanced, plan, rows, progress)
-        yield run_shard(simulation, shard, step)
+    for shard in plan.shards():
+        yield run_shard(simulation, shard, partial(_advanced, plan, shard, progress))
 
 
-def _advanced(plan: EvaluationPlan, rows: slice, progress: Progress, steps: int) -> None:
-    progress(rows.start * len(plan.steps) + steps * (rows.stop - rows.start), plan.work)
+def _advanced(plan: EvaluationPlan, shard: Shard, progress: Progress, steps: int) -> None:
+    progress(shard.first * len(plan.steps) + steps * len(shard.samples[0]), plan.work)

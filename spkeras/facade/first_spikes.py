@@ -5,12 +5,13 @@ from typing import Any
 import keras
 import numpy as np
 
-from spkeras.data.batches import as_samples, batches
+from spkeras.data import DataLike
+from spkeras.data.batches import batches
+from spkeras.data.open import as_samples
 from spkeras.errors import OptionError
 from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk
 from spkeras.graph import Graph
-from spkeras.ops.arrays import Samples
 from spkeras.ops.progress import Progress
 from spkeras.recipes import TTFS
 from spkeras.snn.ann import ann
@@ -28,7 +29,7 @@ _UPDATES = 100
 
 def convert_windows(
     walked: Walk,
-    data: Samples,
+    data: DataLike,
     recipe: TTFS,
     timesteps: int | None,
     *,

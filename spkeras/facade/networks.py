@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from spkeras.errors import DataError, OptionError
+from spkeras.errors import OptionError
 from spkeras.graph import Graph
 from spkeras.metrics import Score
 from spkeras.simulation import Simulator, choose, evaluation_steps
@@ -38,13 +38,12 @@ def engine_and_steps(loop: AnyNetwork, engine: str) -> tuple[str, np.ndarray]:
     return WindowSimulator.engine, np.array([loop.latency])
 
 
-def scores_of(loop: AnyNetwork, graph: Graph, y: Any, samples: int, steps: int) -> list[Score]:
+def scores_of(loop: AnyNetwork, graph: Graph, y: Any, steps: int) -> list[Score]:
+    """Return an empty score of each output, with the task that the targets define."""
     targets = y if isinstance(y, (list, tuple)) and len(graph.outputs) > 1 else [y]
     targets = [*targets, *[None] * (len(graph.outputs) - len(targets))]
     scores = []
     for name, target in zip(graph.outputs, targets, strict=True):
-        if target is not None and len(target) != samples:
-            raise DataError(f"targets of {name}: {len(target)} for {samples} samples")
         node = graph[name]
         sigmoid = node.op == "activation" and node["function"] == "sigmoid"
         array = None if target is None else np.asarray(target)

@@ -6,23 +6,25 @@ the process that ran a batch.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import keras
 import numpy as np
 
-from spkeras.data.batches import as_samples, check_range, equal_slices
+from spkeras.data import Batch, DataLike, Source, open_data
+from spkeras.data.batches import check_range, equal_slices
+from spkeras.data.layout import Layout
 from spkeras.errors import DataError, OptionError
 from spkeras.facade.networks import AnyNetwork, AnySimulator, engine_and_steps, scores_of
 from spkeras.facade.reference import OWN, NamedCnn, name_of, warning_of
-from spkeras.facade.warnings import beyond_range, other_steps, undefined
+from spkeras.facade.warnings import beyond_range, left_out, other_steps, undefined
 from spkeras.graph.finite import check_finite
 from spkeras.metrics import Evaluation, ExitSums, Score, Sums, Watch, activity, convergence
-from spkeras.metrics.chance import check_decisions
+from spkeras.metrics.chance import MOST, check_decisions
 from spkeras.metrics.early_exit import EarlyExit, check_exit
 from spkeras.metrics.windows import window_activity
-from spkeras.ops.arrays import Samples
 from spkeras.ops.progress import Progress
+from spkeras.simulation.frames import check_frames, in_time, still
 from spkeras.simulation.record import Counts
 from spkeras.ttfs.spike_windows import SpikeWindows
 
@@ -108,7 +110,7 @@ class EvaluationPlan:
     Args:
         name: The network's name.
         loop: Its spike loop, with the settings of the run.
-        x: Samples.
+        x: Samples, also with targets; a stream is read batch by batch while it runs.
         y: Targets, or None.
         batch_size: Most samples at once.
         any_range: Accept samples far outside the calibrated range.
@@ -118,8 +120,8 @@ class EvaluationPlan:
 
     Attributes:
         engine: The engine that will run.
-        rows: The samples of each batch.
-        work: Sample steps in all.
+        batches: Number of batches; None until `shards` has yielded the last one of a stream.
+        work: Sample steps in all; 0 where a stream does not know its length.
 
     Raises:
         DataError, OptionError, WeightsError: see `spkeras.evaluate`.
@@ -129,8 +131,8 @@ class EvaluationPlan:
         self,
         name: str,
         loop: AnyNetwork,
-        x: Samples,
-        y: Samples | None,
+        x: DataLike | Source,
+        y: object = None,
         *,
         batch_size: int = 100,
         any_range: bool = False,
@@ -142,16 +144,31 @@ class EvaluationPlan:
         check_finite(self.graph, name)
         if batch_size < 1:
             raise OptionError(f"batch_size={batch_size!r}; allowed: whole numbers from 1")
-        self.samples = as_samples(self.graph, x)
-        if not any_range:
-            check_range(self.graph, self.samples)
-        self.engine, self.steps = engine_and_steps(loop, engine)
-        count = len(self.samples[0])
-        self.rows = list(equal_slices(count, batch_size))
-        self.work = count * len(self.steps)
-        self.scores = scores_of(loop, self.graph, y, samples=count, steps=len(self.steps))
+        self.source = open_data(Layout.of(self.graph, labels=True, frames=True), x, y, part="test")
+        self.batch_size, self.any_range, self.loop = batch_size, any_range, loop
+        self.batches: int | None = None
+        first = self.source.head(MOST)
+        self.frames = in_time(self.graph, first.x)
+        self.head = self._checked(first)
+        self.engine, self.steps = engine_and_steps(loop, "dense" if self.frames else engine)
+        if self.frames:
+            check_frames(loop, engine)
+        self.scores = scores_of(loop, self.graph, self.head.targets, steps=len(self.steps))
         self.watch = None if early_exit is None else self._watch(loop, early_exit)
-        self.cnn = None if cnn is None else NamedCnn(cnn, loop, self.samples)
+        self.cnn = None if cnn is None else NamedCnn(cnn, loop, still(loop, self.head.x))
+
+    @property
+    def work(self) -> int:
+        """Sample steps in all."""
+        return self.source.expected * len(self.steps)
+
+    def _checked(self, batch: Batch) -> Batch:
+        """Return the samples; refuse those outside the calibrated range."""
+        if in_time(self.graph, batch.x) != self.frames:
+            raise DataError("data: some batches are frames in time, others are not")
+        if not self.any_range:
+            check_range(self.graph, still(self.loop, batch.x))
+        return batch
 
     def _watch(self, loop: AnyNetwork, early_exit: EarlyExit | float) -> Watch:
         policy = early_exit if isinstance(early_exit, EarlyExit) else EarlyExit(early_exit)
@@ -184,18 +201,34 @@ class EvaluationPlan:
             answer = simulation.reference if self.cnn is None else self.cnn
             return answer(list(batch))[0]
 
-        check_decisions(self.scores[0], self.samples, answers, self.rows[0].stop)
+        stills = still(self.loop, self.head.x)
+        first = next(equal_slices(len(self.head), self.batch_size))
+        check_decisions(self.scores[0], stills, answers, first.stop)
 
     def shards(self) -> Iterator[Shard]:
         """Yield the batches in order."""
-        for rows in self.rows:
-            scores = tuple(score.part(rows) for score in self.scores)
-            watch = None if self.watch is None else self.watch.part(scores[0])
-            samples = [array[rows] for array in self.samples]
-            answers = None if self.cnn is None else self.cnn(samples)
-            yield Shard(
-                samples=samples, scores=scores, watch=watch, reference=answers, first=rows.start
-            )
+        first, number = 0, 0
+        for batch, last in _with_last(self.source.batches(self.batch_size)):
+            if self.source.streams:
+                self._checked(batch)
+            number += 1
+            self.batches = number if last else None
+            yield self._shard(batch, first)
+            first += len(batch)
+
+    def _shard(self, batch: Batch, first: int) -> Shard:
+        labels = batch.y or []
+        targets = [*labels, *[None] * (len(self.scores) - len(labels))]
+        pairs = zip(self.scores, targets, strict=True)
+        scores = tuple(score.given(target) for score, target in pairs)
+        answers = None if self.cnn is None else self.cnn(still(self.loop, batch.x))
+        return Shard(
+            samples=batch.x,
+            scores=scores,
+            watch=None if self.watch is None else self.watch.part(scores[0]),
+            reference=answers,
+            first=first,
+        )
 
     def added(self, parts: Iterable[Part], progress: Progress) -> Part:
         """Return the sum of the parts of all batches.
@@ -205,9 +238,9 @@ class EvaluationPlan:
             progress: Receives (sample steps done, sample steps in all) after each.
         """
         total: Part | None = None
-        for rows, part in zip(self.rows, parts, strict=True):
+        for part in parts:
             total = part if total is None else total + part
-            progress(rows.stop * len(self.steps), self.work)
+            progress(total.counts.samples * len(self.steps), self.work)
         if total is None:
             raise DataError("data: no batch has run; give at least one sample")
         return total
@@ -221,6 +254,8 @@ class EvaluationPlan:
             seconds: Wall-clock time of all batches.
         """
         trace = total.counts.trace(loop, self.steps)
+        encoding = "frames" if self.frames else trace.input_encoding
+        trace = replace(trace, input_encoding=encoding)
         for score, sums in zip(self.scores, total.scores, strict=True):
             score.sums = sums
         course = None
@@ -234,7 +269,7 @@ class EvaluationPlan:
             schedule=loop.schedule,
             timesteps=loop.timesteps,
             latency=loop.latency,
-            settings={**self.graph.settings, **loop.settings},
+            settings={**self.graph.settings, **loop.settings, "input_encoding": encoding},
             samples=trace.samples,
             steps=self.steps,
             scores=scores,
@@ -245,6 +280,7 @@ class EvaluationPlan:
                 *other_steps(self.graph, loop),
                 *beyond_range(trace.inputs_beyond, trace.range_exceeded),
                 *undefined(scores),
+                *left_out(self.head.weights),
             ),
             seconds=seconds,
             depth=loop.depth,
@@ -254,3 +290,12 @@ class EvaluationPlan:
             early_exit=course,
             reference=name_of(self.graph, named),
         )
+
+
+def _with_last(batches: Iterator[Batch]) -> Iterator[tuple[Batch, bool]]:
+    """Yield each batch, and whether it is the last one."""
+    waiting = next(batches, None)
+    while waiting is not None:
+        following = next(batches, None)
+        yield waiting, following is None
+        waiting = following

@@ -6,7 +6,10 @@ import keras
 import numpy as np
 
 from spkeras.calibration.layer_rates import LayerRates
-from spkeras.data.batches import as_samples, check_range, equal_slices
+from spkeras.data import DataLike, open_data
+from spkeras.data.batches import check_range
+from spkeras.data.layout import Layout
+from spkeras.data.source import inputs
 from spkeras.facade.folded import Folded
 from spkeras.facade.reference import check_pair, name_of
 from spkeras.facade.window_layers import WindowLayers
@@ -14,7 +17,6 @@ from spkeras.graph import Graph
 from spkeras.graph.finite import check_finite
 from spkeras.metrics import NeuronCheck, Verification
 from spkeras.metrics.comparison import RateComparison
-from spkeras.ops.arrays import Samples
 from spkeras.ops.progress import Progress
 from spkeras.passes.changes import is_lost
 from spkeras.snn.converted import converted_of
@@ -27,7 +29,7 @@ STAGES = ("folded", "parameters", "clipped", "quantized", "simulated")
 def verify(
     cnn: keras.Model,
     snn: keras.Model,
-    x: Samples,
+    x: DataLike,
     *,
     batch_size: int = 50,
     any_range: bool = False,
@@ -39,7 +41,7 @@ def verify(
     Args:
         cnn: The Keras model that was converted.
         snn: From `convert`, or loaded from a file.
-        x: Samples, as the CNN takes them; 100 to 500 suffice.
+        x: Samples, as the CNN takes them, in any form of docs/data.md; 100 to 500 suffice.
         batch_size: Samples at once; the outputs of all their layers are held in memory.
         any_range: Accept samples far outside the calibrated range.
         progress: Called with (samples done, samples in all).
@@ -58,29 +60,32 @@ def verify(
     loop = converted_of(snn)
     graph = loop.graph
     check_finite(graph, snn.name)
-    samples = as_samples(graph, x)
+    source = open_data(Layout.of(graph), x, part="test")
     check_pair(cnn, graph)
     if not any_range:
-        check_range(graph, samples)
+        check_range(graph, source.head(batch_size).x)
+    done = 0
     folded, outputs = Folded(cnn), _Outputs(graph)
     lost = is_lost(graph)
     with configured(loop, settings):
         layers = WindowLayers(loop) if loop.windows else _Layers(loop)
-        for rows in equal_slices(len(samples[0]), batch_size):
-            batch = [array[rows].astype("float32") for array in samples]
+        for batch in inputs(source, batch_size):
+            if source.streams and not any_range:
+                check_range(graph, batch)
             answers = layers.add(batch)
             own, exact = folded.add(batch)
             # A network without the CNN's weights takes the outputs of the folded CNN as its first stage.
             outputs.add(own, exact, [exact, *answers[1:]] if lost else answers)
+            done += len(batch[0])
             if progress is not None:
-                progress(rows.stop, len(samples[0]))
+                progress(done, source.expected)
         checks = folded.result()
         decisions, output_error = outputs.result()
         return Verification(
             model=snn.name,
             schedule=loop.schedule,
             timesteps=loop.timesteps,
-            samples=len(samples[0]),
+            samples=done,
             layers=checks,
             neurons=layers.result(),
             departs_first=layers.departs_first(),

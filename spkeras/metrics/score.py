@@ -109,7 +109,7 @@ class Score:
         threshold: float = 0.0,
         first: int = 1,
     ) -> None:
-        self.name, self.threshold, self.first = name, threshold, first
+        self.name, self.shape, self.threshold, self.first = name, shape, threshold, first
         self.task, self.targets = _task(name, shape, targets)
         self.steps, self.sums = steps, Sums.zero(steps)
 
@@ -119,6 +119,29 @@ class Score:
         if self.targets is not None:
             targets = self.targets[rows]
             part.targets = targets.astype(np.float64) if self.task == REGRESSION else targets
+        return part
+
+    def given(self, targets: np.ndarray | None) -> "Score":
+        """Return a score of samples with these targets, under the same task.
+
+        Raises:
+            DataError: targets that the task does not have; or none, where others have them.
+        """
+        part = copy.copy(self)
+        if (targets is None) != (self.targets is None):
+            raise DataError(f"targets of {self.name}: some samples have targets, others have none")
+        if targets is None:
+            return part
+        values = int(np.prod(self.shape)) * len(targets)
+        if self.task == REGRESSION and np.size(targets) == values:
+            part.targets = np.asarray(targets, np.float64).reshape(-1, *self.shape)
+            return part
+        task, part.targets = _task(self.name, self.shape, targets)
+        if task != self.task:
+            raise DataError(
+                f"targets of {self.name}: the first ones are those of a {self.task}, later ones of a "
+                f"{task}; allowed: one kind"
+            )
         return part
 
     def reference(self, cnn: np.ndarray) -> None:
@@ -206,7 +229,9 @@ def _task(
     if flat and shape[0] > 1 and y.ndim == 2 and y.shape[1] == shape[0] and _one_hot(y):
         return CLASSIFICATION, y.argmax(1)
     labels = y.reshape(len(y)) if y.size == len(y) else y
-    whole = labels.ndim == 1 and np.issubdtype(y.dtype, np.integer)
+    several = flat and shape[0] > 1
+    whole = labels.ndim == 1 and (y.dtype.kind in "biu" or (several and _is_whole(labels)))
+    labels = labels.astype(np.int64) if whole and y.dtype.kind in "bf" else labels
     if flat and shape[0] > 1 and whole:
         _check_labels(name, labels, shape[0])
         return CLASSIFICATION, labels
@@ -215,10 +240,19 @@ def _task(
     values = y.reshape(len(y), *shape) if y.size == len(y) * int(np.prod(shape)) else None
     if values is None:
         raise DataError(
-            f"targets of {name}: received shape {y.shape[1:]} of {y.dtype} a sample, the output "
+            f"targets of {name}: received {_size(y)} of {y.dtype} a sample, the output "
             f"has {shape}; give whole-number labels, one-hot rows, or values of that shape"
         )
     return REGRESSION, values
+
+
+def _size(y: np.ndarray) -> str:
+    """Return the shape of a target in words."""
+    return f"shape {y.shape[1:]}" if y.ndim > 1 else "one number"
+
+
+def _is_whole(labels: np.ndarray) -> bool:
+    return labels.dtype.kind == "f" and bool((labels == np.floor(labels)).all())
 
 
 def _one_hot(y: np.ndarray) -> bool:

@@ -1,8 +1,14 @@
-"""Frames of a stream, checked before a step runs."""
+"""Frames in time: of a stream, and of recordings whose steps are inputs of time steps."""
+
+from collections.abc import Sequence
 
 import numpy as np
 
-from spkeras.errors import DataError
+from spkeras.errors import DataError, OptionError
+from spkeras.graph import Graph
+from spkeras.ops.code import keeps_values
+from spkeras.snn.converted import ConvertedNetwork
+from spkeras.snn.spike_loop import SpikeLoop
 
 
 def as_frame(where: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -22,3 +28,75 @@ def as_frame(where: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarra
             "or repeat the last frame in its place"
         )
     return value
+
+
+def in_time(graph: Graph, samples: Sequence[np.ndarray]) -> bool:
+    """Return whether samples are frames in time, (samples, steps, ...).
+
+    Args:
+        graph: Of the network.
+        samples: One array per input.
+    """
+    return samples[0].ndim == len(graph.of("input")[0].shape) + 2
+
+
+def still(loop: ConvertedNetwork, samples: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return what the CNN takes for frames in time; other samples as they are.
+
+    Under the rate code a neuron follows the mean of its input over the steps, so that the CNN is
+    compared on the mean frame. Under the delta code receivers hold the present value: the CNN is
+    compared on the last frame.
+    """
+    if not in_time(loop.graph, samples):
+        return list(samples)
+    if isinstance(loop, SpikeLoop) and keeps_values(loop.spike_code):
+        return [array[:, -1] for array in samples]
+    return [array.mean(axis=1, dtype=np.float32) for array in samples]
+
+
+def check_frames(loop: ConvertedNetwork, engine: str) -> None:
+    """Refuse settings under which frames in time have no meaning.
+
+    Raises:
+        OptionError: another schedule than "clock_driven", the differential code, offset-spike
+            correction, or engine "events".
+    """
+    allowed = "allowed for frames in time"
+    if not isinstance(loop, SpikeLoop) or loop.schedule != "clock_driven":
+        raise OptionError(f"schedule={loop.schedule!r}; {allowed}: 'clock_driven'")
+    if loop.spike_code == "differential":
+        raise OptionError(
+            f"spike_code={loop.spike_code!r}; {allowed}: 'rate', or 'delta' (recipe 'sigma_delta'): "
+            "differential spikes have weight 1 / t, so that changes can hardly be sent"
+        )
+    if loop.presteps:
+        raise OptionError(f"correction='offset_spikes'; {allowed}: None, 'light', 'advanced'")
+    if engine == "events":
+        raise OptionError(
+            f"engine='events'; {allowed}: 'auto', 'dense': events take one constant input"
+        )
+
+
+def changes(loop: SpikeLoop, samples: Sequence[np.ndarray], step: int) -> list[np.ndarray]:
+    """Return the input of one step, (samples, ...); under the delta code its change.
+
+    Args:
+        loop: The network.
+        samples: Frames in time, (samples, steps, ...), one array per input.
+        step: Index of the step.
+
+    Raises:
+        DataError: another number of frames than of time steps.
+    """
+    for array in samples:
+        if array.shape[1] != loop.timesteps:
+            raise DataError(
+                f"data: received {array.shape[1]} frames a sample for timesteps={loop.timesteps}; "
+                "allowed: one frame for each step; give timesteps="
+                f"{array.shape[1]}, or bin the recording to {loop.timesteps} frames"
+            )
+    now = [np.asarray(array[:, step], "float32") for array in samples]
+    if not step or not keeps_values(loop.spike_code):
+        return now
+    before = [np.asarray(array[:, step - 1], "float32") for array in samples]
+    return [a - b for a, b in zip(now, before, strict=True)]

@@ -12,6 +12,7 @@ from spkeras.ops.compiled import compiled
 from spkeras.ops.types import Tensor
 from spkeras.simulation.devices import spread
 from spkeras.simulation.engine import Events, choose
+from spkeras.simulation.frames import changes, in_time, still
 from spkeras.simulation.record import Counts, Recorder, observe
 from spkeras.simulation.rows import Answers
 from spkeras.snn.spike_loop import SpikeLoop
@@ -61,7 +62,8 @@ class Simulator:
         """Run one batch.
 
         Args:
-            samples: One array per input of the network.
+            samples: One array per input of the network; frames in time (samples, T, ...) are the
+                inputs of the steps, one after the other.
             on_step: Callback that receives outputs and spikes at each of `evaluation_steps`.
             stopping: Number of steps from which on `on_step` may stop samples: they keep their answer
                 and send no more spikes. Only with events. None: never.
@@ -71,8 +73,10 @@ class Simulator:
         record = Recorder(
             network=self.network, loop=self.loop, steps=steps, samples=len(samples[0]), first=first
         )
-        scaled = self._scale(spread([np.asarray(x, "float32") for x in samples]))
-        record.inputs([ops.convert_to_numpy(value) for value in scaled])
+        if in_time(self.loop.graph, samples):
+            self._frame_by_frame(samples, record, on_step)
+            return record.counts()
+        scaled = self._scaled(samples, record)
         if self._events is not None:
             self._by_events(self._events, scaled, record, on_step=on_step, stopping=stopping)
         elif self.loop.schedule == "clock_driven":
@@ -83,8 +87,24 @@ class Simulator:
 
     def reference(self, batch: list[np.ndarray]) -> list[np.ndarray]:
         """Return the outputs of the converted network on real values instead of spikes."""
-        values = self._real(spread(batch))
+        values = self._real(spread(still(self.loop, batch)))
         return [ops.convert_to_numpy(output) for output in values]
+
+    def _scaled(self, samples: Sequence[np.ndarray], record: Recorder) -> list[Tensor]:
+        """Return the samples in units of their scale, and record their range."""
+        scaled: list[Tensor] = self._scale(spread([np.asarray(x, "float32") for x in samples]))
+        record.inputs([ops.convert_to_numpy(value) for value in scaled])
+        return scaled
+
+    def _frame_by_frame(self, samples: list[np.ndarray], record: Recorder, on_step: OnStep) -> None:
+        frames = (
+            self._scaled(changes(self.loop, samples, step), record)
+            for step in range(self.loop.timesteps)
+        )
+        for index, step in enumerate(self._steps.following(frames, record.analysed)):
+            answers, seen = step.read
+            sent = record.step(index, seen)
+            on_step(index, [ops.convert_to_numpy(output) for output in answers], sent)
 
     def _real_values(self, batch: Tensor) -> Tensor:
         steps = ops.convert_to_tensor(np.array([self.loop.timesteps], "float32"))

@@ -1,6 +1,6 @@
 """Time steps of a clock-driven network, with an explicit state."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -228,6 +228,20 @@ class Steps:
             state = self._first(scaled, currents)
         for _ in range(loop.timesteps):
             step = Step(*self._step(scaled, currents, state, carry))
+            state, carry = step.state, step.carry
+            yield step
+
+    def following(self, frames: Iterable[Sequence[Tensor]], carry: Tensor = None) -> Iterator[Step]:
+        """Yield a time step for each frame; under a code that keeps values, for each change.
+
+        Args:
+            frames: Inputs of each step, in units of their scale.
+            carry: What the reader gets in the first step.
+        """
+        state: State | None = None
+        for scaled in frames:
+            state = initial_state(self.loop, len(scaled[0])) if state is None else state
+            step = Step(*self._step(scaled, None, state, carry))
             state, carry = step.state, step.carry
             yield step
 

@@ -17,12 +17,20 @@ class Batches(keras.utils.PyDataset):
         batch_size: Samples at once; a smaller batch at the end is dropped.
         augmentation: Random changes of the samples.
         seed: Seed of order and augmentation.
+        weights: Factors of the samples' loss, or None.
     """
 
     def __init__(
-        self, x: np.ndarray, y: np.ndarray, batch_size: int, augmentation: Augmentation, seed: int
+        self,
+        x: np.ndarray,
+        y: np.ndarray,
+        batch_size: int,
+        augmentation: Augmentation,
+        seed: int,
+        weights: np.ndarray | None = None,
     ) -> None:
         super().__init__()
+        self.weights = weights
         self.x, self.y, self.augmentation, self.seed = x, y, augmentation, seed
         self.batch_size = min(batch_size, len(x))
         self.enter(0)
@@ -35,7 +43,7 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self.x) // self.batch_size
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         rng = np.random.default_rng((self.seed, self.epoch, index))
         x = self._moved(self.x[rows].astype("float32"), rng)
@@ -44,7 +52,8 @@ class Batches(keras.utils.PyDataset):
             x[mirrored] = x[mirrored, :, ::-1]
         if self.augmentation.noise:
             x += rng.normal(0, self.augmentation.noise, x.shape).astype("float32")
-        return x, self.y[rows]
+        own = () if self.weights is None else (self.weights[rows].astype("float32"),)
+        return (x, self.y[rows], *own)
 
     def _moved(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         most = self.augmentation.crop_shift

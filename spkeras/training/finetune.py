@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from spkeras.data import Data
+from spkeras.data import Batch, DataLike
 from spkeras.errors import OptionError
 from spkeras.files.hdf5 import check_file
 from spkeras.metrics.chance import MOST
@@ -31,7 +31,7 @@ from spkeras.training.teacher import DistilledBatches
 
 def finetune(
     twin: keras.Model,
-    data: Data | tuple[Any, Any],
+    data: DataLike,
     plan: FinetunePlan | Mapping[str, Any] | None = None,
     *,
     teacher: keras.Model | None = None,
@@ -44,9 +44,10 @@ def finetune(
 
     Args:
         twin: From `prepare`; it is trained in place.
-        data: Training samples, as the CNN takes them, and their labels: a pair (x, y) or a
-            `spkeras.data.Data`. Labels are whole numbers (also 0 and 1 for a single output),
-            one-hot, or values of the output's shape with `loss="mse"`.
+        data: Training samples, as the CNN takes them, and their labels: a pair (x, y), or any
+            other form of docs/data.md with labels; all are held in memory. Labels are whole
+            numbers (also 0 and 1 for a single output), one-hot, or values of the output's shape
+            with `loss="mse"`. Weights of (x, y, w) multiply the loss of each sample.
         plan: A `FinetunePlan`, or what its `get_config` returned. None: one epoch of clamp and
             three of quantise, changed by `options`.
         teacher: The CNN that was prepared, required if the plan distils. It is checked on the
@@ -69,13 +70,14 @@ def finetune(
     plan = FinetunePlan.of(plan, **options)
     if plan.distil and teacher is None:
         raise OptionError(f"distil={plan.distil!r} without a teacher; give teacher=the CNN")
-    x, y, held = split(data, plan.held_out)
+    samples, held = split(twin, data, plan.held_out)
     if teacher is not None and not plan.insist and not plan.relu:
-        rows = np.random.default_rng(plan.seed).permutation(len(x))[:MOST]
-        check_cnn(teacher, score_of(teacher, y[rows]), [x[rows]])
+        rows = np.random.default_rng(plan.seed).permutation(len(samples))[:MOST]
+        some = samples.part(rows)
+        check_cnn(teacher, score_of(teacher, np.asarray(some.targets)), some.x)
     keras.utils.set_random_seed(plan.seed)
     set_stage(twin, "quantize")
-    fit = _fit(twin, x, y, plan, teacher=teacher, held=held, progress=progress)
+    fit = _fit(twin, samples, plan, teacher=teacher, held=held, progress=progress)
     history: dict[str, list[float]] = {}
     choice = _choice(plan, held)
     if plan.epochs:
@@ -110,14 +112,18 @@ def _choice(plan: FinetunePlan, held: Any) -> list[ChooseTimesteps]:
     return [ChooseTimesteps(held[0], held[1], plan.choose_timesteps, plan.max_drop / 100)]
 
 
-def _fit(
-    twin: keras.Model, x: np.ndarray, y: np.ndarray, plan: FinetunePlan, **others: Any
-) -> "_Fit":
+def _fit(twin: keras.Model, samples: Batch, plan: FinetunePlan, **others: Any) -> "_Fit":
     """Return what the phases of a training share."""
     teacher, held = others.pop("teacher"), others.pop("held")
+    y = np.asarray(samples.targets)
     labels = labels_for(twin, y, plan.loss == "mse" or plan.distil > 0)
     batches = Batches(
-        x=x, y=labels(y), batch_size=plan.batch_size, augmentation=plan.augmentation, seed=plan.seed
+        x=samples.x[0],
+        y=labels(y),
+        batch_size=plan.batch_size,
+        augmentation=plan.augmentation,
+        seed=plan.seed,
+        weights=samples.weights,
     )
     shown = DistilledBatches(batches, teacher, plan.distil) if teacher and plan.distil else batches
     checked = None if held is None else (held[0], labels(held[1]))

@@ -1,13 +1,13 @@
 """Labelled data for training, and the check of a CNN on them."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import keras
 import numpy as np
 from numpy.typing import ArrayLike
 
-from spkeras.data import Data
+from spkeras.data import Batch, DataLike, open_data
+from spkeras.data.layout import Layout
 from spkeras.errors import DataError, OptionError
 from spkeras.metrics import OutputScore
 from spkeras.metrics.chance import check_decisions
@@ -18,36 +18,42 @@ from spkeras.training.teacher import gives_logits
 
 
 def split(
-    data: Data | tuple[Any, Any], held_out: int = 0
-) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, np.ndarray] | None]:
-    """Return training samples, their labels, and samples with labels that are held out.
+    model: keras.Model, data: DataLike, held_out: int = 0
+) -> tuple[Batch, tuple[np.ndarray, np.ndarray] | None]:
+    """Return training samples with their labels, and samples with labels that are held out.
 
     Args:
-        data: A pair (x, y), or a `Data` of one input and one set of labels.
+        model: The model to be trained.
+        data: Samples with labels, in any form of docs/data.md; all are held in memory.
         held_out: Number of samples to hold out, drawn at random with a fixed seed.
 
     Raises:
-        DataError: several inputs or outputs, no labels, or numbers that differ.
+        DataError: several inputs or outputs, no labels, or labels that the output does not have.
         OptionError: as many samples held out as there are.
     """
-    x, y = (data.x, data.y) if isinstance(data, Data) else data
-    if isinstance(x, (tuple, list)):
-        x = x[0] if len(x) == 1 else None
-    if x is None or y is None or isinstance(y, tuple) or len(x) != len(y):
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
         raise DataError(
-            f"{getattr(data, 'name', 'data')}: allowed for training: one input, and one set of "
-            "labels with an entry for each sample"
+            f"{model.name}: has {len(model.inputs)} inputs and {len(model.outputs)} outputs; "
+            "allowed for training: one input and one output"
         )
-    x, y, count = np.asarray(x), np.asarray(y), len(x)
+    batch = open_data(Layout.of_model(model), data).held().batch
+    if batch.y is None or batch.y[0] is None:
+        raise DataError(
+            f"{getattr(data, 'name', 'data')}: received samples without labels "
+            f"({type(data).__name__}); allowed for training: (x, y), or a data set that yields them"
+        )
+    score_of(model, batch.y[0])
+    count = len(batch)
     if held_out >= count:
         raise OptionError(
             f"held_out={held_out!r} (--held-out) of {count} samples; allowed: up to {count - 1}"
         )
     if not held_out:
-        return x, y, None
+        return batch, None
     kept = np.ones(count, bool)
     kept[chosen(count, held_out)] = False
-    return x[kept], y[kept], (x[~kept].astype("float32"), y[~kept])
+    held = (batch.x[0][~kept].astype("float32"), batch.y[0][~kept])
+    return batch.part(kept), held
 
 
 def score_of(model: keras.Model, y: ArrayLike) -> Score:

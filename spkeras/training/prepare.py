@@ -6,13 +6,14 @@ from typing import Any
 import keras
 import numpy as np
 
-from spkeras.data.batches import as_samples
+from spkeras.data import DataLike, Source, open_data
+from spkeras.data.layout import Layout
+from spkeras.data.source import inputs
 from spkeras.errors import DataError, UnsupportedLayerError
 from spkeras.frontend.steps import steps
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
 from spkeras.layers import Staged, TrainablePooling2D
-from spkeras.ops.arrays import Samples
 from spkeras.ops.progress import Progress
 from spkeras.ops.published import for_training
 from spkeras.passes.readout import attach_readouts
@@ -27,12 +28,14 @@ _ACTIVATIONS = (
     "Activation ReLU Relu Relu6 Staged Clamp ClampQuantize ValueRange QCFSActivation TTFSActivation "
     "PhaseActivation BurstActivation".split()
 )
+# Samples whose range is looked up at once.
+_AT_ONCE = 1000
 _ENCODERS = ("InputQuantizer", "ChannelExpansion")
 
 
 def prepare(
     model: keras.Model,
-    data: Samples | None = None,
+    data: DataLike = None,
     recipe: str | Recipe | Mapping[str, Any] = "cq",
     *,
     timesteps: int | None = None,
@@ -49,7 +52,7 @@ def prepare(
 
     Args:
         model: A functional or Sequential CNN with ReLU (or ReLU6) activations.
-        data: Some hundred training samples that set the range of each layer, so that the twin
+        data: Some hundred training samples, in any form of docs/data.md, that set the range of each layer, so that the twin
             starts close to the CNN. None: every range is [0, 1], as in the papers.
         recipe: A recipe of `spkeras.recipes` with training (`CQ(shift=0.5)`), or its name:
             "cq", "cq+", "low_latency", "qcfs" or "cat".
@@ -82,16 +85,17 @@ def prepare(
     graph = attach_readouts(read_graph(base))
     refuse_activations(graph)
     places = places_of(graph, chosen.pooling_neurons)
+    source = None if data is None else open_data(Layout.of(graph), data).again()
     share = automatic_percentile(steps) if chosen.percentile is None else chosen.percentile
     units = units_of(
         graph,
         places,
-        data,
+        source,
         percentile=share,
         batch_size=batch_size,
         progress=progress or (lambda done, total: None),
     )
-    _check_input(graph, data, chosen.encoding)
+    _check_input(graph, source, chosen.encoding)
     layers = Activations(recipe=chosen, timesteps=steps)
     wide = first_layers(base) if chosen.encoding == "expanded" else set()
     twins = _Twins(units, layers, wide)
@@ -133,11 +137,12 @@ def _poolings(pooling: str) -> Callable[[Any, str], list[Any] | None]:
     return replace
 
 
-def _check_input(graph: Graph, data: Samples | None, encoding: str) -> None:
-    if encoding == "real" or data is None:
+def _check_input(graph: Graph, source: Source | None, encoding: str) -> None:
+    if encoding == "real" or source is None:
         return
-    for node, array in zip(graph.of("input"), as_samples(graph, data), strict=True):
-        low, high = float(array.min()), float(array.max())
+    ranges = [[(x.min(), x.max()) for x in batch] for batch in inputs(source, _AT_ONCE)]
+    for node, own in zip(graph.of("input"), zip(*ranges, strict=True), strict=True):
+        low, high = float(min(least for least, _ in own)), float(max(most for _, most in own))
         if low < 0 or high > 1.001:
             raise DataError(
                 f"data for {node.name}: values from {low:.4g} to {high:.4g}; allowed for input spikes: "

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import numpy as np
 
 from spkeras.calibration.statistics import calibrate
-from spkeras.data.batches import as_samples, batches
+from spkeras.data import Source
+from spkeras.data.source import inputs
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Graph, Node
-from spkeras.ops.arrays import Samples
 from spkeras.ops.progress import Progress
 from spkeras.passes.scales import join_scales
 from spkeras.snn.ann import ann
@@ -47,7 +47,7 @@ def places_of(graph: Graph, pooling_neurons: bool) -> dict[str, Node]:
 def units_of(
     graph: Graph,
     places: Mapping[str, Node],
-    data: Samples | None,
+    source: Source | None,
     *,
     percentile: float,
     batch_size: int,
@@ -55,12 +55,14 @@ def units_of(
 ) -> Units:
     """Return the range of each layer's activations, by the layer's path."""
     bounds = {name: node.attributes.get("max_value") for name, node in places.items()}
-    if data is None or not places:
+    if source is None or not places:
         return {node.source: 1.0 for node in places.values()}
-    samples = as_samples(graph, data)
-    total, names = len(samples[0]), list(places)
+    names, given = list(places), source
     stats = calibrate(
-        ann(graph, names), names, batches(samples, batch_size), lambda n: progress(n, total)
+        ann(graph, names),
+        names,
+        inputs(given, batch_size),
+        lambda done: progress(done, given.expected),
     )
     scales = {}
     for name in names:
@@ -74,6 +76,6 @@ def units_of(
     units: dict[str, float] = {}
     for name, scale in join_scales(graph, scales).items():
         # A layer that is called several times has one range.
-        source = places[name].source
-        units[source] = max(units.get(source, 0.0), float(scale))
+        path = places[name].source
+        units[path] = max(units.get(path, 0.0), float(scale))
     return units

@@ -40,13 +40,13 @@ class DistilledBatches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __getitem__(self, index: int) -> tuple[np.ndarray, np.ndarray]:
-        x, y = self.batches[index]
+    def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
+        x, y, *weights = self.batches[index]
         output = np.asarray(self.teacher.predict_on_batch(x), "float32")
         if gives_logits(self.teacher):
             output = np.exp(output - output.max(-1, keepdims=True))
             output /= output.sum(-1, keepdims=True)
-        return x, (1 - self.share) * y + self.share * output
+        return (x, (1 - self.share) * y + self.share * output, *weights)
 
 
 def gives_logits(model: keras.Model) -> bool:

@@ -107,7 +107,8 @@ def test_what_targets_mean(shape, targets, task, stored):
     [
         ((3,), np.array([0, 3]), "received 0 to 3, the network has 3 classes; allowed: 0 to 2"),
         ((3,), np.array([-1, 2]), "received -1 to 2"),
-        ((3,), np.array([0.0, 2.0]), "received shape .. of float64 a sample, the output has"),
+        ((3,), np.array([0.5, 2.0]), "received one number of float64 a sample, the output has"),
+        ((3,), np.array([0.0, 3.0]), "received 0 to 3, the network has 3 classes"),
         ((2,), np.zeros((3, 3)), "give whole-number labels"),
         (
             (2,),
@@ -119,6 +120,28 @@ def test_what_targets_mean(shape, targets, task, stored):
 def test_targets_that_fit_nothing_are_refused(shape, targets, message):
     with pytest.raises(DataError, match=message):
         Score("out", shape, targets, 1)
+
+
+@pytest.mark.parametrize("targets", [[0.0, 2.0], [[0.0], [2.0]], [[1.0, 0, 0], [0, 0, 1]]])
+def test_classes_as_floats(targets):
+    score = Score("out", (3,), np.array(targets), 1)
+    assert score.task == "classification" and score.targets.dtype.kind == "i"
+    assert score.targets.tolist() == [0, 2]
+    # Of a single output they may be values.
+    assert Score("out", (1,), np.array([0.0, 1.0]), 1).task == "regression"
+
+
+def test_later_samples_have_the_task_of_the_first():
+    values = Score("out", (1,), np.array([0.3, 2.0]), 1)
+    assert values.given(np.array([0, 1])).targets.tolist() == [[0.0], [1.0]]
+    classes = Score("out", (3,), np.array([0, 2]), 1)
+    assert classes.given(np.array([[0, 1, 0]])).targets.tolist() == [1]
+    with pytest.raises(DataError, match="one kind"):
+        classes.given(np.array([[0.2, 0.3, 0.5]]))
+    with pytest.raises(DataError, match="others have none"):
+        classes.given(None)
+    nothing = Score("out", (3,), None, 1)
+    assert nothing.given(None).targets is None
 
 
 def test_parts_compare_values_in_float64_and_keep_labels():
