@@ -185,6 +185,11 @@ def upsample(node, x):
     return x
 
 
+def resample(node, x):
+    axis, matrix = node.attributes["axis"], np.asarray(node.arrays["matrix"], "float64")
+    return np.moveaxis(np.tensordot(x, matrix, (axis, 0)), -1, axis)
+
+
 def concatenate(node, *xs):
     return np.concatenate(xs, node.attributes["axis"])
 
@@ -325,6 +330,7 @@ OPERATIONS = {
     "reshape": lambda node, x: x.reshape(x.shape[0], *node.shape),
     "scale": scale,
     "subtract": _fold(np.subtract),
+    "resample": resample,
     "upsample": upsample,
 }
 

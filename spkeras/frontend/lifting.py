@@ -193,5 +193,6 @@ _LIFTS: dict[str, _Lift] = {
     "concatenate": _with(lambda n: {"axis": _axis(n["axis"])}),
     "function": _function,
     "permute": _with(lambda n: {"axes": (1, *(axis + 1 for axis in n["axes"]))}),
+    "resample": _with(lambda n: {"axis": n["axis"] + 1}),
     "upsample": _with(lambda n: {"size": (1, *n["size"])}),
 }

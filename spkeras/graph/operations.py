@@ -117,9 +117,19 @@ def _concatenates(node: "Node", shapes: Shapes, place: int) -> Tables:
     return [*[None] * axis, table]
 
 
+def _resamples(node: "Node", shapes: Shapes, place: int) -> Tables:
+    """Return the positions with a weight that is not zero."""
+    return [*[None] * (node["axis"] - 1), windows.of_matrix(node.arrays["matrix"])]
+
+
 def _interpolates(node: "Node") -> bool:
     # Other interpolations have negative weights, which may not sum to one at the border.
     return node["interpolation"] in ("nearest", "bilinear")
+
+
+def _takes_means(node: "Node") -> bool:
+    sums = node.arrays["matrix"].sum(axis=0)
+    return _scales_up(node) and bool(np.allclose(sums, 1, atol=1e-6))
 
 
 def _scales_up(node: "Node") -> bool:
@@ -199,6 +209,17 @@ OPERATIONS: dict[str, Operation] = {
         tables=_upsamples,
         averages=_interpolates,
         keeps_sign=_interpolates,
+    ),
+    # matrix (positions before, positions after), applied to one axis before the channels; axis
+    # counts from 1 for the first axis after the batch.
+    "resample": Operation(
+        attributes=("axis",),
+        arrays=("matrix",),
+        linear=True,
+        channelwise=True,
+        tables=_resamples,
+        averages=_takes_means,
+        keeps_sign=_scales_up,
     ),
     # The new shape is the node's shape.
     "reshape": Operation(rearranged=lambda node, values: values.reshape(node.shape), **_MOVED),

@@ -76,6 +76,16 @@ def resized(size: int, factor: int, interpolation: str) -> Int64Array:
     return np.where(read, inputs, NOWHERE)
 
 
+def of_matrix(matrix: np.ndarray) -> Int64Array:
+    """Return the table of a matrix (positions before, positions after): its entries but zeros."""
+    read = matrix.T != 0
+    table = np.full((len(read), max(int(read.sum(axis=1).max()), 1)), NOWHERE)
+    for out, row in enumerate(read):
+        places = np.flatnonzero(row)
+        table[out, : len(places)] = places
+    return table
+
+
 def pool_tables(
     pool: Mapping[str, Any], shape: Sequence[int], pooled: Sequence[int]
 ) -> list[Int64Array]:

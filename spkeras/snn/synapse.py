@@ -115,6 +115,18 @@ def _upsample(node: Node) -> layers.Layer:
     return _ranked("UpSampling", len(size))(size if len(size) > 1 else size[0])
 
 
+def _resample(node: Node) -> layers.Layer:
+    axis, shape = node["axis"], node.arrays["matrix"].shape
+
+    def compute(x: Any) -> Any:
+        lines = ops.matmul(ops.moveaxis(x, axis, -1), layer.matrix)
+        return ops.moveaxis(lines, -1, axis)
+
+    layer = _function(node, compute)
+    layer.matrix = layer.add_weight(shape, trainable=False, name="matrix")
+    return layer
+
+
 def _activation(node: Node) -> layers.Layer:
     skipped = ("function",)
     numbers = {key: value for key, value in node.attributes.items() if key not in skipped}
@@ -159,6 +171,7 @@ _MAKERS: dict[str, Callable[[Node], layers.Layer]] = {
     "global_average_pool": _global_pool(ops.mean),
     "global_max_pool": _global_pool(ops.max),
     "upsample": _upsample,
+    "resample": _resample,
     "reshape": lambda node: layers.Reshape(node.shape),
     "permute": lambda node: layers.Permute(node["axes"]),
     "add": _merge(layers.Add),

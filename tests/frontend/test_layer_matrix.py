@@ -359,6 +359,8 @@ SHAPING = [
     ((3, 4, 2), lambda: L.Permute((3, 1, 2))),
     ((5,), lambda: L.RepeatVector(3)),
     ((7, 6, 2), lambda: L.CenterCrop(4, 3)),
+    ((7, 6, 2), lambda: L.CenterCrop(9, 4)),
+    ((7, 6, 2), lambda: L.CenterCrop(4, 9)),
     ((7, 6, 2), lambda: L.Resizing(7, 6)),
 ]
 
@@ -368,6 +370,31 @@ SHAPING = [
 )
 def test_shaping(shape, layer):
     check(chain(shape, layer()))
+
+
+INTERPOLATIONS = ["bilinear", "nearest", "bicubic", "lanczos3", "lanczos5"]
+
+
+@pytest.mark.parametrize("kind", INTERPOLATIONS)
+@pytest.mark.parametrize("size", [(14, 18), (5, 4), (7, 11), (1, 1)], ids=str)
+def test_resizing(size, kind):
+    model = chain((7, 6, 2), L.Resizing(*size, interpolation=kind), L.Conv2D(2, 1))
+    assert difference(read_graph(model), model) < TOLERANCE
+    layer = L.Resizing(*size, interpolation=kind, antialias=True, **CF)
+    model = chain((2, 7, 6), layer, L.Flatten())
+    assert difference(read_graph(model), model) < TOLERANCE
+
+
+@pytest.mark.parametrize("size", [(14, 18), (5, 4), (3, 11), (12, 12), (9, 2)], ids=str)
+@pytest.mark.parametrize("way", ["crop_to_aspect_ratio", "pad_to_aspect_ratio"])
+def test_resizing_in_proportion(way, size):
+    for shape, form in (((7, 6, 2), {}), ((2, 4, 9), CF)):
+        check(chain(shape, L.Resizing(*size, **{way: True}, fill_value=3.0, **form)))
+
+
+def test_whole_factors_of_nearest_repeat():
+    graph = check(chain((4, 3, 2), L.Resizing(8, 9, interpolation="nearest")))
+    assert [node.op for node in graph.nodes] == ["input", "upsample", "upsample"]
 
 
 def test_bicubic_upsampling():

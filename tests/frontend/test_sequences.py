@@ -57,6 +57,7 @@ EACH = {
     "cropping": (CUBE, lambda: L.Cropping3D(((1, 0), (0, 2), (1, 1)))),
     "upsampling": (IMAGE, lambda: L.UpSampling2D((2, 3), interpolation="bilinear")),
     "upsampling of a cube": (CUBE, lambda: L.UpSampling3D((1, 2, 1))),
+    "resizing": (IMAGE, lambda: L.Resizing(4, 9)),
     "batch normalization": (IMAGE, lambda: L.BatchNormalization(axis=1)),
     "layer normalization": (IMAGE, lambda: L.LayerNormalization(axis=[1, 2])),
     "group normalization": (IMAGE, lambda: L.GroupNormalization(2)),

@@ -305,8 +305,6 @@ SMALL = {
     "batch norm": ((4,), lambda x: L.BatchNormalization(name="it")(x, training=True), "training"),
     "lambda": ((4,), lambda x: L.Lambda(lambda v: v + 1, name="it")(x), "Python code"),
     "embedding": ((4,), lambda x: L.Embedding(9, 2, name="it")(x), "integers"),
-    "resizing": ((4, 4, 1), lambda x: L.Resizing(8, 8, name="it")(x), "resize"),
-    "center crop": ((4, 4, 1), lambda x: L.CenterCrop(8, 2, name="it")(x), "resize"),
     "random crop": ((8, 8, 1), lambda x: L.RandomCrop(4, 4, name="it")(x), "crop"),
     "masking": ((4, 2), lambda x: L.Masking(name="it")(x), "sequences"),
     "discretization": ((4,), lambda x: L.Discretization([0.0], name="it")(x), "before"),

@@ -20,6 +20,7 @@ PASSING = (
     "average_pool",
     "global_average_pool",
     "upsample",
+    "resample",
     "reshape",
     "permute",
     "add",
@@ -35,6 +36,10 @@ def matrix(graph, node, place):
         name: np.ones_like(array)
         for name, array in node.arrays.items()
         if name in ("kernel", "scale")
+    }
+    # Zeros of a matrix are no connections.
+    kept |= {
+        name: (array != 0).astype(float) for name, array in node.arrays.items() if name == "matrix"
     }
     plain = SimpleNamespace(op=node.op, shape=node.shape, attributes=node.attributes, arrays=kept)
     size = math.prod(shapes[node.inputs[place]])

@@ -31,6 +31,7 @@ def test_linear_operations():
         "average_pool",
         "global_average_pool",
         "upsample",
+        "resample",
         "reshape",
         "permute",
         "add",
@@ -49,6 +50,7 @@ def test_operations_that_a_scale_per_channel_passes():
         "max_pool",
         "global_max_pool",
         "upsample",
+        "resample",
         "add",
     }
 
@@ -71,6 +73,7 @@ def test_arrays_that_must_be_there():
         "conv_transpose": {"kernel"},
         "dense": {"kernel"},
         "scale": {"scale"},
+        "resample": {"matrix"},
         "neuron": {"threshold"},
     }
     assert all(
@@ -118,7 +121,7 @@ def test_operations_that_keep_signs_whatever_their_attributes():
     kept = {
         name
         for name, operation in OPERATIONS.items()
-        if name not in ("scale", "upsample") and operation.keeps_sign(None)
+        if name not in ("scale", "upsample", "resample") and operation.keeps_sign(None)
     }
     assert kept == {
         "pad",

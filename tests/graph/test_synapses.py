@@ -84,6 +84,7 @@ def total(graph, way="composed"):
     return sum(arrays) if arrays else np.zeros(graph["x"].shape)
 
 
+MATRIX = {"matrix": np.array([[1, 0, 0], [0.5, 0, -1], [0, 0, 2], [0, 0, 0], [0.5, 1, 0]])}
 PASSING = {
     "pad": lambda x: shaped("pad", x, (9, 5, 4), amounts=((1, 2), (0, 0))),
     "crop": lambda x: shaped("crop", x, (4, 4, 4), amounts=((2, 0), (0, 1))),
@@ -100,6 +101,7 @@ PASSING = {
     ),
     "cut apart": lambda x: shaped("reshape", x, (5, 4, 2, 3)),
     "bicubic": lambda x: shaped("upsample", x, (12, 10, 4), size=(2, 2), interpolation="bicubic"),
+    "resample": lambda x: Node("resample", "resample", (x.name,), (6, 3, 4), {"axis": 2}, MATRIX),
     "scale": lambda x: scale(x),
     "conv": lambda x: conv(x, (2, 3), 4, strides=2, name="first"),
     "depthwise": lambda x: depthwise(x, (3, 3), 2, name="first"),

@@ -99,3 +99,47 @@ def test_thresholded_relu_given_as_an_activation(tmp_path, config, threshold):
     x = np.array([[-3.0, threshold - 0.25], [threshold + 0.25, 4.0]], "float32")
     expected = [[0.0, 0.0], [threshold + 0.25, 4.0]]
     np.testing.assert_allclose(predict(read_model(path), x), expected)
+
+
+@pytest.mark.parametrize("kind", ["RandomHeight", "RandomWidth"])
+def test_random_sizes_leave_images_at_inference(tmp_path, kind):
+    config = {"factor": {"class_name": "__tuple__", "items": [0.1, 0.2]}, "seed": None}
+    loaded = one_layer(tmp_path, kind, [4, 3, 1], version="2.9.0", interpolation="area", **config)
+    x = values(2, 4, 3, 1)
+    np.testing.assert_array_equal(predict(loaded, x), x)
+    assert any("as at inference" in change for change in loaded.changes)
+
+
+def test_random_crop_resizes_at_inference(tmp_path):
+    loaded = one_layer(tmp_path, "RandomCrop", [4, 8, 1], version="2.9.0", height=2, width=2)
+    # The middle four of eight columns; two neighbours each give their mean.
+    x = values(1, 4, 8, 1)
+    wanted = x[:, :, 2:6].reshape(1, 2, 2, 2, 2, 1).mean((2, 4))
+    np.testing.assert_allclose(predict(loaded, x), wanted, rtol=1e-5)
+
+
+HARD = "hard_sigmoid"
+SPIKES = {"units": 2, "use_bias": False, "activation": "linear", "recurrent_activation": HARD}
+
+
+@pytest.mark.parametrize("way", ["cell", "both directions", "each step"])
+def test_hard_sigmoid_inside_other_layers(tmp_path, way):
+    inner = {"class_name": "LSTM", "config": {"name": "s", **SPIKES}}
+    arrays = [("l/kernel:0", values(2, 8)), ("l/recurrent_kernel:0", values(2, 8, seed=1))]
+    if way == "cell":
+        inner["class_name"] = "LSTMCell"
+        loaded = one_layer(tmp_path, "RNN", [1, 2], arrays, version="2.9.0", cell=inner)
+    elif way == "each step":
+        loaded = one_layer(
+            tmp_path, "TimeDistributed", [3, 1, 2], arrays, version="2.9.0", layer=inner
+        )
+    else:
+        loaded = one_layer(
+            tmp_path, "Bidirectional", [1, 2], 2 * arrays, version="2.9.0", layer=inner
+        )
+    x = values(1, 1, 2, seed=2)
+    i, _, c, o = np.split(np.clip(0.2 * x[0] @ arrays[0][1] + 0.5, 0, 1), 4, axis=1)
+    new = np.split(x[0] @ arrays[0][1], 4, axis=1)[2]
+    given = np.repeat(x[:, None], 3, axis=1) if way == "each step" else x
+    found = predict(loaded, given).reshape(-1, 2)
+    np.testing.assert_allclose(found, np.broadcast_to(o * i * new, found.shape), rtol=1e-5)

@@ -106,6 +106,7 @@ def test_a_scale_alone_passes_zero_padding(kind):
         layers.Cropping2D(1),
         layers.UpSampling2D(2),
         layers.UpSampling2D(2, interpolation="bilinear"),
+        layers.Resizing(7, 9),
     ],
 )
 def test_batch_norm_behind_what_averages(between):
@@ -120,6 +121,7 @@ def test_batch_norm_behind_what_averages(between):
         layers.ReLU(),
         layers.ZeroPadding2D(1),
         layers.UpSampling2D(2, interpolation="bicubic"),
+        layers.Resizing(7, 9, interpolation="lanczos3"),
     ],
 )
 def test_batch_norm_behind_what_does_not_commute_stays_live(between):

@@ -314,6 +314,8 @@ def test_products_and_functions_of_several_values_are_signed(model, own):
         (layers.UpSampling2D(2), "binary"),
         (layers.UpSampling2D(2, interpolation="bilinear"), "binary"),
         (layers.UpSampling2D(2, interpolation="bicubic"), "signed"),
+        (layers.Resizing(7, 9), "binary"),
+        (layers.Resizing(7, 9, interpolation="bicubic"), "signed"),
         (layers.AveragePooling2D(2), "binary"),
         (layers.ZeroPadding2D(1), "binary"),
         (layers.Permute((2, 1, 3)), "binary"),

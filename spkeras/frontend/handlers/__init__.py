@@ -21,6 +21,7 @@ from spkeras.frontend.handlers import (
     quantizing,
     recurrent,
     reductions,
+    resizing,
     shaping,
     slices,
 )
@@ -43,6 +44,7 @@ LAYERS: dict[str, Handler] = {
     **pooling.LAYERS,
     **products.LAYERS,
     **recurrent.LAYERS,
+    **resizing.LAYERS,
     **shaping.LAYERS,
 }
 

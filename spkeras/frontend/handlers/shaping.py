@@ -61,35 +61,21 @@ def _repeat_vector(call: Call) -> Port:
     return call.add("upsample", [row], call.shape, attributes)
 
 
-def _center_crop(call: Call) -> Port:
-    """Add a centre crop that does not resize, as a crop."""
-    layer = call.operation
-    port = call.channels_last(call.input, layer.data_format)
-    spare = (port.shape[0] - layer.height, port.shape[1] - layer.width)
-    if min(spare) < 0 or len(port.shape) != 3:
-        raise call.refuse("an image that must be resized", "resize the data before the network")
-    amounts = tuple((d // 2, d - d // 2) for d in spare)
-    first = layer.data_format == FIRST
-    return call.add("crop", [port], _stored(call, first), {"amounts": amounts}, first=first)
-
-
-def _resizing(call: Call) -> Port:
-    if call.shape != call.input.keras_shape:
-        raise call.refuse(
-            f"images of {call.input.keras_shape} to resize to {call.shape}",
-            "resize the data before the network",
-        )
-    return call.input
+def moved(call: Call, op: str, port: Port, amounts: tuple[tuple[int, int], ...]) -> Port:
+    """Pad or crop an image with its channels last; nothing where all amounts are zero."""
+    if not any(any(pair) for pair in amounts):
+        return port
+    sign = 1 if op == "pad" else -1
+    sizes = [n + sign * sum(pair) for n, pair in zip(port.shape, amounts, strict=False)]
+    return call.add(op, [port], (*sizes, port.shape[-1]), {"amounts": amounts})
 
 
 LAYERS: dict[str, Handler] = {
     **{f"ZeroPadding{r}D": _borders("pad", "padding") for r in (1, 2, 3)},
     **{f"Cropping{r}D": _borders("crop", "cropping") for r in (1, 2, 3)},
     **{f"UpSampling{r}D": _upsampling for r in (1, 2, 3)},
-    "CenterCrop": _center_crop,
     "Flatten": _flatten,
     "Permute": lambda call: permute(call, call.operation.dims),
     "RepeatVector": _repeat_vector,
     "Reshape": reshape,
-    "Resizing": _resizing,
 }

@@ -25,6 +25,7 @@ from spkeras.keras_files.migrations.removed import (
     refuse_removed,
     replace_thresholded_relu,
     settle_batch_normalization,
+    settle_random_sizes,
 )
 from spkeras.keras_files.migrations.tensor_ops import map_tensor_op
 from spkeras.keras_files.migrations.theano import pad_like_theano
@@ -54,6 +55,7 @@ MIGRATIONS: tuple[Callable[[LayerNode, Context], None], ...] = (
     map_tensor_op,
     replace_thresholded_relu,
     settle_batch_normalization,
+    settle_random_sizes,
     keep_gru_order,
     keep_locally_connected,
     plain_policy,

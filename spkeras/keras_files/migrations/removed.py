@@ -59,6 +59,23 @@ def replace_thresholded_relu(node: LayerNode, context: Context) -> None:
     context.changed("ThresholdedReLU replaced by ReLU(threshold=theta)", node)
 
 
+def settle_random_sizes(node: LayerNode, context: Context) -> None:
+    """Write what layers of random sizes do at inference, where Keras 3 lacks or changed it.
+
+    RandomHeight and RandomWidth leave images alone. RandomCrop of Keras 2 cuts them to the
+    proportions of its size and resizes; that of Keras 3 leaves them alone.
+    """
+    if node.class_name in {"RandomHeight", "RandomWidth"}:
+        context.changed(f"{node.class_name} replaced by Identity, as at inference", node)
+        node.class_name = "Identity"
+    elif node.class_name == "RandomCrop" and context.before_keras_3:
+        context.changed("RandomCrop replaced by a Resizing in proportion, as at inference", node)
+        node.class_name, node.config["crop_to_aspect_ratio"] = "Resizing", True
+    else:
+        return
+    node.module = node.registered_name = None
+
+
 def settle_batch_normalization(node: LayerNode, context: Context) -> None:
     """Write the axis as one number; refuse batch normalization over several axes."""
     if node.class_name != "BatchNormalization":
