@@ -36,6 +36,8 @@ def _emit_layer(node: LayerNode) -> dict[str, Any]:
     config = {**node.config, "name": node.name}
     if node.wrapped is not None:
         config["layer"] = emit(node.wrapped)
+    for key, part in node.parts.items():
+        config[key] = [emit(one) for one in part] if isinstance(part, list) else emit(part)
     if is_own(node):
         record = _record(node.module or "spkeras", node.class_name.split(">")[-1], config)
         record["registered_name"] = node.registered_name or node.class_name

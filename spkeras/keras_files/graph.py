@@ -23,6 +23,7 @@ FUNCTIONAL_CLASSES = frozenset({"Functional", "Model", "Container", "Network"})
 WRAPPER_CLASSES = frozenset(
     {"TimeDistributed", "Bidirectional", "SpectralNormalization", "Wrapper", "RNN"}
 )
+PARTS = ("backward_layer", "cell", "cells")  # further arguments that hold layers
 CONSTANT = "_CONSTANT_VALUE"
 
 Reference = tuple[str, int, int]
@@ -48,6 +49,7 @@ class LayerNode:
         inputs: References to the input layers, in any nesting (functional models).
         outputs: References to the output tensors.
         wrapped: The layer inside a wrapper such as TimeDistributed.
+        parts: Layers in further arguments, or lists of them.
         group: Name under which Keras zips store its weights, after class and position.
         shared: Number that Keras 3 gives to a layer in all places where it is stored.
     """
@@ -64,6 +66,7 @@ class LayerNode:
     inputs: Json = None
     outputs: Json = None
     wrapped: LayerNode | None = None
+    parts: dict[str, LayerNode | list[LayerNode]] = field(default_factory=dict)
     group: str = ""
     shared: int | None = None
 
@@ -91,6 +94,9 @@ class LayerNode:
             yield from child.walk()
         if self.wrapped is not None:
             yield from self.wrapped.walk()
+        for part in self.parts.values():
+            for inner in part if isinstance(part, list) else [part]:
+                yield from inner.walk()
 
 
 def parse_model(stored: dict[str, Any]) -> LayerNode:
@@ -151,6 +157,16 @@ def _parse_inside(node: LayerNode) -> None:
             node.outputs = config.pop("output_layers")
     elif node.class_name in WRAPPER_CLASSES and isinstance(config.get("layer"), dict):
         node.wrapped = parse_entry(config.pop("layer"), "layer")
+    for key in PARTS:
+        part = config.get(key)
+        if isinstance(part, list) and part and all(map(_is_record, part)):
+            node.parts[key] = [parse_entry(entry, key) for entry in config.pop(key)]
+        elif _is_record(part):
+            node.parts[key] = parse_entry(config.pop(key), key)
+
+
+def _is_record(value: Json) -> bool:
+    return isinstance(value, dict) and "class_name" in value and "config" in value
 
 
 def _parse_list(entries: list[dict[str, Any]]) -> list[LayerNode]:

@@ -91,6 +91,7 @@ def replace_named(node: LayerNode, context: Context) -> None:
     if shape is not None:
         node.config["batch_input_shape"] = shape
     node.module, node.registered_name, node.layers, node.wrapped = None, None, None, None
+    node.parts = {}
     context.replaced.add(node.stored_name)
     context.changed(f"replaced by {written}, as asked", node)
 

@@ -126,6 +126,7 @@ SPIKES = {"units": 2, "use_bias": False, "activation": "linear", "recurrent_acti
 def test_hard_sigmoid_inside_other_layers(tmp_path, way):
     inner = {"class_name": "LSTM", "config": {"name": "s", **SPIKES}}
     arrays = [("l/kernel:0", values(2, 8)), ("l/recurrent_kernel:0", values(2, 8, seed=1))]
+    both = [*arrays, *((f"l/backward_{name[2:]}", array) for name, array in arrays)]
     if way == "cell":
         inner["class_name"] = "LSTMCell"
         loaded = one_layer(tmp_path, "RNN", [1, 2], arrays, version="2.9.0", cell=inner)
@@ -134,9 +135,7 @@ def test_hard_sigmoid_inside_other_layers(tmp_path, way):
             tmp_path, "TimeDistributed", [3, 1, 2], arrays, version="2.9.0", layer=inner
         )
     else:
-        loaded = one_layer(
-            tmp_path, "Bidirectional", [1, 2], 2 * arrays, version="2.9.0", layer=inner
-        )
+        loaded = one_layer(tmp_path, "Bidirectional", [1, 2], both, version="2.9.0", layer=inner)
     x = values(1, 1, 2, seed=2)
     i, _, c, o = np.split(np.clip(0.2 * x[0] @ arrays[0][1] + 0.5, 0, 1), 4, axis=1)
     new = np.split(x[0] @ arrays[0][1], 4, axis=1)[2]

@@ -10,7 +10,6 @@ REMOVED = {
     "Highway": "is a layer of Keras 1 that Keras 2 removed",
     "SReLU": "is a layer of Keras 1 that Keras 2 removed",
     "ParametricSoftplus": "is a layer of Keras 1 that Keras 2 removed",
-    "GRUCell": "is a cell, not a layer of a model",
     "CuDNNLSTM": "stores its weights in the layout of one GPU library",
     "CuDNNGRU": "stores its weights in the layout of one GPU library",
     "DenseFeatures": "reads feature columns, which Keras 3 does not have",
@@ -68,6 +67,8 @@ def settle_random_sizes(node: LayerNode, context: Context) -> None:
     if node.class_name in {"RandomHeight", "RandomWidth"}:
         context.changed(f"{node.class_name} replaced by Identity, as at inference", node)
         node.class_name = "Identity"
+        kept = ("name", "trainable", "dtype", "batch_input_shape")
+        node.config = {key: node.config[key] for key in kept if key in node.config}
     elif node.class_name == "RandomCrop" and context.before_keras_3:
         context.changed("RandomCrop replaced by a Resizing in proportion, as at inference", node)
         node.class_name, node.config["crop_to_aspect_ratio"] = "Resizing", True
@@ -93,6 +94,10 @@ def keep_gru_order(node: LayerNode, context: Context) -> None:
 
     Keras 3 takes True when it is absent, which is another function.
     """
-    if node.class_name == "GRU" and context.before_keras_3 and "reset_after" not in node.config:
+    if (
+        node.class_name in {"GRU", "GRUCell"}
+        and context.before_keras_3
+        and "reset_after" not in node.config
+    ):
         node.config["reset_after"] = False
-        context.changed("GRU without reset_after keeps reset_after=False", node)
+        context.changed(f"{node.class_name} without reset_after keeps reset_after=False", node)
