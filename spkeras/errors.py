@@ -6,9 +6,42 @@ turns the whole family into one line and exit code 1, and catches no other excep
 
 from collections.abc import Sequence
 
+# Characters of one line of a message, and of all of them.
+_LINE, _ALL = 600, 20_000
+
+
+def plain(text: str) -> str:
+    """Return text without control characters: a terminal would obey those of a file.
+
+    Line ends stay; other characters that cannot be printed are written as their escapes.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        c if c == "\n" or c.isprintable() else repr(c)[1:-1].replace("\\\\", "\\") for c in text
+    )
+
+
+def shown(value: object, most: int = 200) -> str:
+    """Return a value of a file in one line for a message: plain and not longer than `most`."""
+    text = plain(str(value)).replace("\n", "\\n")
+    if len(text) <= most:
+        return text
+    return f"{text[: most // 2]} ... {text[-most // 4 :]} ({len(text)} characters)"
+
+
+def _message(text: str) -> str:
+    """Return a message without control characters, its long lines shortened."""
+    lines = [shown(line, _LINE) if len(line) > _LINE else line for line in plain(text).split("\n")]
+    message = "\n".join(lines)
+    return message if len(message) <= _ALL else f"{message[:_ALL]} ... ({len(message)} characters)"
+
 
 class SpkerasError(ValueError):
     """Base of all errors that a user can cause and repair."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(_message(str(message)))
 
 
 class ModelFileError(SpkerasError):

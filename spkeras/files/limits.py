@@ -17,7 +17,7 @@ class Allowance:
     def __init__(self, place: str, size: int) -> None:
         self.place, self.size = place, size
         self.limit = max(LEAST, MULTIPLE * size)
-        self.taken = 0
+        self.taken, self._last = 0, ("", 0)
 
     def take(self, part: str, size: int) -> None:
         """Count the bytes of one part before it is read.
@@ -26,10 +26,15 @@ class Allowance:
             UnsafeFileError: all parts so far take more than the limit.
         """
         self.taken += size
+        self._last = part, size
         if self.taken > self.limit:
-            raise UnsafeFileError(
-                f"{self.place}: '{part}' needs {size:.3g} bytes, {self.taken:.3g} with what comes "
-                f"before it, from a file of {self.size:.3g} bytes; allowed: {LEAST:.3g} bytes, or "
-                f"{MULTIPLE} times the size of the file. Store it without compression if it is "
-                "meant."
-            )
+            raise self.refusal()
+
+    def refusal(self) -> UnsafeFileError:
+        """Return the error that names the part that was too much."""
+        part, size = self._last
+        return UnsafeFileError(
+            f"{self.place}: '{part}' needs {size:.3g} bytes, {self.taken:.3g} with what comes "
+            f"before it, from a file of {self.size:.3g} bytes; allowed: {LEAST:.3g} bytes, or "
+            f"{MULTIPLE} times the size of the file. Store it without compression if it is meant."
+        )

@@ -16,7 +16,8 @@ from typing import Any, TypeGuard
 
 import keras
 
-from spkeras.errors import ModelFileError
+from spkeras.errors import ModelFileError, shown
+from spkeras.keras_files.schema import check_entry, check_levels, inside
 from spkeras.ops.types import Json
 
 FUNCTIONAL_CLASSES = frozenset({"Functional", "Model", "Container", "Network"})
@@ -85,7 +86,7 @@ class LayerNode:
     @property
     def label(self) -> str:
         """Name and class in the file, as messages show them."""
-        return f"'{self.stored_name}' ({self.stored_class})"
+        return f"'{shown(self.stored_name)}' ({shown(self.stored_class)})"
 
     def walk(self) -> Iterator[LayerNode]:
         """Yield this node and all nodes inside it, outer ones first."""
@@ -116,6 +117,7 @@ def parse_model(stored: dict[str, Any]) -> LayerNode:
             "The stored configuration has no 'class_name', so it is not a Keras model. "
             "Expected the JSON of model.to_json() or of a saved model."
         )
+    check_levels(stored)
     node = parse_entry(stored, "model")
     if node.layers is None and not is_own(node):
         raise ModelFileError(
@@ -128,6 +130,12 @@ def parse_model(stored: dict[str, Any]) -> LayerNode:
 
 def parse_entry(entry: dict[str, Any], fallback_name: str) -> LayerNode:
     """Read one layer record."""
+    check_entry(entry, f"layer '{fallback_name}'")
+    with inside(f"layer '{shown(entry.get('name') or fallback_name)}'"):
+        return _parsed(entry, fallback_name)
+
+
+def _parsed(entry: dict[str, Any], fallback_name: str) -> LayerNode:
     class_name = str(entry["class_name"])
     raw = entry.get("config")
     config: dict[str, Any] = {"layers": raw} if isinstance(raw, list) else dict(raw or {})
@@ -171,10 +179,7 @@ def _is_record(value: Json) -> bool:
 
 def _parse_list(entries: list[dict[str, Any]]) -> list[LayerNode]:
     """Read the layers of a model; an unnamed one is named after its class and position."""
-    nodes = [
-        parse_entry(entry, f"{str(entry['class_name']).lower()}_{index}")
-        for index, entry in enumerate(entries)
-    ]
+    nodes = [parse_entry(entry, _default_name(entry, index)) for index, entry in enumerate(entries)]
     layers = [node for node in nodes if ".ops." not in (node.module or "")]
     names = numbered(snake_case(node.stored_class.split(">")[-1]) for node in layers)
     for node, name in zip(layers, names, strict=True):
@@ -205,6 +210,11 @@ def snake_case(name: str) -> str:
     name = re.sub(r"\W+", "", name)
     name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _default_name(entry: Json, index: int) -> str:
+    kind = entry.get("class_name") if isinstance(entry, dict) else "layer"
+    return f"{shown(kind).lower()}_{index}"
 
 
 def _is_keras_module(module: str | None) -> bool:

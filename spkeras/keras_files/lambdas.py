@@ -33,6 +33,8 @@ FORMS = (
 KERAS_ROOTS = frozenset({"keras", "tf_keras", "tensorflow", "builtins"})
 # Layers of Keras 3 that run code from outside Keras: pickles, graphs, functions.
 FOREIGN_CODE = frozenset({"TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"})
+# Arguments of layers of Keras that may name a file of the machine.
+FILES = frozenset({"vocabulary", "idf_weights", "filepath"})
 # Modules that an argument's function may come from; keras.utils and others do more than compute.
 FUNCTION_ROOMS = frozenset({"activations", "initializers", "regularizers", "constraints", "ops"})
 
@@ -136,6 +138,12 @@ def is_custom(node: LayerNode) -> bool:
 def _refuse_functions(node: LayerNode, context: Context) -> None:
     """Refuse custom objects among the arguments of a layer, such as an activation."""
     for key, value in node.config.items():
+        if key in FILES and isinstance(value, str):
+            context.refuse(
+                node,
+                f"its '{key}' names a file, and a model reads no other file. Store the values "
+                "in the layer, or do this step before the model.",
+            )
         if key.endswith(("_regularizer", "_constraint", "_initializer")):
             continue  # only for training; another migration drops the unknown ones
         for record in _records(value):
@@ -171,7 +179,7 @@ def _is_foreign(record: dict[str, Any]) -> bool:
     if record["class_name"] == "function" and root in {"keras", "tf_keras"} and module != root:
         return not FUNCTION_ROOMS & set(module.split("."))
     return (
-        record["class_name"] in {"__lambda__", "Lambda"}
+        record["class_name"] in {"__lambda__", "Lambda", *FOREIGN_CODE}
         or ">" in str(record["class_name"])
         or ">" in registered
         or root not in KERAS_ROOTS

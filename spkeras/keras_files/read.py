@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -12,14 +11,10 @@ from pathlib import Path
 
 import keras
 
-from spkeras.errors import (
-    ModelFileError,
-    SpkerasError,
-    UnsafeFileError,
-    UnsupportedLayerError,
-)
+from spkeras.errors import ModelFileError, SpkerasError, UnsupportedLayerError
 from spkeras.graph.finite import check_arrays
 from spkeras.keras_files.assign import assign_weights
+from spkeras.keras_files.bounds import bounded_weights
 from spkeras.keras_files.container import StoredModel, open_model
 from spkeras.keras_files.context import KERAS_2, KERAS_3, Context, parse_version
 from spkeras.keras_files.emit import emit
@@ -28,6 +23,7 @@ from spkeras.keras_files.lambdas import refuse_code
 from spkeras.keras_files.migrations import migrate
 from spkeras.keras_files.migrations.keras1 import is_keras1, stated_orders
 from spkeras.keras_files.quantized import read_quantized
+from spkeras.keras_files.schema import check_version, inside, one_error, refuse_for_safety
 from spkeras.keras_files.stores import LayerWeights, NoWeights
 from spkeras.layers import legacy  # noqa: F401  (registers the layers of old files)
 
@@ -35,10 +31,6 @@ from spkeras.layers import legacy  # noqa: F401  (registers the layers of old fi
 KERAS_FAILURES = (
     *(TypeError, ValueError, RuntimeError, LookupError),
     *(AttributeError, ImportError, AssertionError, OSError),
-)
-# What Keras says where it refuses a file because of what loading it could do.
-KERAS_SAFETY = re.compile(
-    r"safe_mode|safe mode|Not allowed|[Rr]efusing|for security|KerasSaveable|allow_pickle"
 )
 OPEN_SIZES = (
     "states no input size, which Keras 2 left out of a Sequential that begins with an "
@@ -112,11 +104,10 @@ def read_model(
         Model, writer and changes.
 
     Raises:
-        ModelFileError: the file cannot be read, or is not a whole model.
-        UnsupportedLayerError: layers that Keras 3 cannot build, each named.
-        WeightsError: weights that are NaN or infinite, each named.
+        SpkerasError: as `load_model`.
     """
-    loaded = _loaded(path, architecture, replace or {})
+    with one_error(path):
+        loaded = _loaded(path, architecture, replace or {})
     model = loaded.model
     variables = (v for v in model.variables if keras.backend.is_float_dtype(v.dtype))
     check_arrays(str(path), ((v.path, keras.ops.convert_to_numpy(v)) for v in variables))
@@ -126,22 +117,26 @@ def read_model(
 def _loaded(
     path: str | Path, architecture: str | Path | None, replace: Mapping[str, str]
 ) -> LoadedModel:
-    """Read a file with Keras, or with the migrations."""
+    """Read a file."""
     stored = _with_architecture(open_model(path), architecture)
+    check_version(stored.version, stored.path)
+    with bounded_weights(stored.path):
+        return _built_from(stored, architecture is None, replace)
+
+
+def _built_from(stored: StoredModel, whole: bool, replace: Mapping[str, str]) -> LoadedModel:
+    """Build the model with Keras, or with the migrations; `whole` if one file has all of it."""
     assert stored.config is not None
     context = _context(stored, replace)
     root = parse_model(stored.config)
     writer = _writer(stored, context)
     quantized = read_quantized(root, stored.weights, context)
-    if context.version >= KERAS_3 and not (architecture or context.replace or quantized):
+    if context.version >= KERAS_3 and whole and not (context.replace or quantized):
         _refuse(root, context)
         try:
             return LoadedModel(_proved(_plain(stored), root, stored, context), writer, ())
         except KERAS_FAILURES as error:  # the migrations are tried next
-            if KERAS_SAFETY.search(str(error)):
-                raise UnsafeFileError(
-                    f"{stored.path}: Keras refuses it for safety: {_cause(error)}"
-                ) from error
+            refuse_for_safety(error, stored.path)
             failure = error
         return _retried(stored, root, context, writer=writer, failure=failure)
     return LoadedModel(_migrated(stored, root, context), writer, context.changes)
@@ -220,7 +215,8 @@ def _writer(stored: StoredModel, context: Context) -> str:
 def _refuse(root: LayerNode, context: Context) -> None:
     """Refuse code in a file before Keras reads it."""
     for node in root.walk():
-        refuse_code(node, context)
+        with inside(f"layer {node.label}"):
+            refuse_code(node, context)
     if context.problems:
         raise UnsupportedLayerError(context.problems)
 

@@ -42,6 +42,7 @@ from spkeras.keras_files.migrations.wiring import (
     drop_call_defaults,
     state_input_shape,
 )
+from spkeras.keras_files.schema import inside
 
 MIGRATIONS: tuple[Callable[[LayerNode, Context], None], ...] = (
     replace_named,
@@ -83,4 +84,5 @@ def migrate(root: LayerNode, context: Context) -> None:
     """
     for migration in MIGRATIONS:
         for node in list(root.walk()):
-            migration(node, context)
+            with inside(f"layer {node.label}"):
+                migration(node, context)
