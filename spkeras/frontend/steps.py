@@ -6,6 +6,7 @@ from typing import Any
 import keras
 
 from spkeras.frontend.handlers import Port
+from spkeras.keras_files.subclasses import computes_by_code
 
 
 def fault(model: object) -> str:
@@ -17,8 +18,7 @@ def fault(model: object) -> str:
     if not isinstance(model, keras.Model):
         return f"received {type(model).__name__}, not a keras.Model; load or build one"
     title = f"{model.name} ({type(model).__name__})"
-    own_call = not type(model).call.__module__.startswith("keras.")
-    if own_call or not isinstance(model, (keras.Sequential, keras.Function)):
+    if computes_by_code(type(model)) or not isinstance(model, (keras.Sequential, keras.Function)):
         return (
             f"{title}: a subclassed model, whose call() is Python code; rebuild it as a "
             "functional model, keras.Model(inputs, outputs), and copy the weights"

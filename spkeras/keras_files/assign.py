@@ -88,18 +88,21 @@ def _fill(node: LayerNode, layer: keras.layers.Layer, arrays: Named, context: Co
         _set(node, layer, [array for _, array in arrays], context)
         return
     leaves = [pair for pair in leaves_of(node, layer) if pair[1].weights]
-    parts = _by_name(leaves, arrays)
+    parts = _by_name(leaves, arrays, others=node.subclassed)
     if parts is None:
         parts = _by_count(node, leaves, layer, arrays)
     for (leaf, inner), part in zip(leaves, parts, strict=True):
         _set(leaf, inner, part, context)
 
 
-def _by_name(leaves: list[Pair], arrays: Named) -> list[list[np.ndarray]] | None:
+def _by_name(
+    leaves: list[Pair], arrays: Named, *, others: bool = False
+) -> list[list[np.ndarray]] | None:
     """Assign the arrays of an inner model to its layers by weight name.
 
     Trainable and other weights are stored apart, so that positions are ambiguous when some layers
-    are frozen. None if a name is ambiguous.
+    are frozen. None if a name is ambiguous. A user's class can have weights for training
+    (`others`), which no layer of the model has.
     """
     names = [leaf.stored_name for leaf, _ in leaves]
     if len(set(names)) != len(names):
@@ -107,9 +110,10 @@ def _by_name(leaves: list[Pair], arrays: Named) -> list[list[np.ndarray]] | None
     parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
     for weight, array in arrays:
         owner = owner_of(weight, parts)
-        if owner is None:
+        if owner is not None:
+            parts[owner].append(array)
+        elif not others:
             return None
-        parts[owner].append(array)
     counts_fit = all(len(parts[leaf.stored_name]) == len(layer.weights) for leaf, layer in leaves)
     return [parts[name] for name in names] if counts_fit else None
 

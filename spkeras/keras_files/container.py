@@ -64,10 +64,10 @@ def open_model(path: str | Path) -> StoredModel:
     """
     path = Path(path)
     head = _first_bytes(path)
+    if head.startswith(b"PK"):  # before HDF5, which may begin at byte 512, 1024, ... of a zip
+        return _guarded(_open_zip, path)
     if h5py.is_hdf5(path):
         return _guarded(_open_hdf5, path)
-    if head.startswith(b"PK"):
-        return _guarded(_open_zip, path)
     if head.startswith(b"\x89HDF"):
         raise ModelFileError(f"{path}: starts like HDF5 but is damaged or cut off. {ALLOWED}")
     if head.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b'"'):

@@ -11,6 +11,8 @@ from spkeras.keras_files.graph import LayerNode
 Version = tuple[int, ...]
 KERAS_3: Version = (3,)
 KERAS_2: Version = (2,)
+# First word of a change that may alter outputs.
+WARNING = "warning"
 
 
 @dataclass

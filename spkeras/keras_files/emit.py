@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
 from typing import Any
 
 from spkeras.keras_files.graph import Call, LayerNode, is_own, is_reference, map_references
+from spkeras.keras_files.operators import operator_classes
 from spkeras.ops.types import Json
 
 
@@ -42,9 +44,15 @@ def _emit_layer(node: LayerNode) -> dict[str, Any]:
         record = _record(node.module or "spkeras", node.class_name.split(">")[-1], config)
         record["registered_name"] = node.registered_name or node.class_name
         return record
-    if node.module is not None and ".ops." in node.module:
-        return _record(node.module, node.class_name, config)
+    if node.operator:
+        return _record(str(node.module), node.class_name, _operator_config(node))
     return _record("keras.layers", node.class_name, config)
+
+
+def _operator_config(node: LayerNode) -> dict[str, Any]:
+    """Return the arguments of an operator; not every one takes a name."""
+    parameters = inspect.signature(operator_classes()[node.class_name].__init__).parameters
+    return {**node.config, "name": node.name} if "name" in parameters else node.config
 
 
 def _emit_member(node: LayerNode, functional: bool) -> dict[str, Any]:

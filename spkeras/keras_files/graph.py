@@ -8,15 +8,14 @@ reads.
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeGuard
 
 import keras
 
 from spkeras.errors import ModelFileError, shown
+from spkeras.keras_files.names import numbered, snake_case
 from spkeras.keras_files.schema import check_entry, check_levels, inside
 from spkeras.ops.types import Json
 
@@ -53,6 +52,9 @@ class LayerNode:
         parts: Layers in further arguments, or lists of them.
         group: Name under which Keras zips store its weights, after class and position.
         shared: Number that Keras 3 gives to a layer in all places where it is stored.
+        replaced_model: Whether it replaces a functional model.
+        operator: Whether it is an operator of Keras 3; see `operators`.
+        subclassed: Whether it is a model of a user's class, read as the layers that the file lists.
     """
 
     class_name: str
@@ -70,6 +72,9 @@ class LayerNode:
     parts: dict[str, LayerNode | list[LayerNode]] = field(default_factory=dict)
     group: str = ""
     shared: int | None = None
+    replaced_model: bool = False
+    operator: bool = False
+    subclassed: bool = False
 
     def __post_init__(self) -> None:
         self.stored_name = self.stored_name or self.name
@@ -156,13 +161,13 @@ def _parsed(entry: dict[str, Any], fallback_name: str) -> LayerNode:
 def _parse_inside(node: LayerNode) -> None:
     """Read the layers of a model, or the layer of a wrapper."""
     config = node.config
+    _name_model(node)
     if node.class_name == "Sequential" and isinstance(config.get("layers"), list):
         node.layers = _parse_list(config.pop("layers"))
-    elif "input_layers" in config and isinstance(config.get("layers"), list):
-        if node.class_name in FUNCTIONAL_CLASSES or _is_keras_module(node.module):
-            node.layers = _parse_list(config.pop("layers"))
-            node.inputs = config.pop("input_layers")
-            node.outputs = config.pop("output_layers")
+    elif node.class_name in FUNCTIONAL_CLASSES and isinstance(config.get("layers"), list):
+        node.layers = _parse_list(config.pop("layers"))
+        node.inputs = config.pop("input_layers")
+        node.outputs = config.pop("output_layers")
     elif node.class_name in WRAPPER_CLASSES and isinstance(config.get("layer"), dict):
         node.wrapped = parse_entry(config.pop("layer"), "layer")
     for key in PARTS:
@@ -177,6 +182,24 @@ def _is_record(value: Json) -> bool:
     return isinstance(value, dict) and "class_name" in value and "config" in value
 
 
+def _name_model(node: LayerNode) -> None:
+    """Give a model of another class, with its layers in the file, the class of such models."""
+    layers = node.config.get("layers")
+    if not isinstance(layers, list) or not layers or is_own(node):
+        return
+    if node.class_name in FUNCTIONAL_CLASSES or node.class_name == "Sequential":
+        return
+    inside_keras = _is_keras_module(node.module)
+    if {"input_layers", "output_layers"} <= node.config.keys():
+        node.class_name, node.subclassed = "Functional", not inside_keras
+    elif not inside_keras and _starts_with_input(layers):
+        node.class_name, node.subclassed = "Sequential", True
+
+
+def _starts_with_input(layers: list[Any]) -> bool:
+    return isinstance(layers[0], dict) and layers[0].get("class_name") == "InputLayer"
+
+
 def _parse_list(entries: list[dict[str, Any]]) -> list[LayerNode]:
     """Read the layers of a model; an unnamed one is named after its class and position."""
     nodes = [parse_entry(entry, _default_name(entry, index)) for index, entry in enumerate(entries)]
@@ -185,31 +208,6 @@ def _parse_list(entries: list[dict[str, Any]]) -> list[LayerNode]:
     for node, name in zip(layers, names, strict=True):
         node.group = name
     return nodes
-
-
-def numbered(names: Iterable[str]) -> list[str]:
-    """Return unique names as Keras makes them: conv2d, conv2d_1, conv2d_2, ...
-
-    Args:
-        names: Names that can repeat.
-    """
-    counts: Counter[str] = Counter()
-    unique = []
-    for name in names:
-        unique.append(f"{name}_{counts[name]}" if counts[name] else name)
-        counts[name] += 1
-    return unique
-
-
-def snake_case(name: str) -> str:
-    """Return a class name as Keras writes it in zips: Conv2DTranspose is conv2d_transpose.
-
-    Args:
-        name: Name of the class.
-    """
-    name = re.sub(r"\W+", "", name)
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", name)
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
 def _default_name(entry: Json, index: int) -> str:

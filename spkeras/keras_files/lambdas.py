@@ -18,8 +18,10 @@ from typing import Any
 import keras
 
 from spkeras.errors import ModelFileError
+from spkeras.keras_files.calls import call_tensors, plain_call
 from spkeras.keras_files.context import Context
 from spkeras.keras_files.graph import LayerNode, is_own
+from spkeras.keras_files.subclasses import refuse_own_call
 from spkeras.ops.types import Json
 
 GRAMMAR = (
@@ -92,9 +94,19 @@ def replace_named(node: LayerNode, context: Context) -> None:
     node.class_name, node.config = replacement_layer(node.stored_name, written)
     if shape is not None:
         node.config["batch_input_shape"] = shape
+    node.replaced_model = node.is_functional
     node.module, node.registered_name, node.layers, node.wrapped = None, None, None, None
     node.parts = {}
+    node.operator = node.subclassed = False
     context.replaced.add(node.stored_name)
+    counts = {len(call_tensors(call)) for call in node.calls} - {1}
+    if counts:
+        context.refuse(
+            node,
+            f"is called with {max(counts)} tensors; a replacement takes one. Rebuild this part "
+            "from layers of Keras.",
+        )
+    node.calls = [plain_call(call) for call in node.calls]
     context.changed(f"replaced by {written}, as asked", node)
 
 
@@ -113,6 +125,8 @@ def refuse_code(node: LayerNode, context: Context) -> None:
             f"layers of Keras, or name a replacement: replace={{'{node.stored_name}': "
             f"REPLACEMENT}}. Allowed: {GRAMMAR}.",
         )
+    elif node.subclassed:
+        refuse_own_call(node, context)
     elif is_custom(node):
         shown = node.registered_name or node.class_name
         context.refuse(
@@ -137,7 +151,7 @@ def is_custom(node: LayerNode) -> bool:
 
 def _refuse_functions(node: LayerNode, context: Context) -> None:
     """Refuse custom objects among the arguments of a layer, such as an activation."""
-    for key, value in node.config.items():
+    for key, value in (*node.config.items(), ("call", node.calls)):
         if key in FILES and isinstance(value, str):
             context.refuse(
                 node,

@@ -9,8 +9,9 @@ import keras
 import numpy as np
 
 from spkeras.errors import ModelFileError
-from spkeras.keras_files.graph import LayerNode, numbered, snake_case
+from spkeras.keras_files.graph import LayerNode
 from spkeras.keras_files.kernels import local_arrays
+from spkeras.keras_files.names import numbered, snake_case
 from spkeras.keras_files.pairs import Pair, leaves_of
 from spkeras.keras_files.stores import PathWeights
 from spkeras.ops.types import Json

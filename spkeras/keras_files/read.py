@@ -16,15 +16,16 @@ from spkeras.graph.finite import check_arrays
 from spkeras.keras_files.assign import assign_weights
 from spkeras.keras_files.bounds import bounded_weights
 from spkeras.keras_files.container import StoredModel, open_model
-from spkeras.keras_files.context import KERAS_2, KERAS_3, Context, parse_version
+from spkeras.keras_files.context import WARNING, Context
 from spkeras.keras_files.emit import emit
 from spkeras.keras_files.graph import LayerNode, parse_model
 from spkeras.keras_files.lambdas import refuse_code
 from spkeras.keras_files.migrations import migrate
-from spkeras.keras_files.migrations.keras1 import is_keras1, stated_orders
+from spkeras.keras_files.operators import mark_operator
 from spkeras.keras_files.quantized import read_quantized
 from spkeras.keras_files.schema import check_version, inside, one_error, refuse_for_safety
-from spkeras.keras_files.stores import LayerWeights, NoWeights
+from spkeras.keras_files.stores import NoWeights
+from spkeras.keras_files.writer import context_of, writer_of
 from spkeras.layers import legacy  # noqa: F401  (registers the layers of old files)
 
 # Exceptions that Keras raises for a configuration that it cannot build.
@@ -80,7 +81,8 @@ def load_model(
     loaded = read_model(path, architecture=architecture, replace=replace)
     logger.info("%s: written by %s", path, loaded.writer)
     for change in loaded.changes:
-        logger.info("%s: %s", path, change)
+        level = logging.WARNING if change.startswith(WARNING) else logging.INFO
+        logger.log(level, "%s: %s", path, change)
     return loaded.model
 
 
@@ -95,10 +97,7 @@ def read_model(
     No code from the file is ever run, and nothing is compiled. A file of Keras 3 that needs no
     change is loaded by `keras.models.load_model`.
 
-    Args:
-        path: Model file (.keras, .h5, .hdf5; recognized by content), or a weights file.
-        architecture: JSON of ``model.to_json()``, for a weights file.
-        replace: Replacement per layer name, for layers that are code; see `lambdas`.
+    Args, and what is raised: see `load_model`.
 
     Returns:
         Model, writer and changes.
@@ -127,11 +126,13 @@ def _loaded(
 def _built_from(stored: StoredModel, whole: bool, replace: Mapping[str, str]) -> LoadedModel:
     """Build the model with Keras, or with the migrations; `whole` if one file has all of it."""
     assert stored.config is not None
-    context = _context(stored, replace)
+    context = context_of(stored, replace)
     root = parse_model(stored.config)
-    writer = _writer(stored, context)
+    for node in root.walk():
+        mark_operator(node, context)
+    writer = writer_of(stored, context)
     quantized = read_quantized(root, stored.weights, context)
-    if context.version >= KERAS_3 and whole and not (context.replace or quantized):
+    if whole and not (context.replace or quantized) and _is_for_keras(stored, root, context):
         _refuse(root, context)
         try:
             return LoadedModel(_proved(_plain(stored), root, stored, context), writer, ())
@@ -140,6 +141,13 @@ def _built_from(stored: StoredModel, whole: bool, replace: Mapping[str, str]) ->
             failure = error
         return _retried(stored, root, context, writer=writer, failure=failure)
     return LoadedModel(_migrated(stored, root, context), writer, context.changes)
+
+
+def _is_for_keras(stored: StoredModel, root: LayerNode, context: Context) -> bool:
+    """Return whether Keras can read the file as it is: it finds no operators in HDF5."""
+    nodes = list(root.walk())
+    unnamed = stored.kind == "HDF5" and any(node.operator for node in nodes)
+    return not (context.before_keras_3 or unnamed or any(node.subclassed for node in nodes))
 
 
 def _retried(
@@ -178,38 +186,6 @@ def _with_architecture(stored: StoredModel, architecture: str | Path | None) -> 
     stored.version = stored.version or plan.version
     stored.backend = stored.backend or plan.backend
     return stored
-
-
-def _context(stored: StoredModel, replace: Mapping[str, str]) -> Context:
-    """Determine version and backend where the file does not state them."""
-    version, tag = parse_version(stored.version)
-    if not version:
-        version = (1,) if is_keras1(stored.config) else (2,)
-        if "'batch_shape'" in str(stored.config):  # a keyword of Keras 3 only
-            version = KERAS_3
-    context = Context(version, tag, stored.backend, dict(replace))
-    if version < KERAS_2 and stated_orders(stored.config) == {"th"}:
-        context.silent_format = "channels_first"
-    if isinstance(stored.weights, LayerWeights):
-        context.shapes = stored.weights.shapes
-        if version < KERAS_2 and not stored.backend:
-            context.backend = _keras1_backend(stored.weights)
-    return context
-
-
-def _keras1_backend(weights: LayerWeights) -> str:
-    """Return the backend of a Keras 1 file: only TensorFlow ends weight names in ":0"."""
-    names = [name for arrays in weights.layers.values() for name, _ in arrays]
-    if not names:
-        return ""
-    return "tensorflow" if any(name.endswith(":0") for name in names) else "theano"
-
-
-def _writer(stored: StoredModel, context: Context) -> str:
-    if stored.version:
-        product = "tf_keras" if (2, 16) <= context.version < KERAS_3 else "Keras"
-        return f"{product} {stored.version}, {stored.kind}"
-    return f"Keras {context.version[0]}.x, {stored.kind}"
 
 
 def _refuse(root: LayerNode, context: Context) -> None:

@@ -257,3 +257,16 @@ def test_two_weights_of_one_name_are_not_read_twice(tmp_path):
         file["model_weights/d"].attrs["weight_names"] = [b"d/kernel:0", b"d/kernel:0"]
     with pytest.raises(ModelFileError, match="layer 'd' have one name"):
         read_model(path)
+
+
+def test_zip_that_holds_hdf5_at_a_place_where_hdf5_files_begin(tmp_path):
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    model.save(tmp_path / "whole.keras")
+    path = tmp_path / "m.keras"
+    with zipfile.ZipFile(tmp_path / "whole.keras") as whole, zipfile.ZipFile(path, "w") as moved:
+        moved.writestr("pad", b" " * (512 - 33 - 30 - len("model.weights.h5")))
+        for name in ("model.weights.h5", "config.json", "metadata.json"):
+            moved.writestr(name, whole.read(name))
+    assert path.read_bytes()[512:516] == b"\x89HDF" and h5py.is_hdf5(path)
+    x = values(3, 2)
+    np.testing.assert_allclose(predict(read_model(path), x), np.asarray(model(x)), atol=1e-6)

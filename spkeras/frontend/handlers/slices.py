@@ -37,8 +37,11 @@ def take(call: Call, key: Any) -> Port:
 
 
 def _per_axis(call: Call, key: Any, port: Port) -> list[slice]:
-    """Return one slice per axis except the batch; an index i is the slice i:i+1."""
-    keys = list(key) if isinstance(key, tuple) else [key]
+    """Return one slice per axis except the batch; an index i is the slice i:i+1.
+
+    In files the tuple of the indices is a list.
+    """
+    keys = list(key) if isinstance(key, tuple | list) else [key]
     keys = [k for k in keys if k is not None]
     if any(not (k is Ellipsis or isinstance(k, (int, slice))) for k in keys):
         raise call.refuse(f"indices {key!r}", "use numbers and slices")

@@ -6,7 +6,7 @@ from typing import Any
 
 import keras
 
-from spkeras.keras_files.context import Context
+from spkeras.keras_files.context import WARNING, Context
 from spkeras.keras_files.graph import LayerNode, become_own
 from spkeras.ops.types import Json
 
@@ -104,7 +104,7 @@ def keep_bilinear(node: LayerNode, context: Context) -> None:
         return
     if context.tag and context.version[:3] == (2, 2, 4):
         context.changed(
-            "warning, not changed: bilinear upsampling read from the corner in TensorFlow 1.13 "
+            f"{WARNING}, not changed: bilinear upsampling read from the corner in TensorFlow 1.13 "
             "and 1.14, from pixel centres in later ones; the file does not state which wrote it",
             node,
         )

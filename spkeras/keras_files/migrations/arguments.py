@@ -57,7 +57,7 @@ def drop_unknown_arguments(node: LayerNode, context: Context) -> None:
     if is_own(node):
         node.config.pop("batch_input_shape", None)
         return
-    if node.layers is not None or ".ops." in (node.module or ""):
+    if node.layers is not None or node.operator:
         return
     allowed = accepted_arguments(node.class_name)
     if allowed is None:

@@ -18,7 +18,7 @@ def count_calls_from_zero(node: LayerNode, context: Context) -> None:
     if not node.is_functional or node.layers is None:
         return
     if not context.before_keras_3:
-        inner = {child.name for child in node.layers if child.is_functional}
+        inner = {c.name for c in node.layers if c.is_functional or c.replaced_model}
         node.outputs = map_references(node.outputs, lambda ref: _lowered(ref, inner))
         return
     highest: dict[str, int] = {}
@@ -26,7 +26,8 @@ def count_calls_from_zero(node: LayerNode, context: Context) -> None:
         highest[name] = max(highest.get(name, 0), index)
     shifted = set()
     for child in node.layers:
-        if child.layers is not None and highest.get(child.name, 0) >= len(child.calls) > 0:
+        model = child.layers is not None or child.replaced_model
+        if model and highest.get(child.name, 0) >= len(child.calls) > 0:
             shifted.add(child.name)
             context.changed("calls of the inner model counted from 0", child)
     if shifted:
