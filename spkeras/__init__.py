@@ -22,6 +22,7 @@ _HOMES = {
     "correct": "spkeras.calibration",
     "evaluate": "spkeras.facade",
     "verify": "spkeras.facade",
+    "sweep": "spkeras.facade",
     "inspect": "spkeras.frontend.verdict",
     "load_model": "spkeras.keras_files",
     "read_model": "spkeras.keras_files",

@@ -48,7 +48,7 @@ _exit_options = all_of(
         ),
     ]
 )
-_ray_options = all_of(
+ray_options = all_of(
     [
         option(
             "--ray",
@@ -85,7 +85,7 @@ _ray_options = all_of(
 @_exit_options
 @options.costs_option
 @options.numbers_option
-@_ray_options
+@ray_options
 @options.any_range_option
 @options.insist_option
 @options.json_option
@@ -117,7 +117,7 @@ def command(
 
     policy, table = _policy(settings), table_for(numbers, costs)
     model = read_snn(snn)
-    evaluate = _evaluator(ray, ray_cpus)
+    evaluate = evaluator_of(ray, ray_cpus)
     if plot:
         _check_course(model)
     source = None if cnn is None else reader.read(cnn).model
@@ -158,7 +158,7 @@ def _policy(settings: dict[str, Any]) -> "EarlyExit | None":
     return EarlyExit(margin, stop=stop, **options.given(patience=patience))
 
 
-def _evaluator(ray: str | None, ray_cpus: int | None) -> Callable[..., Any]:
+def evaluator_of(ray: str | None, ray_cpus: int | None) -> Callable[..., Any]:
     """Return `spkeras.evaluate`, or its counterpart on a cluster."""
     if ray is None:
         if ray_cpus is not None:

@@ -95,16 +95,16 @@ def recipe_options(stage: str) -> list[Decorator]:
     return [decorator for _, decorator in sorted(made, key=lambda pair: pair[0])]
 
 
-def simulation_options(shows_defaults: bool) -> list[Decorator]:
+def simulation_options(shows_defaults: bool, without: str = "") -> list[Decorator]:
     """Return the options of `Simulation`.
 
     Args:
         shows_defaults: Whether help shows them; a network that is stored has its own values.
+        without: Name of one that the command has in another form.
     """
-    known = Simulation.options().values()
-    return [
-        _made(found, default_of(found) if shows_defaults else "the network's")[1] for found in known
-    ]
+    names = (name for name in Simulation.options() if name != without)
+    shown = {} if shows_defaults else dict.fromkeys(Simulation.options(), "the network's")
+    return config_options(Simulation, *names, **shown)
 
 
 def config_options(config: type[Config], *names: str, **shown: str) -> list[Decorator]:

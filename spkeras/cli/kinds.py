@@ -1,6 +1,7 @@
 """Types of option values."""
 
 import math
+from difflib import get_close_matches
 from typing import Any
 
 import click
@@ -39,6 +40,46 @@ class Numbers(click.ParamType[tuple[float, ...]]):
         if not all(math.isfinite(number) for number in numbers):
             self.fail(f"{value!r} holds a number that is not finite", param, ctx)
         return numbers
+
+
+class Counts(click.ParamType[tuple[int, ...]]):
+    """Whole numbers from 1, separated by commas."""
+
+    name = "counts"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Return the numbers of a text such as "4,8,16"."""
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).split(",")
+        if not all(part.strip().isdecimal() and int(part) for part in parts):
+            self.fail(f"{value!r} is not a list of whole numbers from 1 such as 4,8,16", param, ctx)
+        return tuple(int(part) for part in parts)
+
+
+class Names(click.ParamType[tuple[str, ...]]):
+    """Names out of a list, separated by commas."""
+
+    name = "names"
+
+    def __init__(self, allowed: tuple[str, ...]) -> None:
+        self.allowed = allowed
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Return the names of a text such as "ecc,sigma_delta"."""
+        if isinstance(value, tuple):
+            return value
+        names = tuple(part.strip() for part in str(value).split(","))
+        for name in names:
+            if name not in self.allowed:
+                near = get_close_matches(name, self.allowed, n=1)
+                hint = f" Did you mean {near[0]!r}?" if near else ""
+                self.fail(f"{name!r}; allowed: {', '.join(self.allowed)}.{hint}", param, ctx)
+        return names
 
 
 class Replacement(click.ParamType[tuple[str, str]]):

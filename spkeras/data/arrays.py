@@ -57,7 +57,8 @@ def _from_arrays(path: Path, file: Arrays, part: str, samples: int | None) -> Da
             tuple(a[rows] for a in x),
             labels[0] if labels and len(labels) == 1 else labels,
             str(path),
-            fallback_note(str(path), part, taken),
+            notes=fallback_note(str(path), part, taken),
+            part=taken,
         )
     raise DataError(
         f"{path}: holds {', '.join(file) or 'nothing'}; allowed: x_{part} and y_{part}, "

@@ -32,7 +32,8 @@ def read_folder(
     taken_files = [files[index] for index in chosen(len(files), samples)]
     x = np.stack([_image(path, image_size) for path, _ in taken_files])
     y = np.array([label for _, label in taken_files])
-    return Data((x,), y, str(folder), fallback_note(str(folder), part, taken))
+    notes = fallback_note(str(folder), part, taken)
+    return Data((x,), y, str(folder), notes=notes, part=taken)
 
 
 def _part(folder: Path, part: str) -> tuple[Path, str]:

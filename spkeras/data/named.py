@@ -23,7 +23,7 @@ def read_digits(part: str, samples: int | None) -> Data:
     order = np.random.default_rng(0).permutation(len(y))
     rows = order[:_DIGITS_TRAIN] if part == "train" else order[_DIGITS_TRAIN:]
     rows = rows[chosen(len(rows), samples)]
-    return Data(((x[rows].reshape(-1, 8, 8) / 16).astype("float32"),), y[rows], "digits")
+    return Data(((x[rows].reshape(-1, 8, 8) / 16).astype("float32"),), y[rows], "digits", part=part)
 
 
 def read_keras_set(name: str, part: str, samples: int | None) -> Data:
@@ -39,4 +39,4 @@ def read_keras_set(name: str, part: str, samples: int | None) -> Data:
         ) from error
     x, y = train if part == "train" else test
     rows = chosen(len(x), samples)
-    return Data((x[rows],), y[rows], name)
+    return Data((x[rows],), y[rows], name, part=part)

@@ -24,12 +24,14 @@ class Data:
             the data have none.
         name: Name of the data in messages.
         notes: Sentences for the user.
+        part: The part that was read, "train" or "test"; "" where the data have only one.
     """
 
     x: tuple[np.ndarray, ...]
     y: np.ndarray | tuple[np.ndarray, ...] | None
     name: str
     notes: tuple[str, ...] = ()
+    part: str = ""
 
     @property
     def samples(self) -> int:

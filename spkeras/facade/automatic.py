@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from spkeras.data import DataLike
+from spkeras.data import DataLike, Source
 from spkeras.data.open import as_samples
 from spkeras.facade.calibrated import Calibrated
 from spkeras.facade.evaluation import evaluate
@@ -83,7 +83,7 @@ def _variants(auto: Auto) -> Iterator[tuple[str, Stepwise]]:
 
 def choose(
     walked: Walk,
-    data: DataLike,
+    data: DataLike | Source,
     auto: Auto,
     simulation: Simulation,
     *,

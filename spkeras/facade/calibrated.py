@@ -20,7 +20,7 @@ from spkeras.passes.pipeline import finish, prepare
 from spkeras.recipes import Conversion, Simulation, Stepwise
 from spkeras.snn.ann import ann, bias_currents
 from spkeras.snn.model import build
-from spkeras.snn.settings import stagger_in_force, start
+from spkeras.snn.settings import check_start, stagger_in_force, start
 
 # Samples of a stream that are checked before calibration.
 CHECKED = 256
@@ -79,10 +79,14 @@ class Calibrated:
         Args:
             recipe: With the options of the first one that decide the statistics.
             simulation: Its T decides options that the recipe leaves open.
+
+        Raises:
+            OptionError: a read-out that would start after T.
         """
         timesteps = int(simulation.timesteps or recipe.default_timesteps)
         chosen = recipe.conversion(timesteps)
         graph = place_neurons(self.graph, chosen)
+        check_start(graph, timesteps, simulation.schedule, simulation.stagger)
         graph = finish(graph, self.stats, chosen, windows(graph, timesteps, simulation))
         graph = graph.with_settings(**_settings(recipe, chosen), built_for=timesteps)
         if keeps_values(chosen.spike_code):

@@ -74,59 +74,103 @@ def convert(
     settings = {name: options.pop(name) for name in Simulation.options() if name in options}
     simulation = _with_settings(simulation or Simulation(), timesteps=timesteps, **settings)
     chosen = get(recipe, "conversion", schedule=simulation.schedule, **options)
-    simulation = chosen.simulation(simulation)
-    walked = walk(model)
-    report = progress or quiet
-    if isinstance(chosen, TTFS):
-        chosen.check(simulation)
-        return convert_windows(
-            walked, data, chosen, simulation.timesteps, batch_size=batch_size, progress=report
-        )
-    if not isinstance(chosen, Stepwise):
-        raise OptionError(f"recipe={chosen!r}; allowed: {names('conversion')}")
-    graph = walked.convertible()
-    if chosen.published and chosen.needs_training:
-        check_trained(graph, chosen.name, PUBLISHED[chosen.name].training)
-    simulation = simulation.changed(
-        input_encoding=simulation.input_encoding or "constant",
-        timesteps=_timesteps(chosen, simulation, graph),
-    )
-    chosen.check(simulation)
-    if isinstance(chosen, Auto):
-        return automatic.choose(
-            walked, data, chosen, simulation, batch_size=batch_size, progress=report
-        )
-    return _stepwise(walked, data, chosen, simulation, batch_size=batch_size, progress=report)
+    converter = Converter(model, data, batch_size=batch_size)
+    return converter.network(chosen, simulation, progress or quiet)
 
 
-def _stepwise(
-    walked: Walk,
-    data: DataLike | Source,
-    recipe: Stepwise,
-    simulation: Simulation,
-    *,
-    batch_size: int,
-    progress: Progress,
-) -> keras.Model:
-    """Return a network that runs step by step, with what its recipe trains or corrects."""
-    trains = isinstance(recipe, Trained) and recipe.thresholds == "trained"
-    method = getattr(recipe, "correction", None)
-    graph = walked.convertible()
-    if trains or method is not None:
-        data = open_data(Layout.of(graph), data).again()
-    calibrated = Calibrated(
-        graph,
-        data,
-        recipe,
-        batch_size=batch_size,
-        progress=quiet if trains else progress,
-        seed=simulation.seed,
-        check=_checks(walked, recipe, simulation),
-    )
-    snn = calibrated.network(recipe, simulation)
-    if trains:
-        snn = train_thresholds(snn, data, progress=progress)
-    return snn if method is None else correct(snn, data, method, progress=progress)
+class Converter:
+    """A CNN and calibration samples, from which networks of several recipes are built.
+
+    Recipes that read the same statistics share one pass over the samples.
+
+    Args:
+        model, data, batch_size: As for `convert`.
+    """
+
+    def __init__(
+        self, model: keras.Model, data: DataLike | Source, *, batch_size: int = 100
+    ) -> None:
+        self.walked, self.batch_size = walk(model), batch_size
+        self.data: DataLike | Source = data
+        self._calibrated: dict[tuple[bool | str | int, ...], Calibrated] = {}
+
+    def network(
+        self, recipe: Recipe, simulation: Simulation, progress: Progress = quiet
+    ) -> keras.Model:
+        """Return the spiking network of a recipe.
+
+        Args:
+            recipe: For conversions.
+            simulation: T None: the recipe's, or what the CNN was trained for.
+            progress: Called with (samples done, samples in all).
+
+        Raises:
+            As `convert`.
+        """
+        simulation = recipe.simulation(simulation)
+        if isinstance(recipe, TTFS):
+            recipe.check(simulation)
+            return convert_windows(
+                self.walked,
+                self.data,
+                recipe,
+                simulation.timesteps,
+                batch_size=self.batch_size,
+                progress=progress,
+            )
+        if not isinstance(recipe, Stepwise):
+            raise OptionError(f"recipe={recipe!r}; allowed: {names('conversion')}")
+        graph = self.walked.convertible()
+        if recipe.published and recipe.needs_training:
+            check_trained(graph, recipe.name, PUBLISHED[recipe.name].training)
+        simulation = simulation.changed(
+            input_encoding=simulation.input_encoding or "constant",
+            timesteps=_timesteps(recipe, simulation, graph),
+        )
+        recipe.check(simulation)
+        if isinstance(recipe, Auto):
+            return automatic.choose(
+                self.walked,
+                self.data,
+                recipe,
+                simulation,
+                batch_size=self.batch_size,
+                progress=progress,
+            )
+        return self._stepwise(recipe, simulation, progress)
+
+    def _stepwise(
+        self, recipe: Stepwise, simulation: Simulation, progress: Progress
+    ) -> keras.Model:
+        """Return a network that runs step by step, with what its recipe trains or corrects."""
+        trains = isinstance(recipe, Trained) and recipe.thresholds == "trained"
+        method = getattr(recipe, "correction", None)
+        if trains or method is not None:
+            self.data = open_data(Layout.of(self.walked.convertible()), self.data).again()
+        calibrated = self._calibration(recipe, simulation, quiet if trains else progress)
+        snn = calibrated.network(recipe, simulation)
+        if trains:
+            snn = train_thresholds(snn, self.data, progress=progress)
+        return snn if method is None else correct(snn, self.data, method, progress=progress)
+
+    def _calibration(
+        self, recipe: Stepwise, simulation: Simulation, progress: Progress
+    ) -> Calibrated:
+        """Return the statistics for a recipe, from an earlier pass where one has them."""
+        first = recipe.conversion(recipe.default_timesteps)
+        read_out = first.neuron if first.readout == "spikes" else first.readout
+        key = (read_out, first.pooling_neurons, first.learned, simulation.seed)
+        if key not in self._calibrated:
+            self._calibrated[key] = Calibrated(
+                self.walked.convertible(),
+                self.data,
+                recipe,
+                batch_size=self.batch_size,
+                progress=progress,
+                seed=simulation.seed,
+                check=_checks(self.walked, recipe, simulation),
+            )
+        return self._calibrated[key]
 
 
 def _with_settings(simulation: Simulation, **settings: Any) -> Simulation:

@@ -5,7 +5,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from spkeras.data import DataLike
+from spkeras.data import DataLike, Source
 from spkeras.data.batches import batches
 from spkeras.data.open import as_samples
 from spkeras.errors import OptionError
@@ -29,7 +29,7 @@ _UPDATES = 100
 
 def convert_windows(
     walked: Walk,
-    data: DataLike,
+    data: DataLike | Source,
     recipe: TTFS,
     timesteps: int | None,
     *,

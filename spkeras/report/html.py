@@ -2,12 +2,12 @@
 
 import base64
 import io
-from collections.abc import Iterable
 from html import escape
 
 from spkeras.metrics import Evaluation
 from spkeras.report.activity import activity_tables, comparison, operations
 from spkeras.report.exits import exit_sentence, exit_tables
+from spkeras.report.html_table import table_html
 from spkeras.report.plot import accuracy_over_time
 from spkeras.report.steps import begins
 from spkeras.report.tables import Table, accuracy_tables, latency, reference_sentence, summary
@@ -37,10 +37,12 @@ def page(evaluation: Evaluation) -> str:
         *(f"<p>{escape(text)}</p>" for text in _sentences(evaluation) if text),
         *warnings,
         *_pictures(evaluation),
-        *(_table(table) for table in tables),
+        *(table_html(table) for table in tables),
         f"<p>{escape(operations(evaluation))}</p>",
         f"<p>{escape(comparison(evaluation))}</p>",
-        _table(Table("Settings", ("setting", "value"), tuple(settings), words=frozenset({0, 1}))),
+        table_html(
+            Table("Settings", ("setting", "value"), tuple(settings), words=frozenset({0, 1}))
+        ),
     ]
     return (
         f'<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{title}'
@@ -65,22 +67,3 @@ def _picture(evaluation: Evaluation) -> str:
     stream = io.BytesIO()
     accuracy_over_time(evaluation).savefig(stream, format="png", dpi=120)
     return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode()}"
-
-
-def _table(table: Table) -> str:
-    rows = "\n".join(_row(row, "td", table.words) for row in table.rows)
-    footer = f"<tfoot>{_row(table.footer, 'td', table.words)}</tfoot>" if table.footer else ""
-    return (
-        f"<table>\n<caption>{escape(table.title)}</caption>\n"
-        f"<thead>{_row(table.header, 'th', table.words)}</thead>\n"
-        f"<tbody>\n{rows}\n</tbody>\n{footer}</table>"
-    )
-
-
-def _row(cells: Iterable[str], tag: str, words: frozenset[int]) -> str:
-    kinds = ("number", "word")
-    marked = (
-        f'<{tag} class="{kinds[index in words]}">{escape(cell)}</{tag}>'
-        for index, cell in enumerate(cells)
-    )
-    return f"<tr>{''.join(marked)}</tr>"

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import spkeras
-from spkeras.report.numbers import percent, small
+from spkeras.report.numbers import percent, ratio
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_energy_with_the_name_of_its_table(run, snn, data, expected):
     args = ("evaluate", snn, "--data", data, "--costs", "jouppi-7nm", "--numbers", "int8")
     assert json.loads(run(*args, "--json").stdout)["energy"] == wanted.to_dict()
     shown = " ".join(run(*args).stdout.split())
-    assert f"(jouppi-7nm (7 nm), int8 numbers): {small(wanted.snn.total)} uJ" in shown
+    assert f"(jouppi-7nm (7 nm), int8 numbers): {ratio(wanted.snn.total)} uJ" in shown
     assert "estimated with jouppi-7nm (7 nm), int8 numbers" in shown
     refused = run("evaluate", snn, "--data", data, "--costs", "none.toml")
     assert refused.exit_code == 1 and "none.toml: cannot be read as a cost table" in refused.stderr

@@ -1,0 +1,201 @@
+"""`spkeras sweep`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace as changed
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from spkeras import recipes
+from spkeras.cli import options
+from spkeras.cli.evaluate import evaluator_of, ray_options
+from spkeras.cli.files import CnnReader, check_output, write_whole
+from spkeras.cli.generated import GroupedCommand, all_of, option, simulation_options
+from spkeras.cli.kinds import Counts, Names
+from spkeras.cli.messages import note, show, show_json
+from spkeras.cli.progress import progress
+from spkeras.errors import OptionError
+from spkeras.recipes import Simulation
+
+if TYPE_CHECKING:
+    import keras
+
+    from spkeras.data import Data
+    from spkeras.report.objects import Sweep
+
+_SPIKES = {
+    "binary": {"recipe": "ecc"},
+    "signed": {"recipe": "ecc", "neuron": "signed"},
+    "graded": {"recipe": "sigma_delta"},
+}
+_CALIBRATION = 1000
+
+HELP = f"""Convert a CNN into many networks and compare them.
+
+Each network is converted for its own T and scored on samples that chose nothing:
+accuracy with its exact 95 % confidence interval, latency, operations and energy.
+A star marks the networks that no other one dominates. A sweep that was stopped goes
+on when the same command is given again.
+
+{options.recipe_summaries("conversion")}
+"""
+
+
+@click.command(cls=GroupedCommand, help=HELP)
+@click.argument("model", type=options.MODEL)
+@options.data_options("test", None)
+@options.batch_option
+@options.insist_option
+@option(
+    "--recipe",
+    type=Names(recipes.names("conversion")),
+    metavar="RECIPE,...",
+    help="Recipes to compare.  [default: those of --spikes]",
+    group="network",
+)
+@option(
+    "--spikes",
+    type=Names(tuple(_SPIKES)),
+    metavar="KIND,...",
+    help="Kinds of spikes that the hardware allows: binary, signed, graded.  [default: all]",
+    group="network",
+)
+@option(
+    "--timesteps",
+    type=Counts(),
+    metavar="T,...",
+    help="Time steps.  [default: 2,4,8,16,32,64; 2,4,8 where spikes carry values]",
+    group="timing",
+)
+@all_of(simulation_options(True, without="timesteps"))
+@options.costs_option
+@options.numbers_option
+@ray_options
+@option("--csv", type=click.Path(path_type=Path), help="Write the networks as a .csv table.")
+@option("--latex", type=click.Path(path_type=Path), help="Write the table as .tex (booktabs).")
+@option("--plot", type=click.Path(path_type=Path), help="Plot quality over T and energy.")
+@options.force_option
+@options.start_over_option
+@options.json_option
+@options.model_options
+def command(
+    model: Path,
+    data: options.DataChoice,
+    batch_size: int,
+    insist: bool,
+    recipe: tuple[str, ...] | None,
+    spikes: tuple[str, ...] | None,
+    timesteps: tuple[int, ...] | None,
+    costs: str,
+    numbers: str,
+    ray: str | None,
+    ray_cpus: int | None,
+    csv: Path | None,
+    latex: Path | None,
+    plot: Path | None,
+    force: bool,
+    start_over: bool,
+    as_json: bool,
+    reader: CnnReader,
+    **settings: Any,
+) -> None:
+    """Compare, show, write."""
+    outputs = {"--csv": csv, "--latex": latex, "--plot": plot}
+    _check_outputs(outputs, force)
+    chosen = _recipes(recipe, spikes)
+    from spkeras.metrics.energy import table_for
+
+    table = table_for(numbers, costs)
+    checkpoint = Path(f"{model.stem}_sweep.checkpoint")
+    if start_over:
+        checkpoint.unlink(missing_ok=True)
+    cnn = reader.read(model).model
+    samples, calibration = _samples(data, cnn)
+    evaluator = evaluator_of(ray, ray_cpus)
+    import spkeras
+
+    if checkpoint.is_file():
+        note(f"{checkpoint}: continuing from this checkpoint")
+    with progress("comparing") as advance:
+        result = spkeras.sweep(
+            cnn,
+            (samples.inputs, samples.y),
+            chosen,
+            timesteps=timesteps,
+            simulation=Simulation(**options.given(**settings)),
+            calibration=calibration,
+            costs=table,
+            numbers=numbers,
+            batch_size=batch_size,
+            insist=insist,
+            checkpoint=checkpoint,
+            evaluator=evaluator,
+            progress=advance,
+        )
+    if as_json:
+        show_json({"data": data.spec, **result.to_dict()})
+    else:
+        _show(result, model, data)
+    _write(result, {csv: result.to_csv, latex: result.to_latex}, plot)
+    checkpoint.unlink(missing_ok=True)
+
+
+def _recipes(names: tuple[str, ...] | None, spikes: tuple[str, ...] | None) -> list[Any]:
+    """Return the recipes to compare."""
+    if names and spikes:
+        raise OptionError("--recipe with --spikes; allowed: one of them")
+    if names:
+        return list(names)
+    return [_SPIKES[kind] for kind in spikes or _SPIKES]
+
+
+def _samples(data: options.DataChoice, cnn: "keras.Model") -> tuple["Data", Any]:
+    """Return the samples to score, and those that calibrate where the data have a part for it."""
+    scored = data.read(cnn)
+    train = changed(data, part="train", samples=_CALIBRATION)
+    other = train.stored(tuple(cnn.inputs[0].shape[1:]))
+    if other.part == scored.part:
+        note(f"{data.spec}: has one part; a quarter of it calibrates and is not scored")
+        return scored, None
+    return scored, train.read(cnn).inputs
+
+
+def _check_outputs(outputs: dict[str, Path | None], force: bool) -> None:
+    suffixes = {"--csv": (".csv",), "--latex": (".tex",), "--plot": (".png", ".svg", ".pdf")}
+    for name, path in outputs.items():
+        if path is not None:
+            check_output(path, suffixes[name], name, force)
+    if outputs["--plot"] is not None:
+        try:
+            import matplotlib  # noqa: F401  (checked before the work)
+        except ImportError as error:
+            raise OptionError("--plot: needs matplotlib; run `pip install matplotlib`") from error
+
+
+def _show(result: "Sweep", model: Path, data: options.DataChoice) -> None:
+    from spkeras.report.sweep import sweep_sentences, sweep_table
+
+    show([sweep_table(result)])
+    click.echo()
+    for sentence in sweep_sentences(result):
+        click.echo(sentence)
+    best = result.recommended()
+    given = {**best.recipe, "timesteps": best.timesteps}
+    chosen = (f"--{n.replace('_', '-')} {v}" for n, v in given.items() if v is not None)
+    click.echo(f"next: spkeras convert {model} {data.words()} {' '.join(chosen)}")
+
+
+def _write(
+    result: "Sweep", texts: Mapping[Path | None, Callable[[], str]], plot: Path | None
+) -> None:
+    for path, made in texts.items():
+        if path is not None:
+            write_whole(path, partial(_text, made))
+    if plot is not None:
+        write_whole(plot, result.plot)
+
+
+def _text(made: Callable[[], str], path: Path) -> None:
+    path.write_text(made(), encoding="utf-8")
