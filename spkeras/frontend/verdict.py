@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import keras
 
 from spkeras.errors import OptionError, UnsupportedLayerError
+from spkeras.frontend.handlers.dequantized import precision
 from spkeras.frontend.walk import Visit, walk
 from spkeras.graph import Graph, Node
 from spkeras.graph.macs import macs
@@ -104,6 +105,9 @@ def inspect_layers(model: keras.Model, spike_code: str = "rate") -> tuple[LayerV
 
 def _verdict(visit: Visit, graph: Graph, counts: dict[str, int], spike_code: str) -> LayerVerdict:
     verdict, reason = _judge(visit, graph, spike_code)
+    mode = precision(visit.operation)
+    if mode and verdict != REFUSED:
+        reason += f"; {mode} weights read as numbers, inputs not rounded"
     return LayerVerdict(
         name=visit.name,
         kind=type(visit.operation).__name__,

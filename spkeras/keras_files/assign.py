@@ -85,7 +85,7 @@ def _by_order(
 def _fill(node: LayerNode, layer: keras.layers.Layer, arrays: Named, context: Context) -> None:
     """Set the weights of a layer, or of all layers inside a model."""
     if node.layers is None:
-        _set(node, layer, [array for _, array in arrays], context)
+        _set(node, layer, _in_order(layer, arrays), context)
         return
     leaves = [pair for pair in leaves_of(node, layer) if pair[1].weights]
     parts = _by_name(leaves, arrays, others=node.subclassed)
@@ -93,6 +93,18 @@ def _fill(node: LayerNode, layer: keras.layers.Layer, arrays: Named, context: Co
         parts = _by_count(node, leaves, layer, arrays)
     for (leaf, inner), part in zip(leaves, parts, strict=True):
         _set(leaf, inner, part, context)
+
+
+def _in_order(layer: keras.layers.Layer, arrays: Named) -> list[np.ndarray]:
+    """Return the arrays in the order of the layer's weights, where each has its name.
+
+    A layer quantized to float8 stores its weights in another order than it builds them.
+    """
+    named = {name.split("/")[-1].split(":")[0]: array for name, array in arrays}
+    order = [variable.name for variable in _stored_order(layer)]
+    if len(named) == len(arrays) and set(named) == set(order):
+        return [named[name] for name in order]
+    return [array for _, array in arrays]
 
 
 def _by_name(

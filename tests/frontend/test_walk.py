@@ -9,7 +9,7 @@ from keras import ops
 from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.frontend.verdict import inspect_layers
 from spkeras.frontend.walk import read_graph
-from tests.oracle_layers import difference, randomize
+from tests.oracle_layers import difference, outputs, randomize
 
 TOLERANCE = 1e-5
 
@@ -510,11 +510,58 @@ def test_subclassed_model_inside_a_model():
     assert len(problems) == 2 and problems[0].startswith("mine (Subclassed)")
 
 
-def test_quantized_weights():
+def quantized_network(mode):
+    """A network of the layers that Keras quantizes, before and after."""
+    x = inputs = keras.Input((6, 4))
+    x = L.EinsumDense("abc,cd->abd", (6, 5), bias_axes="d", activation="relu")(x)
+    x = L.EinsumDense("abc,cde->abed", (6, 3, 2), bias_axes="de")(x)
+    x = L.Dense(4)(L.Flatten()(L.ReLU()(x)))
+    model = keras.Model(inputs, x)
+    rng = np.random.default_rng(0)
+    for weight in model.weights:
+        weight.assign(rng.normal(size=weight.shape))
+    floats = keras.models.clone_model(model)
+    floats.set_weights(model.get_weights())
+    model.quantize(**mode)
+    return floats, model
+
+
+def per_channel():
+    from keras.src.quantizers.quantization_config import Int4QuantizationConfig
+
+    return {"mode": "int4", "config": Int4QuantizationConfig(block_size=-1)}
+
+
+MODES = {
+    "int8": ("int8", lambda: {"mode": "int8"}, 0.05),
+    "int4, groups": ("int4", lambda: {"mode": "int4"}, 1e-5),
+    "int4, channels": ("int4", per_channel, 1e-5),
+    "float8": ("float8", lambda: {"mode": "float8"}, 0.2),
+}
+
+
+@pytest.mark.parametrize("case", MODES)
+def test_quantized_weights(case):
+    """Their graph computes Keras's outputs up to its rounding of the inputs, which int4 lacks."""
+    name, mode, rounding = MODES[case]
+    floats, model = quantized_network(mode())
+    x = np.random.default_rng(1).normal(size=(20, 6, 4)).astype("float32")
+    graph = read_graph(model)
+    found = outputs(graph, [x])[0]
+    wanted, before = (net.predict(x, verbose=0) for net in (model, floats))
+    spread = wanted.std()
+    assert np.abs(found - wanted).max() < rounding * spread
+    assert np.abs(before - wanted).mean() > 1e-3 * spread
+    reasons = [v.reason for v in inspect_layers(model, "rate") if "Dense" in v.kind]
+    assert all(r.endswith(f"{name} weights read as numbers, inputs not rounded") for r in reasons)
+
+
+def test_quantized_weights_that_need_calibration():
     model = keras.Sequential([keras.Input((4,)), L.Dense(3, name="it")])
     model.quantize("int8")
+    model.layers[0].enable_lora(2)
     (problem,) = refused(model)
-    assert "it (Dense)" in problem and "int8" in problem
+    assert "it (Dense)" in problem and "int8 with LoRA" in problem
 
 
 # --- verdicts ---------------------------------------------------------------------------

@@ -4,13 +4,7 @@ from typing import Any
 
 from spkeras.frontend.handlers.activations import activate
 from spkeras.frontend.handlers.call import FIRST, Call, Handler, Port, optional, weight
-
-
-def check_precision(call: Call) -> None:
-    """Refuse weights that Keras keeps as integers."""
-    mode = getattr(call.operation, "quantization_mode", None)
-    if mode:
-        raise call.refuse(f"weights quantized to {mode}", "convert the model before quantizing it")
+from spkeras.frontend.handlers.dequantized import dense_weights, need_floats
 
 
 def _finish(call: Call, port: Port, first: bool) -> Port:
@@ -35,7 +29,7 @@ def _windows(layer: Any) -> dict[str, Any]:
 
 def _one_kernel(call: Call, op: str, **attributes: Any) -> Port:
     """Add a convolution with one kernel, and its activation."""
-    check_precision(call)
+    need_floats(call)
     layer = call.operation
     arrays = {"kernel": weight(layer.kernel), "bias": optional(layer.bias)}
     port = call.channels_last(call.input, layer.data_format)
@@ -59,7 +53,7 @@ def _transposed(call: Call) -> Port:
 
 
 def _separable(call: Call) -> Port:
-    check_precision(call)
+    need_floats(call)
     layer = call.operation
     kernel, pointwise = weight(layer.depthwise_kernel), weight(layer.pointwise_kernel)
     shape = _result_shape(call)
@@ -80,12 +74,11 @@ def _separable(call: Call) -> Port:
 
 
 def _dense(call: Call) -> Port:
-    check_precision(call)
-    layer = call.operation
-    arrays = {"kernel": weight(layer.kernel), "bias": optional(layer.bias)}
+    kernel, bias = dense_weights(call)
+    arrays = {"kernel": kernel, "bias": bias}
     port = call.keras_order(call.input)
     port = call.add("dense", [port], call.shape, arrays=arrays, piece="linear")
-    return activate(call, layer.activation, port)
+    return activate(call, call.operation.activation, port)
 
 
 LAYERS: dict[str, Handler] = {

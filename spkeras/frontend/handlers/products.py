@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from spkeras.frontend.handlers.activations import activate
-from spkeras.frontend.handlers.call import Call, Handler, Port, optional, weight
+from spkeras.frontend.handlers.call import Call, Handler, Port
 from spkeras.frontend.handlers.contraction import (
     matrix_product,
     of_tensors,
@@ -15,18 +15,16 @@ from spkeras.frontend.handlers.contraction import (
     with_constant,
     without_batch,
 )
-from spkeras.frontend.handlers.convolutions import check_precision
+from spkeras.frontend.handlers.dequantized import einsum_weights
 
 
 def project(call: Call, port: Port, *, piece: str = "linear") -> Port:
     """Apply an EinsumDense layer, the operation of `call`, and its activation to a tensor."""
-    check_precision(call)
     layer = call.operation
-    kernel = weight(layer.kernel)
+    kernel, divisor, bias = einsum_weights(call)
     ranks = (len(port.shape) + 1, kernel.ndim)
     (labels, of_kernel), result = parse(call, layer.equation, ranks)
     labels, result = without_batch(call, layer.equation, [labels], result)
-    bias = optional(layer.bias)
     port = call.keras_order(port)
     port = with_constant(
         call,
@@ -35,9 +33,11 @@ def project(call: Call, port: Port, *, piece: str = "linear") -> Port:
         constant=kernel,
         of_constant=of_kernel,
         result=result,
-        bias=bias,
+        bias=bias if divisor is None else None,
         piece=piece,
     )
+    if divisor is not None:
+        port = call.affine(port, 1.0 / divisor, bias)
     return activate(call, layer.activation, port)
 
 
