@@ -1,5 +1,7 @@
 """Images from folders of class folders."""
 
+import os
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -50,7 +52,7 @@ def _files(root: Path) -> list[tuple[Path, int]]:
     found = [
         (path, label)
         for label, folder in enumerate(classes)
-        for path in sorted(folder.rglob("*"))
+        for path in _below(folder)
         if path.suffix.lower() in IMAGES
     ]
     if not found:
@@ -61,16 +63,32 @@ def _files(root: Path) -> list[tuple[Path, int]]:
     return found
 
 
+def _below(folder: Path) -> list[Path]:
+    """Return all files below a folder, sorted; links to folders are not followed."""
+
+    def refuse(error: OSError) -> None:
+        raise DataError(f"{error.filename}: cannot be read ({error.strerror})") from error
+
+    walk = os.walk(folder, onerror=refuse)
+    return sorted(Path(place, name) for place, _, names in walk for name in names)
+
+
 def _image(path: Path, size: Sequence[int]) -> np.ndarray:
     import keras
 
     channels = size[2] if len(size) == 3 else 3
     if channels not in _COLOURS:
         raise DataError(f"{path}: images have 1, 3 or 4 channels, the model takes {channels}")
+    if not path.is_file():  # opening a pipe waits for its writer
+        raise DataError(f"{path}: is no file that can be read; allowed: images")
     try:
-        pixels = np.asarray(keras.utils.load_img(path, color_mode=_COLOURS[channels]), "float32")
-    except (OSError, ImportError, ValueError) as error:
+        with warnings.catch_warnings():
+            # Pillow warns of images beyond its limit of pixels, and refuses those twice as large.
+            warnings.filterwarnings("error", "Image size", Warning)
+            pixels = np.asarray(keras.utils.load_img(path, color_mode=_COLOURS[channels]))
+    except Exception as error:  # Pillow raises all kinds for damaged images
         raise DataError(f"{path}: cannot be read as an image ({error})") from error
+    pixels = pixels.astype("float32")
     pixels = pixels.reshape(*pixels.shape[:2], channels)
     if pixels.shape[:2] != tuple(size[:2]):
         pixels = np.asarray(

@@ -123,7 +123,7 @@ TAMPERED = {
     ),
     "words for groups": (
         lambda f: f["layers"][1]["branches"][0].update(groups="many"),
-        "many groups",
+        "groups='many'",
     ),
     "a missing part": (lambda f: f.pop("outputs"), "outputs"),
 }

@@ -4,6 +4,7 @@ import numpy as np
 
 from spkeras.errors import SpkerasError
 from spkeras.hardware.log_ttfs.arithmetic import mantissa_table
+from spkeras.hardware.log_ttfs.golden import INPUT
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer, bits_for
 from spkeras.hardware.log_ttfs.ranges import sum_range
 from spkeras.ops.arrays import Int32Array, Int64Array
@@ -21,6 +22,8 @@ def check_program(program: Program) -> None:
         _wrong("configuration", "T and tau are open")
     steps = grid // int(config.tau or 1)
     _equal("mantissa table", program.mantissa, mantissa_table(grid, config.table_bits))
+    if program.times.shape != (config.timesteps,):
+        _wrong("spike-time table", f"shape {program.times.shape} for T = {config.timesteps}")
     _equal("spike-time table", program.times, np.arange(int(config.timesteps or 0)) * steps)
     if grid != max(config.weight_steps, int(config.tau or 0)):
         _wrong("mantissa table", f"{grid} entries")
@@ -33,6 +36,26 @@ def check_program(program: Program) -> None:
         _check_layer(program, layer, known)
         known[layer.name] = layer
     _check_ports(program)
+    _check_golden(program)
+
+
+def _check_golden(program: Program) -> None:
+    """Check types of golden vectors, and the inputs; results are compared when they are used."""
+    for name, array in program.golden.items():
+        if array.dtype.kind not in "iu":
+            _wrong(f"golden vector {name!r}", f"holds {array.dtype}; allowed: whole numbers")
+    if not program.golden:
+        return
+    samples = set()
+    for port, layer in program.encoders.items():
+        array = program.golden[f"{INPUT}{port}"]
+        if array.shape[1:] != (layer.positions, layer.channels) or not array.size:
+            _wrong(f"golden input {port}", f"shape {array.shape} for an input of {layer.shape}")
+        if int(array.min()) < 0 or int(array.max()) > program.config.input_levels:
+            _wrong(f"golden input {port}", f"values {array.min()} to {array.max()}")
+        samples.add(len(array))
+    if len(samples) != 1:
+        _wrong("golden inputs", f"numbers of samples {sorted(samples)}")
 
 
 def _check_ports(program: Program) -> None:
@@ -66,6 +89,8 @@ def _check_layer(program: Program, layer: ProgramLayer, known: dict[str, Program
         _wrong(layer.name, f"kind {layer.kind!r}")
     if min(layer.shape, default=0) < 1 or len(layer.shape) < 2:
         _wrong(layer.name, f"shape {layer.shape}")
+    if not 0 < layer.unit < np.inf or layer.depth < 0 or layer.port < 0:
+        _wrong(layer.name, f"unit {layer.unit}, depth {layer.depth}, port {layer.port}")
     if bool(layer.branches) == (layer.kind == ENCODER):
         _wrong(layer.name, f"{len(layer.branches)} branches into {layer.kind}")
     fires = layer.kind in (ENCODER, NEURONS)
@@ -84,8 +109,8 @@ def _check_layer(program: Program, layer: ProgramLayer, known: dict[str, Program
 def _check_sums(program: Program, layer: ProgramLayer) -> None:
     if layer.bias.shape != (layer.channels,) or layer.bias.dtype.kind != "i":
         _wrong(layer.name, f"bias of shape {layer.bias.shape}")
-    if not (0 < layer.unit < np.inf and -64 < layer.fraction < 64):
-        _wrong(layer.name, f"unit {layer.unit}, fraction {layer.fraction}")
+    if not -64 < layer.fraction < 64:
+        _wrong(layer.name, f"fraction {layer.fraction}")
     if sum_range(program, layer) != (layer.low, layer.high):
         _wrong(layer.name, "range of sums is not that of its weights")
     width = program.config.accumulator_bits
@@ -108,6 +133,8 @@ def _check_branch(
         reachable = len(cells)
     _check_range(where, index, reachable)
     if layer.kind == EARLIEST:
+        if layer.channels != source.channels:
+            _wrong(where, f"{layer.channels} channels from {source.channels}")
         return
     _check_codes(where, branch, source, layer)
     if codes.dtype.kind != "u" or branch.negative.shape != codes.shape:

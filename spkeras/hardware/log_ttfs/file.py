@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from spkeras.errors import ModelFileError, SpkerasError, UnsafeFileError
+from spkeras.errors import ModelFileError, SpkerasError, UnsafeFileError, shown
 from spkeras.files.archives import DAMAGE
 from spkeras.files.arrays import Arrays
 from spkeras.hardware.config import HardwareConfig
@@ -68,7 +68,7 @@ def load_program(path: Path | str) -> Program:
         raise ModelFileError(f"{path}: its hash does not fit its contents: it is damaged; {_AGAIN}")
     try:
         header = json.loads(arrays.pop(_HEADER).tobytes().decode())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: unreadable header ({error}); {_AGAIN}") from error
     if not isinstance(header, dict) or header.get("schema") != SCHEMA:
         raise ModelFileError(
@@ -77,7 +77,9 @@ def load_program(path: Path | str) -> Program:
     try:
         program = _program(header, arrays)
         check_program(program)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+    except KeyError as error:
+        raise ModelFileError(f"{path}: lacks {error}; {_AGAIN}") from error
+    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
         raise ModelFileError(f"{path}: contradicts itself ({error}); {_AGAIN}") from error
     return program
 
@@ -116,8 +118,14 @@ def _header(program: Program) -> dict[str, Any]:
     }
 
 
-_LAYER = ("name", "kind", "depth", "fraction", "unit", "low", "high", "port")
-_BRANCH = ("source", "name", "full_scale", "offset", "weighted", "groups", "first")
+_LAYER: dict[str, type] = {
+    **{"name": str, "kind": str, "depth": int, "fraction": int, "unit": float, "low": int},
+    **{"high": int, "port": int},
+}
+_BRANCH: dict[str, type] = {
+    **{"source": str, "name": str, "full_scale": int, "offset": int, "weighted": bool},
+    **{"groups": int, "first": int},
+}
 _BRANCH_ARRAYS = ("index", "negative", "exponents")
 
 
@@ -174,11 +182,23 @@ def _layer(entry: dict[str, Any], number: str, arrays: dict[str, np.ndarray]) ->
         branches=branches,
         bias=arrays[f"{number}/bias"],
         thresholds=arrays[f"{number}/thresholds"],
-        **{key: entry[key] for key in _LAYER},
+        **_typed(entry, _LAYER),
     )
 
 
 def _branch(entry: dict[str, Any], prefix: str, arrays: dict[str, np.ndarray]) -> ProgramBranch:
-    values: dict[str, Any] = {key: entry[key] for key in _BRANCH}
+    values = _typed(entry, _BRANCH)
     values |= {key: arrays[prefix + key] for key in _BRANCH_ARRAYS}
     return ProgramBranch(cells=arrays[prefix + "cells"] if entry["cells"] else None, **values)
+
+
+def _typed(entry: dict[str, Any], types: Mapping[str, type]) -> dict[str, Any]:
+    """Return the values of a record, each of its type; a whole number is a float, too."""
+    for key, kind in types.items():
+        value = entry[key]
+        if type(value) is not kind and not (kind is float and type(value) is int):
+            name = entry.get("name")
+            raise SpkerasError(
+                f"{shown(name)}: {key}={shown(repr(value), 50)}; allowed: {kind.__name__}"
+            )
+    return {key: entry[key] for key in types}
