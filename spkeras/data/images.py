@@ -16,6 +16,16 @@ _PARTS = {"train": ("train", "training"), "test": ("test", "val", "validation")}
 _COLOURS = {1: "grayscale", 3: "rgb", 4: "rgba"}
 
 
+def channels_first(size: Sequence[int] | None) -> bool:
+    """Return whether a size is that of images with their channels first.
+
+    Images have 1, 3 or 4 channels: the size is, if that fits its first axis and not its last one.
+    """
+    return (
+        size is not None and len(size) == 3 and size[0] in _COLOURS and size[2] not in _COLOURS
+    )
+
+
 def read_folder(
     folder: Path, part: str, samples: int | None, image_size: Sequence[int] | None
 ) -> Data:

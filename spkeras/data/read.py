@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from spkeras.data.arrays import read_npz
-from spkeras.data.images import read_folder
+from spkeras.data.images import channels_first, read_folder
 from spkeras.data.named import read_digits, read_keras_set
 from spkeras.data.samples import ALLOWED, KERAS_SETS, Data, checked
 from spkeras.errors import DataError
@@ -40,7 +40,9 @@ def read_data(
         scale: Divisor of all values, such as 255 for pixels.
         mean: One value, or one per channel (last axis), to subtract.
         std: One value, or one per channel, to divide by.
-        image_size: (height, width) or (height, width, channels) of images from a folder.
+        image_size: (height, width) or (height, width, channels) of images from a folder. For
+            (channels, height, width) of 1, 3 or 4 channels images from a folder or a
+            `keras.datasets` set have their channels first.
 
     Raises:
         DataError: the data are missing, unreadable, empty, not numbers, NaN or infinite.
@@ -52,14 +54,28 @@ def read_data(
     elif spec in KERAS_SETS:
         data = read_keras_set(spec, part, samples)
     elif Path(spec).is_dir():
-        data = read_folder(Path(spec), part, samples, image_size)
+        data = read_folder(Path(spec), part, samples, _last(image_size))
     elif Path(spec).suffix == ".npz":
         data = read_npz(Path(spec), part, samples)
     else:
         raise _unknown(spec)
     data = checked(data)
     given = {"scale": scale, "mean": mean, "std": std}
-    return replace(data, x=tuple(_rescaled(data.name, x, given) for x in data.x))
+    data = replace(data, x=tuple(_rescaled(data.name, x, given) for x in data.x))
+    images = spec in KERAS_SETS or Path(spec).is_dir()
+    return _turned(data, image_size) if images and channels_first(image_size) else data
+
+
+def _last(size: Sequence[int] | None) -> Sequence[int] | None:
+    """Return the size of images with their channels last."""
+    return [*size[1:], size[0]] if size is not None and channels_first(size) else size
+
+
+def _turned(data: Data, size: Sequence[int] | None) -> Data:
+    """Return images of that size with their channels first; others as they are."""
+    fits = [list(x.shape[1:]) == list(_last(size) or ()) for x in data.x]
+    pairs = zip(data.x, fits, strict=True)
+    return replace(data, x=tuple(x.transpose(0, 3, 1, 2) if own else x for x, own in pairs))
 
 
 def _rescaled(name: str, x: np.ndarray, given: Mapping[str, Any]) -> np.ndarray:

@@ -44,9 +44,24 @@ def maker(tensor: keras.KerasTensor) -> tuple[Any, Any]:
     return history.operation, history.operation._inbound_nodes[history.node_index]
 
 
+# Arguments in which Keras passes masks; it makes their operators itself.
+_MASKS = frozenset({"mask", "query_mask", "value_mask", "key_mask"})
+# In the place of a mask, in the arguments of a call.
+MASK = object()
+
+
+def read_by(step: Any) -> list[keras.KerasTensor]:
+    """Return the tensors that a call reads, without the masks that come with them."""
+    arguments = step.arguments
+    kept = {key: value for key, value in arguments.kwargs.items() if key not in _MASKS}
+    given = keras.tree.flatten((arguments.args, kept))
+    return [value for value in given if isinstance(value, keras.KerasTensor)]
+
+
 def steps(model: keras.Model) -> list[Any]:
     """Return the records of all calls in a model, each after those it depends on.
 
+    Operators that only make masks are left out: the layers that receive the masks are refused.
     Walks back from the outputs with an explicit stack: deep models would exceed Python's.
 
     Args:
@@ -58,7 +73,7 @@ def steps(model: keras.Model) -> list[Any]:
     stack = [maker(t)[1] for t in reversed(model.outputs) if id(t) not in given]
     while stack:
         step = stack[-1]
-        before = [maker(t)[1] for t in step.input_tensors if id(t) not in given]
+        before = [maker(t)[1] for t in read_by(step) if id(t) not in given]
         waiting = [other for other in before if id(other) not in placed]
         if waiting:
             stack.extend(reversed(waiting))
@@ -84,11 +99,11 @@ def shapes(step: Any, values: Mapping[int, Port]) -> tuple[tuple[int, ...], ...]
     """
 
     def spec(value: Any) -> Any:
-        if not isinstance(value, keras.KerasTensor):
+        if not isinstance(value, keras.KerasTensor) or id(value) not in values:
             return value
         return keras.KerasTensor((None, *values[id(value)].keras_shape), value.dtype)
 
-    tensors = step.input_tensors
+    tensors = read_by(step)
     outputs = step.outputs
     if any(tuple(t.shape[1:]) != values[id(t)].keras_shape for t in tensors):
         arguments = keras.tree.map_structure(spec, (step.arguments.args, step.arguments.kwargs))

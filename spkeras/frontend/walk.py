@@ -9,7 +9,7 @@ import keras
 from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.handlers import Call, Port, expand
 from spkeras.frontend.lifting import lifted, one_step
-from spkeras.frontend.steps import fault, maker, shapes, steps
+from spkeras.frontend.steps import MASK, fault, maker, read_by, shapes, steps
 from spkeras.graph import Graph, Node
 from spkeras.graph.finite import check_finite
 
@@ -143,19 +143,19 @@ class _Walker:
 
     def _call(self, step: Any, values: Mapping[int, Port], prefix: str, path: str) -> Call:
         def port(value: Any) -> Any:
-            return values[id(value)] if isinstance(value, keras.KerasTensor) else value
+            return values.get(id(value), MASK) if isinstance(value, keras.KerasTensor) else value
 
-        operation, arguments = step.operation, step.arguments
+        operation, arguments, tensors = step.operation, step.arguments, read_by(step)
         return Call(
             operation=operation,
             name=self._name(prefix + operation.name),
             source=path + operation.name,
-            inputs=tuple(values[id(tensor)] for tensor in step.input_tensors),
+            inputs=tuple(values[id(tensor)] for tensor in tensors),
             args=keras.tree.map_structure(port, arguments.args),
             kwargs=keras.tree.map_structure(port, arguments.kwargs),
             shapes=shapes(step, values),
             known=self.nodes,
-            dtypes=tuple(tensor.dtype for tensor in (*step.input_tensors, *step.outputs[:1])),
+            dtypes=tuple(tensor.dtype for tensor in (*tensors, *step.outputs[:1])),
         )
 
     def final(self, port: Port) -> str:

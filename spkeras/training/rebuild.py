@@ -77,7 +77,8 @@ class _Rebuilder:
 
     def call(self, step: Any, values: dict[int, Any], path: str) -> Any:
         def mapped(value: Any) -> Any:
-            return values[id(value)] if isinstance(value, keras.KerasTensor) else value
+            # Keras makes the masks anew.
+            return values.get(id(value)) if isinstance(value, keras.KerasTensor) else value
 
         first, *others = self.copies(step.operation, path)
         arguments = step.arguments

@@ -182,6 +182,27 @@ def test_folder_of_class_folders(images):
     assert len(np.unique(levels)) == 2
 
 
+def test_folder_for_a_model_with_its_channels_first(images):
+    last = read_data(str(images), part="test", image_size=(5, 7, 3), mean=(1, 2, 3))
+    first = read_data(str(images), part="test", image_size=(3, 5, 7), mean=(1, 2, 3))
+    assert first.x[0].shape == (4, 3, 5, 7)
+    np.testing.assert_array_equal(first.x[0].transpose(0, 2, 3, 1), last.x[0])
+    assert read_data(str(images), part="test", image_size=(1, 5, 7)).x[0].shape == (4, 1, 5, 7)
+    # Three rows or three channels: the last axis decides.
+    both = read_data(str(images), part="test", image_size=(3, 5, 3)).x[0]
+    assert both.shape == (4, 3, 5, 3)
+
+
+def test_keras_set_for_a_model_with_its_channels_first(monkeypatch):
+    import keras
+
+    x = np.arange(2 * 8 * 6 * 3).reshape(2, 8, 6, 3)
+    monkeypatch.setattr(keras.datasets.cifar10, "load_data", lambda: ((x, Y[:2]), (x, Y[:2])))
+    found = read_data("cifar10", part="test", image_size=(3, 8, 6)).x[0]
+    np.testing.assert_array_equal(found, x.transpose(0, 3, 1, 2))
+    assert read_data("cifar10", part="test", image_size=(3, 6, 8)).x[0].shape == x.shape
+
+
 def test_folder_of_parts(images, tmp_path):
     (tmp_path / "both").mkdir()
     images.rename(tmp_path / "both" / "train")

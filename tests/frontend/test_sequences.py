@@ -217,6 +217,19 @@ def test_refusal(case):
     assert any("it (" in text and remedy in text for text in caught.value.problems)
 
 
+def test_masks_add_no_layers():
+    """Keras adds operators for masks that the user never wrote."""
+    inputs = keras.Input((5, 4))
+    x = L.TimeDistributed(L.Dense(3), name="each")(L.Masking(name="masking")(inputs))
+    x = L.BatchNormalization(name="norm")(L.GRU(3, return_sequences=True, name="gru")(x))
+    model = keras.Model(inputs, L.GlobalAveragePooling1D(name="mean")(x))
+    found = {layer.name: layer for layer in inspect_layers(model, "delta")}
+    assert list(found)[1:] == ["masking", "each", "gru", "norm", "mean"]
+    refused = [name for name, layer in found.items() if layer.verdict == "refused"]
+    assert refused == ["masking", "gru", "mean"]
+    assert "no mask_zero" in found["gru"].reason and "no mask_zero" in found["mean"].reason
+
+
 def test_verdicts_of_a_recurrent_layer():
     inputs = keras.Input((5, 4))
     net = keras.Model(inputs, L.Dense(2)(L.GRU(3, name="gru")(L.Dense(4, "relu")(inputs))))

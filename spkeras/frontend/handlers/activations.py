@@ -233,8 +233,7 @@ def _with(name: str, *parameters: str) -> Handler:
 
 
 def _softmax(call: Call) -> Port:
-    if call.given().get("mask") is not None:
-        raise call.refuse("a mask", "call it without a mask")
+    call.without_mask()
     return apply(call, "softmax", {"axis": call.operation.axis}, call.input)
 
 

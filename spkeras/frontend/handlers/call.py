@@ -108,6 +108,16 @@ class Call:
         except TypeError:
             raise self.refuse("further arguments", "call it only with its tensors") from None
 
+    def without_mask(self) -> Mapping[str, Any]:
+        """Return the arguments of the call; refuse a mask, which leaves out steps by values."""
+        given = self.given()
+        if given.get("mask") is not None:
+            raise self.refuse(
+                "a mask",
+                "call it without a mask, on sequences of one length (no Masking, no mask_zero)",
+            )
+        return given
+
     def need_floats(self, *, inputs: bool = False) -> None:
         """Refuse arithmetic that Keras does in integers, which truncates and wraps around.
 

@@ -23,8 +23,6 @@ def _batch_normalization(call: Call) -> Port:
             "training=True, so it uses the statistics of each batch",
             "call it without training=True",
         )
-    if call.given().get("mask") is not None:
-        raise call.refuse("a mask", "call it without a mask")
     mean, variance = _double(layer.moving_mean), _double(layer.moving_variance)
     scale = _double(layer.gamma, 1.0) / np.sqrt(variance + layer.epsilon)
     offset = _double(layer.beta) - mean * scale

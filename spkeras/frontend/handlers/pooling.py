@@ -30,8 +30,7 @@ def _window(op: str) -> Handler:
 def _global(op: str) -> Handler:
     def handler(call: Call) -> Port:
         layer = call.operation
-        if call.given().get("mask") is not None:
-            raise call.refuse("a mask", "call it without a mask")
+        call.without_mask()
         port = call.channels_last(call.input, layer.data_format)
         keepdims = bool(layer.keepdims)
         return global_pool(

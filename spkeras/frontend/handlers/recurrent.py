@@ -30,11 +30,7 @@ def _recurrent(call: Call) -> list[Port]:
 
 def _given(call: Call) -> Mapping[str, Any]:
     """Return the arguments of the call; refuse those that change the computation."""
-    given = call.given()
-    if given.get("mask") is not None:
-        raise call.refuse(
-            "a mask, which leaves out steps by their values", "use sequences of one length"
-        )
+    given = call.without_mask()
     if given.get("training"):
         raise call.refuse("training=True", "call it without training=True")
     return given
