@@ -21,9 +21,7 @@ def channels_first(size: Sequence[int] | None) -> bool:
 
     Images have 1, 3 or 4 channels: the size is, if that fits its first axis and not its last one.
     """
-    return (
-        size is not None and len(size) == 3 and size[0] in _COLOURS and size[2] not in _COLOURS
-    )
+    return size is not None and len(size) == 3 and size[0] in _COLOURS and size[2] not in _COLOURS
 
 
 def read_folder(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from spkeras.keras_files.graph import LayerNode
@@ -25,6 +25,7 @@ class Context:
         backend: "tensorflow", "theano" or "" when unknown.
         replace: Replacement per layer name, as the user wrote it.
         shapes: Stored weight shapes of a layer name.
+        holds: Whether the file has weights of a layer of one of these names.
         silent_format: Order of axes of layers that do not state it.
         open_sizes: Whether a model's input size had to be left open.
         problems: One sentence per layer that cannot be read.
@@ -35,6 +36,7 @@ class Context:
     backend: str = ""
     replace: dict[str, str] = field(default_factory=dict)
     shapes: Callable[[str], list[tuple[int, ...]]] = lambda name: []
+    holds: Callable[[Collection[str]], bool] = lambda names: False
     silent_format: str = "channels_last"
     open_sizes: bool = False
     problems: list[str] = field(default_factory=list)
@@ -45,6 +47,10 @@ class Context:
     @property
     def before_keras_3(self) -> bool:
         return self.version < KERAS_3
+
+    def has_weights(self, node: LayerNode) -> bool:
+        """Return whether the file has weights of a layer, which a replacement leaves out."""
+        return self.holds({node.stored_name, node.group} - {""})
 
     def changed(self, cause: str, node: LayerNode) -> None:
         """Record a change; layers with the same cause share one sentence."""

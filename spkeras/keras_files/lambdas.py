@@ -107,7 +107,19 @@ def replace_named(node: LayerNode, context: Context) -> None:
             "from layers of Keras.",
         )
     node.calls = [plain_call(call) for call in node.calls]
-    context.changed(f"replaced by {written}, as asked", node)
+    left_out = ", without its weights" if context.has_weights(node) else ""
+    node.group = ""
+    context.changed(f"replaced by {written}, as asked{left_out}", node)
+
+
+def or_replace(node: LayerNode, context: Context) -> str:
+    """Return the advice to name a replacement, for a layer without weights; they would be lost."""
+    if context.has_weights(node):
+        return ""
+    return (
+        f"; or name a replacement: replace={{'{node.stored_name}': REPLACEMENT}}. "
+        f"Allowed: {GRAMMAR}"
+    )
 
 
 def refuse_code(node: LayerNode, context: Context) -> None:
@@ -122,8 +134,7 @@ def refuse_code(node: LayerNode, context: Context) -> None:
         context.refuse(
             node,
             "runs code of another library, which is never run from a file. Rebuild it from "
-            f"layers of Keras, or name a replacement: replace={{'{node.stored_name}': "
-            f"REPLACEMENT}}. Allowed: {GRAMMAR}.",
+            f"layers of Keras{or_replace(node, context)}.",
         )
     elif node.subclassed:
         refuse_own_call(node, context)
@@ -132,8 +143,8 @@ def refuse_code(node: LayerNode, context: Context) -> None:
         context.refuse(
             node,
             f"is of the custom class '{shown}', whose code is not in the file. Use a layer "
-            f"of Keras, register the class (spkeras.register_layer), or name a replacement: replace={{'{node.stored_name}': "
-            f"REPLACEMENT}}. Allowed: {GRAMMAR}.",
+            "of Keras, or register the class, which keeps its weights (spkeras.register_layer)"
+            f"{or_replace(node, context)}.",
         )
     else:
         _refuse_functions(node, context)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,12 @@ class LayerWeights:
         """Return the shapes stored for one layer."""
         return [array.shape for _, array in self.layers.get(layer_name, [])]
 
+    def holds(self, names: Collection[str]) -> bool:
+        """Return whether a layer of one of these names has weights, also inside another."""
+        paths = [weight for arrays in self.layers.values() for weight, _ in arrays]
+        own = any(self.layers.get(name) for name in names)
+        return own or any(not set(path.split("/")[:-1]).isdisjoint(names) for path in paths)
+
 
 @dataclass
 class PathWeights:
@@ -53,6 +59,10 @@ class PathWeights:
     @property
     def empty(self) -> bool:
         return not self.arrays
+
+    def holds(self, names: Collection[str]) -> bool:
+        """Return whether a layer of one of these names has weights, also inside another."""
+        return any(not set(path.split("/")[:-1]).isdisjoint(names) for path in self.arrays)
 
     def own(self, prefix: str) -> dict[str, np.ndarray]:
         """Return the variables directly at a path, keyed "0", "1", ... as Keras keys them."""

@@ -25,6 +25,7 @@ def context_of(stored: StoredModel, replace: Mapping[str, str]) -> Context:
     context = Context(version, tag, stored.backend, dict(replace))
     if version < KERAS_2 and stated_orders(stored.config) == {"th"}:
         context.silent_format = "channels_first"
+    context.holds = stored.weights.holds
     if isinstance(stored.weights, LayerWeights):
         context.shapes = stored.weights.shapes
         if version < KERAS_2 and not stored.backend:

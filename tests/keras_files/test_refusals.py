@@ -208,3 +208,35 @@ def test_subclassed_model_is_refused(tmp_path):
     path = write_h5(tmp_path / "m.h5", config, {"d": []}, version="2.9.0")
     with pytest.raises(ModelFileError, match="'MyNet'"):
         read_model(path)
+
+
+def custom_file(tmp_path, kind, weighted):
+    """A model with a custom layer "own" of the user, in a file of Keras 2 or 3."""
+    shape = {"batch_input_shape": [None, 2]}
+    own = {"class_name": "mine>Gain", "config": {"name": "own"}}
+    if kind == "h5":
+        arrays = {"own": [("own/factor:0", np.ones(2))] if weighted else []}
+        plan = sequential(dense("d", **shape), own)
+        arrays["d"] = [("d/kernel:0", np.eye(2)), ("d/bias:0", np.zeros(2))]
+        return write_h5(tmp_path / "m.h5", plan, arrays, version="2.9.0")
+    own["registered_name"], own["module"] = "mine>Gain", "mine"
+    own["class_name"] = "Gain"
+    arrays = {"layers/dense/vars/0": np.eye(2), "layers/dense/vars/1": np.zeros(2)}
+    if weighted:
+        arrays["layers/gain/vars/0"] = np.ones(2)
+    plan = sequential(dense("d", batch_shape=[None, 2]), own)
+    return write_zip(tmp_path / "m.keras", plan, arrays, "3.5.0")
+
+
+@pytest.mark.parametrize("kind", ["h5", "keras"])
+def test_advice_keeps_the_weights_of_a_custom_layer(tmp_path, kind):
+    """A replacement has no weights: it is the way out for a layer without weights only."""
+    with pytest.raises(UnsupportedLayerError, match="register_layer") as caught:
+        read_model(custom_file(tmp_path, kind, True))
+    assert "replace" not in str(caught.value)
+    replaced = read_model(custom_file(tmp_path, kind, True), replace={"own": "identity"})
+    assert any("without its weights: 'own'" in change for change in replaced.changes)
+    with pytest.raises(UnsupportedLayerError, match="replace={'own': REPLACEMENT}"):
+        read_model(custom_file(tmp_path, kind, False))
+    replaced = read_model(custom_file(tmp_path, kind, False), replace={"own": "identity"})
+    assert not any("weights" in change for change in replaced.changes)

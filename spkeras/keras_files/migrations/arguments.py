@@ -10,6 +10,7 @@ import keras
 
 from spkeras.keras_files.context import Context
 from spkeras.keras_files.graph import LayerNode, is_own
+from spkeras.keras_files.lambdas import or_replace
 
 # Arguments that cannot change an output once the weights are loaded: they control how a layer
 # is computed, trained, initialized or checked.
@@ -64,9 +65,8 @@ def drop_unknown_arguments(node: LayerNode, context: Context) -> None:
         context.refuse(
             node,
             f"Keras {keras.__version__} has no layer '{node.class_name}'. It may be a "
-            "custom class or one that was removed; use a layer of Keras, or name a "
-            f"replacement: replace={{'{node.stored_name}': REPLACEMENT}}, 'identity' for a "
-            "layer that acts in training only.",
+            "custom class or one that was removed; use a layer of Keras, or register the class, "
+            f"which keeps its weights (spkeras.register_layer){or_replace(node, context)}.",
         )
         return
     for key in [key for key in node.config if key not in allowed and key != "name"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from spkeras.keras_files.context import Context
 from spkeras.keras_files.graph import LayerNode, become_own
+from spkeras.keras_files.lambdas import or_replace
 
 REMOVED = {
     "MaxoutDense": "is a layer of Keras 1 that Keras 2 removed",
@@ -24,8 +25,7 @@ def refuse_removed(node: LayerNode, context: Context) -> None:
     if reason is not None and node.layers is None:
         context.refuse(
             node,
-            f"{reason}. Rebuild the model without it, or name a replacement with "
-            f"replace={{'{node.stored_name}': REPLACEMENT}}.",
+            f"{reason}. Rebuild the model without it{or_replace(node, context)}.",
         )
 
 
