@@ -21,9 +21,10 @@ from spkeras.data import DataLike, Source, open_data
 from spkeras.data.layout import Layout
 from spkeras.errors import OptionError
 from spkeras.facade.shards import EvaluationPlan, Part
-from spkeras.metrics import EarlyExit, Evaluation
+from spkeras.metrics import EarlyExit
 from spkeras.ops.names import ENGINES
 from spkeras.ops.progress import Progress, quiet
+from spkeras.report.objects import Evaluation
 from spkeras.simulation import Simulator
 from spkeras.snn.model import loop_of
 from spkeras.snn.settings import NAMES, configured
@@ -42,13 +43,15 @@ def evaluate(
     engine: str = "auto",
     early_exit: EarlyExit | float | None = None,
     cnn: keras.Model | None = None,
+    predictions: bool = False,
     progress: Progress | None = None,
     **settings: Any,
 ) -> Evaluation:
     """Run `spkeras.evaluate` with its batches distributed over a Ray cluster.
 
     Args:
-        snn, x, y, batch_size, any_range, insist, engine, early_exit, cnn, progress, settings: As
+        snn, x, y, batch_size, any_range, insist, engine, early_exit, cnn, predictions, progress, settings:
+            As
             in `spkeras.evaluate`; progress is called after each batch.
         address: "local" for a cluster of this machine that ends with the call; host:port,
             ray://host:port or "auto" for a running one.
@@ -77,6 +80,7 @@ def evaluate(
         engine=engine,
         early_exit=early_exit,
         cnn=cnn,
+        predictions=predictions,
         progress=progress,
     )
     return result
@@ -96,6 +100,7 @@ def sweep(
     engine: str = "auto",
     early_exit: EarlyExit | float | None = None,
     cnn: keras.Model | None = None,
+    predictions: bool = False,
     progress: Progress | None = None,
 ) -> list[Evaluation]:
     """Evaluate networks under several settings, with all batches in one queue.
@@ -104,7 +109,8 @@ def sweep(
         snns: A converted network, or several (other recipes, thresholds, weight bits).
         settings: For each evaluation, `timesteps`, `schedule`, `stagger`, `input_encoding` and `seed` that
             replace those of the network; `{}` keeps them.
-        x, y, address, cpus, batch_size, any_range, insist, engine, early_exit, cnn, progress: As in
+        x, y, address, cpus, batch_size, any_range, insist, engine, early_exit, cnn, predictions,
+            progress: As in
             `evaluate`, for all evaluations.
 
     Returns:
@@ -125,6 +131,7 @@ def sweep(
         "engine": engine,
         "early_exit": early_exit,
         "cnn": cnn,
+        "predictions": predictions,
     }
     runs = [(snn, own) for snn in networks for own in settings]
     source = open_data(

@@ -1,18 +1,20 @@
 """Score a converted network over a data set, in one run."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import keras
 
 from spkeras.data import DataLike
+from spkeras.facade.measures import Measure, check_measures, measured
 from spkeras.facade.networks import AnySimulator, simulator
 from spkeras.facade.shards import EvaluationPlan, Part, Shard, run_shard
-from spkeras.metrics import Evaluation
 from spkeras.metrics.early_exit import EarlyExit
 from spkeras.ops.progress import Progress, quiet
+from spkeras.report.objects import Evaluation
 from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured
 
@@ -28,6 +30,8 @@ def evaluate(
     engine: str = "auto",
     early_exit: EarlyExit | float | None = None,
     cnn: keras.Model | None = None,
+    predictions: bool = False,
+    metrics: Sequence[Measure] = (),
     progress: Progress | None = None,
     **settings: Any,
 ) -> Evaluation:
@@ -50,6 +54,11 @@ def evaluate(
             stable: a margin, or an `EarlyExit`, whose `stop` ends their simulation.
         cnn: The Keras model that was converted, to compare with. None: what the network holds of
             it; `Evaluation.reference` says whose figures stand there.
+        predictions: Keep the outputs of each sample, for `result.predictions`, `confusion`,
+            `changed` and `top`.
+        metrics: More measures of the first output after T steps: "top5" and the like, Keras
+            metrics or their names; they take logits where the CNN ends in softmax. The result
+            has them in `measures`.
         progress: Called with (sample steps done, sample steps in all); of a stream whose
             length is not known, 0 in all.
         settings: `timesteps`, `schedule`, `stagger`, `input_encoding`, `seed` for this run instead of
@@ -67,6 +76,7 @@ def evaluate(
         OptionError: a setting out of its range, an engine that cannot run the network, or early
             exit where no decision is taken step by step.
     """
+    check_measures(metrics)
     loop = converted_of(snn)
     with configured(loop, settings):
         plan = EvaluationPlan(
@@ -79,6 +89,7 @@ def evaluate(
             engine=engine,
             early_exit=early_exit,
             cnn=cnn,
+            predictions=predictions or bool(metrics),
         )
         simulation = simulator(loop, "dense" if plan.frames else engine)
         if not insist:
@@ -86,7 +97,11 @@ def evaluate(
         start = time.perf_counter()
         progress = progress or quiet
         total = plan.added(_in_turn(plan, simulation, progress), progress)
-        return plan.result(loop, total, time.perf_counter() - start)
+        result = plan.result(loop, total, time.perf_counter() - start)
+        if not metrics:
+            return result
+        kept = result.answers if predictions else ()
+        return replace(result, measures=measured(result.answers[0], metrics), answers=kept)
 
 
 def _in_turn(plan: EvaluationPlan, simulation: AnySimulator, progress: Progress) -> Iterator[Part]:

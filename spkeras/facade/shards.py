@@ -19,11 +19,13 @@ from spkeras.facade.networks import AnyNetwork, AnySimulator, engine_and_steps, 
 from spkeras.facade.reference import OWN, NamedCnn, name_of, warning_of
 from spkeras.facade.warnings import beyond_range, left_out, other_steps, undefined
 from spkeras.graph.finite import check_finite
-from spkeras.metrics import Evaluation, ExitSums, Score, Sums, Watch, activity, convergence
+from spkeras.metrics import ExitSums, Score, Sums, Watch, activity, convergence
+from spkeras.metrics.answers import Answers, joined
 from spkeras.metrics.chance import MOST, check_decisions
 from spkeras.metrics.early_exit import EarlyExit, check_exit
 from spkeras.metrics.windows import window_activity
 from spkeras.ops.progress import Progress
+from spkeras.report.objects import Evaluation
 from spkeras.simulation.frames import check_frames, in_time, still
 from spkeras.simulation.record import Counts
 from spkeras.ttfs.spike_windows import SpikeWindows
@@ -39,6 +41,7 @@ class Shard:
         watch: Follows early exit, or None.
         reference: Outputs of the converted CNN; None where the network holds it.
         first: Index of the first sample in the data.
+        keeps: Whether the outputs of each sample are kept.
     """
 
     samples: list[np.ndarray]
@@ -46,6 +49,7 @@ class Shard:
     watch: Watch | None
     reference: list[np.ndarray] | None = None
     first: int = 0
+    keeps: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,11 +60,13 @@ class Part:
         counts: Spikes and inputs.
         scores: One per output.
         exits: Early exit, or None.
+        answers: For each batch, what each output answered; empty where it is not kept.
     """
 
     counts: Counts
     scores: tuple[Sums, ...]
     exits: ExitSums | None
+    answers: tuple[tuple[Answers, ...], ...] = ()
 
     def __add__(self, other: "Part") -> "Part":
         """Return the sum of both; the other's batches follow these."""
@@ -68,7 +74,9 @@ class Part:
         exits = None
         if self.exits is not None and other.exits is not None:
             exits = self.exits + other.exits
-        return Part(self.counts + other.counts, scores, exits)
+        return Part(
+            self.counts + other.counts, scores, exits=exits, answers=self.answers + other.answers
+        )
 
 
 def run_shard(
@@ -86,6 +94,7 @@ def run_shard(
         answers = simulation.reference(shard.samples)
     for score, answer in zip(shard.scores, answers, strict=True):
         score.reference(answer)
+    last: list[np.ndarray] = []
     watch = shard.watch
     if watch is not None:
         watch.begin(len(shard.samples[0]))
@@ -93,6 +102,7 @@ def run_shard(
     def observe(
         index: int, outputs: list[np.ndarray], sent: np.ndarray | None
     ) -> np.ndarray | None:
+        last[:] = outputs
         for score, output in zip(shard.scores, outputs, strict=True):
             score.add(index, output)
         progress(index + 1)
@@ -101,7 +111,11 @@ def run_shard(
     stopping = watch.earliest if watch is not None and watch.policy.stop else None
     counts = simulation.batch(shard.samples, observe, stopping, shard.first)
     exits = None if watch is None else watch.sums()
-    return Part(counts, tuple(score.sums for score in shard.scores), exits)
+    kept: tuple[tuple[Answers, ...], ...] = ()
+    if shard.keeps:
+        pairs = zip(shard.scores, last, answers, strict=True)
+        kept = (tuple(Answers.of(*pair) for pair in pairs),)
+    return Part(counts, tuple(score.sums for score in shard.scores), exits=exits, answers=kept)
 
 
 class EvaluationPlan:
@@ -117,6 +131,7 @@ class EvaluationPlan:
         engine: "dense", "events" or "auto".
         early_exit: A policy, its margin, or None.
         cnn: The converted CNN, or None.
+        predictions: Keep the outputs of each sample.
 
     Attributes:
         engine: The engine that will run.
@@ -139,7 +154,9 @@ class EvaluationPlan:
         engine: str = "auto",
         early_exit: EarlyExit | float | None = None,
         cnn: keras.Model | None = None,
+        predictions: bool = False,
     ) -> None:
+        self.predictions = predictions
         self.name, self.graph = name, loop.graph
         check_finite(self.graph, name)
         if batch_size < 1:
@@ -228,6 +245,7 @@ class EvaluationPlan:
             watch=None if self.watch is None else self.watch.part(scores[0]),
             reference=answers,
             first=first,
+            keeps=self.predictions,
         )
 
     def added(self, parts: Iterable[Part], progress: Progress) -> Part:
@@ -289,6 +307,7 @@ class EvaluationPlan:
             engine=self.engine,
             early_exit=course,
             reference=name_of(self.graph, named),
+            answers=tuple(joined(parts) for parts in zip(*total.answers, strict=True)),
         )
 
 

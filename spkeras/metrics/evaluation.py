@@ -1,16 +1,20 @@
 """The result of an evaluation: plain numbers, ready for a table, a plot or JSON."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
+from spkeras.errors import OptionError
+from spkeras.metrics import answers as answered
 from spkeras.metrics.activity import Activity
+from spkeras.metrics.answers import Answers, Changed
 from spkeras.metrics.convergence import Convergence
 from spkeras.metrics.costs import CostTable
 from spkeras.metrics.early_exit import ExitCourse
 from spkeras.metrics.energy import Energy, energy
+from spkeras.metrics.interval import interval_of
 from spkeras.metrics.score import OutputScore
 from spkeras.ops.arrays import Float64Array, Int64Array
 from spkeras.ops.types import Json
@@ -49,6 +53,9 @@ class Evaluation:
             and neither its file nor the caller has the weights from before.
         windows: Number of windows of a network whose layers fire one after the other, scored
             once; 0 for a spike loop. What has no meaning for windows is absent from `to_dict`.
+        answers: What each output answered to each sample; empty unless `evaluate` was asked to
+            keep it. It is absent from `to_dict`.
+        measures: Further measures by name, of the network ("snn") and the CNN ("cnn").
     """
 
     model: str
@@ -69,6 +76,8 @@ class Evaluation:
     early_exit: ExitCourse | None = None
     reference: str = "CNN"
     windows: int = 0
+    answers: tuple[Answers, ...] = ()
+    measures: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
     @property
     def pipelined_latency(self) -> float | None:
@@ -104,6 +113,56 @@ class Evaluation:
         """Share of the first output's decisions that equal the `reference`'s, at each of `steps`."""
         return self.scores[0].agreement
 
+    def interval(self) -> tuple[float, float] | tuple[None, None]:
+        """Return the exact 95 % confidence interval of the accuracy after T steps, or None twice."""
+        accuracy = None if self.accuracy is None else float(self.accuracy[-1])
+        return interval_of(accuracy, self.samples)
+
+    @property
+    def predictions(self) -> np.ndarray:
+        """Classes of the first output, (samples,), after T steps; its values for regression.
+
+        Raises:
+            OptionError: they were not kept.
+        """
+        kept = self._answers()
+        return kept.outputs if kept.decisions is None else kept.decisions
+
+    def confusion(self, of_cnn: bool = False) -> Int64Array:
+        """Return how often each label (row) is decided as each class (column).
+
+        Args:
+            of_cnn: Of the CNN instead of the spiking network.
+
+        Raises:
+            OptionError: answers were not kept, there are no labels, or the output is of a
+                regression.
+        """
+        return answered.confusion(self._answers(), of_cnn)
+
+    def changed(self) -> tuple[Changed, ...]:
+        """Return the samples that the network and the CNN decide differently, with margins.
+
+        Raises:
+            OptionError: answers were not kept, or the output is of a regression.
+        """
+        return answered.changed(self._answers())
+
+    def top(self, count: int = 5, of_cnn: bool = False) -> float:
+        """Return the share of samples whose label is among the `count` largest outputs.
+
+        Raises:
+            OptionError: answers were not kept, or no labels, or not more classes than `count`.
+        """
+        return answered.top(self._answers(), count, of_cnn)
+
+    def _answers(self) -> Answers:
+        if not self.answers:
+            raise OptionError(
+                "predictions: were not kept; give predictions=True to spkeras.evaluate"
+            )
+        return self.answers[0]
+
     def energy(self, costs: str | CostTable = "horowitz-45nm", numbers: str = "float32") -> Energy:
         """Return the energy per sample of the whole run beside the CNN's, an estimate.
 
@@ -119,7 +178,11 @@ class Evaluation:
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
         own = ("pipelined_latency", "first_step", "built_for")
-        record = {**asdict(self), **{name: getattr(self, name) for name in own}}
+        record = {
+            **asdict(replace(self, answers=())),
+            **{name: getattr(self, name) for name in own},
+        }
+        del record["answers"]
         record["activity"]["per_cnn_mac"] = self.activity.per_cnn_mac
         record = _of_windows(record) if self.windows else record
         return {name: plain(value) for name, value in record.items()}

@@ -32,6 +32,11 @@ def exact_interval(right: int, samples: int, confidence: float = CONFIDENCE) -> 
     return low, high
 
 
+def interval_of(share: float | None, samples: int) -> tuple[float, float] | tuple[None, None]:
+    """Return the exact 95 % confidence interval of a share of samples."""
+    return (None, None) if share is None else exact_interval(round(share * samples), samples)
+
+
 def _share(least: int, samples: int, tail: float) -> float:
     """Return p with P(X >= least) = tail, X binomial of `samples` and p; by bisection."""
     ways = _log_ways(samples)[least:]

@@ -1,13 +1,13 @@
 """Networks of one CNN beside each other: quality and cost of each, and which are dominated."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 from spkeras.errors import OptionError
 from spkeras.metrics.energy import Energy
 from spkeras.metrics.evaluation import Evaluation, plain
-from spkeras.metrics.interval import exact_interval
+from spkeras.metrics.interval import interval_of
 from spkeras.metrics.score import OutputScore
 
 # Loss of accuracy, or of equal decisions, that a recommended network may have.
@@ -264,16 +264,6 @@ def measure_of(score: OutputScore) -> str:
     """Return what the quality of an output is measured by, from what is known of its samples."""
     known = ("accuracy", "error", "agreement")
     return next((name for name in known if getattr(score, name) is not None), "deviation")
-
-
-def interval_of(share: float | None, samples: int) -> tuple[float, float] | tuple[None, None]:
-    """Return the exact 95 % confidence interval of a share of samples."""
-    return (None, None) if share is None else exact_interval(round(share * samples), samples)
-
-
-def point_from(record: Mapping[str, Any]) -> SweepPoint:
-    """Return the point that `asdict` described."""
-    return SweepPoint(**{field.name: record[field.name] for field in fields(SweepPoint)})
 
 
 def _last(course: Any) -> float | None:
