@@ -101,7 +101,7 @@ def _data_options(part: str, samples: int | None) -> list[generated.Decorator]:
             "--data",
             required=True,
             metavar="DATA",
-            help=f"Samples ({part} part): an .npz file, a folder with one folder of images per "
+            help=f"Samples ({part} part): an .npz, .npy or .csv file, a folder with one folder of images per "
             "class, 'digits', or the name of a keras.datasets set.",
             **group,
         ),

@@ -22,7 +22,9 @@ def read_npz(path: Path, part: str, samples: int | None) -> Data:
     """
     try:
         if _first_bytes(path) == NPY:
-            raise DataError(f"{path}: is a single array (.npy); save x and y with np.savez")
+            raise DataError(
+                f"{path}: is a single array; name it .npy, or save x and y with np.savez"
+            )
         with Arrays(path) as file:
             return _from_arrays(path, file, part, samples)
     except FileNotFoundError as error:

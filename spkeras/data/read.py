@@ -12,6 +12,7 @@ from spkeras.data.arrays import read_npz
 from spkeras.data.images import channels_first, read_folder
 from spkeras.data.named import read_digits, read_keras_set
 from spkeras.data.samples import ALLOWED, KERAS_SETS, Data, checked
+from spkeras.data.tables import read_csv, read_npy
 from spkeras.errors import DataError
 
 
@@ -29,7 +30,8 @@ def read_data(
 
     Args:
         spec: An `.npz` file with `x_train`, `y_train`, `x_test`, `y_test` or `x`, `y` (several
-            inputs as `x_test_0`, `x_test_1`, ...; labels may be missing); a folder of class
+            inputs as `x_test_0`, `x_test_1`, ...; labels may be missing); a `.npy` file of
+            samples; a `.csv` file of vectors, with labels in a column named "label"; a folder of class
             folders of images, or one with `train` and `test`, classes numbered by sorted name;
             the name of a `keras.datasets` set; or `digits`, scikit-learn's 8x8 digits in
             [0, 1]. A name wins over a folder of that name: write `./digits` for the folder.
@@ -55,8 +57,12 @@ def read_data(
         data = read_keras_set(spec, part, samples)
     elif Path(spec).is_dir():
         data = read_folder(Path(spec), part, samples, _last(image_size))
-    elif Path(spec).suffix == ".npz":
+    elif Path(spec).suffix.lower() == ".npz":
         data = read_npz(Path(spec), part, samples)
+    elif Path(spec).suffix.lower() == ".npy":
+        data = read_npy(Path(spec), samples)
+    elif Path(spec).suffix.lower() == ".csv":
+        data = read_csv(Path(spec), samples)
     else:
         raise _unknown(spec)
     data = checked(data)

@@ -9,7 +9,7 @@ from spkeras.errors import DataError
 # The sets of keras.datasets that hold numeric arrays; text sets are left out.
 KERAS_SETS = "mnist fashion_mnist cifar10 cifar100 boston_housing california_housing".split()
 ALLOWED = (
-    "Give an .npz file, a folder with one folder of images per class, 'digits', or the name of "
+    "Give an .npz, .npy or .csv file, a folder with one folder of images per class, 'digits', or the name of "
     f"a keras.datasets set ({', '.join(KERAS_SETS)})."
 )
 

@@ -95,17 +95,79 @@ def test_files_that_are_no_npz(tmp_path):
     (tmp_path / "a.npy").rename(tmp_path / "array.npz")
     (tmp_path / "text.npz").write_text("x = 1")
     (tmp_path / "empty.npz").touch()
-    (tmp_path / "table.csv").write_text("1,2")
+    (tmp_path / "table.mat").write_text("1,2")
     messages = {
         "array.npz": "single array",
         "text.npz": "cannot be read",
         "empty.npz": "cannot be read",
-        "table.csv": "cannot read this kind",
+        "table.mat": "cannot read this kind",
         "gone.npz": "no such file",
     }
     for name, message in messages.items():
         with pytest.raises(DataError, match=message):
             read_data(str(tmp_path / name), part="test")
+
+
+# --- single arrays and tables -----------------------------------------------------------
+
+
+def test_npy(tmp_path):
+    np.save(tmp_path / "x_test.npy", X)
+    data = read_data(str(tmp_path / "x_test.npy"), part="test")
+    np.testing.assert_array_equal(data.x[0], X)
+    assert data.y is None and not isinstance(data.x[0], np.memmap)
+    np.save(tmp_path / "y_test.npy", Y)
+    data = read_data(str(tmp_path / "x_test.npy"), part="test", samples=3)
+    np.testing.assert_array_equal(data.x[0][:, 0] / 4, data.y)
+    assert data.samples == 3 and "y_test.npy" in data.notes[0]
+    np.save(tmp_path / "y_test.npy", Y[:2])
+    with pytest.raises(DataError, match="2 labels for 6 samples"):
+        read_data(str(tmp_path / "x_test.npy"), part="test")
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize("name", ["label", "Class", " y "])
+def test_csv(tmp_path, separator, name):
+    path = tmp_path / "table.CSV"
+    lines = [["a", name, "b"], *([f"{i / 2}", f"{i % 3}", f"-{i}e-1"] for i in range(9)), []]
+    path.write_text("\n".join(separator.join(line) for line in lines))
+    data = read_data(str(path), part="train")
+    assert data.x[0].dtype == np.float32
+    np.testing.assert_allclose(data.x[0], [[i / 2, -i / 10] for i in range(9)], rtol=1e-6)
+    assert data.y.tolist() == [i % 3 for i in range(9)]
+    assert read_data(str(path), part="train", samples=4).samples == 4
+
+
+def test_csv_without_names(tmp_path):
+    (tmp_path / "t.csv").write_text("1,2\n3,4\n")
+    data = read_data(str(tmp_path / "t.csv"), part="test")
+    assert data.x[0].tolist() == [[1, 2], [3, 4]] and data.y is None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "holds no line"),
+        ("a,b\n", "holds no sample"),
+        ("a,b\n1,2\n3\n", "line 3 has 1 columns, the first one 2"),
+        ("1,2\n3,x\n", "line 2 holds 'x'"),
+        ("a,label,y\n1,2,3\n", "2 columns are named as labels"),
+        ("a,b\n1,nan\n", "NaN or infinity in 1 of 1"),
+    ],
+)
+def test_csv_refused(tmp_path, text, message):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(DataError, match=message):
+        read_data(str(tmp_path / "t.csv"), part="test")
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.csv"])
+def test_single_files_that_are_not_there_or_broken(tmp_path, name):
+    with pytest.raises(DataError, match="no such file"):
+        read_data(str(tmp_path / name), part="test")
+    (tmp_path / name).write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match="cannot be read as"):
+        read_data(str(tmp_path / name), part="test")
 
 
 # --- names ------------------------------------------------------------------------------
