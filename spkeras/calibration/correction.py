@@ -14,6 +14,7 @@ from spkeras.data.layout import Layout
 from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.graph import Graph, Node
 from spkeras.graph.operations import WITH_KERNEL
+from spkeras.ops.bar import reported
 from spkeras.ops.progress import Progress
 from spkeras.passes.changes import kept
 from spkeras.recipes import CorrectionPlan
@@ -44,6 +45,7 @@ def correct(
     method: str | CorrectionPlan = "light",
     *,
     progress: Progress | None = None,
+    verbose: str | int = "auto",
     **options: Any,
 ) -> keras.Model:
     """Correct what spikes lose: on average over samples, or in each sample.
@@ -70,6 +72,8 @@ def correct(
         method: "light" (biases), "advanced" (initial potentials), "both",
             "offset_spikes", or a `CorrectionPlan`.
         progress: Called with (samples done, samples in all) over all layers and changes.
+        verbose: "auto" for a bar in a terminal or a notebook, and nothing in a file; 1 for a bar, 0
+            for none. With `progress` no bar is shown.
         options: Options of the plan, if a name is given: `samples`, `batch_size`.
 
     Returns:
@@ -96,13 +100,14 @@ def correct(
     source = open_data(Layout.of(loop.graph), data)
     check_range(loop.graph, source.head(plan.batch_size).x)
     arrays = source.some(plan.samples).x
-    student = _Correction(
-        teacher=loop,
-        arrays=arrays,
-        parts=_PARTS[plan.method],
-        batch_size=plan.batch_size,
-        progress=progress,
-    ).run()
+    with reported(progress, verbose, "sample") as report:
+        student = _Correction(
+            teacher=loop,
+            arrays=arrays,
+            parts=_PARTS[plan.method],
+            batch_size=plan.batch_size,
+            progress=report,
+        ).run()
     note = f"{plan.method} correction on {len(arrays[0])} samples"
     done = kept(student.graph, loop.graph)
     return rebuilt(
@@ -136,7 +141,7 @@ class _Correction:
         arrays: list[np.ndarray],
         parts: Sequence[str],
         batch_size: int,
-        progress: Progress | None,
+        progress: Progress,
     ) -> None:
         graph, self.biases = _biased(teacher.graph) if "light" in parts else (teacher.graph, {})
         graph, self.charges = _charged(graph) if "advanced" in parts else (graph, {})
@@ -167,9 +172,8 @@ class _Correction:
 
     def _told(self) -> None:
         self.done += self.samples
-        if self.progress is not None:
-            turns = len(self.wanted) * (1 + len(self.parts))
-            self.progress(self.done, turns * self.samples)
+        turns = len(self.wanted) * (1 + len(self.parts))
+        self.progress(self.done, turns * self.samples)
 
     def _light(self, index: int, missing: np.ndarray) -> bool:
         """Change a bias by the mean over positions; whether there is one."""

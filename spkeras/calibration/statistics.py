@@ -12,6 +12,7 @@ from spkeras.graph.stats import BINS, SHIFT, ActivationStats
 from spkeras.ops.arrays import Float64Array
 from spkeras.ops.compiled import compiled
 from spkeras.ops.histogram import count
+from spkeras.ops.precision import computing_in
 from spkeras.ops.types import ShapeLike, Tensor
 
 # Most values held at once, 128 MB of float32. While one sample of all maps together has no more,
@@ -92,6 +93,7 @@ def _parts(arrays: list[np.ndarray], at_once: int) -> Iterator[list[np.ndarray]]
 class _Survey:
     """The model with summaries of its outputs, and the statistics so far."""
 
+    @computing_in("float32")
     def __init__(self, model: keras.Model, seed: int) -> None:
         shapes = [tuple(output.shape[1:]) for output in model.outputs]
         sizes = [(int(np.prod(shape[:-1], dtype="int64")), shape[-1]) for shape in shapes]

@@ -13,6 +13,7 @@ from spkeras.data.layout import Layout
 from spkeras.data.source import inputs
 from spkeras.errors import OptionError
 from spkeras.graph import Node
+from spkeras.ops.bar import reported
 from spkeras.ops.code import keeps_values
 from spkeras.ops.progress import Progress
 from spkeras.passes.changes import kept
@@ -33,6 +34,7 @@ def train_thresholds(
     checkpoint: Callable[[keras.Model], None] | None = None,
     on_batch: Callable[[np.ndarray], None] | None = None,
     progress: Progress | None = None,
+    verbose: str | int = "auto",
     **options: Any,
 ) -> keras.Model:
     """Train thresholds so that each channel's mean rate equals that of the quantised CNN.
@@ -57,6 +59,8 @@ def train_thresholds(
         on_batch: Called after each batch with the mean absolute rate error per channel of each
             layer.
         progress: Called with (samples done, samples in all).
+        verbose: "auto" for a bar in a terminal or a notebook, and nothing in a file; 1 for a bar, 0
+            for none. With `progress` no bar is shown.
         options: Options of the plan, if none is given: `rate`, `batch_size`.
 
     Returns:
@@ -79,21 +83,21 @@ def train_thresholds(
     start = int(student.graph.settings.get(SEEN, 0))
     trainer = _Trainer(teacher, student, plan.rate)
     done = batches = 0
-    for batch in inputs(source, plan.batch_size):
-        done += len(batch[0])
-        if done <= start:
-            continue
-        if source.streams:
-            check_range(teacher.graph, batch)
-        errors = trainer.update(batch)
-        batches += 1
-        if on_batch is not None:
-            on_batch(errors)
-        if progress is not None:
-            progress(done, source.expected)
-        if checkpoint is not None and batches % plan.checkpoint_every == 0:
-            part = student.graph.with_settings(**{SEEN: done})
-            checkpoint(rebuilt(student, kept(part, teacher.graph)))
+    with reported(progress, verbose, "sample") as report:
+        for batch in inputs(source, plan.batch_size):
+            done += len(batch[0])
+            if done <= start:
+                continue
+            if source.streams:
+                check_range(teacher.graph, batch)
+            errors = trainer.update(batch)
+            batches += 1
+            if on_batch is not None:
+                on_batch(errors)
+            report(done, source.expected)
+            if checkpoint is not None and batches % plan.checkpoint_every == 0:
+                part = student.graph.with_settings(**{SEEN: done})
+                checkpoint(rebuilt(student, kept(part, teacher.graph)))
     seen = {SEEN: max(done, start)}
     return rebuilt(student, kept(student.graph.with_settings(**seen), teacher.graph))
 

@@ -14,6 +14,8 @@ def quieten() -> None:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("absl").setLevel(logging.ERROR)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    # Commands print notes and warnings themselves.
+    logging.getLogger("spkeras").addHandler(logging.NullHandler())
     if not sys.warnoptions:
         warnings.filterwarnings("ignore", module="keras|tensorflow")
 

@@ -151,7 +151,7 @@ def _as_given(arrays: list[np.ndarray]) -> Samples:
 
 def _outcome(snn: keras.Model, samples: Samples, batch_size: int) -> tuple[float, float]:
     """Return the relative rms difference to the CNN's outputs, and spikes per neuron."""
-    result = evaluate(snn, samples, batch_size=batch_size, any_range=True)
+    result = evaluate(snn, samples, batch_size=batch_size, any_range=True, verbose=0)
     score = result.scores[0]
     return float(score.deviation[-1] / (score.cnn_spread or 1.0)), result.activity.spikes_per_neuron
 

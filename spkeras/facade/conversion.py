@@ -17,11 +17,14 @@ from spkeras.facade.first_spikes import convert_windows
 from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.walk import Walk, walk
 from spkeras.graph import Graph
+from spkeras.ops import log
+from spkeras.ops.bar import reported
 from spkeras.ops.progress import Progress, quiet
 from spkeras.ops.published import PUBLISHED
 from spkeras.passes.as_published import check_trained
 from spkeras.passes.learned import trained_steps
 from spkeras.recipes import TTFS, Auto, Recipe, Simulation, Stepwise, Trained, get, names
+from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import check_start
 
 
@@ -34,6 +37,7 @@ def convert(
     simulation: Simulation | None = None,
     batch_size: int = 100,
     progress: Progress | None = None,
+    verbose: str | int = "auto",
     **options: Any,
 ) -> keras.Model:
     """Turn a trained CNN into a spiking network, an ordinary Keras model.
@@ -54,6 +58,8 @@ def convert(
         simulation: How the network runs: schedule, stagger, input encoding, seed.
         batch_size: Samples at once during calibration.
         progress: Called with (samples done, samples in all).
+        verbose: "auto" for a bar in a terminal or a notebook, and nothing in a file; 1 for a bar, 0
+            for none. With `progress` no bar is shown.
         options: Options of the recipe, if it is given by name (`neuron="signed"`);
             `published=True` for the settings of its publication (docs/papers.md); `insist=True`
             to accept calibration samples of an implausible range. Settings of the simulation may be
@@ -75,7 +81,11 @@ def convert(
     simulation = _with_settings(simulation or Simulation(), timesteps=timesteps, **settings)
     chosen = get(recipe, "conversion", schedule=simulation.schedule, **options)
     converter = Converter(model, data, batch_size=batch_size)
-    return converter.network(chosen, simulation, progress or quiet)
+    with reported(progress, verbose, "sample") as report:
+        snn = converter.network(chosen, simulation, report)
+    for text in converted_of(snn).graph.notes:
+        log.note(text)
+    return snn
 
 
 class Converter:

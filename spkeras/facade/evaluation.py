@@ -13,7 +13,9 @@ from spkeras.facade.measures import Measure, check_measures, measured
 from spkeras.facade.networks import AnySimulator, simulator
 from spkeras.facade.shards import EvaluationPlan, Part, Shard, run_shard
 from spkeras.metrics.early_exit import EarlyExit
-from spkeras.ops.progress import Progress, quiet
+from spkeras.ops import log
+from spkeras.ops.bar import reported
+from spkeras.ops.progress import Progress
 from spkeras.report.objects import Evaluation
 from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured
@@ -33,6 +35,7 @@ def evaluate(
     predictions: bool = False,
     metrics: Sequence[Measure] = (),
     progress: Progress | None = None,
+    verbose: str | int = "auto",
     **settings: Any,
 ) -> Evaluation:
     """Run a converted network once to T and score it at every step.
@@ -61,12 +64,14 @@ def evaluate(
             has them in `measures`.
         progress: Called with (sample steps done, sample steps in all); of a stream whose
             length is not known, 0 in all.
+        verbose: "auto" for a bar in a terminal or a notebook, and nothing in a file; 1 for a bar, 0
+            for none. With `progress` no bar is shown.
         settings: `timesteps`, `schedule`, `stagger`, `input_encoding`, `seed` for this run instead of
             the network's own.
 
     Returns:
         Accuracy (or error), agreement with the CNN, spikes and operations, latency, and when
-        samples settled or would stop.
+        samples settled or would stop. Its warnings go to the logger "spkeras", too.
 
     Raises:
         DataError: samples or targets do not fit, samples reach beyond twice the range the
@@ -78,7 +83,7 @@ def evaluate(
     """
     check_measures(metrics)
     loop = converted_of(snn)
-    with configured(loop, settings):
+    with configured(loop, settings), reported(progress, verbose, "sample step") as report:
         plan = EvaluationPlan(
             snn.name,
             loop,
@@ -95,13 +100,14 @@ def evaluate(
         if not insist:
             plan.check_labels(simulation)
         start = time.perf_counter()
-        progress = progress or quiet
-        total = plan.added(_in_turn(plan, simulation, progress), progress)
+        total = plan.added(_in_turn(plan, simulation, report), report)
         result = plan.result(loop, total, time.perf_counter() - start)
-        if not metrics:
-            return result
-        kept = result.answers if predictions else ()
-        return replace(result, measures=measured(result.answers[0], metrics), answers=kept)
+    for text in result.warnings:
+        log.warn(text)
+    if not metrics:
+        return result
+    kept = result.answers if predictions else ()
+    return replace(result, measures=measured(result.answers[0], metrics), answers=kept)
 
 
 def _in_turn(plan: EvaluationPlan, simulation: AnySimulator, progress: Progress) -> Iterator[Part]:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from spkeras.frontend.steps import layer_outputs, maker
-from spkeras.frontend.walk import read_graph
+from spkeras.frontend.walk import EPSILON, walk
 from spkeras.graph import Graph
 from spkeras.metrics import LayerCheck
 from spkeras.passes.pipeline import fold
@@ -14,6 +14,9 @@ from spkeras.snn.ann import ann
 from spkeras.snn.network import as_list
 
 Tensors = Mapping[str, keras.KerasTensor]
+# Largest relative difference by rounding, where layers of the CNN round values to few bits: a sum of
+# several roundings.
+_TOLERANCE = {name: 8 * EPSILON[name] for name in ("float16", "bfloat16")}
 
 
 class Folded:
@@ -21,10 +24,15 @@ class Folded:
 
     Args:
         cnn: The Keras model.
+
+    Attributes:
+        tolerance: Largest relative difference that rounding explains.
     """
 
     def __init__(self, cnn: keras.Model) -> None:
-        graph = fold(read_graph(cnn))
+        walked = walk(cnn)
+        graph = fold(walked.convertible())
+        self.tolerance = _TOLERANCE.get(walked.precision, 1e-5)
         pairs = list(_pairs(_tensors(cnn), graph))
         self.names = [layer for _, layer, _ in pairs]
         self.reference = keras.Model(cnn.inputs, [*(t for t, _, _ in pairs), *cnn.outputs])

@@ -17,6 +17,7 @@ from spkeras.graph import Graph
 from spkeras.graph.finite import check_finite
 from spkeras.metrics import NeuronCheck, Verification
 from spkeras.metrics.comparison import RateComparison
+from spkeras.ops.bar import reported
 from spkeras.ops.progress import Progress
 from spkeras.passes.changes import is_lost
 from spkeras.snn.converted import converted_of
@@ -34,6 +35,7 @@ def verify(
     batch_size: int = 50,
     any_range: bool = False,
     progress: Progress | None = None,
+    verbose: str | int = "auto",
     **settings: Any,
 ) -> Verification:
     """Compare a converted network with its CNN, layer by layer.
@@ -45,6 +47,8 @@ def verify(
         batch_size: Samples at once; the outputs of all their layers are held in memory.
         any_range: Accept samples far outside the calibrated range.
         progress: Called with (samples done, samples in all).
+        verbose: "auto" for a bar in a terminal or a notebook, and nothing in a file; 1 for a bar, 0
+            for none. With `progress` no bar is shown.
         settings: `timesteps`, `schedule`, ... for this run instead of the network's.
 
     Returns:
@@ -67,7 +71,7 @@ def verify(
     done = 0
     folded, outputs = Folded(cnn), _Outputs(graph)
     lost = is_lost(graph)
-    with configured(loop, settings):
+    with configured(loop, settings), reported(progress, verbose, "sample") as report:
         layers = WindowLayers(loop) if loop.windows else _Layers(loop)
         for batch in inputs(source, batch_size):
             if source.streams and not any_range:
@@ -77,8 +81,7 @@ def verify(
             # A network without the CNN's weights takes the outputs of the folded CNN as its first stage.
             outputs.add(own, exact, [exact, *answers[1:]] if lost else answers)
             done += len(batch[0])
-            if progress is not None:
-                progress(done, source.expected)
+            report(done, source.expected)
         checks = folded.result()
         decisions, output_error = outputs.result()
         return Verification(
@@ -89,7 +92,8 @@ def verify(
             layers=checks,
             neurons=layers.result(),
             departs_first=layers.departs_first(),
-            faithful=all(check.relative < 1e-5 for check in checks),
+            faithful=all(check.relative < folded.tolerance for check in checks),
+            tolerance=folded.tolerance,
             decisions=decisions,
             output_error=output_error,
             spike_code=loop.spike_code,

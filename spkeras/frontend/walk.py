@@ -45,6 +45,12 @@ class Walk:
         """Each problem once, in the model's order."""
         return tuple(dict.fromkeys(visit.problem for visit in self.visits if visit.problem))
 
+    @property
+    def precision(self) -> str:
+        """The coarsest type that a layer computes in, such as "float16" under a mixed policy."""
+        types = [str(getattr(visit.operation, "compute_dtype", "float32")) for visit in self.visits]
+        return max(types, key=lambda name: EPSILON.get(name, 0.0), default="float32")
+
     def convertible(self) -> Graph:
         """Return the graph; see `read_graph`.
 
@@ -56,7 +62,13 @@ class Walk:
             raise UnsupportedLayerError(self.problems)
         graph = self.graph.pruned()
         check_finite(graph, graph.name)
-        return graph
+        if self.precision == "float32":
+            return graph
+        note = (
+            f"layers of the CNN compute in {self.precision}; the network computes in float32, as its "
+            "potentials and counts need"
+        )
+        return graph.with_nodes(graph.nodes, notes=[note])
 
 
 def read_graph(model: keras.Model) -> Graph:
@@ -91,6 +103,10 @@ def walk(model: keras.Model) -> Walk:
     names = [walker.final(port) for port in outputs]
     graph = Graph(model.name, tuple(walker.nodes.values()), tuple(names))
     return Walk(graph, tuple(walker.visits))
+
+
+# Spacing of the numbers from 1 to 2, relative to 1, in the types of Keras's policies.
+EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 
 
 @dataclass

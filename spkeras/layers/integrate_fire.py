@@ -108,7 +108,8 @@ class IntegrateFire(Configured):
         spikes_shape: Shape | None = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        # Potentials are compared with thresholds: half precision would move spikes.
+        super().__init__(**{**kwargs, "dtype": "float32"})
         self.model, self.reset = model, reset
         self.initial_potential, self.max_spikes_per_step = initial_potential, max_spikes_per_step
         self.depth, self.function, self.pool = depth, function, pool

@@ -80,7 +80,7 @@ class Verification:
         departs_first: The first layer of neurons whose error exceeds twice the error that its
             levels explain (1 / T; under the delta code the last exponent of its spikes, or the
             error after T roundings), or None.
-        faithful: Whether every layer of the folded graph is within 1e-5 (relative).
+        faithful: Whether every layer of the folded graph is within `tolerance` (relative).
         decisions: Share of decisions equal to the CNN's after each stage: "folded", "parameters"
             (where the network was changed after the conversion), "clipped", "quantized",
             "simulated"; empty for regression.
@@ -93,6 +93,8 @@ class Verification:
             deepest of several; None where the code never settles.
         reference: The network whose activations are compared: "CNN", "twin" or "own weights", as
             `Evaluation.reference`.
+        tolerance: Largest relative difference that rounding explains: 1e-5, or more for a CNN that
+            computes in half precision.
     """
 
     model: str
@@ -109,6 +111,7 @@ class Verification:
     steps: tuple[int, ...] = ()
     settles_last: str | None = None
     reference: str = "CNN"
+    tolerance: float = 1e-5
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -97,12 +97,13 @@ def _stage_table(verification: Verification) -> Table:
 
 def findings(verification: Verification) -> tuple[str, ...]:
     """Return the results of a verification as sentences."""
+    least = f"{verification.tolerance:.1g}".replace("e-0", "e-")
     if not verification.layers:
         faithful = "The folded graph keeps no layer of the CNN unchanged: none was compared."
     elif verification.faithful:
-        faithful = "The folded graph equals the CNN in every layer (relative error below 1e-5)."
+        faithful = f"The folded graph equals the CNN in every layer (relative error below {least})."
     else:
-        faithful = "The folded graph differs from the CNN: see the relative errors above 1e-5."
+        faithful = f"The folded graph differs from the CNN: see the relative errors above {least}."
     what, first = _word(verification), verification.departs_first
     departs = (
         f"The first layer whose {what} depart by more than its levels explain: {first}."

@@ -10,6 +10,7 @@ from keras import ops
 from spkeras.errors import DataError, OptionError
 from spkeras.ops.code import keeps_values
 from spkeras.ops.compiled import compiled
+from spkeras.ops.precision import computing_in
 from spkeras.ops.types import Tensor
 from spkeras.simulation.frames import as_frame
 from spkeras.snn.model import loop_of
@@ -260,6 +261,7 @@ class Stream:
         return held, anew
 
 
+@computing_in("float32")
 def _held(network: Network) -> keras.Model:
     """Build the model from [*frontier, *sums sent by each neuron] to all received sums.
 

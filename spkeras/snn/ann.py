@@ -7,11 +7,13 @@ import numpy as np
 from keras import ops
 
 from spkeras.graph import Graph
+from spkeras.ops.precision import computing_in
 from spkeras.passes.constant_inputs import resting_points
 from spkeras.snn.network import Network, as_given, as_list
 from spkeras.snn.synapse import keras_name
 
 
+@computing_in("float32")
 def ann(graph: Graph, names: Sequence[str] | None = None) -> keras.Model:
     """Return a graph without neurons as a Keras model with its arrays loaded.
 

@@ -6,6 +6,7 @@ import keras
 
 from spkeras.errors import SpkerasError
 from spkeras.graph import Graph
+from spkeras.ops.precision import computing_in
 from spkeras.ops.types import Tensor
 from spkeras.snn.synapse import keras_name
 
@@ -70,6 +71,11 @@ def converted_of(snn: keras.Model) -> ConvertedNetwork:
 def model_of(layer: ConvertedNetwork, graph: Graph) -> keras.Model:
     """Return an ordinary Keras model around a layer, with the arrays of a graph."""
     layer.load(graph)
+    with computing_in("float32"):
+        return _around(layer, graph)
+
+
+def _around(layer: ConvertedNetwork, graph: Graph) -> keras.Model:
     inputs = [
         keras.Input(node.shape, name=keras_name(node.name), dtype=node["dtype"])
         for node in graph.of("input")

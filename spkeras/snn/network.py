@@ -16,6 +16,7 @@ from spkeras.graph import Graph, Node
 from spkeras.graph.node import parameters_of
 from spkeras.graph.vocabulary import CONSTANT_INPUTS
 from spkeras.layers import FiringRate, IntegrateFire, SpikeCount
+from spkeras.ops.precision import computing_in
 from spkeras.ops.types import Tensor
 from spkeras.snn.linear import WindowSum
 from spkeras.snn.synapse import keras_name, load_arrays, read_arrays, silence, synapse
@@ -35,6 +36,7 @@ class Network:
         layers: Keras layer by node name, for all nodes but inputs without a unit.
     """
 
+    @computing_in("float32")
     def __init__(
         self, graph: Graph, shared: Mapping[str, keras.layers.Layer] = MappingProxyType({})
     ) -> None:
@@ -113,6 +115,7 @@ class Network:
         return tensors
 
     @cached_property
+    @computing_in("float32")
     def drive(self) -> keras.Model:
         """Model from the inputs (in units of their scale) to the tensors at the frontier."""
         inputs = self.inputs()
@@ -124,6 +127,7 @@ class Network:
         return {node.name: keras.Input(node.shape) for node in self.frontier}
 
     @cached_property
+    @computing_in("float32")
     def step(self) -> keras.Model:
         """Model of one time step: [*frontier, *states, clock] to [*read-outs, *states, *spikes]."""
         frontier = self._frontier_inputs()
@@ -155,6 +159,7 @@ class Network:
         layers = [self.layers[node.name] for node in self.neurons]
         return [state for layer in layers for state in layer.get_initial_state(batch_size)]
 
+    @computing_in("float32")
     def rates(self, mode: str) -> keras.Model:
         """Return the model on mean currents, or values, to [*read-outs, *rates].
 
@@ -181,6 +186,7 @@ class Network:
         return [*outputs, *(tensors[node.name] for node in self.neurons)]
 
     @cached_property
+    @computing_in("float32")
     def window(self) -> keras.Model:
         """Model of the layer-synchronous network in closed form.
 
@@ -197,6 +203,7 @@ class Network:
             tensors[node.name] = summing([*(tensors[name] for name in node.inputs), timesteps])
         return keras.Model([*inputs.values(), timesteps], self._ends(tensors), name="window")
 
+    @computing_in("float32")
     def standing(self, names: Sequence[str]) -> keras.Model:
         """Return the model from the frontier to the values of these nodes while no neuron fires."""
         frontier = self._frontier_inputs()
@@ -211,6 +218,7 @@ class Network:
         outputs = [tensors[name] for name in names]
         return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="standing")
 
+    @computing_in("float32")
     def segment(self, node: Node) -> tuple[keras.Model, list[str]]:
         """Return the model from earlier spikes and the frontier to one node's input.
 
@@ -233,6 +241,7 @@ class Network:
         return keras.Model(inputs, tensors[node.inputs[0]]), names
 
     @cached_property
+    @computing_in("float32")
     def head(self) -> keras.Model:
         """Model from the mean values of the read-outs to the outputs of the network."""
         means = {node.name: keras.Input(node.shape) for node in self.readouts}

@@ -69,7 +69,7 @@ class SpikeLoop(ConvertedNetwork):
         seed: int = 0,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**{**kwargs, "dtype": "float32"})
         # As text: Keras would wrap a dictionary to track it, and could not copy the wrapper.
         self._structure = json.dumps(structure)
         self.timesteps, self.schedule, self.stagger = timesteps, schedule, stagger

@@ -12,6 +12,7 @@ from spkeras.data import Batch, DataLike
 from spkeras.errors import OptionError
 from spkeras.files.hdf5 import check_file
 from spkeras.metrics.chance import MOST
+from spkeras.ops.bar import shows
 from spkeras.ops.progress import Progress
 from spkeras.recipes import FinetunePlan
 from spkeras.training.augment import Batches, EnterEpoch
@@ -38,6 +39,7 @@ def finetune(
     backup: Path | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     progress: Progress | None = None,
+    verbose: str | int = "auto",
     **options: Any,
 ) -> tuple[keras.Model, dict[str, list[float]]]:
     """Train a twin by a plan.
@@ -55,6 +57,8 @@ def finetune(
         backup: Folder of a checkpoint, written after each epoch; training continues from it.
         callbacks: Further Keras callbacks. Epochs are numbered through all phases of the plan.
         progress: Called with (batches done, batches in all).
+        verbose: "auto" for Keras's bar of each epoch in a terminal or a notebook, and nothing in a
+            file; 1 for the bar, 0 for none. With `progress` no bar is shown.
         options: Options of the plan, if none is given: `finetune(twin, data, clamp=2, rate=1e-3)`.
 
     Returns:
@@ -77,7 +81,15 @@ def finetune(
         check_cnn(teacher, score_of(teacher, np.asarray(some.targets)), some.x)
     keras.utils.set_random_seed(plan.seed)
     set_stage(twin, "quantize")
-    fit = _fit(twin, samples, plan, teacher=teacher, held=held, progress=progress)
+    fit = _fit(
+        twin,
+        samples,
+        plan,
+        teacher=teacher,
+        held=held,
+        progress=progress,
+        bar=progress is None and shows(verbose),
+    )
     history: dict[str, list[float]] = {}
     choice = _choice(plan, held)
     if plan.epochs:
@@ -150,6 +162,7 @@ class _Fit:
         shown: The training set: `batches`, or these with a teacher's outputs in the labels.
         checked: Validation samples and labels.
         progress: As for `finetune`.
+        bar: Whether Keras shows its bar.
     """
 
     plan: FinetunePlan
@@ -157,6 +170,7 @@ class _Fit:
     shown: Batches | DistilledBatches
     checked: tuple[np.ndarray, np.ndarray] | None
     progress: Progress | None
+    bar: bool
 
     def run(
         self,
@@ -185,7 +199,7 @@ class _Fit:
             initial_epoch=start,
             epochs=stop,
             validation_data=self.checked,
-            verbose=0,
+            verbose=int(self.bar),
             callbacks=tools,
         )
         return dict(history.history)

@@ -14,6 +14,7 @@ from spkeras.frontend.steps import steps
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
 from spkeras.layers import Staged, TrainablePooling2D
+from spkeras.ops.bar import reported
 from spkeras.ops.progress import Progress
 from spkeras.ops.published import for_training
 from spkeras.passes.readout import attach_readouts
@@ -42,6 +43,7 @@ def prepare(
     policy: str | None = None,
     batch_size: int = 100,
     progress: Progress | None = None,
+    verbose: str | int = "auto",
     **options: Any,
 ) -> keras.Model:
     """Convert a trained CNN into its trainable twin, an ordinary Keras model for `fit`.
@@ -62,6 +64,8 @@ def prepare(
             Quantisers compute in float32 under any.
         batch_size: Samples at once while ranges are chosen.
         progress: Called with (samples done, samples in all).
+        verbose: "auto" for a bar in a terminal or a notebook, and nothing in a file; 1 for a bar, 0
+            for none. With `progress` no bar is shown.
         options: Options of the recipe, if it is given by name; `published=True` for the settings
             of its publication (docs/papers.md), with options that do not contradict it.
 
@@ -87,14 +91,10 @@ def prepare(
     places = places_of(graph, chosen.pooling_neurons)
     source = None if data is None else open_data(Layout.of(graph), data).again()
     share = automatic_percentile(steps) if chosen.percentile is None else chosen.percentile
-    units = units_of(
-        graph,
-        places,
-        source,
-        percentile=share,
-        batch_size=batch_size,
-        progress=progress or (lambda done, total: None),
-    )
+    with reported(progress, verbose, "sample") as report:
+        units = units_of(
+            graph, places, source, percentile=share, batch_size=batch_size, progress=report
+        )
     _check_input(graph, source, chosen.encoding)
     layers = Activations(recipe=chosen, timesteps=steps)
     wide = first_layers(base) if chosen.encoding == "expanded" else set()

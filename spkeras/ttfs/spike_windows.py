@@ -11,6 +11,7 @@ from keras import ops
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, from_structure, structure
 from spkeras.graph.finite import check_finite
+from spkeras.ops.precision import computing_in
 from spkeras.ops.ttfs import kernel_table
 from spkeras.ops.types import ShapeLike, Tensor
 from spkeras.snn.ann import ann
@@ -61,7 +62,7 @@ class SpikeWindows(ConvertedNetwork):
     ) -> None:
         exact = structure["settings"]["kernel"] == "exact"
         precision = "float64" if exact else "float32"
-        super().__init__(**{"dtype": precision, **kwargs}, trainable=False)
+        super().__init__(**{**kwargs, "dtype": precision}, trainable=False)
         # As text: Keras would wrap a dictionary to track it, and could not copy the wrapper.
         self._structure, self._kernels = json.dumps(structure), json.dumps(kernels or {})
         self.start = start
@@ -72,14 +73,11 @@ class SpikeWindows(ConvertedNetwork):
         if isinstance(code, InstantCode):
             _check_float64()
             self._end = max(end for _, end in code.windows.values())
-        policy = keras.config.dtype_policy()
-        keras.config.set_dtype_policy(precision)
-        try:
+        with computing_in(precision):
             self._network = WindowNetwork(graph, code)
-        finally:
-            keras.config.set_dtype_policy(policy)
         self.windows = self._network.windows
-        units = {n.name: synapse(n) for n in graph.of("input") if "scale" in n.arrays}
+        with computing_in("float32"):
+            units = {n.name: synapse(n) for n in graph.of("input") if "scale" in n.arrays}
         self._network.synapses.update(units)
         # Keras tracks what is an attribute: one flat list of layers holds all the weights.
         self.synapses = list(self._network.synapses.values())

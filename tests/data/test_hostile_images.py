@@ -26,7 +26,12 @@ def read(folder):
 
 
 def part(kind, content):
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+    return (
+        struct.pack(">I", len(content))
+        + kind
+        + content
+        + struct.pack(">I", zlib.crc32(kind + content))
+    )
 
 
 def bomb(width, height):
@@ -74,7 +79,9 @@ def test_folders_without_permission(folder, monkeypatch):
         read(folder)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0", b"BM"])
+@pytest.mark.parametrize(
+    "content", [b"", b"\x89PNG\r\n\x1a\n", b"GIF89a", b"\xff\xd8\xff\xe0", b"BM"]
+)
 def test_damaged(folder, content):
     (folder / "dog" / "b.gif").write_bytes(content)
     with pytest.raises(DataError, match="b.gif: cannot be read as an image"):
