@@ -354,6 +354,7 @@ SMALL = {
         "training",
     ),
     "own function": ((4,), lambda x: L.Dense(2, activation=lambda v: v, name="it")(x), "<lambda>"),
+    "threshold argument": ((4,), lambda x: L.Activation("threshold", name="it")(x), "keras.ops"),
     "glu argument": ((4,), lambda x: L.Activation("glu", name="it")(x), "glu"),
     "adaptive": ((5, 5, 1), lambda x: L.AdaptiveMaxPooling2D(2, name="it")(x), "divides"),
     "softmax of the batch": ((4, 4), lambda x: L.Softmax(axis=[0, 1], name="it")(x), "batch axis"),

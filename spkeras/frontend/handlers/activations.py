@@ -68,7 +68,7 @@ def as_record(call: Call, function: Callable[..., Any] | None) -> dict[str, Json
     name, parameters = _named(call, function)
     _, default, _ = _SCALED.get(name, ("", None, None))
     known = ACTIVATIONS.get(name)
-    if known is None or name in ("glu", "prelu"):
+    if known is None or name in ("glu", "prelu") or not set(known) <= set(parameters):
         raise call.refuse(f"activation {name!r}", _USE)
     further = [n for n, value in parameters.items() if n not in known and value != default]
     if further and name != "sparsemax":
@@ -88,6 +88,9 @@ def apply(call: Call, name: str, parameters: Mapping[str, Any], port: Port) -> P
     unknown = {key: value for key, value in parameters.items() if key not in known}
     if unknown:
         raise call.refuse(f"{name} with {unknown}", "leave these at their defaults")
+    missing = [key for key in known if key not in parameters]
+    if missing:
+        raise call.refuse(f"{name} without {', '.join(missing)}", f"use keras.ops.{name}")
     kept: dict[str, Any] = {key: _plain(parameters[key]) for key in known}
     if name == "relu" and kept["threshold"] < 0:
         raise call.refuse(f"ReLU threshold {kept['threshold']}", "use a threshold >= 0")

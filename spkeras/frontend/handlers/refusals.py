@@ -5,7 +5,7 @@ _REBUILD = "rebuild it from Keras layers"
 _REGISTER = f"{_REBUILD} or keras.ops, or register a handler (spkeras.register_layer)"
 
 # Names of classes, what they do, and what to do instead.
-_REFUSED = (
+REFUSED = (
     (
         "CategoryEncoding Discretization HashedCrossing Hashing IntegerLookup MelSpectrogram "
         "STFTSpectrogram StringLookup TextVectorization",
@@ -35,7 +35,7 @@ _REFUSED = (
         ("sorts values", "do it on the network's outputs, or use max and min"),
     ),
 )
-REASONS = {name: why for names, why in _REFUSED for name in names.split()}
+REASONS = {name: why for names, why in REFUSED for name in names.split()}
 
 
 def reason(kind: str, module: str) -> tuple[str, str]:
