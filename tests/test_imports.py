@@ -90,7 +90,7 @@ def test_all_errors_are_one_family_of_value_errors():
         "from spkeras.snn.spike_loop import SpikeLoop",
         "from spkeras.facade import convert",
         "from spkeras.models import cnn_to_snn",
-        "from spkeras.keras_files import load_model",
+        "from spkeras.keras_files import read_model",
         "from spkeras.ops import neuron; import spkeras.layers",
         "import keras, spkeras",
         "import spkeras, keras",

@@ -57,14 +57,15 @@ def command(
     output = output or Path(f"{model.stem}_snn.keras")
     check_output(output, SUFFIXES, "--output", force)
     import spkeras
+    from spkeras.facade.conversion import spike_code
 
-    cnn = reader.read(model)
+    given = options.given(insist=insist or None, **chosen)
+    settings = {name: given.pop(name) for name in Simulation.options() if name in given}
+    cnn = reader.read(model, spike_code(recipes.get(recipe, "conversion", **given)))
     for change in cnn.changes:
         note(f"{model}: {change}")
     samples = data.read(cnn.model)
     quality = cnn_quality(cnn.model, samples, batch_size, insist)
-    given = options.given(insist=insist or None, **chosen)
-    settings = {name: given.pop(name) for name in Simulation.options() if name in given}
     with progress("calibrating") as advance:
         snn = spkeras.convert(
             cnn.model,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spkeras.cli.quiet import load_keras
-from spkeras.errors import OptionError
+from spkeras.errors import OptionError, UnsupportedLayerError
 
 if TYPE_CHECKING:
     import keras
@@ -29,16 +29,33 @@ class CnnReader:
     architecture: Path | None = None
     replace: Mapping[str, str] = field(default_factory=dict)
 
-    def read(self, path: Path) -> "LoadedModel":
+    def read(self, path: Path, spike_code: str = "delta") -> "LoadedModel":
         """Return the CNN in a file of any Keras version.
+
+        Args:
+            path: The file.
+            spike_code: Code of the network to be made; decides which problems are listed.
+
+        Raises:
+            OptionError: the file holds a spiking network.
+        """
+        loaded = self.examine(path)
+        if loaded.problems:
+            from spkeras.facade.loading import problems_of
+
+            raise UnsupportedLayerError(problems_of(loaded, spike_code))
+        return loaded
+
+    def examine(self, path: Path) -> "LoadedModel":
+        """Return the CNN in a file, or as much of it as can be read.
 
         Raises:
             OptionError: the file holds a spiking network.
         """
         load_keras()
-        from spkeras.keras_files import read_model
+        from spkeras.keras_files import read_partly
 
-        loaded = read_model(path, **vars(self))
+        loaded = read_partly(path, **vars(self))
         if is_spiking(loaded.model):
             raise OptionError(
                 f"{path}: is a spiking network; allowed: a CNN; "

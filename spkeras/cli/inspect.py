@@ -13,7 +13,7 @@ from spkeras.cli.generated import GroupedCommand
 from spkeras.cli.messages import show, show_json
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from spkeras.frontend.verdict import LayerVerdict
 
@@ -45,8 +45,8 @@ def command(
     """
     import spkeras
 
-    loaded = reader.read(model)
-    layers = spkeras.inspect(loaded.model, CODES[recipe])
+    loaded = reader.examine(model)
+    layers = _all(spkeras.inspect(loaded.model, CODES[recipe]), loaded.problems)
     refused = any(layer.verdict == "refused" for layer in layers)
     record = {
         "model": loaded.model.name,
@@ -54,8 +54,8 @@ def command(
         "writer": loaded.writer,
         "changes": list(loaded.changes),
         "convertible": not refused,
-        "parameters": loaded.model.count_params(),
-        "macs": sum(layer.macs for layer in layers),
+        "parameters": None if loaded.problems else loaded.model.count_params(),
+        "macs": _total(layer.macs for layer in layers),
         "layers": [asdict(layer) for layer in layers],
     }
     if as_json:
@@ -63,6 +63,22 @@ def command(
     else:
         _show(model, record, layers)
     ctx.exit(1 if refused else 0)
+
+
+def _all(layers: "Sequence[LayerVerdict]", problems: "Sequence[str]") -> "tuple[LayerVerdict, ...]":
+    """Add the layers that cannot be read and are inside others that cannot."""
+    from spkeras.frontend.verdict import REFUSED, LayerVerdict
+
+    listed = {layer.reason for layer in layers}
+    rest = [problem for problem in problems if problem not in listed]
+    made = [LayerVerdict("", "", REFUSED, problem, parameters=None, macs=None) for problem in rest]
+    return (*layers, *made)
+
+
+def _total(numbers: "Iterable[int | None]") -> int | None:
+    """Return the sum; None if a number is unknown."""
+    known = list(numbers)
+    return None if None in known else sum(number for number in known if number is not None)
 
 
 def _show(path: Path, record: dict[str, Any], layers: "Sequence[LayerVerdict]") -> None:
@@ -74,7 +90,8 @@ def _show(path: Path, record: dict[str, Any], layers: "Sequence[LayerVerdict]") 
     show([verdict_table(layers)])
     verdicts = Counter(layer.verdict for layer in layers)
     counted = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
+    numbers = ["unknown" if record[key] is None else record[key] for key in ("parameters", "macs")]
     click.echo(
         f"\n{len(layers)} layers for recipe {record['recipe']}: {counted}; "
-        f"{record['parameters']} parameters, {record['macs']} multiply-accumulates per sample"
+        f"{numbers[0]} parameters, {numbers[1]} multiply-accumulates per sample"
     )

@@ -1,8 +1,9 @@
-"""What users call: `convert`, `evaluate`, `verify`, `sweep`."""
+"""What users call: `load_model`, `convert`, `evaluate`, `verify`, `sweep`."""
 
 from spkeras.facade.conversion import convert
 from spkeras.facade.evaluation import evaluate
+from spkeras.facade.loading import load_model, read_model
 from spkeras.facade.sweeps import sweep
 from spkeras.facade.verification import verify
 
-__all__ = ["convert", "evaluate", "sweep", "verify"]
+__all__ = ["convert", "evaluate", "load_model", "read_model", "sweep", "verify"]

@@ -12,7 +12,7 @@ from spkeras.data.open import as_samples
 from spkeras.facade.calibrated import Calibrated
 from spkeras.facade.evaluation import evaluate
 from spkeras.facade.plausible import check_calibration
-from spkeras.frontend.walk import Walk
+from spkeras.frontend.visits import Walk
 from spkeras.ops.arrays import Samples
 from spkeras.ops.progress import Progress
 from spkeras.ops.sampling import chosen

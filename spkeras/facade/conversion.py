@@ -10,12 +10,14 @@ from spkeras.calibration.correction import correct
 from spkeras.calibration.thresholds import train_thresholds
 from spkeras.data import DataLike, Source, open_data
 from spkeras.data.layout import Layout
-from spkeras.errors import OptionError
+from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.facade import automatic
 from spkeras.facade.calibrated import Calibrated
 from spkeras.facade.first_spikes import convert_windows
 from spkeras.facade.plausible import check_calibration
-from spkeras.frontend.walk import Walk, walk
+from spkeras.frontend.verdict import all_problems
+from spkeras.frontend.visits import Walk
+from spkeras.frontend.walk import walk
 from spkeras.graph import Graph
 from spkeras.ops import log
 from spkeras.ops.bar import reported
@@ -130,6 +132,8 @@ class Converter:
             )
         if not isinstance(recipe, Stepwise):
             raise OptionError(f"recipe={recipe!r}; allowed: {names('conversion')}")
+        if self.walked.problems:
+            raise UnsupportedLayerError(all_problems(self.walked, spike_code(recipe)))
         graph = self.walked.convertible()
         if recipe.published and recipe.needs_training:
             check_trained(graph, recipe.name, PUBLISHED[recipe.name].training)
@@ -181,6 +185,13 @@ class Converter:
                 check=_checks(self.walked, recipe, simulation),
             )
         return self._calibrated[key]
+
+
+def spike_code(recipe: Recipe) -> str:
+    """Return the code of a recipe's network; the one that computes most where the recipe chooses."""
+    if isinstance(recipe, Auto) or not isinstance(recipe, Stepwise):
+        return "delta"
+    return recipe.conversion(1).spike_code
 
 
 def _with_settings(simulation: Simulation, **settings: Any) -> Simulation:

@@ -10,7 +10,7 @@ from spkeras.data.batches import batches
 from spkeras.data.open import as_samples
 from spkeras.errors import OptionError
 from spkeras.facade.plausible import check_calibration
-from spkeras.frontend.walk import Walk
+from spkeras.frontend.visits import Walk
 from spkeras.graph import Graph
 from spkeras.ops.progress import Progress
 from spkeras.recipes import TTFS

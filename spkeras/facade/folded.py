@@ -6,7 +6,8 @@ import keras
 import numpy as np
 
 from spkeras.frontend.steps import layer_outputs, maker
-from spkeras.frontend.walk import EPSILON, walk
+from spkeras.frontend.visits import EPSILON
+from spkeras.frontend.walk import walk
 from spkeras.graph import Graph
 from spkeras.metrics import LayerCheck
 from spkeras.passes.pipeline import fold

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.frontend.walk import Walk
+from spkeras.frontend.visits import Walk
 from spkeras.graph import Graph, Node
 
 # Layers whose numbers determine the range of inputs that a CNN expects.

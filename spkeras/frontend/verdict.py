@@ -7,10 +7,13 @@ import keras
 
 from spkeras.errors import OptionError, UnsupportedLayerError
 from spkeras.frontend.handlers.dequantized import precision
-from spkeras.frontend.walk import Visit, walk
+from spkeras.frontend.unknown import KNOWN, OF_VALUES, UNKNOWN
+from spkeras.frontend.visits import Visit, Walk
+from spkeras.frontend.walk import walk
 from spkeras.graph import Graph, Node
 from spkeras.graph.macs import macs
 from spkeras.graph.vocabulary import MAX_POOLS
+from spkeras.keras_files.standins import StandIn
 from spkeras.layers.uniform import UniformQuantizer
 from spkeras.ops.names import CODES
 from spkeras.ops.properties import VALUES_REMEDY, jumps, needs_values
@@ -26,6 +29,10 @@ _RANK = {SUPPORTED: 0, DENSE: 1, APPROXIMATE: 2, REFUSED: 3}
 _LINEAR = (SUPPORTED, "linear: spikes pass through it as their sum")
 _CURRENT = (SUPPORTED, "the input is a constant current")
 _ONCE = (SUPPORTED, "the input is given once, then its changes")
+_UNKNOWN = (
+    UNKNOWN,
+    "the sizes of its inputs are unknown; inspect the model again without the refused layers",
+)
 _IDLE = (SUPPORTED, "nothing to do at inference")
 _SENSOR = (SUPPORTED, "rounds the inputs, which arrive here as values, within half a level")
 _SCALE = (SUPPORTED, "folded or live scale")
@@ -61,11 +68,12 @@ class LayerVerdict:
         name: The layer's name, with the names of the models around it, and @1, @2, ... for its
             second, third, ... call.
         kind: Name of the Keras class.
-        verdict: "supported", "runs dense", "approximate" or "refused", for the given code.
+        verdict: "supported", "runs dense", "approximate" or "refused", for the given code; "unknown"
+            after a layer that cannot be read.
         reason: Reason, in one sentence.
         shape: Output shape in Keras's order, without the batch axis.
-        parameters: Number of weights of the layer.
-        macs: Multiply-accumulates for one sample, counted by actual fan-in.
+        parameters: Number of weights of the layer; None if the layer cannot be read.
+        macs: Multiply-accumulates for one sample, counted by actual fan-in; None if unknown.
     """
 
     name: str
@@ -73,8 +81,8 @@ class LayerVerdict:
     verdict: str
     reason: str
     shape: tuple[int | None, ...] = ()
-    parameters: int = 0
-    macs: int = 0
+    parameters: int | None = 0
+    macs: int | None = 0
 
 
 def inspect_layers(model: keras.Model, spike_code: str = "rate") -> tuple[LayerVerdict, ...]:
@@ -103,6 +111,21 @@ def inspect_layers(model: keras.Model, spike_code: str = "rate") -> tuple[LayerV
     return tuple(_verdict(visit, walked.graph, counts, spike_code) for visit in walked.visits)
 
 
+def all_problems(walked: Walk, spike_code: str) -> tuple[str, ...]:
+    """Return every problem of a model once, in its order: of reading, of conversion, of the code.
+
+    Args:
+        walked: The walked model.
+        spike_code: Code of the spikes; see `inspect_layers`.
+    """
+    found = []
+    for visit in walked.visits:
+        verdict, reason = _judge(visit, walked.graph, spike_code)
+        if verdict == REFUSED:
+            found.append(visit.problem or f"{visit.name} ({visit.kind}): {reason}")
+    return tuple(dict.fromkeys(found))
+
+
 def _verdict(visit: Visit, graph: Graph, counts: dict[str, int], spike_code: str) -> LayerVerdict:
     verdict, reason = _judge(visit, graph, spike_code)
     mode = precision(visit.operation)
@@ -110,23 +133,28 @@ def _verdict(visit: Visit, graph: Graph, counts: dict[str, int], spike_code: str
         reason += f"; {mode} weights read as numbers, inputs not rounded"
     return LayerVerdict(
         name=visit.name,
-        kind=type(visit.operation).__name__,
+        kind=visit.kind,
         verdict=verdict,
         reason=reason,
         shape=visit.shape,
         parameters=_parameters(visit.operation),
-        macs=sum(counts[name] for name in visit.nodes),
+        macs=sum(counts[name] for name in visit.nodes) if visit.sizes == KNOWN else None,
     )
 
 
-def _parameters(operation: keras.Operation) -> int:
+def _parameters(operation: keras.Operation) -> int | None:
     """Return the number of weights; operators have none."""
-    return sum(math.prod(weight.shape) for weight in getattr(operation, "weights", ()))
+    if isinstance(operation, StandIn):
+        return None
+    return sum(int(math.prod(weight.shape)) for weight in getattr(operation, "weights", ()))
 
 
 def _judge(visit: Visit, graph: Graph, spike_code: str) -> tuple[str, str]:
     if visit.problem:
         return REFUSED, visit.problem
+    if visit.sizes == UNKNOWN:
+        what = needs_values(OF_VALUES.get(visit.kind, ""))
+        return _refused(what) if what and spike_code == "rate" else _UNKNOWN
     without = _SENSOR if isinstance(visit.operation, UniformQuantizer) else _IDLE
     found = [_judge_node(graph[name], graph, spike_code) for name in visit.nodes] or [without]
     telling = [pair for pair in found if pair is not _LINEAR] or found
@@ -153,7 +181,7 @@ def _judge_rate(node: Node, function: str) -> tuple[str, str]:
     """Return the verdict on a function inside the network, of running means of spikes."""
     what = needs_values(node.op, function)
     if what:
-        return REFUSED, f"{what}, which needs values and not rates; {VALUES_REMEDY}"
+        return _refused(what)
     if node.op in MAX_POOLS:
         return _ACCUMULATED
     if function in ("relu6", "quantized_relu") or (
@@ -161,6 +189,10 @@ def _judge_rate(node: Node, function: str) -> tuple[str, str]:
     ):
         return _NEURON
     return _SIGNED
+
+
+def _refused(what: str) -> tuple[str, str]:
+    return REFUSED, f"{what}, which needs values and not rates; {VALUES_REMEDY}"
 
 
 def _judge_values(node: Node, function: str) -> tuple[str, str]:

@@ -10,65 +10,18 @@ from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.handlers import Call, Port, expand
 from spkeras.frontend.lifting import lifted, one_step
 from spkeras.frontend.steps import MASK, fault, maker, read_by, shapes, steps
+from spkeras.frontend.unknown import (
+    ANY_SIZE,
+    GUESS_FAILURES,
+    GUESSED,
+    UNKNOWN,
+    class_problem,
+    guessed_shapes,
+    open_sizes,
+)
+from spkeras.frontend.visits import Visit, Walk
 from spkeras.graph import Graph, Node
-from spkeras.graph.finite import check_finite
-
-
-@dataclass(frozen=True)
-class Visit:
-    """Result of the walk for one call of one layer.
-
-    Attributes:
-        name: Name of the call; the name of its last node, where it has nodes.
-        operation: The Keras layer or operator.
-        shape: Shape of its (first) output in Keras's order, without the batch axis.
-        nodes: Names of the nodes added for it.
-        problem: Reason why it cannot be converted; "" if it can.
-    """
-
-    name: str
-    operation: keras.Operation
-    shape: tuple[int | None, ...]
-    nodes: tuple[str, ...] = ()
-    problem: str = ""
-
-
-@dataclass(frozen=True)
-class Walk:
-    """A walked model: the graph, with placeholders for unsupported layers, and all visits."""
-
-    graph: Graph
-    visits: tuple[Visit, ...]
-
-    @property
-    def problems(self) -> tuple[str, ...]:
-        """Each problem once, in the model's order."""
-        return tuple(dict.fromkeys(visit.problem for visit in self.visits if visit.problem))
-
-    @property
-    def precision(self) -> str:
-        """The coarsest type that a layer computes in, such as "float16" under a mixed policy."""
-        types = [str(getattr(visit.operation, "compute_dtype", "float32")) for visit in self.visits]
-        return max(types, key=lambda name: EPSILON.get(name, 0.0), default="float32")
-
-    def convertible(self) -> Graph:
-        """Return the graph; see `read_graph`.
-
-        Raises:
-            UnsupportedLayerError: something cannot be converted; lists all problems at once.
-            WeightsError: weights that are NaN or infinite; names all of them.
-        """
-        if self.problems:
-            raise UnsupportedLayerError(self.problems)
-        graph = self.graph.pruned()
-        check_finite(graph, graph.name)
-        if self.precision == "float32":
-            return graph
-        note = (
-            f"layers of the CNN compute in {self.precision}; the network computes in float32, as its "
-            "potentials and counts need"
-        )
-        return graph.with_nodes(graph.nodes, notes=[note])
+from spkeras.keras_files.standins import StandIn
 
 
 def read_graph(model: keras.Model) -> Graph:
@@ -105,37 +58,35 @@ def walk(model: keras.Model) -> Walk:
     return Walk(graph, tuple(walker.visits))
 
 
-# Spacing of the numbers from 1 to 2, relative to 1, in the types of Keras's policies.
-EPSILON = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
-
-
 @dataclass
 class _Walker:
-    """State of one walk: nodes so far, visits so far, and the number of uses of each name."""
+    """State of one walk: nodes so far, visits so far, and the number of uses of each name.
+
+    `guesses` has the names of the nodes whose shapes are guessed: those after an input of open
+    sizes or after a layer that cannot be read.
+    """
 
     nodes: dict[str, Node] = field(default_factory=dict)
     visits: list[Visit] = field(default_factory=list)
     used: dict[str, int] = field(default_factory=dict)
+    guesses: set[str] = field(default_factory=set)
 
     def read_inputs(self, model: keras.Model) -> list[Port]:
         """Add an input node for each input of the model."""
-        faults, ports = [], []
+        ports = []
         for tensor in model.inputs:
             operation, _ = maker(tensor)
-            shape = tuple(tensor.shape[1:])
-            if None in shape:
-                faults.append(
-                    f"{operation.name} (InputLayer): shape {(None, *shape)} leaves sizes open; "
-                    "rebuild the model with a fixed input shape, keras.Input((height, width, "
-                    "channels)) or the like"
-                )
-                continue
             name = self._name(operation.name)
+            open_shape = tuple(tensor.shape[1:])
+            shape = tuple(size or ANY_SIZE for size in open_shape)
             self._add_input(name, shape, str(tensor.dtype), source=operation.name)
-            self.visits.append(Visit(name, operation, shape, (name,)))
+            if None in open_shape:
+                self.guesses.add(name)
+                problem = open_sizes(operation.name, open_shape)
+                self.visits.append(Visit(name, operation, open_shape, (name,), problem=problem))
+            else:
+                self.visits.append(Visit(name, operation, shape, (name,)))
             ports.append(Port(name, shape))
-        if faults:
-            raise UnsupportedLayerError(faults)
         return ports
 
     def _add_input(self, name: str, shape: tuple[int, ...], dtype: str, *, source: str) -> None:
@@ -162,14 +113,16 @@ class _Walker:
             return values.get(id(value), MASK) if isinstance(value, keras.KerasTensor) else value
 
         operation, arguments, tensors = step.operation, step.arguments, read_by(step)
+        inputs = tuple(values[id(tensor)] for tensor in tensors)
+        guess = any(port.name in self.guesses for port in inputs)
         return Call(
             operation=operation,
             name=self._name(prefix + operation.name),
             source=path + operation.name,
-            inputs=tuple(values[id(tensor)] for tensor in tensors),
+            inputs=inputs,
             args=keras.tree.map_structure(port, arguments.args),
             kwargs=keras.tree.map_structure(port, arguments.kwargs),
-            shapes=shapes(step, values),
+            shapes=guessed_shapes(step, values) if guess else shapes(step, values),
             known=self.nodes,
             dtypes=tuple(tensor.dtype for tensor in (*tensors, *step.outputs[:1])),
         )
@@ -198,6 +151,30 @@ class _Walker:
                 return name
 
     def _visit(self, call: Call) -> list[Port]:
+        """Add the nodes of a call, or placeholders if it cannot be converted."""
+        if not self._is_guess(call):
+            return self._expanded(call)
+        before = len(self.visits)
+        problem, sizes = class_problem(call), GUESSED
+        try:
+            stand_in = isinstance(call.operation, StandIn)
+            if problem or stand_in or any(None in shape for shape in call.shapes):
+                raise ValueError(problem)
+            results = self._expanded(call)
+        except GUESS_FAILURES:  # what follows from a guess is no problem of the model
+            del self.visits[before:]
+            results, sizes = self._refused(call, problem), UNKNOWN
+        own = self.visits[before:]
+        self.visits[before:] = [visit.without_sizes(sizes) for visit in own]
+        self.guesses.update(port.name for port in results)
+        return results
+
+    def _is_guess(self, call: Call) -> bool:
+        """Return whether the sizes of a call's outputs are unknown."""
+        guessed = any(port.name in self.guesses for port in call.inputs)
+        return guessed or isinstance(call.operation, StandIn)
+
+    def _expanded(self, call: Call) -> list[Port]:
         try:
             if any(None in shape for shape in call.shapes):
                 raise call.refuse(f"output shapes {call.shapes}", "use fixed sizes only")
@@ -252,6 +229,7 @@ class _Walker:
             visit = Visit(call.name, call.operation, call.shape, nodes, problem=problem)
             self.visits.append(visit)
         given = {start.name: port.name}
+        self.guesses.update(end.name for end in ends if end.name in walker.guesses)
         return [Port(given.get(end.name, end.name), (port.shape[0], *end.shape)) for end in ends]
 
     def _lift(

@@ -13,6 +13,11 @@ KERAS_3: Version = (3,)
 KERAS_2: Version = (2,)
 # First word of a change that may alter outputs.
 WARNING = "warning"
+# Exceptions that Keras raises for a configuration that it cannot build.
+KERAS_FAILURES = (
+    *(TypeError, ValueError, RuntimeError, LookupError),
+    *(AttributeError, ImportError, AssertionError, OSError),
+)
 
 
 @dataclass
@@ -28,7 +33,6 @@ class Context:
         holds: Whether the file has weights of a layer of one of these names.
         silent_format: Order of axes of layers that do not state it.
         open_sizes: Whether a model's input size had to be left open.
-        problems: One sentence per layer that cannot be read.
     """
 
     version: Version
@@ -39,9 +43,8 @@ class Context:
     holds: Callable[[Collection[str]], bool] = lambda names: False
     silent_format: str = "channels_last"
     open_sizes: bool = False
-    problems: list[str] = field(default_factory=list)
     replaced: set[str] = field(default_factory=set)
-    _refused: set[int] = field(default_factory=set)
+    _refused: dict[int, str] = field(default_factory=dict)
     _changes: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -60,9 +63,21 @@ class Context:
 
     def refuse(self, node: LayerNode, reason: str) -> None:
         """Record a layer that cannot be read, with its first reason as a sentence."""
-        if id(node) not in self._refused:
-            self._refused.add(id(node))
-            self.problems.append(f"layer {node.label}: {reason}")
+        self._refused.setdefault(id(node), f"layer {node.label}: {reason}")
+
+    def problem_of(self, node: LayerNode) -> str:
+        """Return why a layer cannot be read; "" if it can."""
+        return self._refused.get(id(node), "")
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """One sentence per layer that cannot be read."""
+        return tuple(self._refused.values())
+
+    def problems_in(self, root: LayerNode) -> tuple[str, ...]:
+        """Return the problems in the order of a tree."""
+        ordered = filter(None, map(self.problem_of, root.walk()))
+        return tuple(dict.fromkeys([*ordered, *self.problems]))
 
     @property
     def changes(self) -> tuple[str, ...]:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 import keras
 
@@ -16,7 +16,7 @@ from spkeras.graph.finite import check_arrays
 from spkeras.keras_files.assign import assign_weights
 from spkeras.keras_files.bounds import bounded_weights
 from spkeras.keras_files.container import StoredModel, open_model
-from spkeras.keras_files.context import WARNING, Context
+from spkeras.keras_files.context import KERAS_FAILURES, Context
 from spkeras.keras_files.emit import emit
 from spkeras.keras_files.graph import LayerNode, parse_model
 from spkeras.keras_files.lambdas import refuse_code
@@ -24,21 +24,16 @@ from spkeras.keras_files.migrations import migrate
 from spkeras.keras_files.operators import mark_operator
 from spkeras.keras_files.quantized import read_quantized
 from spkeras.keras_files.schema import check_version, inside, one_error, refuse_for_safety
+from spkeras.keras_files.standins import build_partly
 from spkeras.keras_files.stores import NoWeights
 from spkeras.keras_files.writer import context_of, writer_of
 from spkeras.layers import legacy  # noqa: F401  (registers the layers of old files)
 
-# Exceptions that Keras raises for a configuration that it cannot build.
-KERAS_FAILURES = (
-    *(TypeError, ValueError, RuntimeError, LookupError),
-    *(AttributeError, ImportError, AssertionError, OSError),
-)
 OPEN_SIZES = (
     "states no input size, which Keras 2 left out of a Sequential that begins with an "
     "InputLayer. Give architecture=PATH, the model's JSON with a batch_input_shape, such as "
     "[null, 28, 28, 1], in the configuration of its first layer."
 )
-logger = logging.getLogger("spkeras")
 
 
 @dataclass(frozen=True)
@@ -49,28 +44,40 @@ class LoadedModel:
         model: The Keras 3 model, not compiled.
         writer: Program that wrote the file, such as "Keras 2.4.0, HDF5".
         changes: One sentence per change made in memory; the file is never changed.
+        problems: One sentence per layer that cannot be read. With any, the model has stand-ins
+            for such layers (`spkeras.keras_files.standins`) and serves to list more problems.
     """
 
     model: keras.Model
     writer: str
     changes: tuple[str, ...]
+    problems: tuple[str, ...] = ()
 
 
-def load_model(
-    path: str | Path,
-    *,
-    architecture: str | Path | None = None,
-    replace: Mapping[str, str] | None = None,
-) -> keras.Model:
-    """Load a model saved by any Keras version and log the changes made.
+class Reading(TypedDict, total=False):
+    """How a file is read.
+
+    Attributes:
+        architecture: JSON of ``model.to_json()``, for a weights file.
+        replace: Replacement per layer name, for layers that are code; see `lambdas`.
+    """
+
+    architecture: str | Path | None
+    replace: Mapping[str, str] | None
+
+
+def read_model(path: str | Path, **reading: Unpack[Reading]) -> LoadedModel:
+    """Load a model saved by any Keras version and return the changes made.
+
+    No code from the file is ever run, and nothing is compiled. A file of Keras 3 that needs no
+    change is loaded by `keras.models.load_model`.
 
     Args:
         path: Model file (.keras, .h5, .hdf5; recognized by content), or a weights file.
-        architecture: JSON of ``model.to_json()``, for a weights file.
-        replace: Replacement per layer name, for layers that are code; see `lambdas`.
+        reading: See `Reading`.
 
     Returns:
-        The model, not compiled.
+        Model, writer and changes.
 
     Raises:
         ModelFileError: the file cannot be read, or is not a whole model.
@@ -78,35 +85,24 @@ def load_model(
         UnsupportedLayerError: layers that Keras 3 cannot build, each named.
         WeightsError: weights that are NaN or infinite, each named.
     """
-    loaded = read_model(path, architecture=architecture, replace=replace)
-    logger.info("%s: written by %s", path, loaded.writer)
-    for change in loaded.changes:
-        level = logging.WARNING if change.startswith(WARNING) else logging.INFO
-        logger.log(level, "%s: %s", path, change)
-    return loaded.model
+    loaded = read_partly(path, **reading)
+    if loaded.problems:
+        raise UnsupportedLayerError(loaded.problems)
+    return loaded
 
 
-def read_model(
-    path: str | Path,
-    *,
-    architecture: str | Path | None = None,
-    replace: Mapping[str, str] | None = None,
-) -> LoadedModel:
-    """Load a model saved by any Keras version and return the changes made.
+def read_partly(path: str | Path, **reading: Unpack[Reading]) -> LoadedModel:
+    """Load a model, or as much of it as can be read.
 
-    No code from the file is ever run, and nothing is compiled. A file of Keras 3 that needs no
-    change is loaded by `keras.models.load_model`.
-
-    Args, and what is raised: see `load_model`.
+    Args, and what is raised: see `read_model`, without layers that cannot be built.
 
     Returns:
-        Model, writer and changes.
-
-    Raises:
-        SpkerasError: as `load_model`.
+        As `read_model`, or a model with stand-ins if there are problems.
     """
     with one_error(path):
-        loaded = _loaded(path, architecture, replace or {})
+        loaded = _loaded(path, reading.get("architecture"), reading.get("replace") or {})
+    if loaded.problems:
+        return loaded
     model = loaded.model
     variables = (v for v in model.variables if keras.backend.is_float_dtype(v.dtype))
     check_arrays(str(path), ((v.path, keras.ops.convert_to_numpy(v)) for v in variables))
@@ -130,17 +126,21 @@ def _built_from(stored: StoredModel, whole: bool, replace: Mapping[str, str]) ->
     root = parse_model(stored.config)
     for node in root.walk():
         mark_operator(node, context)
-    writer = writer_of(stored, context)
     quantized = read_quantized(root, stored.weights, context)
     if whole and not (context.replace or quantized) and _is_for_keras(stored, root, context):
-        _refuse(root, context)
+        for node in root.walk():
+            with inside(f"layer {node.label}"):
+                refuse_code(node, context)  # before Keras reads the file
+        if context.problems:
+            return _migrated(stored, root, context)
         try:
-            return LoadedModel(_proved(_plain(stored), root, stored, context), writer, ())
+            model = _proved(_plain(stored), root, stored, context)
+            return LoadedModel(model, writer_of(stored, context), ())
         except KERAS_FAILURES as error:  # the migrations are tried next
             refuse_for_safety(error, stored.path)
             failure = error
-        return _retried(stored, root, context, writer=writer, failure=failure)
-    return LoadedModel(_migrated(stored, root, context), writer, context.changes)
+        return _retried(stored, root, context, failure)
+    return _migrated(stored, root, context)
 
 
 def _is_for_keras(stored: StoredModel, root: LayerNode, context: Context) -> bool:
@@ -151,17 +151,17 @@ def _is_for_keras(stored: StoredModel, root: LayerNode, context: Context) -> boo
 
 
 def _retried(
-    stored: StoredModel, root: LayerNode, context: Context, writer: str, failure: Exception
+    stored: StoredModel, root: LayerNode, context: Context, failure: Exception
 ) -> LoadedModel:
     """Migrate a Keras 3 file that Keras could not load."""
     try:
-        return LoadedModel(_migrated(stored, root, context), writer, context.changes)
+        return _migrated(stored, root, context)
     except UnsupportedLayerError:
         raise
     except SpkerasError as error:
         raise ModelFileError(
-            f"{stored.path}: Keras {keras.__version__} cannot load this file of {writer}: "
-            f"{_cause(failure)} {error}"
+            f"{stored.path}: Keras {keras.__version__} cannot load this file of "
+            f"{writer_of(stored, context)}: {_cause(failure)} {error}"
         ) from failure
 
 
@@ -188,15 +188,6 @@ def _with_architecture(stored: StoredModel, architecture: str | Path | None) -> 
     return stored
 
 
-def _refuse(root: LayerNode, context: Context) -> None:
-    """Refuse code in a file before Keras reads it."""
-    for node in root.walk():
-        with inside(f"layer {node.label}"):
-            refuse_code(node, context)
-    if context.problems:
-        raise UnsupportedLayerError(context.problems)
-
-
 def _plain(stored: StoredModel) -> keras.Model:
     """Load a file with Keras, which recognizes the format by the suffix."""
     suffix = ".keras" if stored.kind == "zip" else ".h5"
@@ -220,7 +211,7 @@ def _proved(
     return model
 
 
-def _migrated(stored: StoredModel, root: LayerNode, context: Context) -> keras.Model:
+def _migrated(stored: StoredModel, root: LayerNode, context: Context) -> LoadedModel:
     """Build the model from the migrated tree and set its weights."""
     migrate(root, context)
     unused = set(context.replace) - context.replaced
@@ -229,19 +220,23 @@ def _migrated(stored: StoredModel, root: LayerNode, context: Context) -> keras.M
         raise ModelFileError(
             f"replace names no layer of the file: {', '.join(sorted(unused))}. Its layers: {names}."
         )
-    if context.problems:
-        raise UnsupportedLayerError(context.problems)
-    model = _built(stored, root, context)
-    assign_weights(model, root, stored.weights, context)
-    return model
+    model = None if context.problems else _built(stored, root, context)
+    problems = context.problems_in(root)
+    if model is None:
+        model = build_partly(root, stored.weights, context)
+    else:
+        assign_weights(model, root, stored.weights, context)
+    return LoadedModel(model, writer_of(stored, context), context.changes, problems)
 
 
-def _built(stored: StoredModel, root: LayerNode, context: Context) -> keras.Model:
-    """Build the model; on failure, name the layer that Keras cannot build."""
+def _built(stored: StoredModel, root: LayerNode, context: Context) -> keras.Model | None:
+    """Build the model; on failure, refuse the layers that Keras cannot build and return None."""
     try:
         model = keras.saving.deserialize_keras_object(emit(root), safe_mode=True)
     except KERAS_FAILURES as error:
-        _name_culprit(root)
+        _refuse_unbuildable(root, context)
+        if context.problems:
+            return None
         if context.open_sizes:
             raise ModelFileError(f"{stored.path}: {OPEN_SIZES}") from error
         raise ModelFileError(
@@ -256,18 +251,19 @@ def _built(stored: StoredModel, root: LayerNode, context: Context) -> keras.Mode
     return model
 
 
-def _name_culprit(root: LayerNode) -> None:
-    """Build each layer separately, and raise with the names of those that fail."""
-    problems = []
+def _refuse_unbuildable(root: LayerNode, context: Context) -> None:
+    """Build each layer separately, and refuse those that fail."""
     for node in root.walk():
         if node.layers is not None:
             continue
         try:
             keras.saving.deserialize_keras_object(emit(node), safe_mode=True)
         except KERAS_FAILURES as error:
-            problems.append(f"layer {node.label}: Keras cannot build it: {_cause(error)}")
-    if problems:
-        raise UnsupportedLayerError(problems)
+            context.refuse(
+                node,
+                f"Keras cannot build it: {_cause(error)}. Use other arguments, or name a "
+                f"replacement: replace={{'{node.stored_name}': REPLACEMENT}}.",
+            )
 
 
 def _cause(error: Exception) -> str:

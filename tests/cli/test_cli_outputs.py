@@ -15,6 +15,7 @@ COMMANDS = {
     ("thresholds",): {"--output": ".keras"},
     ("evaluate",): {"--plot": ".svg", "--report": ".html"},
     ("hardware", "compile"): {"--output": ".npz"},
+    ("sweep",): {"--plot": ".svg", "--csv": ".csv", "--latex": ".tex"},
 }
 CASES = [(command, option) for command, options in COMMANDS.items() for option in options]
 

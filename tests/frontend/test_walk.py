@@ -489,7 +489,6 @@ def test_nested_model_called_for_training():
         Subclassed,
         lambda: keras.Sequential([L.Dense(2)]),
         lambda: keras.Sequential(),
-        lambda: keras.Sequential([keras.Input((None, None, 3)), L.ReLU()]),
     ],
 )
 def test_model_that_cannot_be_read_at_all(model):
@@ -497,6 +496,34 @@ def test_model_that_cannot_be_read_at_all(model):
     assert any(word in problem for word in ("rebuild", "build one", "model.build"))
     (verdict,) = inspect_layers(model())
     assert verdict.verdict == "refused" and verdict.reason
+
+
+def test_input_of_open_sizes_hides_no_other_problem():
+    inputs = keras.Input((None, None, 3), name="picture")
+    x = L.Masking(name="mask")(L.Conv2D(4, 3, activation="relu")(inputs))
+    x = L.Lambda(lambda t: t * 2, name="double")(L.GlobalAveragePooling2D()(x))
+    model = keras.Model(inputs, L.Dense(2)(x))
+    problems = refused(model)
+    names = [problem.split(" (")[0] for problem in problems]
+    assert names == ["picture", "mask", "double"] and "leaves sizes open" in problems[0]
+    rows = {row.name: row for row in inspect_layers(model)}
+    assert [row.kind for row in rows.values() if row.verdict == "refused"] == [
+        *("InputLayer", "Masking", "Lambda")
+    ]
+    assert rows["picture"].shape == (None, None, 3) and rows["picture"].macs is not None
+    (conv,) = (row for row in rows.values() if row.kind == "Conv2D")
+    assert (conv.verdict, conv.shape, conv.macs) == ("supported", (None, None, None), None)
+    assert conv.parameters == 3 * 3 * 3 * 4 + 4
+
+
+def test_sizes_that_do_not_fit_a_guess_are_unknown():
+    inputs = keras.Input((None, 3))
+    x = L.Reshape((7, 6))(inputs)  # only for an input of 14 steps
+    model = keras.Model(inputs, L.Dense(2)(L.LSTM(3)(x)))
+    (problem,) = refused(model)
+    assert "leaves sizes open" in problem
+    verdicts = [row.verdict for row in inspect_layers(model)]
+    assert verdicts == ["refused", "unknown", "refused", "supported"]
 
 
 def test_functional_model_with_its_own_call_is_subclassed():

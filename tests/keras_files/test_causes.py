@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import pytest
 
+from spkeras import load_model
 from spkeras.errors import ModelFileError, UnsupportedLayerError
-from spkeras.keras_files import load_model, read, read_model
+from spkeras.keras_files import read, read_model
 from spkeras.layers import legacy
 from tests.keras_files.handmade import (
     ZEROS,
