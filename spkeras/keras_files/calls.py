@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from spkeras.keras_files.graph import CONSTANT, Call, references
+from spkeras.keras_files.graph import Call
+from spkeras.keras_files.references import CONSTANT, references
 from spkeras.ops.types import Json
 
 TENSOR = "__keras_tensor__"

@@ -6,8 +6,9 @@ import inspect
 from collections.abc import Sequence
 from typing import Any
 
-from spkeras.keras_files.graph import Call, LayerNode, is_own, is_reference, map_references
+from spkeras.keras_files.graph import Call, LayerNode, is_own
 from spkeras.keras_files.operators import operator_classes
+from spkeras.keras_files.references import is_reference, map_references
 from spkeras.ops.types import Json
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from spkeras.keras_files.context import Context
-from spkeras.keras_files.graph import LayerNode, parse_model, references
+from spkeras.keras_files.graph import LayerNode, parse_model
+from spkeras.keras_files.references import references
 from spkeras.ops.types import Json
 
 MODES = {

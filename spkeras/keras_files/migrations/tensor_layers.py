@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from spkeras.keras_files.graph import is_reference
 from spkeras.keras_files.migrations.tensor_calls import Layer, Maker, NotMappedError, TensorCall
 from spkeras.keras_files.migrations.tensor_shapes import SHAPERS
+from spkeras.keras_files.references import is_reference
 from spkeras.ops.types import Json
 
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 from typing import Any
 
 from spkeras.keras_files.context import Context
-from spkeras.keras_files.graph import CONSTANT, LayerNode, become_own
+from spkeras.keras_files.graph import LayerNode, become_own
 from spkeras.keras_files.migrations.graph_ops import graph_operation
 from spkeras.keras_files.migrations.tensor_calls import NotMappedError, TensorCall
 from spkeras.keras_files.migrations.tensor_layers import MAKERS
+from spkeras.keras_files.references import CONSTANT
 
 OWN = frozenset({"Slice", "Reduce", "Clip"})
 

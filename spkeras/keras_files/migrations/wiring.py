@@ -6,7 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from spkeras.keras_files.context import Context
-from spkeras.keras_files.graph import LayerNode, Reference, map_references, references
+from spkeras.keras_files.graph import LayerNode
+from spkeras.keras_files.references import Reference, map_references, references
 
 
 def count_calls_from_zero(node: LayerNode, context: Context) -> None:
