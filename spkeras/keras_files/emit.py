@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
 from typing import Any
 
 from spkeras.keras_files.graph import Call, LayerNode, is_own
 from spkeras.keras_files.operators import operator_classes
+from spkeras.keras_files.records import record, tensor
 from spkeras.keras_files.references import is_reference, map_references
 from spkeras.ops.types import Json
 
@@ -27,11 +27,7 @@ def emit(node: LayerNode) -> dict[str, Any]:
         config["input_layers"] = _unpacked(node.inputs)
         config["output_layers"] = _counted_from_one(_unpacked(node.outputs), functional)
     class_name = "Sequential" if node.is_sequential else "Model"
-    return _record("keras", class_name, config)
-
-
-def _record(module: str, class_name: str, config: dict[str, Any]) -> dict[str, Any]:
-    return {"module": module, "class_name": class_name, "config": config, "registered_name": None}
+    return record("keras", class_name, config)
 
 
 def _emit_layer(node: LayerNode) -> dict[str, Any]:
@@ -42,12 +38,12 @@ def _emit_layer(node: LayerNode) -> dict[str, Any]:
     for key, part in node.parts.items():
         config[key] = [emit(one) for one in part] if isinstance(part, list) else emit(part)
     if is_own(node):
-        record = _record(node.module or "spkeras", node.class_name.split(">")[-1], config)
-        record["registered_name"] = node.registered_name or node.class_name
-        return record
+        own = record(node.module or "spkeras", node.class_name.split(">")[-1], config)
+        own["registered_name"] = node.registered_name or node.class_name
+        return own
     if node.operator:
-        return _record(str(node.module), node.class_name, _operator_config(node))
-    return _record("keras.layers", node.class_name, config)
+        return record(str(node.module), node.class_name, _operator_config(node))
+    return record("keras.layers", node.class_name, config)
 
 
 def _operator_config(node: LayerNode) -> dict[str, Any]:
@@ -57,11 +53,11 @@ def _operator_config(node: LayerNode) -> dict[str, Any]:
 
 
 def _emit_member(node: LayerNode, functional: bool) -> dict[str, Any]:
-    record = emit(node)
+    member = emit(node)
     if functional:
-        record["name"] = node.name
-        record["inbound_nodes"] = [_emit_call(call) for call in node.calls]
-    return record
+        member["name"] = node.name
+        member["inbound_nodes"] = [_emit_call(call) for call in node.calls]
+    return member
 
 
 def _emit_call(call: Call) -> dict[str, Any]:
@@ -71,7 +67,7 @@ def _emit_call(call: Call) -> dict[str, Any]:
     keywords: dict[str, Any] = {}
     for item in call:
         keywords.update(item[3])
-    tensors = [_tensor(item) for item in call]
+    tensors = [tensor(item) for item in call]
     return {
         "args": [tensors[0] if len(tensors) == 1 else tensors],
         "kwargs": {key: _keyword(value) for key, value in keywords.items()},
@@ -79,14 +75,7 @@ def _emit_call(call: Call) -> dict[str, Any]:
 
 
 def _keyword(value: Json) -> Json:
-    return _tensor(value) if is_reference(value) else value
-
-
-def _tensor(reference: Sequence[Any]) -> dict[str, Any]:
-    """Return the record of a tensor; Keras replaces its shape and dtype by the history."""
-    history = list(reference[:3])
-    config = {"shape": [None], "dtype": "float32", "keras_history": history}
-    return _record("keras.src.backend", "__keras_tensor__", config)
+    return tensor(value) if is_reference(value) else value
 
 
 def _unpacked(structure: Json) -> Json:

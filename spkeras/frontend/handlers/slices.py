@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from spkeras.frontend.handlers.call import Call, Handler, Port
+from spkeras.frontend.handlers.layout import reshaped
 from spkeras.frontend.handlers.moving import taken
 from spkeras.frontend.handlers.operators import on_all_axes
 
@@ -50,9 +51,13 @@ def _per_axis(call: Call, key: Any, port: Port) -> list[slice]:
         at = keys.index(Ellipsis)
         keys[at : at + 1] = [_WHOLE] * (full - len(keys) + 1)
     keys += [_WHOLE] * (full - len(keys))
-    if keys[0] != _WHOLE:
+    if not _is_whole(keys[0]):
         raise call.refuse(f"index {keys[0]!r} of the batch axis", "take the whole batch")
     return [k if isinstance(k, slice) else slice(k, k + 1 or None) for k in keys[1:]]
+
+
+def _is_whole(key: Any) -> bool:
+    return isinstance(key, slice) and not key.start and key.stop is None and key.step in (None, 1)
 
 
 def _every(call: Call, port: Port, steps: tuple[int, ...]) -> Port:
@@ -77,4 +82,18 @@ def _split(call: Call) -> list[Port]:
     return pieces
 
 
-OPERATORS: dict[str, Handler] = {"GetItem": _get_item, "Split": _split}
+def _unstack(call: Call) -> list[Port]:
+    """Take the values at each place of an axis, which the results do not have."""
+    port = call.keras_order(call.input)
+    axis = call.operation.axis % (len(port.shape) + 1)
+    if axis == 0:
+        raise call.refuse("axis 0, the batch axis", "use another axis")
+    pieces = []
+    for place, shape in enumerate(call.shapes):
+        amounts = [(0, 0)] * len(port.shape)
+        amounts[axis - 1] = (place, port.shape[axis - 1] - place - 1)
+        pieces.append(reshaped(call, on_all_axes(call, "crop", port, amounts), shape))
+    return pieces
+
+
+OPERATORS: dict[str, Handler] = {"GetItem": _get_item, "Split": _split, "Unstack": _unstack}

@@ -27,7 +27,7 @@ from spkeras.keras_files.migrations.removed import (
     settle_batch_normalization,
     settle_random_sizes,
 )
-from spkeras.keras_files.migrations.tensor_ops import map_tensor_op
+from spkeras.keras_files.migrations.tensor_ops import map_tensor_ops
 from spkeras.keras_files.migrations.theano import pad_like_theano
 from spkeras.keras_files.migrations.training import drop_training_objects
 from spkeras.keras_files.migrations.values import (
@@ -53,7 +53,7 @@ MIGRATIONS: tuple[Callable[[LayerNode, Context], None], ...] = (
     split_merge,
     refuse_code,
     refuse_removed,
-    map_tensor_op,
+    map_tensor_ops,
     replace_thresholded_relu,
     settle_batch_normalization,
     settle_random_sizes,

@@ -46,6 +46,8 @@ def _add(op: TensorCall) -> Layer:
 
 
 def _bias_add(op: TensorCall) -> Layer:
+    if str(op.values.get("data_format") or "N").startswith("NC"):
+        raise NotMappedError(f"data_format={op.values['data_format']}")
     bias = _number(op.values["bias"])
     return "Rescaling", {"scale": 1.0, "offset": bias}, op.tensors
 
@@ -81,14 +83,16 @@ def _maximum(op: TensorCall) -> Layer:
     tensors, number, _ = _operands(op)
     if number is None:
         return "Maximum", {}, tensors
-    return ("ReLU", {}, tensors) if number == 0 else _clip_to(number, float("inf"), tensors)
+    if number != 0:
+        raise NotMappedError("with a constant")
+    return "ReLU", {}, tensors
 
 
 def _minimum(op: TensorCall) -> Layer:
     tensors, number, _ = _operands(op)
-    if number is None:
-        return "Minimum", {}, tensors
-    return _clip_to(float("-inf"), number, tensors)
+    if number is not None:
+        raise NotMappedError("with a constant")
+    return "Minimum", {}, tensors
 
 
 def _clip(op: TensorCall) -> Layer:
@@ -96,6 +100,8 @@ def _clip(op: TensorCall) -> Layer:
 
 
 def _clip_to(low: float, high: float, tensors: list[Any]) -> Layer:
+    if isinstance(low, list) or isinstance(high, list):
+        raise NotMappedError("limits along an axis")
     if low == 0 and high > 0:
         return "ReLU", {"max_value": high}, tensors
     return "Clip", {"minimum": low, "maximum": high}, tensors
@@ -105,6 +111,8 @@ def _activation(name: str) -> Maker:
     def make(op: TensorCall) -> Layer:
         if op.values.get("axis", -1) not in (-1, None):
             raise NotMappedError(f"axis={op.values['axis']}")
+        if op.values.get("approximate") or op.values.get("beta", 1.0) != 1.0:
+            raise NotMappedError("another form of the function")
         return "Activation", {"activation": name}, op.tensors
 
     return make
@@ -130,12 +138,14 @@ def _identity(op: TensorCall) -> Layer:
 
 
 def _cast(op: TensorCall) -> Layer:
-    if op.values.get("dtype") not in ("float32", "float", "float16", "bfloat16", None):
+    if op.values.get("dtype") not in ("float32", "float", None):
         raise NotMappedError(f"dtype={op.values['dtype']}")
     return _identity(op)
 
 
 def _concat(op: TensorCall) -> Layer:
+    if op.constant is not None:
+        raise NotMappedError("a constant part")
     return "Concatenate", {"axis": op.values.get("axis", -1)}, op.tensors
 
 
@@ -158,6 +168,10 @@ def _reduce(reduction: str) -> Maker:
     return make
 
 
+def _flatten(op: TensorCall) -> Layer:
+    return "Flatten", {}, op.tensors
+
+
 MAKERS: dict[str, Maker] = {
     **SHAPERS,
     "__operators__.add": _add,
@@ -175,6 +189,7 @@ MAKERS: dict[str, Maker] = {
     "math.minimum": _minimum,
     "clip_by_value": _clip,
     "nn.relu": _relu,
+    "keras.backend.batch_flatten": _flatten,
     "keras.backend.relu": _relu,
     "nn.relu6": _relu6,
     "nn.leaky_relu": _leaky_relu,

@@ -8,6 +8,7 @@ from spkeras.keras_files.migrations.tensor_calls import Layer, Maker, NotMappedE
 from spkeras.ops.types import Json
 
 WHOLE = [None, None, None]
+MASKS = ("begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask")
 
 
 def _pad(op: TensorCall) -> Layer:
@@ -25,8 +26,9 @@ def _pad(op: TensorCall) -> Layer:
 
 
 def _reshape(op: TensorCall) -> Layer:
+    """Return a layer where a size of each sample is open, which an operator cannot state."""
     shape = op.values["shape"]
-    if shape[0] not in (-1, None) or not all(isinstance(n, int) for n in shape[1:]):
+    if shape[0] is not None or not all(isinstance(n, int) for n in shape[1:]):
         raise NotMappedError(f"shape={shape}")
     return "Reshape", {"target_shape": shape[1:]}, op.tensors
 
@@ -42,6 +44,39 @@ def _getitem(op: TensorCall) -> Layer:
     parts = op.values["slice_spec"]
     parts = parts if isinstance(parts, list) else [parts]
     return "Slice", {"spec": [_slice_part(part) for part in parts]}, op.tensors
+
+
+def _strided_slice(op: TensorCall) -> Layer:
+    tensor, begin, end, strides = op.bound("input_", "begin", "end", "strides")
+    strides = strides or [1] * len(begin)
+    return _getitem(TensorCall([tensor], slice_values(op.values, begin, end=end, strides=strides)))
+
+
+def slice_values(
+    masks: dict[str, Any], begin: list[int], *, end: list[int], strides: list[int]
+) -> dict[str, Any]:
+    """Turn begin, end, strides and five bit masks into one index per axis.
+
+    Args:
+        masks: The masks by name; 0 where one is absent.
+        begin: First place on each axis.
+        end: Place after the last one.
+        strides: Steps.
+    """
+    begin_mask, end_mask, ellipsis, new, shrink = (masks.get(key) or 0 for key in MASKS)
+    spec: list[Any] = []
+    for place, (first, last, step) in enumerate(zip(begin, end, strides, strict=True)):
+        bit = 1 << place
+        if ellipsis & bit:
+            spec.append("...")
+        elif new & bit:
+            spec.append(None)
+        elif shrink & bit:
+            spec.append(first)
+        else:
+            start, stop = None if begin_mask & bit else first, None if end_mask & bit else last
+            spec.append({"start": start, "stop": stop, "step": step})
+    return {"slice_spec": spec}
 
 
 def _squeeze(op: TensorCall) -> Layer:
@@ -95,6 +130,7 @@ SHAPERS: dict[str, Maker] = {
     "compat.v1.pad": _pad,
     "pad": _pad,
     "reshape": _reshape,
+    "strided_slice": _strided_slice,
     "compat.v1.transpose": _transpose,
     "transpose": _transpose,
     "__operators__.getitem": _getitem,
