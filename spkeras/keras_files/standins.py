@@ -11,7 +11,8 @@ from spkeras.errors import UnsupportedLayerError
 from spkeras.keras_files.assign import assign_weights
 from spkeras.keras_files.context import KERAS_FAILURES, Context
 from spkeras.keras_files.emit import emit
-from spkeras.keras_files.graph import LayerNode, references
+from spkeras.keras_files.graph import LayerNode
+from spkeras.keras_files.references import references
 from spkeras.keras_files.stores import StoredWeights
 
 
