@@ -98,7 +98,7 @@ def _refuse(graph: Graph) -> None:
                 "that `spkeras inspect` lists as supported"
             )
     if problems:
-        raise UnsupportedLayerError(problems)
+        raise UnsupportedLayerError(list(dict.fromkeys(problems)))
 
 
 def _window(node: Node) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from spkeras.data.source import inputs
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Graph, Node
 from spkeras.ops.progress import Progress
+from spkeras.ops.properties import needs_values
 from spkeras.passes.scales import join_scales
 from spkeras.snn.ann import ann
 
@@ -24,7 +25,11 @@ def refuse_activations(graph: Graph) -> None:
         if node.name in graph.head:
             continue
         if node.op in ("function", "multiply", "maximum", "minimum"):
-            problems.append(f"{node.source}: {node.op}; not supported by rate-coded spikes")
+            what = needs_values(node.op, node.attributes.get("function", ""))
+            problems.append(
+                f"{node.source}: {what}, which rate-coded spikes cannot compute; convert the CNN "
+                "without this training: recipe='sigma_delta'"
+            )
         elif node.op == "activation" and (
             node["function"] not in _RECTIFIERS
             or node.attributes.get("negative_slope")

@@ -100,9 +100,22 @@ class _Rebuilder:
                 self.made[id(operation)] = replaced
             elif isinstance(operation, keras.Model):
                 self.made[id(operation)] = [self.model(operation, f"{own}/")]
+            elif type(operation) is keras.layers.TimeDistributed:
+                self.made[id(operation)] = self.each_step(operation, own)
             else:
                 self.made[id(operation)] = [self.copy(operation)]
         return self.made[id(operation)]
+
+    def each_step(self, wrapper: keras.layers.TimeDistributed, path: str) -> list[Any]:
+        """Copy a TimeDistributed: one around each layer in the place of the one inside."""
+        inner = wrapper.layer
+        if isinstance(inner, keras.Model):
+            layers = [self.model(inner, f"{path}/")]
+        else:
+            layers = self.replace(inner, path) or [self.copy(inner)]
+        names = [wrapper.name, *(f"{wrapper.name}_{layer.name}" for layer in layers[1:])]
+        pairs = zip(layers, names, strict=True)
+        return [keras.layers.TimeDistributed(layer, name=name) for layer, name in pairs]
 
     def copy(self, operation: keras.Operation) -> keras.Operation:
         if not isinstance(operation, keras.layers.Layer):
@@ -124,6 +137,8 @@ def all_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """Return every layer of a model and of the models inside it, each once."""
     found: dict[int, keras.layers.Layer] = {}
     for layer in model.layers:
+        if type(layer) is keras.layers.TimeDistributed:
+            layer = layer.layer
         inner = all_layers(layer) if isinstance(layer, keras.Model) else [layer]
         found.update({id(one): one for one in inner})
     return list(found.values())

@@ -73,6 +73,31 @@ def test_ranges_from_data_bring_the_twin_close_to_the_cnn(net, normed):
     assert {layer.ceiling for layer in staged(blind).values()} == {1.0}
 
 
+def test_layers_for_each_step_have_twins(tmp_path):
+    image = keras.Sequential(
+        [
+            keras.Input((6, 6, 2)),
+            layers.Conv2D(3, 3, use_bias=False, name="conv"),
+            layers.ReLU(name="act"),
+            layers.MaxPooling2D(2, name="pool"),
+            layers.Flatten(name="flat"),
+        ],
+        name="image",
+    )
+    x = inputs = keras.Input((3, 6, 6, 2), name="images")
+    dense = layers.Dense(4, activation="relu", name="dense")
+    x = layers.TimeDistributed(dense, name="each")(layers.TimeDistributed(image, name="net")(x))
+    model = keras.Model(inputs, layers.Dense(2, name="out")(layers.Flatten()(x)))
+    x = data(model)
+    twin = prepare(model, x, recipe="cq", timesteps=600, percentile=100, pooling_neurons=False)
+    assert set(staged(twin)) == {"act", "dense_neurons"}
+    wanted, found = model.predict(x, verbose=0), twin.predict(x, verbose=0)
+    assert abs(found - wanted).max() < 0.03 * abs(wanted).max()
+    finished(twin).save(tmp_path / "twin.keras")
+    again = keras.models.load_model(tmp_path / "twin.keras")
+    np.testing.assert_allclose(again.predict(x, verbose=0), found, rtol=1e-5)
+
+
 def test_relu6_bounds_its_range():
     model = NETS["mobilenet_v2"]()
     loud = prepare(model, 1.0 * (data(model) > 0), recipe="cq", percentile=100)
