@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spkeras.cli import options
-from spkeras.cli.files import CnnReader, check_output, read_snn, write_whole
+from spkeras.cli.files import CnnReader, check_installed, check_output, read_snn, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, option, simulation_options
 from spkeras.cli.kinds import Real
 from spkeras.cli.messages import show, show_json, warn
@@ -19,7 +19,8 @@ from spkeras.errors import OptionError
 if TYPE_CHECKING:
     import keras
 
-    from spkeras.metrics import EarlyExit, Energy, Evaluation
+    from spkeras.metrics import EarlyExit, Energy
+    from spkeras.report.objects import Evaluation
 
 
 _EXIT: dict[str, Any] = {"group": "early exit"}
@@ -132,17 +133,43 @@ def command(
             insist=insist,
             early_exit=policy,
             cnn=source,
+            predictions=report is not None,
             progress=advance,
             **options.given(**settings),
         )
-    for text in result.warnings:
-        warn(text)
+    text = None
+    if report:
+        from spkeras.cli.report import provenance_of
+        from spkeras.facade.studies import study_of
+        from spkeras.report.page import page
+
+        found = study_of(
+            model,
+            result,
+            samples.x,
+            title=model.name,
+            costs=table,
+            numbers=numbers,
+            provenance=provenance_of(snn, data),
+            settings=_of_network(model, settings),
+        )
+        text = page(found)
+    _write(result, text, plot, report)
+    for warning in result.warnings:
+        warn(warning)
     energy = result.energy(table, numbers)
     if as_json:
         show_json({"data": data.spec, **result.to_dict(), "energy": energy.to_dict()})
     else:
         _show(result, energy)
-    _write(result, plot, report)
+
+
+def _of_network(model: "keras.Model", settings: dict[str, Any]) -> dict[str, Any]:
+    """Return those of the command's settings that change how the network runs."""
+    from spkeras.snn.converted import converted_of
+
+    known = converted_of(model).changeable
+    return {name: value for name, value in options.given(**settings).items() if name in known}
 
 
 def _policy(settings: dict[str, Any]) -> "EarlyExit | None":
@@ -179,13 +206,10 @@ def _check_outputs(plot: Path | None, report: Path | None) -> None:
         check_output(plot, (".png", ".svg", ".pdf"), "--plot", force=True)
     if report:
         check_output(report, (".html", ".htm"), "--report", force=True)
-    if plot or report:
-        try:
-            import matplotlib  # noqa: F401  (checked before the simulation)
-        except ImportError as error:
-            raise OptionError(
-                "--plot, --report: need matplotlib; run `pip install matplotlib`"
-            ) from error
+    if report:
+        check_installed("jinja2", "--report")
+    if plot:
+        check_installed("matplotlib", "--plot")
 
 
 def _check_course(model: "keras.Model") -> None:
@@ -225,13 +249,8 @@ def _show(result: "Evaluation", energy: "Energy") -> None:
     click.echo(energy_sentence(energy))
 
 
-def _write(result: "Evaluation", plot: Path | None, report: Path | None) -> None:
+def _write(result: "Evaluation", text: str | None, plot: Path | None, report: Path | None) -> None:
     if plot:
-        from spkeras.report.plot import accuracy_over_time
-
-        write_whole(plot, accuracy_over_time(result).savefig)
-    if report:
-        from spkeras.report.html import page
-
-        text = page(result)
+        write_whole(plot, result.plot)
+    if report and text is not None:
         write_whole(report, lambda path: path.write_text(text, encoding="utf-8"))

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,6 +117,16 @@ def check_output(path: Path, suffixes: tuple[str, ...], option: str, force: bool
         raise OptionError(
             f"{path}: cannot be written ({error.strerror}); choose another {option}"
         ) from error
+
+
+def check_installed(module: str, option: str) -> None:
+    """Refuse an option that needs a package which is not installed, before any work.
+
+    Raises:
+        OptionError: it is not.
+    """
+    if find_spec(module) is None:
+        raise OptionError(f"{option}: needs {module}; run `pip install {module}`")
 
 
 def check_output_folder(path: Path, option: str) -> None:

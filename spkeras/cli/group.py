@@ -18,6 +18,7 @@ COMMANDS = {
     "hardware": "spkeras.cli.hardware",
     "finetune": "spkeras.cli.finetune",
     "inspect": "spkeras.cli.inspect",
+    "report": "spkeras.cli.report",
     "sweep": "spkeras.cli.sweep",
     "thresholds": "spkeras.cli.thresholds",
     "verify": "spkeras.cli.verify",

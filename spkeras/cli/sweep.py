@@ -11,7 +11,7 @@ import click
 from spkeras import recipes
 from spkeras.cli import options
 from spkeras.cli.evaluate import evaluator_of, ray_options
-from spkeras.cli.files import CnnReader, check_output, write_whole
+from spkeras.cli.files import CnnReader, check_installed, check_output, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, option, simulation_options
 from spkeras.cli.kinds import Counts, Names
 from spkeras.cli.messages import note, show, show_json
@@ -32,6 +32,33 @@ _SPIKES = {
 }
 _CALIBRATION = 1000
 
+choice_options = all_of(
+    [
+        option(
+            "--recipe",
+            type=Names(recipes.names("conversion")),
+            metavar="RECIPE,...",
+            help="Recipes to compare.  [default: those of --spikes]",
+            group="network",
+        ),
+        option(
+            "--spikes",
+            type=Names(tuple(_SPIKES)),
+            metavar="KIND,...",
+            help="Kinds of spikes that the hardware allows: binary, signed, graded.  [default: all]",
+            group="network",
+        ),
+        option(
+            "--timesteps",
+            type=Counts(),
+            metavar="T,...",
+            help="Time steps.  [default: 2,4,8,16,32,64; 2,4,8 where spikes carry values]",
+            group="timing",
+        ),
+    ]
+)
+
+
 HELP = f"""Convert a CNN into many networks and compare them.
 
 Each network is converted for its own T and scored on samples that chose nothing:
@@ -48,27 +75,7 @@ on when the same command is given again.
 @options.data_options("test", None)
 @options.batch_option
 @options.insist_option
-@option(
-    "--recipe",
-    type=Names(recipes.names("conversion")),
-    metavar="RECIPE,...",
-    help="Recipes to compare.  [default: those of --spikes]",
-    group="network",
-)
-@option(
-    "--spikes",
-    type=Names(tuple(_SPIKES)),
-    metavar="KIND,...",
-    help="Kinds of spikes that the hardware allows: binary, signed, graded.  [default: all]",
-    group="network",
-)
-@option(
-    "--timesteps",
-    type=Counts(),
-    metavar="T,...",
-    help="Time steps.  [default: 2,4,8,16,32,64; 2,4,8 where spikes carry values]",
-    group="timing",
-)
+@choice_options
 @all_of(simulation_options(True, without="timesteps"))
 @options.costs_option
 @options.numbers_option
@@ -104,7 +111,7 @@ def command(
     """Compare, show, write."""
     outputs = {"--csv": csv, "--latex": latex, "--plot": plot}
     _check_outputs(outputs, force)
-    chosen = _recipes(recipe, spikes)
+    chosen = chosen_recipes(recipe, spikes)
     from spkeras.metrics.energy import table_for
 
     table = table_for(numbers, costs)
@@ -112,7 +119,7 @@ def command(
     if start_over:
         checkpoint.unlink(missing_ok=True)
     cnn = reader.read(model).model
-    samples, calibration = _samples(data, cnn)
+    samples, calibration = read_parts(data, cnn)
     evaluator = evaluator_of(ray, ray_cpus)
     import spkeras
 
@@ -142,7 +149,7 @@ def command(
     checkpoint.unlink(missing_ok=True)
 
 
-def _recipes(names: tuple[str, ...] | None, spikes: tuple[str, ...] | None) -> list[Any]:
+def chosen_recipes(names: tuple[str, ...] | None, spikes: tuple[str, ...] | None) -> list[Any]:
     """Return the recipes to compare."""
     if names and spikes:
         raise OptionError("--recipe with --spikes; allowed: one of them")
@@ -151,7 +158,7 @@ def _recipes(names: tuple[str, ...] | None, spikes: tuple[str, ...] | None) -> l
     return [_SPIKES[kind] for kind in spikes or _SPIKES]
 
 
-def _samples(data: options.DataChoice, cnn: "keras.Model") -> tuple["Data", Any]:
+def read_parts(data: options.DataChoice, cnn: "keras.Model") -> tuple["Data", Any]:
     """Return the samples to score, and those that calibrate where the data have a part for it."""
     scored = data.read(cnn)
     train = changed(data, part="train", samples=_CALIBRATION)
@@ -168,10 +175,7 @@ def _check_outputs(outputs: dict[str, Path | None], force: bool) -> None:
         if path is not None:
             check_output(path, suffixes[name], name, force)
     if outputs["--plot"] is not None:
-        try:
-            import matplotlib  # noqa: F401  (checked before the work)
-        except ImportError as error:
-            raise OptionError("--plot: needs matplotlib; run `pip install matplotlib`") from error
+        check_installed("matplotlib", "--plot")
 
 
 def _show(result: "Sweep", model: Path, data: options.DataChoice) -> None:

@@ -102,7 +102,9 @@ class Layout:
         """Return the layout of a Keras model."""
         inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
         types = tuple(str(tensor.dtype) for tensor in model.inputs)
-        return cls(inputs, tuple(model.output_names), types)
+        # A Sequential model has no names of outputs.
+        names = getattr(model, "output_names", None) or [tensor.name for tensor in model.outputs]
+        return cls(inputs, tuple(names), types)
 
     def batch(self, data: Any, y: Any = None, streamed: bool = False) -> Batch:
         """Return samples, and their labels, as arrays.

@@ -120,9 +120,9 @@ def sweep(
     cases = list(cases_of(recipes or RECIPES, timesteps, base))
     graph = attach_readouts(walk(model).convertible())
     batch = open_data(Layout.of(graph, labels=True), data, part="test").held().batch
-    fit, scored = _parts(batch, None if calibration is None else as_samples(graph, calibration))
+    fit, scored = parted(batch, None if calibration is None else as_samples(graph, calibration))
     run = _Run(
-        converter=Converter(model, _as_given(fit), batch_size=batch_size),
+        converter=Converter(model, as_given(fit), batch_size=batch_size),
         evaluator=evaluator,
         samples=scored,
         simulation=base,
@@ -201,7 +201,7 @@ def words(config: Mapping[str, Any]) -> str:
     return " ".join(shown)
 
 
-def _parts(batch: Batch, calibration: list[np.ndarray] | None) -> tuple[list[np.ndarray], Batch]:
+def parted(batch: Batch, calibration: list[np.ndarray] | None) -> tuple[list[np.ndarray], Batch]:
     """Return samples that calibrate, and those that are scored."""
     if calibration is not None:
         return calibration, batch
@@ -215,7 +215,7 @@ def _parts(batch: Batch, calibration: list[np.ndarray] | None) -> tuple[list[np.
     return batch.part(held).x, batch.part(~held)
 
 
-def _as_given(arrays: list[np.ndarray]) -> Samples:
+def as_given(arrays: list[np.ndarray]) -> Samples:
     return arrays if len(arrays) > 1 else arrays[0]
 
 
@@ -267,7 +267,7 @@ class _Run:
             snn = self.converter.network(case.recipe, simulation)
         except OptionError as error:
             return {"refused": str(error)}
-        x, y, weights = _as_given(self.samples.x), self.samples.targets, self.samples.weights
+        x, y, weights = as_given(self.samples.x), self.samples.targets, self.samples.weights
         result = self.evaluator(
             snn,
             x if weights is None else (x, y, weights),

@@ -14,8 +14,9 @@ COMMANDS = {
     ("finetune",): {"--output": ".keras"},
     ("thresholds",): {"--output": ".keras"},
     ("evaluate",): {"--plot": ".svg", "--report": ".html"},
+    ("report",): {"--output": ".html"},
+    ("sweep",): {"--csv": ".csv", "--latex": ".tex", "--plot": ".svg"},
     ("hardware", "compile"): {"--output": ".npz"},
-    ("sweep",): {"--plot": ".svg", "--csv": ".csv", "--latex": ".tex"},
 }
 CASES = [(command, option) for command, options in COMMANDS.items() for option in options]
 

@@ -1,11 +1,7 @@
-"""The plot draws the record; the page holds everything and needs nothing."""
-
-import base64
-import re
+"""The plot draws the record."""
 
 import numpy as np
 
-from spkeras.report.html import page
 from spkeras.report.plot import accuracy_over_time
 from tests.report import records
 
@@ -48,44 +44,3 @@ def test_plot_of_what_there_is():
         assert above.get_ylabel() == label
     above, _ = accuracy_over_time(records.evaluation(cases["rms error"])).axes
     np.testing.assert_array_equal(above.get_lines()[0].get_ydata(), cases["rms error"].error)
-
-
-def test_page_holds_everything():
-    text = page(records.evaluation(records.classification(), records.regression()))
-    for cell in (
-        "61.25 %",
-        "40.00 %",
-        "0.0625",
-        "57.0 k",
-        "2.50 M",
-        "clock-driven",
-        "T = 6",
-        "SOPs / CNN MACs",
-        "0.02 times the CNN&#x27;s multiply-accumulates",
-    ):
-        assert cell in text
-    assert text.count("<table>") == text.count("</table>") == 5
-    (picture,) = re.findall(r'src="data:image/png;base64,([^"]+)"', text)
-    assert base64.b64decode(picture).startswith(b"\x89PNG")
-    assert "http" not in text and "<script" not in text
-
-
-def test_page_of_graded_spikes():
-    text = page(records.graded())
-    for cell in (
-        "k = 2",
-        "78.1 k",
-        "75.00 %",
-        "shift-and-adds",
-        "8 on pipelined hardware",
-        "pipelined latency",
-        "4.25 steps",
-    ):
-        assert cell in text
-    assert text.count("<table>") == 5
-
-
-def test_page_shows_names_as_they_are():
-    text = page(records.evaluation())
-    assert "&lt;second&gt;" in text and "<second>" not in text
-    assert "mind the &lt;gap&gt;" in text
