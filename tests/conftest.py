@@ -42,11 +42,14 @@ def registries():
     """Whatever a test registers is forgotten after it."""
     from spkeras.frontend import handlers
     from spkeras.graph.operations import OPERATIONS
-    from spkeras.keras_files import graph
+    from spkeras.keras_files import trust
     from spkeras.ops.names import NEURON_MODELS
     from spkeras.recipes import RECIPES
 
-    held = (handlers._REGISTERED, OPERATIONS, graph._TRUSTED, NEURON_MODELS, RECIPES)
+    held = (
+        *(handlers._REGISTERED, OPERATIONS, trust._TRUSTED, trust._PLUGINS),
+        *(NEURON_MODELS, RECIPES),
+    )
     before = [registry.copy() for registry in held]
     yield
     for registry, former in zip(held, before, strict=True):

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
+from spkeras.cli import plugins
 from spkeras.cli.kinds import Real
 from spkeras.recipes import Config, Option, Simulation, options_of
 from spkeras.recipes.tables import default_of
@@ -45,7 +46,21 @@ class GroupedOption(click.Option):
 
 
 class GroupedCommand(click.Command):
-    """A command whose help shows its options in groups."""
+    """A command whose help shows its options in groups; every command has --plugin."""
+
+    def __init__(self, *args: Any, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.params.append(
+            GroupedOption(
+                [plugins.FLAG],
+                multiple=True,
+                metavar="MODULE",
+                is_eager=True,
+                expose_value=False,
+                help=plugins.HELP,
+                callback=lambda ctx, param, value: plugins.load(value),
+            )
+        )
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options group by group."""

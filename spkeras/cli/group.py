@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from spkeras import __version__
+from spkeras.cli import plugins
 from spkeras.cli.generated import GroupedCommand
 from spkeras.cli.quiet import quieten
 from spkeras.errors import SpkerasError
@@ -58,6 +59,14 @@ class LazyGroup(Group):
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name]).command
         return command
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Import the plugins first: commands offer what these register."""
+        try:
+            plugins.load(list(plugins.named(args)))
+        except SpkerasError as error:
+            raise click.ClickException(str(error)) from error
+        return super().parse_args(ctx, args)
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; a refusal and Ctrl-C become one message and an exit code."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from spkeras.frontend.handlers import Port
+from spkeras.frontend.handlers import Call, Port
 from spkeras.keras_files.subclasses import computes_by_code
 
 
@@ -126,3 +126,17 @@ def layer_outputs(model: keras.Model) -> dict[str, keras.KerasTensor]:
         if isinstance(step.operation, keras.layers.Layer):
             found.setdefault(step.operation.name, []).extend(step.outputs)
     return {name: outputs[0] for name, outputs in found.items() if len(outputs) == 1}
+
+
+def by_name(call: Call) -> tuple[Port, ...]:
+    """Return the inputs of a nested call in the model's order; dictionaries match by name."""
+    given = call.args[0] if call.args else None
+    names = [tensor.name for tensor in call.operation.inputs]
+    if isinstance(given, dict) and set(names) <= set(given):
+        return tuple(given[name] for name in names)
+    return call.inputs
+
+
+def cuts(dtype: str, wanted: str) -> bool:
+    """Return whether an inner model turns its input into integers."""
+    return "int" in wanted and dtype != wanted

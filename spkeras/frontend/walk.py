@@ -7,9 +7,10 @@ from typing import Any
 import keras
 
 from spkeras.errors import UnsupportedLayerError
-from spkeras.frontend.handlers import Call, Port, expand
+from spkeras.frontend.handlers import Call, Port, expand, is_users
+from spkeras.frontend.handlers.tracing import traced_layer
 from spkeras.frontend.lifting import lifted, one_step
-from spkeras.frontend.steps import MASK, fault, maker, read_by, shapes, steps
+from spkeras.frontend.steps import MASK, by_name, cuts, fault, maker, read_by, shapes, steps
 from spkeras.frontend.unknown import (
     ANY_SIZE,
     GUESS_FAILURES,
@@ -125,6 +126,9 @@ class _Walker:
             shapes=guessed_shapes(step, values) if guess else shapes(step, values),
             known=self.nodes,
             dtypes=tuple(tensor.dtype for tensor in (*tensors, *step.outputs[:1])),
+            walk=lambda model, ports: self.run(
+                model, ports, f"{prefix}{operation.name}/", f"{path}{operation.name}/"
+            ),
         )
 
     def final(self, port: Port) -> str:
@@ -182,6 +186,8 @@ class _Walker:
                 return self._nested(call)
             if type(call.operation) is keras.layers.TimeDistributed:
                 return self._each_step(call)
+            if is_users(call.operation):
+                return self.run(traced_layer(call), call.inputs, f"{call.name}/", f"{call.source}/")
             results = expand(call)
         except UnsupportedLayerError as error:
             return self._refused(call, error.problems[0])
@@ -198,9 +204,9 @@ class _Walker:
             raise UnsupportedLayerError([problem])
         if call.kwargs.get("training"):
             raise call.refuse("called with training=True", "call it without training=True")
-        ports = _by_name(call)
+        ports = by_name(call)
         for dtype, port, tensor in zip(call.dtypes, ports, model.inputs, strict=False):
-            if len(port.shape) != len(tensor.shape) - 1 or _cuts(dtype, tensor.dtype):
+            if len(port.shape) != len(tensor.shape) - 1 or cuts(dtype, tensor.dtype):
                 raise call.refuse(
                     f"{dtype} values of shape {port.keras_shape} for the input {tensor.name!r} "
                     f"of shape {tuple(tensor.shape[1:])} and dtype {tensor.dtype}",
@@ -264,17 +270,3 @@ class _Walker:
             ports.append(Port(name, shape))
         self.visits.append(Visit(call.name, call.operation, call.shape, problem=problem))
         return ports
-
-
-def _by_name(call: Call) -> tuple[Port, ...]:
-    """Return the inputs of a nested call in the model's order; dictionaries match by name."""
-    given = call.args[0] if call.args else None
-    names = [tensor.name for tensor in call.operation.inputs]
-    if isinstance(given, dict) and set(names) <= set(given):
-        return tuple(given[name] for name in names)
-    return call.inputs
-
-
-def _cuts(dtype: str, wanted: str) -> bool:
-    """Return whether an inner model turns its input into integers."""
-    return "int" in wanted and dtype != wanted

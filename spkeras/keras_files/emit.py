@@ -5,10 +5,11 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from spkeras.keras_files.graph import Call, LayerNode, is_own
+from spkeras.keras_files.graph import Call, LayerNode
 from spkeras.keras_files.operators import operator_classes
 from spkeras.keras_files.records import record, tensor
 from spkeras.keras_files.references import is_reference, map_references
+from spkeras.keras_files.trust import own_name
 from spkeras.ops.types import Json
 
 
@@ -37,9 +38,10 @@ def _emit_layer(node: LayerNode) -> dict[str, Any]:
         config["layer"] = emit(node.wrapped)
     for key, part in node.parts.items():
         config[key] = [emit(one) for one in part] if isinstance(part, list) else emit(part)
-    if is_own(node):
+    name = own_name(node)
+    if name is not None:
         own = record(node.module or "spkeras", node.class_name.split(">")[-1], config)
-        own["registered_name"] = node.registered_name or node.class_name
+        own["registered_name"] = name
         return own
     if node.operator:
         return record(str(node.module), node.class_name, _operator_config(node))

@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import keras
-
 from spkeras.errors import ModelFileError, shown
 from spkeras.keras_files.names import numbered, snake_case
 from spkeras.keras_files.schema import check_entry, check_levels, inside
+from spkeras.keras_files.trust import is_own
 from spkeras.ops.types import Json
 
 FUNCTIONAL_CLASSES = frozenset({"Functional", "Model", "Container", "Network"})
@@ -215,40 +214,6 @@ def _default_name(entry: Json, index: int) -> str:
 
 def _is_keras_module(module: str | None) -> bool:
     return bool(module) and str(module).split(".")[0] in {"keras", "tf_keras"}
-
-
-# Layer classes of the running program that may be made from a file.
-_TRUSTED: set[type] = set()
-
-
-def trust(layer: type[keras.layers.Layer]) -> None:
-    """Let files make layers of this class, if Keras knows it by a registered name.
-
-    The class's code comes from the running program, not from the file. Classes that some library
-    has registered with Keras stay refused.
-    """
-    _TRUSTED.add(layer)
-
-
-def is_own(node: LayerNode) -> bool:
-    """Return whether the class is a registered one of spkeras, or one that the user trusts."""
-    name = node.registered_name or node.class_name
-    if name.startswith("spkeras>"):
-        return True
-    return ">" in name and keras.saving.get_registered_object(name) in _TRUSTED
-
-
-def become_own(node: LayerNode, class_name: str, module: str = "spkeras.layers.legacy") -> None:
-    """Turn a node into one of spkeras's layers.
-
-    Args:
-        node: The node; its arguments are kept.
-        class_name: Class in the module.
-        module: By default the module with the layers for old files.
-    """
-    node.class_name = class_name
-    node.module = module
-    node.registered_name = f"spkeras>{class_name}"
 
 
 def _normal_call(call: Call) -> Call:

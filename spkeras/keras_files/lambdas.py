@@ -1,37 +1,28 @@
 """Layers that are code: refused by name, or replaced by a layer that the user names.
 
 A Lambda stores bytecode or the name of a function. Neither is ever run. The user can name a
-replacement in a small grammar instead:
-
-========================== ====================================================
-``identity``               returns its input
-``rescaling:DIVISOR,OFFSET`` x / DIVISOR + OFFSET; ``rescaling:127.5,-1`` is x/127.5 - 1
-``normalization:MEAN,STD`` (x - MEAN) / STD, two numbers
-``activation:NAME``        an activation of Keras, such as ``activation:relu``
-========================== ====================================================
+replacement in a small grammar instead (`replacements`).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import keras
-
-from spkeras.errors import ModelFileError
 from spkeras.keras_files.calls import call_tensors, plain_call
 from spkeras.keras_files.context import Context
-from spkeras.keras_files.graph import LayerNode, is_own
+from spkeras.keras_files.graph import LayerNode
+from spkeras.keras_files.replacements import (
+    FORMS,
+    grammar,
+    replacement_layer,
+    suggestion,
+    takes_several,
+)
 from spkeras.keras_files.subclasses import refuse_own_call
+from spkeras.keras_files.trust import become_own, is_given, is_own
+from spkeras.layers import merging
 from spkeras.ops.types import Json
 
-GRAMMAR = (
-    "identity, rescaling:DIVISOR,OFFSET (x / DIVISOR + OFFSET), "
-    "normalization:MEAN,STD ((x - MEAN) / STD), activation:NAME"
-)
-FORMS = (
-    "Common forms: x/255 is rescaling:255,0; x/127.5 - 1 is rescaling:127.5,-1; "
-    "x - mean is rescaling:1,-MEAN; x/255 - 0.5 is rescaling:255,-0.5."
-)
 KERAS_ROOTS = frozenset({"keras", "tf_keras", "tensorflow", "builtins"})
 # Layers of Keras 3 that run code from outside Keras: pickles, graphs, functions.
 FOREIGN_CODE = frozenset({"TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLayer"})
@@ -39,50 +30,6 @@ FOREIGN_CODE = frozenset({"TorchModuleWrapper", "TFSMLayer", "JaxLayer", "FlaxLa
 FILES = frozenset({"vocabulary", "idf_weights", "filepath"})
 # Modules that an argument's function may come from; keras.utils and others do more than compute.
 FUNCTION_ROOMS = frozenset({"activations", "initializers", "regularizers", "constraints", "ops"})
-
-
-def replacement_layer(name: str, written: str) -> tuple[str, dict[str, Any]]:
-    """Read one replacement.
-
-    Args:
-        name: Name of the layer, for messages.
-        written: The replacement in the grammar of this module.
-
-    Returns:
-        Keras class name and constructor arguments.
-
-    Raises:
-        ModelFileError: the text is not in the grammar, or a divisor is 0.
-    """
-    kind, _, rest = written.strip().partition(":")
-    try:
-        if kind == "identity" and not rest:
-            return "Activation", {"activation": "linear"}
-        if kind == "rescaling":
-            divisor, offset = _two_numbers(rest, 0.0)
-            return "Rescaling", {"scale": 1.0 / divisor, "offset": offset}
-        if kind == "normalization":
-            mean, std = _two_numbers(rest, 1.0)
-            return "Rescaling", {"scale": 1.0 / std, "offset": -mean / std}
-        if kind == "activation" and rest:
-            keras.activations.get(rest)
-            return "Activation", {"activation": rest}
-    except (ValueError, ZeroDivisionError) as error:
-        raise ModelFileError(
-            f"Replacement '{written}' of layer '{name}' cannot be read: {error}. "
-            f"Allowed: {GRAMMAR}."
-        ) from error
-    raise ModelFileError(
-        f"Replacement '{written}' of layer '{name}' is unknown. Allowed: {GRAMMAR}."
-    )
-
-
-def _two_numbers(written: str, second: float) -> tuple[float, float]:
-    """Read "A" or "A,B"; an absent B has a default."""
-    parts = [float(part) for part in written.split(",")]
-    if len(parts) > 2:
-        raise ValueError(f"expected at most two numbers, received {len(parts)}")
-    return parts[0], parts[1] if len(parts) == 2 else second
 
 
 def replace_named(node: LayerNode, context: Context) -> None:
@@ -99,12 +46,15 @@ def replace_named(node: LayerNode, context: Context) -> None:
     node.parts = {}
     node.operator = node.subclassed = False
     context.replaced.add(node.stored_name)
-    counts = {len(call_tensors(call)) for call in node.calls} - {1}
-    if counts:
+    if hasattr(merging, node.class_name):
+        become_own(node, node.class_name, merging.__name__)
+    several = takes_several(written)
+    counts = {len(call_tensors(call)) for call in node.calls} or {1}
+    if any((count > 1) is not several for count in counts):
         context.refuse(
             node,
-            f"is called with {max(counts)} tensors; a replacement takes one. Rebuild this part "
-            "from layers of Keras.",
+            f"is called with {max(counts)} tensors, and {written} takes "
+            f"{'several' if several else 'one'}. Allowed: {grammar(not several)}.",
         )
     node.calls = [plain_call(call) for call in node.calls]
     left_out = ", without its weights" if context.has_weights(node) else ""
@@ -118,7 +68,7 @@ def or_replace(node: LayerNode, context: Context) -> str:
         return ""
     return (
         f"; or name a replacement: replace={{'{node.stored_name}': REPLACEMENT}}. "
-        f"Allowed: {GRAMMAR}"
+        f"Allowed: {grammar(_takes_several(node))}"
     )
 
 
@@ -128,7 +78,7 @@ def refuse_code(node: LayerNode, context: Context) -> None:
         context.refuse(
             node,
             "is code inside the file, which is never run. Name what it computes with "
-            f"replace={{'{node.stored_name}': REPLACEMENT}}. Allowed: {GRAMMAR}. {FORMS}",
+            f"replace={{'{node.stored_name}': REPLACEMENT}}. Allowed: {_allowed(node)}",
         )
     elif node.class_name in FOREIGN_CODE:
         context.refuse(
@@ -148,6 +98,22 @@ def refuse_code(node: LayerNode, context: Context) -> None:
         )
     else:
         _refuse_functions(node, context)
+
+
+def _takes_several(node: LayerNode) -> bool:
+    return any(len(call_tensors(call)) > 1 for call in node.calls)
+
+
+def _allowed(node: LayerNode) -> str:
+    """Return the replacements that fit the calls of a layer, and the one that its name suggests."""
+    several = _takes_several(node)
+    function = node.config.get("function")
+    name = function.get("config") if isinstance(function, dict) else function
+    form = suggestion([part for part in (name, node.stored_name) if isinstance(part, str)])
+    if not several:
+        return f"{grammar(False)}. {FORMS}"
+    called = f" Its name suggests {form}." if form else ""
+    return f"{grammar(True)}.{called}"
 
 
 def is_custom(node: LayerNode) -> bool:
@@ -172,7 +138,7 @@ def _refuse_functions(node: LayerNode, context: Context) -> None:
         if key.endswith(("_regularizer", "_constraint", "_initializer")):
             continue  # only for training; another migration drops the unknown ones
         for record in _records(value):
-            if _is_foreign(record):
+            if _is_foreign(record) and not _is_given(record):
                 what = record["config"] if record["class_name"] == "function" else _shown(record)
                 context.refuse(
                     node,
@@ -189,6 +155,12 @@ def _records(value: Json) -> list[dict[str, Any]]:
     if isinstance(value, list | tuple):
         return [record for part in value for record in _records(part)]
     return []
+
+
+def _is_given(record: dict[str, Any]) -> bool:
+    """Return whether the user gave the class or function that a record names."""
+    names = (record.get("registered_name"), record.get("config"), record["class_name"])
+    return any(is_given(name) for name in names if isinstance(name, str))
 
 
 def _shown(record: dict[str, Any]) -> str:

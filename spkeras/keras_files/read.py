@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Any, TypedDict, Unpack
 
 import keras
 
@@ -26,6 +26,7 @@ from spkeras.keras_files.quantized import read_quantized
 from spkeras.keras_files.schema import check_version, inside, one_error, refuse_for_safety
 from spkeras.keras_files.standins import build_partly
 from spkeras.keras_files.stores import NoWeights
+from spkeras.keras_files.trust import given, named_in
 from spkeras.keras_files.writer import context_of, writer_of
 from spkeras.layers import legacy  # noqa: F401  (registers the layers of old files)
 
@@ -59,11 +60,13 @@ class Reading(TypedDict, total=False):
 
     Attributes:
         architecture: JSON of ``model.to_json()``, for a weights file.
-        replace: Replacement per layer name, for layers that are code; see `lambdas`.
+        replace: Replacement per layer name, for layers that are code; see `replacements`.
+        custom_objects: Classes and functions of the program by the names in the file, as in Keras.
     """
 
     architecture: str | Path | None
     replace: Mapping[str, str] | None
+    custom_objects: Mapping[str, Any] | None
 
 
 def read_model(path: str | Path, **reading: Unpack[Reading]) -> LoadedModel:
@@ -99,7 +102,7 @@ def read_partly(path: str | Path, **reading: Unpack[Reading]) -> LoadedModel:
     Returns:
         As `read_model`, or a model with stand-ins if there are problems.
     """
-    with one_error(path):
+    with given(reading.get("custom_objects")), one_error(path):
         loaded = _loaded(path, reading.get("architecture"), reading.get("replace") or {})
     if loaded.problems:
         return loaded
@@ -127,7 +130,8 @@ def _built_from(stored: StoredModel, whole: bool, replace: Mapping[str, str]) ->
     for node in root.walk():
         mark_operator(node, context)
     quantized = read_quantized(root, stored.weights, context)
-    if whole and not (context.replace or quantized) and _is_for_keras(stored, root, context):
+    changed = bool(context.replace) or quantized or named_in(stored.config)
+    if whole and not changed and _is_for_keras(stored, root, context):
         for node in root.walk():
             with inside(f"layer {node.label}"):
                 refuse_code(node, context)  # before Keras reads the file

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import spkeras
-from spkeras.errors import OptionError, UnsupportedLayerError
+from spkeras.errors import OptionError
 from spkeras.recipes import ECC
 from tests import networks
 
@@ -57,9 +57,13 @@ def test_a_layer_of_the_user_converts(model, known):
     assert [v.verdict for v in spkeras.inspect(model) if v.name == "gain"] != ["refused"]
 
 
-def test_without_a_handler_it_is_refused(model):
-    with pytest.raises(UnsupportedLayerError, match="gain"):
-        spkeras.convert(model, networks.samples(model, 5))
+def test_without_a_handler_its_operators_convert(model):
+    x = networks.samples(model, 5)
+    names = [v.name for v in spkeras.inspect(model)]
+    assert [name for name in names if name.startswith("gain")][0].startswith("gain/multiply")
+    snn = spkeras.convert(model, x, recipe="sigma_delta", timesteps=12)
+    expected = model.predict(x, verbose=0)
+    assert np.abs(snn.predict(x, verbose=0) - expected).max() < 1e-2 * np.abs(expected).max()
 
 
 @pytest.mark.parametrize("suffix", [".keras", ".h5"])

@@ -259,11 +259,14 @@ def test_an_operator_and_a_layer_of_one_name():
 
 class Doubled(L.Layer):
     def call(self, x):
-        return 2 * x
+        return 2 * x + keras.random.normal((1, 1))
 
 
 class Dense(L.Dense):
     """Has the name of a Keras layer, and is none."""
+
+    def call(self, x):
+        return super().call(x) * keras.random.normal((1, 1))
 
 
 class Subclassed(keras.Model):
@@ -299,11 +302,16 @@ def test_all_problems_at_once():
         assert f"({kind})" in problem and ";" in problem
 
 
+def noisy(x):
+    """A function of random numbers."""
+    return x + keras.random.normal((1, 4))
+
+
 SMALL = {
     "dropout": ((4,), lambda x: L.Dropout(0.5, name="it")(x, training=True), "training=True"),
     "noise": ((4,), lambda x: L.GaussianNoise(0.5, name="it")(x, training=True), "training=True"),
     "batch norm": ((4,), lambda x: L.BatchNormalization(name="it")(x, training=True), "training"),
-    "lambda": ((4,), lambda x: L.Lambda(lambda v: v + 1, name="it")(x), "Python code"),
+    "lambda": ((4,), lambda x: L.Lambda(noisy, name="it")(x), "Python code"),
     "embedding": ((4,), lambda x: L.Embedding(9, 2, name="it")(x), "integers"),
     "random crop": ((8, 8, 1), lambda x: L.RandomCrop(4, 4, name="it")(x), "crop"),
     "masking": ((4, 2), lambda x: L.Masking(name="it")(x), "sequences"),
@@ -353,7 +361,7 @@ SMALL = {
         lambda x: L.SpectralNormalization(L.Dense(2), name="it")(x, training=True),
         "training",
     ),
-    "own function": ((4,), lambda x: L.Dense(2, activation=lambda v: v, name="it")(x), "<lambda>"),
+    "own function": ((4,), lambda x: L.Dense(4, activation=noisy, name="it")(x), "'noisy'"),
     "threshold argument": ((4,), lambda x: L.Activation("threshold", name="it")(x), "keras.ops"),
     "glu argument": ((4,), lambda x: L.Activation("glu", name="it")(x), "glu"),
     "adaptive": ((5, 5, 1), lambda x: L.AdaptiveMaxPooling2D(2, name="it")(x), "divides"),

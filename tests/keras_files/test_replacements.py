@@ -5,9 +5,13 @@ import numpy as np
 import pytest
 from keras import layers, ops
 
-from spkeras.errors import UnsupportedLayerError
+import spkeras
+from spkeras.errors import ModelFileError, UnsupportedLayerError
+from spkeras.frontend.walk import read_graph
 from spkeras.keras_files import read_model
+from spkeras.layers import AbsoluteDifference
 from tests.keras_files.handmade import functional, input_layer, predict, values, write_h5
+from tests.oracle_layers import difference
 
 
 class Quarter(layers.Layer):
@@ -93,3 +97,69 @@ def test_replaced_call_with_several_tensors(tmp_path, several, suffix):
     keras.Model(inputs, several(inputs)).save(tmp_path / f"m{suffix}")
     with pytest.raises(UnsupportedLayerError, match="'code' .*called with 2 tensors"):
         read_model(tmp_path / f"m{suffix}", replace={"code": "identity"})
+
+
+def distances(a, b):
+    """What the forms of two tensors compute, in float64."""
+    a, b = a.astype(float), b.astype(float)
+    length = np.linalg.norm(a, axis=-1, keepdims=True) * np.linalg.norm(b, axis=-1, keepdims=True)
+    return {
+        "abs_difference": abs(a - b),
+        "l2_distance": np.sqrt(((a - b) ** 2).sum(-1, keepdims=True)),
+        "cosine_similarity": (a * b).sum(-1, keepdims=True) / length,
+        "sampling": a,
+        "subtract": a - b,
+        "multiply": a * b,
+        "concatenate": np.concatenate([a, b], -1),
+    }
+
+
+@pytest.mark.parametrize("form", distances(values(2, 3), values(2, 3)))
+@pytest.mark.parametrize("version", ["2.4.0", "3.keras", "3.h5"])
+def test_code_of_two_tensors(tmp_path, version, form):
+    """Files of Keras 2 and 3, the stored function by its name or as bytecode."""
+    left, right = inputs = [keras.Input((4,), name=name) for name in ("a", "b")]
+    if version == "2.4.0":
+        calls = [[["a", 0, 0, {}], ["b", 0, 0, {"mask": None}]]]
+        config = {"name": "code", "function": "euclidean", "function_type": "function"}
+        record = {"class_name": "Lambda", "config": config}
+        layers_ = [(input_layer(name, (4,)), []) for name in ("a", "b")]
+        net = functional([*layers_, (record, calls)], [["a", 0, 0], ["b", 0, 0]], [["code", 0, 0]])
+        path = write_h5(tmp_path / "net.h5", net, {}, version, "tensorflow")
+    else:
+        joined = layers.Lambda(lambda pair: pair[0] - pair[1], name="code")([left, right])
+        path = tmp_path / f"net{version[1:]}"
+        keras.Model(inputs, joined).save(path)
+    loaded = read_model(path, replace={"code": form})
+    x = [values(5, 4, seed=seed) for seed in (1, 2)]
+    np.testing.assert_allclose(predict(loaded, x), distances(*x)[form], atol=1e-5)
+    loaded.model.save(tmp_path / "again.keras")
+    again = keras.models.load_model(tmp_path / "again.keras")
+    np.testing.assert_allclose(again.predict(x, verbose=0), distances(*x)[form], atol=1e-5)
+    if form != "cosine_similarity":
+        assert difference(read_graph(loaded.model), loaded.model, x) < 1e-5
+
+
+def test_advice_fits_the_number_of_tensors(tmp_path):
+    a, b = inputs = [keras.Input((4,), name=name) for name in ("a", "b")]
+    both = layers.Lambda(lambda pair: abs(pair[0] - pair[1]), name="l1_distance_2")([a, b])
+    net = keras.Model(inputs, layers.Lambda(lambda x: x / 2, name="half")(both))
+    net.save(tmp_path / "net.keras")
+    with pytest.raises(UnsupportedLayerError) as caught:
+        read_model(tmp_path / "net.keras")
+    pair, one = caught.value.problems
+    assert "Its name suggests abs_difference." in pair and "rescaling" not in pair
+    assert "rescaling:255,0" in one and "abs_difference" not in one
+    for wrong in ({"half": "subtract"}, {"l1_distance_2": "activation:relu"}):
+        right = {"l1_distance_2": "abs_difference", "half": "rescaling:2"}
+        with pytest.raises(UnsupportedLayerError, match=r"tensors, and (subtract|activation:relu)"):
+            read_model(tmp_path / "net.keras", replace=right | wrong)
+    with pytest.raises(ModelFileError, match="is unknown.*of several tensors: abs_difference"):
+        read_model(tmp_path / "net.keras", replace={"half": "halve"})
+
+
+def test_rates_carry_an_absolute_difference():
+    a, b = inputs = [keras.Input((4,), name=name) for name in ("a", "b")]
+    distance = AbsoluteDifference()([layers.Dense(3, "relu")(x) for x in (a, b)])
+    net = keras.Model(inputs, layers.Dense(2)(distance))
+    assert {v.verdict for v in spkeras.inspect(net)} == {"supported"}

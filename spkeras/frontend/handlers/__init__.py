@@ -9,6 +9,7 @@ from spkeras.frontend.handlers import (
     attention,
     coded,
     convolutions,
+    distances,
     functions,
     legacy,
     merging,
@@ -27,9 +28,9 @@ from spkeras.frontend.handlers import (
 )
 from spkeras.frontend.handlers.call import Call, Handler, Port
 from spkeras.frontend.handlers.refusals import reason
-from spkeras.keras_files.graph import trust
+from spkeras.keras_files.trust import trust
 
-__all__ = ["LAYERS", "OPERATORS", "Call", "Handler", "Port", "expand", "register_layer"]
+__all__ = ["LAYERS", "OPERATORS", "Call", "Handler", "Port", "expand", "is_users", "register_layer"]
 
 # Handlers of layers from outside Keras and spkeras, by class.
 _REGISTERED: dict[type, Handler] = {}
@@ -46,6 +47,14 @@ LAYERS: dict[str, Handler] = {
     **recurrent.LAYERS,
     **resizing.LAYERS,
     **shaping.LAYERS,
+}
+
+# Layers of spkeras.
+_OWN_LAYERS: dict[str, Handler] = {
+    **coded.LAYERS,
+    **distances.LAYERS,
+    **legacy.LAYERS,
+    **quantizing.LAYERS,
 }
 
 OPERATORS: dict[str, Handler] = {
@@ -99,6 +108,14 @@ def expand(call: Call) -> list[Port]:
     return [result] if isinstance(result, Port) else result
 
 
+def is_users(operation: keras.Operation) -> bool:
+    """Return whether an operation is code of the user, for which no handler is registered."""
+    if not isinstance(operation, keras.layers.Layer) or isinstance(operation, keras.Model):
+        return False
+    foreign = not type(operation).__module__.startswith(("keras.", "spkeras."))
+    return (foreign or type(operation) is keras.layers.Lambda) and handler_of(operation) is None
+
+
 def handler_of(operation: keras.Operation) -> Handler | None:
     """Return the handler of a layer or operator; None if there is none.
 
@@ -109,7 +126,7 @@ def handler_of(operation: keras.Operation) -> Handler | None:
         return _REGISTERED[type(operation)]
     if isinstance(operation, keras.layers.Layer):
         if module.startswith("spkeras.layers."):
-            return {**legacy.LAYERS, **coded.LAYERS, **quantizing.LAYERS}.get(kind)
+            return _OWN_LAYERS.get(kind)
         if _is_keras_layer(operation):
             return LAYERS.get(kind)
         return applications.handler_of(operation)

@@ -19,6 +19,7 @@ from spkeras.frontend.handlers.layout import (
     permuted,
     restored,
 )
+from spkeras.frontend.handlers.tracing import UntraceableError, traced_function
 from spkeras.graph.vocabulary import ACTIVATIONS
 from spkeras.ops.types import Json
 
@@ -52,8 +53,8 @@ def activate(
         return port
     if isinstance(function, keras.layers.Layer):
         return _layer_as_function(call, function, port)
-    name, parameters = _named(call, function)
-    return apply(call, name, parameters, port)
+    known = _named(function)
+    return _of_user(call, function, port) if known is None else apply(call, *known, port)
 
 
 def as_record(call: Call, function: Callable[..., Any] | None) -> dict[str, Json]:
@@ -65,7 +66,10 @@ def as_record(call: Call, function: Callable[..., Any] | None) -> dict[str, Json
     """
     if function is None:
         return {"function": "linear"}
-    name, parameters = _named(call, function)
+    named = _named(function)
+    if named is None:
+        raise call.refuse(_what(function), _USE)
+    name, parameters = named
     _, default, _ = _SCALED.get(name, ("", None, None))
     known = ACTIVATIONS.get(name)
     if known is None or name in ("glu", "prelu") or not set(known) <= set(parameters):
@@ -167,8 +171,25 @@ def _layer_as_function(call: Call, layer: keras.layers.Layer, port: Port) -> Por
     return result if isinstance(result, Port) else result[0]
 
 
-def _named(call: Call, function: Callable[..., Any]) -> tuple[str, dict[str, Any]]:
-    """Return name and parameters of an activation function of Keras or of a backend."""
+def _of_user(call: Call, function: Callable[..., Any], port: Port) -> Port:
+    """Add what a function of the user computes."""
+    what = _what(function)
+    if call.walk is None:
+        raise call.refuse(what, _USE)
+    try:
+        model = traced_function(function, port.keras_shape)
+    except UntraceableError as error:
+        raise call.refuse(f"{what}, which cannot be read ({error})", _USE) from None
+    return call.walk(model, [port])[0]
+
+
+def _what(function: Callable[..., Any]) -> str:
+    name = getattr(function, "__name__", type(function).__name__)
+    return f"activation {name!r} of module {getattr(function, '__module__', None)!r}"
+
+
+def _named(function: Callable[..., Any]) -> tuple[str, dict[str, Any]] | None:
+    """Return name and parameters of an activation of Keras or of a backend; None for others."""
     given = {}
     if isinstance(function, functools.partial) and not function.args:
         given, function = function.keywords, function.func
@@ -183,7 +204,7 @@ def _named(call: Call, function: Callable[..., Any]) -> tuple[str, dict[str, Any
     short = name.removesuffix("_v2")
     if short in _BACKEND and module.split(".")[0] in ("tensorflow", "jax", "jaxlib"):
         return short, dict(_PLAIN.get(short, {}))
-    raise call.refuse(f"activation {name!r} of module {module!r}", _USE)
+    return None
 
 
 def keras_name(home: ModuleType, name: str) -> Callable[..., Any] | None:

@@ -60,6 +60,7 @@ class Call:
         known: All nodes of the graph so far, by name.
         dtypes: Keras's dtypes of the inputs, followed by that of the first output.
         added: Names of the nodes added for this call.
+        walk: Adds the nodes of a functional model, given the ports of its inputs.
     """
 
     operation: Any
@@ -72,6 +73,7 @@ class Call:
     known: dict[str, Node]
     dtypes: tuple[str, ...] = ()
     added: list[str] = field(default_factory=list)
+    walk: Callable[[keras.Model, Sequence[Port]], list[Port]] | None = None
 
     @property
     def kind(self) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 import keras
 
 from spkeras.keras_files.context import WARNING, Context
-from spkeras.keras_files.graph import LayerNode, become_own
+from spkeras.keras_files.graph import LayerNode
+from spkeras.keras_files.trust import become_own, is_given
 from spkeras.ops.types import Json
 
 KEYS = ("activation", "recurrent_activation")
@@ -47,6 +48,8 @@ def _named(node: LayerNode, key: str, value: Json, context: Context) -> Json:
         if class_name in LAYERS:
             return _layer_activation(class_name, dict(value.get("config") or {}))
         value = value.get("config") if class_name == "function" else class_name
+    if is_given(str(value)):
+        return {**OLD_HARD_SIGMOID, "config": value, "registered_name": value}
     name = RENAMED.get(str(value), str(value))
     if name != value:
         context.changed(f"activation '{value}' renamed to '{name}'", node)

@@ -9,8 +9,9 @@ from typing import Any
 import keras
 
 from spkeras.keras_files.context import Context
-from spkeras.keras_files.graph import LayerNode, is_own
+from spkeras.keras_files.graph import LayerNode
 from spkeras.keras_files.lambdas import or_replace
+from spkeras.keras_files.trust import is_own
 
 # Arguments that cannot change an output once the weights are loaded: they control how a layer
 # is computed, trained, initialized or checked.

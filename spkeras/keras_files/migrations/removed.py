@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from spkeras.keras_files.context import Context
-from spkeras.keras_files.graph import LayerNode, become_own
+from spkeras.keras_files.graph import LayerNode
 from spkeras.keras_files.lambdas import or_replace
+from spkeras.keras_files.trust import become_own, is_own
 
 REMOVED = {
     "MaxoutDense": "is a layer of Keras 1 that Keras 2 removed",
@@ -22,7 +23,7 @@ REMOVED = {
 def refuse_removed(node: LayerNode, context: Context) -> None:
     """Refuse layers that no layer of Keras 3 equals."""
     reason = REMOVED.get(node.class_name)
-    if reason is not None and node.layers is None:
+    if reason is not None and node.layers is None and not is_own(node):
         context.refuse(
             node,
             f"{reason}. Rebuild the model without it{or_replace(node, context)}.",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 from spkeras.keras_files.context import Context
-from spkeras.keras_files.graph import LayerNode, become_own
+from spkeras.keras_files.graph import LayerNode
 from spkeras.keras_files.migrations.batch_sizes import drop_sizes, with_batch_sizes
 from spkeras.keras_files.migrations.graph_ops import graph_operation
 from spkeras.keras_files.migrations.tensor_calls import (
@@ -26,6 +26,7 @@ from spkeras.keras_files.migrations.tensor_values import VALUES
 from spkeras.keras_files.operators import operator_classes
 from spkeras.keras_files.records import argument
 from spkeras.keras_files.references import CONSTANT
+from spkeras.keras_files.trust import become_own
 from spkeras.ops.types import Json
 
 RAW = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})

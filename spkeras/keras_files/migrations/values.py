@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from spkeras.keras_files.context import Context
-from spkeras.keras_files.graph import LayerNode, become_own
+from spkeras.keras_files.graph import LayerNode
+from spkeras.keras_files.trust import become_own
 from spkeras.layers.legacy import CHANNEL_BIAS
 from spkeras.ops.types import Json
 

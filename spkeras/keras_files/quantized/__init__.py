@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from spkeras.keras_files.context import Context
-from spkeras.keras_files.graph import LayerNode, become_own, is_own
+from spkeras.keras_files.graph import LayerNode
 from spkeras.keras_files.migrations.wiring import insert_after
 from spkeras.keras_files.quantized import qkeras, tfmot
 from spkeras.keras_files.quantized.plain import Arrays, Layer, Plain, UnreadableError
 from spkeras.keras_files.quantized.stored import LayerArrays
 from spkeras.keras_files.stores import StoredWeights
+from spkeras.keras_files.trust import become_own, is_own
 from spkeras.layers.uniform import UniformQuantizer
 
 Reader = Callable[[LayerNode, Arrays], Plain]
