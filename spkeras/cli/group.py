@@ -18,6 +18,7 @@ COMMANDS = {
     "evaluate": "spkeras.cli.evaluate",
     "hardware": "spkeras.cli.hardware",
     "finetune": "spkeras.cli.finetune",
+    "info": "spkeras.cli.info",
     "inspect": "spkeras.cli.inspect",
     "report": "spkeras.cli.report",
     "sweep": "spkeras.cli.sweep",

@@ -1,9 +1,21 @@
-"""What users call: `load_model`, `convert`, `evaluate`, `verify`, `sweep`."""
+"""What users call: `load_model`, `convert`, `evaluate`, `verify`, `sweep`, `summary`, plots."""
 
 from spkeras.facade.conversion import convert
 from spkeras.facade.evaluation import evaluate
 from spkeras.facade.loading import load_model, read_model
+from spkeras.facade.summaries import plot_raster, plot_rates, plot_thresholds, summary
 from spkeras.facade.sweeps import sweep
 from spkeras.facade.verification import verify
 
-__all__ = ["convert", "evaluate", "load_model", "read_model", "sweep", "verify"]
+__all__ = [
+    "convert",
+    "evaluate",
+    "load_model",
+    "plot_raster",
+    "plot_rates",
+    "plot_thresholds",
+    "read_model",
+    "summary",
+    "sweep",
+    "verify",
+]

@@ -13,17 +13,17 @@ from spkeras.data import DataLike, open_data
 from spkeras.data.layout import Layout
 from spkeras.facade.conversion import convert
 from spkeras.facade.evaluation import evaluate
+from spkeras.facade.summaries import layers_of
 from spkeras.facade.sweeps import as_given, parted, sweep
 from spkeras.facade.verification import verify
 from spkeras.frontend.walk import walk
-from spkeras.graph import Graph
 from spkeras.metrics import Verification
 from spkeras.metrics.costs import CostTable
 from spkeras.ops.progress import Progress, quiet
 from spkeras.passes.readout import attach_readouts
 from spkeras.recipes import Recipe, Simulation
 from spkeras.report.objects import Evaluation, Sweep
-from spkeras.report.study import LayerRange, Study, Train, Watched, image_of
+from spkeras.report.study import Study, Train, Watched, image_of
 from spkeras.simulation.raster import Raster, rasters
 from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured
@@ -154,7 +154,7 @@ def study_of(
         evaluation=result,
         energy=result.energy(costs, numbers),
         provenance={**provenance, "versions": versions()},
-        layers=_ranges(loop.graph),
+        layers=layers_of(loop),
         sweep=compared,
         verification=verification,
         changed=changed,
@@ -210,21 +210,3 @@ def _watched(
         image=image_of(samples[0][place]) if len(samples) == 1 else None,
         trains=trains,
     )
-
-
-def _ranges(graph: Graph) -> tuple[LayerRange, ...]:
-    """Return the layers of a graph with the range of their weights, or thresholds."""
-    found = []
-    for node in graph.nodes:
-        array = node.arrays.get("kernel", node.arrays.get("threshold"))
-        found.append(
-            LayerRange(
-                name=node.name,
-                kind=node.op,
-                inputs=tuple(node.inputs),
-                size=int(np.prod(node.shape, dtype=np.int64)),
-                low=None if array is None else float(np.min(array)),
-                high=None if array is None else float(np.max(array)),
-            )
-        )
-    return tuple(found)

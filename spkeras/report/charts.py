@@ -8,8 +8,9 @@ import numpy as np
 from spkeras.metrics import Evaluation, NeuronCheck
 from spkeras.metrics.sweep import Baseline, Sweep, SweepPoint
 from spkeras.ops.arrays import Int64Array
+from spkeras.report.network import LayerRange
 from spkeras.report.numbers import ratio, small
-from spkeras.report.study import LayerRange, Study, Train
+from spkeras.report.study import Study, Train
 from spkeras.report.svg import Chart, Scale, linear, logarithmic, marked, picture
 from spkeras.report.sweep import TITLES
 

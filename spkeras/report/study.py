@@ -10,6 +10,7 @@ from spkeras.metrics import Energy, Evaluation, Verification
 from spkeras.metrics.evaluation import plain
 from spkeras.metrics.sweep import Sweep
 from spkeras.ops.arrays import Float32Array
+from spkeras.report.network import LayerRange
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,26 +47,6 @@ class Watched:
     snn: int | None
     image: np.ndarray | None
     trains: tuple[Train, ...] = ()
-
-
-@dataclass(frozen=True)
-class LayerRange:
-    """Thresholds and weights of one layer.
-
-    Attributes:
-        name: The layer's name.
-        kind: Its operation.
-        inputs: Names of the layers it reads.
-        size: Number of its elements.
-        low, high: Least and largest weight or threshold.
-    """
-
-    name: str
-    kind: str
-    inputs: tuple[str, ...]
-    size: int
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

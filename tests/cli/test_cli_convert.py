@@ -42,6 +42,9 @@ def test_default_output_and_next_command(run, cnn, data, here):
     assert [path.name for path in here.iterdir()] == ["tiny_snn.keras"]
     assert "softmax left out" in result.stdout
     assert "20 samples" in result.stdout
+    # Why this recipe, and what else there is; not where a recipe is given.
+    assert "hint: recipe ecc is the default" in result.stdout
+    assert "`spkeras sweep" in result.stdout and "--recipe sigma_delta" in result.stdout
     next_one = result.stdout.splitlines()[-1].removeprefix("next: spkeras ")
     assert "--scale 2" in next_one
     evaluated = run(*shlex.split(next_one))

@@ -39,3 +39,13 @@ def test_json(run, cnn, unsupported):
     assert sum(layer["macs"] for layer in found["layers"]) == found["macs"]
     result = run("inspect", unsupported, "--json")
     assert result.exit_code == 1 and not json.loads(result.stdout)["convertible"]
+
+
+def test_info_shows_a_converted_network(run, snn, cnn):
+    done = run("info", snn)
+    assert done.exit_code == 0 and "T = 4" in done.stdout and "recipe ecc" in done.stdout
+    assert max(map(len, done.stdout.splitlines()[2:])) <= 80
+    found = json.loads(run("info", snn, "--json").stdout)
+    assert found["neurons"] == 64 and found["layers"][1]["kind"] == "conv"
+    refused = run("info", cnn)
+    assert refused.exit_code == 1 and "is a CNN; allowed: a spiking network" in refused.stderr

@@ -13,9 +13,10 @@ import pytest
 from spkeras.metrics import Activity, energy
 from spkeras.metrics.answers import Answers
 from spkeras.metrics.sweep import Baseline, Sweep, SweepPoint
+from spkeras.report.network import LayerRange
 from spkeras.report.page import page
 from spkeras.report.png import png
-from spkeras.report.study import LayerRange, Study, Train, Watched, image_of
+from spkeras.report.study import Study, Train, Watched, image_of
 from spkeras.report.verdict import verdict
 from tests.report import records
 

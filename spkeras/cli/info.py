@@ -1,0 +1,31 @@
+"""`spkeras info`."""
+
+from pathlib import Path
+
+import click
+
+from spkeras.cli import options
+from spkeras.cli.files import read_snn
+from spkeras.cli.generated import GroupedCommand
+from spkeras.cli.messages import show, show_json
+from spkeras.report.numbers import count
+
+
+@click.command(cls=GroupedCommand)
+@click.argument("snn", type=options.MODEL)
+@options.json_option
+def command(snn: Path, as_json: bool) -> None:
+    """Show what a converted network is: layers, neurons, thresholds, settings."""
+    model = read_snn(snn)
+    import spkeras
+
+    found = spkeras.summary(model)
+    if as_json:
+        show_json(found.to_dict())
+        return
+    click.echo(f"{snn}: {found.run}, {count(found.neurons)} neurons")
+    shown = (f"{name} {value}" for name, value in found.settings.items() if value is not None)
+    click.echo(", ".join(shown) + "\n")
+    show([found.table()])
+    for note in found.notes:
+        click.echo(f"  - {note}")
