@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from spkeras.data import Data
 
-MODEL = click.Path(exists=True, dir_okay=False, path_type=Path)
+MODEL = click.Path(exists=True, path_type=Path)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,22 @@
 """How much memory the contents of a file may take."""
 
+from pathlib import Path
+
 from spkeras.errors import UnsafeFileError
 
 # Contents may take this many bytes, or this multiple of the file's size, whichever is more.
 LEAST, MULTIPLE = 1 << 30, 100
+
+
+def stored_size(path: Path) -> int:
+    """Return the bytes of a file, or of all files in a folder.
+
+    Args:
+        path: The file or folder.
+    """
+    if path.is_dir():
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    return path.stat().st_size
 
 
 class Allowance:

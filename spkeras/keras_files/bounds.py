@@ -12,7 +12,7 @@ from typing import Any
 
 import keras
 
-from spkeras.files.limits import Allowance
+from spkeras.files.limits import Allowance, stored_size
 
 # The allowance of the load in this thread; others may make layers at the same time.
 _allowance: ContextVar[Allowance | None] = ContextVar("allowance", default=None)
@@ -32,7 +32,7 @@ def bounded_weights(path: Path) -> Iterator[None]:
     Raises:
         UnsafeFileError: the weights take more than `spkeras.files.limits` allows.
     """
-    allowance = Allowance(str(path), path.stat().st_size)
+    allowance = Allowance(str(path), stored_size(path))
     add_weight = keras.layers.Layer.add_weight
 
     def counted(self: keras.layers.Layer, *arguments: Any, **others: Any) -> Any:

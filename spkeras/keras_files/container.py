@@ -21,11 +21,12 @@ from spkeras.files.archives import DAMAGE, check_members
 from spkeras.files.hdf5 import check_links
 from spkeras.files.limits import Allowance
 from spkeras.keras_files.foreign import what_directory, what_file, what_json, what_zip
+from spkeras.keras_files.saved_model import is_saved_model, saved_config, saved_weights
 from spkeras.keras_files.stores import NoWeights, StoredWeights, read_weights, text
 
 ALLOWED = (
-    "Allowed are whole models saved by Keras (.keras, .h5, .hdf5), or a weights file "
-    "together with architecture=PATH, the JSON of model.to_json()."
+    "Allowed are whole models saved by Keras (.keras, .h5, .hdf5, SavedModel folders of Keras 2), "
+    "or a weights file together with architecture=PATH, the JSON of model.to_json()."
 )
 
 
@@ -35,7 +36,7 @@ class StoredModel:
 
     Attributes:
         path: The file.
-        kind: "HDF5", "zip" or "JSON".
+        kind: "HDF5", "zip", "SavedModel" or "JSON".
         config: Decoded configuration; None in a weights file.
         weights: The stored weights.
         version: Version of Keras as the file states it; "" if it does not.
@@ -63,6 +64,10 @@ def open_model(path: str | Path) -> StoredModel:
         ModelFileError: the file is missing, a directory, damaged, or of another kind.
     """
     path = Path(path)
+    if path.name == "saved_model.pb":
+        path = path.parent
+    if path.is_dir() and is_saved_model(path):
+        return _guarded(_open_saved_model, path)
     head = _first_bytes(path)
     if head.startswith(b"PK"):  # before HDF5, which may begin at byte 512, 1024, ... of a zip
         return _guarded(_open_zip, path)
@@ -157,6 +162,18 @@ def _zip_weights(archive: zipfile.ZipFile, members: dict[str, str], path: Path) 
     if "model.weights.npz" in members or "model.weights.json" in members:
         return NoWeights()  # newer layouts, which only Keras reads
     raise ModelFileError(f"{path}: is a Keras zip without weights. Save the model again.")
+
+
+def _open_saved_model(path: Path) -> StoredModel:
+    config, version = saved_config(path)
+    return StoredModel(
+        path=path,
+        kind="SavedModel",
+        config=config,
+        weights=saved_weights(path, config),
+        version=version,
+        backend="tensorflow",
+    )
 
 
 def _open_json(path: Path) -> StoredModel:

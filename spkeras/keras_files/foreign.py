@@ -40,7 +40,7 @@ TEXTS: tuple[tuple[bytes, str], ...] = (
 # Members of the zips of other programs.
 MEMBERS: tuple[tuple[str, str], ...] = (
     ("data.pkl", "is a PyTorch model. Rebuild it in Keras, or save a Keras model."),
-    ("saved_model.pb", "is a zipped TensorFlow SavedModel, not Keras layers. " + AGAIN),
+    ("saved_model.pb", "is a zipped TensorFlow SavedModel. Unpack it and give the folder."),
 )
 
 
@@ -103,7 +103,7 @@ def what_directory(path: Path) -> str:
     Args:
         path: The directory.
     """
-    if (path / "saved_model.pb").exists() or (path / "saved_model.pbtxt").exists():
+    if (path / "saved_model.pbtxt").exists():
         return (
             "is a TensorFlow SavedModel folder, which holds a computation and not Keras "
             "layers. Load it in the TensorFlow that wrote it and save it as .h5 or .keras."
