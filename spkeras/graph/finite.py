@@ -9,6 +9,8 @@ from spkeras.graph.graph import Graph
 
 # Maximum number of arrays in one message.
 _NAMED = 8
+# Arrays that divide, by operation.
+_DIVISORS = {"input": "scale", "neuron": "threshold"}
 
 
 def check_finite(graph: Graph, network: str) -> None:
@@ -30,6 +32,14 @@ def check_finite(graph: Graph, network: str) -> None:
             for name, array in node.arrays.items()
         ),
     )
+    for node in graph.nodes:
+        name = _DIVISORS.get(node.op)
+        array = None if name is None else node.array(name)
+        if array is not None and (array <= 0).any():
+            raise WeightsError(
+                f"{network}: {_label(node.name, node.source)}, {name}: reaches {array.min():g}; "
+                "allowed: numbers above 0; convert the network again"
+            )
 
 
 def check_arrays(network: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None:

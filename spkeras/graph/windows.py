@@ -15,7 +15,7 @@ from spkeras.ops.arrays import BoolArray, Int32Array, Int64Array
 NOWHERE = -1
 
 # Half width of each interpolation's kernel, in input positions.
-_SUPPORT = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
+SUPPORT = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}
 
 
 def sliding(
@@ -72,7 +72,7 @@ def resized(size: int, factor: int, interpolation: str) -> Int64Array:
     distance = 2 * outputs + 1 - factor - 2 * factor * inputs
     # All these kernels vanish at whole distances other than 0.
     between = (distance == 0) | (distance % (2 * factor) != 0)
-    read = (abs(distance) < 2 * factor * _SUPPORT[interpolation]) & between
+    read = (abs(distance) < 2 * factor * SUPPORT[interpolation]) & between
     return np.where(read, inputs, NOWHERE)
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self, TypedDict, TypeVar, Unpack, get_args
 
+import numpy as np
+
 from spkeras.errors import OptionError
 
 Default = TypeVar("Default")
@@ -83,9 +85,9 @@ class Option:
             return isinstance(value, str) and (not self.choices or value in self.choices)
         try:
             number = float(value)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return False
-        if isinstance(value, (bool, str)) or not math.isfinite(number):
+        if isinstance(value, (bool, np.bool_, str)) or not math.isfinite(number):
             return False
         whole = self.kind is not int or number == math.floor(number)
         return whole and self._within(number) and (not self.choices or number in self.choices)
@@ -107,11 +109,16 @@ class Option:
         numbers = "whole numbers" if self.kind is int else "finite numbers"
         if self.low is None:
             return numbers
-        low = f"above {self.low:g}" if self.above else f"from {self.low:g}"
+        low = f"above {_written(self.low)}" if self.above else f"from {_written(self.low)}"
         if self.high is None:
             return f"{numbers} {low}"
-        high = f"to below {self.high:g}" if self.below else f"to {self.high:g}"
+        high = f"to below {_written(self.high)}" if self.below else f"to {_written(self.high)}"
         return f"{numbers} {low}{', up' if self.above and not self.below else ''} {high}"
+
+
+def _written(bound: float) -> str:
+    """Return a bound as people write it: 1000000, 0.5."""
+    return str(int(bound)) if bound == int(bound) else f"{bound:g}"
 
 
 def option(default: Default, text: str, **details: Unpack[Details]) -> Default:

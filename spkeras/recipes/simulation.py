@@ -7,6 +7,8 @@ from spkeras.recipes.fields import Config, option
 
 SCHEDULES = ("clock_driven", "layer_synchronous")
 ENCODINGS = ("constant", "regular", "bernoulli")
+# Records of a run take memory for each step; float32 counts steps exactly up to 2^24.
+MOST_STEPS = 1_000_000
 # Staggers are whole multiples of 1 / 16, so that starts are exact in float32.
 PARTS = 16
 
@@ -35,6 +37,7 @@ class Simulation(Config):
         None,
         "Time steps T, counted from the first input.",
         low=1,
+        high=MOST_STEPS,
         unit="steps",
         group="timing",
         shown="64; 4 where spikes carry values",
@@ -61,7 +64,11 @@ class Simulation(Config):
         shown="constant, or as published",
     )
     seed: int = option(
-        0, "Seed of Bernoulli spikes and of positions drawn in calibration.", group="input"
+        0,
+        "Seed of Bernoulli spikes and of positions drawn in calibration.",
+        low=0,
+        high=2**32 - 1,
+        group="input",
     )
 
     def __post_init__(self) -> None:

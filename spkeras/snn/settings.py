@@ -9,6 +9,8 @@ from spkeras.graph import Graph, Node
 from spkeras.recipes.simulation import PARTS, Simulation
 
 NAMES = tuple(Simulation.options())
+# Settings that may be None: chosen from the network.
+_OPEN = ("stagger",)
 # Factor of the root in the automatic stagger, and latest start of the last layer as a share of T. Both were chosen by measuring (docs/accuracy.md).
 _ROOT, _SHARE = 1.25, 0.65
 
@@ -103,12 +105,15 @@ def apply(loop: Configurable, settings: Mapping[str, Any]) -> dict[str, Any]:
     if unknown:
         allowed = loop.changeable or "none, since windows are fixed by the conversion"
         raise OptionError(f"unknown settings {sorted(unknown)}; allowed: {allowed}")
+    missing = [name for name, value in settings.items() if value is None and name not in _OPEN]
+    if missing:
+        raise OptionError(f"{missing[0]}=None; allowed: a value, or leave {missing[0]} out")
     before = {name: getattr(loop, name) for name in settings}
     try:
         for name, value in settings.items():
             setattr(loop, name, value)
         loop.check()
-    except OptionError:
+    except BaseException:
         for name, value in before.items():
             setattr(loop, name, value)
         raise

@@ -10,6 +10,7 @@ from keras import ops
 
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node, from_structure, structure
+from spkeras.graph.check import check_graph
 from spkeras.ops import code as _code
 from spkeras.ops import coding as _coding
 from spkeras.ops.types import ShapeLike, Tensor
@@ -75,7 +76,9 @@ class SpikeLoop(ConvertedNetwork):
         self.timesteps, self.schedule, self.stagger = timesteps, schedule, stagger
         self.input_encoding, self.seed = input_encoding, seed
         self._draws: np.ndarray | None = None
-        self.network = Network(from_structure(json.loads(self._structure)))
+        graph = from_structure(json.loads(self._structure))
+        check_graph(graph)
+        self.network = Network(graph)
         self.check()
         # Keras tracks what is an attribute: one flat list of layers holds all the weights.
         self.synapses = list(self.network.layers.values())

@@ -10,6 +10,7 @@ from keras import ops
 
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, from_structure, structure
+from spkeras.graph.check import check_graph
 from spkeras.graph.finite import check_finite
 from spkeras.ops.precision import computing_in
 from spkeras.ops.ttfs import kernel_table
@@ -67,6 +68,7 @@ class SpikeWindows(ConvertedNetwork):
         self._structure, self._kernels = json.dumps(structure), json.dumps(kernels or {})
         self.start = start
         graph = from_structure(json.loads(self._structure))
+        check_graph(graph)
         code = _code(graph, json.loads(self._kernels), start)
         self.timesteps: int | None = getattr(code, "timesteps", None)
         self._end = 0.0
