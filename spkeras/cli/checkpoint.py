@@ -9,7 +9,7 @@ from typing import Any
 
 from spkeras.cli import options
 from spkeras.cli.files import write_whole
-from spkeras.cli.messages import note
+from spkeras.cli.messages import keep, note
 from spkeras.errors import OptionError
 
 
@@ -56,4 +56,5 @@ def checkpoint_folder(
         note(f"{folder}: continuing after the last epoch of this checkpoint")
     folder.mkdir(exist_ok=True)
     write_whole(label, lambda path: path.write_text(words))
+    keep(folder)
     return folder

@@ -1,6 +1,7 @@
 """`spkeras convert`."""
 
 import shlex
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ from spkeras.cli import options
 from spkeras.cli.files import CnnReader, check_output, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, recipe_options, simulation_options
 from spkeras.cli.labelled import cnn_quality
-from spkeras.cli.messages import note
+from spkeras.cli.messages import note, say
 from spkeras.cli.progress import progress
+from spkeras.files.models import save_model
 from spkeras.recipes import Simulation
 
 if TYPE_CHECKING:
@@ -76,14 +78,14 @@ def command(
             progress=advance,
             **given,
         )
-    write_whole(output, snn.save)
-    click.echo(f"{model}: written by {cnn.writer}")
-    click.echo(f"calibrated on {samples.samples} samples of {samples.name}{quality}")
+    write_whole(output, partial(save_model, snn))
+    say(f"{model}: written by {cnn.writer}")
+    say(f"calibrated on {samples.samples} samples of {samples.name}{quality}")
     _describe(snn)
-    click.echo(f"wrote {output} ({output.stat().st_size / 1e3:.0f} kB)")
+    say(f"wrote {output} ({output.stat().st_size / 1e3:.0f} kB)")
     if _by_default(recipe):
-        click.echo(_HINT.format(model=shlex.quote(str(model)), data=data.words()))
-    click.echo(f"next: spkeras evaluate {shlex.quote(str(output))} {data.words()}")
+        say(_HINT.format(model=shlex.quote(str(model)), data=data.words()))
+    say(f"next: spkeras evaluate {shlex.quote(str(output))} {data.words()}")
 
 
 # What a conversion without --recipe takes, and what else there is.
@@ -112,6 +114,6 @@ def _describe(snn: "keras.Model") -> None:
         for key, value in settings.items()
         if value is not None and key != "built_for"
     ]
-    click.echo(f"{run_of(loop)}, {', '.join(shown)}")
+    say(f"{run_of(loop)}, {', '.join(shown)}")
     for text in loop.graph.notes:
-        click.echo(f"  - {text}")
+        say(f"  - {text}")

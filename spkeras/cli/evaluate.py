@@ -12,7 +12,7 @@ from spkeras.cli import options
 from spkeras.cli.files import CnnReader, check_installed, check_output, read_snn, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, option, simulation_options
 from spkeras.cli.kinds import Real
-from spkeras.cli.messages import show, show_json, warn
+from spkeras.cli.messages import say, show, show_json, warn
 from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
 
@@ -92,6 +92,7 @@ ray_options = all_of(
 @options.json_option
 @option("--plot", type=click.Path(path_type=Path), help="Plot accuracy over T: .png, .svg or .pdf.")
 @option("--report", type=click.Path(path_type=Path), help="Write all results as an HTML page.")
+@options.force_option
 def command(
     snn: Path,
     data: options.DataChoice,
@@ -99,6 +100,7 @@ def command(
     any_range: bool,
     insist: bool,
     as_json: bool,
+    force: bool,
     plot: Path | None,
     report: Path | None,
     ray: str | None,
@@ -113,7 +115,7 @@ def command(
 
     One run to T gives the accuracy at every time step.
     """
-    _check_outputs(plot, report)
+    _check_outputs(plot, report, force)
     from spkeras.metrics.energy import table_for
 
     policy, table = _policy(settings), table_for(numbers, costs)
@@ -154,7 +156,7 @@ def command(
             settings=_of_network(model, settings),
         )
         text = page(found)
-    _write(result, text, plot, report)
+    _write(result, text, plot, report)  # before stdout, which another program may close
     for warning in result.warnings:
         warn(warning)
     energy = result.energy(table, numbers)
@@ -201,11 +203,11 @@ def evaluator_of(ray: str | None, ray_cpus: int | None) -> Callable[..., Any]:
     return partial(cluster.evaluate, address=ray, cpus=ray_cpus)
 
 
-def _check_outputs(plot: Path | None, report: Path | None) -> None:
+def _check_outputs(plot: Path | None, report: Path | None, force: bool) -> None:
     if plot:
-        check_output(plot, (".png", ".svg", ".pdf"), "--plot", force=True)
+        check_output(plot, (".png", ".svg", ".pdf"), "--plot", force)
     if report:
-        check_output(report, (".html", ".htm"), "--report", force=True)
+        check_output(report, (".html", ".htm"), "--report", force)
     if report:
         check_installed("jinja2", "--report")
     if plot:
@@ -239,14 +241,14 @@ def _show(result: "Evaluation", energy: "Energy") -> None:
         summary,
     )
 
-    click.echo(summary(result) + "\n")
+    say(summary(result) + "\n")
     tables = (accuracy_tables(result), exit_tables(result), activity_tables(result))
     show([*chain.from_iterable(tables), energy_table(energy)])
-    click.echo("\n" + operations(result))
+    say("\n" + operations(result))
     for sentence in (comparison, latency, begins, reference_sentence, exit_sentence):
         if sentence(result):
-            click.echo(sentence(result))
-    click.echo(energy_sentence(energy))
+            say(sentence(result))
+    say(energy_sentence(energy))
 
 
 def _write(result: "Evaluation", text: str | None, plot: Path | None, report: Path | None) -> None:

@@ -1,6 +1,7 @@
 """Read and write the files of commands: CNNs, spiking networks, results."""
 
 import os
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -9,13 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from spkeras.cli.messages import note
 from spkeras.cli.quiet import load_keras
 from spkeras.errors import OptionError, UnsupportedLayerError
+from spkeras.files.drafts import draft_of, old_drafts
 
 if TYPE_CHECKING:
     import keras
 
     from spkeras.keras_files import LoadedModel
+
+# Parameters of commands that name what is written.
+OUTPUTS = frozenset({"output", "plot", "report", "csv", "latex"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,14 +115,45 @@ def check_output(path: Path, suffixes: tuple[str, ...], option: str, force: bool
         raise OptionError(f"{path}: is a folder; choose another {option}")
     if os.path.exists(path) and not force:
         raise OptionError(f"{path}: exists; give --force to replace it")
-    draft = _draft(path)
+    _refuse_inputs(path, option)
     try:
-        draft.touch()
-        draft.unlink()
+        if not os.path.exists(path):
+            _lookup(path)
+        tempfile.TemporaryDirectory(dir=path.parent, prefix=".spkeras-").cleanup()
     except OSError as error:
         raise OptionError(
             f"{path}: cannot be written ({error.strerror}); choose another {option}"
         ) from error
+    for left in old_drafts(path.parent):
+        note(f"{left}: left by a run that was killed more than a day ago; delete it")
+
+
+def _lookup(path: Path) -> None:
+    """Raise an OSError for a name that the disk does not take."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        pass
+
+
+def _refuse_inputs(path: Path, option: str) -> None:
+    """Refuse an output that the command also reads, with --force, too."""
+    context = click.get_current_context(silent=True)
+    for name, value in ({} if context is None else context.params).items():
+        if name in OUTPUTS:
+            continue
+        for given in _paths(value):
+            if os.path.exists(path) and os.path.exists(given) and os.path.samefile(path, given):
+                raise OptionError(
+                    f"{path}: is an input of this command, which would be lost; choose another "
+                    f"{option}"
+                )
+
+
+def _paths(value: object) -> list[str | Path]:
+    """Return the paths that the value of a parameter names."""
+    found = [value, getattr(value, "spec", None), getattr(value, "architecture", None)]
+    return [path for path in found if isinstance(path, str | Path) and "\0" not in str(path)]
 
 
 def check_installed(module: str, option: str) -> None:
@@ -152,16 +189,8 @@ def write_whole(path: Path, write: Callable[[Path], Any]) -> None:
     Raises:
         OptionError: the file cannot be written.
     """
-    draft = _draft(path)
     try:
-        write(draft)
-        os.replace(draft, path)
+        with draft_of(path) as draft:
+            write(draft)
     except OSError as error:
         raise OptionError(f"{path}: cannot be written ({error})") from error
-    finally:
-        draft.unlink(missing_ok=True)
-
-
-def _draft(path: Path) -> Path:
-    """Return a hidden path beside a file; Keras and NumPy recognize lower-case suffixes only."""
-    return path.with_name(f".{path.stem}.{os.getpid()}{path.suffix.lower()}")

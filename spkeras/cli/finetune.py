@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +14,11 @@ from spkeras.cli.checkpoint import checkpoint_folder, folder_of
 from spkeras.cli.files import CnnReader, check_output, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, config_options, option, recipe_options
 from spkeras.cli.labelled import cnn_quality
-from spkeras.cli.messages import note, show_json, warn
+from spkeras.cli.messages import note, say, show_json, warn
 from spkeras.cli.progress import progress
 from spkeras.cli.trained import epoch_lines, report
 from spkeras.errors import OptionError
+from spkeras.files.models import save_model
 from spkeras.recipes import Augmentation, FinetunePlan, LogWeights, Simulation
 
 if TYPE_CHECKING:
@@ -145,7 +147,7 @@ def command(
     twin = _twin(cnn, x, chosen, batch_size)
     backup = checkpoint_folder(output, model, data, chosen=chosen, start_over=start_over)
     trained, history = _train(twin, samples, plan, teacher=cnn, backup=backup, quiet=as_json)
-    write_whole(output, trained.save)
+    write_whole(output, partial(save_model, trained))
     record = {"output": str(output), "recipe": recipe, "epochs": plan.epochs + plan.log}
     record |= _chosen_timesteps(trained, plan, history)
     record |= report(
@@ -198,8 +200,8 @@ def _show(record: Mapping[str, Any], as_json: bool, following: str) -> None:
         return
     for key, value in record.items():
         if key != "warnings":
-            click.echo(f"{key}: {value}")
-    click.echo(f"next: {following}")
+            say(f"{key}: {value}")
+    say(f"next: {following}")
 
 
 def _next(output: Path, recipe: str, data: options.DataChoice, published: bool) -> str:

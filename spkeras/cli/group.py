@@ -9,6 +9,7 @@ import click
 from spkeras import __version__
 from spkeras.cli import plugins
 from spkeras.cli.generated import GroupedCommand
+from spkeras.cli.messages import interrupted
 from spkeras.cli.quiet import quieten
 from spkeras.errors import SpkerasError
 
@@ -76,7 +77,7 @@ class LazyGroup(Group):
         except SpkerasError as error:
             raise click.ClickException(str(error)) from error
         except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
+            interrupted(ctx)
             ctx.exit(INTERRUPTED)
 
 
@@ -85,7 +86,7 @@ Exit codes:
   0    done
   1    refused: the file, the data or the settings cannot be used; the message says why
   2    usage: a command or an option that does not exist, or a value out of its range
-  130  interrupted by Ctrl-C; no output file is left half-written
+  130  interrupted by Ctrl-C; no output file is left half-written, and a checkpoint is named
 """
 
 

@@ -10,7 +10,7 @@ from spkeras.cli import options
 from spkeras.cli.files import CnnReader, check_output, check_output_folder, write_whole
 from spkeras.cli.generated import all_of, config_options, option
 from spkeras.cli.group import Group
-from spkeras.cli.messages import note, show, show_json, warn
+from spkeras.cli.messages import note, say, show, show_json, warn
 from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
 from spkeras.hardware.config import HardwareConfig
@@ -53,13 +53,13 @@ def compile_command(
     for text in program.notes:
         note(text)
     widest = max(program.layers, key=lambda layer: layer.needed_bits)
-    click.echo(
+    say(
         f"{program.name}: {len(program.layers)} layers, T = {program.timesteps}, "
         f"{program.config.weight_bits}-bit weights, widest sums {widest.needed_bits} bits "
         f"({widest.name}) of {program.config.accumulator_bits}"
     )
-    click.echo(f"wrote {output} ({output.stat().st_size / 1e3:.0f} kB)")
-    click.echo(f"next: spkeras hardware run {shlex.quote(str(output))} --data DATA")
+    say(f"wrote {output} ({output.stat().st_size / 1e3:.0f} kB)")
+    say(f"next: spkeras hardware run {shlex.quote(str(output))} --data DATA")
 
 
 @command.command("run")
@@ -106,7 +106,7 @@ def run_command(
         return
     from spkeras.report.hardware import hardware_summary, hardware_table
 
-    click.echo(hardware_summary(result) + "\n")
+    say(hardware_summary(result) + "\n")
     show([hardware_table(result)])
 
 
@@ -120,4 +120,4 @@ def images_command(program: Path, output: Path) -> None:
     from spkeras.hardware.log_ttfs.images import write_images
 
     written = write_images(log_ttfs.load_program(program), output)
-    click.echo(f"wrote {len(written)} files to {output}; start with {output / 'listing.txt'}")
+    say(f"wrote {len(written)} files to {output}; start with {output / 'listing.txt'}")

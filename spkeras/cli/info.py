@@ -7,7 +7,7 @@ import click
 from spkeras.cli import options
 from spkeras.cli.files import read_snn
 from spkeras.cli.generated import GroupedCommand
-from spkeras.cli.messages import show, show_json
+from spkeras.cli.messages import say, show, show_json
 from spkeras.report.numbers import count
 
 
@@ -23,9 +23,9 @@ def command(snn: Path, as_json: bool) -> None:
     if as_json:
         show_json(found.to_dict())
         return
-    click.echo(f"{snn}: {found.run}, {count(found.neurons)} neurons")
+    say(f"{snn}: {found.run}, {count(found.neurons)} neurons")
     shown = (f"{name} {value}" for name, value in found.settings.items() if value is not None)
-    click.echo(", ".join(shown) + "\n")
+    say(", ".join(shown) + "\n")
     show([found.table()])
     for note in found.notes:
-        click.echo(f"  - {note}")
+        say(f"  - {note}")

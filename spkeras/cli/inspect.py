@@ -10,7 +10,7 @@ import click
 from spkeras.cli import options
 from spkeras.cli.files import CnnReader
 from spkeras.cli.generated import GroupedCommand
-from spkeras.cli.messages import show, show_json
+from spkeras.cli.messages import say, show, show_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -84,14 +84,14 @@ def _total(numbers: "Iterable[int | None]") -> int | None:
 def _show(path: Path, record: dict[str, Any], layers: "Sequence[LayerVerdict]") -> None:
     from spkeras.report import verdict_table
 
-    click.echo(f"{path}: written by {record['writer']}")
+    say(f"{path}: written by {record['writer']}")
     for change in record["changes"]:
-        click.echo(f"  - {change}")
+        say(f"  - {change}")
     show([verdict_table(layers)])
     verdicts = Counter(layer.verdict for layer in layers)
     counted = ", ".join(f"{number} {verdict}" for verdict, number in verdicts.items())
     numbers = ["unknown" if record[key] is None else record[key] for key in ("parameters", "macs")]
-    click.echo(
+    say(
         f"\n{len(layers)} layers for recipe {record['recipe']}: {counted}; "
         f"{numbers[0]} parameters, {numbers[1]} multiply-accumulates per sample"
     )

@@ -4,9 +4,12 @@ import json
 import shutil
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from spkeras.errors import plain
 
 if TYPE_CHECKING:
     from spkeras.report import Table
@@ -15,14 +18,37 @@ if TYPE_CHECKING:
 _PIPE = 160
 
 
+# Key under which a command notes what it keeps where it is interrupted.
+_KEPT = "spkeras.kept"
+
+
+def say(text: str = "", err: bool = False) -> None:
+    """Print text on stdout, or stderr, without the control characters of names in files."""
+    click.echo(plain(text), err=err)
+
+
 def note(text: str) -> None:
     """Print a note on stderr."""
-    click.secho(f"note: {text}", err=True, fg="cyan")
+    click.secho(f"note: {plain(text)}", err=True, fg="cyan")
 
 
 def warn(text: str) -> None:
     """Print a warning on stderr."""
-    click.secho(f"warning: {text}", err=True, fg="yellow")
+    click.secho(f"warning: {plain(text)}", err=True, fg="yellow")
+
+
+def keep(path: Path) -> None:
+    """Note the checkpoint of a command, for the message after Ctrl-C."""
+    click.get_current_context().meta[_KEPT] = path
+
+
+def interrupted(context: click.Context) -> None:
+    """Print what an interrupted command kept."""
+    path = context.meta.get(_KEPT)
+    if path is not None and path.exists():
+        say(f"Interrupted. {path}: kept; repeat the command to continue from there.", err=True)
+    else:
+        say("Interrupted. No output was written.", err=True)
 
 
 def show(tables: Iterable["Table"]) -> None:

@@ -13,7 +13,7 @@ from spkeras.cli import options
 from spkeras.cli.evaluate import evaluator_of, ray_options
 from spkeras.cli.files import CnnReader, check_installed, check_output, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, simulation_options
-from spkeras.cli.messages import show_json
+from spkeras.cli.messages import say, show_json
 from spkeras.cli.progress import progress
 from spkeras.cli.sweep import choice_options, chosen_recipes, read_parts
 from spkeras.recipes import Simulation
@@ -104,8 +104,8 @@ def command(
         show_json(found.to_dict())
         return
     for sentence in verdict(found):
-        click.echo(sentence)
-    click.echo(f"wrote {output} ({output.stat().st_size / 1e3:.0f} kB)")
+        say(sentence)
+    say(f"wrote {output} ({output.stat().st_size / 1e3:.0f} kB)")
 
 
 def provenance_of(model: Path, data: options.DataChoice) -> dict[str, str]:

@@ -14,7 +14,7 @@ from spkeras.cli.evaluate import evaluator_of, ray_options
 from spkeras.cli.files import CnnReader, check_installed, check_output, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, option, simulation_options
 from spkeras.cli.kinds import Counts, Names
-from spkeras.cli.messages import note, show, show_json
+from spkeras.cli.messages import keep, note, say, show, show_json
 from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
 from spkeras.recipes import Simulation
@@ -125,6 +125,7 @@ def command(
 
     if checkpoint.is_file():
         note(f"{checkpoint}: continuing from this checkpoint")
+    keep(checkpoint)
     with progress("comparing") as advance:
         result = spkeras.sweep(
             cnn,
@@ -141,11 +142,11 @@ def command(
             evaluator=evaluator,
             progress=advance,
         )
+    _write(result, {csv: result.to_csv, latex: result.to_latex}, plot)
     if as_json:
         show_json({"data": data.spec, **result.to_dict()})
     else:
         _show(result, model, data)
-    _write(result, {csv: result.to_csv, latex: result.to_latex}, plot)
     checkpoint.unlink(missing_ok=True)
 
 
@@ -182,13 +183,13 @@ def _show(result: "Sweep", model: Path, data: options.DataChoice) -> None:
     from spkeras.report.sweep import sweep_sentences, sweep_table
 
     show([sweep_table(result)])
-    click.echo()
+    say()
     for sentence in sweep_sentences(result):
-        click.echo(sentence)
+        say(sentence)
     best = result.recommended()
     given = {**best.recipe, "timesteps": best.timesteps}
     chosen = (f"--{n.replace('_', '-')} {v}" for n, v in given.items() if v is not None)
-    click.echo(f"next: spkeras convert {model} {data.words()} {' '.join(chosen)}")
+    say(f"next: spkeras convert {model} {data.words()} {' '.join(chosen)}")
 
 
 def _write(

@@ -1,5 +1,6 @@
 """`spkeras thresholds`."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +9,10 @@ import click
 from spkeras.cli import options
 from spkeras.cli.files import check_output, read_snn, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, config_options
-from spkeras.cli.messages import note, show_json
+from spkeras.cli.messages import keep, note, say, show_json
 from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
+from spkeras.files.models import save_model
 from spkeras.recipes import ThresholdPlan
 
 if TYPE_CHECKING:
@@ -52,24 +54,25 @@ def command(
     if start_over:
         checkpoint.unlink(missing_ok=True)
     errors: list[Any] = []
+    keep(checkpoint)
     with progress("training thresholds") as advance:
         trained = train_thresholds(
             network,
             samples.inputs,
             plan,
             resume=_checkpoint(checkpoint, network),
-            checkpoint=lambda part: write_whole(checkpoint, part.save),
+            checkpoint=lambda part: write_whole(checkpoint, partial(save_model, part)),
             on_batch=errors.append,
             progress=advance,
         )
-    write_whole(output, trained.save)
+    write_whole(output, partial(save_model, trained))
     checkpoint.unlink(missing_ok=True)
     record = {"output": str(output), "samples": samples.samples, **_errors(errors)}
     if as_json:
         show_json(record)
         return
     for key, value in record.items():
-        click.echo(f"{key}: {value}")
+        say(f"{key}: {value}")
 
 
 def _checkpoint(path: Path, network: "keras.Model") -> "keras.Model | None":

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace as changed
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from spkeras.cli.messages import say
 from spkeras.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -60,7 +59,7 @@ def epoch_lines(epochs: int) -> "keras.callbacks.Callback":
 
     def show(epoch: int, logs: Mapping[str, float] | None) -> None:
         figures = ", ".join(f"{name} {float(value):.4f}" for name, value in (logs or {}).items())
-        click.echo(f"epoch {epoch + 1}/{epochs}: {figures}", err=True)
+        say(f"epoch {epoch + 1}/{epochs}: {figures}", err=True)
 
     return keras.callbacks.LambdaCallback(on_epoch_end=show)
 

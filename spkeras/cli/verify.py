@@ -7,7 +7,7 @@ import click
 from spkeras.cli import options
 from spkeras.cli.files import CnnReader, read_snn
 from spkeras.cli.generated import GroupedCommand, all_of, config_options
-from spkeras.cli.messages import show, show_json
+from spkeras.cli.messages import say, show, show_json
 from spkeras.cli.progress import progress
 from spkeras.recipes import Simulation
 
@@ -52,6 +52,6 @@ def command(
     from spkeras.report import findings, verification_tables
 
     show(verification_tables(result))
-    click.echo("")
+    say("")
     for text in findings(result):
-        click.echo(text)
+        say(text)

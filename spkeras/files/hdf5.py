@@ -5,29 +5,14 @@ storage and virtual datasets. No Keras writes them.
 """
 
 import math
-from pathlib import Path
 
 import h5py
 import numpy as np
 
-from spkeras.errors import ModelFileError, UnsafeFileError
+from spkeras.errors import UnsafeFileError
 from spkeras.files.limits import Allowance
 
 _REMEDY = "the file could read other files, and no Keras writes such; save the model again"
-
-
-def check_file(path: Path) -> None:
-    """Refuse a file that Keras will read, as `check_links` does.
-
-    Raises:
-        UnsafeFileError: names the first link or dataset.
-        ModelFileError: the file cannot be read.
-    """
-    try:
-        with h5py.File(path, "r") as file:
-            check_links(file, str(path))
-    except (OSError, RuntimeError, KeyError, TypeError) as error:
-        raise ModelFileError(f"{path}: is damaged or cut off ({error}); delete it") from error
 
 
 def check_links(file: h5py.File, place: str) -> None:

@@ -155,9 +155,9 @@ def _channels(node: Node, given: int) -> int:
     kernel = node.arrays.get("kernel")
     if kernel is None:
         return given
-    bias, count = node.arrays.get("bias"), kernel.shape[-1]
+    bias, count = node.arrays.get("bias"), int(kernel.shape[-1])
     if node.op == "depthwise_conv":
-        fits, count = kernel.shape[-2] == given, kernel.shape[-1] * given
+        fits, count = kernel.shape[-2] == given, count * given
     else:
         groups = node.attributes.get("groups", 1)
         fits = kernel.shape[-2] * groups == given and count % groups == 0

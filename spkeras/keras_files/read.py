@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from dataclasses import replace as changed
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
@@ -24,6 +25,7 @@ from spkeras.keras_files.migrations import migrate
 from spkeras.keras_files.operators import mark_operator
 from spkeras.keras_files.quantized import read_quantized
 from spkeras.keras_files.schema import check_version, inside, one_error, refuse_for_safety
+from spkeras.keras_files.scopes import make_runnable
 from spkeras.keras_files.standins import build_partly
 from spkeras.keras_files.stores import NoWeights
 from spkeras.keras_files.trust import given, named_in
@@ -104,12 +106,13 @@ def read_partly(path: str | Path, **reading: Unpack[Reading]) -> LoadedModel:
     """
     with given(reading.get("custom_objects")), one_error(path):
         loaded = _loaded(path, reading.get("architecture"), reading.get("replace") or {})
+        renamed = make_runnable(loaded.model)
     if loaded.problems:
         return loaded
     model = loaded.model
     variables = (v for v in model.variables if keras.backend.is_float_dtype(v.dtype))
     check_arrays(str(path), ((v.path, keras.ops.convert_to_numpy(v)) for v in variables))
-    return loaded
+    return changed(loaded, changes=(*loaded.changes, *renamed))
 
 
 def _loaded(

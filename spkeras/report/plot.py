@@ -1,6 +1,7 @@
 """Plots of records, by matplotlib without a display and without global state."""
 
 import numpy as np
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
@@ -14,6 +15,7 @@ from spkeras.report.tables import phrase, schedule
 _NAMED = 8
 
 
+@rc_context({"text.parse_math": False})  # "$" in a name is no formula
 def accuracy_over_time(evaluation: Evaluation) -> Figure:
     """Draw accuracy and spikes over the steps.
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator
@@ -14,6 +15,7 @@ from spkeras.report.sweep import TITLES
 _SHOWN = 12.0
 
 
+@rc_context({"text.parse_math": False})  # "$" in a name is no formula
 def sweep_plot(sweep: Sweep) -> Figure:
     """Draw quality over T and over energy, one line for each recipe, the CNN dashed.
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from spkeras.errors import plain
 from spkeras.report.tables import Table
 
 
@@ -26,7 +27,7 @@ def to_text(
     console = Console(file=stream, width=width, force_terminal=colour, highlight=False)
     for table in tables:
         # rich would fold its own title to the width of the table.
-        console.print(Text(table.title, style="bold"))
+        console.print(Text(plain(table.title), style="bold"))
         console.print(_rich(table))
     stream.seek(0)
     lines = (line.rstrip() for line in stream.read().splitlines())
@@ -40,8 +41,8 @@ def _rich(table: Table) -> RichTable:
         rich.add_column(name, justify="left" if words else "right", overflow="fold")
     # As Text: a layer's name may look like markup of rich.
     for row in table.rows:
-        rich.add_row(*(Text(cell) for cell in row))
+        rich.add_row(*(Text(plain(cell)) for cell in row))
     if table.footer:
         rich.add_section()
-        rich.add_row(*(Text(cell) for cell in table.footer), style="bold")
+        rich.add_row(*(Text(plain(cell)) for cell in table.footer), style="bold")
     return rich

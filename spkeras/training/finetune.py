@@ -10,12 +10,12 @@ import numpy as np
 
 from spkeras.data import Batch, DataLike
 from spkeras.errors import OptionError
-from spkeras.files.hdf5 import check_file
 from spkeras.metrics.chance import MOST
 from spkeras.ops.bar import shows
 from spkeras.ops.progress import Progress
 from spkeras.recipes import FinetunePlan
 from spkeras.training.augment import Batches, EnterEpoch
+from spkeras.training.backup import Backup, restore
 from spkeras.training.labelled import check_cnn, score_of, split
 from spkeras.training.log_weights import finalized, logarithmic, policy_of
 from spkeras.training.prepare import finished
@@ -190,10 +190,8 @@ class _Fit:
         if self.progress is not None:
             tools.append(_Progress(self.progress, length, plan.epochs + plan.log))
         if backup is not None:
-            for file in Path(backup).glob("*.h5*"):
-                check_file(file)
-            # First, since it sets the epoch in which all others are.
-            tools.insert(0, keras.callbacks.BackupAndRestore(str(backup), delete_checkpoint=False))
+            start = max(start, restore(model, backup))
+            tools.append(Backup(backup))
         history = model.fit(
             self.shown,
             initial_epoch=start,

@@ -7,7 +7,6 @@ executed.
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -18,6 +17,7 @@ import numpy as np
 from spkeras.errors import ModelFileError, SpkerasError, UnsafeFileError, shown
 from spkeras.files.archives import DAMAGE
 from spkeras.files.arrays import Arrays
+from spkeras.files.drafts import draft_of
 from spkeras.hardware.config import HardwareConfig
 from spkeras.hardware.log_ttfs.checks import check_program
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
@@ -43,15 +43,12 @@ def save_program(program: Program, path: Path | str) -> None:
     arrays = _arrays(program)
     arrays[_HEADER] = np.frombuffer(json.dumps(_header(program)).encode(), np.uint8)
     arrays[_HASH] = np.frombuffer(_digest(arrays), np.uint8)
-    draft = path.with_name(f".{path.stem}.{os.getpid()}.npz")
     try:
-        # Otherwise np.savez would take an array of this name for its argument.
-        np.savez_compressed(draft, allow_pickle=False, **arrays)
-        os.replace(draft, path)
+        with draft_of(path) as draft:
+            # Otherwise np.savez would take an array of this name for its argument.
+            np.savez_compressed(draft, allow_pickle=False, **arrays)
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be written ({error})") from error
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def load_program(path: Path | str) -> Program:

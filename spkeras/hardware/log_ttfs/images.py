@@ -1,7 +1,5 @@
 """Memory images for hardware descriptions (`$readmemh`), a listing, and golden vectors."""
 
-import os
-import shutil
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -9,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from spkeras.errors import OptionError
+from spkeras.files.drafts import draft_of
 from spkeras.hardware.log_ttfs.golden import OUTPUT, TIMES, golden_inputs
 from spkeras.hardware.log_ttfs.listing import listing
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
@@ -44,20 +43,22 @@ def write_images(program: Program, folder: Path | str) -> tuple[Path, ...]:
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise OptionError(f"{folder}: exists and is not empty; choose a new folder")
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
-        draft.mkdir(parents=True)
-        for name, text in _texts(program):
-            (draft / name).write_text(text, encoding="utf-8")
-        for module in _MODULES:
-            source = files("spkeras.hardware.log_ttfs") / "verilog" / module
-            (draft / module).write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
-        os.replace(draft, folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with draft_of(folder) as draft:
+            draft.mkdir()
+            _write(program, draft)
     except OSError as error:
         raise OptionError(f"{folder}: cannot be written ({error})") from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return tuple(sorted(folder.iterdir()))
+
+
+def _write(program: Program, folder: Path) -> None:
+    for name, text in _texts(program):
+        (folder / name).write_text(text, encoding="utf-8")
+    for module in _MODULES:
+        source = files("spkeras.hardware.log_ttfs") / "verilog" / module
+        (folder / module).write_text(source.read_text(encoding="utf-8"), encoding="utf-8")
 
 
 def weight_words(program: Program, branch: ProgramBranch) -> Int64Array:
