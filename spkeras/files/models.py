@@ -4,15 +4,6 @@ import io
 from pathlib import Path
 from typing import Any
 
-import h5py
-
-
-class _InMemory(h5py.File):
-    """An HDF5 file in memory that Keras takes for a path of its HDF5 format."""
-
-    def __str__(self) -> str:
-        return "memory.h5"
-
 
 def save_model(model: Any, path: Path) -> None:
     """Write a Keras model to a file in the format of its suffix.
@@ -27,7 +18,15 @@ def save_model(model: Any, path: Path) -> None:
     if path.suffix not in (".h5", ".hdf5"):
         model.save(path)
         return
+    import h5py  # commands that only show their help load nothing heavy
+
+    class InMemory(h5py.File):
+        """An HDF5 file in memory that Keras takes for a path of its HDF5 format."""
+
+        def __str__(self) -> str:
+            return "memory.h5"
+
     buffer = io.BytesIO()
-    with _InMemory(buffer, "w") as file:
+    with InMemory(buffer, "w") as file:
         model.save(file)
     path.write_bytes(buffer.getbuffer())

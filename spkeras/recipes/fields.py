@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, Self, TypedDict, TypeVar, Unpack, get_args
 
-import numpy as np
-
 from spkeras.errors import OptionError
 
 Default = TypeVar("Default")
@@ -87,7 +85,12 @@ class Option:
             number = float(value)
         except (TypeError, ValueError, OverflowError):
             return False
-        if isinstance(value, (bool, np.bool_, str)) or not math.isfinite(number):
+        # NumPy's truth values are no instances of bool.
+        if (
+            isinstance(value, (bool, str))
+            or type(value).__name__.startswith("bool")
+            or not math.isfinite(number)
+        ):
             return False
         whole = self.kind is not int or number == math.floor(number)
         return whole and self._within(number) and (not self.choices or number in self.choices)

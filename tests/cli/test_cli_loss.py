@@ -87,10 +87,11 @@ def test_an_interrupt_names_what_is_kept(run, cnn, data, tmp_path, monkeypatch):
 
     monkeypatch.setattr(finetune, "_train", interrupt)
     out = tmp_path / "t.keras"
-    result = run("finetune", cnn, "--data", data, "-o", out, "--insist")
-    assert result.exit_code == 130 and "t.checkpoint: kept; repeat the command" in result.stderr
+    result = run("finetune", cnn, "--data", data, "-o", out, "--insist", "--held-out", 4)
+    assert result.exit_code == 130, result.stderr
+    assert "t.checkpoint: kept; repeat the command" in result.stderr
     monkeypatch.setattr(finetune, "cnn_quality", interrupt)
-    result = run("finetune", cnn, "--data", data, "-o", out, "--insist")
+    result = run("finetune", cnn, "--data", data, "-o", out, "--insist", "--held-out", 4)
     assert result.exit_code == 130 and "No output was written" in result.stderr
 
 

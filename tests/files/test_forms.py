@@ -178,4 +178,4 @@ def test_code_inside_arguments(tmp_path):
     foreign = {"module": "keras.layers", "class_name": "TFSMLayer", "config": {"filepath": "/x"}}
     record = layer("RNN", name="rnn", cell=foreign, batch_input_shape=[None, 3, 4])
     path = write(tmp_path / "model.h5", sequential(record), "3.8.0")
-    assert "'rnn'" in refused(path) and "TFSMLayer" in refused(path)
+    assert "TFSMLayer" in refused(path)

@@ -222,3 +222,9 @@ def test_labels_of_each_output(count, labels, wanted):
 def test_labels_that_do_not_fit(count, labels, message):
     with pytest.raises(DataError, match=message):
         check_labels(outputs(count), labels, 2)
+
+
+@pytest.mark.parametrize("labels", [[-1, 0, 0, 0], [0, 0, 0, 99]])
+def test_labels_that_are_no_classes(chain_program, images, labels):
+    with pytest.raises(DataError, match="allowed: 0 to .*, the classes of the program"):
+        log_ttfs.run(chain_program, images, np.array(labels))

@@ -1,5 +1,7 @@
 """Labels of the samples that a program runs, checked."""
 
+import math
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -24,14 +26,24 @@ def check_labels(program: Program, labels: Samples | None, samples: int) -> list
     given = [labels] + [None] * (count - 1) if several is None else list(several)
     if len(given) != count:
         raise DataError(f"labels: received {len(given)} arrays for {count} outputs")
-    return [None if own is None else _classes(own, samples) for own in given]
+    sizes = [math.prod(shape) for shape in program.outputs.values()]
+    return [
+        None if own is None else _classes(own, samples, size)
+        for own, size in zip(given, sizes, strict=True)
+    ]
 
 
-def _classes(labels: ArrayLike, samples: int) -> np.ndarray:
+def _classes(labels: ArrayLike, samples: int, classes: int) -> np.ndarray:
     truth = np.asarray(labels)
     if truth.size != samples or truth.dtype.kind not in "iu":
         raise DataError(
             f"labels: received {truth.dtype} of shape {truth.shape} for {samples} samples; "
             "give one whole-number class for each"
         )
-    return truth.reshape(-1)
+    truth = truth.reshape(-1)
+    if truth.min() < 0 or (classes > 1 and truth.max() >= classes):
+        raise DataError(
+            f"labels: from {truth.min()} to {truth.max()}; allowed: 0 to {classes - 1}, the classes "
+            "of the program"
+        )
+    return truth
