@@ -26,7 +26,7 @@ spkeras inspect model.keras --recipe sigma_delta   # values: graded spikes
 ```
 
 lists the layers of a model with the same verdicts. [keras.applications](applications.md) shows whole models,
-[Extending](extending.md) how to add a layer.
+[Quantised networks](quantized.md) layers of QKeras and tfmot, [Extending](extending.md) how to add a layer.
 
 The columns *rates* (recipes `ecc`, `cq`, `cq+`, `low_latency`, `qcfs`) and *values* (`sigma_delta`) show what becomes of
 a layer inside a network, and its error. *Times* shows whether recipe `ttfs` takes it in a network of ReLUs.
