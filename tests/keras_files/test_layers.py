@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from spkeras.errors import UnsupportedLayerError
 from spkeras.keras_files import read_model
 from tests.keras_files.handmade import (
     dense,
@@ -142,3 +143,17 @@ def test_hard_sigmoid_inside_other_layers(tmp_path, way):
     given = np.repeat(x[:, None], 3, axis=1) if way == "each step" else x
     found = predict(loaded, given).reshape(-1, 2)
     np.testing.assert_allclose(found, np.broadcast_to(o * i * new, found.shape), rtol=1e-5)
+
+
+def test_several_outputs_for_each_step_are_refused(tmp_path):
+    call = [[["i", 0, 0, {}]]]
+    parts = [(input_layer("i", [2]), []), (dense("a"), call), (dense("b"), call)]
+    inner = functional(parts, [["i", 0, 0]], [["a", 0, 0], ["b", 0, 0]], name="inner")
+    each = {"class_name": "TimeDistributed", "config": {"name": "each", "layer": inner}}
+    layers = [(input_layer("x", [3, 2]), []), (each, [[["x", 0, 0, {}]]])]
+    plan = functional(layers, [["x", 0, 0]], [["each", 0, 0], ["each", 0, 1]])
+    path = write_h5(tmp_path / "m.h5", plan, {"x": [], "each": []}, version="2.9.0")
+    with pytest.raises(
+        UnsupportedLayerError, match=r"'each' \(TimeDistributed\): returns 2 tensors"
+    ):
+        read_model(path)

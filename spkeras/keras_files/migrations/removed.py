@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import keras
+
 from spkeras.keras_files.context import Context
 from spkeras.keras_files.graph import LayerNode
 from spkeras.keras_files.lambdas import or_replace
+from spkeras.keras_files.references import references
 from spkeras.keras_files.trust import become_own, is_own
 
 REMOVED = {
@@ -27,6 +30,20 @@ def refuse_removed(node: LayerNode, context: Context) -> None:
         context.refuse(
             node,
             f"{reason}. Rebuild the model without it{or_replace(node, context)}.",
+        )
+
+
+def refuse_several_outputs(node: LayerNode, context: Context) -> None:
+    """Refuse a TimeDistributed around a model of several outputs, which Keras 3 cannot call."""
+    inner = node.wrapped
+    if node.class_name != "TimeDistributed" or inner is None or not inner.is_functional:
+        return
+    count = len(references(inner.outputs))
+    if count > 1:
+        context.refuse(
+            node,
+            f"returns {count} tensors for each step, which Keras {keras.__version__} cannot. Use a "
+            "TimeDistributed for each output.",
         )
 
 
