@@ -41,6 +41,8 @@ def modern_arrays(
         half = len(found) // 2
         parts = (found[:half], found[half:])
         return [a for part in parts for a in modern_arrays(inner, part, context)]
+    if inner.stored_class.startswith("CuDNN") and found:
+        found = _from_cudnn(name, found)
     if context.version < KERAS_2:
         found = _from_keras1(inner, found)
     if context.backend == "theano" and name in ROTATED and found:
@@ -83,6 +85,23 @@ def _joined_gates(found: list[np.ndarray], gates: Sequence[int]) -> list[np.ndar
     return [
         np.concatenate([found[3 * gate + kind] for gate in gates], axis=-1) for kind in range(3)
     ]
+
+
+def _from_cudnn(name: str, found: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Return kernel, recurrent kernel and bias of a layer of cuDNN as the plain layer has them.
+
+    cuDNN has one matrix (units, inputs) for each gate, stored under the shape (inputs, units), and
+    a bias for the inputs and one for the state.
+    """
+    count = 4 if name == "LSTM" else 3
+    kernels = [
+        np.concatenate(
+            [g.reshape(g.shape[::-1]).T for g in np.split(kernel, count, axis=1)], axis=1
+        )
+        for kernel in found[:2]
+    ]
+    biases = np.reshape(found[2], (2, -1))
+    return [*kernels, biases.sum(axis=0) if name == "LSTM" else biases]
 
 
 def _kernel_1d(node: LayerNode, kernel: np.ndarray) -> np.ndarray:

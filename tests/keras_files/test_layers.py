@@ -157,3 +157,50 @@ def test_several_outputs_for_each_step_are_refused(tmp_path):
         UnsupportedLayerError, match=r"'each' \(TimeDistributed\): returns 2 tensors"
     ):
         read_model(path)
+
+
+def _sigmoid(x):
+    return 1 / (1 + np.exp(-x))
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("kind", ["LSTM", "GRU"])
+def test_recurrent_layers_of_cudnn(tmp_path, kind, wrapped):
+    """One step from a zero state, by cuDNN's equations on its own matrices (units, inputs)."""
+    gates, units, size = {"LSTM": 4, "GRU": 3}[kind], 2, 3
+    kernel, bias = values(size, gates * units), values(2 * gates * units, seed=2)
+    arrays = [
+        ("l/kernel:0", kernel),
+        ("l/recurrent_kernel:0", values(units, gates * units, seed=1)),
+        ("l/bias:0", bias),
+    ]
+    inner = {"name": "l", "units": units, "return_sequences": False, "stateful": False}
+    if wrapped:
+        config = {"layer": {"class_name": f"CuDNN{kind}", "config": {**inner, "name": "i"}}}
+        both = [*arrays, *((f"l/back_{name[2:]}", array) for name, array in arrays)]
+        loaded = one_layer(tmp_path, "Bidirectional", [1, size], both, merge_mode="ave", **config)
+    else:
+        loaded = one_layer(tmp_path, f"CuDNN{kind}", [1, size], arrays, **inner)
+    x = values(size, seed=3)
+    stored = np.split(kernel, gates, axis=1)
+    sums = [g.ravel().reshape(units, size) @ x for g in stored]
+    of_input, of_state = np.split(bias, 2)
+    b, r = of_input.reshape(gates, units), of_state.reshape(gates, units)
+    if kind == "LSTM":
+        i, _, c, o = (s + b[k] + r[k] for k, s in enumerate(sums))
+        wanted = _sigmoid(o) * np.tanh(_sigmoid(i) * np.tanh(c))
+    else:
+        z, reset = (_sigmoid(sums[k] + b[k] + r[k]) for k in (0, 1))
+        wanted = (1 - z) * np.tanh(sums[2] + b[2] + reset * r[2])
+    np.testing.assert_allclose(predict(loaded, x[None, None])[0], wanted, rtol=1e-5)
+    assert any("its weights reordered" in change for change in loaded.changes)
+
+
+def test_recurrent_kernels_of_cudnn_are_turned(tmp_path):
+    recurrent = values(2, 8, seed=1)
+    arrays = [("l/k:0", values(3, 8)), ("l/r:0", recurrent), ("l/b:0", np.zeros(16))]
+    loaded = one_layer(tmp_path, "CuDNNLSTM", [4, 3], arrays, units=2)
+    found = np.asarray(loaded.model.layers[0].cell.recurrent_kernel)
+    for gate in range(4):
+        part = slice(2 * gate, 2 * gate + 2)
+        np.testing.assert_array_equal(found[:, part], recurrent[:, part].T)

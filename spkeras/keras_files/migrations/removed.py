@@ -15,8 +15,6 @@ REMOVED = {
     "Highway": "is a layer of Keras 1 that Keras 2 removed",
     "SReLU": "is a layer of Keras 1 that Keras 2 removed",
     "ParametricSoftplus": "is a layer of Keras 1 that Keras 2 removed",
-    "CuDNNLSTM": "stores its weights in the layout of one GPU library",
-    "CuDNNGRU": "stores its weights in the layout of one GPU library",
     "DenseFeatures": "reads feature columns, which Keras 3 does not have",
     "AddLoss": "adds a loss of TensorFlow",
     "AddMetric": "adds a metric of TensorFlow",
@@ -93,6 +91,19 @@ def settle_random_sizes(node: LayerNode, context: Context) -> None:
     else:
         return
     node.module = node.registered_name = None
+
+
+def replace_cudnn(node: LayerNode, context: Context) -> None:
+    """Turn a recurrent layer of the GPU library cuDNN into the plain layer of its equations."""
+    if node.class_name not in {"CuDNNLSTM", "CuDNNGRU"}:
+        return
+    node.class_name, node.module, node.registered_name = node.class_name[5:], None, None
+    node.config |= {"activation": "tanh", "recurrent_activation": "sigmoid"}
+    if node.class_name == "GRU":
+        node.config["reset_after"] = True
+    context.changed(
+        f"{node.stored_class} replaced by {node.class_name}, its weights reordered", node
+    )
 
 
 def settle_batch_normalization(node: LayerNode, context: Context) -> None:
