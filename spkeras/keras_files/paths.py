@@ -32,7 +32,7 @@ def assign_paths(model: keras.Model, root: LayerNode, weights: PathWeights) -> N
         ModelFileError: a layer has no stored weights, or of another number or shape.
     """
     done = _from_paths(model, root, weights, "")
-    leaves = leaves_of(root, model)
+    leaves = list(_unwrapped(leaves_of(root, model)))
     lacking = [pair for pair in leaves if not _is_done(pair[1], done)]
     missing = [node.label for node, layer in lacking if not _from_twin(node, layer, leaves, done)]
     if missing:
@@ -40,6 +40,17 @@ def assign_paths(model: keras.Model, root: LayerNode, weights: PathWeights) -> N
             f"The file holds no weights for {', '.join(missing[:8])}. It is incomplete, or "
             "written by a newer Keras; save it again with Keras 3.15 or older."
         )
+
+
+def _unwrapped(pairs: Sequence[Pair]) -> Iterator[Pair]:
+    """Yield the layers inside TimeDistributed in its place: it has no weights of its own."""
+    for node, layer in pairs:
+        inner = node.wrapped if node.class_name == "TimeDistributed" else None
+        if inner is None:
+            yield node, layer
+        else:
+            inside = [(inner, layer.layer)]
+            yield from _unwrapped(inside if inner.layers is None else leaves_of(inner, layer.layer))
 
 
 def _is_done(layer: keras.layers.Layer, done: set[int]) -> bool:

@@ -64,6 +64,17 @@ def shared_between_models():
     return keras.Model(c, layers.Add()([one(mix(c)), two(scale(c))]))
 
 
+def shared_by_wrappers():
+    """A layer and a model inside two wrappers each; the model is also called without one."""
+    inner = chain(layers.Dense(3), layers.BatchNormalization(), name="inner")
+    dense = layers.Dense(4, name="dense")
+    steps, row = keras.Input((3, 4)), keras.Input((4,))
+    x = layers.TimeDistributed(dense)(layers.TimeDistributed(dense)(steps))
+    parts = [layers.TimeDistributed(inner)(x), layers.TimeDistributed(inner)(steps)]
+    flat = [layers.Flatten()(part) for part in parts]
+    return keras.Model([steps, row], layers.Concatenate()([*flat, inner(row)]))
+
+
 def branches():
     """Branches of equal shapes, inside a model whose inputs have another order."""
     parts = [keras.Input((4,)) for _ in range(3)]
@@ -85,7 +96,15 @@ def eight_bits():
     return model
 
 
-MODELS = [inner_models, wrappers, shared_between_models, branches, low_rank, eight_bits]
+MODELS = [
+    inner_models,
+    wrappers,
+    shared_between_models,
+    shared_by_wrappers,
+    branches,
+    low_rank,
+    eight_bits,
+]
 
 
 @pytest.mark.parametrize("make", MODELS, ids=lambda make: make.__name__)
