@@ -43,7 +43,10 @@ _HOMES = {
 }
 _NAMES = {"inspect": "inspect_layers"}
 
-_MODULES = ("recipes",)
+_MODULES = (
+    "callbacks",
+    "recipes",
+)
 
 __all__ = ["__version__", *_HOMES]
 

@@ -103,7 +103,7 @@ class Layout:
         inputs = {tensor.name: tuple(tensor.shape[1:]) for tensor in model.inputs}
         types = tuple(str(tensor.dtype) for tensor in model.inputs)
         # A Sequential model has no names of outputs.
-        names = getattr(model, "output_names", None) or [tensor.name for tensor in model.outputs]
+        names = getattr(model, "output_names", [model.layers[-1].name])
         return cls(inputs, tuple(names), types)
 
     def batch(self, data: Any, y: Any = None, streamed: bool = False) -> Batch:

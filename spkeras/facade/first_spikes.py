@@ -14,8 +14,7 @@ from spkeras.frontend.visits import Walk
 from spkeras.graph import Graph
 from spkeras.ops.progress import Progress
 from spkeras.recipes import TTFS
-from spkeras.snn.ann import ann
-from spkeras.snn.network import as_list
+from spkeras.snn.ann import ann, inference
 from spkeras.ttfs.checks import check_coded, check_rectified, is_coded, is_relu
 from spkeras.ttfs.exact_relu import check_inputs, windows_of
 from spkeras.ttfs.exponential import Exponential, fitted
@@ -119,11 +118,11 @@ def _activations(
 ) -> dict[str, np.ndarray]:
     """Return the activations of each layer of neurons on all samples, by name."""
     names = [layer.name for layer in plan.layers if layer.kind == NEURONS]
-    model = ann(graph, [_potential(graph, name) for name in names])
+    infer = inference(ann(graph, [_potential(graph, name) for name in names]))
     parts: list[list[np.ndarray]] = []
     done = 0
     for batch in batches(samples, batch_size):
-        found = as_list(model.predict_on_batch(batch[0]))
+        found = infer(batch)
         parts.append([np.maximum(own, 0) for own in found])
         done += len(batch[0])
         progress(done, len(samples[0]))

@@ -7,11 +7,11 @@ import numpy as np
 
 from spkeras.frontend.steps import layer_outputs, maker
 from spkeras.frontend.visits import EPSILON
-from spkeras.frontend.walk import walk
+from spkeras.frontend.walk import read_graph, walk
 from spkeras.graph import Graph
 from spkeras.metrics import LayerCheck
 from spkeras.passes.pipeline import fold
-from spkeras.snn.ann import ann
+from spkeras.snn.ann import ann, inference
 from spkeras.snn.network import as_list
 
 Tensors = Mapping[str, keras.KerasTensor]
@@ -31,20 +31,18 @@ class Folded:
     """
 
     def __init__(self, cnn: keras.Model) -> None:
-        walked = walk(cnn)
-        graph = fold(walked.convertible())
-        self.tolerance = _TOLERANCE.get(walked.precision, 1e-5)
+        graph = fold(read_graph(cnn))
+        self.tolerance = _TOLERANCE.get(walk(cnn).precision, 1e-5)
         pairs = list(_pairs(_tensors(cnn), graph))
         self.names = [layer for _, layer, _ in pairs]
-        self.reference = keras.Model(cnn.inputs, [*(t for t, _, _ in pairs), *cnn.outputs])
-        self.model = ann(graph, [*(node for _, _, node in pairs), *graph.outputs])
+        own = keras.Model(cnn.inputs, [*(t for t, _, _ in pairs), *cnn.outputs])
+        self.reference = inference(own)
+        self.folded = inference(ann(graph, [*(node for _, _, node in pairs), *graph.outputs]))
         self.errors, self.sizes = np.zeros(len(pairs)), np.zeros(len(pairs))
 
     def add(self, batch: list[np.ndarray]) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Compare one batch; return the outputs of the CNN and of the folded graph (logits)."""
-        given = batch if len(batch) > 1 else batch[0]
-        cnn = as_list(self.reference.predict_on_batch(given))
-        found = as_list(self.model.predict_on_batch(given))
+        cnn, found = self.reference(batch), self.folded(batch)
         count = len(self.names)
         for index, (own, other) in enumerate(zip(cnn[:count], found[:count], strict=True)):
             # NumPy's maximum keeps NaN, Python's does not.

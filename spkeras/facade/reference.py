@@ -10,13 +10,11 @@ from spkeras.errors import DataError
 from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
 from spkeras.graph.operations import WITH_KERNEL
-from spkeras.ops.compiled import compiled
 from spkeras.passes.changes import changes, is_lost
 from spkeras.passes.learned import trained_steps
 from spkeras.passes.pipeline import fold
-from spkeras.snn.ann import ann
+from spkeras.snn.ann import ann, inference
 from spkeras.snn.converted import ConvertedNetwork
-from spkeras.snn.network import as_list
 
 CNN, TWIN, OWN = "CNN", "twin", "own weights"
 # Samples whose outputs are compared, and the largest rms difference relative to the outputs that
@@ -69,16 +67,13 @@ class NamedCnn:
     ) -> None:
         own = loop.graph
         self.graph = check_pair(cnn, own)
-        model = ann(self.graph)
-        self._model = compiled(lambda inputs: as_list(model(inputs)), model.variables)
+        self._model = inference(ann(self.graph))
         if not is_lost(own):
             self._compare(loop, [array[:_COMPARED] for array in samples])
 
     def __call__(self, samples: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the CNN's outputs; logits if it ends in softmax."""
-        given = [np.asarray(array, "float32") for array in samples]
-        answer = self._model(given if len(given) > 1 else given[0])
-        return [ops.convert_to_numpy(output) for output in answer]
+        return self._model([np.asarray(array, "float32") for array in samples])
 
     def _compare(self, loop: ConvertedNetwork, samples: list[np.ndarray]) -> None:
         scaled = loop.units([np.asarray(array, "float32") for array in samples])

@@ -1,12 +1,13 @@
 """Networks without spikes as Keras models: of a graph, and of the biases behind its neurons."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
 from keras import ops
 
 from spkeras.graph import Graph
+from spkeras.ops.compiled import compiled
 from spkeras.ops.precision import computing_in
 from spkeras.passes.constant_inputs import resting_points
 from spkeras.snn.network import Network, as_given, as_list
@@ -28,6 +29,24 @@ def ann(graph: Graph, names: Sequence[str] | None = None) -> keras.Model:
     model = keras.Model(as_given(inputs), outputs, name=keras_name(graph.name))
     network.load()
     return model
+
+
+def inference(model: keras.Model) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
+    """Return a function from a batch, one array per input, to the model's outputs.
+
+    `predict_on_batch` compiles one function for each new model; TensorFlow counts them as traces of
+    the same function, and warns of models in a loop.
+
+    Args:
+        model: Its variables are read at each call.
+    """
+    call = compiled(lambda inputs: as_list(model(inputs, training=False)), model.variables)
+
+    def run(batch: Sequence[np.ndarray]) -> list[np.ndarray]:
+        outputs = call(list(batch) if len(batch) > 1 else batch[0])
+        return [ops.convert_to_numpy(output) for output in outputs]
+
+    return run
 
 
 def bias_currents(graph: Graph) -> dict[str, np.ndarray]:

@@ -7,6 +7,7 @@ import pytest
 import spkeras
 from spkeras.errors import DataError
 from spkeras.facade.shards import EvaluationPlan
+from spkeras.training.labelled import split
 from tests import networks
 
 STEPS, SIZE = 8, 10
@@ -214,3 +215,10 @@ def test_plans_know_their_last_batch(snn):
     plan = EvaluationPlan(snn.name, snn.layers[-1], generator(), batch_size=20)
     numbers = [plan.batches for _ in plan.shards()]
     assert numbers == [None, None, 3]
+
+
+def test_a_sequential_model_is_trained_without_a_twin():
+    batch, held = split(CNN, (X, Y), 3)
+    assert isinstance(CNN, keras.Sequential) and len(batch) == 40 and len(held[1]) == 3
+    with pytest.raises(DataError, match="targets of dense: 7 for 43 samples"):
+        split(CNN, (X, Y[:7]))
