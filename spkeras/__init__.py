@@ -31,6 +31,7 @@ _HOMES = {
     "load_model": "spkeras.facade",
     "read_model": "spkeras.facade",
     "configure": "spkeras.snn.model",
+    "unfused": "spkeras.ops.compiled",
     "Simulation": "spkeras.recipes",
     "Stream": "spkeras.simulation",
     "register_layer": "spkeras.frontend.handlers",

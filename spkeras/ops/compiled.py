@@ -5,7 +5,9 @@ without copying its results to the host, and a simulation keeps its state on the
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import keras
@@ -71,7 +73,35 @@ def fused(function: Callable[..., Any]) -> Callable[..., Any]:
         return function
     import tensorflow
 
-    graph: Callable[..., Any] = tensorflow.function(
-        functools.partial(function), jit_compile=True, autograph=False
-    )
-    return graph
+    graph = tensorflow.function(functools.partial(function), jit_compile=True, autograph=False)
+
+    def call(*arguments: Any) -> Any:
+        return (function if _UNFUSED.get() else graph)(*arguments)
+
+    return call
+
+
+_UNFUSED = ContextVar("unfused", default=False)
+
+
+def is_unfused() -> bool:
+    """Return whether functions are traced as plain operations."""
+    return _UNFUSED.get()
+
+
+@contextmanager
+def unfused() -> Iterator[None]:
+    """Trace neurons as plain operations in a `with` block, as other formats need them.
+
+    A step of neurons is one operation of XLA, which ONNX does not have. Graded spikes are operations on
+    bits, which neither ONNX nor LiteRT has. The values are the same, bit for bit.
+
+    Example:
+        with spkeras.unfused():
+            snn.export("net.onnx", format="onnx")
+    """
+    token = _UNFUSED.set(True)
+    try:
+        yield
+    finally:
+        _UNFUSED.reset(token)

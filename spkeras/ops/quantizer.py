@@ -2,6 +2,7 @@
 
 from keras import ops
 
+from spkeras.ops.compiled import is_unfused
 from spkeras.ops.types import Tensor
 
 _MANTISSA = 23  # bits of a float32
@@ -29,9 +30,28 @@ def rounded_float(x: Tensor, levels: int, mantissa_bits: int = 0) -> Tensor:
         levels: Number of exponents, 1 to 24.
         mantissa_bits: Bits after the leading one, 0 to 3.
     """
+    if is_unfused():
+        return _by_comparisons(x, levels, mantissa_bits)
     half = 1 << (_MANTISSA - mantissa_bits - 1)
     kept = 0x7FFFFFFF ^ (2 * half - 1)
     bits = ops.view(ops.cast(ops.abs(x), "float32"), "int32")
     size = ops.view((bits + half) & kept, "float32")
     size = ops.where(size >= 2.0 ** (1 - levels), ops.minimum(size, 1.0), 0.0)
     return ops.sign(x) * ops.cast(size, x.dtype)
+
+
+def _by_comparisons(x: Tensor, levels: int, mantissa_bits: int) -> Tensor:
+    """Return the same spike without operations on bits, which ONNX and LiteRT do not have.
+
+    The size is the sum of the differences of all sizes whose lower bound |x| reaches. Partial sums are
+    sizes, so that float32 holds them exactly.
+    """
+    parts = 1 << mantissa_bits
+    sizes = [2.0**-k * (1 + m / parts) for k in range(levels - 1, 0, -1) for m in range(parts)]
+    # Below the smallest size, that of a lower exponent would be next.
+    before = 2.0**-levels * (2 - 1 / parts)
+    magnitude, total, last = ops.abs(x), ops.zeros_like(x), 0.0
+    for size in (*sizes, 1.0):
+        reached = ops.cast(magnitude >= (before + size) / 2, x.dtype)
+        total, last, before = total + reached * (size - last), size, size
+    return ops.sign(x) * total

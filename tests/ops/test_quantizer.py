@@ -1,15 +1,25 @@
 """Graded spikes by bit arithmetic: against a list of all levels, every tie of every list."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from keras import ops
 
+from spkeras.ops.compiled import unfused
 from spkeras.ops.names import MOST_LEVELS, MOST_MANTISSA_BITS
 from spkeras.ops.quantizer import rounded_float, whole
 from tests import oracle_neurons
 
 LEVELS = range(1, MOST_LEVELS + 1)
 MANTISSAS = range(MOST_MANTISSA_BITS + 1)
+
+
+@pytest.fixture(autouse=True, params=["bits", "comparisons"])
+def arithmetic(request):
+    """Both ways to compute a graded spike."""
+    with unfused() if request.param == "comparisons" else nullcontext():
+        yield
 
 
 def rounded(x, levels, mantissa_bits=0):
