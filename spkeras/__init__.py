@@ -23,6 +23,7 @@ _HOMES = {
     "evaluate": "spkeras.facade",
     "verify": "spkeras.facade",
     "sweep": "spkeras.facade",
+    "tune": "spkeras.facade",
     "summary": "spkeras.facade",
     "plot_raster": "spkeras.facade",
     "plot_rates": "spkeras.facade",

@@ -24,6 +24,7 @@ COMMANDS = {
     "report": "spkeras.cli.report",
     "sweep": "spkeras.cli.sweep",
     "thresholds": "spkeras.cli.thresholds",
+    "tune": "spkeras.cli.tune",
     "verify": "spkeras.cli.verify",
 }
 # As a shell sees a process that SIGINT ended.

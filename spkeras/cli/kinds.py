@@ -42,6 +42,29 @@ class Numbers(click.ParamType[tuple[float, ...]]):
         return numbers
 
 
+class Microjoules(click.ParamType[float]):
+    """An energy in uJ, or with a unit."""
+
+    name = "energy"
+    _UNITS = {"nj": 1e-3, "uj": 1.0, "µj": 1.0, "mj": 1e3, "j": 1e6}
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the uJ of a text such as "5uJ", "0.2 mJ" or "5"."""
+        if isinstance(value, float):
+            return value
+        text = str(value).strip().lower()
+        unit = next((name for name in self._UNITS if text.endswith(name)), "")
+        try:
+            number = float(text.removesuffix(unit)) * self._UNITS.get(unit, 1.0)
+        except ValueError:
+            number = math.nan
+        if not 0 < number < math.inf:
+            self.fail(f"{value!r} is not an energy such as 5uJ, 200nJ or 0.2mJ", param, ctx)
+        return number
+
+
 class Counts(click.ParamType[tuple[int, ...]]):
     """Whole numbers from 1, separated by commas."""
 

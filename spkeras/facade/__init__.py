@@ -1,10 +1,11 @@
-"""What users call: `load_model`, `convert`, `evaluate`, `verify`, `sweep`, `summary`, plots."""
+"""What users call: `load_model`, `convert`, `evaluate`, `verify`, `sweep`, `tune`, `summary`, plots."""
 
 from spkeras.facade.conversion import convert
 from spkeras.facade.evaluation import evaluate
 from spkeras.facade.loading import load_model, read_model
 from spkeras.facade.summaries import plot_raster, plot_rates, plot_thresholds, summary
 from spkeras.facade.sweeps import sweep
+from spkeras.facade.tuning import tune
 from spkeras.facade.verification import verify
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "read_model",
     "summary",
     "sweep",
+    "tune",
     "verify",
 ]

@@ -102,7 +102,7 @@ class Converter:
     def __init__(
         self, model: keras.Model, data: DataLike | Source, *, batch_size: int = 100
     ) -> None:
-        self.walked, self.batch_size = walk(model), batch_size
+        self.model, self.walked, self.batch_size = model, walk(model), batch_size
         self.data: DataLike | Source = data
         self._calibrated: dict[tuple[bool | str | int, ...], Calibrated] = {}
 

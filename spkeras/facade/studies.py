@@ -11,10 +11,11 @@ import numpy as np
 from spkeras import __version__
 from spkeras.data import DataLike, open_data
 from spkeras.data.layout import Layout
+from spkeras.facade.bench import as_given, parted
 from spkeras.facade.conversion import convert
 from spkeras.facade.evaluation import evaluate
 from spkeras.facade.summaries import layers_of
-from spkeras.facade.sweeps import as_given, parted, sweep
+from spkeras.facade.sweeps import sweep
 from spkeras.facade.verification import verify
 from spkeras.frontend.walk import walk
 from spkeras.metrics import Verification

@@ -7,12 +7,19 @@ from typing import TYPE_CHECKING
 
 from spkeras import metrics
 from spkeras.errors import OptionError
-from spkeras.metrics import sweep
+from spkeras.metrics import sweep, tuning
 from spkeras.report.activity import activity_tables
 from spkeras.report.exits import exit_tables
 from spkeras.report.html_table import table_html
 from spkeras.report.numbers import percent
-from spkeras.report.sweep import sweep_rows, sweep_sentences, sweep_table, to_csv, to_latex
+from spkeras.report.sweep import (
+    sweep_rows,
+    sweep_sentences,
+    sweep_table,
+    to_csv,
+    to_latex,
+    tuned_sentences,
+)
 from spkeras.report.tables import Table, accuracy_tables, summary
 from spkeras.report.terminal import to_text
 
@@ -122,6 +129,17 @@ class Sweep(sweep.Sweep):
             OptionError: matplotlib is not installed.
         """
         return _drawn("sweep_plot", "sweep_plot", self, path)
+
+
+class Tuned(tuning.Tuned):
+    """The result of a search; see `spkeras.metrics.tuning.Tuned` for the fields."""
+
+    def __repr__(self) -> str:
+        return f"<Tuned {self.tried.model}: {self.point.network}, T = {self.point.timesteps}>"
+
+    def __str__(self) -> str:
+        table = to_text([sweep_table(self.tried.pareto())])
+        return "\n\n".join([table, *tuned_sentences(self)])
 
 
 def _drawn(module: str, function: str, record: object, path: str | Path | None) -> "Figure":

@@ -5,6 +5,7 @@ import io
 from collections.abc import Callable, Sequence
 
 from spkeras.metrics.sweep import Baseline, Sweep, SweepPoint
+from spkeras.metrics.tuning import Tuned
 from spkeras.report.numbers import count, percent, ratio, small
 from spkeras.report.tables import Table
 
@@ -67,6 +68,26 @@ def sweep_sentences(sweep: Sweep) -> tuple[str, ...]:
         + f": {case.reason}"
         for case in sweep.refused
     ]
+    return tuple(sentences)
+
+
+def tuned_sentences(found: Tuned) -> tuple[str, ...]:
+    """Return what a search found, what confirms it, and what it is compared with."""
+    point, confirmed, tried = found.point, found.confirmed, found.tried
+    named = f"{point.network}, T = {point.timesteps}"
+    quality = percent(confirmed.accuracy if tried.measure == "accuracy" else confirmed.agreement)
+    kept = "within the bounds" if found.kept else "NOT within the bounds"
+    sentences = [
+        f"Found {named}: {ratio(point.energy)} uJ a sample, latency {point.latency:g} steps; "
+        f"{len(tried.points)} networks were tried on {tried.samples} samples.",
+        f"On samples that took no part: {tried.measure} {quality}, {found.drop:.2f} points below "
+        f"the {found.cnn.name}, {ratio(confirmed.energy)} uJ: {kept}.",
+    ]
+    if found.cheaper is not None and found.default is not None:
+        sentences.append(
+            f"The default of convert (ecc, T = 64) takes {ratio(found.default.energy)} uJ, "
+            f"{ratio(found.cheaper)} times as much."
+        )
     return tuple(sentences)
 
 

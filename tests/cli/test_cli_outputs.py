@@ -14,6 +14,7 @@ COMMANDS = {
     ("finetune",): {"--output": ".keras"},
     ("thresholds",): {"--output": ".keras"},
     ("evaluate",): {"--plot": ".svg", "--report": ".html"},
+    ("tune",): {"--output": ".keras"},
     ("report",): {"--output": ".html"},
     ("sweep",): {"--csv": ".csv", "--latex": ".tex", "--plot": ".svg"},
     ("hardware", "compile"): {"--output": ".npz"},

@@ -1,0 +1,136 @@
+"""`spkeras.tune`: within the bounds, cheaper than the default, confirmed on other samples."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import spkeras
+from spkeras.errors import DataError, OptionError
+from spkeras.metrics.sweep import Baseline
+from spkeras.metrics.tuning import Bounds, drop_of, likely_drop
+from tests.facade.test_sweep import point
+
+pytest.importorskip("optuna", reason="Optuna is not installed")
+
+
+@pytest.fixture(scope="module")
+def net():
+    keras.utils.set_random_seed(4)
+    return keras.Sequential(
+        [
+            keras.Input((6, 6, 1)),
+            layers.Conv2D(4, 3, activation="relu"),
+            layers.Flatten(),
+            layers.Dense(3, activation="softmax"),
+        ],
+        name="tiny",
+    )
+
+
+@pytest.fixture(scope="module")
+def data(net):
+    rng = np.random.default_rng(5)
+    x = rng.random((240, 6, 6, 1)).astype("float32")
+    return x, net.predict(x, verbose=0).argmax(1)
+
+
+@pytest.fixture(scope="module")
+def found(net, data, tmp_path_factory):
+    x, y = data
+    path = tmp_path_factory.mktemp("tune") / "points"
+    return spkeras.tune(
+        net,
+        (x[:160], y[:160]),
+        confirmation=(x[160:], y[160:]),
+        max_drop=10,
+        trials=8,
+        checkpoint=path,
+    )
+
+
+def test_the_network_is_the_cheapest_within_the_bounds(found):
+    within = [
+        p for p in found.tried.points if likely_drop(p, found.tried.cnn, found.tried.samples) <= 10
+    ]
+    assert found.point.energy == min(p.energy for p in within)
+    assert found.default.energy in [p.energy for p in found.tried.points]
+    assert (
+        found.cheaper == pytest.approx(found.default.energy / found.point.energy)
+        and found.cheaper > 2
+    )
+    kinds = {p.network.split()[0] for p in found.tried.points}
+    assert kinds == {"ecc", "sigma_delta"}
+
+
+def test_other_samples_confirm_it(found, data):
+    x, y = data
+    alone = spkeras.evaluate(found.network, x[160:], y[160:])
+    assert found.confirmed.accuracy == alone.accuracy[-1]
+    assert found.confirmed.energy == pytest.approx(alone.energy().snn.total)
+    assert found.drop == pytest.approx(100 * (1 - alone.accuracy[-1]))
+    assert found.kept == (found.drop <= 10)
+    assert found.tried.samples + found.tried.calibration == 160
+    record = found.to_dict()
+    assert json.loads(json.dumps(record, allow_nan=False)) == record and record["schema"] == 1
+    assert "On samples that took no part: accuracy" in str(found) and "<Tuned tiny: " in repr(found)
+
+
+def test_a_stopped_search_goes_on(net, data, tmp_path):
+    x, y = data
+    runs = []
+
+    def counted(*args, **kwargs):
+        runs.append(1)
+        if len(runs) == 4:
+            raise KeyboardInterrupt
+        return spkeras.evaluate(*args, **kwargs)
+
+    def go():
+        return spkeras.tune(
+            net, (x, y), max_drop=20, trials=4, checkpoint=tmp_path / "p", evaluator=counted
+        )
+
+    with pytest.raises(KeyboardInterrupt):
+        go()
+    first = go()
+    # Three points are known; the others and the confirmation run.
+    assert len(runs) == 4 + len(first.tried.points) - 3 + 1
+    again = go()
+    assert len(runs) == 4 + len(first.tried.points) - 3 + 2
+    assert again.point == first.point and first.tried.points == again.tried.points
+
+
+def test_bounds_that_no_network_keeps(net, data):
+    with pytest.raises(OptionError, match="none of 5 networks keeps max_drop=20, max_energy=1e-09; the nearest"):
+        spkeras.tune(net, data, max_drop=20, max_energy=1e-9, trials=4)
+    found = spkeras.tune(net, data, max_drop=60, max_latency=3, trials=5, spikes=["signed"])
+    assert found.point.latency <= 3 and found.point.recipe["neuron"] == "signed"
+
+
+def test_options_are_checked_before_the_work(net, data):
+    for options, message in (
+        ({"max_drop": -1}, "max_drop=-1"),
+        ({"max_energy": 0}, "max_energy=0"),
+        ({"max_latency": float("nan")}, "max_latency=nan"),
+        ({"spikes": ["square"]}, "allowed: some of"),
+        ({"spikes": "binary"}, "allowed: some of"),
+        ({"trials": 0}, "trials=0"),
+    ):
+        with pytest.raises(OptionError, match=message):
+            spkeras.tune(net, data, **options)
+    with pytest.raises(DataError, match="give hundreds"):
+        spkeras.tune(net, (data[0][:5], data[1][:5]))
+
+
+def test_drops_by_hand():
+    cnn = Baseline(accuracy=0.9, low=0.8, high=1.0, error=None, macs=1, energy=1.0, arithmetic=1.0)
+    one = point("ecc", 0.88, 2.0, agreement=0.96)
+    assert drop_of(one, cnn) == pytest.approx(2.0)
+    # 4 % of the decisions changed, a loss of 2 %: a variance of 0.04 - 0.0004 a sample.
+    assert likely_drop(one, cnn, 400) == pytest.approx(2 + 164.5 * (0.0396 / 400) ** 0.5)
+    bounds = Bounds(max_drop=1.5, max_energy=1.0, max_latency=8)
+    assert bounds.excess(one, 2.0) == pytest.approx(0.5 + 1.0)
+    assert Bounds(max_drop=2).excess(one, 2.0) == 0
