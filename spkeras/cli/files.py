@@ -29,11 +29,13 @@ class CnnReader:
     """How the files of CNNs are read.
 
     Attributes:
-        architecture: File of the architecture, for files of weights only.
+        architecture: File or function of the architecture, for files of weights only.
+        input_shape: Shape of each input, for models that leave sizes open.
         replace: Replacement per layer name, for layers that are code.
     """
 
-    architecture: Path | None = None
+    architecture: str | None = None
+    input_shape: tuple[tuple[int, ...], ...] = ()
     replace: Mapping[str, str] = field(default_factory=dict)
 
     def read(self, path: Path, spike_code: str = "delta") -> "LoadedModel":

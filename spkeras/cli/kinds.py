@@ -2,6 +2,7 @@
 
 import math
 from difflib import get_close_matches
+from pathlib import Path
 from typing import Any
 
 import click
@@ -103,6 +104,39 @@ class Names(click.ParamType[tuple[str, ...]]):
                 hint = f" Did you mean {near[0]!r}?" if near else ""
                 self.fail(f"{name!r}; allowed: {', '.join(self.allowed)}.{hint}", param, ctx)
         return names
+
+
+class Sizes(click.ParamType[tuple[int, ...]]):
+    """Positive whole numbers separated by commas."""
+
+    name = "sizes"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Return the sizes of a text such as "224,224,3"."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            sizes = tuple(int(part) for part in str(value).split(","))
+        except ValueError:
+            sizes = ()
+        if not sizes or min(sizes) < 1:
+            self.fail(f"{value!r} is not of the form 224,224,3", param, ctx)
+        return sizes
+
+
+class Architecture(click.ParamType[str]):
+    """A file, or FILE.py:FUNCTION."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the text; refuse a file that does not exist."""
+        file = str(value).rpartition(":")[0] if ".py:" in str(value) else str(value)
+        if not Path(file).is_file():
+            self.fail(f"File {file!r} does not exist.", param, ctx)
+        return str(value)
 
 
 class Replacement(click.ParamType[tuple[str, str]]):

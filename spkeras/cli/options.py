@@ -13,7 +13,7 @@ from spkeras import recipes
 from spkeras.cli import generated
 from spkeras.cli.files import CnnReader
 from spkeras.cli.generated import Command, all_of, option
-from spkeras.cli.kinds import Numbers, Real, Replacement
+from spkeras.cli.kinds import Architecture, Numbers, Real, Replacement, Sizes
 from spkeras.cli.messages import note
 from spkeras.ops.names import ENGINES
 
@@ -142,8 +142,18 @@ batch_option = option(
 _model_options = (
     option(
         "--architecture",
-        type=MODEL,
-        help="JSON of model.to_json(), for a CNN file of weights only.",
+        type=Architecture(),
+        metavar="FILE|FILE.py:FUNCTION",
+        help="For a CNN file of weights only: JSON of model.to_json(), a whole model file, or a "
+        "Python function that returns the model.",
+    ),
+    option(
+        "--input-shape",
+        type=Sizes(),
+        multiple=True,
+        metavar="SIZES",
+        help="Input of a CNN that leaves sizes open, such as 224,224,3; once for each "
+        "input.  [default: as the CNN states]",
     ),
     option(
         "--replace",
@@ -162,7 +172,7 @@ def model_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def wrapped(*args: Any, replace: tuple[tuple[str, str], ...], **rest: Any) -> Any:
-        own = {name: rest.pop(name) for name in ("architecture",)}
+        own = {name: rest.pop(name) for name in ("architecture", "input_shape")}
         return command(*args, reader=CnnReader(replace=dict(replace), **own), **rest)
 
     return all_of(_model_options)(wrapped)  # type: ignore[return-value]

@@ -24,8 +24,9 @@ def load_model(path: str | Path, **reading: Unpack[Reading]) -> keras.Model:
 
     Args:
         path: Model file (.keras, .h5, .hdf5; recognized by content), or a weights file.
-        reading: `architecture=` for a weights file, `replace=` for layers that are code,
-            `custom_objects=` for classes of your own; `spkeras.keras_files.Reading` describes them.
+        reading: `architecture=` for a weights file (a path, "FILE.py:FUNCTION" or a model),
+            `input_shape=` for a model that leaves sizes open, `replace=` for layers that are
+            code, `custom_objects=` for classes of your own; `spkeras.keras_files.Reading` describes them.
 
     Returns:
         The model, not compiled.

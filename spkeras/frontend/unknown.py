@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from spkeras.frontend.handlers import LAYERS, Call, Port, attention, handler_of, recurrent
+from spkeras.frontend.handlers import LAYERS, Call, Port, attention, handler_of, is_users, recurrent
 from spkeras.frontend.handlers.passing import WRAPPERS
 from spkeras.frontend.handlers.refusals import reason
 from spkeras.frontend.steps import shapes
@@ -35,8 +35,9 @@ KNOWN, GUESSED, UNKNOWN = "known", "guessed", "unknown"
 def open_sizes(name: str, shape: tuple[int | None, ...]) -> str:
     """Return the problem of an input layer whose shape leaves sizes open."""
     return (
-        f"{name} (InputLayer): shape {(None, *shape)} leaves sizes open; rebuild the model with a "
-        "fixed input shape, keras.Input((height, width, channels)) or the like"
+        f"{name} (InputLayer): shape {(None, *shape)} leaves sizes open; give them when the file "
+        "is loaded (--input-shape 224,224,3; in Python input_shape=(224, 224, 3)), or rebuild the "
+        "model with a fixed keras.Input(shape)"
     )
 
 
@@ -63,7 +64,8 @@ def class_problem(call: Call) -> str:
         return operation.problem or text
     if isinstance(operation, keras.layers.TimeDistributed) or call.kind in WRAPPERS:
         return class_problem(call.of(operation.layer))
-    if isinstance(operation, keras.Model) or handler_of(operation) is not None:
+    examined = isinstance(operation, keras.Model) or is_users(operation)
+    if examined or handler_of(operation) is not None:
         return ""
     return call.refuse(*reason(call.kind, type(operation).__module__)).problems[0]
 

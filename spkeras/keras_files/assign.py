@@ -10,6 +10,7 @@ import numpy as np
 
 from spkeras.errors import ModelFileError
 from spkeras.keras_files.context import Context
+from spkeras.keras_files.differences import check_fit
 from spkeras.keras_files.graph import LayerNode
 from spkeras.keras_files.kernels import local_arrays, modern_arrays
 from spkeras.keras_files.pairs import Pair, leaves_of, pairs_of
@@ -31,6 +32,8 @@ def assign_weights(
     Raises:
         ModelFileError: a layer has no stored weights, or of another number or shape.
     """
+    if context.separate:
+        check_fit(model, root, weights)
     if isinstance(weights, LayerWeights):
         _from_layers(model, root, weights, context)
     else:

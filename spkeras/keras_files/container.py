@@ -26,7 +26,7 @@ from spkeras.keras_files.stores import NoWeights, StoredWeights, read_weights, t
 
 ALLOWED = (
     "Allowed are whole models saved by Keras (.keras, .h5, .hdf5, SavedModel folders of Keras 2), "
-    "or a weights file together with architecture=PATH, the JSON of model.to_json()."
+    "or a weights file together with architecture=, such as the JSON of model.to_json()."
 )
 
 

@@ -32,6 +32,7 @@ class Context:
         shapes: Stored weight shapes of a layer name.
         holds: Whether the file has weights of a layer of one of these names.
         silent_format: Order of axes of layers that do not state it.
+        separate: Whether the weights were saved apart from the architecture.
         open_sizes: Whether a model's input size had to be left open.
     """
 
@@ -43,6 +44,7 @@ class Context:
     holds: Callable[[Collection[str]], bool] = lambda names: False
     silent_format: str = "channels_last"
     open_sizes: bool = False
+    separate: bool = False
     replaced: set[str] = field(default_factory=set)
     _refused: dict[int, str] = field(default_factory=dict)
     _changes: dict[str, list[str]] = field(default_factory=dict)

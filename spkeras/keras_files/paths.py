@@ -106,15 +106,38 @@ def _from_paths(model: keras.Model, root: LayerNode, weights: PathWeights, prefi
 
 def _members(root: LayerNode, weights: PathWeights, prefix: str) -> Iterator[tuple[LayerNode, str]]:
     """Yield the layers of a model that have stored weights, each with its path."""
+    for child, path in _places(root, weights, prefix):
+        if weights.under(path):
+            yield child, path
+
+
+def _places(root: LayerNode, weights: PathWeights, prefix: str) -> Iterator[tuple[LayerNode, str]]:
+    """Yield the layers of a model, each with the path at which its weights are, or would be."""
     base = next(
         (path for name in CONTAINERS if weights.children(path := _join(prefix, name))),
         _join(prefix, CONTAINERS[0]),
     )
     groups = set(weights.children(base))
     for child in root.layers or ():
-        group = child.stored_name if child.group not in groups else child.group
-        if group in groups:
-            yield child, _join(base, group)
+        named = child.group not in groups and child.stored_name in groups
+        yield child, _join(base, child.stored_name if named else child.group)
+
+
+def all_paths(
+    root: LayerNode, weights: PathWeights, prefix: str = ""
+) -> Iterator[tuple[LayerNode, str]]:
+    """Yield each plain layer of a tree with the path at which its weights are, or would be.
+
+    Args:
+        root: The tree.
+        weights: The stored arrays.
+        prefix: Path of the tree's model.
+    """
+    for child, path in _places(root, weights, prefix):
+        if child.layers is None:
+            yield child, path
+        else:
+            yield from all_paths(child, weights, path)
 
 
 def stored_paths(

@@ -14,12 +14,14 @@ import keras
 
 from spkeras.errors import ModelFileError, SpkerasError, UnsupportedLayerError
 from spkeras.graph.finite import check_arrays
+from spkeras.keras_files.architecture import Architecture, fill, model_of, with_architecture
 from spkeras.keras_files.assign import assign_weights
 from spkeras.keras_files.bounds import bounded_weights
 from spkeras.keras_files.container import StoredModel, open_model
 from spkeras.keras_files.context import KERAS_FAILURES, Context
 from spkeras.keras_files.emit import emit
 from spkeras.keras_files.graph import LayerNode, parse_model
+from spkeras.keras_files.input_shapes import InputShape, set_input_shapes
 from spkeras.keras_files.lambdas import refuse_code
 from spkeras.keras_files.migrations import migrate
 from spkeras.keras_files.operators import mark_operator
@@ -34,8 +36,7 @@ from spkeras.layers import legacy  # noqa: F401  (registers the layers of old fi
 
 OPEN_SIZES = (
     "states no input size, which Keras 2 left out of a Sequential that begins with an "
-    "InputLayer. Give architecture=PATH, the model's JSON with a batch_input_shape, such as "
-    "[null, 28, 28, 1], in the configuration of its first layer."
+    "InputLayer. Give input_shape=(28, 28, 1) or the like (--input-shape 28,28,1)."
 )
 
 
@@ -61,12 +62,16 @@ class Reading(TypedDict, total=False):
     """How a file is read.
 
     Attributes:
-        architecture: JSON of ``model.to_json()``, for a weights file.
+        architecture: For a weights file: JSON of ``model.to_json()``, a file of the whole model,
+            ``FILE.py:FUNCTION`` (code of the user), or a model, whose weights are then set.
         replace: Replacement per layer name, for layers that are code; see `replacements`.
+        input_shape: Shape without the batch axis for a model that leaves sizes open, as in
+            (None, None, 3); for several inputs one shape each.
         custom_objects: Classes and functions of the program by the names in the file, as in Keras.
     """
 
-    architecture: str | Path | None
+    architecture: Architecture | None
+    input_shape: InputShape | None
     replace: Mapping[str, str] | None
     custom_objects: Mapping[str, Any] | None
 
@@ -105,7 +110,7 @@ def read_partly(path: str | Path, **reading: Unpack[Reading]) -> LoadedModel:
         As `read_model`, or a model with stand-ins if there are problems.
     """
     with given(reading.get("custom_objects")), one_error(path):
-        loaded = _loaded(path, reading.get("architecture"), reading.get("replace") or {})
+        loaded = _loaded(path, reading)
         renamed = make_runnable(loaded.model)
     if loaded.problems:
         return loaded
@@ -115,26 +120,49 @@ def read_partly(path: str | Path, **reading: Unpack[Reading]) -> LoadedModel:
     return changed(loaded, changes=(*loaded.changes, *renamed))
 
 
-def _loaded(
-    path: str | Path, architecture: str | Path | None, replace: Mapping[str, str]
-) -> LoadedModel:
+def _loaded(path: str | Path, reading: Reading) -> LoadedModel:
     """Read a file."""
-    stored = _with_architecture(open_model(path), architecture)
+    stored, architecture = open_model(path), reading.get("architecture")
+    if stored.kind == "JSON":
+        raise ModelFileError(
+            f"{path}: is an architecture without weights. Give the weights file as the path and "
+            f"this file as architecture={str(path)!r}."
+        )
+    built = model_of(architecture)
     check_version(stored.version, stored.path)
+    if built is not None:
+        for name in ("replace", "input_shape"):
+            if reading.get(name):
+                raise ModelFileError(f"{name}: with a model as architecture; build it that way")
+        context = fill(built, stored)
+        return LoadedModel(built, writer_of(stored, context), context.changes)
+    assert architecture is None or isinstance(architecture, str | Path)
+    stored = with_architecture(stored, architecture)
     with bounded_weights(stored.path):
-        return _built_from(stored, architecture is None, replace)
+        return _built_from(stored, reading)
 
 
-def _built_from(stored: StoredModel, whole: bool, replace: Mapping[str, str]) -> LoadedModel:
-    """Build the model with Keras, or with the migrations; `whole` if one file has all of it."""
+def _built_from(stored: StoredModel, reading: Reading) -> LoadedModel:
+    """Build the model with Keras, or with the migrations."""
     assert stored.config is not None
-    context = context_of(stored, replace)
+    context = context_of(stored, reading.get("replace") or {})
     root = parse_model(stored.config)
     for node in root.walk():
         mark_operator(node, context)
     quantized = read_quantized(root, stored.weights, context)
-    changed = bool(context.replace) or quantized or named_in(stored.config)
-    if whole and not changed and _is_for_keras(stored, root, context):
+    # Packages that quantise or prune add weights of their own.
+    context.separate = bool(reading.get("architecture")) and not quantized
+    shape = reading.get("input_shape")
+    if shape:
+        set_input_shapes(root, shape)
+    changed = (
+        shape
+        or reading.get("architecture")
+        or context.replace
+        or quantized
+        or named_in(stored.config)
+    )
+    if not changed and _is_for_keras(stored, root, context):
         for node in root.walk():
             with inside(f"layer {node.label}"):
                 refuse_code(node, context)  # before Keras reads the file
@@ -170,29 +198,6 @@ def _retried(
             f"{stored.path}: Keras {keras.__version__} cannot load this file of "
             f"{writer_of(stored, context)}: {_cause(failure)} {error}"
         ) from failure
-
-
-def _with_architecture(stored: StoredModel, architecture: str | Path | None) -> StoredModel:
-    """Add the configuration to a weights file; refuse what is missing or superfluous."""
-    if stored.kind == "JSON":
-        raise ModelFileError(
-            f"{stored.path}: is an architecture without weights. Give the weights file as "
-            f"the path and this file as architecture={str(stored.path)!r}."
-        )
-    if architecture is None:
-        if stored.config is None:
-            raise ModelFileError(
-                f"{stored.path}: holds weights only, no architecture. Give the JSON of "
-                "model.to_json() as architecture=PATH, or save the whole model."
-            )
-        return stored
-    plan = open_model(architecture)
-    if plan.config is None:
-        raise ModelFileError(f"{architecture}: holds no architecture, only weights.")
-    stored.config = plan.config
-    stored.version = stored.version or plan.version
-    stored.backend = stored.backend or plan.backend
-    return stored
 
 
 def _plain(stored: StoredModel) -> keras.Model:
@@ -253,7 +258,7 @@ def _built(stored: StoredModel, root: LayerNode, context: Context) -> keras.Mode
     if not model.built:
         raise ModelFileError(
             f"{stored.path}: the file states no input shape, so the model cannot be built. "
-            "Rebuild it with an input layer (keras.Input) and save again."
+            "Give input_shape=(28, 28, 1) or the like (--input-shape 28,28,1)."
         )
     return model
 

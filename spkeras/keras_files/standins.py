@@ -70,6 +70,7 @@ def build_partly(root: LayerNode, weights: StoredWeights, context: Context) -> k
     Raises:
         UnsupportedLayerError: the refusals, if not even the connections can be built.
     """
+    context.separate = False  # stand-ins have no weights
     parts = root.layers or ()  # of a model that is refused as a whole, the layers are examined
     replaced = [pair for part in parts for pair in _refused(part, context)]
     for node, problem in replaced:

@@ -39,6 +39,14 @@ class LayerWeights:
     def empty(self) -> bool:
         return not self.layers
 
+    @property
+    def backend_of_keras_1(self) -> str:
+        """Backend of a file of Keras 1: only TensorFlow ends weight names in ":0"."""
+        names = [name for arrays in self.layers.values() for name, _ in arrays]
+        if not names:
+            return ""
+        return "tensorflow" if any(name.endswith(":0") for name in names) else "theano"
+
     def shapes(self, layer_name: str) -> list[tuple[int, ...]]:
         """Return the shapes stored for one layer."""
         return [array.shape for _, array in self.layers.get(layer_name, [])]
@@ -70,6 +78,10 @@ class PathWeights:
         return {
             path[len(head) :]: array for path, array in self.arrays.items() if path.startswith(head)
         }
+
+    def under(self, prefix: str) -> bool:
+        """Return whether there are variables at a path, or below it."""
+        return any(path.startswith(f"{prefix}/") for path in self.arrays)
 
     def children(self, prefix: str) -> list[str]:
         """Return the names of the groups directly below a path, without "vars"."""

@@ -29,16 +29,8 @@ def context_of(stored: StoredModel, replace: Mapping[str, str]) -> Context:
     if isinstance(stored.weights, LayerWeights):
         context.shapes = stored.weights.shapes
         if version < KERAS_2 and not stored.backend:
-            context.backend = _keras1_backend(stored.weights)
+            context.backend = stored.weights.backend_of_keras_1
     return context
-
-
-def _keras1_backend(weights: LayerWeights) -> str:
-    """Return the backend of a Keras 1 file: only TensorFlow ends weight names in ":0"."""
-    names = [name for arrays in weights.layers.values() for name, _ in arrays]
-    if not names:
-        return ""
-    return "tensorflow" if any(name.endswith(":0") for name in names) else "theano"
 
 
 def writer_of(stored: StoredModel, context: Context) -> str:

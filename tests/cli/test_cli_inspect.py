@@ -49,3 +49,33 @@ def test_info_shows_a_converted_network(run, snn, cnn):
     assert found["neurons"] == 64 and found["layers"][1]["kind"] == "conv"
     refused = run("info", cnn)
     assert refused.exit_code == 1 and "is a CNN; allowed: a spiking network" in refused.stderr
+
+
+def test_weights_and_an_open_input(run, data, tmp_path):
+    import keras
+    from keras import layers
+
+    stack = [layers.Conv2D(2, 3, activation="relu"), layers.GlobalAveragePooling2D()]
+    model = keras.Sequential([keras.Input((None, None, 1)), *stack, layers.Dense(3)])
+    model.save_weights(tmp_path / "w.weights.h5")
+    (tmp_path / "net.json").write_text(model.to_json())
+    (tmp_path / "net.py").write_text(
+        "import keras\n\n\ndef build():\n"
+        f"    return keras.models.model_from_json(open({str(tmp_path / 'net.json')!r}).read())\n"
+    )
+    weights, shape = tmp_path / "w.weights.h5", ("--input-shape", "6,6,1")
+    result = run("inspect", weights)
+    assert result.exit_code == 1 and "--architecture" in result.stderr
+    result = run("inspect", weights, "--architecture", f"{tmp_path / 'net.py'}:build")
+    assert result.exit_code == 1 and "--input-shape" in result.stdout
+    plan = ("--architecture", tmp_path / "net.json")
+    assert run("inspect", weights, *plan).exit_code == 1
+    assert run("inspect", weights, *plan, *shape).exit_code == 0
+    output = tmp_path / "snn.keras"
+    words = (weights, *plan, *shape, "--data", data, "--timesteps", 4)
+    result = run("convert", *words, "-o", output)
+    assert result.exit_code == 0, result.stderr
+    assert run("verify", weights, output, *plan, *shape, "--data", data).exit_code == 0
+    for wrong in ("6x6", "0,6,1", ""):
+        assert run("inspect", weights, *plan, "--input-shape", wrong).exit_code == 2
+    assert run("inspect", weights, "--architecture", "none.py:build").exit_code == 2

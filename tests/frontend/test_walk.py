@@ -509,14 +509,14 @@ def test_model_that_cannot_be_read_at_all(model):
 def test_input_of_open_sizes_hides_no_other_problem():
     inputs = keras.Input((None, None, 3), name="picture")
     x = L.Masking(name="mask")(L.Conv2D(4, 3, activation="relu")(inputs))
-    x = L.Lambda(lambda t: t * 2, name="double")(L.GlobalAveragePooling2D()(x))
+    x = L.Discretization([0.5], name="steps")(L.GlobalAveragePooling2D()(x))
     model = keras.Model(inputs, L.Dense(2)(x))
     problems = refused(model)
     names = [problem.split(" (")[0] for problem in problems]
-    assert names == ["picture", "mask", "double"] and "leaves sizes open" in problems[0]
+    assert names == ["picture", "mask", "steps"] and "leaves sizes open" in problems[0]
     rows = {row.name: row for row in inspect_layers(model)}
     assert [row.kind for row in rows.values() if row.verdict == "refused"] == [
-        *("InputLayer", "Masking", "Lambda")
+        *("InputLayer", "Masking", "Discretization")
     ]
     assert rows["picture"].shape == (None, None, 3) and rows["picture"].macs is not None
     (conv,) = (row for row in rows.values() if row.kind == "Conv2D")

@@ -140,7 +140,7 @@ def weights_file(path):
 
 def test_weights_file_needs_its_architecture(tmp_path):
     kernel, path = weights_file(tmp_path / "w.h5")
-    with pytest.raises(ModelFileError, match="weights only.*architecture=PATH"):
+    with pytest.raises(ModelFileError, match="weights only.*architecture="):
         read_model(path)
     plan = tmp_path / "plan.json"
     plan.write_text(json.dumps(sequential(dense("other", batch_input_shape=[None, 2]))))
