@@ -25,7 +25,7 @@ SIZE, CLASSES, IMAGES, COMPARED = 96, 10, 8, 2
 # Steps at which the graded network is compared, and the finest spikes there are.
 STEPS, LEVELS = (1, 2, 4, 8, 16), 24
 # Parameters beyond which the model, its graph and the graph's model exceed small machines.
-LARGEST = 100e6
+LARGEST = 400e6
 SEED = 0
 
 Record = dict[str, Any]
