@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from spkeras.report import Table
 
 # Fixed width where stdout is not a terminal.
-_PIPE = 160
+_PIPE = 180
 
 
 # Key under which a command notes what it keeps where it is interrupted.

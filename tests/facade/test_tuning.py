@@ -104,7 +104,9 @@ def test_a_stopped_search_goes_on(net, data, tmp_path):
 
 
 def test_bounds_that_no_network_keeps(net, data):
-    with pytest.raises(OptionError, match="none of 5 networks keeps max_drop=20, max_energy=1e-09; the nearest"):
+    with pytest.raises(
+        OptionError, match="none of 5 networks keeps max_drop=20, max_energy=1e-09; the nearest"
+    ):
         spkeras.tune(net, data, max_drop=20, max_energy=1e-9, trials=4)
     found = spkeras.tune(net, data, max_drop=60, max_latency=3, trials=5, spikes=["signed"])
     assert found.point.latency <= 3 and found.point.recipe["neuron"] == "signed"

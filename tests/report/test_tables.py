@@ -7,6 +7,7 @@ import pytest
 
 from spkeras.metrics import Convergence, EarlyExit, ExitCourse, ExitRow
 from spkeras.report import (
+    Table,
     accuracy_tables,
     activity_tables,
     comparison,
@@ -346,3 +347,21 @@ def test_text_keeps_to_its_encoding():
     text = to_text([layer_table(records.evaluation())], encoding="cp1252")
     text.encode("cp1252")
     assert "56.8 k" in text and "---" in text and "?" not in text
+
+
+def test_a_table_that_is_too_wide_goes_on_below_and_breaks_no_number():
+    header = ("layer", "spikes per sample", "SOPs / CNN MACs", "pipelined latency", "updates")
+    rows = (("first", "12.3 k", "0.25", "1234", "5.00 M"), ("second", "1", "2", "3", "4"))
+    table = Table("Wide", header, rows, ("all", "12.4 k", "", "", "9.00 M"))
+    whole = to_text([table], 100).splitlines()
+    assert any("spikes per sample   SOPs / CNN MACs   pipelined latency" in line for line in whole)
+    narrow = to_text([table], 40).splitlines()
+    assert max(map(len, narrow)) <= 40
+    # Every number is whole, and each block names its rows.
+    assert [
+        sum(cell in line for line in narrow) for cell in ("12.3 k", "1234", "5.00 M", "9.00 M")
+    ] == [1] * 4
+    assert sum(line.split()[:1] == ["second"] for line in narrow) == 2
+    assert any(line.split()[-1] == "MACs" for line in narrow) and not any(
+        line.strip() == "/" for line in narrow
+    )
