@@ -4,13 +4,15 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from spkeras.errors import OptionError
 from spkeras.layers.base import Configured, Elementwise
-from spkeras.layers.quantizing import check_positive
 from spkeras.ops.types import Tensor
 
+# A number, or one for each element of a sample.
+Levels = float | list[Any]
 # Number of steps of a value, from the quotient of value and step.
 ROUNDINGS: dict[str, Callable[[Tensor], Tensor]] = {
     "even": ops.round,
@@ -26,12 +28,15 @@ class UniformQuantizer(Configured, Elementwise):
     """step * clip(round(x / step), low, high), for the rounding of the package that trained it.
 
     Args:
-        step: float. Distance of two levels, in units of the input.
-        low: int. Smallest number of steps; negative for a signed activation.
-        high: int. Largest number of steps: 2^n - 1 for n bits without a sign.
+        step: float, or nested lists that broadcast against a sample. Distance of two levels, in
+            units of the input.
+        low: int, or lists. Smallest number of steps; negative for a signed activation.
+        high: int, or lists. Largest number of steps: 2^n - 1 for n bits without a sign.
         rounding: "even" (nearest, ties to even: QKeras), "up" (nearest, ties up: TensorFlow),
             "away" (nearest, ties away from 0), "down" or "next" (the step above: 1 for x >= 0
             and high = 1).
+        wrap: bool. Whether a number of steps outside the range starts again at its other end, as
+            the overflow of integers, instead of staying at this end.
 
     Input shape:
         Any.
@@ -51,16 +56,29 @@ class UniformQuantizer(Configured, Elementwise):
     """
 
     def __init__(
-        self, step: float, low: int, high: int, rounding: str = "even", **kwargs: Any
+        self,
+        step: Levels,
+        low: Levels,
+        high: Levels,
+        rounding: str = "even",
+        wrap: bool = False,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**{"dtype": "float32", **kwargs})
-        check_positive("step", step)
-        if not low < high:
-            raise OptionError(f"low={low!r}, high={high!r}; allowed: low below high")
+        if not np.all(np.asarray(step) > 0):
+            raise OptionError(f"step={step!r:.60}; allowed: numbers above 0")
+        below, equal = np.less(low, high), np.equal(low, high)
+        if not (np.all(below | equal) and np.any(below)):
+            raise OptionError(f"low={low!r:.60}, high={high!r:.60}; allowed: low below high")
         if rounding not in ROUNDINGS:
             raise OptionError(f"rounding={rounding!r}; allowed: {', '.join(ROUNDINGS)}")
-        self.step, self.low, self.high, self.rounding = step, low, high, rounding
+        self.step, self.low, self.high = step, low, high
+        self.rounding, self.wrap = rounding, wrap
 
     def call(self, x: Tensor) -> Tensor:
         """Return the quantised values."""
-        return ops.clip(ROUNDINGS[self.rounding](x / self.step), self.low, self.high) * self.step
+        step, low, high = (np.asarray(v, "float32") for v in (self.step, self.low, self.high))
+        count = ROUNDINGS[self.rounding](x / step)
+        if self.wrap:
+            return (low + ops.mod(count - low, high - low + 1.0)) * step
+        return ops.clip(count, low, high) * step

@@ -435,3 +435,50 @@ def test_what_equals_no_plain_layer_is_refused_at_once(tmp_path):
     replaced = dict.fromkeys("abcd", "activation:relu")
     with pytest.raises(UnsupportedLayerError, match="1 layer"):
         read_model(path, replace=replaced)
+
+
+@pytest.mark.parametrize("suffix", [".h5", ".keras"])
+def test_binary_and_ternary_layers(tmp_path, suffix):
+    """Larq, and BinaryDense and TernaryDense with their activations."""
+    config = sequential(
+        input_layer("in", (4,)),
+        record("QuantDense", "a", units=5, kernel_quantizer="ste_sign", use_bias=False),
+        record(
+            "QuantDense",
+            "b",
+            units=4,
+            kernel_quantizer=quantizer("MagnitudeAwareSign"),
+            input_quantizer=quantizer("SteSign", clip_value=1.0),
+        ),
+        record("BinaryDense", "c", units=3, H=0.5, kernel_lr_multiplier=2.0, activation="linear"),
+        record("Activation", "f", activation="binary_tanh"),
+        record("TernaryDense", "d", units=3, H=1.0, use_bias=False, activation="ternary_tanh"),
+        record("QuantDense", "e", units=2, input_quantizer=quantizer("DoReFa", k_bit=2)),
+    )
+    a, b, c, d, e = (values(*shape) for shape in ((4, 5), (5, 4), (4, 3), (3, 3), (3, 2)))
+    biases = {name: values(size, seed=size) for name, size in (("b", 4), ("c", 3), ("e", 2))}
+    kernels = dict(zip("abcde", (a, b, c, d, e), strict=True))
+    named = {
+        name: [(f"{name}/kernel:0", kernel)]
+        + [(f"{name}/bias:0", biases[name]) for _ in range(name in biases)]
+        for name, kernel in kernels.items()
+    }
+    groups = dict(
+        zip("abcde", "quant_dense quant_dense_1 binary_dense ternary_dense quant_dense_2".split())
+    )
+    numbered = {
+        f"layers/{groups[name]}/vars/{k}": array
+        for name, part in named.items()
+        for k, (_, array) in enumerate(part)
+    }
+    path = write(tmp_path / f"net{suffix}", config, named if suffix == ".h5" else numbered)
+
+    def sign(x):
+        return np.where(x >= 0, 1.0, -1.0)
+
+    x = values(30, 4, seed=9)
+    hidden = sign(x @ sign(a)) @ (sign(b) * abs(b).mean(0)) + biases["b"]
+    hidden = hidden @ (0.5 * np.where(c > 0, 1, -1)) + biases["c"]
+    hidden = np.where(hidden > 0, 1, -1) @ np.round(np.clip(d, -1, 1))
+    hidden = np.round(np.clip(np.round(np.clip(hidden, -1, 1)), 0, 1) * 3) / 3
+    np.testing.assert_allclose(predict(read_model(path), x), hidden @ e + biases["e"], atol=1e-5)

@@ -1,8 +1,10 @@
 """Layers of training with quantized activations."""
 
+from dataclasses import replace
 from typing import Any
 
 import keras
+import numpy as np
 
 from spkeras.frontend.handlers import coded, convolutions
 from spkeras.frontend.handlers.activations import RELU, apply
@@ -63,6 +65,8 @@ def _uniform(call: Call) -> Port:
     """Add a uniform quantiser: a quantised ReLU where no value is negative."""
     layer, port = call.operation, call.input
     step, low, high = layer.step, layer.low, layer.high
+    if any(isinstance(levels, list) for levels in (step, low, high)):
+        return _each_element(call, call.keras_order(port))
     if call.known[port.name].op == "input" and high - low >= FINE_INPUT:
         return port
     if layer.rounding == "next":
@@ -76,14 +80,47 @@ def _uniform(call: Call) -> Port:
     return apply(call, "quantized", numbers, port)
 
 
+def _each_element(call: Call, port: Port) -> Port:
+    """Add a quantiser with levels of its own for each element, as the grid of the finest element.
+
+    Every element is scaled to the range of one neuron; where it has fewer levels, counts lie
+    between them.
+    """
+    layer = call.operation
+    step, low, high = (np.asarray(v, float) for v in (layer.step, layer.low, layer.high))
+    most = np.maximum(high, -low)
+    count, reach = int(most.max()), most * step
+    if call.known[port.name].op == "input" and count >= FINE_INPUT / 2:
+        return call.affine(port, most > 0)
+    inverse = np.divide(1.0, reach, out=np.zeros_like(reach), where=reach > 0)
+    signed = np.any(low < 0) and not _never_negative(call, port.name)
+    port = call.affine(port if signed else _without_relu(call, port), inverse, piece="unit")
+    if signed:
+        numbers = {"level": 1 / count, "low": -count, "high": count, "shift": _shift(call)}
+        port = apply(call, "quantized", numbers, port)
+    else:
+        port = _levels(call, port, 1 / count, count)
+    return call.affine(port, reach)
+
+
 def _shift(call: Call) -> float:
     return _SHIFTS.get(call.operation.rounding, 0.0) + TOLERANCE
 
 
 def _levels(call: Call, port: Port, step: float, count: int) -> Port:
     """Add a quantised ReLU of `count` steps."""
+    port = _without_relu(call, port)
     numbers = {"max_value": count * step, "steps": count, "shift": _shift(call)}
     return apply(call, "quantized_relu", numbers, port)
+
+
+def _without_relu(call: Call, port: Port) -> Port:
+    """Return the input of a ReLU that a quantised ReLU follows: one neuron computes both."""
+    node = call.known[port.name]
+    if node.op != "activation" or node["function"] != "relu" or node["max_value"] is not None:
+        return port
+    plain = not (node["negative_slope"] or node["threshold"])
+    return replace(port, name=node.inputs[0]) if plain else port
 
 
 def _never_negative(call: Call, name: str) -> bool:

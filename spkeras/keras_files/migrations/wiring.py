@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from spkeras.keras_files.calls import plain_call
 from spkeras.keras_files.context import Context
 from spkeras.keras_files.graph import LayerNode
 from spkeras.keras_files.references import Reference, map_references, references
@@ -59,8 +60,9 @@ def insert_before(model: LayerNode, layer: LayerNode, new: LayerNode) -> None:
     shape = layer.config.pop("batch_input_shape", None)
     if shape is not None:
         new.config["batch_input_shape"] = shape
-    new.calls = [[[*call[0][:3], {}]] for call in layer.calls]
-    layer.calls = [[[new.name, k, 0, call[0][3]]] for k, call in enumerate(layer.calls)]
+    new.calls = [plain_call(call) for call in layer.calls]
+    words = [{} if isinstance(call, dict) else call[0][3] for call in layer.calls]
+    layer.calls = [[[new.name, k, 0, keywords]] for k, keywords in enumerate(words)]
 
 
 def insert_after(model: LayerNode, layer: LayerNode, new: LayerNode) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 from spkeras.keras_files.context import Context
 from spkeras.keras_files.graph import LayerNode
-from spkeras.keras_files.migrations.wiring import insert_after
-from spkeras.keras_files.quantized import qkeras, tfmot
+from spkeras.keras_files.migrations.wiring import insert_after, insert_before
+from spkeras.keras_files.quantized import binary, hgq, qkeras, tfmot
 from spkeras.keras_files.quantized.plain import Arrays, Layer, Plain, UnreadableError
 from spkeras.keras_files.quantized.stored import LayerArrays
 from spkeras.keras_files.stores import StoredWeights
@@ -20,7 +20,7 @@ from spkeras.keras_files.trust import become_own, is_own
 from spkeras.layers.uniform import UniformQuantizer
 
 Reader = Callable[[LayerNode, Arrays], Plain]
-READERS: dict[str, Reader] = {**tfmot.READERS, **qkeras.READERS}
+READERS: dict[str, Reader] = {**binary.READERS, **tfmot.READERS, **qkeras.READERS}
 
 
 def read_quantized(root: LayerNode, weights: StoredWeights, context: Context) -> bool:
@@ -51,6 +51,8 @@ def read_quantized(root: LayerNode, weights: StoredWeights, context: Context) ->
         _become(layer, plain.layer)
         for after in reversed(plain.after):
             insert_after(model, layer, _node(layer, after))
+        for before in plain.before:
+            insert_before(model, layer, _node(layer, before))
     return bool(found)
 
 
@@ -58,7 +60,11 @@ def _reader(node: LayerNode) -> Reader | None:
     """Return the function that reads a layer; None for a layer of Keras or of the user."""
     if node.layers is not None or is_own(node):
         return None
-    return READERS.get(node.class_name.split(">")[-1])
+    if binary.is_activation(node):
+        return binary.activation
+    name = node.class_name.split(">")[-1]
+    of_hgq = (node.module or "").startswith("hgq") or (node.registered_name or "").startswith("hgq")
+    return hgq.READERS.get(name) if of_hgq or "kq_conf" in node.config else READERS.get(name)
 
 
 def _way_out(node: LayerNode, stored: LayerArrays) -> str:

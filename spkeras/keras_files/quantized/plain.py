@@ -24,12 +24,14 @@ class Arrays:
     Attributes:
         own: The arrays in the order of the file.
         names: Their names; empty in Keras zips, which number them.
-        inner: Arrays of the objects inside the layer, by attribute (Keras zips only).
+        inner: Arrays of the objects inside the layer, by their path there (Keras zips only).
+        paths: Their full names; empty in Keras zips.
     """
 
     own: list[np.ndarray] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     inner: Mapping[str, list[np.ndarray]] = field(default_factory=dict)
+    paths: list[str] = field(default_factory=list)
 
     def named(self, ending: str) -> list[np.ndarray]:
         """Return the arrays whose name ends so, in order."""
@@ -51,12 +53,14 @@ class Plain:
         arrays: Its weights, in the order of the plain class.
         after: Layers without weights after it.
         change: What the conversion report says about it.
+        before: Layers without weights before it.
     """
 
     layer: Layer
     arrays: list[np.ndarray]
     after: list[Layer]
     change: str
+    before: list[Layer] = field(default_factory=list)
 
 
 def quantizer(step: float, low: float, high: float, rounding: str) -> Layer:

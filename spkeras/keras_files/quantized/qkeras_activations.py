@@ -33,8 +33,8 @@ def as_layers(function: Quantizer | None) -> list[Layer]:
         raise UnreadableError("its activation was saved while it mixed in values without rounding")
     if function.name in _READERS:
         return _READERS[function.name](function)
-    if function.name in _LINEAR:
-        return _LINEAR[function.name]
+    if function.name in FUNCTIONS:
+        return FUNCTIONS[function.name]
     if not function.given and _in_keras(function.name):
         return activation(function.name)
     raise UnreadableError(f"its activation {function.name!r} has no layer that equals it")
@@ -136,7 +136,10 @@ _READERS: dict[str, Callable[[Quantizer], list[Layer]]] = {
     "stochastic_ternary": _ternary,
 }
 # Functions of QKeras without arguments, which differ from those of the same name in Keras.
-_LINEAR: dict[str, list[Layer]] = {
+FUNCTIONS: dict[str, list[Layer]] = {
+    "binary_sigmoid": [*rescaling(0.5, 0.5), quantizer(1, 0, 1, "even")],
+    "binary_tanh": [*rescaling(0.5, 0.5), quantizer(1, 0, 1, "even"), *rescaling(2.0, -1.0)],
+    "ternary_tanh": [quantizer(1, -1, 1, "even")],
     "hard_sigmoid": [*rescaling(0.5, 0.5), *_bounded(1)],
     "smooth_sigmoid": [*rescaling(0.1875, 0.5), *_bounded(1)],
     "hard_tanh": activation("hard_tanh"),

@@ -55,13 +55,13 @@ class LayerArrays:
             return self._at(self._paths.get(id(node), ""), self.weights)
         part = self._parts.get(id(node), [])
         names = [name.split("/")[-1].split(":")[0] for name, _ in part]
-        return Arrays([array for _, array in part], names)
+        return Arrays([array for _, array in part], names, paths=[name for name, _ in part])
 
     @staticmethod
     def _at(path: str, weights: PathWeights) -> Arrays:
         if not path:
             return Arrays()
-        inner = {name: _numbered(weights.own(f"{path}/{name}")) for name in weights.children(path)}
+        inner = {name: _numbered(weights.own(f"{path}/{name}")) for name in _below(weights, path)}
         return Arrays(_numbered(weights.own(path)), [], inner)
 
     def replace(self, node: LayerNode, arrays: list[np.ndarray]) -> None:
@@ -93,6 +93,13 @@ def _names(node: LayerNode) -> list[str]:
     wrapped = node.config.get("layer")
     inner = wrapped.get("config", {}).get("name") if isinstance(wrapped, dict) else None
     return [node.stored_name, *([inner] if isinstance(inner, str) else [])]
+
+
+def _below(weights: PathWeights, path: str) -> Iterator[str]:
+    """Yield the paths of the objects inside an object."""
+    for name in weights.children(path):
+        yield name
+        yield from (f"{name}/{inner}" for inner in _below(weights, f"{path}/{name}"))
 
 
 def _numbered(own: dict[str, np.ndarray]) -> list[np.ndarray]:
