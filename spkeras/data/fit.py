@@ -9,6 +9,9 @@ import numpy as np
 from spkeras.data.samples import Data
 from spkeras.errors import DataError
 
+# Layers of converted networks.
+_CONVERTED = ("SpikeLoop", "SpikeWindows")
+
 
 class Wanted(NamedTuple):
     """What an input takes.
@@ -28,7 +31,8 @@ def fit_inputs(data: Data, model: Any) -> Data:
     """Return the data in the shapes and types that a Keras model takes.
 
     Axes of size 1 are added or dropped, and samples are flattened for a model of flat inputs;
-    nothing is transposed, cropped or resized.
+    nothing is transposed, cropped or resized. For a converted network, frames in time (samples,
+    steps, ...) stay as they are.
 
     Args:
         data: Data as read.
@@ -45,7 +49,9 @@ def fit_inputs(data: Data, model: Any) -> Data:
             "as x_test_0, x_test_1, ... in an .npz"
         )
     inputs = [Wanted(t.name, tuple(t.shape[1:]), str(t.dtype)) for t in wanted]
-    x = tuple(fitted(data.name, a, own) for a, own in zip(data.x, inputs, strict=True))
+    frames = any(type(layer).__name__ in _CONVERTED for layer in model.layers)
+    pairs = zip(data.x, inputs, strict=True)
+    x = tuple(fitted(data.name, a, own, frames=frames) for a, own in pairs)
     return replace(data, x=x, notes=(*data.notes, *_raw_pixels(data, model)))
 
 
@@ -58,7 +64,7 @@ def _raw_pixels(data: Data, model: Any) -> Iterator[str]:
 
     A converted network is left out: it checks its calibrated range when it runs.
     """
-    scales = {"Rescaling", "Normalization", "BatchNormalization", "SpikeLoop", "SpikeWindows"}
+    scales = {"Rescaling", "Normalization", "BatchNormalization", *_CONVERTED}
     first = {type(layer).__name__ for layer in model.layers[:3]}
     integer = any(np.issubdtype(a.dtype, np.integer) and a.max() > 16 for a in data.x)
     if integer and not first & scales:
@@ -68,18 +74,21 @@ def _raw_pixels(data: Data, model: Any) -> Iterator[str]:
         )
 
 
-def fitted(name: str, x: np.ndarray, wanted: Wanted) -> np.ndarray:
+def fitted(name: str, x: np.ndarray, wanted: Wanted, frames: bool = False) -> np.ndarray:
     """Return samples in the shape and type of an input, as `fit_inputs` does.
 
     Args:
         name: Name of the data in messages.
         x: Samples (samples, ...).
         wanted: What the input takes.
+        frames: Whether samples may be frames in time.
 
     Raises:
         DataError: the shape does not fit.
     """
     want, have = wanted.shape, x.shape[1:]
+    if frames and _same(want, have[1:]):
+        return x.astype(wanted.dtype, copy=False)
     if not _same(want, have):
         squeezed = tuple(size for size in have if size != 1)
         flat = len(want) == 1 and want[0] in (None, int(np.prod(have)))

@@ -81,7 +81,10 @@ def _batch_of(layout: Layout, data: Data, y: object) -> Batch:
     x = list(data.x)
     if len(layout.inputs) == len(x):
         wanted = zip(x, layout.inputs.items(), layout.dtypes, strict=True)
-        x = [fitted(data.name, a, Wanted(name, shape, kind)) for a, (name, shape), kind in wanted]
+        x = [
+            fitted(data.name, a, Wanted(name, shape, kind), layout.frames)
+            for a, (name, shape), kind in wanted
+        ]
     own = list(data.y) if isinstance(data.y, tuple) else data.y
     return layout.batch((x if len(x) > 1 else x[0], own) if own is not None else x, y)
 

@@ -178,3 +178,16 @@ def test_another_cnn_is_refused(run, folder, snn, cnn, data):
         result.exit_code == 1
         and "is a spiking network; allowed: a CNN" in result.stderr.replace("\n", " ")
     )
+
+
+def test_frames_in_time(run, snn, data, tmp_path):
+    """Equal frames are a constant input, which the first layer reads at each step."""
+    arrays = np.load(data)
+    x = np.repeat(arrays["x_test"][:, None, ..., None], 4, axis=1)
+    np.savez(tmp_path / "frames.npz", x_test=x, y_test=arrays["y_test"])
+    moving = json.loads(run("evaluate", snn, "--data", tmp_path / "frames.npz", "--json").stdout)
+    args = ("evaluate", snn, "--data", data, "--engine", "dense", "--json")
+    still = json.loads(run(*args).stdout)
+    assert moving["settings"]["input_encoding"] == "frames"
+    assert moving["scores"] == still["scores"]
+    assert moving["activity"]["input_macs"] == 4 * still["activity"]["input_macs"] > 0

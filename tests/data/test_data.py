@@ -357,6 +357,14 @@ def test_shapes_that_do_not(have, want, hint):
         fit_inputs(Data((np.zeros((2, *have)),), None, "d"), model(want))
 
 
+def test_frames_in_time_of_a_converted_network():
+    frames = np.zeros((2, 5, 28, 28), np.uint8)
+    (found,) = fit_inputs(Data((frames,), None, "d"), model((28, 28), layers=["SpikeLoop"])).x
+    assert found.shape == frames.shape and found.dtype == np.float32
+    with pytest.raises(DataError, match="give samples of that shape"):
+        fit_inputs(Data((frames,), None, "d"), model((28, 28), layers=["Conv2D"]))
+
+
 def test_number_of_inputs():
     with pytest.raises(DataError, match="received 1 input, the model has 2 inputs"):
         fit_inputs(Data((X,), None, "d"), model((4,), (4,)))
