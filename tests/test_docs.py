@@ -92,7 +92,7 @@ def test_named_files_exist(path):
     files += [
         name.replace(".", "/") + ".py" for name in re.findall(r"python -m (tests\.[\w.]+)", text)
     ]
-    for file in files:
+    for file in (file for file in files if not Path(file).stem.isupper()):  # FILE.py is a place
         assert any((ROOT / folder / file).exists() for folder in _FOLDERS), file
 
 
