@@ -142,6 +142,7 @@ class Activity:
             run, by name. Synaptic operations before the last step are estimated: each layer's
             mean fan-out times its spikes so far.
         storage: Sizes of the memories that the network and its CNN need.
+        dense_once: Whether the multiply-accumulates at the input are computed once per sample.
     """
 
     layers: tuple[LayerActivity, ...]
@@ -162,6 +163,7 @@ class Activity:
     comparisons: float = 0.0
     courses: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     storage: Storage = Storage()
+    dense_once: bool = True
 
     @property
     def additions(self) -> float:
@@ -180,6 +182,22 @@ class Activity:
             return {}
         names = "synaptic_operations additions macs loop_macs membrane_updates comparisons".split()
         return {name: getattr(self, name) / self.cnn_macs for name in names}
+
+    @property
+    def neurobench(self) -> dict[str, float]:
+        """Operations per sample under NeuroBench's names and definitions (its version 2.3).
+
+        A spike of another size than one weight is a multiply-accumulate there, and "Dense" counts
+        every synapse in every step. Two counts are of another kind: NeuroBench leaves out input
+        values that are 0, and updates that leave a potential as it was.
+        """
+        once = self.input_macs if self.dense_once else 0
+        return {
+            "Effective_MACs": self.macs + (self.synaptic_operations if self.graded else 0.0),
+            "Effective_ACs": 0.0 if self.graded else self.accumulates,
+            "Dense": once + self.steps * (self.cnn_macs - once),
+            "MembraneUpdates": self.membrane_updates,
+        }
 
     @property
     def graded(self) -> bool:
@@ -215,6 +233,7 @@ def activity(graph: Graph, trace: Trace) -> Activity:
         steps=steps,
         courses=_courses(graph, trace, costs),
         storage=storage(graph, neurons, held),
+        dense_once=once,
         **{name: float(sum(getattr(layer, name) for layer in layers)) for name in _SUMS},
     )
 

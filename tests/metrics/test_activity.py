@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spkeras.graph import Graph, Node
-from spkeras.metrics import activity
+from spkeras.metrics import Activity, activity
 from tests.metrics import graphs
 
 SPIKES = {"n1": [4, 2, 0], "n2": [1, 1]}
@@ -330,3 +330,19 @@ def test_sums_and_comparisons_are_no_function(function):
     )
     found = activity(graph.updated({"n2": node}), graphs.trace(SPIKES))
     assert found.function_evaluations == 0 and found.function_macs == 0
+
+
+def test_names_of_neurobench_by_hand():
+    """12 products of the input once, 6 of the hidden layer in each of four steps."""
+    record = activity(graphs.chain(), graphs.trace({"n1": [2, 1, 1], "n2": [0, 0]}))
+    assert record.neurobench == {
+        "Effective_MACs": 12,
+        # Four spikes in two samples reach two synapses each.
+        "Effective_ACs": 4.0,
+        "Dense": 12 + 4 * 6,
+        "MembraneUpdates": record.membrane_updates,
+    }
+    encoded = graphs.trace({"n1": [2, 1, 1], "n2": [0, 0]}, input_encoding="regular")
+    assert activity(graphs.chain(), encoded).neurobench["Dense"] == 4 * (12 + 6)
+    graded = Activity((), 0, 0, 7.0, 3, cnn_macs=9, accumulates=2.0, exponents=(1.0,), steps=2.0)
+    assert graded.neurobench["Effective_MACs"] == 10.0 and graded.neurobench["Effective_ACs"] == 0
