@@ -1,6 +1,7 @@
 """Data as users hold them, opened as a source of batches for a network."""
 
 import inspect
+import operator
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
@@ -94,13 +95,16 @@ def _stream(data: Any, layout: Layout) -> Streamed:
     what = type(data).__name__
     if hasattr(data, "element_spec"):
         return _tf_stream(data, layout, what)
-    if hasattr(data, "num_batches") or (hasattr(data, "__getitem__") and hasattr(data, "__len__")):
+    # Of the type: as a property of a PyDataset without a length it raises an error.
+    if hasattr(type(data), "num_batches") or (
+        hasattr(data, "__getitem__") and hasattr(data, "__len__")
+    ):
         count = _length(data, what)
         return Streamed(lambda: (data[i] for i in range(count)), layout, what=what, length=count)
     if hasattr(data, "__iter__"):
         once = iter(data) is data
-        length = len(data) if hasattr(data, "__len__") else None
-        return Streamed(_iterator(data), layout, what=what, length=length, once=once)
+        length = operator.length_hint(data, 0) if hasattr(data, "__len__") else 0
+        return Streamed(_iterator(data), layout, what=what, length=length or None, once=once)
     call = "; call it, and give what it returns" if inspect.isroutine(data) else ""
     raise DataError(f"data: received {what}{call}; allowed: {ALLOWED}")
 
@@ -113,7 +117,7 @@ def _length(data: Any, what: str) -> int:
     """Return the number of batches, or of samples, that can be read by their index."""
     count: int | None
     try:
-        count = data.num_batches if hasattr(data, "num_batches") else len(data)
+        count = data.num_batches if hasattr(type(data), "num_batches") else len(data)
     except (TypeError, NotImplementedError):
         count = None
     if count is None:

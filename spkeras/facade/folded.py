@@ -35,7 +35,8 @@ class Folded:
         self.tolerance = _TOLERANCE.get(walk(cnn).precision, 1e-5)
         pairs = list(_pairs(_tensors(cnn), graph))
         self.names = [layer for _, layer, _ in pairs]
-        own = keras.Model(cnn.inputs, [*(t for t, _, _ in pairs), *cnn.outputs])
+        given = cnn.inputs if len(cnn.inputs) > 1 else cnn.inputs[0]
+        own = keras.Model(given, [*(t for t, _, _ in pairs), *cnn.outputs])
         self.reference = inference(own)
         self.folded = inference(ann(graph, [*(node for _, _, node in pairs), *graph.outputs]))
         self.errors, self.sizes = np.zeros(len(pairs)), np.zeros(len(pairs))

@@ -239,6 +239,22 @@ class Endless(Map):
     num_batches = None
 
 
+class Unknown(Map):
+    @property
+    def num_batches(self):
+        raise NotImplementedError("as a PyDataset without __len__")
+
+
+class Iterable(Loader):
+    def __len__(self):
+        raise TypeError("as a DataLoader of an IterableDataset")
+
+
+def test_streams_that_do_not_know_their_length():
+    np.testing.assert_array_equal(read(ONE, Iterable(X, Y))[0], [X])
+    assert open_data(ONE, Iterable(X, Y)).expected == 0
+
+
 REFUSED = {
     "None": (None, "received None; allowed: an array"),
     "number": (7, "received int; allowed"),
@@ -264,6 +280,7 @@ REFUSED = {
     "few weights": ((X, Y, W[:2]), "2 numbers for 23 samples"),
     "weights below 0": ((X, Y, -W), "from 0"),
     "no end": (Endless(X), "has no end; give it a length"),
+    "no length": (Unknown(X), "has no end; give it a length"),
     "no file": ("nothing.npz", "no such file"),
 }
 
