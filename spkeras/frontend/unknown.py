@@ -5,7 +5,16 @@ from typing import Any
 
 import keras
 
-from spkeras.frontend.handlers import LAYERS, Call, Port, attention, handler_of, is_users, recurrent
+from spkeras.frontend.handlers import (
+    LAYERS,
+    OWN_LAYERS,
+    Call,
+    Port,
+    attention,
+    handler_of,
+    is_users,
+    recurrent,
+)
 from spkeras.frontend.handlers.passing import WRAPPERS
 from spkeras.frontend.handlers.refusals import reason
 from spkeras.frontend.steps import shapes
@@ -74,4 +83,4 @@ def _missing(operation: StandIn) -> str:
     """Return the class without a handler: that of the layer, or of the one that it wraps."""
     wraps = operation.kind == "TimeDistributed" or operation.kind in WRAPPERS
     kind = operation.inner if wraps else operation.kind
-    return "" if kind in LAYERS else kind
+    return "" if kind in LAYERS or kind in OWN_LAYERS else kind

@@ -22,7 +22,7 @@ class StandIn(keras.layers.Layer):
 
     Args:
         problem: Why the layer cannot be read; empty if it follows one that cannot.
-        kind: Class of the layer in the file.
+        kind: Class of the layer, after the migrations.
         inner: Class of the layer that it wraps, if any.
         outputs: Number of its outputs.
         sizes: Output shape without the batch axis; None for that of the first input, which is a
@@ -127,7 +127,7 @@ def _become_stand_in(node: LayerNode, problem: str, root: LayerNode) -> None:
     is_shape = isinstance(sizes, list) and all(isinstance(n, int | None) for n in sizes)
     node.config = {
         "problem": problem,
-        "kind": node.stored_class,
+        "kind": node.class_name,
         "inner": "" if node.wrapped is None else node.wrapped.class_name,
         "outputs": max(indexes, default=0) + 1,
         "sizes": sizes if is_shape else None,

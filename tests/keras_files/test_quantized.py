@@ -423,8 +423,10 @@ def test_what_equals_no_plain_layer_is_refused_at_once(tmp_path):
         record("QActivation", "c", activation="quantized_bits(4, alpha='auto')"),
         record("QuantizeWrapperV2", "d", layer=record("ReLU", "r"), quantize_config=own),
         record("QDense", "e", units=2, kernel_quantizer="quantized_ulaw(4)"),
+        record("QDense", "f", units=2, use_bias=False, activation="quantized_relu(4)"),
     )
     weights = {"e": [("e/kernel:0", values(4, 2)), ("e/bias:0", values(2))]}
+    weights["f"] = [("f/kernel:0", values(2, 2))]
     path = write(tmp_path / "net.h5", config, weights)
     with pytest.raises(UnsupportedLayerError) as caught:
         read_model(path)
@@ -432,6 +434,10 @@ def test_what_equals_no_plain_layer_is_refused_at_once(tmp_path):
     assert [problem.split("'")[1] for problem in problems] == ["a", "b", "c", "d", "e"]
     assert "replace={'a': REPLACEMENT}" in problems[0] and "'Mine'" in problems[3]
     assert "spkeras.register_layer" in problems[4] and "replace" not in problems[4]
+    # The layers behind them are examined, as what they become.
+    with pytest.raises(UnsupportedLayerError) as again:
+        spkeras.load_model(path)
+    assert again.value.problems == problems
     replaced = dict.fromkeys("abcd", "activation:relu")
     with pytest.raises(UnsupportedLayerError, match="1 layer"):
         read_model(path, replace=replaced)

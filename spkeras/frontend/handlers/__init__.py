@@ -50,7 +50,7 @@ LAYERS: dict[str, Handler] = {
 }
 
 # Layers of spkeras.
-_OWN_LAYERS: dict[str, Handler] = {
+OWN_LAYERS: dict[str, Handler] = {
     **coded.LAYERS,
     **distances.LAYERS,
     **legacy.LAYERS,
@@ -126,7 +126,7 @@ def handler_of(operation: keras.Operation) -> Handler | None:
         return _REGISTERED[type(operation)]
     if isinstance(operation, keras.layers.Layer):
         if module.startswith("spkeras.layers."):
-            return _OWN_LAYERS.get(kind)
+            return OWN_LAYERS.get(kind)
         if _is_keras_layer(operation):
             return LAYERS.get(kind)
         return applications.handler_of(operation)

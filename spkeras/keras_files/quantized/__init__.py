@@ -74,6 +74,8 @@ def _way_out(node: LayerNode, stored: LayerArrays) -> str:
             "Rebuild the layer from a quantizer that docs/quantized.md lists, or register a "
             "class and its handler (spkeras.register_layer)."
         )
+    if "Activation" not in node.class_name and "Quantize" not in node.class_name:
+        return "Or rebuild this part from layers of Keras."
     return (
         "Name a replacement of the layer, "
         f"replace={{'{node.stored_name}': REPLACEMENT}}, such as activation:relu."
