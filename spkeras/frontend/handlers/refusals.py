@@ -20,7 +20,7 @@ REFUSED = (
         "Embedding ReversibleEmbedding",
         ("looks rows up by integers", "feed the looked-up vectors to the network"),
     ),
-    ("Lambda", ("holds Python code", _REGISTER)),
+    ("Lambda", ("holds Python code beyond keras.ops", _REGISTER)),
     ("Masking", ("leaves out steps by their values", "use sequences of one length")),
     (
         "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper",
