@@ -26,6 +26,7 @@ from spkeras.ops.published import PUBLISHED
 from spkeras.passes.as_published import check_trained
 from spkeras.passes.learned import trained_steps
 from spkeras.recipes import TTFS, Auto, Recipe, Simulation, Stepwise, Trained, get, names
+from spkeras.recipes.arguments import check_arguments
 from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import check_start
 
@@ -79,6 +80,7 @@ def convert(
             that would start after T.
         WeightsError: weights that are NaN or infinite.
     """
+    check_arguments(batch_size=batch_size, progress=progress, simulation=simulation)
     settings = {name: options.pop(name) for name in Simulation.options() if name in options}
     simulation = _with_settings(simulation or Simulation(), timesteps=timesteps, **settings)
     chosen = get(recipe, "conversion", schedule=simulation.schedule, **options)

@@ -16,6 +16,7 @@ from spkeras.metrics.early_exit import EarlyExit
 from spkeras.ops import log
 from spkeras.ops.bar import reported
 from spkeras.ops.progress import Progress
+from spkeras.recipes.arguments import check_arguments
 from spkeras.report.objects import Evaluation
 from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured
@@ -81,6 +82,10 @@ def evaluate(
         OptionError: a setting out of its range, an engine that cannot run the network, or early
             exit where no decision is taken step by step.
     """
+    flags = {"any_range": any_range, "insist": insist}
+    check_arguments(batch_size=batch_size, progress=progress, early_exit=early_exit, **flags)
+    if cnn is not None:
+        check_arguments(cnn=cnn)
     check_measures(metrics)
     loop = converted_of(snn)
     with configured(loop, settings), reported(progress, verbose, "sample step") as report:

@@ -20,6 +20,7 @@ from spkeras.metrics.comparison import RateComparison
 from spkeras.ops.bar import reported
 from spkeras.ops.progress import Progress
 from spkeras.passes.changes import is_lost
+from spkeras.recipes.arguments import check_arguments
 from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured
 from spkeras.snn.spike_loop import SpikeLoop
@@ -61,6 +62,7 @@ def verify(
             CNN is another model than the one converted.
         WeightsError: weights or thresholds of one of them are NaN or infinite.
     """
+    check_arguments(cnn=cnn, batch_size=batch_size, any_range=any_range, progress=progress)
     loop = converted_of(snn)
     graph = loop.graph
     check_finite(graph, snn.name)

@@ -8,6 +8,7 @@ from spkeras.errors import SpkerasError
 from spkeras.graph import Graph
 from spkeras.ops.precision import computing_in
 from spkeras.ops.types import Tensor
+from spkeras.recipes.arguments import check_arguments
 from spkeras.snn.synapse import keras_name
 
 
@@ -59,6 +60,7 @@ def converted_of(snn: keras.Model) -> ConvertedNetwork:
     Raises:
         SpkerasError: the model has none; it is no converted network.
     """
+    check_arguments(snn=snn)
     found = [layer for layer in snn.layers if isinstance(layer, ConvertedNetwork)]
     if len(found) != 1:
         raise SpkerasError(

@@ -14,6 +14,7 @@ from spkeras.metrics.chance import MOST
 from spkeras.ops.bar import shows
 from spkeras.ops.progress import Progress
 from spkeras.recipes import FinetunePlan
+from spkeras.recipes.arguments import check_arguments
 from spkeras.training.augment import Batches, EnterEpoch
 from spkeras.training.backup import Backup, restore
 from spkeras.training.labelled import check_cnn, score_of, split
@@ -71,6 +72,7 @@ def finetune(
         OptionError: the model has no stages, or a plan that distils has no teacher.
         DataError: several inputs or outputs, no labels, or a teacher that is near chance.
     """
+    check_arguments(twin=twin, progress=progress)
     plan = FinetunePlan.of(plan, **options)
     if plan.distil and teacher is None:
         raise OptionError(f"distil={plan.distil!r} without a teacher; give teacher=the CNN")
