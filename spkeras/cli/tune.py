@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import replace as changed
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,9 @@ from spkeras.cli.evaluate import evaluator_of, ray_options
 from spkeras.cli.files import CnnReader, check_installed, check_output, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, option, simulation_options
 from spkeras.cli.kinds import Microjoules, Names, Real
-from spkeras.cli.messages import note, show, show_json, warn
+from spkeras.cli.messages import note, say, show, show_json, warn
 from spkeras.cli.progress import progress
+from spkeras.files.models import save_model
 from spkeras.recipes import Simulation
 
 if TYPE_CHECKING:
@@ -144,7 +146,7 @@ def command(
             evaluator=evaluator,
             progress=advance,
         )
-    write_whole(output, found.network.save)
+    write_whole(output, partial(save_model, found.network))
     checkpoint.unlink(missing_ok=True)
     if not found.kept:
         warn("the bounds do not hold on the samples that confirm; give more samples")
@@ -152,14 +154,14 @@ def command(
         show_json({"output": str(output), "data": data.spec, **found.to_dict()})
         return
     _show(found)
-    click.echo(f"wrote {output} ({output.stat().st_size / 1e3:.0f} kB)")
-    click.echo(f"next: spkeras evaluate {shlex.quote(str(output))} {data.words()}")
+    say(f"wrote {output} ({output.stat().st_size / 1e3:.0f} kB)")
+    say(f"next: spkeras evaluate {shlex.quote(str(output))} {data.words()}")
 
 
 def _show(found: "Tuned") -> None:
     from spkeras.report.sweep import sweep_table, tuned_sentences
 
     show([sweep_table(found.tried.pareto())])
-    click.echo()
+    say()
     for sentence in tuned_sentences(found):
-        click.echo(sentence)
+        say(sentence)
