@@ -7,6 +7,7 @@ import keras
 
 from spkeras.frontend.handlers import (
     LAYERS,
+    OPERATORS,
     OWN_LAYERS,
     Call,
     Port,
@@ -83,4 +84,5 @@ def _missing(operation: StandIn) -> str:
     """Return the class without a handler: that of the layer, or of the one that it wraps."""
     wraps = operation.kind == "TimeDistributed" or operation.kind in WRAPPERS
     kind = operation.inner if wraps else operation.kind
-    return "" if kind in LAYERS or kind in OWN_LAYERS else kind
+    known = any(kind in table for table in (LAYERS, OWN_LAYERS, OPERATORS))
+    return "" if known else kind

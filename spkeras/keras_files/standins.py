@@ -11,7 +11,7 @@ from spkeras.errors import UnsupportedLayerError
 from spkeras.keras_files.assign import assign_weights
 from spkeras.keras_files.context import KERAS_FAILURES, Context
 from spkeras.keras_files.emit import emit
-from spkeras.keras_files.graph import LayerNode
+from spkeras.keras_files.graph import Call, LayerNode
 from spkeras.keras_files.references import references
 from spkeras.keras_files.stores import StoredWeights
 
@@ -132,10 +132,20 @@ def _become_stand_in(node: LayerNode, problem: str, root: LayerNode) -> None:
         "outputs": max(indexes, default=0) + 1,
         "sizes": sizes if is_shape else None,
     }
+    node.calls = [_tensors_only(call) for call in node.calls]
     node.layers, node.wrapped = None, None
     node.class_name, node.module = StandIn.__name__, StandIn.__module__
     node.registered_name = f"spkeras>{StandIn.__name__}"
     node.operator = node.subclassed = False
+
+
+def _tensors_only(call: Call) -> list[Any]:
+    """Return a call with its tensors only, without masks: a layer takes no numbers by position."""
+    if isinstance(call, dict):
+        named = {key: value for key, value in call.get("kwargs", {}).items() if key != "mask"}
+        return [[*reference, {}] for reference in references([call["args"], named])]
+    others = [{k: v for k, v in item[3].items() if k != "mask"} for item in call]
+    return [[*reference, {}] for reference in references([[item[:3] for item in call], others])]
 
 
 def _readings(root: LayerNode) -> Iterator[tuple[str, int, int]]:

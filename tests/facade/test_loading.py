@@ -42,6 +42,14 @@ def reshaping():
     )
 
 
+def masked():
+    """The Lambda changes the sizes before operators that take numbers: those of a mask."""
+    inputs = keras.Input((8,))
+    x = layers.Lambda(lambda t: t[:, :5], name="part")(inputs)
+    x = layers.Masking(name="mask")(layers.Reshape((5, 1))(layers.Dense(5)(x) / 2.0 - 1))
+    return keras.Model(inputs, layers.Embedding(3, 2, name="rows")(layers.LSTM(4, name="lstm")(x)))
+
+
 def inside():
     """Problems inside inner models and inside a model for each step."""
     inner = keras.Sequential([keras.Input((6, 6, 1)), layers.Conv2D(2, 3), Odd(name="odd")])
@@ -58,6 +66,7 @@ def inside():
 CASES = [
     (mixture, ["scale", "odd", "norm", "rows", "lstm", "sort"]),
     (reshaping, ["gray", "lstm", "rows", "odd"]),
+    (masked, ["part", "mask", "lstm", "rows"]),
     (inside, ["odd", "mask", "abs", "rows"]),
 ]
 
