@@ -25,6 +25,7 @@ CASES = {
         {"timesteps": 2},
     ),
     "delta": ("biased", {"recipe": "sigma_delta"}, {}),
+    "sequence": ("sequence", {"recipe": "sigma_delta"}, {}),
     "products": ("products", {"recipe": "sigma_delta", "mantissa_bits": 0}, {}),
 }
 
