@@ -51,6 +51,7 @@ class LayerNode:
         shared: Number that Keras 3 gives to a layer in all places where it is stored.
         replaced_model: Whether it replaces a functional model.
         operator: Whether it is an operator of Keras 3; see `operators`.
+        moved: Whether it has arguments that another version of Keras takes elsewhere.
         subclassed: Whether it is a model of a user's class, read as the layers that the file lists.
     """
 
@@ -71,6 +72,7 @@ class LayerNode:
     shared: int | None = None
     replaced_model: bool = False
     operator: bool = False
+    moved: bool = False
     subclassed: bool = False
 
     def __post_init__(self) -> None:

@@ -179,10 +179,22 @@ def _built_from(stored: StoredModel, reading: Reading) -> LoadedModel:
 
 
 def _is_for_keras(stored: StoredModel, root: LayerNode, context: Context) -> bool:
-    """Return whether Keras can read the file as it is: it finds no operators in HDF5."""
+    """Return whether Keras reads the file as it is, right.
+
+    It finds no operators in HDF5, no arguments that operators took elsewhere, and no users' classes.
+    Up to 3.8 it listed the only output of a model, and now passes the list to a Sequential's layers.
+    """
     nodes = list(root.walk())
     unnamed = stored.kind == "HDF5" and any(node.operator for node in nodes)
-    return not (context.before_keras_3 or unnamed or any(node.subclassed for node in nodes))
+    changed = any(node.subclassed or node.moved or _passes_list(node) for node in nodes)
+    return not (context.before_keras_3 or unnamed or changed)
+
+
+def _passes_list(node: LayerNode) -> bool:
+    """Return whether the result of an inner model, a list of one tensor, goes to a layer."""
+    inner = [*((node.layers or ()) if node.is_sequential else ()), *filter(None, [node.wrapped])]
+    lists = [part.outputs for part in inner if part.is_functional]
+    return any(isinstance(part, list) and len(part) == 1 for part in lists)
 
 
 def _retried(

@@ -1,5 +1,8 @@
 """Operators of Keras 3 load from .keras and HDF5, which has no module names, and convert."""
 
+import json
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -112,3 +115,49 @@ def test_operators_beside_a_replaced_layer(tmp_path):
         model.save(tmp_path / f"m{suffix}")
         loaded = read_model(tmp_path / f"m{suffix}", replace={"code": "rescaling:4"})
         np.testing.assert_allclose(predict(loaded, x), (x + 1) / 2, atol=1e-6)
+
+
+def rewritten(path, change):
+    """A .keras file with another configuration, as an earlier Keras wrote it."""
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    change(config["config"]["layers"])
+    members["config.json"] = json.dumps(config).encode()
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_only_output_in_a_list_inside_a_sequential(tmp_path):
+    a = keras.Input((4, 3))
+    inner = keras.Model(a, ops.tanh(a) * 2.0)
+    keras.Sequential([keras.Input((4, 3)), inner, layers.ReLU()]).save(tmp_path / "m.keras")
+
+    def change(records):
+        config = records[1]["config"]
+        config["output_layers"] = [config["output_layers"]]
+
+    x = values(2, 4, 3)
+    loaded = read_model(rewritten(tmp_path / "m.keras", change))
+    np.testing.assert_allclose(predict(loaded, x), np.maximum(2 * np.tanh(x), 0), atol=1e-6)
+
+
+def test_arguments_that_an_earlier_keras_took_elsewhere(tmp_path):
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, ops.threshold(inputs, 0.5, -1.0) + ops.zeros_like(inputs))
+    model.save(tmp_path / "m.keras")
+
+    def change(records):
+        threshold, zeros = records[1], records[2]
+        config = threshold["config"]
+        config["threshold_value"], config["value"] = config.pop("threshold"), config.pop(
+            "default_value"
+        )
+        zeros["config"].pop("dtype", None)
+        zeros["inbound_nodes"][0]["kwargs"] = {"dtype": None}
+
+    x = values(2, 4)
+    loaded = read_model(rewritten(tmp_path / "m.keras", change))
+    np.testing.assert_allclose(predict(loaded, x), np.where(x > 0.5, x, -1), atol=1e-6)

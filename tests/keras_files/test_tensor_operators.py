@@ -75,6 +75,8 @@ ONE = {
 CALLS = [
     *((name, {}, computed) for name, computed in ONE.items()),
     ("compat.v1.abs", {"name": None}, np.abs),
+    ("compat.v1.expand_dims", {"axis": 1}, lambda x: x[:, None]),
+    ("compat.v1.reduce_sum", {"axis": 2, "keepdims": True}, lambda x: x.sum(2, keepdims=True)),
     ("math.add", {"y": MAP.tolist()}, lambda x: x + MAP),
     ("math.multiply", {"y": MAP.tolist()}, lambda x: x * MAP),
     ("math.truediv", {"y": X}, lambda x: np.ones_like(x)),

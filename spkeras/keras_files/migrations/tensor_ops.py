@@ -8,7 +8,8 @@ operators of Keras 3 for which `keras.ops` stands.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from spkeras.keras_files.context import Context
 from spkeras.keras_files.graph import LayerNode
@@ -29,6 +30,7 @@ from spkeras.keras_files.references import CONSTANT
 from spkeras.keras_files.trust import become_own
 from spkeras.ops.types import Json
 
+T = TypeVar("T")
 RAW = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"})
 OWN = frozenset({"Slice", "Reduce", "Clip"})
 OPERATORS: dict[str, StepsMaker] = {**VALUES, **MOVES}
@@ -75,12 +77,13 @@ def _replace(model: LayerNode, node: LayerNode, sizes: set[str], context: Contex
 
 def _mapped(model: LayerNode, node: LayerNode, function: str, operation: TensorCall) -> str:
     """Turn a node into an equal layer, else into operators; return their description."""
-    if function not in MAKERS:
+    layer = _maker(MAKERS, function)
+    if layer is None:
         return _operators(model, node, function, operation)
     try:
-        class_name, config, tensors = MAKERS[function](operation)
+        class_name, config, tensors = layer(operation)
     except FAULTS:
-        if _maker(function) is None:
+        if _maker(OPERATORS, function) is None:
             raise
         return _operators(model, node, function, operation)
     node.class_name, node.config = class_name, config
@@ -93,7 +96,7 @@ def _mapped(model: LayerNode, node: LayerNode, function: str, operation: TensorC
 
 def _operators(model: LayerNode, node: LayerNode, function: str, operation: TensorCall) -> str:
     """Turn a node into operators, the last of which keeps its name; return their description."""
-    maker = _maker(function)
+    maker = _maker(OPERATORS, function)
     if maker is None:
         raise NotMappedError("not in the list")
     steps = maker(operation)
@@ -122,10 +125,12 @@ def _linked(value: Any, names: list[str]) -> Any:
     return [_linked(part, names) for part in value] if isinstance(value, list) else value
 
 
-def _maker(function: str) -> StepsMaker | None:
+def _maker(makers: Mapping[str, T], function: str) -> T | None:
     """Return the maker of a function, under its name in any version of TensorFlow."""
+    if function in makers:
+        return makers[function]
     name = function.removeprefix("compat.v1.").removeprefix("keras.backend.")
-    return next((OPERATORS[p + name] for p in PREFIXES if p + name in OPERATORS), None)
+    return next((makers[p + name] for p in PREFIXES if p + name in makers), None)
 
 
 def _operation(call: list[list[Any]]) -> TensorCall:

@@ -275,6 +275,7 @@ VALUES: dict[str, StepsMaker] = {
     "math.l2_normalize": _normalize,
     "math.reciprocal_no_nan": _reciprocal,
     "math.reduce_euclidean_norm": _norm,
+    "math.scalar_mul": _two("Multiply", ("scalar", "x")),
     "math.squared_difference": _squared_difference,
     "nn.bias_add": _bias_add,
     "nn.crelu": _crelu,
