@@ -20,7 +20,8 @@ from spkeras.cluster.workers import Task, Workers
 from spkeras.data import DataLike, Source, open_data
 from spkeras.data.layout import Layout
 from spkeras.errors import OptionError
-from spkeras.facade.shards import EvaluationPlan, Part
+from spkeras.facade.parts import Part
+from spkeras.facade.shards import EvaluationPlan
 from spkeras.metrics import EarlyExit
 from spkeras.ops.names import ENGINES
 from spkeras.ops.progress import Progress, quiet

@@ -11,7 +11,7 @@ import spkeras
 from spkeras.errors import ClusterError
 
 if TYPE_CHECKING:
-    from spkeras.facade.shards import Part, Shard
+    from spkeras.facade.parts import Part, Shard
     from spkeras.simulation import Simulator
 
 
@@ -67,15 +67,15 @@ def run_batch(model: bytes, configuration: Configuration, shard: "Shard") -> "Pa
     Args:
         model: The network's file (.keras).
         configuration: The network's identity and its settings.
-        shard: The batch, a `spkeras.facade.shards.Shard`.
+        shard: The batch, a `spkeras.facade.parts.Shard`.
 
     Returns:
-        The result of the batch, a `spkeras.facade.shards.Part`.
+        The result of the batch, a `spkeras.facade.parts.Part`.
 
     Raises:
         ClusterError: this worker has other versions than the caller.
     """
-    from spkeras.facade.shards import run_shard
+    from spkeras.facade.parts import run_shard
 
     if configuration not in _ready:
         _check(configuration)

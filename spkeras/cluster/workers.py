@@ -12,7 +12,7 @@ from spkeras.cluster.session import smallest_node
 from spkeras.cluster.worker import Configuration, run_batch
 from spkeras.errors import ClusterError, OptionError, SpkerasError
 from spkeras.events.engine import available
-from spkeras.facade.shards import Part, Shard
+from spkeras.facade.parts import Part, Shard
 
 # Number of times a batch is retried on another worker before the run fails.
 RETRIES = 5

@@ -11,7 +11,8 @@ import keras
 from spkeras.data import DataLike
 from spkeras.facade.measures import Measure, check_measures, measured
 from spkeras.facade.networks import AnySimulator, simulator
-from spkeras.facade.shards import EvaluationPlan, Part, Shard, run_shard
+from spkeras.facade.parts import Part, Shard, run_shard
+from spkeras.facade.shards import EvaluationPlan
 from spkeras.metrics.early_exit import EarlyExit
 from spkeras.ops import log
 from spkeras.ops.bar import reported

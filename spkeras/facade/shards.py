@@ -1,12 +1,12 @@
 """An evaluation as independent batches, for one process or many.
 
-`EvaluationPlan.shards` cuts the data into batches, `run_shard` runs one of them, and
-`EvaluationPlan.added` sums the results in the order of the batches. The result does not depend on
-the process that ran a batch.
+`EvaluationPlan.shards` cuts the data into batches, `spkeras.facade.parts.run_shard` runs one of them,
+and `EvaluationPlan.added` sums the results in the order of the batches. The result does not depend
+on the process that ran a batch.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 import keras
 import numpy as np
@@ -16,106 +16,19 @@ from spkeras.data.batches import check_range, equal_slices
 from spkeras.data.layout import Layout
 from spkeras.errors import DataError, OptionError
 from spkeras.facade.networks import AnyNetwork, AnySimulator, engine_and_steps, scores_of
+from spkeras.facade.parts import Part, Shard
 from spkeras.facade.reference import OWN, NamedCnn, name_of, warning_of
 from spkeras.facade.warnings import beyond_range, left_out, other_steps, undefined
 from spkeras.graph.finite import check_finite
-from spkeras.metrics import ExitSums, Score, Sums, Watch, activity, convergence
-from spkeras.metrics.answers import Answers, joined
+from spkeras.metrics import Watch, activity, convergence
+from spkeras.metrics.answers import joined
 from spkeras.metrics.chance import MOST, check_decisions
 from spkeras.metrics.early_exit import EarlyExit, check_exit
 from spkeras.metrics.windows import window_activity
 from spkeras.ops.progress import Progress
 from spkeras.report.objects import Evaluation
 from spkeras.simulation.frames import check_frames, in_time, still
-from spkeras.simulation.record import Counts
 from spkeras.ttfs.spike_windows import SpikeWindows
-
-
-@dataclass(frozen=True, eq=False)
-class Shard:
-    """One batch, with all that a process needs to run it.
-
-    Attributes:
-        samples: One array per input of the network.
-        scores: One per output, with the batch's targets.
-        watch: Follows early exit, or None.
-        reference: Outputs of the converted CNN; None where the network holds it.
-        first: Index of the first sample in the data.
-        keeps: Whether the outputs of each sample are kept.
-    """
-
-    samples: list[np.ndarray]
-    scores: tuple[Score, ...]
-    watch: Watch | None
-    reference: list[np.ndarray] | None = None
-    first: int = 0
-    keeps: bool = False
-
-
-@dataclass(frozen=True, eq=False)
-class Part:
-    """Result of the run of one batch, or of several.
-
-    Attributes:
-        counts: Spikes and inputs.
-        scores: One per output.
-        exits: Early exit, or None.
-        answers: For each batch, what each output answered; empty where it is not kept.
-    """
-
-    counts: Counts
-    scores: tuple[Sums, ...]
-    exits: ExitSums | None
-    answers: tuple[tuple[Answers, ...], ...] = ()
-
-    def __add__(self, other: "Part") -> "Part":
-        """Return the sum of both; the other's batches follow these."""
-        scores = tuple(a + b for a, b in zip(self.scores, other.scores, strict=True))
-        exits = None
-        if self.exits is not None and other.exits is not None:
-            exits = self.exits + other.exits
-        return Part(
-            self.counts + other.counts, scores, exits=exits, answers=self.answers + other.answers
-        )
-
-
-def run_shard(
-    simulation: AnySimulator, shard: Shard, progress: Callable[[int], None] = lambda steps: None
-) -> Part:
-    """Run one batch.
-
-    Args:
-        simulation: The network, with the settings of the run.
-        shard: The batch.
-        progress: Receives the number of steps done.
-    """
-    answers = shard.reference
-    if answers is None:
-        answers = simulation.reference(shard.samples)
-    for score, answer in zip(shard.scores, answers, strict=True):
-        score.reference(answer)
-    last: list[np.ndarray] = []
-    watch = shard.watch
-    if watch is not None:
-        watch.begin(len(shard.samples[0]))
-
-    def observe(
-        index: int, outputs: list[np.ndarray], sent: np.ndarray | None
-    ) -> np.ndarray | None:
-        last[:] = outputs
-        for score, output in zip(shard.scores, outputs, strict=True):
-            score.add(index, output)
-        progress(index + 1)
-        return None if watch is None or sent is None else watch.add(index, outputs[0], sent)
-
-    stopping = watch.earliest if watch is not None and watch.policy.stop else None
-    counts = simulation.batch(shard.samples, observe, stopping, shard.first)
-    exits = None if watch is None else watch.sums()
-    kept: tuple[tuple[Answers, ...], ...] = ()
-    if shard.keeps:
-        pairs = zip(shard.scores, last, answers, strict=True)
-        kept = (tuple(Answers.of(*pair) for pair in pairs),)
-    return Part(counts, tuple(score.sums for score in shard.scores), exits=exits, answers=kept)
 
 
 class EvaluationPlan:

@@ -69,6 +69,8 @@ def test_equal_frames_are_a_constant_input(recipe, request):
         for name in ("seconds", "settings"):
             record.pop(name)
         record["activity"].pop("per_cnn_mac")
+        # As the first layer, the dense count has the layers on the inputs once, or at each step.
+        assert record["activity"].pop("dense_once") == (record is still)
     np.testing.assert_equal(moving, still)
 
 
