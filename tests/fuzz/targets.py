@@ -84,6 +84,7 @@ class Target:
             KeyError,
             OSError,
             RuntimeError,
+            MemoryError,
         ):  # h5py or zipfile refuse it
             return mutate.in_bytes(random, content)
 
