@@ -17,7 +17,7 @@ from spkeras.snn.settings import configured
 from spkeras.snn.spike_loop import SpikeLoop
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from spkeras.report.network_plots import Figure
 
 # Samples of which rates are compared with activations.
 _COMPARED = 20

@@ -79,7 +79,10 @@ def _content(study: Study) -> dict[str, Any]:
             for x in study.layers
             if x.low is not None
         ],
-        "settings": [*study.provenance.items(), *evaluation.settings.items()],
+        "settings": [
+            *study.provenance.items(),
+            *((n, v) for n, v in evaluation.settings.items() if v is not None),
+        ],
     }
 
 

@@ -10,9 +10,9 @@ from keras import layers
 
 import spkeras
 from spkeras.report import accuracy_tables, begins, exit_tables, summary
-from spkeras.report.html import page
 from spkeras.report.plot import accuracy_over_time
 from tests import networks
+from tests.report.records import page_of
 
 T = 16
 
@@ -52,7 +52,7 @@ def test_what_is_shown(case):
     assert [row[0] for row in table.rows] == ["7", "8", "16 (built for)"]
     assert "step 7" in begins(found) and "--timesteps N" in begins(found)
     assert "step 7" in exit_tables(found)[0].title
-    assert begins(found).replace(">", "&gt;") in page(found)
+    assert begins(found).replace(">", "&gt;") in page_of(found)
     axes = accuracy_over_time(found).axes[0]
     lines = {line.get_label(): line for line in axes.lines}
     assert list(lines["SNN"].get_xdata()) == list(range(7, T + 1))

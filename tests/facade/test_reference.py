@@ -11,10 +11,10 @@ import spkeras
 from spkeras.calibration import correct, train_thresholds
 from spkeras.errors import DataError
 from spkeras.report import accuracy_tables, findings, verification_tables
-from spkeras.report.html import page
 from spkeras.snn.model import build, loop_of
 from spkeras.training import prepare
 from tests.networks import convert
+from tests.report.records import page_of
 
 pytestmark = pytest.mark.slow
 
@@ -163,13 +163,13 @@ def test_a_file_without_the_cnn_says_so(networks, case, kind):
     assert found.reference == found.to_dict()["reference"] == "own weights"
     (text,) = found.warnings
     assert "--cnn" in text and "own weights" in text
-    shown = page(found)
+    shown = page_of(found)
     (table,) = accuracy_tables(found)
     assert table.footer[0] == "own weights" and "same decision as own weights" in table.header
     # Multiply-accumulates follow from shapes: they are the CNN's whatever the weights are.
     columns = [title for title in table.header if not title.endswith("CNN MACs")]
     assert "CNN" not in " ".join((*columns, *table.footer))
-    assert '<td class="word">own weights</td>' in shown
+    assert "<b>own weights</b>" in shown
     check(spkeras.evaluate(old, x, y, cnn=cnn), networks[kind], case)
     # What is done to it later does not make it known again.
     if kind == "bits":
@@ -205,7 +205,7 @@ def test_a_twin_is_its_own_reference(case, recipe):
     snn = spkeras.convert(twin, x, recipe=recipe, weight_bits=2)
     found = spkeras.evaluate(snn, x, y)
     assert found.reference == "twin" and found.cnn_accuracy == pytest.approx(accuracy, abs=1.1 / 90)
-    assert accuracy_tables(found)[0].footer[0] == "twin" and "spkeras finetune" in page(found)
+    assert accuracy_tables(found)[0].footer[0] == "twin" and "spkeras finetune" in page_of(found)
     assert spkeras.evaluate(snn, x, y, cnn=twin).cnn_accuracy == pytest.approx(
         accuracy, abs=1.1 / 90
     )

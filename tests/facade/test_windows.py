@@ -13,7 +13,7 @@ from spkeras.errors import OptionError, SpkerasError
 from spkeras.layers import TTFSActivation
 from spkeras.recipes import CAT
 from spkeras.report import findings, latency, operations, summary, verification_tables
-from spkeras.report.html import page
+from tests.report.records import page_of
 from tests.ttfs.nets import activations, branched, shaken
 
 pytestmark = pytest.mark.slow
@@ -96,7 +96,7 @@ def test_the_record_leaves_out_what_windows_do_not_have(net, x, snn):
     }
     whole = spkeras.evaluate(snn, x, np.zeros(60, int), insist=True)
     assert whole.to_dict()["activity"] == result.to_dict()["activity"]
-    text = " ".join([summary(result), latency(result), operations(result), page(result)])
+    text = " ".join([summary(result), latency(result), operations(result), page_of(result)])
     assert "3 windows of 8 steps" in text and "latency 24 steps" in text
     assert "membrane updates" not in text and "None" not in text
 

@@ -12,6 +12,8 @@ from spkeras.metrics import (
     OutputScore,
     Verification,
 )
+from spkeras.report.page import page
+from spkeras.report.study import Study
 
 STEPS = np.arange(1, 7)
 # Of the six steps, over 2.5 M multiply-accumulates of the CNN: SOPs 0.4 to 2.4, loops 0 to 2.
@@ -189,3 +191,8 @@ def values(**changed):
         "timesteps": 3,
     }
     return verification(**{**kept, **changed})
+
+
+def page_of(record):
+    """The page on one network that was evaluated."""
+    return page(Study(title="net", evaluation=record, energy=record.energy(), provenance={}))
