@@ -200,7 +200,11 @@ class EvaluationPlan:
             schedule=loop.schedule,
             timesteps=loop.timesteps,
             latency=loop.latency,
-            settings={**self.graph.settings, **loop.settings, "input_encoding": encoding},
+            settings={
+                **self.graph.settings,
+                **loop.settings,
+                **({"input_encoding": encoding} if self.frames else {}),
+            },
             samples=trace.samples,
             steps=self.steps,
             scores=scores,
