@@ -89,9 +89,9 @@ def test_named_tests_exist(path):
 def test_named_files_exist(path):
     text = path.read_text()
     files = re.findall(r"(?<![\w/.])(?:\.\./)*((?:\w+/)*\w+\.py)\b", text)
-    files += [
-        name.replace(".", "/") + ".py" for name in re.findall(r"python -m (tests\.[\w.]+)", text)
-    ]
+    for name in re.findall(r"python -m (tests\.\w+(?:\.\w+)*)", text):
+        module = name.replace(".", "/")
+        files.append(f"{module}/__main__.py" if (ROOT / module).is_dir() else f"{module}.py")
     for file in (file for file in files if not Path(file).stem.isupper()):  # FILE.py is a place
         assert any((ROOT / folder / file).exists() for folder in _FOLDERS), file
 

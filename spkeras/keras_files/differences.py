@@ -163,14 +163,27 @@ def _places(
     model: keras.Model, root: LayerNode, weights: PathWeights
 ) -> Iterator[tuple[str, LayerNode, keras.layers.Layer]]:
     """Yield the layers with weights that a file should hold; shared layers it holds once."""
-    stored = {id(node): path for node, path in all_paths(root, weights)}
-    pairs = [pair for pair in leaves_of(root, model) if pair[1].weights]
-    filled = [node for node, _ in pairs if weights.under(stored[id(node)])]
+    places = [place for place in _leaves(model, root, weights, "") if place[2].weights]
+    filled = [node for path, node, _ in places if weights.under(path)]
     held = {(node.stored_name, node.stored_class) for node in filled}
-    for node, layer in pairs:
-        path = stored[id(node)]
+    for path, node, layer in places:
         if weights.under(path) or (node.stored_name, node.stored_class) not in held:
             yield path, node, layer
+
+
+def _leaves(
+    model: keras.Model, root: LayerNode, weights: PathWeights, prefix: str
+) -> Iterator[tuple[str, LayerNode, keras.layers.Layer]]:
+    """Yield all plain layers with their paths; those inside TimeDistributed in its place."""
+    stored = {id(node): path for node, path in all_paths(root, weights, prefix)}
+    for node, layer in leaves_of(root, model):
+        path = stored[id(node)]
+        while node.class_name == "TimeDistributed" and node.wrapped is not None:
+            node, layer, path = node.wrapped, layer.layer, f"{path}/layer"
+        if node.layers is None:
+            yield path, node, layer
+        else:
+            yield from _leaves(layer, node, weights, path)
 
 
 def _kind(path: str) -> str:
