@@ -8,7 +8,6 @@ from spkeras.cli import options
 from spkeras.cli.files import read_snn
 from spkeras.cli.generated import GroupedCommand
 from spkeras.cli.messages import say, show, show_json
-from spkeras.report.numbers import count
 
 
 @click.command(cls=GroupedCommand)
@@ -23,6 +22,8 @@ def command(snn: Path, as_json: bool) -> None:
     if as_json:
         show_json(found.to_dict())
         return
+    from spkeras.report.numbers import count
+
     say(f"{snn}: {found.run}, {count(found.neurons)} neurons")
     shown = (f"{name} {value}" for name, value in found.settings.items() if value is not None)
     say(", ".join(shown) + "\n")

@@ -125,7 +125,7 @@ def test_every_command_groups_its_options_and_shows_their_defaults(run, words):
 
 
 # Options that change nothing when they are left out.
-UNSET = ("architecture", "replace", "plot", "report", "csv", "latex")
+UNSET = ("architecture", "replace", "plot", "report", "csv", "latex", "plugin")
 
 
 @pytest.mark.parametrize("words", COMMAND_LINES, ids=" ".join)
