@@ -198,6 +198,8 @@ class _Fit:
             self.shown,
             initial_epoch=start,
             epochs=stop,
+            # The batches have an order of their own, which a resumed run repeats.
+            shuffle=False,
             validation_data=self.checked,
             verbose=int(self.bar),
             callbacks=tools,
