@@ -71,7 +71,8 @@ _FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "spike_code": (lambda value: value in CODES, ", ".join(CODES)),
     "model": (lambda value: isinstance(value, str) and value in NEURON_MODELS, "a neuron model"),
     "initial_potential": (_number, "a finite number"),
-    "max_spikes_per_step": (lambda value: _whole(value, 1), "a whole number from 1"),
+    # The original's interface lets neurons fire a share of a spike more.
+    "max_spikes_per_step": (lambda value: _number(value) and value >= 1, "a number from 1"),
     **dict.fromkeys(("levels", "mantissa_bits"), (_whole, "a whole number from 0")),
 }
 

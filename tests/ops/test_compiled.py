@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from spkeras.ops.compiled import compiled, fused
+from spkeras.ops.compiled import compiled, fused, unfused
 
 
 @pytest.fixture
@@ -83,5 +83,13 @@ def test_tensorflow_fuses_by_xla():
     call = fused(lambda x: (x * x + 1.0, -x))
     square, negative = call(ops.convert_to_tensor(np.float32([2.0, 3.0])))
     assert (np.asarray(square).tolist(), np.asarray(negative).tolist()) == ([5, 10], [-2, -3])
-    attributes = call.get_concrete_function(ops.ones(2)).function_def.attr
-    assert attributes["_XlaMustCompile"].b
+    import tensorflow
+
+    def fuses():
+        graph = tensorflow.function(lambda x: call(x)).get_concrete_function(ops.ones(2)).graph
+        inner = graph.as_graph_def().library.function
+        return any(part.attr["_XlaMustCompile"].b for part in inner)
+
+    assert fuses()
+    with unfused():
+        assert not fuses()

@@ -4,6 +4,8 @@ The code is that of the running program, which calls it to predict, too. What co
 and of layers can be called with symbolic tensors, which record it.
 """
 
+import re
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -89,7 +91,19 @@ def _traced(
         raise UntraceableError(f"{type(error).__name__}: {_first_line(error)}") from error
     if not all(_equal(found, values) for values in wanted):
         raise UntraceableError("its outputs are not those of its operators (random numbers?)")
+    _number(model)
     return model
+
+
+def _number(model: keras.Model) -> None:
+    """Number the operators of a model by themselves; Keras counts those of the whole process."""
+    counts: Counter[str] = Counter()
+    for operation in model.operations:
+        if isinstance(operation, keras.layers.Layer):
+            continue
+        kind = re.sub(r"_\d+$", "", operation.name)
+        operation.name = f"{kind}_{counts[kind]}" if counts[kind] else kind
+        counts[kind] += 1
 
 
 def _equal(found: Sequence[Tensor], wanted: Sequence[Tensor]) -> bool:
