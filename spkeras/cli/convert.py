@@ -12,7 +12,7 @@ from spkeras.cli import options
 from spkeras.cli.files import CnnReader, check_output, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, recipe_options, simulation_options
 from spkeras.cli.labelled import cnn_quality
-from spkeras.cli.messages import note, say
+from spkeras.cli.messages import note, say, show_json
 from spkeras.cli.progress import progress
 from spkeras.files.models import save_model
 from spkeras.recipes import Simulation
@@ -43,6 +43,7 @@ thresholds and weights.
 @options.recipe_option(recipes.names("conversion"), "ecc", "One of the recipes above.")
 @options.published_option
 @all_of([*recipe_options("conversion"), *simulation_options(shows_defaults=True)])
+@options.json_option
 @options.model_options
 def command(
     model: Path,
@@ -53,6 +54,7 @@ def command(
     reader: CnnReader,
     recipe: str,
     batch_size: int,
+    as_json: bool,
     **chosen: Any,
 ) -> None:
     """Convert, write, report."""
@@ -79,6 +81,10 @@ def command(
             **given,
         )
     write_whole(output, partial(save_model, snn))
+    if as_json:
+        record = {"output": str(output), "writer": cnn.writer, "changes": list(cnn.changes)}
+        show_json({**record, "calibration": samples.samples, **spkeras.summary(snn).to_dict()})
+        return
     say(f"{model}: written by {cnn.writer}")
     say(f"calibrated on {samples.samples} samples of {samples.name}{quality}")
     _describe(snn)

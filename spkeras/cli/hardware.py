@@ -33,12 +33,14 @@ def command() -> None:
 @click.argument("model", type=options.MODEL)
 @options.output_option("The program, .npz.", required=True)
 @options.force_option
+@options.json_option
 @options.model_options
 @all_of(config_options(HardwareConfig))
 def compile_command(
     model: Path,
     output: Path,
     force: bool,
+    as_json: bool,
     reader: CnnReader,
     **chosen: Any,
 ) -> None:
@@ -50,6 +52,18 @@ def compile_command(
     cnn = reader.read(model)
     program = log_ttfs.compile(cnn.model, config)
     write_whole(output, lambda path: log_ttfs.save_program(program, path))
+    if as_json:
+        show_json(
+            {
+                "output": str(output),
+                "name": program.name,
+                "timesteps": program.timesteps,
+                "config": program.config.get_config(),
+                "notes": list(program.notes),
+                "layers": {layer.name: layer.needed_bits for layer in program.layers},
+            }
+        )
+        return
     for text in program.notes:
         note(text)
     widest = max(program.layers, key=lambda layer: layer.needed_bits)
@@ -113,11 +127,15 @@ def run_command(
 @command.command("images")
 @click.argument("program", type=_PROGRAM)
 @options.output_option("A folder that does not exist or is empty.", required=True)
-def images_command(program: Path, output: Path) -> None:
+@options.json_option
+def images_command(program: Path, output: Path, as_json: bool) -> None:
     """Write PROGRAM as memory images ($readmemh), a listing and golden vectors."""
     check_output_folder(output, "--output")
     from spkeras.hardware import log_ttfs
     from spkeras.hardware.log_ttfs.images import write_images
 
     written = write_images(log_ttfs.load_program(program), output)
+    if as_json:
+        show_json({"output": str(output), "files": sorted(str(path) for path in written)})
+        return
     say(f"wrote {len(written)} files to {output}; start with {output / 'listing.txt'}")

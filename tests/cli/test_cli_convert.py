@@ -1,5 +1,6 @@
 """`spkeras convert`: what it writes, and what it refuses."""
 
+import json
 import shlex
 
 import keras
@@ -247,3 +248,12 @@ def test_architecture_for_a_weights_file(run, cnn, data, here):
     (here / "plan.json").write_text(model.to_json())
     words = ("--architecture", here / "plan.json", "--data", data)
     assert run("convert", here / "w.weights.h5", *words).exit_code == 0
+
+
+def test_json_describes_what_was_written(run, cnn, data, here):
+    done = run("convert", cnn, "--data", data, "--timesteps", 4, "--json")
+    found = json.loads(done.stdout)
+    assert found["output"] == "tiny_snn.keras" and found["calibration"] == 20
+    assert found["settings"]["recipe"] == "ecc" and found["neurons"] == 64
+    shown = json.loads(run("info", "tiny_snn.keras", "--json").stdout)
+    assert {**found, **shown} == found

@@ -124,6 +124,11 @@ def test_every_command_groups_its_options_and_shows_their_defaults(run, words):
     assert "INTEGER RANGE" not in text
 
 
+@pytest.mark.parametrize("words", COMMAND_LINES, ids=" ".join)
+def test_every_command_speaks_json(words):
+    assert any("--json" in param.opts for param in COMMAND_LINES[words].params)
+
+
 # Options that change nothing when they are left out.
 UNSET = ("architecture", "replace", "plot", "report", "csv", "latex", "plugin")
 

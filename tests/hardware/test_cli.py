@@ -49,6 +49,17 @@ def test_compile_run_and_images(files):
     assert again.exit_code == 1 and "not empty" in again.output
 
 
+def test_json_of_what_was_written(files, tmp_path):
+    path = tmp_path / "new.npz"
+    made = json.loads(run("hardware", "compile", files / "net.keras", "-o", path, "--json").stdout)
+    assert made["output"] == str(path) and path.exists() and made["config"]["weight_bits"] == 5
+    assert "code" in made["layers"]
+    folder = tmp_path / "images"
+    done = json.loads(run("hardware", "images", path, "-o", folder, "--json").stdout)
+    written = [file for file in folder.rglob("*") if file.is_file()]
+    assert len(done["files"]) == len(written) > 5
+
+
 def test_json_is_for_machines(files):
     plain = run("hardware", "run", files / "net.npz", "--data", files / "data.npz", "--json")
     slow = run(
