@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import OptionError
-from spkeras.metrics.score import BINARY, CLASSIFICATION, REGRESSION, UNDECIDED, Score, same
+from spkeras.metrics.score import BINARY, CLASSIFICATION, UNDECIDED, Score, same
 from spkeras.ops.arrays import Float32Array, Int64Array
 
 
@@ -20,8 +20,8 @@ class Answers:
         task: "classification", "binary classification" or "regression".
         outputs: Of the spiking network, (samples, *shape); logits where the CNN ends in softmax.
         cnn: Of the CNN, of the same form.
-        decisions: Classes that the spiking network decides, (samples,); None for regression. -1
-            is no class.
+        decisions: Classes that the spiking network decides, (samples,); None where a sample has
+            no class of its own. -1 is no class.
         cnn_decisions: Those of the CNN.
         targets: Labels (samples,) or values; None without.
     """
@@ -43,7 +43,7 @@ class Answers:
             outputs: Of the network.
             cnn: Of the CNN.
         """
-        classes = score.task != REGRESSION
+        classes = score.task in (BINARY, CLASSIFICATION)
         return cls(
             name=score.name,
             task=score.task,
@@ -161,5 +161,7 @@ def top(answers: Answers, count: int, of_cnn: bool = False) -> float:
 
 def _decided(answers: Answers) -> tuple[Int64Array, Int64Array]:
     if answers.decisions is None or answers.cnn_decisions is None:
-        raise OptionError(f"{answers.name}: is a {REGRESSION}, which decides no class")
+        raise OptionError(
+            f"{answers.name}: is a {answers.task}, which decides no class of a sample"
+        )
     return answers.decisions, answers.cnn_decisions

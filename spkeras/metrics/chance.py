@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.metrics.score import REGRESSION, UNDECIDED, Score
+from spkeras.metrics.score import REGRESSION, SEVERAL, UNDECIDED, Score
 from spkeras.ops.arrays import Int64Array
 
 # Level of the test: chance exceeds its bound in one of 1,000 draws.
@@ -67,7 +67,7 @@ def check_decisions(
         DataError: the CNN is near chance; the message has the share of right decisions, the
             likely cause and the remedy.
     """
-    if score.task == REGRESSION or score.targets is None:
+    if score.task == REGRESSION or score.task in SEVERAL or score.targets is None:
         return
     rows = _rows(len(score.targets), batch_size)
     chosen, labels = [np.asarray(array)[rows] for array in samples], score.targets[rows]

@@ -15,7 +15,7 @@ from spkeras.metrics.costs import CostTable
 from spkeras.metrics.early_exit import ExitCourse
 from spkeras.metrics.energy import Energy, energy
 from spkeras.metrics.interval import interval_of
-from spkeras.metrics.score import OutputScore
+from spkeras.metrics.score import SEVERAL, OutputScore
 from spkeras.ops.arrays import Float64Array, Int64Array
 from spkeras.ops.types import Json
 
@@ -115,7 +115,9 @@ class Evaluation:
 
     def interval(self) -> tuple[float, float] | tuple[None, None]:
         """Return the exact 95 % confidence interval of the accuracy after T steps, or None twice."""
-        accuracy = None if self.accuracy is None else float(self.accuracy[-1])
+        # Several decisions on one sample are not independent.
+        single = self.accuracy is not None and self.scores[0].task not in SEVERAL
+        accuracy = float(self.accuracy[-1]) if single and self.accuracy is not None else None
         return interval_of(accuracy, self.samples)
 
     @property

@@ -11,6 +11,9 @@ from spkeras.ops.arrays import BoolArray, Float64Array, Int64Array
 # The decision of an output with NaN or infinity: no class.
 UNDECIDED = -1
 CLASSIFICATION, BINARY, REGRESSION = "classification", "binary classification", "regression"
+# Several decisions a sample: a class for each position, or yes or no for each label.
+SEGMENTATION, LABELS = "classification of positions", "multi-label classification"
+SEVERAL = (SEGMENTATION, LABELS)
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,8 +22,10 @@ class OutputScore:
 
     Attributes:
         name: The output's name.
-        task: "classification", "binary classification" or "regression".
-        accuracy: Share of right decisions at each step; None without labels or for regression.
+        task: "classification", "binary classification", "classification of positions",
+            "multi-label classification" or "regression".
+        accuracy: Share of right decisions at each step, over all positions or labels of a sample;
+            None without labels or for regression.
         cnn_accuracy: The same of the CNN on the same samples.
         agreement: Share of decisions equal to the CNN's at each step; None for regression.
         error: Root mean square difference to the targets at each step, in the output's unit;
@@ -87,8 +92,8 @@ class Score:
     Args:
         name: The output's name.
         shape: Its shape without the batch.
-        targets: Labels (samples,), (samples, 1) or one-hot; real values of the output's
-            shape; or None.
+        targets: Labels (samples,), (samples, 1) or one-hot; labels of positions (samples, height,
+            width); 0 or 1 for each of several labels; real values of the output's shape; or None.
         steps: Number of steps.
         threshold: Decision threshold of a single output: 0.5 after a sigmoid, else 0.
         first: First step at which the read-out has received an input.
@@ -131,6 +136,9 @@ class Score:
         if (targets is None) != (self.targets is None):
             raise DataError(f"targets of {self.name}: some samples have targets, others have none")
         if targets is None:
+            return part
+        if self.task in SEVERAL:
+            part.targets = _several(self.name, self.shape, np.asarray(targets), self.task)
             return part
         values = int(np.prod(self.shape)) * len(targets)
         if self.task == REGRESSION and np.size(targets) == values:
@@ -180,13 +188,16 @@ class Score:
         """
         if self.task == REGRESSION:
             return output
+        if self.task in SEVERAL:
+            return _decisions(output, self.task, self.threshold)
         classes = output[:, 0] > self.threshold if self.task == BINARY else output.argmax(1)
         return np.where(np.isfinite(output).all(axis=1), classes.astype(int), UNDECIDED)
 
     def result(self) -> OutputScore:
         """Return the course over the steps."""
         classes, known, sums = self.task != REGRESSION, self.targets is not None, self.sums
-        samples, elements = max(sums.samples, 1), max(sums.elements, 1)
+        samples = max(sums.samples, 1) * _decisions_each(self.shape, self.task)
+        elements = max(sums.elements, 1)
         return OutputScore(
             name=self.name,
             task=self.task,
@@ -205,6 +216,61 @@ class Score:
     def _course(self, values: Float64Array) -> Float64Array:
         """Return the values, with NaN at the steps before the read-out has received an input."""
         return np.where(np.arange(1, len(values) + 1) < self.first, np.nan, values)
+
+
+def _decisions_each(shape: tuple[int, ...], task: str) -> int:
+    """Return the number of decisions for one sample."""
+    if task == LABELS:
+        return shape[0]
+    return int(np.prod(shape[:-1])) if task == SEGMENTATION else 1
+
+
+def _decisions(output: np.ndarray, task: str, threshold: float) -> Int64Array:
+    """Return the decisions of each sample, (samples, decisions)."""
+    finite = np.isfinite(output)
+    if task == LABELS or output.shape[-1] == 1:
+        chosen = np.where(finite, output > threshold, UNDECIDED)
+    else:
+        chosen = np.where(finite.all(-1), output.argmax(-1), UNDECIDED)
+    return chosen.reshape(len(output), -1).astype(np.int64)
+
+
+def _several(name: str, shape: tuple[int, ...], y: np.ndarray, task: str) -> Int64Array:
+    """Return the targets of several decisions a sample, (samples, decisions).
+
+    Raises:
+        DataError: targets that are none.
+    """
+    found = _several_task(shape, y)
+    if found != task and not (task == LABELS and y.shape[1:] == shape and _zeros_and_ones(y)):
+        raise DataError(
+            f"targets of {name}: received {_size(y)} of {y.dtype} a sample; the first ones are those "
+            f"of a {task}"
+        )
+    if task == SEGMENTATION and shape[-1] > 1:
+        labels = y.argmax(-1) if y.shape[1:] == shape else y
+        _check_labels(name, labels, shape[-1])
+        return labels.reshape(len(y), -1).astype(np.int64)
+    return y.reshape(len(y), -1).astype(np.int64)
+
+
+def _several_task(shape: tuple[int, ...], y: np.ndarray) -> str | None:
+    """Return the task of targets with several decisions a sample; None for other targets."""
+    whole = y.dtype.kind in "biu" or _is_whole(y)
+    if not whole or y.ndim < 2:
+        return None
+    if len(shape) > 1:
+        places = shape[:-1]
+        if y.shape[1:] in (places, (*places, 1)) and (shape[-1] > 1 or _zeros_and_ones(y)):
+            return SEGMENTATION if shape[-1] > 1 or y.dtype.kind in "biu" else None
+        hot = shape[-1] > 1 and y.shape[1:] == shape and _zeros_and_ones(y)
+        return SEGMENTATION if hot and bool((y.sum(-1) == 1).all()) else None
+    both = y.shape[1:] == shape and shape[0] > 1 and len(np.unique(y)) == 2
+    return LABELS if both and _zeros_and_ones(y) else None
+
+
+def _zeros_and_ones(y: np.ndarray) -> bool:
+    return bool(((y == 0) | (y == 1)).all())
 
 
 def same(decisions: Int64Array, others: Int64Array) -> BoolArray:
@@ -228,6 +294,9 @@ def _task(
         )
     if flat and shape[0] > 1 and y.ndim == 2 and y.shape[1] == shape[0] and _one_hot(y):
         return CLASSIFICATION, y.argmax(1)
+    task = _several_task(shape, y)
+    if task is not None:
+        return task, _several(name, shape, y, task)
     labels = y.reshape(len(y)) if y.size == len(y) else y
     several = flat and shape[0] > 1
     whole = labels.ndim == 1 and (y.dtype.kind in "biu" or (several and _is_whole(labels)))

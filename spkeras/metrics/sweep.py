@@ -8,7 +8,7 @@ from spkeras.errors import OptionError
 from spkeras.metrics.energy import Energy
 from spkeras.metrics.evaluation import Evaluation, plain
 from spkeras.metrics.interval import interval_of
-from spkeras.metrics.score import OutputScore
+from spkeras.metrics.score import SEVERAL, OutputScore
 
 # Loss of accuracy, or of equal decisions, that a recommended network may have.
 _DROP = 0.005
@@ -85,7 +85,7 @@ class SweepPoint:
         """
         score, activity = result.scores[0], result.activity
         accuracy = _last(score.accuracy)
-        low, high = interval_of(accuracy, result.samples)
+        low, high = result.interval()
         return cls(
             network=network,
             recipe={name: plain(value) for name, value in recipe.items()},
@@ -141,7 +141,8 @@ class Baseline:
     def of(cls, result: Evaluation, energy: Energy) -> Self:
         """Return the CNN's figures of an evaluation."""
         score = result.scores[0]
-        low, high = interval_of(score.cnn_accuracy, result.samples)
+        single = score.task not in SEVERAL
+        low, high = interval_of(score.cnn_accuracy if single else None, result.samples)
         return cls(
             accuracy=score.cnn_accuracy,
             low=low,

@@ -78,9 +78,9 @@ ONE_HOT = np.array([[0, 1], [1, 0], [0, 1]])
         ((2,), ONE_HOT, "classification", [1, 0, 1]),
         ((2,), ONE_HOT.astype("float32"), "classification", [1, 0, 1]),
         ((3,), np.eye(3), "classification", [0, 1, 2]),
-        # Rows of which one holds none or two of the classes are values.
-        ((2,), np.array([[0, 1], [0, 0]]), "regression", [[0, 1], [0, 0]]),
-        ((2,), np.array([[0.0, 1], [1, 1]]), "regression", [[0, 1], [1, 1]]),
+        # Rows of which one holds none or two of the classes are several labels.
+        ((2,), np.array([[0, 1], [0, 0]]), "multi-label classification", [[0, 1], [0, 0]]),
+        ((2,), np.array([[0.0, 1], [1, 1]]), "multi-label classification", [[0, 1], [1, 1]]),
         ((2,), np.array([[0, 1], [-1, 2]]), "regression", [[0, 1], [-1, 2]]),
         ((2,), np.array([[0.5, 0.5], [1, 0]]), "regression", [[0.5, 0.5], [1, 0]]),
         ((3,), np.array([2, 0, 1]), "classification", [2, 0, 1]),
