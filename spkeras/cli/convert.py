@@ -14,6 +14,7 @@ from spkeras.cli.generated import GroupedCommand, all_of, recipe_options, simula
 from spkeras.cli.labelled import cnn_quality
 from spkeras.cli.messages import note, say, show_json
 from spkeras.cli.progress import progress
+from spkeras.cli.quiet import load_keras
 from spkeras.files.models import save_model
 from spkeras.recipes import Simulation
 
@@ -60,6 +61,8 @@ def command(
     """Convert, write, report."""
     output = output or Path(f"{model.stem}_snn.keras")
     check_output(output, SUFFIXES, "--output", force)
+    # Before anything else imports Keras, whose backend writes to stderr.
+    load_keras()
     import spkeras
     from spkeras.facade.conversion import spike_code
 
