@@ -143,18 +143,15 @@ def all_paths(
 def stored_paths(
     root: LayerNode, weights: PathWeights, prefix: str = ""
 ) -> Iterator[tuple[LayerNode, str]]:
-    """Yield each plain layer of a tree that has stored weights, with its path.
+    """Return each plain layer of a tree that has stored weights, with its path.
 
     Args:
         root: The tree.
         weights: The stored arrays.
         prefix: Path of the tree's model.
     """
-    for child, path in _members(root, weights, prefix):
-        if child.layers is None:
-            yield child, path
-        else:
-            yield from stored_paths(child, weights, path)
+    places = all_paths(root, weights, prefix)
+    return ((child, path) for child, path in places if weights.under(path))
 
 
 def _load(node: LayerNode, layer: keras.layers.Layer, weights: PathWeights, path: str) -> set[int]:

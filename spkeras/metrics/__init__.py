@@ -1,11 +1,12 @@
 """Results of runs, evaluations and verifications, as plain records."""
 
-from spkeras.metrics.activity import Activity, LayerActivity, Storage, activity
+from spkeras.metrics.activity import Activity, LayerActivity, activity
 from spkeras.metrics.convergence import Convergence, convergence
 from spkeras.metrics.early_exit import EarlyExit, ExitCourse, ExitRow, ExitSums, Watch
 from spkeras.metrics.energy import Energy, NetworkEnergy, energy
 from spkeras.metrics.evaluation import Evaluation
 from spkeras.metrics.score import OutputScore, Score, Sums
+from spkeras.metrics.storage import Storage
 from spkeras.metrics.verification import LayerCheck, NeuronCheck, Verification
 
 __all__ = [

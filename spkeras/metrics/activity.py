@@ -12,6 +12,7 @@ from spkeras.graph.macs import macs
 from spkeras.graph.node import parameters_of
 from spkeras.graph.synapses import constant_macs
 from spkeras.metrics.membrane import potentials, running_steps, window_elements
+from spkeras.metrics.storage import Storage, storage
 from spkeras.metrics.synaptic import Synapses, by_size, synaptic_costs
 from spkeras.trace import Trace
 
@@ -79,39 +80,6 @@ class LayerActivity:
     loop_macs: float = 0.0
     membrane_updates: float = 0.0
     comparisons: float = 0.0
-
-
-@dataclass(frozen=True)
-class Storage:
-    """Numbers that a chip holds at a time to run a network and its CNN.
-
-    Attributes:
-        weights: Weights and biases of all linear layers.
-        neurons: Neurons, each with an address.
-        potentials: Membrane potentials.
-        values: Values that enter and leave the largest layer of the CNN.
-        sums: Sums that the linear layers of the CNN write per sample.
-    """
-
-    weights: int = 0
-    neurons: int = 0
-    potentials: int = 0
-    values: int = 0
-    sums: int = 0
-
-
-def storage(graph: Graph, neurons: int, potentials: int) -> Storage:
-    """Return what a chip holds of a graph with so many neurons and membrane potentials."""
-    weighted = [node for node in graph.nodes if node.operation.weighted]
-    sizes = {node.name: math.prod(node.shape) for node in graph.nodes}
-    moved = (sizes[n.name] + sum(sizes[name] for name in n.inputs) for n in weighted)
-    return Storage(
-        weights=sum(array.size for node in weighted for array in node.arrays.values()),
-        neurons=neurons,
-        potentials=potentials,
-        values=max(moved, default=0),
-        sums=sum(sizes[node.name] for node in weighted),
-    )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import OptionError
-from spkeras.metrics.score import BINARY, CLASSIFICATION, UNDECIDED, Score, same
+from spkeras.metrics.score import Score, same
+from spkeras.metrics.tasks import BINARY, CLASSIFICATION, UNDECIDED
 from spkeras.ops.arrays import Float32Array, Int64Array
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from spkeras.errors import DataError
-from spkeras.metrics.score import REGRESSION, SEVERAL, UNDECIDED, Score
+from spkeras.metrics.score import Score
+from spkeras.metrics.tasks import REGRESSION, SEVERAL, UNDECIDED
 from spkeras.ops.arrays import Int64Array
 
 # Level of the test: chance exceeds its bound in one of 1,000 draws.

@@ -7,7 +7,8 @@ from dataclasses import dataclass, fields, replace
 import numpy as np
 
 from spkeras.errors import OptionError
-from spkeras.metrics.score import CLASSIFICATION, Score, same
+from spkeras.metrics.score import Score, same
+from spkeras.metrics.tasks import CLASSIFICATION
 from spkeras.ops.arrays import BoolArray, Float64Array, Int64Array
 
 # Margins of the table from which a user chooses, in addition to the policy's.

@@ -18,8 +18,9 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from spkeras.errors import OptionError
-from spkeras.metrics.activity import Activity, Storage
+from spkeras.metrics.activity import Activity
 from spkeras.metrics.costs import CostTable, cost_table
+from spkeras.metrics.storage import Storage
 
 LEFT_OUT = (
     "routing of spikes, reuse of operands, exponentials and other functions in neurons, control, "

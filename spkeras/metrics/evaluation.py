@@ -15,7 +15,8 @@ from spkeras.metrics.costs import CostTable
 from spkeras.metrics.early_exit import ExitCourse
 from spkeras.metrics.energy import Energy, energy
 from spkeras.metrics.interval import interval_of
-from spkeras.metrics.score import SEVERAL, OutputScore
+from spkeras.metrics.score import OutputScore
+from spkeras.metrics.tasks import SEVERAL
 from spkeras.ops.arrays import Float64Array, Int64Array
 from spkeras.ops.types import Json
 

@@ -8,7 +8,8 @@ from spkeras.errors import OptionError
 from spkeras.metrics.energy import Energy
 from spkeras.metrics.evaluation import Evaluation, plain
 from spkeras.metrics.interval import interval_of
-from spkeras.metrics.score import SEVERAL, OutputScore
+from spkeras.metrics.score import OutputScore
+from spkeras.metrics.tasks import SEVERAL
 
 # Loss of accuracy, or of equal decisions, that a recommended network may have.
 _DROP = 0.005

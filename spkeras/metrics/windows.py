@@ -4,7 +4,8 @@ import numpy as np
 
 from spkeras.graph import Graph
 from spkeras.graph.macs import macs
-from spkeras.metrics.activity import Activity, LayerActivity, storage
+from spkeras.metrics.activity import Activity, LayerActivity
+from spkeras.metrics.storage import storage
 from spkeras.ops.arrays import Float64Array
 from spkeras.trace import Trace
 from spkeras.ttfs.checks import is_coded, is_relu

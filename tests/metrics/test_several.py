@@ -8,7 +8,7 @@ from keras import layers
 import spkeras
 from spkeras.errors import DataError, OptionError
 from spkeras.metrics import Score
-from spkeras.metrics.score import LABELS, SEGMENTATION
+from spkeras.metrics.tasks import LABELS, SEGMENTATION
 
 RNG = np.random.default_rng(3)
 
