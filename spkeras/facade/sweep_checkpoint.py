@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import OptionError
+from spkeras.files.drafts import draft_of
 from spkeras.metrics.evaluation import plain
 
 _FORMAT = 1
@@ -69,10 +70,9 @@ class Checkpoint:
         self.known[_words(key)] = plain(record)
         entries = ({"key": json.loads(k), "record": r} for k, r in self.known.items())
         lines = [json.dumps(self.head), *map(json.dumps, entries)]
-        draft = self.path.with_name(f".{self.path.name}.draft")
         try:
-            draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
-            draft.replace(self.path)
+            with draft_of(self.path) as draft:
+                draft.write_text("\n".join(lines) + "\n", encoding="utf-8")
         except OSError as error:
             raise OptionError(f"{self.path}: cannot be written ({error})") from error
 

@@ -3,34 +3,21 @@
 import keras
 import numpy as np
 import pytest
-from keras import layers
 
 import spkeras
 from spkeras.errors import OptionError
 from spkeras.metrics.answers import Answers, changed, confusion, top
+from tests.facade import tiny
 
 
 @pytest.fixture(scope="module")
 def net():
-    keras.utils.set_random_seed(4)
-    return keras.Sequential(
-        [
-            keras.Input((6, 6, 1)),
-            layers.Conv2D(4, 3, activation="relu"),
-            layers.Flatten(),
-            layers.Dense(3, activation="softmax"),
-        ],
-        name="tiny",
-    )
+    return tiny.net()
 
 
 @pytest.fixture(scope="module")
 def data(net):
-    rng = np.random.default_rng(5)
-    x = rng.random((60, 6, 6, 1)).astype("float32")
-    y = net.predict(x, verbose=0).argmax(1)
-    y[::5] = (y[::5] + 1) % 3
-    return x, y
+    return tiny.labelled(net, 60, wrong=5)
 
 
 @pytest.fixture(scope="module")

@@ -2,15 +2,13 @@
 
 import json
 
-import keras
-import numpy as np
 import pytest
-from keras import layers
 
 import spkeras
 from spkeras.errors import DataError, OptionError
 from spkeras.metrics.sweep import Baseline
 from spkeras.metrics.tuning import Bounds, drop_of, likely_drop
+from tests.facade import tiny
 from tests.facade.test_sweep import point
 
 pytest.importorskip("optuna", reason="Optuna is not installed")
@@ -18,23 +16,12 @@ pytest.importorskip("optuna", reason="Optuna is not installed")
 
 @pytest.fixture(scope="module")
 def net():
-    keras.utils.set_random_seed(4)
-    return keras.Sequential(
-        [
-            keras.Input((6, 6, 1)),
-            layers.Conv2D(4, 3, activation="relu"),
-            layers.Flatten(),
-            layers.Dense(3, activation="softmax"),
-        ],
-        name="tiny",
-    )
+    return tiny.net()
 
 
 @pytest.fixture(scope="module")
 def data(net):
-    rng = np.random.default_rng(5)
-    x = rng.random((240, 6, 6, 1)).astype("float32")
-    return x, net.predict(x, verbose=0).argmax(1)
+    return tiny.labelled(net, 240)
 
 
 @pytest.fixture(scope="module")
