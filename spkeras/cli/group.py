@@ -16,6 +16,7 @@ from spkeras.errors import SpkerasError
 # Name of the command: module whose `command` it is.
 COMMANDS = {
     "convert": "spkeras.cli.convert",
+    "demo": "spkeras.cli.demo",
     "evaluate": "spkeras.cli.evaluate",
     "hardware": "spkeras.cli.hardware",
     "finetune": "spkeras.cli.finetune",
@@ -97,6 +98,7 @@ def main() -> None:
     """Convert trained Keras CNNs into spiking neural networks, and measure them.
 
     \b
+    spkeras demo                                   convert and evaluate a small CNN of the package
     spkeras inspect model.h5                       list what converts and what does not
     spkeras convert model.h5 --data train.npz      write model_snn.keras
     spkeras evaluate model_snn.keras --data test.npz

@@ -33,7 +33,7 @@ def read_data(
             inputs as `x_test_0`, `x_test_1`, ...; labels may be missing); a `.npy` file of
             samples; a `.csv` file of vectors, with labels in a column named "label"; a folder of class
             folders of images, or one with `train` and `test`, classes numbered by sorted name;
-            the name of a `keras.datasets` set; or `digits`, scikit-learn's 8x8 digits in
+            the name of a `keras.datasets` set; or `digits`, 8x8 handwritten digits in
             [0, 1]. A name wins over a folder of that name: write `./digits` for the folder.
         part: "train" or "test". Where the data have only the other part, it is used and a
             note reports it.

@@ -1,6 +1,7 @@
-"""What users call: `load_model`, `convert`, `evaluate`, `verify`, `sweep`, `tune`, `summary`, plots."""
+"""What users call: `demo`, `load_model`, `convert`, `evaluate`, `verify`, `sweep`, `tune`, `summary`, plots."""
 
 from spkeras.facade.conversion import convert
+from spkeras.facade.demo import demo
 from spkeras.facade.evaluation import evaluate
 from spkeras.facade.loading import load_model, read_model
 from spkeras.facade.summaries import plot_raster, plot_rates, plot_thresholds, summary
@@ -10,6 +11,7 @@ from spkeras.facade.verification import verify
 
 __all__ = [
     "convert",
+    "demo",
     "evaluate",
     "load_model",
     "plot_raster",

@@ -46,7 +46,11 @@ def test_the_table_names_every_option_that_writes():
         for parameter in command.params
         if isinstance(parameter.type, click.Path) and not parameter.type.exists
     }
-    assert writing == {*CASES, (("hardware", "images"), "--output")}
+    assert writing == {
+        *CASES,
+        (("hardware", "images"), "--output"),
+        (("demo",), "--output"),
+    }
 
 
 @pytest.mark.parametrize(("command", "option"), CASES)

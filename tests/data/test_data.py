@@ -1,14 +1,18 @@
 """Data from files, folders and names; shapes and ranges; what is refused."""
 
-import sys
+import json
+from importlib.resources import files
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+import spkeras
 from spkeras.data import Data, fit_inputs, read_data
 from spkeras.errors import DataError
 
+MODELS = Path(__file__).parents[2] / "models"
 X, Y = np.arange(24.0).reshape(6, 4), np.arange(6)
 
 
@@ -174,7 +178,7 @@ def test_single_files_that_are_not_there_or_broken(tmp_path, name):
 
 
 def test_digits_are_split_as_in_training():
-    from sklearn.datasets import load_digits
+    load_digits = pytest.importorskip("sklearn.datasets").load_digits
 
     x, y = load_digits(return_X_y=True)
     order = np.random.default_rng(0).permutation(len(y))
@@ -185,10 +189,14 @@ def test_digits_are_split_as_in_training():
     assert train.x[0].dtype == np.float32 and train.x[0].max() == 1
 
 
-def test_digits_without_scikit_learn(monkeypatch):
-    monkeypatch.setitem(sys.modules, "sklearn.datasets", None)
-    with pytest.raises(DataError, match="pip install scikit-learn"):
-        read_data("digits", part="test")
+def test_demo_has_the_cnn_of_the_manifest_and_the_samples_that_it_never_saw():
+    cnn, (x, y), (x_test, y_test) = spkeras.demo()
+    assert (x.shape, x_test.shape, y.shape) == ((1297, 8, 8, 1), (500, 8, 8, 1), (1297,))
+    manifest = json.loads((MODELS / "manifest.json").read_text())["digits_cnn"]
+    right = cnn.predict(x_test, verbose=0).argmax(1) == y_test
+    assert right.mean() == pytest.approx(manifest["test_accuracy"])
+    shipped = files("spkeras.facade") / "digits_cnn.keras"
+    assert shipped.read_bytes() == (MODELS / "digits_cnn.keras").read_bytes()
 
 
 def test_keras_set(monkeypatch):
