@@ -1,8 +1,8 @@
 """Registration of spkeras's layers with Keras, deferred until Keras is imported.
 
 `keras.models.load_model` finds a layer only if its class has been registered. `import spkeras`
-must not take the seconds that importing Keras takes. An import hook therefore registers the
-layers right after the first import of Keras.
+must not take the seconds that importing Keras takes. An import hook therefore selects a backend
+before the first import of Keras, and registers the layers right after it.
 """
 
 import importlib
@@ -12,6 +12,9 @@ from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 from types import ModuleType
+
+from spkeras.errors import OptionError
+from spkeras.ops.backends import select_backend
 
 _REGISTERING = ("spkeras.snn.spike_loop", "spkeras.ttfs.spike_windows")
 
@@ -32,6 +35,11 @@ class _AfterKeras(MetaPathFinder, Loader):
         return spec
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        try:
+            select_backend()
+        except OptionError:
+            sys.meta_path.insert(0, self)  # for the next attempt
+            raise
         return self.loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:

@@ -1,10 +1,14 @@
-"""Fresh Python processes, as a user would start them."""
+"""Fresh Python processes, as a user would start them, on each backend."""
 
+import importlib.util
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+BACKENDS = ("tensorflow", "jax", "torch")
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -34,3 +38,10 @@ def python(code, *arguments, **environment):
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
+
+
+def require(backend):
+    """Skips the test where a backend is not installed, and fails it where REQUIRE_BACKENDS is set."""
+    if importlib.util.find_spec(backend) is None:
+        refuse = pytest.fail if os.environ.get("REQUIRE_BACKENDS") else pytest.skip
+        refuse(f"{backend} is not installed")

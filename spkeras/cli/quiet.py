@@ -8,6 +8,10 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import click
+
+from spkeras.ops.backends import NAMES, select_backend
+
 
 def quieten() -> None:
     """Set log levels before Keras is imported; a level in the environment has precedence."""
@@ -21,9 +25,15 @@ def quieten() -> None:
 
 
 def load_keras() -> None:
-    """Import Keras without the lines that its backend writes to stderr from C++."""
+    """Import Keras on the selected backend, which is named; hold back the lines that it writes.
+
+    Raises:
+        OptionError: no backend is installed, or not the one that is asked for.
+    """
     if "keras" in sys.modules:
         return
+    backend = select_backend()
+    click.echo(f"loading Keras on {NAMES[backend]} ...", err=True)
     with _hushed():
         import keras  # noqa: F401
 

@@ -207,7 +207,12 @@ class Config:
             OptionError: options beside an object, or one that does not exist or is out of range.
         """
         if not isinstance(given, cls):
-            assert given is None or isinstance(given, Mapping)
+            if given is not None and not isinstance(given, Mapping):
+                raise OptionError(
+                    f"{type(given).__name__} instead of a {cls.label()}; allowed: a "
+                    f"{cls.__name__}, a dictionary of its options, or None; options are given by "
+                    "name, and samples with their labels as one pair (x, y)"
+                )
             return cls.from_config({**(given or {}), **options})
         if options:
             raise OptionError(

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from tests.processes import python
+from tests.processes import python, require
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.backend]
 
 # Whole numbers over 64: no sum rounds, however it is cut.
 CASE = """
@@ -74,7 +74,7 @@ os._exit(0)  # threads of the strategy may keep the interpreter from ending
 
 @pytest.mark.parametrize("backend", ["jax", "tensorflow"])
 def test_two_devices_give_the_result_of_one(backend):
-    pytest.importorskip(backend, reason="needs this backend")
+    require(backend)
     code = {"jax": JAX, "tensorflow": TENSORFLOW}[backend]
     told = python(code, KERAS_BACKEND=backend)
     assert json.loads(told.splitlines()[-1]) == [True, 2]

@@ -1,15 +1,12 @@
 """The same spikes on every backend of Keras, for weights that float32 holds exactly."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 
 from tests import networks, oracle, oracle_neurons
-from tests.processes import python
+from tests.processes import BACKENDS, python, require
 
-pytestmark = pytest.mark.slow
-BACKENDS = ("tensorflow", "jax", "torch")
+pytestmark = [pytest.mark.slow, pytest.mark.backend]
 STEPS = 8
 # A network, its neurons, and how it runs.
 CASES = {
@@ -78,8 +75,7 @@ _RUNS = {}
 
 def run(backend, folder):
     """What the script found on a backend, run once; skips where it is not installed."""
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
+    require(backend)
     if backend not in _RUNS:
         path = folder.mktemp("backends") / f"{backend}.npz"
         python(SCRIPT, path, backend, KERAS_BACKEND=backend)

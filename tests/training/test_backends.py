@@ -1,14 +1,13 @@
 """A prepared model is saved, loaded and trained on, and corrections hold, on every backend."""
 
-import importlib.util
 import json
 
 import numpy as np
 import pytest
 
-from tests.processes import python
+from tests.processes import BACKENDS, python, require
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.backend]
 
 SCRIPT = """
 import json, sys
@@ -63,10 +62,9 @@ print("RESULT" + json.dumps({
 """
 
 
-@pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_twin_lives_on_every_backend(backend, tmp_path):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
+    require(backend)
     said = python(SCRIPT, tmp_path, backend, KERAS_BACKEND=backend)
     found = json.loads(said.split("RESULT")[1])
     assert found["same"] and found["moved"] > 0.1
@@ -94,10 +92,9 @@ print("RESULT" + json.dumps({
 
 
 def test_corrections_without_training_are_the_same_on_every_backend(tmp_path):
-    backends = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
-    if len(backends) < 2:
-        pytest.skip("one backend alone is installed")
-    said = [python(CORRECTED, tmp_path, name, KERAS_BACKEND=name) for name in backends]
+    for name in BACKENDS:
+        require(name)
+    said = [python(CORRECTED, tmp_path, name, KERAS_BACKEND=name) for name in BACKENDS]
     first, *others = [json.loads(text.split("RESULT")[1]) for text in said]
     for other in others:
         for name, outputs in first.items():
