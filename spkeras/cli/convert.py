@@ -64,7 +64,7 @@ def command(
     # Before anything else imports Keras, whose backend writes to stderr.
     load_keras()
     import spkeras
-    from spkeras.facade.conversion import spike_code
+    from spkeras.facade.converter import spike_code
 
     given = options.given(insist=insist or None, **chosen)
     settings = {name: given.pop(name) for name in Simulation.options() if name in given}

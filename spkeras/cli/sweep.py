@@ -187,7 +187,7 @@ def _show(result: "Sweep", model: Path, data: options.DataChoice) -> None:
     for sentence in sweep_sentences(result):
         say(sentence)
     best = result.recommended()
-    given = {**best.recipe, "timesteps": best.timesteps}
+    given = {**best.recipe, "timesteps": best.timesteps, "stagger": best.stagger}
     chosen = (f"--{n.replace('_', '-')} {v}" for n, v in given.items() if v is not None)
     say(f"next: spkeras convert {model} {data.words()} {' '.join(chosen)}")
 

@@ -1,84 +1,29 @@
-"""Recipe "auto": compare the networks that the hardware allows on calibration data."""
+"""Recipe "auto": a small sweep on calibration samples, and the network that it recommends."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
 
 import keras
 import numpy as np
 
 from spkeras.data import DataLike, Source
 from spkeras.data.open import as_samples
-from spkeras.facade.calibrated import Calibrated
-from spkeras.facade.evaluation import evaluate
+from spkeras.facade.bench import Bench, Case, as_given
+from spkeras.facade.converter import Converter
 from spkeras.facade.plausible import check_calibration
+from spkeras.facade.sweeps import cases_of, points
 from spkeras.frontend.visits import Walk
-from spkeras.ops.arrays import Samples
+from spkeras.metrics.sweep import SweepPoint
 from spkeras.ops.progress import Progress
 from spkeras.ops.sampling import chosen
 from spkeras.passes.readout import attach_readouts
-from spkeras.recipes import ECC, Auto, SigmaDelta, Simulation, Stepwise
+from spkeras.recipes import Auto, Simulation
+from spkeras.report.objects import Sweep
 from spkeras.snn.model import loop_of
 
-# Share and largest number of the samples that are held back from calibration to compare
-# candidates.
+# Share and largest number of the samples that are held back from calibration to compare networks.
 _HELD_BACK, _MOST = 0.25, 200
-# Among candidates within this share of the least error the one with the fewest spikes is chosen.
-_ALIKE = 0.05
-
-
-@dataclass(frozen=True, kw_only=True)
-class Candidate:
-    """A network to try.
-
-    Attributes:
-        label: Description in words.
-        recipe: Recipe of the network.
-        simulation: Its settings.
-    """
-
-    label: str
-    recipe: Stepwise
-    simulation: Simulation
-
-
-def candidates(auto: Auto, simulation: Simulation) -> list[Candidate]:
-    """Return the candidates for these spikes.
-
-    Args:
-        auto: Options of all candidates.
-        simulation: Settings of all candidates; a stagger of None is chosen.
-
-    Raises:
-        OptionError: a setting that is not allowed with the spikes.
-    """
-    found = []
-    for label, recipe in _variants(auto):
-        recipe.check(simulation)
-        staggers: Sequence[float | None] = [simulation.stagger]
-        if auto.spikes == "binary" and simulation.stagger is None:
-            staggers = [None, 0]
-        for stagger in staggers:
-            text = label if stagger is None else f"{label}, stagger {stagger}"
-            changed = simulation.changed(stagger=stagger)
-            found.append(Candidate(label=text, recipe=recipe, simulation=changed))
-    return found
-
-
-def _variants(auto: Auto) -> Iterator[tuple[str, Stepwise]]:
-    """Label and recipe of each network that the spikes allow."""
-    kinds: list[tuple[str, type[Stepwise], dict[str, Any]]]
-    if auto.spikes == "graded":
-        kinds = [(f"sigma_delta, {n} levels", SigmaDelta, {"levels": n}) for n in (8, 16)]
-    else:
-        kinds = [(f"{auto.spikes}, rate", ECC, {"neuron": auto.spikes})]
-        if auto.spikes == "signed":
-            own = {"neuron": "signed", "spike_code": "differential"}
-            kinds.append(("signed, differential", ECC, own))
-    for kind, recipe, options in kinds:
-        for thresholds in ("percentile", "mse"):
-            given = {"thresholds": thresholds, **options, **auto.candidate_options}
-            yield f"{kind}, thresholds by {given['thresholds']}", recipe(**given)
+_COSTS, _NUMBERS = "horowitz-45nm", "float32"
 
 
 def choose(
@@ -90,7 +35,7 @@ def choose(
     batch_size: int,
     progress: Progress,
 ) -> keras.Model:
-    """Return the candidate whose outputs are nearest to the CNN's after T steps.
+    """Return the network that a sweep over the spikes and T allowed recommends.
 
     A quarter of the calibration samples, 200 at most, is drawn at random for the comparison;
     statistics come from the others. The network that is returned has the statistics of all. No
@@ -100,84 +45,84 @@ def choose(
         walked: The CNN, as the frontend has walked it.
         data: Calibration samples.
         auto: The recipe with its options.
-        simulation: T and the other settings.
+        simulation: Settings of all networks; T None: each of those that `sweep` tries.
         batch_size: Samples at once.
-        progress: Called with (samples done, samples in all).
+        progress: Called with (work done, work in all).
 
     Returns:
-        The network; the notes of its graph list the candidates and the choice.
+        The network; the notes of its graph list what was compared and the choice.
+
+    Raises:
+        OptionError: no network can be built.
     """
-    tried, graph = candidates(auto, simulation), walked.convertible()
-    samples = as_samples(attach_readouts(graph), data)
+    graph = attach_readouts(walked.convertible())
+    samples = as_samples(graph, data)
     if not auto.insist:
         check_calibration(walked, samples)
-    count, seed = len(samples[0]), simulation.seed
+    given = None if simulation.timesteps is None else [simulation.timesteps]
+    # All samples are checked here, so no part of them is refused later.
+    cases = list(cases_of([replace(auto, insist=True)], given, simulation))
+    held = _held_back(len(samples[0]), simulation.seed)
+    scored = [array[held] for array in samples]
+    bench = Bench.of(
+        walked,
+        as_given(scored),
+        calibration=as_given([array[~held] for array in samples] if len(held) > 1 else samples),
+        simulation=simulation.changed(timesteps=None),
+        costs=_COSTS,
+        numbers=_NUMBERS,
+        batch_size=batch_size,
+        insist=True,
+    )
+    found = points(bench, cases, progress)
+    table = bench.sweep(found)
+    best = table.recommended()
+    snn = _of_all(walked, samples, cases[found.index(best)], simulation, batch_size)
+    loop_of(snn).add_notes(_notes(table, best, len(scored[0])))
+    return snn
+
+
+def _held_back(count: int, seed: int) -> np.ndarray:
+    """Return which samples compare the networks; the only one, where there is one."""
     held = np.zeros(count, bool)
-    if count > 1:
-        held[chosen(count, min(max(int(_HELD_BACK * count), 1), _MOST), seed)] = True
-    fit = [array[~held] for array in samples]
-    check = [array[held] for array in samples] if held.any() else samples
-    total = count + len(fit[0]) + len(tried)
-    calibrated = Calibrated(
-        graph,
-        _as_given(fit),
-        tried[0].recipe,
-        batch_size=batch_size,
-        seed=seed,
-        progress=lambda done, _: progress(done, total),
-    )
-    outcomes = []
-    for index, candidate in enumerate(tried):
-        snn = calibrated.network(candidate.recipe, candidate.simulation)
-        outcomes.append(_outcome(snn, _as_given(check), batch_size))
-        progress(len(fit[0]) + index + 1, total)
-    best = tried[_best(outcomes)]
-    start = len(fit[0]) + len(tried)
-    whole = Calibrated(
-        graph,
-        _as_given(samples),
-        best.recipe,
-        batch_size=batch_size,
-        seed=seed,
-        progress=lambda done, _: progress(start + done, total),
-    )
-    snn = whole.network(best.recipe, best.simulation)
-    return _noted(snn, tried, outcomes, best=_best(outcomes), samples=len(check[0]))
+    held[chosen(count, min(max(int(_HELD_BACK * count), 1), _MOST), seed)] = True
+    return held
 
 
-def _as_given(arrays: list[np.ndarray]) -> Samples:
-    return arrays if len(arrays) > 1 else arrays[0]
-
-
-def _outcome(snn: keras.Model, samples: Samples, batch_size: int) -> tuple[float, float]:
-    """Return the relative rms difference to the CNN's outputs, and spikes per neuron."""
-    result = evaluate(snn, samples, batch_size=batch_size, any_range=True, verbose=0)
-    score = result.scores[0]
-    return float(score.deviation[-1] / (score.cnn_spread or 1.0)), result.activity.spikes_per_neuron
-
-
-def _best(outcomes: Sequence[tuple[float, float]]) -> int:
-    least = min(error for error, _ in outcomes)
-    alike = [i for i, (error, _) in enumerate(outcomes) if error <= least * (1 + _ALIKE)]
-    return min(alike, key=lambda index: outcomes[index][1])
-
-
-def _noted(
-    snn: keras.Model,
-    tried: Sequence[Candidate],
-    outcomes: Sequence[tuple[float, float]],
-    best: int,
-    samples: int,
+def _of_all(
+    walked: Walk,
+    samples: list[np.ndarray],
+    case: Case,
+    simulation: Simulation,
+    batch_size: int,
 ) -> keras.Model:
-    """Return the network with the choice in its notes."""
-    notes = [
-        f"auto: {tried[best].label}; nearest to the CNN of {len(tried)} networks on {samples} "
-        "calibration samples held back",
+    """Return the network of a case with the statistics of all samples."""
+    converter = Converter(walked, as_given(samples), batch_size=batch_size)
+    return converter.network(case.recipe, case.settings(simulation))
+
+
+def _notes(table: Sweep, best: SweepPoint, samples: int) -> Sequence[str]:
+    """Return the choice, and the networks that no other one dominates."""
+    front = table.pareto().points
+    return [
+        f"auto: {best.network}, T = {best.timesteps}; the least energy of {len(table.points)} networks "
+        f"that {_WITHIN[table.measure]}, on {samples} calibration samples held back",
+        f"auto tried them by energy ({table.costs}, {table.numbers}); no other one dominates:",
         *(
-            f"auto tried {candidate.label}: rms difference {error:.2%} of the CNN's outputs, "
-            f"{spikes:.2f} spikes per neuron"
-            for candidate, (error, spikes) in zip(tried, outcomes, strict=True)
+            f"T = {point.timesteps}, {point.network}: {_quality(point)}, {point.energy:.4g} uJ, "
+            f"{point.spikes_per_neuron:.2f} spikes per neuron"
+            for point in front
         ),
     ]
-    loop_of(snn).add_notes(notes)
-    return snn
+
+
+_WITHIN = {
+    "agreement": "keep 99.5 % of the CNN's decisions, or most of them where none does",
+    "deviation": "come within 5 % of the least difference to the CNN's outputs",
+}
+
+
+def _quality(point: SweepPoint) -> str:
+    if point.agreement is not None:
+        return f"{point.agreement:.2%} of the decisions"
+    return f"rms difference {point.deviation:.4g}"

@@ -13,10 +13,10 @@ from spkeras.data import Batch, DataLike, open_data
 from spkeras.data.layout import Layout
 from spkeras.data.open import as_samples
 from spkeras.errors import DataError, OptionError
-from spkeras.facade.conversion import Converter
+from spkeras.facade.converter import Converter
 from spkeras.facade.evaluation import evaluate
 from spkeras.facade.sweep_checkpoint import Checkpoint
-from spkeras.frontend.walk import walk
+from spkeras.frontend.visits import Walk
 from spkeras.graph.graph import structure
 from spkeras.metrics import Evaluation
 from spkeras.metrics.costs import CostTable
@@ -56,6 +56,11 @@ class Case:
         """The recipe in words."""
         own = {} if self.stagger is None else {"stagger": self.stagger}
         return words({**self.config, **own})
+
+    def settings(self, simulation: Simulation) -> Simulation:
+        """Return the settings of a simulation, with T and the start delay of this network."""
+        own = {} if self.stagger is None else {"stagger": self.stagger}
+        return simulation.changed(timesteps=self.timesteps, **own)
 
     @property
     def key(self) -> dict[str, Any]:
@@ -135,7 +140,7 @@ class Bench:
     @classmethod
     def of(
         cls,
-        model: keras.Model,
+        walked: Walk,
         data: DataLike,
         *,
         calibration: DataLike,
@@ -146,7 +151,7 @@ class Bench:
         batch_size: int = 100,
         **rules: Any,
     ) -> "Bench":
-        """Return the bench of a CNN; the arguments are those of `sweep`.
+        """Return the bench of a CNN that the frontend has walked; the other arguments are `sweep`'s.
 
         Raises:
             DataError, OptionError, UnsupportedLayerError: see `sweep`.
@@ -156,17 +161,18 @@ class Bench:
             raise OptionError(
                 f"Simulation(timesteps={base.timesteps}) in a sweep; allowed: timesteps=[...]"
             )
-        graph = attach_readouts(walk(model).convertible())
+        graph = attach_readouts(walked.convertible())
         batch = open_data(Layout.of(graph, labels=True), data, part="test").held().batch
         fit, scored = parted(batch, None if calibration is None else as_samples(graph, calibration))
         saved = None
         if checkpoint is not None:
             settings = {"simulation": base.get_config(), "costs": asdict(table), "numbers": numbers}
             settings |= {"graph": structure(graph), "version": __version__}
-            arrays = [*model.get_weights(), *fit, *scored.x, *(scored.y or []), scored.weights]
+            weights = [array for node in graph.nodes for array in node.arrays.values()]
+            arrays = [*weights, *fit, *scored.x, *(scored.y or []), scored.weights]
             saved = Checkpoint(Path(checkpoint), [a for a in arrays if a is not None], settings)
         return cls(
-            converter=Converter(model, as_given(fit), batch_size=batch_size),
+            converter=Converter(walked, as_given(fit), batch_size=batch_size),
             fit=fit,
             scored=scored,
             simulation=base,
@@ -183,9 +189,7 @@ class Bench:
         Raises:
             OptionError: options that the recipe cannot run with.
         """
-        own = {} if case.stagger is None else {"stagger": case.stagger}
-        simulation = self.simulation.changed(timesteps=case.timesteps, **own)
-        return self.converter.network(case.recipe, simulation, progress)
+        return self.converter.network(case.recipe, case.settings(self.simulation), progress)
 
     def point(self, case: Case, progress: Progress = quiet) -> SweepPoint | Refusal:
         """Return the point of a case, or why there is none.
@@ -214,7 +218,9 @@ class Bench:
         result = self.run(snn, progress)
         energy = result.energy(self.costs, self.numbers)
         return {
-            "point": asdict(SweepPoint.of(case.network, case.config, result, energy)),
+            "point": asdict(
+                SweepPoint.of(case.network, case.config, result, energy, stagger=case.stagger)
+            ),
             "cnn": asdict(Baseline.of(result, energy)),
             "measure": measure_of(result.scores[0]),
         }
@@ -243,7 +249,7 @@ class Bench:
             reasons = "; ".join(f"{case.network}: {case.reason}" for case in refused)
             raise OptionError(f"sweep: no network could be built; {reasons}")
         return Sweep(
-            model=self.converter.model.name,
+            model=self.converter.walked.graph.name,
             samples=len(self.scored),
             calibration=len(self.fit[0]),
             measure=self.measure,

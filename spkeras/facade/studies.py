@@ -87,7 +87,9 @@ def study(
         **options,
     )
     best = compared.recommended()
-    simulation = (options.get("simulation") or Simulation()).changed(timesteps=best.timesteps)
+    own = {} if best.stagger is None else {"stagger": best.stagger}
+    base: Simulation = options.get("simulation") or Simulation()
+    simulation = base.changed(timesteps=best.timesteps, **own)
     snn = convert(
         model,
         as_given(fit),

@@ -10,10 +10,11 @@ from spkeras.data import DataLike
 from spkeras.errors import OptionError
 from spkeras.facade.bench import Bench, Case, Evaluator, essential
 from spkeras.facade.evaluation import evaluate
+from spkeras.frontend.walk import walk
 from spkeras.metrics.costs import CostTable
 from spkeras.metrics.sweep import Refusal, SweepPoint
 from spkeras.ops.progress import Progress, quiet
-from spkeras.recipes import Recipe, Simulation, get
+from spkeras.recipes import Auto, Recipe, Simulation, get
 from spkeras.report.objects import Sweep
 
 # T of recipes whose spikes are bits, and of those whose spikes carry values.
@@ -49,8 +50,8 @@ def sweep(
         model: As for `convert`.
         data: Samples that are scored, with their labels as a pair (x, y), or without; any form of
             docs/data.md. All are held in memory.
-        recipes: Names, recipe objects, or dictionaries of name and options. None: binary spikes,
-            signed spikes and graded spikes without training.
+        recipes: Names, recipe objects, or dictionaries of name and options; "auto" stands for all
+            that it tries. None: binary spikes, signed spikes and graded spikes without training.
         timesteps: T of each recipe. None: 2, 4, ... 64, for spikes that carry values 2, 4 and 8.
         simulation: Schedule, stagger, input encoding and seed of all networks.
         calibration: Samples that set thresholds and weights. None: a quarter of the samples, 1,000
@@ -72,7 +73,7 @@ def sweep(
     """
     cases = list(cases_of(recipes or RECIPES, timesteps, simulation or Simulation()))
     bench = Bench.of(
-        model,
+        walk(model),
         data,
         calibration=calibration,
         simulation=simulation,
@@ -83,11 +84,17 @@ def sweep(
         insist=insist,
         evaluator=evaluator,
     )
-    return bench.sweep(_points(bench, cases, progress or quiet))
+    return bench.sweep(points(bench, cases, progress or quiet))
 
 
-def _points(bench: Bench, cases: Sequence[Case], progress: Progress) -> list[SweepPoint | Refusal]:
-    """Measure all networks, and report progress by their time steps."""
+def points(bench: Bench, cases: Sequence[Case], progress: Progress) -> list[SweepPoint | Refusal]:
+    """Return the points of all networks.
+
+    Args:
+        bench: Measures them.
+        cases: The networks.
+        progress: Called with (time steps done, time steps in all), in thousandths of a step.
+    """
     work = [case.timesteps or 64 for case in cases]
     found: list[SweepPoint | Refusal] = []
     total, done = sum(work), 0
@@ -115,12 +122,26 @@ def cases_of(
     if not recipes or (timesteps is not None and not list(timesteps)):
         raise OptionError("sweep: received no recipe or no T; give at least one of each")
     for known in recipes:
-        recipe = get(known, "conversion", schedule=simulation.schedule)
-        steps = _steps(recipe) if timesteps is None else tuple(timesteps)
-        for count in dict.fromkeys(steps):
-            if count is not None:
-                simulation.changed(timesteps=count)
-            yield Case(config=essential(recipe), recipe=recipe, timesteps=count)
+        for recipe, stagger in _tried(get(known, "conversion", schedule=simulation.schedule)):
+            steps = _steps(recipe) if timesteps is None else tuple(timesteps)
+            for count in dict.fromkeys(steps):
+                if count is not None:
+                    simulation.changed(timesteps=count)
+                if stagger is None or simulation.stagger is None:
+                    yield Case(
+                        config=essential(recipe), recipe=recipe, timesteps=count, stagger=stagger
+                    )
+
+
+def _tried(recipe: Recipe) -> Iterator[tuple[Recipe, float | None]]:
+    """Yield the recipes that are tried for one, and their start delays; None for that in force."""
+    if not isinstance(recipe, Auto):
+        yield recipe, None
+        return
+    for candidate in recipe.candidates():
+        yield candidate, None
+        if recipe.spikes == "binary":
+            yield candidate, 0.0
 
 
 def _steps(recipe: Recipe) -> tuple[int | None, ...]:

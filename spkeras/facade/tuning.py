@@ -89,7 +89,7 @@ def tune(
     optuna = _optuna()
     searched, held = _halves(model, data, confirmation)
     bench = Bench.of(
-        model,
+        walk(model),
         _tuple(searched),
         calibration=None,
         simulation=base,
@@ -122,7 +122,7 @@ def tune(
     return Tuned(
         network=snn,
         point=point,
-        confirmed=SweepPoint.of(case.network, case.config, result, energy),
+        confirmed=SweepPoint.of(case.network, case.config, result, energy, stagger=case.stagger),
         cnn=Baseline.of(result, energy),
         default=default if isinstance(default, SweepPoint) else None,
         bounds=bounds,

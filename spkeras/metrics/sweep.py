@@ -13,6 +13,8 @@ from spkeras.metrics.tasks import SEVERAL
 
 # Loss of accuracy, or of equal decisions, that a recommended network may have.
 _DROP = 0.005
+# Share above the least error within which networks count as equally good.
+_ALIKE = 0.05
 # What a network can cost: names of fields of `SweepPoint`.
 COSTS = ("energy", "arithmetic", "operations", "spikes", "latency", "pipelined_latency")
 
@@ -43,6 +45,7 @@ class SweepPoint:
         arithmetic: Its part for arithmetic; the rest is memory traffic.
         engine: Engine that ran.
         seconds: Wall-clock time of the run.
+        stagger: Start delay in steps that was chosen for this network; None for that of the sweep.
     """
 
     network: str
@@ -66,6 +69,7 @@ class SweepPoint:
     arithmetic: float
     engine: str
     seconds: float
+    stagger: float | None = None
 
     @property
     def memory(self) -> float:
@@ -74,13 +78,20 @@ class SweepPoint:
 
     @classmethod
     def of(
-        cls, network: str, recipe: Mapping[str, Any], result: Evaluation, energy: Energy
+        cls,
+        network: str,
+        recipe: Mapping[str, Any],
+        result: Evaluation,
+        energy: Energy,
+        *,
+        stagger: float | None = None,
     ) -> Self:
         """Return the point of an evaluation.
 
         Args:
             network: In words.
             recipe: Name and options of the recipe.
+            stagger: Start delay, where it was chosen.
             result: The run.
             energy: Its energy.
         """
@@ -114,6 +125,7 @@ class SweepPoint:
             arithmetic=energy.snn.arithmetic,
             engine=result.engine,
             seconds=result.seconds,
+            stagger=stagger,
         )
 
 
@@ -228,14 +240,17 @@ class Sweep:
     def recommended(self) -> SweepPoint:
         """Return the network of least energy whose accuracy is within half a point of the CNN's.
 
-        Without labels it is the network of least energy that keeps 99.5 % of the decisions. Where
-        there is none, and for regression, it is the best network.
+        Without labels it is the network of least energy that keeps 99.5 % of the decisions; where
+        there is none, the best network. For regression it is the one of least energy whose error
+        is at most 5 % above the least one.
         """
         front, best = self.pareto().points, {"accuracy": self.cnn.accuracy, "agreement": 1.0}
-        least = best.get(self.measure)
-        if least is None:
-            return front[-1]
-        good = (point for point in front if self.quality(point) >= least - _DROP)
+        known = best.get(self.measure)
+        if known is None:
+            least = self.quality(front[-1]) * (1 + _ALIKE)
+        else:
+            least = known - _DROP
+        good = (point for point in front if self.quality(point) >= least)
         return next(good, front[-1])
 
     def to_dict(self) -> dict[str, Any]:

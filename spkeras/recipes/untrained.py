@@ -1,5 +1,6 @@
 """Recipes for CNNs that were not trained for spikes: rate codes, graded spikes, a choice of them."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from spkeras.recipes.statistics import (
     thresholds_option,
 )
 
-SPIKES = {"binary": 64, "signed": 16, "graded": 4}
+SPIKES = ("binary", "signed", "graded")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +91,7 @@ class SigmaDelta(Stepwise):
 
     name: ClassVar[str] = "sigma_delta"
     summary: ClassVar[str] = "graded spikes that carry changes of a value, for any activation"
-    steps: ClassVar[int] = SPIKES["graded"]
+    steps: ClassVar[int] = 4
 
     levels: int | None = _LEVELS
     levels_above_scale: int | None = _ABOVE
@@ -139,7 +140,7 @@ class SigmaDelta(Stepwise):
 
 @dataclass(frozen=True, kw_only=True)
 class Auto(Stepwise):
-    """The best recipe that the hardware allows, chosen on calibration samples.
+    """The cheapest network that the hardware allows, of those a sweep compares.
 
     Attributes:
         spikes: Spikes that the hardware can send: "binary", "signed" (one bit and a sign) or
@@ -150,26 +151,32 @@ class Auto(Stepwise):
 
     name: ClassVar[str] = "auto"
     summary: ClassVar[str] = (
-        "the best recipe within --spikes and --timesteps, chosen on calibration data"
+        "the cheapest network within --spikes that decides as the CNN, from a small sweep"
     )
 
     spikes: str = option(
-        "graded", "Spikes that the hardware can send.", choices=tuple(SPIKES), group="neuron"
+        "graded", "Spikes that the hardware can send.", choices=SPIKES, group="neuron"
     )
     percentile: float | None = PERCENTILE
     per_channel: bool = PER_CHANNEL
     thresholds: str | None = thresholds_option("percentile and mse are tried")
 
-    @property
-    def default_timesteps(self) -> int:
-        """Default T."""
-        return SPIKES[self.spikes]
-
-    @property
-    def candidate_options(self) -> dict[str, Any]:
-        """Options of every candidate."""
-        names = ("readout", "weight_bits", "insist", "percentile", "per_channel", "thresholds")
-        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+    def candidates(self) -> Iterator[Stepwise]:
+        """Yield the recipes of the networks that the spikes allow."""
+        kinds: list[tuple[type[ECC] | type[SigmaDelta], dict[str, Any]]]
+        if self.spikes == "graded":
+            kinds = [(SigmaDelta, {"levels": levels}) for levels in (8, 16)]
+        elif self.spikes == "signed":
+            own = {"neuron": "signed"}
+            kinds = [(ECC, own), (ECC, {**own, "spike_code": "differential"})]
+        else:
+            kinds = [(ECC, {})]
+        names = ("readout", "weight_bits", "insist", "percentile", "per_channel")
+        given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+        tried = (self.thresholds,) if self.thresholds else ("percentile", "mse")
+        for recipe, options in kinds:
+            for thresholds in tried:
+                yield recipe(thresholds=thresholds, **options, **given)
 
 
 def _percentile(given: float | None, wide: bool, timesteps: int) -> float:

@@ -1,5 +1,6 @@
 """Recipe "auto": which samples it tries on, and which network it takes."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import keras
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 from keras import layers
 
-from spkeras.facade import automatic
+import spkeras
+from spkeras.facade import automatic, bench, converter
 from spkeras.snn.model import loop_of
 from tests import networks
 
@@ -16,27 +18,28 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture()
 def seen(monkeypatch):
-    """The samples of every calibration and of every comparison of candidates."""
+    """The samples of every calibration and of every comparison, and what the comparisons find."""
     found = SimpleNamespace(fitted=[], tried=[], outcomes=None)
-    calibrated, evaluated = automatic.Calibrated, automatic.evaluate
+    calibrated, run, of = converter.Calibrated, bench.Bench.run, bench.SweepPoint.of
 
-    def fit(model, data, *rest, **more):
+    def fit(graph, data, *rest, **more):
         found.fitted.append(np.round(np.ravel(data)).astype(int))
-        return calibrated(model, data, *rest, **more)
+        return calibrated(graph, data, *rest, **more)
 
-    def evaluate(snn, data, **more):
-        found.tried.append(np.round(np.ravel(data)).astype(int))
-        result = evaluated(snn, data, **more)
+    def measured(own, snn, *rest):
+        found.tried.append(np.round(np.ravel(own.scored.x)).astype(int))
+        return run(own, snn, *rest)
+
+    def point(*given, **more):
+        known = of(*given, **more)
         if found.outcomes is None:
-            return result
-        known = len(found.tried) <= len(found.outcomes)
-        error, spikes = found.outcomes[len(found.tried) - 1] if known else (0.9, 9.0)
-        score = SimpleNamespace(deviation=[9.0, error], cnn_spread=1.0)
-        activity = SimpleNamespace(spikes_per_neuron=spikes)
-        return SimpleNamespace(scores=[score], activity=activity)
+            return known
+        agreement, energy = found.outcomes.get((len(found.tried) - 1), (0.1, 99.0))
+        return replace(known, agreement=agreement, energy=energy)
 
-    monkeypatch.setattr(automatic, "Calibrated", fit)
-    monkeypatch.setattr(automatic, "evaluate", evaluate)
+    monkeypatch.setattr(converter, "Calibrated", fit)
+    monkeypatch.setattr(bench.Bench, "run", measured)
+    monkeypatch.setattr(bench.SweepPoint, "of", point)
     return found
 
 
@@ -48,11 +51,12 @@ def cnn():
 
 def convert(cnn, count, **options):
     x = np.arange(count, dtype="float32")[:, None]
-    return networks.convert(cnn, x, recipe="auto", spikes="graded", timesteps=2, **options)
+    given = {"spikes": "graded", "timesteps": 2, **options}
+    return networks.convert(cnn, x, recipe="auto", **given)
 
 
 @pytest.mark.parametrize("count, held", [(2, 1), (7, 1), (40, 10), (1000, 200)])
-def test_candidates_are_tried_on_samples_that_are_held_back(cnn, seen, count, held):
+def test_networks_are_tried_on_samples_that_are_held_back(cnn, seen, count, held):
     convert(cnn, count)
     fitted, whole = seen.fitted
     assert whole.tolist() == list(range(count))
@@ -80,17 +84,45 @@ def test_the_seed_decides_which_samples_are_held_back(cnn, seen):
 @pytest.mark.parametrize(
     "outcomes, chosen",
     [
-        (((0.100, 5.0), (0.104, 3.0)), 1),  # as good to within 5 %: fewer spikes decide
-        (((0.100, 5.0), (0.106, 3.0)), 0),
-        (((0.104, 3.0), (0.100, 5.0)), 0),
-        (((0.106, 3.0), (0.100, 5.0)), 1),
-        (((0.100, 3.0), (0.104, 5.0)), 0),
+        ({0: (1.0, 5.0), 1: (0.995, 3.0)}, 1),  # within half a point the least energy decides
+        ({0: (1.0, 5.0), 1: (0.994, 3.0)}, 0),
+        ({0: (0.995, 3.0), 1: (1.0, 5.0)}, 0),
+        ({0: (0.980, 3.0), 1: (0.990, 5.0)}, 1),  # none keeps them: the best
+        ({0: (1.0, 3.0), 1: (1.0, 5.0)}, 0),
     ],
 )
-def test_the_nearest_is_taken_and_of_like_ones_that_with_fewer_spikes(cnn, seen, outcomes, chosen):
+def test_the_cheapest_that_keeps_the_decisions_is_taken(cnn, seen, outcomes, chosen):
     seen.outcomes = outcomes
-    notes = loop_of(convert(cnn, 40)).graph.notes
-    tried = [note for note in notes if note.startswith("auto tried ")]
-    assert f"{outcomes[0][0]:.2%}" in tried[0] and f"{outcomes[1][0]:.2%}" in tried[1]
-    label, _, _ = tried[chosen].removeprefix("auto tried ").partition(":")
-    assert any(note.startswith(f"auto: {label};") for note in notes)
+    graph = loop_of(convert(cnn, 40)).graph
+    thresholds = ("percentile", "mse")[chosen]
+    assert graph.settings["thresholds"] == thresholds
+    choice = next(note for note in graph.notes if note.startswith("auto: "))
+    assert ("mse" in choice) == (chosen == 1) and "of 4 networks" in choice
+    agreement, energy = outcomes[chosen]
+    assert any(f"{agreement:.2%} of the decisions, {energy:.4g} uJ" in n for n in graph.notes)
+
+
+def test_without_t_each_network_of_a_sweep_is_tried(cnn, seen):
+    seen.outcomes = {11: (1.0, 1.0)}
+    snn = convert(cnn, 40, timesteps=None)
+    assert len(seen.tried) == 12  # 2 numbers of levels, 2 kinds of thresholds, T = 2, 4, 8
+    assert loop_of(snn).timesteps == 8 and loop_of(snn).graph.settings["levels"] == 16
+
+
+def test_binary_spikes_are_tried_with_and_without_stagger(cnn, seen):
+    seen.outcomes = {1: (1.0, 1.0)}
+    assert loop_of(convert(cnn, 40, spikes="binary", timesteps=8)).settings["stagger"] == 0
+    assert len(seen.tried) == 4
+    seen.tried.clear()
+    assert loop_of(convert(cnn, 40, spikes="binary", timesteps=8, stagger=1)).stagger == 1
+    assert len(seen.tried) == 2
+
+
+def test_a_sweep_of_auto_is_the_sweep_that_auto_does(cnn):
+    x = np.linspace(0, 1, 40, dtype="float32")[:, None]
+    table = spkeras.sweep(cnn, x, ["auto"], timesteps=[2])
+    assert [dict(point.recipe) for point in table.points] == [
+        dict(case.config)
+        for case in automatic.cases_of([spkeras.recipes.Auto()], [2], spkeras.Simulation())
+    ]
+    assert {point.recipe["recipe"] for point in table.points} == {"sigma_delta"}

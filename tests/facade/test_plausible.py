@@ -91,9 +91,10 @@ def test_constant_calibration_data(recipe):
         (np.repeat(x[:1], 8, axis=0), "all 8 samples are the same"),
     ):
         with pytest.raises(DataError, match=words):
-            spkeras.convert(cnn, data, recipe=recipe)
-    assert spkeras.convert(cnn, np.repeat(x[:1], 8, axis=0), recipe=recipe, insist=True)
-    assert spkeras.convert(cnn, x[:1], recipe=recipe)
+            spkeras.convert(cnn, data, recipe=recipe, timesteps=2)
+    same = np.repeat(x[:1], 8, axis=0)
+    assert spkeras.convert(cnn, same, recipe=recipe, timesteps=2, insist=True)
+    assert spkeras.convert(cnn, x[:1], recipe=recipe, timesteps=2)
 
 
 def test_one_of_two_inputs_may_be_constant():

@@ -220,7 +220,13 @@ def test_the_recommended_network_is_within_half_a_point():
     cheap, near, best = point("c", 0.8, 1.0), point("n", 0.896, 2.0), point("b", 0.9, 3.0)
     assert by_hand(cheap, near, best).recommended() is near
     assert by_hand(cheap).recommended() is cheap
-    assert by_hand(near, best, measure="deviation").recommended().network in ("n", "b")
+
+
+def test_the_recommended_regression_is_the_cheapest_near_the_least_error():
+    points = [point("c", 0, 1.0, deviation=0.106), point("n", 0, 2.0, deviation=0.104)]
+    points.append(point("b", 0, 3.0, deviation=0.1))
+    assert by_hand(*points, measure="deviation").recommended().network == "n"
+    assert by_hand(points[0], points[2], measure="deviation").recommended().network == "b"
 
 
 def test_tables_files_and_frames():

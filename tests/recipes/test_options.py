@@ -13,7 +13,7 @@ from spkeras import recipes
 from spkeras.errors import OptionError
 from spkeras.hardware.config import HardwareConfig
 from spkeras.ops.log_weights import LogFormat
-from spkeras.recipes import ECC, QCFS, RECIPES, Auto, LowLatency, SigmaDelta, Simulation, get
+from spkeras.recipes import ECC, QCFS, RECIPES, LowLatency, SigmaDelta, Simulation, get
 from spkeras.snn.model import loop_of
 
 MULTI = {"neuron": "multi_threshold"}
@@ -176,9 +176,6 @@ def test_thresholds_and_percentile_follow_from_the_steps(given, timesteps, expec
         (ECC, {"spike_code": "differential"}, 4),
         (SigmaDelta, {}, 4),
         (QCFS, {}, 8),
-        (Auto, {"spikes": "binary"}, 64),
-        (Auto, {"spikes": "signed"}, 16),
-        (Auto, {}, 4),
     ],
 )
 def test_time_steps_where_none_are_given(recipe, given, steps):
