@@ -62,8 +62,10 @@ def _whole(what: str, parts: Sequence[np.ndarray | None]) -> np.ndarray | None:
     if not known:
         return None
     shapes = sorted({part.shape[1:] for part in known})
-    if len(known) < len(parts) or len(shapes) > 1:
-        found = " and ".join(map(str, shapes)) if len(shapes) > 1 else "none in some batches"
+    if len(known) < len(parts):
+        raise DataError(f"data: received {what} in some batches; allowed: in all, or in none")
+    if len(shapes) > 1:
+        found = " and ".join(map(str, shapes))
         raise DataError(
             f"data: received {what} of shapes {found}; allowed: one shape in all batches"
         )
@@ -287,9 +289,10 @@ def _weights(weights: Any, count: int) -> np.ndarray | None:
     if weights is None:
         return None
     array = as_array(weights, "sample weights").reshape(-1)
-    if len(array) != count or not np.isfinite(array).all() or (array < 0).any():
+    wrong = array[~(np.isfinite(array) & (array >= 0))]
+    if len(array) != count or len(wrong):
+        received = f"{wrong[0]:g}" if len(wrong) else f"{len(array)} numbers for {count} samples"
         raise DataError(
-            f"sample weights: received {len(array)} numbers for {count} samples; allowed: one "
-            "finite number from 0 for each"
+            f"sample weights: received {received}; allowed: one finite number from 0 for each sample"
         )
     return array.astype(np.float64)

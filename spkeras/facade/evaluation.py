@@ -9,6 +9,8 @@ from typing import Any
 import keras
 
 from spkeras.data import DataLike
+from spkeras.data.values import is_array
+from spkeras.errors import OptionError
 from spkeras.facade.measures import Measure, check_measures, measured
 from spkeras.facade.networks import AnySimulator, simulator
 from spkeras.facade.parts import Part, Shard, run_shard
@@ -28,6 +30,7 @@ def evaluate(
     x: DataLike,
     y: object = None,
     *,
+    sample_weight: object = None,
     batch_size: int = 100,
     any_range: bool = False,
     insist: bool = False,
@@ -49,6 +52,9 @@ def evaluate(
             (samples, T, ...) are fed step by step: the input of step t is frame t.
         y: Labels (whole numbers or one-hot), real targets, or None; a list for several
             outputs. None for data that have labels.
+        sample_weight: A number from 0 for each sample, (samples,); also as (x, y, sample_weight) in
+            `x`. Accuracy, agreement, errors and `metrics` are weighted means; spikes and operations
+            are means over all samples, and no interval is given.
         batch_size: Most samples at once; memory depends on it, not on T or the data.
         any_range: Accept samples far outside the calibrated range.
         insist: Accept labels on which the CNN is near chance.
@@ -88,6 +94,7 @@ def evaluate(
     if cnn is not None:
         check_arguments(cnn=cnn)
     check_measures(metrics)
+    x, y = _weighted(x, y, sample_weight)
     loop = converted_of(snn)
     with configured(loop, settings), reported(progress, verbose, "sample step") as report:
         plan = EvaluationPlan(
@@ -114,6 +121,18 @@ def evaluate(
         return result
     kept = result.answers if predictions else ()
     return replace(result, measures=measured(result.answers[0], metrics), answers=kept)
+
+
+def _weighted(x: Any, y: object, weights: object) -> tuple[Any, object]:
+    """Return samples and labels, with weights among the samples where they are given apart."""
+    if weights is None:
+        return x, y
+    if not is_array(x) and not isinstance(x, list):
+        raise OptionError(
+            f"sample_weight with samples as {type(x).__name__}; allowed: with arrays; else samples, "
+            "labels and weights together, (x, y, sample_weight)"
+        )
+    return (x, y, weights), None
 
 
 def _in_turn(plan: EvaluationPlan, simulation: AnySimulator, progress: Progress) -> Iterator[Part]:

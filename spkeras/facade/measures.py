@@ -36,7 +36,7 @@ def measured(answers: Answers, measures: Sequence[Measure]) -> dict[str, dict[st
             continue
         metric = check_measure(measure)
         outputs = {"snn": answers.outputs, "cnn": answers.cnn}
-        found[metric.name] = {n: _value(metric, answers.targets, v) for n, v in outputs.items()}
+        found[metric.name] = {n: _value(metric, answers, v) for n, v in outputs.items()}
     return found
 
 
@@ -71,10 +71,11 @@ def check_measures(measures: Sequence[Measure]) -> None:
             check_measure(measure)
 
 
-def _value(metric: keras.metrics.Metric, targets: np.ndarray, outputs: np.ndarray) -> float:
+def _value(metric: keras.metrics.Metric, answers: Answers, outputs: np.ndarray) -> float:
+    targets = np.asarray(answers.targets)
     metric.reset_state()
     try:
-        metric.update_state(targets, outputs)
+        metric.update_state(targets, outputs, sample_weight=answers.weights)
         result = metric.result()
     except Exception as error:  # every backend has its own
         raise OptionError(

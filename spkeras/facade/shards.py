@@ -18,7 +18,7 @@ from spkeras.errors import DataError, OptionError
 from spkeras.facade.networks import AnyNetwork, AnySimulator, engine_and_steps, scores_of
 from spkeras.facade.parts import Part, Shard
 from spkeras.facade.reference import OWN, NamedCnn, name_of, warning_of
-from spkeras.facade.warnings import beyond_range, left_out, other_steps, undefined
+from spkeras.facade.warnings import beyond_range, other_steps, undefined
 from spkeras.graph.finite import check_finite
 from spkeras.metrics import Watch, activity, convergence
 from spkeras.metrics.answers import joined
@@ -79,6 +79,7 @@ class EvaluationPlan:
         self.batches: int | None = None
         first = self.source.head(MOST)
         self.frames = in_time(self.graph, first.x)
+        self.weighted = first.weights is not None
         self.head = self._checked(first)
         self.engine, self.steps = engine_and_steps(loop, "dense" if self.frames else engine)
         if self.frames:
@@ -96,11 +97,18 @@ class EvaluationPlan:
         """Return the samples; refuse those outside the calibrated range."""
         if in_time(self.graph, batch.x) != self.frames:
             raise DataError("data: some batches are frames in time, others are not")
+        if (batch.weights is None) == self.weighted:
+            raise DataError("data: received weights in some batches; allowed: in all, or in none")
         if not self.any_range:
             check_range(self.graph, still(self.loop, batch.x))
         return batch
 
     def _watch(self, loop: AnyNetwork, early_exit: EarlyExit | float) -> Watch:
+        if self.weighted:
+            raise OptionError(
+                "early_exit with weights of samples; allowed: one of them, an exit counts each sample "
+                "once"
+            )
         policy = early_exit if isinstance(early_exit, EarlyExit) else EarlyExit(early_exit)
         if loop.schedule != "clock_driven" or isinstance(loop, SpikeWindows):
             raise OptionError(
@@ -150,7 +158,7 @@ class EvaluationPlan:
         labels = batch.y or []
         targets = [*labels, *[None] * (len(self.scores) - len(labels))]
         pairs = zip(self.scores, targets, strict=True)
-        scores = tuple(score.given(target) for score, target in pairs)
+        scores = tuple(score.given(target, batch.weights) for score, target in pairs)
         answers = None if self.cnn is None else self.cnn(still(self.loop, batch.x))
         return Shard(
             samples=batch.x,
@@ -188,7 +196,9 @@ class EvaluationPlan:
         encoding = "frames" if self.frames else trace.input_encoding
         trace = replace(trace, input_encoding=encoding)
         for score, sums in zip(self.scores, total.scores, strict=True):
-            score.sums = sums
+            score.sums, score.weighted = sums, self.weighted
+            if not sums.samples:
+                raise DataError("data: the weights of all samples are 0; give some above 0")
         course = None
         if self.watch is not None and total.exits is not None:
             course = self.watch.course(total.exits)
@@ -215,7 +225,6 @@ class EvaluationPlan:
                 *other_steps(self.graph, loop),
                 *beyond_range(trace.inputs_beyond, trace.range_exceeded),
                 *undefined(scores),
-                *left_out(self.head.weights),
             ),
             seconds=seconds,
             depth=loop.depth,

@@ -33,12 +33,6 @@ def undefined(scores: Sequence[OutputScore]) -> Iterator[str]:
                 break
 
 
-def left_out(weights: np.ndarray | None) -> Iterator[str]:
-    """Yield a warning that weights of samples have no influence."""
-    if weights is not None:
-        yield "the weights of the samples are left out: each sample counts once"
-
-
 def beyond_range(beyond: float, share: float) -> tuple[str, ...]:
     """Return a warning if data exceed, or do not fill, the range of calibration.
 

@@ -9,7 +9,7 @@ import numpy as np
 from spkeras.errors import OptionError
 from spkeras.metrics.score import Score, same
 from spkeras.metrics.tasks import BINARY, CLASSIFICATION, UNDECIDED
-from spkeras.ops.arrays import Float32Array, Int64Array
+from spkeras.ops.arrays import Float32Array, Float64Array, Int64Array
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +25,7 @@ class Answers:
             no class of its own. -1 is no class.
         cnn_decisions: Those of the CNN.
         targets: Labels (samples,) or values; None without.
+        weights: Weights of the samples, (samples,); None where each counts once.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Answers:
     decisions: Int64Array | None
     cnn_decisions: Int64Array | None
     targets: np.ndarray | None
+    weights: Float64Array | None = None
 
     @classmethod
     def of(cls, score: Score, outputs: np.ndarray, cnn: np.ndarray) -> "Answers":
@@ -53,13 +55,14 @@ class Answers:
             decisions=score.decide(outputs) if classes else None,
             cnn_decisions=score.decide(cnn) if classes else None,
             targets=score.targets,
+            weights=score.weights,
         )
 
 
 def joined(parts: Sequence[Answers]) -> Answers:
     """Return the answers of several batches as one."""
     first = parts[0]
-    names = ("outputs", "cnn", "decisions", "cnn_decisions", "targets")
+    names = ("outputs", "cnn", "decisions", "cnn_decisions", "targets", "weights")
     whole: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts])
         for name in names
@@ -121,7 +124,7 @@ def _lead(output: Float32Array, ahead: int, behind: int) -> float:
 
 
 def confusion(answers: Answers, of_cnn: bool = False) -> Int64Array:
-    """Return how often each label (row) is decided as each class (column).
+    """Return how often each label (row) is decided as each class (column); weights play no part.
 
     Args:
         answers: With labels.
@@ -145,7 +148,7 @@ def confusion(answers: Answers, of_cnn: bool = False) -> Int64Array:
 
 
 def top(answers: Answers, count: int, of_cnn: bool = False) -> float:
-    """Return the share of samples whose label is among the `count` largest outputs.
+    """Return the share of samples, by weight, whose label is among the `count` largest outputs.
 
     Raises:
         OptionError: no classification with labels, or as many classes.
@@ -157,7 +160,7 @@ def top(answers: Answers, count: int, of_cnn: bool = False) -> float:
             f"{answers.name} is a {answers.task} of {outputs.shape[1:]}"
         )
     own = np.take_along_axis(outputs, answers.targets[:, None], axis=1)
-    return float(((outputs > own).sum(1) < count).mean())
+    return float(np.average((outputs > own).sum(1) < count, weights=answers.weights))
 
 
 def _decided(answers: Answers) -> tuple[Int64Array, Int64Array]:

@@ -116,8 +116,9 @@ class Evaluation:
 
     def interval(self) -> tuple[float, float] | tuple[None, None]:
         """Return the exact 95 % confidence interval of the accuracy after T steps, or None twice."""
-        # Several decisions on one sample are not independent.
-        single = self.accuracy is not None and self.scores[0].task not in SEVERAL
+        # Several decisions on one sample are not independent; weighted ones are not binomial.
+        score = self.scores[0]
+        single = self.accuracy is not None and score.task not in SEVERAL and not score.weighted
         accuracy = float(self.accuracy[-1]) if single and self.accuracy is not None else None
         return interval_of(accuracy, self.samples)
 

@@ -38,6 +38,7 @@ class OutputScore:
         cnn_spread: Root mean square of the CNN's output, to compare `deviation` with.
         first: First step at which the read-out has received an input. The figures of earlier
             steps are NaN (in JSON null).
+        weighted: Whether samples have weights; all figures are weighted means, then.
     """
 
     name: str
@@ -50,11 +51,14 @@ class OutputScore:
     deviation: Float64Array
     cnn_spread: float
     first: int = 1
+    weighted: bool = False
 
 
 @dataclass(eq=False)
 class Sums:
     """Sums over batches; arrays have a value for each step.
+
+    A sample counts by its weight, 1 where none is given.
 
     Attributes:
         right: Samples decided right.
@@ -75,8 +79,8 @@ class Sums:
     cnn_right: float = 0.0
     cnn_squares: float = 0.0
     spread: float = 0.0
-    samples: int = 0
-    elements: int = 0
+    samples: float = 0.0
+    elements: float = 0.0
 
     @classmethod
     def zero(cls, steps: int) -> "Sums":
@@ -103,6 +107,8 @@ class Score:
 
     Attributes:
         sums: Sums so far; those of batches that were scored by a `part` can be added.
+        weights: Weight of each sample, (samples,); None where each counts once.
+        weighted: Whether samples have weights.
 
     Raises:
         DataError: the targets are neither classes nor values of the output's shape.
@@ -120,6 +126,8 @@ class Score:
         self.name, self.shape, self.threshold, self.first = name, shape, threshold, first
         self.task, self.targets = task_of(name, shape, targets)
         self.steps, self.sums = steps, Sums.zero(steps)
+        self.weights: Float64Array | None = None
+        self.weighted = False
 
     def part(self, rows: slice) -> "Score":
         """Return a score of only these samples; `reference` starts it."""
@@ -129,13 +137,14 @@ class Score:
             part.targets = targets.astype(np.float64) if self.task == REGRESSION else targets
         return part
 
-    def given(self, targets: np.ndarray | None) -> "Score":
-        """Return a score of samples with these targets, under the same task.
+    def given(self, targets: np.ndarray | None, weights: Float64Array | None = None) -> "Score":
+        """Return a score of samples with these targets and weights, under the same task.
 
         Raises:
             DataError: targets that the task does not have; or none, where others have them.
         """
         part = copy.copy(self)
+        part.weights = weights
         if (targets is None) != (self.targets is None):
             raise DataError(f"targets of {self.name}: some samples have targets, others have none")
         if targets is None:
@@ -160,28 +169,34 @@ class Score:
         self.cnn = cnn.astype(np.float64)
         self.decisions = self.decide(cnn)
         self.sums = sums = Sums.zero(self.steps)
-        sums.samples += len(cnn)
-        sums.elements += cnn.size
-        sums.spread += float((self.cnn**2).sum())
+        sums.samples += self._sum(np.ones(len(cnn)))
+        sums.elements += self._sum(np.ones(cnn.shape))
+        sums.spread += self._sum(self.cnn**2)
         if self.targets is None:
             return
         if self.task == REGRESSION:
-            sums.cnn_squares += float(((self.cnn - self.targets) ** 2).sum())
+            sums.cnn_squares += self._sum((self.cnn - self.targets) ** 2)
         else:
-            sums.cnn_right += float((self.decisions == self.targets).sum())
+            sums.cnn_right += self._sum(self.decisions == self.targets)
+
+    def _sum(self, values: np.ndarray) -> float:
+        """Return the sum over all samples, (samples, ...), each by its weight."""
+        if self.weights is None:
+            return float(values.sum())
+        return float(self.weights @ values.reshape(len(values), -1).sum(axis=1))
 
     def add(self, step: int, output: np.ndarray) -> None:
         """Add the network's output for the samples at one step."""
         sums = self.sums
-        sums.difference[step] += float(((output - self.cnn) ** 2).sum())
+        sums.difference[step] += self._sum((output - self.cnn) ** 2)
         if self.task == REGRESSION:
             if self.targets is not None:
-                sums.squares[step] += float(((output - self.targets) ** 2).sum())
+                sums.squares[step] += self._sum((output - self.targets) ** 2)
             return
         decisions = self.decide(output)
-        sums.equal[step] += same(decisions, self.decisions).sum()
+        sums.equal[step] += self._sum(same(decisions, self.decisions))
         if self.targets is not None:
-            sums.right[step] += (decisions == self.targets).sum()
+            sums.right[step] += self._sum(decisions == self.targets)
 
     def decide(self, output: np.ndarray) -> np.ndarray:
         """Return the classes of a classification, (samples,), or the output of a regression.
@@ -199,8 +214,8 @@ class Score:
     def result(self) -> OutputScore:
         """Return the course over the steps."""
         classes, known, sums = self.task != REGRESSION, self.targets is not None, self.sums
-        samples = max(sums.samples, 1) * decisions_each(self.shape, self.task)
-        elements = max(sums.elements, 1)
+        samples = (sums.samples or 1) * decisions_each(self.shape, self.task)
+        elements = sums.elements or 1
         return OutputScore(
             name=self.name,
             task=self.task,
@@ -214,6 +229,7 @@ class Score:
             deviation=self._course(np.sqrt(sums.difference / elements)),
             cnn_spread=float(np.sqrt(sums.spread / elements)),
             first=self.first,
+            weighted=self.weighted,
         )
 
     def _course(self, values: Float64Array) -> Float64Array:

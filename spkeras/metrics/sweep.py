@@ -154,7 +154,7 @@ class Baseline:
     def of(cls, result: Evaluation, energy: Energy) -> Self:
         """Return the CNN's figures of an evaluation."""
         score = result.scores[0]
-        single = score.task not in SEVERAL
+        single = score.task not in SEVERAL and not score.weighted
         low, high = interval_of(score.cnn_accuracy if single else None, result.samples)
         return cls(
             accuracy=score.cnn_accuracy,

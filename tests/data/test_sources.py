@@ -276,7 +276,7 @@ REFUSED = {
     "nothing later": (iter([X[:2], None]), "received None"),
     "labels of text": ((X, np.array(["cat"] * 23)), "targets of out: received text.*np.unique"),
     "few labels": ((X, Y[:5]), "targets of out: 5 for 23 samples"),
-    "labels later": (iter([X[:2], (X[:2], Y[:2])]), "none in some batches"),
+    "labels later": (iter([X[:2], (X[:2], Y[:2])]), "labels in some batches"),
     "few weights": ((X, Y, W[:2]), "2 numbers for 23 samples"),
     "weights below 0": ((X, Y, -W), "from 0"),
     "no end": (Endless(X), "has no end; give it a length"),
