@@ -13,7 +13,8 @@ from spkeras.facade.evaluation import evaluate
 from spkeras.frontend.walk import walk
 from spkeras.metrics.costs import CostTable
 from spkeras.metrics.sweep import Refusal, SweepPoint
-from spkeras.ops.progress import Progress, quiet
+from spkeras.ops.bar import reported
+from spkeras.ops.progress import Progress
 from spkeras.recipes import Auto, Recipe, Simulation, get
 from spkeras.report.objects import Sweep
 
@@ -43,6 +44,7 @@ def sweep(
     checkpoint: str | Path | None = None,
     evaluator: Evaluator = evaluate,
     progress: Progress | None = None,
+    verbose: str | int = "auto",
 ) -> Sweep:
     """Convert a CNN by several recipes for several T, each for its own T, and measure all.
 
@@ -63,6 +65,8 @@ def sweep(
         checkpoint: File that keeps finished points; a sweep that was stopped goes on from it.
         evaluator: Counterpart of `spkeras.evaluate`, such as one that runs on a cluster.
         progress: Called with (sample steps done, sample steps in all).
+        verbose: "auto" for a bar in a terminal or a notebook, and nothing in a file; 1 for a bar, 0
+            for none. With `progress` no bar is shown.
 
     Returns:
         All points, the CNN beside them, and the networks that could not be built with the reason.
@@ -84,7 +88,8 @@ def sweep(
         insist=insist,
         evaluator=evaluator,
     )
-    return bench.sweep(points(bench, cases, progress or quiet))
+    with reported(progress, verbose, "sample step") as report:
+        return bench.sweep(points(bench, cases, report))
 
 
 def points(bench: Bench, cases: Sequence[Case], progress: Progress) -> list[SweepPoint | Refusal]:
@@ -93,19 +98,20 @@ def points(bench: Bench, cases: Sequence[Case], progress: Progress) -> list[Swee
     Args:
         bench: Measures them.
         cases: The networks.
-        progress: Called with (time steps done, time steps in all), in thousandths of a step.
+        progress: Called with (sample steps done, sample steps in all).
     """
-    work = [case.timesteps or 64 for case in cases]
+    samples = len(bench.scored)
+    work = [samples * (case.timesteps or 64) for case in cases]
     found: list[SweepPoint | Refusal] = []
     total, done = sum(work), 0
     for case, share in zip(cases, work, strict=True):
 
         def advance(part: int, of: int, done: int = done, share: int = share) -> None:
-            progress(int(1000 * (done + share * part / max(of, 1))), 1000 * total)
+            progress(done + share * part // max(of, 1), total)
 
         found.append(bench.point(case, advance))
         done += share
-        progress(1000 * done, 1000 * total)
+        progress(done, total)
     return found
 
 

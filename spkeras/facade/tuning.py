@@ -18,7 +18,8 @@ from spkeras.frontend.walk import walk
 from spkeras.metrics.costs import CostTable
 from spkeras.metrics.sweep import Baseline, Refusal, SweepPoint
 from spkeras.metrics.tuning import Bounds, likely_drop
-from spkeras.ops.progress import Progress, quiet
+from spkeras.ops.bar import reported
+from spkeras.ops.progress import Progress
 from spkeras.ops.sampling import chosen
 from spkeras.passes.readout import attach_readouts
 from spkeras.recipes import Recipe, Simulation, get
@@ -56,6 +57,7 @@ def tune(
     checkpoint: str | Path | None = None,
     evaluator: Evaluator = evaluate,
     progress: Progress | None = None,
+    verbose: str | int = "auto",
 ) -> Tuned:
     """Find the network of least energy whose accuracy stays within bounds.
 
@@ -77,6 +79,8 @@ def tune(
         simulation: Schedule, stagger, input encoding and seed.
         costs, numbers, batch_size, insist, checkpoint, evaluator: As for `sweep`.
         progress: Called with (networks tried, networks in all).
+        verbose: "auto" for a bar in a terminal or a notebook, and nothing in a file; 1 for a bar, 0
+            for none. With `progress` no bar is shown.
 
     Raises:
         OptionError: Optuna is not installed; an option out of its range; or no network is within
@@ -101,18 +105,12 @@ def tune(
         evaluator=evaluator,
     )
     search = _Search(bench=bench, bounds=bounds, spikes=tuple(spikes), found={})
-    report = progress or quiet
     default = search.point(
         Case(config={"recipe": "ecc"}, recipe=get("ecc", "conversion"), timesteps=64)
     )
     sampler = optuna.samplers.TPESampler(seed=base.seed, n_startup_trials=max(5, trials // 4))
-    known = optuna.create_study(sampler=sampler)
-    for start in search.starts():
-        known.enqueue_trial(start)
-    for number in range(trials):
-        trial = known.ask()
-        known.tell(trial, search.cost(search.case(trial)))
-        report(number + 1, trials)
+    with reported(progress, verbose, "network") as report:
+        search.run(optuna.create_study(sampler=sampler), trials, report)
     tried = bench.sweep(list(search.found.values()))
     case, point = search.best()
     snn = bench.network(case)
@@ -147,6 +145,15 @@ class _Search:
             {"spikes": kind, f"timesteps {kind}": steps[kind], **_DEFAULTS[kind]}
             for kind in self.spikes
         ]
+
+    def run(self, study: "optuna.Study", trials: int, progress: Progress) -> None:
+        """Try networks, and report each."""
+        for start in self.starts():
+            study.enqueue_trial(start)
+        for number in range(trials):
+            trial = study.ask()
+            study.tell(trial, self.cost(self.case(trial)))
+            progress(number + 1, trials)
 
     def case(self, trial: "optuna.Trial") -> Case:
         """Return the network of a trial."""

@@ -68,6 +68,18 @@ def test_every_call_shows_one(case, monkeypatch):
     assert text.count("20/20") >= 4 and "80/80" in text and "Epoch 1/" in text
 
 
+def test_sweeps_and_searches_show_one_bar(case, monkeypatch):
+    pytest.importorskip("optuna")
+    out, (cnn, x, y) = Terminal(), case
+    monkeypatch.setattr(sys, "stdout", out)
+    spkeras.sweep(cnn, (x, y), ["ecc"], timesteps=[2], insist=True, verbose=1)
+    text = out.getvalue()
+    # A quarter of 20 samples calibrates; no bar of a conversion or an evaluation.
+    assert "30/30" in text and "20/20" not in text
+    spkeras.tune(cnn, (x, y), trials=1, max_drop=100, insist=True, verbose=1)
+    assert "1/1" in out.getvalue().removeprefix(text)
+
+
 def test_a_callback_instead_of_a_bar(case, monkeypatch, capsys):
     done, (cnn, x, y) = [], case
     options = {"verbose": 1, "progress": lambda *args: done.append(args)}
