@@ -132,13 +132,13 @@ def command(
     output = output or Path(f"{model.stem}_{recipe.replace('+', '_plus')}.keras")
     check_output(output, (".keras",), "--output", force)
     folder_of(output)
-    from spkeras.metrics.chance import MOST
-    from spkeras.training.labelled import split
-
     published = bool(chosen.pop("published"))
     chosen |= _as_published(chosen) if published else {}
     plan = _plan(chosen)
     cnn = reader.read(model).model
+    from spkeras.metrics.chance import MOST
+    from spkeras.training.labelled import split
+
     samples = data.read(cnn)
     x = split(cnn, samples, plan.held_out)[0].x[0]
     # A CNN that is trained from the start, by epochs with ReLU, is near chance.
