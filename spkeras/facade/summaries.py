@@ -99,11 +99,13 @@ def plot_rates(snn: keras.Model, x: DataLike, **settings: Any) -> "Figure":
     """Draw the rates of each layer (or the values that spikes carry) over the CNN's activations.
 
     Args:
-        snn, settings: As for `plot_raster`.
+        snn: As for `plot_raster`.
         x: Samples; up to 20 of them are used.
+        settings: As for `plot_raster`.
 
     Raises:
-        As `plot_raster`.
+        OptionError: as `plot_raster`.
+        DataError: as `plot_raster`.
     """
     from spkeras.report.network_plots import rates
 

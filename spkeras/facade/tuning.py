@@ -77,7 +77,12 @@ def tune(
         spikes: Kinds of spikes that the hardware allows: "binary", "signed", "graded".
         trials: Number of networks to try.
         simulation: Schedule, stagger, input encoding and seed.
-        costs, numbers, batch_size, insist, checkpoint, evaluator: As for `sweep`.
+        costs: Cost table, as for `sweep`.
+        numbers: Format of the numbers, as for `sweep`.
+        batch_size: As for `sweep`.
+        insist: As for `sweep`.
+        checkpoint: As for `sweep`.
+        evaluator: As for `sweep`.
         progress: Called with (networks tried, networks in all).
         verbose: "auto" for a bar in a terminal or a notebook, and nothing in a file; 1 for a bar, 0
             for none. With `progress` no bar is shown.
