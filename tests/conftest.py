@@ -33,7 +33,7 @@ def data_root():
     """The folder of data sets; tests that need it are skipped, visibly, where it is not."""
     folder = Path(os.environ.get("SPKERAS_DATA", ROOT.parent / "shared" / "data"))
     if not folder.is_dir():
-        pytest.skip(f"no data sets at {folder}; set SPKERAS_DATA")
+        pytest.skip(f"no data sets at {folder}; set SPKERAS_DATA (tests/README.md)")
     return folder
 
 

@@ -1,5 +1,12 @@
-"""Real models of other people's: the folded graph is the CNN, and the spiking network follows."""
+"""Trained models: the folded graph is the CNN, and the spiking network follows.
 
+Those of other people are read from a folder beside the data sets (tests/README.md); those of the
+repository are always there.
+"""
+
+from pathlib import Path
+
+import keras
 import numpy as np
 import pytest
 
@@ -21,16 +28,23 @@ MODELS = {
     "dl4j_wgan_disc.h5": {},
     "stm32_yamnet256_nested.h5": {},
 }
+STORED = ("mnist_cnn.keras", "cifar10_mobilenet_v2.keras")
 
 
 @pytest.fixture
-def real(data_root):
-    """Loads one of `MODELS` by its name: the model, and inputs."""
+def real(request):
+    """Loads one of `MODELS` or `STORED` by its name: the model, and inputs."""
 
     def load(name):
-        folder = data_root.parent / "foreign_models"
+        if name in STORED:
+            cnn = spkeras.load_model(Path(__file__).parents[1] / "models" / name)
+            # Smooth images: noise has no maps that a trained network answers to.
+            coarse = np.random.default_rng(0).random((8, 7, 7, cnn.input_shape[-1]))
+            image = keras.ops.image.resize(coarse, cnn.input_shape[1:3])
+            return cnn, np.asarray(image, "float32")
+        folder = request.getfixturevalue("data_root").parent / "foreign_models"
         if not folder.is_dir():
-            pytest.skip(f"no {folder}")
+            pytest.skip(f"no {folder}: tests/README.md says what it holds")
         options = dict(MODELS[name])
         if "architecture" in options:
             options["architecture"] = folder / options["architecture"]
@@ -40,7 +54,7 @@ def real(data_root):
     return load
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*STORED, *MODELS])
 def test_folded_graph_is_the_cnn_and_counts_follow_it(name, real):
     cnn, x = real(name)
     snn = spkeras.convert(
@@ -57,7 +71,7 @@ def test_folded_graph_is_the_cnn_and_counts_follow_it(name, real):
     assert fine.output_error["quantized"] < 0.1 * coarse.output_error["quantized"]
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*STORED, *MODELS])
 def test_graded_spikes_follow_it_to_the_precision_of_floats(name, real):
     cnn, x = real(name)
     snn = spkeras.convert(cnn, x, recipe="sigma_delta", timesteps=20, levels=24, mantissa_bits=3)

@@ -158,7 +158,9 @@ def test_keras_1_weights_and_a_model_of_today(tmp_path):
     np.testing.assert_array_equal(weights[2], matrix)
 
 
-@pytest.mark.skipif(FOREIGN is None, reason="foreign_models not beside SPKERAS_DATA")
+@pytest.mark.skipif(
+    FOREIGN is None, reason="no foreign_models beside SPKERAS_DATA (tests/README.md)"
+)
 def test_foreign_weights_of_keras_1_with_a_model_in_memory():
     reference = np.load(FOREIGN / "pplonski_keras1_mnist_weights.ref.npz")
     plan = FOREIGN / "pplonski_keras1_mnist_weights.arch.json"

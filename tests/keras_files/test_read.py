@@ -11,8 +11,12 @@ from tests.keras_files.handmade import folder, predict
 
 FOREIGN = folder("foreign_models")
 LEGACY = folder("legacy_models")
-needs_foreign = pytest.mark.skipif(FOREIGN is None, reason="foreign_models not beside SPKERAS_DATA")
-needs_legacy = pytest.mark.skipif(LEGACY is None, reason="legacy_models not beside SPKERAS_DATA")
+needs_foreign = pytest.mark.skipif(
+    FOREIGN is None, reason="no foreign_models beside SPKERAS_DATA (tests/README.md)"
+)
+needs_legacy = pytest.mark.skipif(
+    LEGACY is None, reason="no legacy_models beside SPKERAS_DATA (tests/README.md)"
+)
 
 FOREIGN_NAMES = [
     "dl4j_cnn_tf_keras1.h5",
