@@ -23,6 +23,7 @@ COMMANDS = {
     "info": "spkeras.cli.info",
     "inspect": "spkeras.cli.inspect",
     "report": "spkeras.cli.report",
+    "reproduce": "spkeras.cli.reproduce",
     "sweep": "spkeras.cli.sweep",
     "thresholds": "spkeras.cli.thresholds",
     "tune": "spkeras.cli.tune",

@@ -50,6 +50,7 @@ def test_the_table_names_every_option_that_writes():
         *CASES,
         (("hardware", "images"), "--output"),
         (("demo",), "--output"),
+        (("reproduce",), "--markdown"),
     }
 
 

@@ -64,7 +64,7 @@ def test_unknown_command_is_a_usage_error(run):
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_missing_file_is_a_usage_error(run, name, tmp_path):
     extra = [tmp_path / "b.keras"] if name == "verify" else []
-    options = [] if name in ("demo", "info", "inspect") else ["--data", "digits"]
+    options = [] if name in ("demo", "info", "inspect", "reproduce") else ["--data", "digits"]
     result = run(name, tmp_path / "a.keras", *extra, *options)
     assert result.exit_code == 2 and "a.keras" in result.stderr and not result.stdout
 
