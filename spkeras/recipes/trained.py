@@ -50,6 +50,17 @@ def _pooling_neurons(default: bool) -> bool:
     return _training(default, "Add neurons after average pooling.", group="neuron")
 
 
+def _input_threshold(text: str) -> float | None:
+    return _training(
+        None,
+        text,
+        low=0,
+        above=True,
+        group="input",
+        shown="1; the data's largest value if above",
+    )
+
+
 def _shift(default: float) -> float:
     return _training(
         default,
@@ -68,7 +79,8 @@ class Trained(RateCoded):
     Attributes:
         thresholds: "learned": as in training; "trained": trained per channel against the
             layer-synchronous network (`spkeras.train_thresholds`).
-        input_threshold: theta of the input neurons.
+        input_threshold: theta of the input neurons. None: 1, or the largest input of the data
+            where that is above 1, such as 255.
         pooling: "keep"; "average": max pooling becomes average pooling; "trainable": poolings
             become depthwise convolutions that start as averages.
         percentile: Share of a layer's activations inside its range, in %. None: chosen from T.
@@ -83,9 +95,7 @@ class Trained(RateCoded):
     thresholds: str = _thresholds("learned")
     initial_potential: float | None = initial_potential_option("as trained")
     encoding: str = _encoding("spikes", "spikes", "real")
-    input_threshold: float = _training(
-        1.0, "Threshold theta of the input neurons.", low=0, above=True, group="input"
-    )
+    input_threshold: float | None = _input_threshold("Threshold theta of the input neurons.")
     pooling: str = _POOLING
     pooling_neurons: bool = _pooling_neurons(True)
     percentile: float | None = percentile_option(stage="training", shown="from T")
@@ -185,7 +195,7 @@ class CAT(Recipe):
             "burst": each spike of a burst weighs twice the one before.
         tau: Time steps in which the threshold halves.
         encoding: "spikes": the input is encoded; "real": it is not.
-        input_threshold: Largest input that is encoded.
+        input_threshold: Largest input that is encoded. None: as in `Trained`.
         pooling: As in `Trained`.
         pooling_neurons: Whether average pooling is followed by an activation.
         percentile: Share of a layer's activations inside its range, in %.
@@ -210,9 +220,7 @@ class CAT(Recipe):
         group="neuron",
     )
     encoding: str = _encoding("spikes", "spikes", "real")
-    input_threshold: float = _training(
-        1.0, "Largest input that is encoded.", low=0, above=True, group="input"
-    )
+    input_threshold: float | None = _input_threshold("Largest input that is encoded.")
     pooling: str = _POOLING
     pooling_neurons: bool = _pooling_neurons(False)
     percentile: float | None = percentile_option(stage="training", shown="from T")

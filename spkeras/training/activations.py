@@ -1,7 +1,8 @@
 """The layers that a recipe trains with: its activations and its input encoding."""
 
 import math
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 import keras
 
@@ -33,10 +34,12 @@ class Activations:
     Attributes:
         recipe: Recipe of the training.
         timesteps: T of the spiking network.
+        inputs: Largest value of each input, by its name; 1 for others.
     """
 
     recipe: TrainingRecipe
     timesteps: int
+    inputs: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def levels_per_unit(self) -> float:
@@ -53,8 +56,7 @@ class Activations:
         recipe, steps = self.recipe, self.timesteps
         if isinstance(recipe, CAT):
             if recipe.spike_code == "ttfs":
-                # On the grid of spike times, so that shifts align the branches of an addition.
-                scale = 2.0 ** (round(recipe.tau * math.log2(scale)) / recipe.tau)
+                scale = self._on_grid(recipe, scale, round)
             return self._coded(recipe, scale)
         if isinstance(recipe, LowLatency):
             return ValueRange(steps, self.levels_per_unit, scale, recipe.shift)
@@ -62,11 +64,35 @@ class Activations:
             return QCFSActivation(steps, scale, recipe.shift)
         return ClampQuantize(steps, scale, recipe.shift)
 
-    def input_layer(self, name: str) -> keras.layers.Layer | None:
+    def input_threshold(self, source: str) -> float:
+        """Return the largest value that an input's spikes carry.
+
+        Args:
+            source: Name of the input.
+        """
+        if self.recipe.input_threshold is not None:
+            return self.recipe.input_threshold
+        largest = self.inputs.get(source, 1.0)
+        if isinstance(self.recipe, CAT) and self.recipe.spike_code == "ttfs":
+            # Rounded up, so that no input is cut off.
+            return self._on_grid(self.recipe, largest, math.ceil)
+        return largest
+
+    def _on_grid(self, recipe: CAT, scale: float, rounding: Callable[[float], int]) -> float:
+        """Return a scale on the grid of spike times through the first input's largest value.
+
+        Shifts then align the branches of an addition.
+        """
+        first = next(iter(self.inputs.values()), 1.0)
+        steps = rounding(round(recipe.tau * math.log2(scale / first), 9))
+        return float(first * 2.0 ** (steps / recipe.tau))
+
+    def input_layer(self, name: str, source: str = "") -> keras.layers.Layer | None:
         """Return the layer after an input, or None for real values.
 
         Args:
             name: Name of the layer.
+            source: Name of the input.
         """
         recipe = self.recipe
         if recipe.encoding == "real":
@@ -74,8 +100,8 @@ class Activations:
         if recipe.encoding == "expanded":
             return ChannelExpansion(self.timesteps, self.levels_per_unit, name=name)
         if isinstance(recipe, CAT):
-            return self._coded(recipe, recipe.input_threshold, name)
-        return InputQuantizer(self.timesteps, recipe.input_threshold, name=name)
+            return self._coded(recipe, self.input_threshold(source), name)
+        return InputQuantizer(self.timesteps, self.input_threshold(source), name=name)
 
     def _coded(self, recipe: CAT, scale: float, name: str | None = None) -> keras.layers.Layer:
         """Return an activation of cat with values up to `scale`."""

@@ -31,6 +31,8 @@ _ACTIVATIONS = (
 )
 # Samples whose range is looked up at once.
 _AT_ONCE = 1000
+# Inputs scaled to [0, 1] exceed 1 by rounding only.
+_ROUNDED = 1.001
 _ENCODERS = ("InputQuantizer", "ChannelExpansion")
 
 
@@ -75,7 +77,8 @@ def prepare(
     Raises:
         UnsupportedLayerError: activations or pooling layers without a spiking counterpart; all
             are listed.
-        DataError: samples do not fit, or an input that is encoded leaves [0, 1].
+        DataError: samples do not fit, or an input that is encoded has values below 0 (for
+            encoding="expanded" also above 1).
         OptionError: an option that the recipe does not have, or out of its range.
     """
     if options.pop("published", False):
@@ -95,8 +98,9 @@ def prepare(
         units = units_of(
             graph, places, source, percentile=share, batch_size=batch_size, progress=report
         )
-    _check_input(graph, source, chosen.encoding)
-    layers = Activations(recipe=chosen, timesteps=steps)
+    layers = Activations(
+        recipe=chosen, timesteps=steps, inputs=_largest_inputs(graph, source, chosen)
+    )
     wide = first_layers(base) if chosen.encoding == "expanded" else set()
     twins = _Twins(units, layers, wide)
     twin = rebuild(base, twins.of, policy, lambda operation, name: _encoder(layers, name))
@@ -137,21 +141,34 @@ def _poolings(pooling: str) -> Callable[[Any, str], list[Any] | None]:
     return replace
 
 
-def _check_input(graph: Graph, source: Source | None, encoding: str) -> None:
-    if encoding == "real" or source is None:
-        return
+def _largest_inputs(graph: Graph, source: Source | None, recipe: Trained | CAT) -> dict[str, float]:
+    """Return the largest value of each input that is encoded, by its name: 1, or more.
+
+    Raises:
+        DataError: values that the encoding does not carry.
+    """
+    if recipe.encoding == "real" or source is None:
+        return {}
     ranges = [[(x.min(), x.max()) for x in batch] for batch in inputs(source, _AT_ONCE)]
+    found, expanded = {}, recipe.encoding == "expanded"
     for node, own in zip(graph.of("input"), zip(*ranges, strict=True), strict=True):
         low, high = float(min(least for least, _ in own)), float(max(most for _, most in own))
-        if low < 0 or high > 1.001:
-            raise DataError(
-                f"data for {node.name}: values from {low:.4g} to {high:.4g}; allowed for input spikes: "
-                "0 to 1; scale the data, or give encoding='real' (--encoding real)"
+        if low < 0 or (high > _ROUNDED and expanded):
+            remedy = (
+                "train the CNN on values from 0 (spike times have no sign)"
+                if isinstance(recipe, CAT)
+                else "scale the data, or give encoding='real' (--encoding real)"
             )
+            raise DataError(
+                f"data for {node.name}: values from {low:.4g} to {high:.4g}; allowed for input "
+                f"spikes: {'0 to 1' if expanded else '0 and above'}; {remedy}"
+            )
+        found[node.name] = 1.0 if high <= _ROUNDED else high
+    return found
 
 
 def _encoder(layers: Activations, name: str) -> list[Any] | None:
-    layer = layers.input_layer(f"{name}_encoding")
+    layer = layers.input_layer(f"{name}_encoding", name)
     return None if layer is None else [layer]
 
 

@@ -300,8 +300,8 @@ def test_inputs_that_do_not_fit_are_refused(chain_program, inputs, message):
         log_ttfs.run(chain_program, np.zeros((2, 6, 6, 2)), np.zeros(3, int))
 
 
-def test_what_the_training_room_prepares_compiles():
-    """Ranges of a residual net lie on the grid, so that its branches can be added by shifts."""
+def prepared(x):
+    """A residual net prepared for first spikes on the samples x."""
     import keras
     from keras import layers
 
@@ -309,19 +309,44 @@ def test_what_the_training_room_prepares_compiles():
 
     keras.utils.set_random_seed(0)
     inputs = keras.Input((6, 6, 2))
-    x = first = layers.ReLU()(layers.Conv2D(4, 3, padding="same")(inputs))
-    x = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(x)))
-    x = layers.ReLU()(layers.Add()([layers.Conv2D(4, 3, padding="same")(x), first]))
-    net = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x)))
+    x1 = first = layers.ReLU()(layers.Conv2D(4, 3, padding="same")(inputs))
+    x1 = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(4, 3, padding="same")(x1)))
+    x1 = layers.ReLU()(layers.Add()([layers.Conv2D(4, 3, padding="same")(x1), first]))
+    net = keras.Model(inputs, layers.Dense(3)(layers.Flatten()(x1)))
+    return prepare(net, x, recipe="cat", timesteps=12)
+
+
+@pytest.mark.parametrize("scale", [1.0, 255.0, 16.0])
+def test_what_the_training_room_prepares_compiles(scale):
+    """Ranges of a residual net lie on the grid, so that its branches can be added by shifts."""
     images = pixels((6, 6, 2), 8)
-    trained = prepare(net, images / np.float32(255), recipe="cat", timesteps=12)
-    last = trained.predict(images / np.float32(255), verbose=0)
-    _, outputs = spike_times(lower(read_graph(trained)), images / np.float32(255))
+    images[0, 0, 0] = 255
+    x = np.float32(images / 255) * np.float32(scale)
+    trained = prepared(x)
+    last = trained.predict(x, verbose=0)
+    _, outputs = spike_times(lower(read_graph(trained)), x)
     np.testing.assert_allclose(outputs, last, rtol=1e-4, atol=1e-4)
     # Nearly unrounded weights: what is left of the difference is theirs.
     program = log_ttfs.compile(trained, replace(WIDE, weight_bits=12, weight_steps=8))
-    found = passed(program, images).outputs[program.readout.name] * program.readout.unit
+    found = passed(program, x).outputs[program.readout.name] * program.readout.unit
     assert np.corrcoef(found.reshape(-1), last.reshape(-1))[0, 1] > 0.95
+    # The port takes 8 bits, whatever the range of the inputs.
+    np.testing.assert_array_equal(whole_inputs(program, x)[0].reshape(images.shape), images)
+
+
+def test_values_above_the_full_scale_of_a_port_are_refused():
+    images = pixels((6, 6, 2), 8)
+    images[0, 0, 0] = 255
+    program = log_ttfs.compile(prepared(images.astype("float32")), WIDE)
+    assert program.layers[0].unit == 255
+    np.testing.assert_array_equal(
+        passed(program, images).times[program.layers[0].name],
+        passed(program, images.astype("float32")).times[program.layers[0].name],
+    )
+    above = whole_inputs(program, np.full((1, 6, 6, 2), 300.0))[0]
+    assert (above == 255).all()  # clipped, as by the encoder of the trained network
+    with pytest.raises(DataError, match="0 to 400; floats go from 0 to 255"):
+        whole_inputs(program, np.full((1, 6, 6, 2), 400))
 
 
 def test_synapses_are_counted_for_the_channels_of_their_own_group():

@@ -209,17 +209,18 @@ def test_thresholds_that_fall_together_are_refused():
     "theta0, timesteps, tau, wanted",
     [
         (1.0, 6, 4, [15, 13, 11, 9, 8, 7]),
-        (2.0, 3, 1, [30, 15, 8]),
+        (2.0, 3, 1, [15, 8, 4]),
         (0.5, 3, 2, [8, 6, 4]),
         (1.0, 4, 1, [15, 8, 4, 2]),
     ],
 )
 def test_thresholds_of_inputs_by_hand(theta0, timesteps, tau, wanted):
-    """15 theta0 2^(-k / tau), rounded up."""
+    """15 theta0 2^(-k / tau), rounded up; theta0 above 1 is the input that 15 codes."""
     config = byhand.config(timesteps=None, tau=None)
     layers = encoder(shape=(1, 1), theta0=theta0), neurons(dense("code", [[1.0]]), kind=READOUT)
     found = compile_plan(plan(*layers, timesteps=timesteps, tau=float(tau)), config).layers[0]
     assert found.thresholds.tolist() == wanted and found.thresholds.dtype == np.int64
+    assert found.unit == max(1.0, theta0)
 
 
 def test_encoders_keep_their_ports():

@@ -230,9 +230,34 @@ def test_bad_options_are_refused(settings, words):
         prepare(NETS["vgg"](), **settings)
 
 
+@pytest.mark.parametrize("recipe, field", [("cq", "threshold"), ("cat", "theta0")])
+def test_spikes_carry_inputs_of_any_range(recipe, field):
+    """Of data up to 255 the largest value is the threshold; a range of [0, 1] is left as it is."""
+    model = NETS["vgg"]()
+    x = data(model)
+    for scale, given, wanted in (
+        (1, {}, 1.0),
+        (255, {}, 255 * x.max()),
+        (255, {"input_threshold": 200.0}, 200.0),
+    ):
+        twin = finished(prepare(model, x * scale, recipe, **given))
+        found = getattr(twin.get_layer("image_encoding"), field)
+        assert found == pytest.approx(wanted, rel=1e-6), (scale, given)
+    if recipe == "cat":
+        # One grid of thresholds, through that of the input.
+        twin = finished(prepare(model, x * 255, recipe))
+        scales = [layer.theta0 for layer in all_layers(twin) if isinstance(layer, TTFSActivation)]
+        steps = 4 * np.log2(np.array(scales) / scales[0])
+        np.testing.assert_allclose(steps, np.round(steps), atol=1e-4)
+
+
 def test_an_input_that_no_spikes_stand_for_is_refused():
     model = NETS["vgg"]()
-    with pytest.raises(DataError, match="encoding='real'"):
-        prepare(model, data(model) * 255)
+    with pytest.raises(DataError, match="-0.4999 to .*allowed.*0 and above.*encoding='real'"):
+        prepare(model, data(model) - 0.5)
+    with pytest.raises(DataError, match="train the CNN on values from 0"):
+        prepare(model, data(model) - 0.5, "cat")
+    with pytest.raises(DataError, match="0 to 1; scale the data"):
+        prepare(model, data(model) * 255, "low_latency")
     with pytest.raises(DataError, match="shape"):
         prepare(model, np.zeros((3, 4, 4, 2)))

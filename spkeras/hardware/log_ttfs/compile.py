@@ -82,7 +82,9 @@ class _Compiler:
         """Return one layer of the program."""
         result = ProgramLayer(layer.name, layer.kind, layer.shape, layer.depth, port=layer.port)
         if layer.kind == ENCODER:
-            return replace(result, thresholds=self._input_thresholds(layer))
+            return replace(
+                result, thresholds=self._input_thresholds(layer), unit=_full_scale(layer)
+            )
         if layer.kind == EARLIEST:
             (pool,) = layer.branches
             ones = np.zeros((1, 1, 1), np.uint16)
@@ -104,7 +106,7 @@ class _Compiler:
 
     def _input_thresholds(self, layer: Layer) -> Int64Array:
         table = kernel_table(len(self.program.times), cast(int, self.config.tau), layer.theta0)
-        return np.ceil(self.config.input_levels * table).astype(np.int64)
+        return np.ceil(self.config.input_levels / _full_scale(layer) * table).astype(np.int64)
 
     def _branches(self, layer: Layer) -> tuple[tuple[ProgramBranch, ...], float]:
         """Return the branches' codes, and the exponent of the largest product in units of 1 / G."""
@@ -221,6 +223,11 @@ class _Compiler:
             return ceiling_of_two(nearest, self.grid)
         least: int = math.ceil(2.0 ** (exponent / self.grid))
         return max(least, 1)
+
+
+def _full_scale(layer: Layer) -> float:
+    """Return the input of which the largest whole number of a port is the code."""
+    return max(1.0, layer.theta0)
 
 
 def _off_grid(layer: Layer, grid: int) -> str:

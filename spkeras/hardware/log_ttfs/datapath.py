@@ -14,6 +14,9 @@ from spkeras.ttfs.plan import EARLIEST, ENCODER, READOUT, Branch, by_port
 
 # Block size of the neurons that are summed one addition at a time.
 _SUSPECTS = 1 << 12
+# A full scale that was the largest input of the training may be exceeded by other samples. They are
+# clipped, as by the encoder of the trained network; beyond this multiple they are of another scale.
+_CLIPPED = 1.25
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,12 +37,13 @@ class Pass:
 
 
 def whole_inputs(program: Program, inputs: Samples) -> tuple[Int64Array, ...]:
-    """Return inputs as the whole numbers of the processor's ports, with 1 as the largest.
+    """Return inputs as the whole numbers of the processor's ports.
 
     Args:
         program: The program.
-        inputs: Floats from 0 to 1, or whole numbers from 0 to 2^input_bits - 1; a list of them
-            for several inputs.
+        inputs: Values from 0 to the full scale of the port (1, or the largest input of the training,
+            such as 255); where that is 1, whole numbers from 0 to 2^input_bits - 1 are taken as
+            they are; a list of them for several inputs.
 
     Returns:
         int64 (samples, positions, channels) for each port.
@@ -58,15 +62,17 @@ def _whole(program: Program, layer: ProgramLayer, inputs: np.ndarray) -> Int64Ar
         raise DataError(
             f"inputs: received shape {inputs.shape[1:]} a sample, {program.name} takes {layer.shape}"
         )
-    if inputs.dtype.kind == "f":
+    if inputs.dtype.kind == "f" or layer.unit != 1:
         if not np.isfinite(inputs).all():
             raise DataError("inputs: NaN or infinity among the values; an input port has neither")
         low, high = float(inputs.min(initial=0)), float(inputs.max(initial=0))
-        if low < 0 or high > 1:
+        most = 1.0 if layer.unit == 1 else _CLIPPED * layer.unit
+        if low < 0 or high > most:
             raise DataError(
-                f"inputs: values from {low:g} to {high:g}; floats go from 0 to 1 (--scale divides)"
+                f"inputs: values from {low:g} to {high:g}; floats go from 0 to {layer.unit:g} "
+                "(--scale divides)"
             )
-        inputs = np.floor(inputs * np.float64(levels) + 0.5)
+        inputs = np.floor(np.minimum(inputs, layer.unit) * np.float64(levels / layer.unit) + 0.5)
     whole = inputs.astype(np.int64)
     if whole.min(initial=0) < 0 or whole.max(initial=0) > levels:
         raise DataError(f"inputs: whole numbers outside 0 to {levels}; set input_bits")

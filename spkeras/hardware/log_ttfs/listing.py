@@ -34,6 +34,7 @@ def _layer_lines(program: Program, layer: ProgramLayer) -> Iterator[str]:
     if layer.thresholds.size:
         yield f"thresholds {' '.join(map(str, layer.thresholds.tolist()))}"
     if layer.kind == ENCODER:
+        yield f"input {layer.unit:g} has the code {program.config.input_levels}"
         return
     for branch in layer.branches:
         taps, average = branch.index.shape[1], f", {branch.members} a cell" * (branch.members > 1)

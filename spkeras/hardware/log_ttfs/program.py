@@ -95,7 +95,7 @@ class ProgramLayer(WindowLayer):
             empty.
         fraction: X, bits of the accumulator below the table's last one.
         unit: Value of the accumulator's last bit, used to read potentials, never in the data
-            path.
+            path; of an encoder the input that the largest whole number codes, such as 1 or 255.
         port: Index of the input that an encoder reads.
         low, high: Least and largest sum possible for any input, in any order of additions.
     """
