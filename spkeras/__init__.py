@@ -40,6 +40,7 @@ _HOMES = {
     "register_neuron": "spkeras.ops.names",
     "register_operation": "spkeras.graph.operations",
     "register_recipe": "spkeras.recipes",
+    "register_target": "spkeras.targets",
     "IntegrateFire": "spkeras.layers",
     "SpikeLoop": "spkeras.snn.spike_loop",
     "SpkerasError": "spkeras.errors",

@@ -42,6 +42,7 @@ thresholds and weights.
 @options.batch_option
 @options.insist_option
 @options.recipe_option(recipes.names("conversion"), "ecc", "One of the recipes above.")
+@options.target_option
 @options.published_option
 @all_of([*recipe_options("conversion"), *simulation_options(shows_defaults=True)])
 @options.json_option
@@ -54,6 +55,7 @@ def command(
     insist: bool,
     reader: CnnReader,
     recipe: str,
+    target: str | None,
     batch_size: int,
     as_json: bool,
     **chosen: Any,
@@ -65,10 +67,15 @@ def command(
     load_keras()
     import spkeras
     from spkeras.facade.converter import spike_code
+    from spkeras.targets import target as target_of
+    from spkeras.targets.settings import recipe_for
 
+    wanted = None if target is None else target_of(target)
     given = options.given(insist=insist or None, **chosen)
     settings = {name: given.pop(name) for name in Simulation.options() if name in given}
-    cnn = reader.read(model, spike_code(recipes.get(recipe, "conversion", **given)))
+    named = None if _by_default(recipe) else recipe
+    schedule = settings.get("schedule", "clock_driven")
+    cnn = reader.read(model, spike_code(recipe_for(wanted, named, schedule, given)))
     for change in cnn.changes:
         note(f"{model}: {change}")
     samples = data.read(cnn.model)
@@ -77,11 +84,12 @@ def command(
         snn = spkeras.convert(
             cnn.model,
             samples.inputs,
-            recipe,
+            named,
             simulation=Simulation(**settings),
             batch_size=batch_size,
             progress=advance,
             **given,
+            **options.given(target=wanted),
         )
     write_whole(output, partial(save_model, snn))
     if as_json:
@@ -92,7 +100,7 @@ def command(
     say(f"calibrated on {samples.samples} samples of {samples.name}{quality}")
     _describe(snn)
     say(f"wrote {output} ({output.stat().st_size / 1e3:.0f} kB)")
-    if _by_default(recipe):
+    if named is None and wanted is None:
         say(_HINT.format(model=shlex.quote(str(model)), data=data.words()))
     say(f"next: spkeras evaluate {shlex.quote(str(output))} {data.words()}")
 

@@ -255,6 +255,14 @@ def recipe_option(names: tuple[str, ...], default: str, text: str) -> generated.
     )
 
 
+target_option = option(
+    "--target",
+    metavar="NAME|FILE",
+    help="Chip or format that the network is for: generic-int8, or a .toml file (docs/targets.md).  [default: none]",
+    group="network",
+)
+
+
 def recipe_summaries(stage: str) -> str:
     """Return the recipes of a stage and what each of them does, for a help text."""
     names = recipes.names(stage)

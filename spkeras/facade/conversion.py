@@ -1,10 +1,12 @@
 """Turn a trained CNN into a spiking Keras model."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import keras
 
+from spkeras import targets
 from spkeras.data import DataLike
 from spkeras.errors import OptionError
 from spkeras.facade import automatic
@@ -13,16 +15,19 @@ from spkeras.frontend.walk import walk
 from spkeras.ops import log
 from spkeras.ops.bar import reported
 from spkeras.ops.progress import Progress
-from spkeras.recipes import Auto, Recipe, Simulation, get
+from spkeras.recipes import Auto, Recipe, Simulation
 from spkeras.recipes.arguments import check_arguments
 from spkeras.snn.converted import converted_of
+from spkeras.targets import Target
+from spkeras.targets.settings import recipe_for, refuse_misfits, simulation_for
 
 
 def convert(
     model: keras.Model,
     data: DataLike,
-    recipe: str | Recipe | Mapping[str, Any] = "ecc",
+    recipe: str | Recipe | Mapping[str, Any] | None = None,
     *,
+    target: str | Path | Target | None = None,
     timesteps: int | None = None,
     simulation: Simulation | None = None,
     batch_size: int = 100,
@@ -41,7 +46,10 @@ def convert(
             once is kept in memory where the recipe reads it more than once.
         recipe: A recipe of `spkeras.recipes` (`ECC(percentile=99.9)`), its short name ("ecc",
             "sigma_delta", "cq", "cq+", "low_latency", "qcfs", "ttfs", "auto"), or what its `get_config`
-            returned.
+            returned. None: "ecc", or the recipe of the target.
+        target: The chip or format that the network is for: a name, the path of a TOML file, or a
+            `spkeras.targets.Target`. Its settings are the defaults of all options; options that it
+            cannot run are refused.
         timesteps: T, counted from the first input; the same as in `simulation`. None: 64, 4
             where spikes carry values, what the CNN was trained for, or what "auto" finds. `spkeras.configure`
             changes it later, with the scales that were chosen for this T.
@@ -63,14 +71,18 @@ def convert(
     Raises:
         UnsupportedLayerError: layers that cannot be converted, all of them at once.
         DataError: samples of another shape, none, or NaN; all the same, or of an absurd range.
-        OptionError: an option that the recipe does not have, or out of its range; a read-out
-            that would start after T.
+        OptionError: an option that the recipe does not have, out of its range, or not possible on
+            the target; a read-out that would start after T.
         WeightsError: weights that are NaN or infinite.
     """
     check_arguments(batch_size=batch_size, progress=progress, simulation=simulation)
     settings = {name: options.pop(name) for name in Simulation.options() if name in options}
     simulation = _with_settings(simulation or Simulation(), timesteps=timesteps, **settings)
-    chosen = get(recipe, "conversion", schedule=simulation.schedule, **options)
+    wanted = None if target is None else targets.target(target)
+    simulation = simulation_for(wanted, simulation)
+    chosen = recipe_for(wanted, recipe, simulation.schedule, options)
+    if wanted is not None:
+        refuse_misfits(wanted, chosen, simulation)
     walked = walk(model)
     with reported(progress, verbose, "sample") as report:
         if isinstance(chosen, Auto):
