@@ -31,7 +31,7 @@ _HOMES = {
     "inspect": "spkeras.frontend.verdict",
     "load_model": "spkeras.facade",
     "read_model": "spkeras.facade",
-    "demo": "spkeras.facade",
+    "demo": "spkeras.facade.demo",
     "configure": "spkeras.snn.model",
     "unfused": "spkeras.ops.compiled",
     "Simulation": "spkeras.recipes",

@@ -13,6 +13,7 @@ from spkeras.cli.files import CnnReader, check_installed, check_output, read_snn
 from spkeras.cli.generated import GroupedCommand, all_of, option, simulation_options
 from spkeras.cli.kinds import Real
 from spkeras.cli.messages import say, show, show_json, warn
+from spkeras.cli.plain import plain_network
 from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
 
@@ -119,12 +120,22 @@ def command(
     from spkeras.metrics.energy import table_for
 
     policy, table = _policy(settings), table_for(numbers, costs)
-    model = read_snn(snn)
     evaluate = evaluator_of(ray, ray_cpus)
-    if plot:
+    own = options.given(**settings)
+    engine = own.pop("engine", "auto")
+    plain = None if report or cnn or ray else plain_network(snn, data, engine, own)
+    model = read_snn(snn) if plain is None else plain
+    if plot and plain is None:
         _check_course(model)
-    source = None if cnn is None else reader.read(cnn).model
+    if cnn is not None:
+        own["cnn"] = reader.read(cnn).model
     samples = data.read(model)
+    if plain is not None and not plain.suits(samples.x):
+        plain, model = None, read_snn(snn)
+    if plain is not None:
+        from spkeras.facade.scoring import evaluate_plain as evaluate
+    else:
+        own["engine"] = engine
     with progress("simulating") as advance:
         result = evaluate(
             model,
@@ -134,10 +145,9 @@ def command(
             any_range=any_range,
             insist=insist,
             early_exit=policy,
-            cnn=source,
             predictions=report is not None,
             progress=advance,
-            **options.given(**settings),
+            **own,
         )
     text = None
     if report:
@@ -192,15 +202,19 @@ def evaluator_of(ray: str | None, ray_cpus: int | None) -> Callable[..., Any]:
     if ray is None:
         if ray_cpus is not None:
             raise OptionError("--ray-cpus: needs --ray")
-        import spkeras
-
-        evaluate: Callable[..., Any] = spkeras.evaluate
-        return evaluate
+        return _evaluate
     from spkeras import cluster
     from spkeras.cluster.session import ray_module
 
     ray_module()
     return partial(cluster.evaluate, address=ray, cpus=ray_cpus)
+
+
+def _evaluate(*args: Any, **settings: Any) -> Any:
+    """Call `spkeras.evaluate`, whose import needs Keras."""
+    import spkeras
+
+    return spkeras.evaluate(*args, **settings)
 
 
 def _check_outputs(plot: Path | None, report: Path | None, force: bool) -> None:

@@ -15,10 +15,11 @@ from spkeras.cli.messages import say, show, show_json
 @options.json_option
 def command(snn: Path, as_json: bool) -> None:
     """Show what a converted network is: layers, neurons, thresholds, settings."""
-    model = read_snn(snn)
-    import spkeras
+    from spkeras.facade.summaries import summary, summary_of
+    from spkeras.plain.read import read_network
 
-    found = spkeras.summary(model)
+    plain = read_network(snn)
+    found = summary(read_snn(snn)) if plain is None else summary_of(plain.name, plain)
     if as_json:
         show_json(found.to_dict())
         return

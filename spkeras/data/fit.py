@@ -10,7 +10,7 @@ from spkeras.data.samples import Data
 from spkeras.errors import DataError
 
 # Layers of converted networks.
-_CONVERTED = ("SpikeLoop", "SpikeWindows")
+_CONVERTED = ("SpikeLoop", "SpikeWindows", "PlainNetwork")
 
 
 class Wanted(NamedTuple):
@@ -36,7 +36,7 @@ def fit_inputs(data: Data, model: Any) -> Data:
 
     Args:
         data: Data as read.
-        model: Any object with Keras `inputs` and `layers`.
+        model: Any object with Keras's `inputs` and `layers`.
 
     Raises:
         DataError: the number of inputs or a shape does not fit.

@@ -1,9 +1,7 @@
 """Score a converted network over a data set, in one run."""
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import keras
@@ -12,11 +10,9 @@ from spkeras.data import DataLike
 from spkeras.data.values import is_array
 from spkeras.errors import OptionError
 from spkeras.facade.measures import Measure, check_measures, measured
-from spkeras.facade.networks import AnySimulator, simulator
-from spkeras.facade.parts import Part, Shard, run_shard
+from spkeras.facade.scoring import scored
 from spkeras.facade.shards import EvaluationPlan
 from spkeras.metrics.early_exit import EarlyExit
-from spkeras.ops import log
 from spkeras.ops.bar import reported
 from spkeras.ops.progress import Progress
 from spkeras.recipes.arguments import check_arguments
@@ -109,14 +105,7 @@ def evaluate(
             cnn=cnn,
             predictions=predictions or bool(metrics),
         )
-        simulation = simulator(loop, "dense" if plan.frames else engine)
-        if not insist:
-            plan.check_labels(simulation)
-        start = time.perf_counter()
-        total = plan.added(_in_turn(plan, simulation, report), report)
-        result = plan.result(loop, total, time.perf_counter() - start)
-    for text in result.warnings:
-        log.warn(text)
+        result = scored(plan, engine, insist, report)
     if not metrics:
         return result
     kept = result.answers if predictions else ()
@@ -133,13 +122,3 @@ def _weighted(x: Any, y: object, weights: object) -> tuple[Any, object]:
             "labels and weights together, (x, y, sample_weight)"
         )
     return (x, y, weights), None
-
-
-def _in_turn(plan: EvaluationPlan, simulation: AnySimulator, progress: Progress) -> Iterator[Part]:
-    """Run all batches here, one after the other."""
-    for shard in plan.shards():
-        yield run_shard(simulation, shard, partial(_advanced, plan, shard, progress))
-
-
-def _advanced(plan: EvaluationPlan, shard: Shard, progress: Progress, steps: int) -> None:
-    progress(shard.first * len(plan.steps) + steps * len(shard.samples[0]), plan.work)

@@ -1,41 +1,55 @@
-"""Evaluation of both kinds of converted networks: engines, times of answers, scores."""
+"""Evaluation of all kinds of converted networks: engines, times of answers, scores."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.graph import Graph
 from spkeras.metrics import Score
-from spkeras.simulation import Simulator, choose, evaluation_steps
-from spkeras.simulation.windows import WindowSimulator
-from spkeras.snn.spike_loop import SpikeLoop
-from spkeras.ttfs.spike_windows import SpikeWindows
+from spkeras.plain.network import PlainNetwork
+from spkeras.plain.simulator import PlainSimulator
+from spkeras.simulation.by_events import evaluation_steps
+from spkeras.simulation.engine import choose
+from spkeras.snn.timing import Timed
 
-AnyNetwork = SpikeLoop | SpikeWindows
-AnySimulator = Simulator | WindowSimulator
+if TYPE_CHECKING:
+    from spkeras.simulation import Simulator
+    from spkeras.simulation.windows import WindowSimulator
+    from spkeras.snn.spike_loop import SpikeLoop
+    from spkeras.ttfs.spike_windows import SpikeWindows
+
+AnyNetwork: TypeAlias = "SpikeLoop | SpikeWindows | PlainNetwork"
+AnySimulator: TypeAlias = "Simulator | WindowSimulator | PlainSimulator"
 
 
 def simulator(loop: AnyNetwork, engine: str) -> AnySimulator:
     """Return what runs a network.
 
     Args:
-        loop: The layer of a converted model.
+        loop: The layer of a converted model, or a network without Keras.
         engine: "dense", "events" or "auto".
     """
-    return WindowSimulator(loop) if isinstance(loop, SpikeWindows) else Simulator(loop, engine)
+    if isinstance(loop, PlainNetwork):
+        return PlainSimulator(loop)
+    from spkeras.simulation import Simulator
+    from spkeras.simulation.windows import WindowSimulator
+
+    if loop.windows:
+        return WindowSimulator(loop)
+    return Simulator(cast("SpikeLoop", loop), engine)
 
 
 def engine_and_steps(loop: AnyNetwork, engine: str) -> tuple[str, np.ndarray]:
     """Return the engine that will run, and the times at which answers are scored."""
-    if isinstance(loop, SpikeLoop):
+    if isinstance(loop, Timed):
         return choose(loop, engine), evaluation_steps(loop)
     if engine == "events":
         raise OptionError(
             "engine='events' with layers that fire in windows; allowed: 'auto', 'dense': each "
             "layer runs once"
         )
-    return WindowSimulator.engine, np.array([loop.latency])
+    return "closed form", np.array([loop.latency])
 
 
 def scores_of(loop: AnyNetwork, graph: Graph, y: Any, steps: int) -> list[Score]:

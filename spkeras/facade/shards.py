@@ -7,8 +7,8 @@ on the process that ran a batch.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING, cast
 
-import keras
 import numpy as np
 
 from spkeras.data import Batch, DataLike, Source, open_data
@@ -17,7 +17,7 @@ from spkeras.data.layout import Layout
 from spkeras.errors import DataError, OptionError
 from spkeras.facade.networks import AnyNetwork, AnySimulator, engine_and_steps, scores_of
 from spkeras.facade.parts import Part, Shard
-from spkeras.facade.reference import OWN, NamedCnn, name_of, warning_of
+from spkeras.facade.reference_names import OWN, name_of, warning_of
 from spkeras.facade.warnings import beyond_range, other_steps, undefined
 from spkeras.graph.finite import check_finite
 from spkeras.metrics import Watch, activity, convergence
@@ -26,9 +26,15 @@ from spkeras.metrics.chance import MOST, check_decisions
 from spkeras.metrics.early_exit import EarlyExit, check_exit
 from spkeras.metrics.windows import window_activity
 from spkeras.ops.progress import Progress
+from spkeras.plain.network import PlainNetwork
 from spkeras.report.objects import Evaluation
 from spkeras.simulation.frames import check_frames, in_time, still
-from spkeras.ttfs.spike_windows import SpikeWindows
+from spkeras.snn.timing import Timed
+
+if TYPE_CHECKING:
+    import keras
+
+    from spkeras.facade.reference import NamedCnn
 
 
 class EvaluationPlan:
@@ -66,7 +72,7 @@ class EvaluationPlan:
         any_range: bool = False,
         engine: str = "auto",
         early_exit: EarlyExit | float | None = None,
-        cnn: keras.Model | None = None,
+        cnn: "keras.Model | None" = None,
         predictions: bool = False,
     ) -> None:
         self.predictions = predictions
@@ -86,7 +92,7 @@ class EvaluationPlan:
             check_frames(loop, engine)
         self.scores = scores_of(loop, self.graph, self.head.targets, steps=len(self.steps))
         self.watch = None if early_exit is None else self._watch(loop, early_exit)
-        self.cnn = None if cnn is None else NamedCnn(cnn, loop, still(loop, self.head.x))
+        self.cnn = None if cnn is None else self._named(cnn)
 
     @property
     def work(self) -> int:
@@ -103,6 +109,12 @@ class EvaluationPlan:
             check_range(self.graph, still(self.loop, batch.x))
         return batch
 
+    def _named(self, cnn: "keras.Model") -> "NamedCnn":
+        from spkeras.facade.reference import NamedCnn
+
+        assert not isinstance(self.loop, PlainNetwork)  # which is evaluated without Keras
+        return NamedCnn(cnn, self.loop, still(self.loop, self.head.x))
+
     def _watch(self, loop: AnyNetwork, early_exit: EarlyExit | float) -> Watch:
         if self.weighted:
             raise OptionError(
@@ -110,7 +122,7 @@ class EvaluationPlan:
                 "once"
             )
         policy = early_exit if isinstance(early_exit, EarlyExit) else EarlyExit(early_exit)
-        if loop.schedule != "clock_driven" or isinstance(loop, SpikeWindows):
+        if loop.schedule != "clock_driven" or loop.windows:
             raise OptionError(
                 f"early_exit with schedule={loop.schedule!r}; allowed: 'clock_driven', the other "
                 "has no answer before its windows are over"
@@ -121,8 +133,9 @@ class EvaluationPlan:
                 "run each sample by itself: leave stop out, and see what the exit would save"
             )
         check_exit(self.scores[0], len(self.scores))
-        (readout,) = loop.network.readouts
-        return Watch(policy, self.scores[0], loop.timesteps, loop.start(readout))
+        (readout,) = self.graph.of("readout")
+        running: Timed = cast(Timed, loop)
+        return Watch(policy, self.scores[0], running.timesteps, running.start(readout))
 
     def check_labels(self, simulation: AnySimulator) -> None:
         """Refuse labels that the CNN predicts no more often than chance, on up to 500 samples.

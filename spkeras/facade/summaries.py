@@ -2,28 +2,27 @@
 
 from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
-from spkeras.calibration.layer_rates import LayerRates
 from spkeras.data import DataLike, open_data
 from spkeras.data.layout import Layout
 from spkeras.errors import OptionError
 from spkeras.graph import Node
 from spkeras.report.network import LayerRange, Summary
-from spkeras.simulation.raster import rasters
-from spkeras.snn.converted import converted_of
 from spkeras.snn.settings import configured
-from spkeras.snn.spike_loop import SpikeLoop
+from spkeras.snn.timing import Timed
 
 if TYPE_CHECKING:
+    import keras
+
     from spkeras.report.network_plots import Figure
+    from spkeras.snn.spike_loop import SpikeLoop
 
 # Samples of which rates are compared with activations.
 _COMPARED = 20
 
 
-def summary(snn: keras.Model) -> Summary:
+def summary(snn: "keras.Model") -> Summary:
     """Return what a converted network is: layers, neurons, thresholds, settings.
 
     Args:
@@ -32,9 +31,20 @@ def summary(snn: keras.Model) -> Summary:
     Raises:
         SpkerasError: the model is no converted network.
     """
-    loop = converted_of(snn)
+    from spkeras.snn.converted import converted_of
+
+    return summary_of(snn.name, converted_of(snn))
+
+
+def summary_of(name: str, loop: Any) -> Summary:
+    """Return what a converted network is.
+
+    Args:
+        name: Name of its model.
+        loop: Its layer, or a network without Keras.
+    """
     return Summary(
-        name=snn.name,
+        name=name,
         run=run_of(loop),
         settings={**loop.graph.settings, **loop.settings},
         layers=layers_of(loop),
@@ -56,11 +66,11 @@ def run_of(loop: Any) -> str:
 
 def layers_of(loop: Any) -> tuple[LayerRange, ...]:
     """Return the layers of a converted network with the range of their weights, or thresholds."""
-    running = isinstance(loop, SpikeLoop) and loop.schedule == "clock_driven"
+    running = isinstance(loop, Timed) and loop.schedule == "clock_driven"
     return tuple(_layer(node, loop if running else None) for node in loop.graph.nodes)
 
 
-def _layer(node: Node, loop: SpikeLoop | None) -> LayerRange:
+def _layer(node: Node, loop: Timed | None) -> LayerRange:
     array = node.arrays.get("kernel", node.arrays.get("threshold"))
     starts = loop is not None and node.op in ("neuron", "readout")
     return LayerRange(
@@ -76,7 +86,7 @@ def _layer(node: Node, loop: SpikeLoop | None) -> LayerRange:
     )
 
 
-def plot_raster(snn: keras.Model, x: DataLike, **settings: Any) -> "Figure":
+def plot_raster(snn: "keras.Model", x: DataLike, **settings: Any) -> "Figure":
     """Draw the spikes of one sample: some neurons of each layer, over the steps.
 
     Args:
@@ -89,13 +99,14 @@ def plot_raster(snn: keras.Model, x: DataLike, **settings: Any) -> "Figure":
         DataError: the sample does not fit.
     """
     from spkeras.report.network_plots import raster
+    from spkeras.simulation.raster import rasters
 
     loop, samples = _prepared(snn, x, 1)
     with configured(loop, settings):
         return raster(snn.name, [(one.name, one.spikes[0]) for one in rasters(loop, samples)])
 
 
-def plot_rates(snn: keras.Model, x: DataLike, **settings: Any) -> "Figure":
+def plot_rates(snn: "keras.Model", x: DataLike, **settings: Any) -> "Figure":
     """Draw the rates of each layer (or the values that spikes carry) over the CNN's activations.
 
     Args:
@@ -107,6 +118,7 @@ def plot_rates(snn: keras.Model, x: DataLike, **settings: Any) -> "Figure":
         OptionError: as `plot_raster`.
         DataError: as `plot_raster`.
     """
+    from spkeras.calibration.layer_rates import LayerRates
     from spkeras.report.network_plots import rates
 
     loop, samples = _prepared(snn, x, _COMPARED)
@@ -118,7 +130,7 @@ def plot_rates(snn: keras.Model, x: DataLike, **settings: Any) -> "Figure":
     return rates(snn.name, list(zip(names, exact, found, strict=True)))
 
 
-def plot_thresholds(snn: keras.Model) -> "Figure":
+def plot_thresholds(snn: "keras.Model") -> "Figure":
     """Draw the range of thresholds and weights of each layer.
 
     Args:
@@ -132,7 +144,10 @@ def plot_thresholds(snn: keras.Model) -> "Figure":
     return ranges(summary(snn))
 
 
-def _prepared(snn: keras.Model, x: DataLike, most: int) -> tuple[SpikeLoop, list[np.ndarray]]:
+def _prepared(snn: "keras.Model", x: DataLike, most: int) -> tuple["SpikeLoop", list[np.ndarray]]:
+    from spkeras.snn.converted import converted_of
+    from spkeras.snn.spike_loop import SpikeLoop
+
     loop = converted_of(snn)
     if not isinstance(loop, SpikeLoop):
         raise OptionError(

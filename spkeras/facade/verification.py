@@ -11,7 +11,8 @@ from spkeras.data.batches import check_range
 from spkeras.data.layout import Layout
 from spkeras.data.source import inputs
 from spkeras.facade.folded import Folded
-from spkeras.facade.reference import check_pair, name_of
+from spkeras.facade.reference import check_pair
+from spkeras.facade.reference_names import name_of
 from spkeras.facade.window_layers import WindowLayers
 from spkeras.graph import Graph
 from spkeras.graph.finite import check_finite

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from spkeras.facade.networks import AnyNetwork
 from spkeras.graph import Graph
 from spkeras.metrics import OutputScore
 from spkeras.metrics.evaluation import depends_on_timesteps
-from spkeras.snn.converted import ConvertedNetwork
 
 
-def other_steps(graph: Graph, loop: ConvertedNetwork) -> Iterator[str]:
+def other_steps(graph: Graph, loop: AnyNetwork) -> Iterator[str]:
     """A sentence where a network runs for another T than it was built for."""
     built = graph.settings.get("built_for")
     if built not in (None, loop.timesteps) and depends_on_timesteps(graph.settings):

@@ -60,9 +60,14 @@ class LayerWeights:
 
 @dataclass
 class PathWeights:
-    """Arrays by the path of the object that owns them: ``layers/conv2d/vars/0``."""
+    """Arrays by the path of the object that owns them: ``layers/conv2d/vars/0``.
+
+    Attributes:
+        names: Name of the object at a path, where the file states it.
+    """
 
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=dict)
 
     @property
     def empty(self) -> bool:
@@ -139,14 +144,17 @@ def _read_numbered(group: h5py.Group, allowance: Allowance) -> LayerWeights:
 def _read_paths(group: h5py.Group, allowance: Allowance) -> PathWeights:
     """Read the Keras 3 layout; files written on Windows have backslashes in the names."""
     arrays: dict[str, np.ndarray] = {}
+    names: dict[str, str] = {}
 
     def take(path: str, item: h5py.Group | h5py.Dataset) -> None:
         path = path.replace("\\", "/").strip("/")
+        if "name" in item.attrs:
+            names[path.removesuffix("/vars")] = text(item.attrs["name"])
         if isinstance(item, h5py.Dataset) and _is_variable(path):
             arrays[path] = read_array(item, allowance)
 
     group.visititems(take)
-    return PathWeights(arrays)
+    return PathWeights(arrays, names)
 
 
 def _is_variable(path: str) -> bool:

@@ -1,5 +1,6 @@
 """Vocabulary shared with modules that must not import Keras: neurons, codes, engines."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -86,3 +87,14 @@ def register_neuron(name: str, model: NeuronModel) -> None:
     if not model.spike_codes or set(model.spike_codes) - set(CODES):
         raise OptionError(f"neuron {name!r}: spike_codes={model.spike_codes!r}; allowed: {CODES}")
     NEURON_MODELS[name] = model
+
+
+def keras_name(name: str) -> str:
+    """Return the node's name in the form that Keras allows for layers.
+
+    "/" separates groups in HDF5 files, PyTorch forbids "." and TensorFlow most other signs.
+    Different names stay different: the code of a replaced character is part of the new name.
+    """
+    return re.sub(
+        r"[^A-Za-z0-9_-]", lambda sign: {":": "--"}.get(sign[0], f"-{ord(sign[0]):x}-"), name
+    )

@@ -8,20 +8,17 @@ exact, both agree spike for spike.
 from collections.abc import Sequence
 
 import numpy as np
-from keras import ops
 
 from spkeras.errors import OptionError
 from spkeras.events.compiler import compile_program
 from spkeras.events.engine import missing
 from spkeras.events.support import refusal
 from spkeras.ops.names import ENGINES
-from spkeras.ops.types import Tensor
 from spkeras.simulation.rows import Rows
-from spkeras.snn.ann import bias_currents
-from spkeras.snn.spike_loop import SpikeLoop
+from spkeras.snn.timing import Timed
 
 
-def choose(loop: SpikeLoop, engine: str) -> str:
+def choose(loop: Timed, engine: str) -> str:
     """Return the engine for a network with its current settings.
 
     Args:
@@ -37,7 +34,7 @@ def choose(loop: SpikeLoop, engine: str) -> str:
     if engine not in ENGINES:
         raise OptionError(f"engine={engine!r}; allowed: {ENGINES}")
     if loop.schedule != "clock_driven":
-        graded = [node.name for node in loop.network.neurons if node.neuron.graded]
+        graded = [node.name for node in loop.network.graph.of("neuron") if node.neuron.graded]
         if graded:
             raise OptionError(
                 f"schedule={loop.schedule!r} with graded spikes ({graded[0]}): the spikes of a "
@@ -58,7 +55,7 @@ def choose(loop: SpikeLoop, engine: str) -> str:
     return "dense" if reason else "events"
 
 
-def _refusal(loop: SpikeLoop) -> str | None:
+def _refusal(loop: Timed) -> str | None:
     if missing():
         return missing()
     if loop.input_encoding != "constant":
@@ -76,16 +73,15 @@ class Events:
             weights.
     """
 
-    def __init__(self, loop: SpikeLoop) -> None:
-        graph = loop.graph
-        self.program = compile_program(graph, bias_currents(graph), loop.offset)
+    def __init__(self, loop: Timed) -> None:
+        self.program = compile_program(loop.graph, loop.bias_currents(), loop.offset)
         self.frontier = [node.name for node in loop.network.frontier]
         self._standing = None
         names = [name for name, _ in self.program.own]
         if set(names) - set(self.frontier):
-            self._standing = loop.network.standing(names)
+            self._standing = loop.standing(names)
 
-    def batch(self, drive: Sequence[Tensor], samples: int) -> Rows:
+    def batch(self, drive: Sequence[np.ndarray], samples: int) -> Rows:
         """Return a batch of samples in its state before the first step.
 
         Args:
@@ -95,10 +91,8 @@ class Events:
         values = dict(zip(self.frontier, drive, strict=True))
         names = [name for name, _ in self.program.own]
         if self._standing is not None:
-            answer = self._standing(list(drive) if len(drive) > 1 else drive[0])
-            listed = answer if isinstance(answer, (list, tuple)) else [answer]
-            values = dict(zip(names, listed, strict=True))
-        parts = [np.reshape(ops.convert_to_numpy(values[name]), (samples, -1)) for name in names]
+            values = dict(zip(names, self._standing(drive), strict=True))
+        parts = [np.reshape(values[name], (samples, -1)) for name in names]
         return Rows(self.program, np.concatenate([*parts, np.zeros((samples, 0))], axis=1))
 
     def readouts(self, outputs: np.ndarray) -> list[np.ndarray]:

@@ -1,14 +1,17 @@
 """Frames in time: of a stream, and of recordings whose steps are inputs of time steps."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from spkeras.errors import DataError, OptionError
 from spkeras.graph import Graph
 from spkeras.ops.code import keeps_values
-from spkeras.snn.converted import ConvertedNetwork
-from spkeras.snn.spike_loop import SpikeLoop
+from spkeras.snn.timing import Timed
+
+if TYPE_CHECKING:
+    from spkeras.snn.converted import ConvertedNetwork
 
 
 def as_frame(where: str, array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -40,7 +43,7 @@ def in_time(graph: Graph, samples: Sequence[np.ndarray]) -> bool:
     return samples[0].ndim == len(graph.of("input")[0].shape) + 2
 
 
-def still(loop: ConvertedNetwork, samples: Sequence[np.ndarray]) -> list[np.ndarray]:
+def still(loop: "Timed | ConvertedNetwork", samples: Sequence[np.ndarray]) -> list[np.ndarray]:
     """Return what the CNN takes for frames in time; other samples as they are.
 
     Under the rate code a neuron follows the mean of its input over the steps, so that the CNN is
@@ -49,12 +52,12 @@ def still(loop: ConvertedNetwork, samples: Sequence[np.ndarray]) -> list[np.ndar
     """
     if not in_time(loop.graph, samples):
         return list(samples)
-    if isinstance(loop, SpikeLoop) and keeps_values(loop.spike_code):
+    if isinstance(loop, Timed) and keeps_values(loop.spike_code):
         return [array[:, -1] for array in samples]
     return [array.mean(axis=1, dtype=np.float32) for array in samples]
 
 
-def check_frames(loop: ConvertedNetwork, engine: str) -> None:
+def check_frames(loop: "Timed | ConvertedNetwork", engine: str) -> None:
     """Refuse settings under which frames in time have no meaning.
 
     Raises:
@@ -62,7 +65,7 @@ def check_frames(loop: ConvertedNetwork, engine: str) -> None:
             correction, or engine "events".
     """
     allowed = "allowed for frames in time"
-    if not isinstance(loop, SpikeLoop) or loop.schedule != "clock_driven":
+    if not isinstance(loop, Timed) or loop.schedule != "clock_driven":
         raise OptionError(f"schedule={loop.schedule!r}; {allowed}: 'clock_driven'")
     if loop.spike_code == "differential":
         raise OptionError(
@@ -77,7 +80,7 @@ def check_frames(loop: ConvertedNetwork, engine: str) -> None:
         )
 
 
-def changes(loop: SpikeLoop, samples: Sequence[np.ndarray], step: int) -> list[np.ndarray]:
+def changes(loop: Timed, samples: Sequence[np.ndarray], step: int) -> list[np.ndarray]:
     """Return the input of one step, (samples, ...); under the delta code its change.
 
     Args:

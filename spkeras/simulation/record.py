@@ -2,71 +2,17 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from keras import ops
 
-from spkeras.graph import Node
 from spkeras.ops.sampling import chosen
-from spkeras.ops.types import Tensor
 from spkeras.simulation.rows import StepBlock
-from spkeras.snn.network import Network
-from spkeras.snn.spike_loop import SpikeLoop
+from spkeras.snn.timing import Timed
 from spkeras.trace import Trace
-
-# Layout of the float32 of a graded spike: exponent of 1, and bits of the mantissa.
-_ONE, _MANTISSA = 127, 23
-
 
 # Samples of each batch whose graded spikes are analysed: the analysis of one sample costs more
 # than its simulation.
 GRADED_SAMPLES = 8
-
-
-def observe(
-    neurons: Sequence[Node], spikes: Sequence[Tensor], analysed: Tensor
-) -> tuple[list[Any], list[Any], Any]:
-    """Return the counts of one step's spikes (batch, ...) of each layer, to compile with the step.
-
-    Args:
-        neurons: Layers of neurons.
-        spikes: Spikes of each layer.
-        analysed: Indices of the samples whose graded spikes are analysed.
-
-    Returns:
-        Number of spikes of each neuron, summed over the batch. Then, for each layer of graded
-        neurons and only in the analysed samples: spikes of each exponent (levels,), spikes of
-        size 1 of each neuron, and bits set of each neuron. Last the number of spikes of each
-        sample, (batch, 1), or 0 where there are no neurons.
-    """
-    numbers, graded, anywhere = [], [], 0.0
-    for node, spike in zip(neurons, spikes, strict=True):
-        size = spike.shape[0]
-        is_graded = node.neuron.graded
-        sent = ops.cast(spike != 0, "float32") if is_graded else ops.abs(spike)
-        # Products with ones: both sums run at memory speed.
-        flat = ops.reshape(sent, (size, -1))
-        total = ops.matmul(ops.ones((1, size)), flat)
-        numbers.append(ops.reshape(total, node.shape))
-        anywhere = anywhere + ops.matmul(flat, ops.ones((flat.shape[1], 1)))
-        if is_graded:
-            some = ops.abs(ops.take(spike, analysed, axis=0))
-            graded += _grades(some, node["levels"], node["mantissa_bits"])
-    return numbers, graded, anywhere
-
-
-def _grades(size: Tensor, levels: int, mantissa_bits: int) -> list[Tensor]:
-    """Return spikes by exponent (levels,), and of each neuron spikes of size 1 and bits set."""
-    bits = ops.view(size, "int32")
-    exponent = _ONE - ops.right_shift(bits, _MANTISSA)
-    by_exponent = [ops.sum(ops.cast(exponent == k, "float32")) for k in range(levels)]
-    ones = ops.cast(exponent == 0, "float32")
-    adds = ops.cast(size > 0, "float32")
-    for position in range(1, mantissa_bits + 1):
-        bit = ops.bitwise_and(ops.right_shift(bits, _MANTISSA - position), 1)
-        adds = adds + ops.cast(bit, "float32")
-    return [ops.stack(by_exponent), ops.sum(ones, axis=0), ops.sum(adds, axis=0)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,14 +64,14 @@ class Counts:
             elements=self.elements + other.elements,
         )
 
-    def trace(self, loop: SpikeLoop, steps: np.ndarray) -> Trace:
+    def trace(self, loop: Timed, steps: np.ndarray) -> Trace:
         """Return the record of a spike loop's run, evaluated after these numbers of steps."""
         running = loop.schedule == "clock_driven"
         layers = {
             name: (sums.cumsum() if running else sums) / max(self.samples, 1)
             for name, sums in self.layers.items()
         }
-        ends = (*loop.network.neurons, *loop.network.readouts)
+        ends = loop.network.graph.of("neuron", "readout")
         starts = {node.name: loop.start(node) for node in ends} if running else {}
         share = self.samples / max(self.graded_samples, 1)
         exponents, units, adds = (
@@ -158,8 +104,7 @@ class Recorder:
     """Counter of the spikes of one batch.
 
     Args:
-        network: Network whose neurons are counted.
-        loop: Spike loop with the settings of the run.
+        loop: Network with the settings of the run.
         steps: Numbers of steps at which the run is evaluated.
         samples: Number of samples in the batch.
         first: Index of the batch's first sample in the data. It seeds the choice of the samples
@@ -170,14 +115,13 @@ class Recorder:
         settled: Whether the last step sent no spike under the delta code; no later step will.
     """
 
-    def __init__(
-        self, network: Network, loop: SpikeLoop, steps: np.ndarray, samples: int, first: int = 0
-    ) -> None:
+    def __init__(self, loop: Timed, steps: np.ndarray, samples: int, first: int = 0) -> None:
         self.loop, self.steps, self.samples = loop, steps, samples
         self.analysed = chosen(samples, GRADED_SAMPLES, first).astype("int32")
-        self.totals = {node.name: np.zeros(node.shape) for node in network.neurons}
-        self.layers = {node.name: np.zeros(len(steps)) for node in network.neurons}
-        graded = [node for node in network.neurons if node.neuron.graded]
+        neurons = loop.network.graph.of("neuron")
+        self.totals = {node.name: np.zeros(node.shape) for node in neurons}
+        self.layers = {node.name: np.zeros(len(steps)) for node in neurons}
+        graded = [node for node in neurons if node.neuron.graded]
         self.exponents = {node.name: np.zeros(node["levels"]) for node in graded}
         self.units = {node.name: np.zeros(node.shape) for node in graded}
         self.adds = {node.name: np.zeros(node.shape) for node in graded}
@@ -193,16 +137,21 @@ class Recorder:
             self.exceeded += int((magnitude > 1 + 1e-6).sum())
             self.elements += magnitude.size
 
-    def step(self, index: int, seen: tuple[Sequence[Any], Sequence[Any], Any]) -> np.ndarray:
-        """Add the result of `observe` for one step; return the spikes of each sample."""
-        numbers, graded, active = seen
-        self._count(index, [ops.convert_to_numpy(value) for value in numbers], True)
-        counted = iter(ops.convert_to_numpy(value) for value in graded)
+    def step(
+        self,
+        index: int,
+        numbers: Sequence[np.ndarray],
+        graded: Sequence[np.ndarray],
+        active: np.ndarray,
+    ) -> np.ndarray:
+        """Add the counts of `observe` for one step; return the spikes of each sample."""
+        self._count(index, numbers, True)
+        counted = iter(graded)
         for name in self.exponents:
             for record in (self.exponents, self.units, self.adds):
                 record[name] += next(counted)
         # A network without neurons gives one number for all samples.
-        sent = np.broadcast_to(np.ravel(ops.convert_to_numpy(active)), self.samples)
+        sent = np.broadcast_to(np.ravel(active), self.samples)
         sending = sent > 0
         self.active[sending] = index + 1
         self.settled = self.loop.spike_code == "delta" and not sending.any()

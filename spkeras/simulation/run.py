@@ -3,24 +3,22 @@
 Memory depends only on the batch size: each step keeps only sums over the batch.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from keras import ops
 
 from spkeras.ops.compiled import compiled
 from spkeras.ops.types import Tensor
+from spkeras.simulation.by_events import OnStep, evaluation_steps, run_events
 from spkeras.simulation.devices import spread
 from spkeras.simulation.engine import Events, choose
 from spkeras.simulation.frames import changes, in_time, still
-from spkeras.simulation.record import Counts, Recorder, observe
-from spkeras.simulation.rows import Answers
+from spkeras.simulation.observe import observe
+from spkeras.simulation.record import Counts, Recorder
 from spkeras.snn.spike_loop import SpikeLoop
 from spkeras.snn.steps import State, Steps, values_of
-
-# (index into Trace.steps, outputs of the batch at that step, spikes of each sample in that step, or
-# None for a layer-synchronous window); returns a mask of the samples that may stop, or None
-OnStep = Callable[[int, list[np.ndarray], np.ndarray | None], np.ndarray | None]
 
 
 class Simulator:
@@ -70,9 +68,7 @@ class Simulator:
             first: Index of the batch's first sample in the data.
         """
         steps = evaluation_steps(self.loop)
-        record = Recorder(
-            network=self.network, loop=self.loop, steps=steps, samples=len(samples[0]), first=first
-        )
+        record = Recorder(self.loop, steps, len(samples[0]), first)
         if in_time(self.loop.graph, samples):
             self._frame_by_frame(samples, record, on_step)
             return record.counts()
@@ -103,7 +99,7 @@ class Simulator:
         )
         for index, step in enumerate(self._steps.following(frames, record.analysed)):
             answers, seen = step.read
-            sent = record.step(index, seen)
+            sent = record.step(index, *_numpy(seen))
             on_step(index, [ops.convert_to_numpy(output) for output in answers], sent)
 
     def _real_values(self, batch: Tensor) -> Tensor:
@@ -118,37 +114,11 @@ class Simulator:
         on_step: OnStep,
         stopping: int | None,
     ) -> None:
-        rows = events.batch(self._drive(scaled, np.float32(0)), len(scaled[0]))
-        # Indices of the samples still running, and the latest answers of all samples.
-        present, answers = np.arange(record.samples), Answers(record.samples)
-        last = self.loop.timesteps
-        together = last if stopping is None else min(stopping - 1, last)
-        for taken in rows.taken(last, together):
-            record.events(taken)
-            steps = taken.outputs.shape[1]
-            sent = np.zeros((record.samples, steps), np.int64)
-            sent[present] = taken.spikes.sum(axis=-1)
-            # All samples, stopped or not: one batch size needs one compilation. Steps are the first
-            # axis: the values of one step are contiguous.
-            values = np.zeros((steps, record.samples, taken.outputs.shape[2]), np.float32)
-            values[:, present] = taken.outputs.swapaxes(0, 1)
-            means = events.readouts(values)
-            done = None
-            for step, outputs in enumerate(zip(*self._decoded(means, steps), strict=True)):
-                shown = answers.after(present, [output[present] for output in outputs])
-                done = on_step(taken.first + step, shown, sent[:, step])
-            if taken.first >= together and done is not None and done[present].any():
-                going = np.flatnonzero(~done[present])
-                rows.keep(going)
-                present = present[going]
-        for index in range(answers.number, self.loop.timesteps):
-            on_step(index, answers.last, np.zeros(record.samples, np.int64))
-        record.neurons(rows.counted)
+        drive = [ops.convert_to_numpy(value) for value in self._drive(scaled, np.float32(0))]
+        run_events(events, drive, record, on_step=on_step, decode=self._decoded, stopping=stopping)
 
-    def _decoded(self, means: list[np.ndarray], steps: int) -> list[np.ndarray]:
-        outputs = self._decode([np.reshape(x, (-1, *x.shape[2:])) for x in means])
-        values = [ops.convert_to_numpy(output) for output in outputs]
-        return [value.reshape(steps, -1, *value.shape[1:]) for value in values]
+    def _decoded(self, means: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [ops.convert_to_numpy(output) for output in self._decode(list(means))]
 
     def _clock_driven(self, scaled: list[Tensor], record: Recorder, on_step: OnStep) -> None:
         steps = self._steps.over(scaled, record.analysed)
@@ -157,7 +127,7 @@ class Simulator:
             sent = np.zeros(record.samples)
             if not record.settled:
                 answers, seen = next(steps).read
-                sent = record.step(index, seen)
+                sent = record.step(index, *_numpy(seen))
                 outputs = [ops.convert_to_numpy(output) for output in answers]
             on_step(index, outputs, sent)
 
@@ -181,15 +151,8 @@ class Simulator:
         return outputs, spikes
 
 
-def evaluation_steps(loop: SpikeLoop) -> np.ndarray:
-    """Return the numbers of steps at which a run of a spike loop is evaluated.
-
-    Clock-driven: every step. A layer-synchronous network has no answer before the end of its
-    window, so each number is a window of that length: all up to 16, then about eight per
-    doubling.
-    """
-    last = loop.timesteps
-    if loop.schedule == "clock_driven":
-        return np.arange(1, last + 1)
-    grid = np.unique(np.round(2 ** np.arange(0, np.log2(last) + 1e-9, 1 / 8)).astype(int))
-    return np.unique([*range(1, min(last, 16) + 1), *grid, last])
+def _numpy(seen: tuple[Sequence[Any], Sequence[Any], Any]) -> tuple[Any, Any, Any]:
+    """Return the counts of a step as NumPy arrays."""
+    numbers, graded, active = seen
+    listed = [[ops.convert_to_numpy(value) for value in values] for values in (numbers, graded)]
+    return *listed, ops.convert_to_numpy(active)

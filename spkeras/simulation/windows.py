@@ -8,8 +8,8 @@ from keras import ops
 
 from spkeras.ops.compiled import compiled
 from spkeras.ops.types import Tensor
+from spkeras.simulation.by_events import OnStep
 from spkeras.simulation.record import Counts
-from spkeras.simulation.run import OnStep
 from spkeras.trace import Trace
 
 

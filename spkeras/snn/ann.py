@@ -8,10 +8,10 @@ from keras import ops
 
 from spkeras.graph import Graph
 from spkeras.ops.compiled import compiled
+from spkeras.ops.names import keras_name
 from spkeras.ops.precision import computing_in
 from spkeras.passes.constant_inputs import resting_points
 from spkeras.snn.network import Network, as_given, as_list
-from spkeras.snn.synapse import keras_name
 
 
 @computing_in("float32")

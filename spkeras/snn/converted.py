@@ -6,10 +6,10 @@ import keras
 
 from spkeras.errors import SpkerasError
 from spkeras.graph import Graph
+from spkeras.ops.names import keras_name
 from spkeras.ops.precision import computing_in
 from spkeras.ops.types import Tensor
 from spkeras.recipes.arguments import check_arguments
-from spkeras.snn.synapse import keras_name
 
 
 class ConvertedNetwork(keras.layers.Layer):

@@ -16,10 +16,12 @@ from spkeras.graph import Graph, Node
 from spkeras.graph.node import parameters_of
 from spkeras.graph.vocabulary import CONSTANT_INPUTS
 from spkeras.layers import FiringRate, IntegrateFire, SpikeCount
+from spkeras.ops.names import keras_name
 from spkeras.ops.precision import computing_in
 from spkeras.ops.types import Tensor
 from spkeras.snn.linear import WindowSum
-from spkeras.snn.synapse import keras_name, load_arrays, read_arrays, silence, synapse
+from spkeras.snn.synapse import load_arrays, read_arrays, silence, synapse
+from spkeras.snn.timing import frontier_of
 
 Tensors = dict[str, Any]
 
@@ -60,8 +62,7 @@ class Network:
             [node for node in self.graph.nodes if node.name in names]
             for names in (self.graph.drive, self.graph.body, self.graph.head)
         )
-        outside = {name for node in (*self.body_nodes, *self.readouts) for name in node.inputs}
-        self.frontier = [node for node in self.drive_nodes if node.name in outside]
+        self.frontier = frontier_of(self.graph)
 
     def _layer(self, node: Node) -> keras.layers.Layer:
         if node.op != "neuron":

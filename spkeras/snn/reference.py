@@ -8,9 +8,10 @@ import keras
 from keras import ops
 
 from spkeras.graph import Graph
+from spkeras.ops.names import keras_name
 from spkeras.ops.types import Tensor
 from spkeras.snn.network import Network, as_list
-from spkeras.snn.synapse import keras_name, load_arrays
+from spkeras.snn.synapse import load_arrays
 
 
 @keras.saving.register_keras_serializable(package="spkeras")

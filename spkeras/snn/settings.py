@@ -9,6 +9,8 @@ from spkeras.graph import Graph, Node
 from spkeras.recipes.simulation import PARTS, Simulation
 
 NAMES = tuple(Simulation.options())
+# Names of settings in files of version 0.1.0, and today's.
+FORMER_NAMES = {"coding": "input_encoding"}
 # Settings that may be None: chosen from the network.
 _OPEN = ("stagger",)
 # Factor of the root in the automatic stagger, and latest start of the last layer as a share of T. Both were chosen by measuring (docs/accuracy.md).

@@ -1,34 +1,29 @@
 """The spike loop: a Keras layer that repeats one time step T times."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from spkeras.errors import OptionError
-from spkeras.graph import Graph, Node, from_structure, structure
+from spkeras.graph import Graph, from_structure, structure
 from spkeras.graph.check import check_graph
 from spkeras.ops import code as _code
 from spkeras.ops import coding as _coding
 from spkeras.ops.types import ShapeLike, Tensor
-from spkeras.recipes.simulation import Simulation
+from spkeras.snn.ann import bias_currents
 from spkeras.snn.converted import ConvertedNetwork
 from spkeras.snn.network import Network, as_list
 from spkeras.snn.reference import Originals, Reference
-from spkeras.snn.settings import NAMES, check_start, depth_of, stagger_in_force, start
+from spkeras.snn.settings import FORMER_NAMES, NAMES
 from spkeras.snn.steps import State, advance, first_state, values_of
-
-# rho of offset-spike correction, as published.
-_PRESTEPS = 4
-# Names of settings in files of version 0.1.0, and today's.
-_FORMER = {"coding": "input_encoding"}
+from spkeras.snn.timing import Timed
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
-class SpikeLoop(ConvertedNetwork):
+class SpikeLoop(Timed, ConvertedNetwork):
     """Runs a network of integrate-and-fire neurons over T time steps.
 
     The membrane potentials are carried through the loop, never stored: the layer gives the
@@ -58,7 +53,7 @@ class SpikeLoop(ConvertedNetwork):
         OptionError: an option is out of its range.
     """
 
-    changeable = NAMES
+    network: Network
 
     def __init__(
         self,
@@ -91,79 +86,28 @@ class SpikeLoop(ConvertedNetwork):
 
     def check(self) -> None:
         """Refuse options out of their range."""
-        self.simulation.check_code(self.spike_code)
-        check_start(self.network.graph, self.timesteps, self.schedule, self.stagger)
-        if self.presteps and (self.schedule, self.offset) != ("clock_driven", 0):
-            raise OptionError(
-                f"schedule={self.schedule!r}, stagger={self.stagger!r} with "
-                "correction='offset_spikes'; allowed: 'clock_driven', 0, since each layer waits for "
-                "the one before"
-            )
+        super().check()
         self._draws = _coding.draws(self.seed) if self.input_encoding == "bernoulli" else None
-
-    @property
-    def spike_code(self) -> str:
-        """The spike code; see `spkeras.ops.code`."""
-        return self.network.spike_code
-
-    @property
-    def depth(self) -> int:
-        """Number of layers of neurons on the longest path from input to output."""
-        return depth_of(self.network.graph)
-
-    @property
-    def latency(self) -> int:
-        """Steps from the first input to the final output of a run of T steps."""
-        if self.schedule == "clock_driven":
-            return self.timesteps + self.presteps * self.depth
-        return self.timesteps * (self.depth + 1)
-
-    @property
-    def presteps(self) -> int:
-        """Steps that each layer takes before it fires: those of offset-spike correction, or 0."""
-        corrected = self.network.graph.settings.get("correction") == "offset_spikes"
-        return min(_PRESTEPS, self.timesteps) if corrected else 0
-
-    def start(self, node: Node) -> int:
-        """Return the step, from 0, at which a layer of neurons or a read-out starts."""
-        return start(node, self.offset)
-
-    def first_step(self, output: str) -> int:
-        """Return the number of the first step after which an output has received something.
-
-        A layer-synchronous run counts windows, each of which ends with an answer.
-
-        Args:
-            output: Name of an output of the graph.
-        """
-        if self.schedule != "clock_driven":
-            return 1
-        graph = self.network.graph
-        needed = graph.before(output)
-        return 1 + max(
-            (self.start(node) for node in graph.of("readout") if node.name in needed), default=0
-        )
-
-    @property
-    def offset(self) -> float:
-        """The stagger in force."""
-        return stagger_in_force(self.network.graph, self.timesteps, self.stagger)
-
-    @property
-    def simulation(self) -> Simulation:
-        """The settings of the simulation, checked."""
-        return Simulation(**{name: getattr(self, name) for name in NAMES})
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """The settings in force, for reports."""
-        return {"input_encoding": self.input_encoding, "seed": self.seed, "stagger": self.offset}
 
     @property
     def graph(self) -> Graph:
         """The graph with the weights that the layer holds now."""
         graph = self.network.current_graph()
         return graph if self.originals is None else self.originals.put(graph)
+
+    def bias_currents(self) -> dict[str, np.ndarray]:
+        """Return the current into each neuron and read-out while no neuron fires."""
+        return bias_currents(self.graph)
+
+    def standing(self, names: Sequence[str]) -> Callable[[Sequence[np.ndarray]], list[np.ndarray]]:
+        """Return the function from the frontier to the values of nodes while no neuron fires."""
+        model = self.network.standing(names)
+
+        def values(drive: Sequence[np.ndarray]) -> list[np.ndarray]:
+            answer = model(list(drive) if len(drive) > 1 else drive[0])
+            return [ops.convert_to_numpy(value) for value in as_list(answer)]
+
+        return values
 
     def reference(self) -> Reference:
         """Return the converted CNN on real values, as far as the layer holds it."""
@@ -291,7 +235,7 @@ class SpikeLoop(ConvertedNetwork):
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "SpikeLoop":
         """Return the layer of a file; those of version 0.1.0 have other names for settings."""
-        return cls(**{_FORMER.get(name, name): value for name, value in config.items()})
+        return cls(**{FORMER_NAMES.get(name, name): value for name, value in config.items()})
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

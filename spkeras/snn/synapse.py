@@ -1,7 +1,6 @@
 """Keras layers for the nodes of a graph that are no neurons."""
 
 import functools
-import re
 from collections.abc import Callable
 from typing import Any
 
@@ -11,6 +10,7 @@ from keras import layers, ops
 from spkeras.errors import GraphError
 from spkeras.graph import Node
 from spkeras.ops import activation, function
+from spkeras.ops.names import keras_name
 from spkeras.snn.linear import Affine, EachPosition, Function, Unit
 from spkeras.snn.positions import separate, without
 
@@ -201,17 +201,6 @@ def synapse(node: Node) -> layers.Layer:
     layer.name = keras_name(node.name) + ("--unit" if node.op == "input" else "")
     layer.trainable = False
     return layer
-
-
-def keras_name(name: str) -> str:
-    """Return the node's name in the form that Keras allows for layers.
-
-    "/" separates groups in HDF5 files, PyTorch forbids "." and TensorFlow most other signs.
-    Different names stay different: the code of a replaced character is part of the new name.
-    """
-    return re.sub(
-        r"[^A-Za-z0-9_-]", lambda sign: {":": "--"}.get(sign[0], f"-{ord(sign[0]):x}-"), name
-    )
 
 
 def load_arrays(layer: layers.Layer, node: Node) -> None:

@@ -5,8 +5,9 @@ from keras import ops
 
 from spkeras.graph import Graph, Node
 from spkeras.graph.vocabulary import MAX_POOLS
+from spkeras.ops.names import keras_name
 from spkeras.ops.types import Tensor
-from spkeras.snn.synapse import keras_name, synapse
+from spkeras.snn.synapse import synapse
 from spkeras.ttfs.checks import is_coded
 from spkeras.ttfs.codes import Code
 from spkeras.ttfs.lower import before_pooling, readout_of

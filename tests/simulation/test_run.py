@@ -154,8 +154,8 @@ def test_of_large_batches_some_samples_are_analysed(monkeypatch):
     snn, x = build(graph, timesteps=5), networks.samples(model, 60)
     drawn, init = [], Recorder.__init__
 
-    def noted(self, network, loop, steps, samples, first=0):
-        init(self, network, loop, steps, samples, first)
+    def noted(self, loop, steps, samples, first=0):
+        init(self, loop, steps, samples, first)
         drawn.append(np.asarray(self.analysed))
 
     monkeypatch.setattr(Recorder, "__init__", noted)
