@@ -1,7 +1,6 @@
 """`spkeras sweep`."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace as changed
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,19 +9,15 @@ import click
 
 from spkeras import recipes
 from spkeras.cli import options
-from spkeras.cli.evaluate import evaluator_of, ray_options
-from spkeras.cli.files import CnnReader, check_installed, check_output, write_whole
-from spkeras.cli.generated import GroupedCommand, all_of, option, simulation_options
+from spkeras.cli.comparing import Comparing, comparing_options
+from spkeras.cli.files import check_installed, check_output, write_whole
+from spkeras.cli.generated import GroupedCommand, all_of, option
 from spkeras.cli.kinds import Counts, Names
-from spkeras.cli.messages import keep, note, say, show, show_json
+from spkeras.cli.messages import say, show, show_json
 from spkeras.cli.progress import progress
 from spkeras.errors import OptionError
-from spkeras.recipes import Simulation
 
 if TYPE_CHECKING:
-    import keras
-
-    from spkeras.data import Data
     from spkeras.report.objects import Sweep
 
 _SPIKES = {
@@ -30,7 +25,6 @@ _SPIKES = {
     "signed": {"recipe": "ecc", "neuron": "signed"},
     "graded": {"recipe": "sigma_delta"},
 }
-_CALIBRATION = 1000
 
 choice_options = all_of(
     [
@@ -71,83 +65,47 @@ on when the same command is given again.
 
 
 @click.command(cls=GroupedCommand, help=HELP)
-@click.argument("model", type=options.MODEL)
-@options.data_options("test", None)
-@options.batch_option
-@options.insist_option
 @choice_options
-@all_of(simulation_options(True, without="timesteps"))
-@options.costs_option
-@options.numbers_option
-@ray_options
+@comparing_options(None)
 @option("--csv", type=click.Path(path_type=Path), help="Write the networks as a .csv table.")
 @option("--latex", type=click.Path(path_type=Path), help="Write the table as .tex (booktabs).")
 @option("--plot", type=click.Path(path_type=Path), help="Plot quality over T and energy.")
 @options.force_option
-@options.start_over_option
 @options.json_option
-@options.model_options
 def command(
-    model: Path,
-    data: options.DataChoice,
-    batch_size: int,
-    insist: bool,
+    comparing: Comparing,
     recipe: tuple[str, ...] | None,
     spikes: tuple[str, ...] | None,
     timesteps: tuple[int, ...] | None,
-    costs: str,
-    numbers: str,
-    ray: str | None,
-    ray_cpus: int | None,
     csv: Path | None,
     latex: Path | None,
     plot: Path | None,
     force: bool,
-    start_over: bool,
     as_json: bool,
-    reader: CnnReader,
-    **settings: Any,
 ) -> None:
     """Compare, show, write."""
-    outputs = {"--csv": csv, "--latex": latex, "--plot": plot}
-    _check_outputs(outputs, force)
+    _check_outputs({"--csv": csv, "--latex": latex, "--plot": plot}, force)
     chosen = chosen_recipes(recipe, spikes)
-    from spkeras.metrics.energy import table_for
-
-    table = table_for(numbers, costs)
-    checkpoint = Path(f"{model.stem}_sweep.checkpoint")
-    if start_over:
-        checkpoint.unlink(missing_ok=True)
-    cnn = reader.read(model).model
-    samples, calibration = read_parts(data, cnn)
-    evaluator = evaluator_of(ray, ray_cpus)
+    begun = comparing.begin("sweep")
+    samples, calibration = comparing.parts(begun.cnn)
     import spkeras
 
-    if checkpoint.is_file():
-        note(f"{checkpoint}: continuing from this checkpoint")
-    keep(checkpoint)
     with progress("comparing") as advance:
         result = spkeras.sweep(
-            cnn,
+            begun.cnn,
             (samples.inputs, samples.y),
             chosen,
             timesteps=timesteps,
-            simulation=Simulation(**options.given(**settings)),
             calibration=calibration,
-            costs=table,
-            numbers=numbers,
-            batch_size=batch_size,
-            insist=insist,
-            checkpoint=checkpoint,
-            evaluator=evaluator,
             progress=advance,
+            **begun.rules,
         )
     _write(result, {csv: result.to_csv, latex: result.to_latex}, plot)
     if as_json:
-        show_json({"data": data.spec, **result.to_dict()})
+        show_json({"data": comparing.data.spec, **result.to_dict()})
     else:
-        _show(result, model, data)
-    checkpoint.unlink(missing_ok=True)
+        _show(result, comparing.model, comparing.data)
+    begun.checkpoint.unlink(missing_ok=True)
 
 
 def chosen_recipes(names: tuple[str, ...] | None, spikes: tuple[str, ...] | None) -> list[Any]:
@@ -157,17 +115,6 @@ def chosen_recipes(names: tuple[str, ...] | None, spikes: tuple[str, ...] | None
     if names:
         return list(names)
     return [_SPIKES[kind] for kind in spikes or _SPIKES]
-
-
-def read_parts(data: options.DataChoice, cnn: "keras.Model") -> tuple["Data", Any]:
-    """Return the samples to score, and those that calibrate where the data have a part for it."""
-    scored = data.read(cnn)
-    train = changed(data, part="train", samples=_CALIBRATION)
-    other = train.stored(tuple(cnn.inputs[0].shape[1:]))
-    if other.part == scored.part:
-        note(f"{data.spec}: has one part; a quarter of it calibrates and is not scored")
-        return scored, None
-    return scored, train.read(cnn).inputs
 
 
 def _check_outputs(outputs: dict[str, Path | None], force: bool) -> None:

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spkeras.cli import options
+from spkeras.cli.comparing import Comparing, comparing_options
 from spkeras.cli.convert import SUFFIXES
-from spkeras.cli.evaluate import evaluator_of, ray_options
-from spkeras.cli.files import CnnReader, check_installed, check_output, write_whole
-from spkeras.cli.generated import GroupedCommand, all_of, option, simulation_options
+from spkeras.cli.files import check_installed, check_output, write_whole
+from spkeras.cli.generated import GroupedCommand, option
 from spkeras.cli.kinds import Microjoules, Names, Real
 from spkeras.cli.messages import note, say, show, show_json, warn
 from spkeras.cli.progress import progress
 from spkeras.files.models import save_model
-from spkeras.recipes import Simulation
 
 if TYPE_CHECKING:
     from spkeras.report.objects import Tuned
@@ -28,12 +27,8 @@ _SEARCHED = 1300
 
 
 @click.command(cls=GroupedCommand)
-@click.argument("model", type=options.MODEL)
 @options.output_option("The network, .keras or .h5.  [default: ./MODEL_tuned.keras]")
 @options.force_option
-@options.data_options("test", 1000)
-@options.batch_option
-@options.insist_option
 @option(
     "--max-drop",
     type=Real(min=0),
@@ -73,33 +68,15 @@ _SEARCHED = 1300
     help="Number of networks to try.",
     group="network",
 )
-@all_of(simulation_options(True, without="timesteps"))
-@options.costs_option
-@options.numbers_option
-@ray_options
-@options.start_over_option
+@comparing_options(1000)
 @options.json_option
-@options.model_options
 def command(
-    model: Path,
+    comparing: Comparing,
     output: Path | None,
     force: bool,
-    data: options.DataChoice,
-    batch_size: int,
-    insist: bool,
-    max_drop: float,
-    max_energy: float | None,
-    max_latency: float | None,
-    spikes: tuple[str, ...] | None,
-    trials: int,
-    costs: str,
-    numbers: str,
-    ray: str | None,
-    ray_cpus: int | None,
-    start_over: bool,
     as_json: bool,
-    reader: CnnReader,
-    **settings: Any,
+    spikes: tuple[str, ...] | None,
+    **bounds: Any,
 ) -> None:
     """Find the cheapest network that stays within bounds.
 
@@ -107,47 +84,29 @@ def command(
     network that it finds is confirmed on test data, which took no part, and written.
     A search that was stopped goes on when the same command is given again.
     """
-    output = output or Path(f"{model.stem}_tuned.keras")
+    output, data = output or Path(f"{comparing.model.stem}_tuned.keras"), comparing.data
     check_output(output, SUFFIXES, "--output", force)
     check_installed("optuna", "tune")
-    from spkeras.metrics.energy import table_for
-
-    table = table_for(numbers, costs)
-    checkpoint = Path(f"{model.stem}_tune.checkpoint")
-    if start_over:
-        checkpoint.unlink(missing_ok=True)
-    cnn = reader.read(model).model
-    searched = changed(data, part="train", samples=_SEARCHED).read(cnn)
-    confirming = data.read(cnn)
+    begun = comparing.begin("tune")
+    searched = changed(data, part="train", samples=_SEARCHED).read(begun.cnn)
+    confirming = data.read(begun.cnn)
     apart = searched.part != confirming.part
     if not apart:
         note(f"{data.spec}: has one part; a third of it confirms and takes no part in the search")
-    evaluator = evaluator_of(ray, ray_cpus)
     import spkeras
 
-    if checkpoint.is_file():
-        note(f"{checkpoint}: continuing from this checkpoint")
     with progress("searching") as advance:
         found = spkeras.tune(
-            cnn,
+            begun.cnn,
             (searched.inputs, searched.y),
             confirmation=(confirming.inputs, confirming.y) if apart else None,
-            max_drop=max_drop,
-            max_energy=max_energy,
-            max_latency=max_latency,
             spikes=spikes or _KINDS,
-            trials=trials,
-            simulation=Simulation(**options.given(**settings)),
-            costs=table,
-            numbers=numbers,
-            batch_size=batch_size,
-            insist=insist,
-            checkpoint=checkpoint,
-            evaluator=evaluator,
             progress=advance,
+            **bounds,
+            **begun.rules,
         )
     write_whole(output, partial(save_model, found.network))
-    checkpoint.unlink(missing_ok=True)
+    begun.checkpoint.unlink(missing_ok=True)
     if not found.kept:
         warn("the bounds do not hold on the samples that confirm; give more samples")
     if as_json:
