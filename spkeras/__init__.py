@@ -12,7 +12,7 @@ from typing import Any
 
 from spkeras import registration
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "convert": "spkeras.facade",

@@ -178,7 +178,7 @@ def _metavar(known: Option) -> str | None:
     return known.unit.upper() or ("N" if known.kind is int else "NUMBER")
 
 
-def _type(known: Option) -> click.ParamType[Any] | type:
+def _type(known: Option) -> "click.ParamType[Any] | type":
     """The click type that takes the values of an option."""
     if known.kind is bool:
         return bool

@@ -3,9 +3,19 @@
 import math
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+
+if TYPE_CHECKING:
+    ParamType = click.ParamType
+else:
+
+    class ParamType(click.ParamType):
+        """The base of all kinds; click below 8.4 has one without a parameter."""
+
+        def __class_getitem__(cls, item: Any) -> type:
+            return cls
 
 
 class Real(click.FloatRange):
@@ -23,7 +33,7 @@ class Real(click.FloatRange):
         return number
 
 
-class Numbers(click.ParamType[tuple[float, ...]]):
+class Numbers(ParamType[tuple[float, ...]]):
     """One number, or several separated by commas."""
 
     name = "numbers"
@@ -43,7 +53,7 @@ class Numbers(click.ParamType[tuple[float, ...]]):
         return numbers
 
 
-class Microjoules(click.ParamType[float]):
+class Microjoules(ParamType[float]):
     """An energy in uJ, or with a unit."""
 
     name = "energy"
@@ -66,7 +76,7 @@ class Microjoules(click.ParamType[float]):
         return number
 
 
-class Counts(click.ParamType[tuple[int, ...]]):
+class Counts(ParamType[tuple[int, ...]]):
     """Whole numbers from 1, separated by commas."""
 
     name = "counts"
@@ -83,7 +93,7 @@ class Counts(click.ParamType[tuple[int, ...]]):
         return tuple(int(part) for part in parts)
 
 
-class Names(click.ParamType[tuple[str, ...]]):
+class Names(ParamType[tuple[str, ...]]):
     """Names out of a list, separated by commas."""
 
     name = "names"
@@ -106,7 +116,7 @@ class Names(click.ParamType[tuple[str, ...]]):
         return names
 
 
-class Sizes(click.ParamType[tuple[int, ...]]):
+class Sizes(ParamType[tuple[int, ...]]):
     """Positive whole numbers separated by commas."""
 
     name = "sizes"
@@ -126,7 +136,7 @@ class Sizes(click.ParamType[tuple[int, ...]]):
         return sizes
 
 
-class Architecture(click.ParamType[str]):
+class Architecture(ParamType[str]):
     """A file, or FILE.py:FUNCTION."""
 
     name = "file"
@@ -139,7 +149,7 @@ class Architecture(click.ParamType[str]):
         return str(value)
 
 
-class Replacement(click.ParamType[tuple[str, str]]):
+class Replacement(ParamType[tuple[str, str]]):
     """LAYER=SPEC."""
 
     name = "layer=spec"
