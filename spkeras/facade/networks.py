@@ -24,7 +24,7 @@ AnySimulator: TypeAlias = "Simulator | WindowSimulator | PlainSimulator"
 
 
 def simulator(loop: AnyNetwork, engine: str) -> AnySimulator:
-    """Return what runs a network.
+    """Return what runs a network; a second run with the same settings compiles nothing.
 
     Args:
         loop: The layer of a converted model, or a network without Keras.
@@ -32,12 +32,22 @@ def simulator(loop: AnyNetwork, engine: str) -> AnySimulator:
     """
     if isinstance(loop, PlainNetwork):
         return PlainSimulator(loop)
+    import keras
+
+    from spkeras.ops.compiled import is_unfused
     from spkeras.simulation import Simulator
     from spkeras.simulation.windows import WindowSimulator
 
-    if loop.windows:
-        return WindowSimulator(loop)
-    return Simulator(cast("SpikeLoop", loop), engine)
+    settings = tuple(getattr(loop, name) for name in loop.changeable)
+    key = (engine, settings, is_unfused(), keras.distribution.distribution())
+    simulation: AnySimulator = loop.kept.of(
+        key,
+        loop.graph,
+        lambda: (
+            WindowSimulator(loop) if loop.windows else Simulator(cast("SpikeLoop", loop), engine)
+        ),
+    )
+    return simulation
 
 
 def engine_and_steps(loop: AnyNetwork, engine: str) -> tuple[str, np.ndarray]:

@@ -10,6 +10,7 @@ from spkeras.ops.names import keras_name
 from spkeras.ops.precision import computing_in
 from spkeras.ops.types import Tensor
 from spkeras.recipes.arguments import check_arguments
+from spkeras.snn.kept import Kept
 
 
 class ConvertedNetwork(keras.layers.Layer):
@@ -28,6 +29,13 @@ class ConvertedNetwork(keras.layers.Layer):
 
     changeable: tuple[str, ...] = ()
     windows: int = 0
+
+    @property
+    def kept(self) -> Kept:
+        """What has been compiled for earlier runs."""
+        # Keras would track an attribute.
+        kept: Kept = self.__dict__.setdefault("_kept", Kept())
+        return kept
 
     @property
     def graph(self) -> Graph:
