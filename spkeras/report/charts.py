@@ -9,7 +9,7 @@ from spkeras.metrics import Evaluation, NeuronCheck
 from spkeras.metrics.sweep import Baseline, Sweep, SweepPoint
 from spkeras.ops.arrays import Int64Array
 from spkeras.report.network import LayerRange
-from spkeras.report.numbers import ratio, small
+from spkeras.report.numbers import microjoules, small
 from spkeras.report.study import Study, Train
 from spkeras.report.svg import Chart, Scale, linear, logarithmic, marked, picture
 from spkeras.report.sweep import TITLES
@@ -64,12 +64,13 @@ def _of_sweep(sweep: Sweep, shown: Sequence[SweepPoint], x: Scale, cost: str) ->
     values = [_value(sweep, point) for point in shown]
     cnn = _value(sweep, sweep.cnn) if shares or sweep.measure == "error" else None
     heights = values + ([] if cnn is None else [cnn])
-    y = linear(heights, f"{TITLES[sweep.measure]}{unit}", most=100 if shares else None)
+    limits = {"most": 100.0} if shares else {"least": 0.0}
+    y = linear(heights, f"{TITLES[sweep.measure]}{unit}", **limits)
     chart = Chart(f"{TITLES[sweep.measure]} over {x.title}", x, y)
     if cnn is not None:
         chart.across(cnn, f"{sweep.cnn.name} {cnn:.4g}{' %' if shares else ''}")
     if cost == "energy":
-        chart.down(sweep.cnn.energy, f"CNN {ratio(sweep.cnn.energy)} uJ")
+        chart.down(sweep.cnn.energy, f"CNN {microjoules(sweep.cnn.energy)} uJ")
     front = set(map(id, sweep.pareto().points))
     for number, name in enumerate(networks(sweep)):
         style = f"c{number % _COLOURS}"
@@ -80,7 +81,7 @@ def _of_sweep(sweep: Sweep, shown: Sequence[SweepPoint], x: Scale, cost: str) ->
             if point.low is not None and point.high is not None and sweep.measure == "accuracy":
                 low, high = (max(y.low, 100 * point.low), min(y.high, 100 * point.high))
                 chart.span(place[0], low, high, style)
-            hint = f"{name}, T = {point.timesteps}: {place[1]:.2f}, {ratio(point.energy)} uJ"
+            hint = f"{name}, T = {point.timesteps}: {place[1]:.2f}, {microjoules(point.energy)} uJ"
             chart.dot(place, style, hint, hollow=id(point) not in front)
             if cost == "energy":
                 left, top = chart.at(*place)
@@ -128,7 +129,8 @@ def confusion(matrix: Int64Array) -> str:
             f'<text class="cell" x="{x + 12.5}" y="{y + 17}" text-anchor="middle">{number}</text>'
         )
     wide = edge + cell * size + 4
-    return picture("confusion: rows are labels, columns decisions", wide, wide, parts)
+    alt = "confusion: rows are labels, columns decisions"
+    return picture(alt, wide, wide, parts, most=1.7 * wide)
 
 
 def train(spikes: Train) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from spkeras.metrics import Energy
 from spkeras.metrics.energy import LEFT_OUT
-from spkeras.report.numbers import ratio
+from spkeras.report.numbers import microjoules, ratio
 from spkeras.report.tables import Table
 
 _OPERATIONS = {
@@ -28,7 +28,7 @@ def energy_table(energy: Energy) -> Table:
         *_rows(_TRAFFIC, energy.snn.traffic, energy.cnn.traffic),
     )
     title = f"Energy in uJ per sample, estimated with {words(energy)}"
-    footer = ("total", ratio(energy.snn.total), ratio(energy.cnn.total))
+    footer = ("total", microjoules(energy.snn.total), microjoules(energy.cnn.total))
     return Table(title, ("part", "SNN", "CNN"), rows, footer)
 
 
@@ -36,7 +36,7 @@ def _rows(
     names: Mapping[str, str], snn: Mapping[str, float], cnn: Mapping[str, float]
 ) -> tuple[tuple[str, ...], ...]:
     return tuple(
-        (shown, ratio(snn.get(name, 0.0)), ratio(cnn.get(name, 0.0)))
+        (shown, microjoules(snn.get(name, 0.0)), microjoules(cnn.get(name, 0.0)))
         for name, shown in names.items()
         if snn.get(name) or cnn.get(name)
     )
@@ -51,7 +51,7 @@ def energy_sentence(energy: Energy) -> str:
     """Return both totals, their ratio and what the estimate leaves out."""
     times = "" if energy.ratio is None else f", {ratio(energy.ratio)} times the CNN's"
     return (
-        f"Energy per sample ({words(energy)}): {ratio(energy.snn.total)} uJ beside the CNN's "
-        f"{ratio(energy.cnn.total)} uJ{times}; arithmetic alone {ratio(energy.snn.arithmetic)} and "
-        f"{ratio(energy.cnn.arithmetic)} uJ. Left out: {LEFT_OUT}."
+        f"Energy per sample ({words(energy)}): {microjoules(energy.snn.total)} uJ beside the CNN's "
+        f"{microjoules(energy.cnn.total)} uJ{times}; arithmetic alone {microjoules(energy.snn.arithmetic)} and "
+        f"{microjoules(energy.cnn.arithmetic)} uJ. Left out: {LEFT_OUT}."
     )

@@ -30,6 +30,11 @@ def small(number: float | None) -> str:
     return "" if number is None else f"{number:.3g}"
 
 
+def microjoules(number: float | None) -> str:
+    """Return an energy in uJ with three significant digits."""
+    return small(number) if number is not None and abs(number) < 1 else ratio(number)
+
+
 def ratio(number: float | None) -> str:
     """Return a ratio of counts, with three significant digits and no exponent."""
     if number is None:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import OptionError
+from spkeras.metrics.tasks import SEVERAL
 from spkeras.ops.arrays import Int64Array
 from spkeras.report import charts
 from spkeras.report.activity import activity_tables, comparison, operations
 from spkeras.report.energy import energy_sentence, energy_table
 from spkeras.report.exits import exit_sentence, exit_tables
-from spkeras.report.numbers import count, percent, ratio, small
+from spkeras.report.numbers import count, microjoules, percent, small
 from spkeras.report.png import png
 from spkeras.report.steps import begins
 from spkeras.report.study import Study, Watched
@@ -117,9 +118,10 @@ def _figures(study: Study) -> list[tuple[str, str, str]]:
     if evaluation.agreement is not None:
         share = float(evaluation.agreement[-1])
         changed = round(evaluation.samples * (1 - share))
-        found.append(
-            ("same decision", percent(share), f"{changed} of {evaluation.samples:,} changed")
-        )
+        # A sample of several decisions does not change as a whole.
+        several = evaluation.scores[0].task in SEVERAL
+        beside = "" if several else f"{changed} of {evaluation.samples:,} changed"
+        found.append(("same decision", percent(share), beside))
     total = activity.additions + activity.macs + activity.membrane_updates + activity.comparisons
     found += [
         (
@@ -130,8 +132,8 @@ def _figures(study: Study) -> list[tuple[str, str, str]]:
         ("operations", count(total), f"CNN {count(activity.cnn_macs)} MACs"),
         (
             f"energy ({study.energy.table})",
-            f"{ratio(study.energy.snn.total)} uJ",
-            f"CNN {ratio(study.energy.cnn.total)} uJ",
+            f"{microjoules(study.energy.snn.total)} uJ",
+            f"CNN {microjoules(study.energy.cnn.total)} uJ",
         ),
     ]
     return found

@@ -35,12 +35,15 @@ class Scale:
         return (value - low) / (high - low) if high > low else 0.5
 
 
-def linear(values: Sequence[float], title: str, *, most: float | None = None) -> Scale:
+def linear(
+    values: Sequence[float], title: str, *, least: float | None = None, most: float | None = None
+) -> Scale:
     """Return a scale with round ticks around values.
 
     Args:
         values: At least one.
         title: Quantity with its unit.
+        least: Smallest value of the quantity, below which the scale does not go.
         most: Largest value of the quantity, which the scale does not exceed.
     """
     low, high = min(values), max(values)
@@ -48,6 +51,7 @@ def linear(values: Sequence[float], title: str, *, most: float | None = None) ->
     step = _round((high - low + 2 * pad) / 5)
     low = math.floor((low - pad) / step) * step
     high = math.ceil((high + pad) / step) * step
+    low = low if least is None else max(low, least)
     high = high if most is None else min(high, most)
     count = int((high - low) / step + 1e-9)
     return Scale(low, high, title, tuple(low + step * place for place in range(count + 1)))
@@ -129,7 +133,7 @@ class Chart:
             f'<line class="cnn" x1="{_LEFT}" x2="{self.width - _RIGHT}" y1="{place:.1f}" '
             f'y2="{place:.1f}"/>'
         )
-        self.text((_LEFT + 4, place - 4), label)
+        self.text((self.width - _RIGHT, place - 4), label, anchor="end")
 
     def down(self, x: float, label: str) -> None:
         """Draw a dashed line at a value of the horizontal axis."""
@@ -175,9 +179,13 @@ class Chart:
         return picture(self.alt, self.width, self.height, [*axes, *self.parts])
 
 
-def picture(alt: str, width: float, height: float, parts: Sequence[str]) -> str:
-    """Return an SVG picture with its text alternative."""
+def picture(
+    alt: str, width: float, height: float, parts: Sequence[str], *, most: float | None = None
+) -> str:
+    """Return an SVG picture with its text alternative, at most so many pixels wide."""
+    style = "" if most is None else f' style="max-width: {most:g}px"'
     return (
-        f'<svg viewBox="0 0 {width:g} {height:g}" role="img" aria-label="{escape(alt, quote=True)}">'
+        f'<svg viewBox="0 0 {width:g} {height:g}"{style} role="img" '
+        f'aria-label="{escape(alt, quote=True)}">'
         f"<title>{escape(alt)}</title>{''.join(parts)}</svg>"
     )

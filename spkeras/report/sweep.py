@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from spkeras.metrics.sweep import Baseline, Sweep, SweepPoint
 from spkeras.metrics.tuning import Tuned
-from spkeras.report.numbers import count, percent, ratio, small
+from spkeras.report.numbers import count, microjoules, percent, ratio, small
 from spkeras.report.tables import Table
 
 TITLES = {
@@ -31,7 +31,7 @@ def sweep_table(sweep: Sweep) -> Table:
         *([("95 %", _interval, _interval(sweep.cnn))] if agrees else []),
         *([("same", lambda p: percent(p.agreement), "")] if agrees else []),
         ("operations", lambda p: count(p.operations), count(sweep.cnn.macs)),
-        ("uJ", lambda p: ratio(p.energy), ratio(sweep.cnn.energy)),
+        ("uJ", lambda p: microjoules(p.energy), microjoules(sweep.cnn.energy)),
         ("", lambda p: "*" if id(p) in front else "", ""),
     ]
     return Table(
@@ -57,7 +57,7 @@ def _interval(of: SweepPoint | Baseline) -> str:
 
 def sweep_sentences(sweep: Sweep) -> tuple[str, ...]:
     """Return what the stars mean, what was refused, and what scored and calibrated."""
-    cnn = "" if not sweep.cnn.energy else f"; the CNN takes {ratio(sweep.cnn.energy)} uJ"
+    cnn = "" if not sweep.cnn.energy else f"; the CNN takes {microjoules(sweep.cnn.energy)} uJ"
     sentences = [
         f"* no other network is at least as good for less energy{cnn}.",
         f"Each network was converted for its own T on {sweep.calibration} other samples.",
@@ -78,14 +78,14 @@ def tuned_sentences(found: Tuned) -> tuple[str, ...]:
     quality = percent(confirmed.accuracy if tried.measure == "accuracy" else confirmed.agreement)
     kept = "within the bounds" if found.kept else "NOT within the bounds"
     sentences = [
-        f"Found {named}: {ratio(point.energy)} uJ a sample, latency {point.latency:g} steps; "
+        f"Found {named}: {microjoules(point.energy)} uJ a sample, latency {point.latency:g} steps; "
         f"{len(tried.points)} networks were tried on {tried.samples} samples.",
         f"On samples that took no part: {tried.measure} {quality}, {found.drop:.2f} points below "
-        f"the {found.cnn.name}, {ratio(confirmed.energy)} uJ: {kept}.",
+        f"the {found.cnn.name}, {microjoules(confirmed.energy)} uJ: {kept}.",
     ]
     if found.cheaper is not None and found.default is not None:
         sentences.append(
-            f"The default of convert (ecc, T = 64) takes {ratio(found.default.energy)} uJ, "
+            f"The default of convert (ecc, T = 64) takes {microjoules(found.default.energy)} uJ, "
             f"{ratio(found.cheaper)} times as much."
         )
     return tuple(sentences)

@@ -1,7 +1,8 @@
 """The verdict of a study in a few sentences."""
 
 from spkeras.metrics.sweep import SweepPoint
-from spkeras.report.numbers import percent, ratio, small
+from spkeras.metrics.tasks import SEVERAL
+from spkeras.report.numbers import microjoules, percent, ratio, small
 from spkeras.report.study import Study
 
 # Losses in points of accuracy that count as none, and as small.
@@ -25,7 +26,10 @@ def _kept(study: Study) -> str:
         return f"{words} the {name}'s accuracy: {percent(own)} of {percent(cnn)}{after}."
     if evaluation.agreement is not None:
         share = percent(float(evaluation.agreement[-1]))
-        return f"Decides {share} of the samples as the {name}{after}."
+        several = evaluation.scores[0].task in SEVERAL
+        return (
+            f"Decides {share} of the {'decisions' if several else 'samples'} as the {name}{after}."
+        )
     deviation = float(evaluation.scores[0].deviation[-1])
     return f"Differs from the {name} by {small(deviation)} (rms){after}."
 
@@ -35,8 +39,8 @@ def _cost(study: Study) -> str:
     if energy.ratio is None:
         return ""
     return (
-        f"It takes {ratio(energy.snn.total)} uJ a sample where the CNN takes "
-        f"{ratio(energy.cnn.total)} uJ, {ratio(energy.ratio)} times as much (estimated with "
+        f"It takes {microjoules(energy.snn.total)} uJ a sample where the CNN takes "
+        f"{microjoules(energy.cnn.total)} uJ, {ratio(energy.ratio)} times as much (estimated with "
         f"{energy.table})."
     )
 
@@ -53,9 +57,10 @@ def _other(study: Study) -> str:
         return f"{total}, no other one is better for less energy ({_named(own)})."
     quality = float(getattr(best, sweep.measure))
     shown = percent(quality) if shares else small(quality)
+    near = "half a point of the CNN" if shares else "5 % of the least error"
     return (
-        f"{total}, it is the cheapest within half a point of the CNN ({_named(own)}); the best one is "
-        f"{_named(best)}, with {shown} for {ratio(best.energy)} uJ."
+        f"{total}, it is the cheapest within {near} ({_named(own)}); the best one is "
+        f"{_named(best)}, with {shown} for {microjoules(best.energy)} uJ."
     )
 
 
