@@ -22,7 +22,7 @@ def _commands(group, words=()):
 
 def _section(words, command):
     line = " ".join(("spkeras", *words))
-    context = click.Context(command, info_name=line, max_content_width=96, terminal_width=96)
+    context = click.Context(command, info_name=line, max_content_width=80, terminal_width=80)
     return f"## {line}\n\n```text\n{command.get_help(context)}\n```\n"
 
 

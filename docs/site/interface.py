@@ -1,5 +1,7 @@
 """The reference of `spkeras.*`: one section for each public name, filled from its docstring."""
 
+from pathlib import Path
+
 import spkeras
 
 # Headings, and the names below each.
@@ -9,7 +11,13 @@ GROUPS = {
     "Train": ("prepare", "finetune"),
     "Read models": ("load_model", "read_model", "demo"),
     "Draw": ("plot_raster", "plot_rates", "plot_thresholds"),
-    "Extend": ("register_layer", "register_neuron", "register_operation", "register_recipe"),
+    "Extend": (
+        "register_layer",
+        "register_neuron",
+        "register_operation",
+        "register_recipe",
+        "register_target",
+    ),
     "Layers": ("SpikeLoop", "IntegrateFire", "unfused"),
 }
 # Not listed above: has a page of its own, or a line says all of it.
@@ -37,9 +45,19 @@ def page():
 
 def _group(title, names):
     homes = [(spkeras._HOMES[name], spkeras._NAMES.get(name, name), name) for name in names]
-    return [f"## {title}", *(_directive(f"{home}.{inner}", name) for home, inner, name in homes)]
+    # Layers of Keras have many methods that are none of the interface.
+    more = "\n      members: false" if title == "Layers" else ""
+    parts = [
+        _directive(_path(home, inner), f"spkeras.{name}") + more for home, inner, name in homes
+    ]
+    return [f"## {title}", *parts]
+
+
+def _path(home, name):
+    """Return where a name is defined; a module of the same name hides it from a reader of sources."""
+    folder = Path(spkeras.__file__).parents[1].joinpath(*home.split("."))
+    return f"{home}.{name}.{name}" if (folder / f"{name}.py").exists() else f"{home}.{name}"
 
 
 def _directive(path, name):
-    shown = name if path.startswith("spkeras.metrics") else f"spkeras.{name}"
-    return f"::: {path}\n    options:\n      heading: {shown}"
+    return f"::: {path}\n    options:\n      heading: {name}\n      toc_label: {name}"
