@@ -1,4 +1,4 @@
-"""Files that version 0.1.0 wrote load, and answer as they did."""
+"""Files that earlier versions wrote load, and answer as they did."""
 
 from pathlib import Path
 
@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import spkeras
+from spkeras.hardware import log_ttfs
 from spkeras.snn.model import loop_of
 
 pytestmark = pytest.mark.slow
@@ -15,6 +16,28 @@ FOLDER = Path(__file__).parent / "golden"
 FILES = sorted(path.name for path in FOLDER.glob("*.*") if path.suffix in (".keras", ".h5"))
 # The arithmetic is the same; another processor may add in another order.
 CLOSE = {"rtol": 1e-5, "atol": 1e-5}
+# Files of later versions, by `tests/golden_files.py`: a folder for each.
+LATER = sorted(
+    (path.parent.name, path.name)
+    for path in FOLDER.glob("*/*.*")
+    if path.suffix in (".keras", ".h5")
+)
+
+
+@pytest.mark.parametrize(("version", "name"), LATER)
+def test_a_network_of_a_later_version_answers_as_before(version, name):
+    with np.load(FOLDER / version / "answers.npz") as stored:
+        x, wanted = stored["inputs"], stored[name]
+    snn = keras.models.load_model(FOLDER / version / name, compile=False)
+    np.testing.assert_allclose(snn.predict(x, verbose=0), wanted, **CLOSE)
+
+
+@pytest.mark.parametrize("version", sorted({version for version, _ in LATER}))
+def test_a_program_gives_the_same_bits(version):
+    with np.load(FOLDER / version / "answers.npz") as stored:
+        x, wanted = stored["inputs"], stored["program.npz"]
+    program = log_ttfs.load_program(FOLDER / version / "program.npz")
+    np.testing.assert_array_equal(log_ttfs.run(program, x).answers[0].potentials, wanted)
 
 
 @pytest.mark.parametrize("name", FILES)
