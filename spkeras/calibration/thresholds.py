@@ -1,6 +1,7 @@
 """Thresholds per channel, trained without gradients against the layer-synchronous network."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -12,7 +13,8 @@ from spkeras.data.batches import check_range
 from spkeras.data.layout import Layout
 from spkeras.data.source import inputs
 from spkeras.errors import OptionError
-from spkeras.graph import Node
+from spkeras.files.digests import Digest
+from spkeras.graph import Graph, Node, structure
 from spkeras.ops.bar import reported
 from spkeras.ops.code import keeps_values
 from spkeras.ops.progress import Progress
@@ -23,6 +25,8 @@ from spkeras.snn.spike_loop import SpikeLoop
 
 # Setting of a graph: number of samples that its thresholds were trained on.
 SEEN = "threshold_samples"
+# Setting of a checkpoint: hash of the network, the plan and these samples.
+DIGEST = "threshold_digest"
 
 
 def train_thresholds(
@@ -67,7 +71,8 @@ def train_thresholds(
         A network with one threshold per channel; its settings have the number of samples.
 
     Raises:
-        OptionError: another schedule or code, or an option out of its range.
+        OptionError: another schedule or code, an option out of its range, or a checkpoint of other
+            samples, another network or another plan.
         DataError: samples that do not fit.
 
     Reference:
@@ -80,13 +85,16 @@ def train_thresholds(
     source = open_data(Layout.of(teacher.graph), data)
     check_range(teacher.graph, source.head(plan.batch_size).x)
     student = loop_of(_per_channel(teacher) if resume is None else resume)
-    start = int(student.graph.settings.get(SEEN, 0))
+    start = int(student.graph.settings.get(SEEN, 0)) if resume is not None else 0
     trainer = _Trainer(teacher, student, plan.rate)
+    seen = _seen(teacher.graph, plan)
     done = batches = 0
     with reported(progress, verbose, "sample") as report:
         for batch in inputs(source, plan.batch_size):
-            done += len(batch[0])
-            if done <= start:
+            before, done = done, done + len(batch[0])
+            seen.add(batch)
+            if before < start:
+                _check_resumed(student, done, seen)
                 continue
             if source.streams:
                 check_range(teacher.graph, batch)
@@ -96,10 +104,39 @@ def train_thresholds(
                 on_batch(errors)
             report(done, source.expected)
             if checkpoint is not None and batches % plan.checkpoint_every == 0:
-                part = student.graph.with_settings(**{SEEN: done})
+                part = student.graph.with_settings(**{SEEN: done, DIGEST: seen.words()})
                 checkpoint(rebuilt(student, kept(part, teacher.graph)))
-    seen = {SEEN: max(done, start)}
-    return rebuilt(student, kept(student.graph.with_settings(**seen), teacher.graph))
+    if done < start:
+        raise _other(start)
+    settings = {name: v for name, v in student.graph.settings.items() if name != DIGEST}
+    trained = replace(student.graph, settings={**settings, SEEN: done})
+    return rebuilt(student, kept(trained, teacher.graph))
+
+
+def _seen(graph: Graph, plan: ThresholdPlan) -> Digest:
+    """Return the hash of what training depends on, to which each batch is added."""
+    settings = {"graph": structure(graph), "rate": plan.rate, "batch_size": plan.batch_size}
+    return Digest(settings).add(array for node in graph.nodes for array in node.arrays.values())
+
+
+def _check_resumed(student: SpikeLoop, done: int, seen: Digest) -> None:
+    """Refuse a checkpoint that was trained on other samples, or by another plan.
+
+    Raises:
+        OptionError: it was, as the hash of the samples that it has seen tells.
+    """
+    settings = student.graph.settings
+    start = settings[SEEN]
+    if done > start or done == start and seen.words() != settings.get(DIGEST):
+        raise _other(start)
+
+
+def _other(samples: int) -> OptionError:
+    return OptionError(
+        f"the checkpoint was trained on {samples} samples that are not the first ones of these "
+        "data, or of another network, rate or batch size; repeat its command, or start over "
+        "(--start-over)"
+    )
 
 
 class _Trainer:

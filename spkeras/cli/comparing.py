@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spkeras.cli import options
+from spkeras.cli.checkpoint import discard
 from spkeras.cli.evaluate import evaluator_of, ray_options
 from spkeras.cli.files import CnnReader
 from spkeras.cli.generated import Command, all_of, simulation_options
@@ -60,8 +61,7 @@ class Comparing:
 
         table = table_for(self.numbers, self.costs)
         checkpoint = Path(f"{self.model.stem}_{command}.checkpoint")
-        if self.start_over:
-            checkpoint.unlink(missing_ok=True)
+        discard(checkpoint, self.start_over)
         cnn = self.reader.read(self.model).model
         rules = {
             "simulation": Simulation(**options.given(**self.settings)),

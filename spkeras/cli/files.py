@@ -1,7 +1,6 @@
 """Read and write the files of commands: CNNs, spiking networks, results."""
 
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -13,7 +12,7 @@ import click
 from spkeras.cli.messages import note
 from spkeras.cli.quiet import load_keras
 from spkeras.errors import OptionError, UnsupportedLayerError
-from spkeras.files.drafts import draft_of, old_drafts
+from spkeras.files.drafts import draft_of, old_drafts, try_draft
 
 if TYPE_CHECKING:
     import keras
@@ -121,7 +120,7 @@ def check_output(path: Path, suffixes: tuple[str, ...], option: str, force: bool
     try:
         if not os.path.exists(path):
             _lookup(path)
-        tempfile.TemporaryDirectory(dir=path.parent, prefix=".spkeras-").cleanup()
+        try_draft(path.parent)
     except OSError as error:
         raise OptionError(
             f"{path}: cannot be written ({error.strerror}); choose another {option}"

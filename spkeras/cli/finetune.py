@@ -10,7 +10,7 @@ import click
 
 from spkeras import recipes
 from spkeras.cli import options
-from spkeras.cli.checkpoint import checkpoint_folder, folder_of
+from spkeras.cli.checkpoint import checkpoint_folder, discard, folder_of
 from spkeras.cli.files import CnnReader, check_output, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, config_options, option, recipe_options
 from spkeras.cli.labelled import cnn_quality
@@ -136,6 +136,7 @@ def command(
     chosen |= _as_published(chosen) if published else {}
     plan = _plan(chosen)
     cnn = reader.read(model).model
+    from spkeras.files.digests import Digest
     from spkeras.metrics.chance import MOST
     from spkeras.training.labelled import split
 
@@ -145,9 +146,12 @@ def command(
     quality = cnn_quality(cnn, samples.some(MOST), batch_size, insist or plan.relu > 0)
     note(f"training on {len(x)} samples of {samples.name}{quality}")
     twin = _twin(cnn, x, chosen, batch_size)
-    backup = checkpoint_folder(output, model, data, chosen=chosen, start_over=start_over)
+    given = {"data": data.words(), "samples": data.samples, **options.given(**chosen)}
+    given["contents"] = Digest().add([*cnn.get_weights(), *samples.arrays]).words()
+    backup = checkpoint_folder(output, given, start_over)
     trained, history = _train(twin, samples, plan, teacher=cnn, backup=backup, quiet=as_json)
     write_whole(output, partial(save_model, trained))
+    discard(backup, start_over=True)
     record = {"output": str(output), "recipe": recipe, "epochs": plan.epochs + plan.log}
     record |= _chosen_timesteps(trained, plan, history)
     record |= report(

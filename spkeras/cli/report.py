@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from spkeras.cli import options
+from spkeras.cli.checkpoint import discard
 from spkeras.cli.comparing import Comparing, comparing_options
 from spkeras.cli.files import check_installed, check_output, write_whole
 from spkeras.cli.generated import GroupedCommand
@@ -65,7 +66,7 @@ def command(
         )
     text = page(found)
     write_whole(output, lambda path: path.write_text(text, encoding="utf-8"))
-    begun.checkpoint.unlink(missing_ok=True)
+    discard(begun.checkpoint, start_over=True)
     if as_json:
         show_json(found.to_dict())
         return

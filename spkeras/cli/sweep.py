@@ -9,6 +9,7 @@ import click
 
 from spkeras import recipes
 from spkeras.cli import options
+from spkeras.cli.checkpoint import discard
 from spkeras.cli.comparing import Comparing, comparing_options
 from spkeras.cli.files import check_installed, check_output, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, option
@@ -105,7 +106,7 @@ def command(
         show_json({"data": comparing.data.spec, **result.to_dict()})
     else:
         _show(result, comparing.model, comparing.data)
-    begun.checkpoint.unlink(missing_ok=True)
+    discard(begun.checkpoint, start_over=True)
 
 
 def chosen_recipes(names: tuple[str, ...] | None, spikes: tuple[str, ...] | None) -> list[Any]:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spkeras.cli import options
+from spkeras.cli.checkpoint import discard
 from spkeras.cli.files import check_output, read_snn, write_whole
 from spkeras.cli.generated import GroupedCommand, all_of, config_options
 from spkeras.cli.messages import keep, note, say, show_json
 from spkeras.cli.progress import progress
-from spkeras.errors import OptionError
+from spkeras.errors import OptionError, SpkerasError
+from spkeras.files.locks import locked
 from spkeras.files.models import save_model
 from spkeras.recipes import ThresholdPlan
 
@@ -51,11 +53,10 @@ def command(
     samples = data.read(network)
     from spkeras.calibration import train_thresholds
 
-    if start_over:
-        checkpoint.unlink(missing_ok=True)
+    discard(checkpoint, start_over)
     errors: list[Any] = []
     keep(checkpoint)
-    with progress("training thresholds") as advance:
+    with locked(checkpoint), progress("training thresholds") as advance:
         trained = train_thresholds(
             network,
             samples.inputs,
@@ -65,8 +66,8 @@ def command(
             on_batch=errors.append,
             progress=advance,
         )
-    write_whole(output, partial(save_model, trained))
-    checkpoint.unlink(missing_ok=True)
+        write_whole(output, partial(save_model, trained))
+    discard(checkpoint, start_over=True)
     record = {"output": str(output), "samples": samples.samples, **_errors(errors)}
     if as_json:
         show_json(record)
@@ -81,7 +82,12 @@ def _checkpoint(path: Path, network: "keras.Model") -> "keras.Model | None":
         return None
     from spkeras.snn.model import loop_of
 
-    part = read_snn(path)
+    try:
+        part = read_snn(path)
+    except SpkerasError as error:
+        raise OptionError(
+            f"{error} The file is no checkpoint, or is damaged; give --start-over."
+        ) from error
     kinds = [
         [(node.name, node.op, dict(node.attributes)) for node in loop_of(net).graph.nodes]
         for net in (part, network)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from spkeras.cli import options
+from spkeras.cli.checkpoint import discard
 from spkeras.cli.comparing import Comparing, comparing_options
 from spkeras.cli.convert import SUFFIXES
 from spkeras.cli.files import check_installed, check_output, write_whole
@@ -106,7 +107,7 @@ def command(
             **begun.rules,
         )
     write_whole(output, partial(save_model, found.network))
-    begun.checkpoint.unlink(missing_ok=True)
+    discard(begun.checkpoint, start_over=True)
     if not found.kept:
         warn("the bounds do not hold on the samples that confirm; give more samples")
     if as_json:

@@ -47,6 +47,12 @@ class Data:
         return replace(self, x=tuple(a[rows] for a in self.x), y=y)
 
     @property
+    def arrays(self) -> list[np.ndarray]:
+        """All samples, then all labels."""
+        labels = self.y if isinstance(self.y, tuple) else (self.y,)
+        return [*self.x, *(array for array in labels if array is not None)]
+
+    @property
     def inputs(self) -> np.ndarray | list[np.ndarray]:
         """Samples in the form Keras takes: an array, or a list of arrays for several inputs."""
         return self.x[0] if len(self.x) == 1 else list(self.x)

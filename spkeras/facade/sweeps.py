@@ -10,6 +10,7 @@ from spkeras.data import DataLike
 from spkeras.errors import OptionError
 from spkeras.facade.bench import Bench, Case, Evaluator, essential
 from spkeras.facade.evaluation import evaluate
+from spkeras.files.locks import locked
 from spkeras.frontend.walk import walk
 from spkeras.metrics.costs import CostTable
 from spkeras.metrics.sweep import Refusal, SweepPoint
@@ -73,23 +74,25 @@ def sweep(
 
     Raises:
         UnsupportedLayerError, DataError, OptionError, WeightsError: as `convert` and `evaluate`;
-            OptionError also where no network can be built, and for a checkpoint of other data.
+            OptionError also where no network can be built, and for a checkpoint of other data or
+            one that another run uses.
     """
     cases = list(cases_of(recipes or RECIPES, timesteps, simulation or Simulation()))
-    bench = Bench.of(
-        walk(model),
-        data,
-        calibration=calibration,
-        simulation=simulation,
-        costs=costs,
-        numbers=numbers,
-        checkpoint=checkpoint,
-        batch_size=batch_size,
-        insist=insist,
-        evaluator=evaluator,
-    )
-    with reported(progress, verbose, "sample step") as report:
-        return bench.sweep(points(bench, cases, report))
+    with locked(checkpoint):
+        bench = Bench.of(
+            walk(model),
+            data,
+            calibration=calibration,
+            simulation=simulation,
+            costs=costs,
+            numbers=numbers,
+            checkpoint=checkpoint,
+            batch_size=batch_size,
+            insist=insist,
+            evaluator=evaluator,
+        )
+        with reported(progress, verbose, "sample step") as report:
+            return bench.sweep(points(bench, cases, report))
 
 
 def points(bench: Bench, cases: Sequence[Case], progress: Progress) -> list[SweepPoint | Refusal]:

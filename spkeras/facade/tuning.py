@@ -14,6 +14,7 @@ from spkeras.data.layout import Layout
 from spkeras.errors import DataError, OptionError
 from spkeras.facade.bench import Bench, Case, Evaluator, essential
 from spkeras.facade.evaluation import evaluate
+from spkeras.files.locks import locked
 from spkeras.frontend.walk import walk
 from spkeras.metrics.costs import CostTable
 from spkeras.metrics.sweep import Baseline, Refusal, SweepPoint
@@ -97,25 +98,26 @@ def tune(
     _check(spikes, trials)
     optuna = _optuna()
     searched, held = _halves(model, data, confirmation)
-    bench = Bench.of(
-        walk(model),
-        _tuple(searched),
-        calibration=None,
-        simulation=base,
-        costs=costs,
-        numbers=numbers,
-        checkpoint=checkpoint,
-        batch_size=batch_size,
-        insist=insist,
-        evaluator=evaluator,
-    )
-    search = _Search(bench=bench, bounds=bounds, spikes=tuple(spikes), found={})
-    default = search.point(
-        Case(config={"recipe": "ecc"}, recipe=get("ecc", "conversion"), timesteps=64)
-    )
-    sampler = optuna.samplers.TPESampler(seed=base.seed, n_startup_trials=max(5, trials // 4))
-    with reported(progress, verbose, "network") as report:
-        search.run(optuna.create_study(sampler=sampler), trials, report)
+    with locked(checkpoint):
+        bench = Bench.of(
+            walk(model),
+            _tuple(searched),
+            calibration=None,
+            simulation=base,
+            costs=costs,
+            numbers=numbers,
+            checkpoint=checkpoint,
+            batch_size=batch_size,
+            insist=insist,
+            evaluator=evaluator,
+        )
+        search = _Search(bench=bench, bounds=bounds, spikes=tuple(spikes), found={})
+        default = search.point(
+            Case(config={"recipe": "ecc"}, recipe=get("ecc", "conversion"), timesteps=64)
+        )
+        sampler = optuna.samplers.TPESampler(seed=base.seed, n_startup_trials=max(5, trials // 4))
+        with reported(progress, verbose, "network") as report:
+            search.run(optuna.create_study(sampler=sampler), trials, report)
     tried = bench.sweep(list(search.found.values()))
     case, point = search.best()
     snn = bench.network(case)

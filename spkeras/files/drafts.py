@@ -27,7 +27,7 @@ def draft_of(path: Path) -> Iterator[Path]:
     Raises:
         OSError: the draft or the file cannot be written; nothing is left, and `path` is as before.
     """
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=path.parent))
+    folder = _new(path.parent)
     try:
         # Keras and NumPy recognize lower-case suffixes only.
         draft = folder / f"draft{path.suffix.lower()}"
@@ -38,6 +38,15 @@ def draft_of(path: Path) -> Iterator[Path]:
         os.replace(draft, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _new(folder: Path) -> Path:
+    return Path(tempfile.mkdtemp(prefix=_PREFIX, suffix=_SUFFIX, dir=folder))
+
+
+def try_draft(folder: Path) -> None:
+    """Raise an OSError where no draft can be made."""
+    os.rmdir(_new(folder))
 
 
 def _keep_mode(path: Path, draft: Path) -> None:

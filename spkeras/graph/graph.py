@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from spkeras.errors import GraphError
+from spkeras.graph.forms import checked_schema
 from spkeras.graph.node import Node
 from spkeras.graph.original import Original
 from spkeras.graph.vocabulary import CONSTANT_INPUTS
@@ -225,11 +226,10 @@ def from_structure(
         arrays: Arrays by node and name; arrays that are not given are zeros.
 
     Raises:
-        GraphError: the schema is not that of this version, or an array has another shape.
+        GraphError: the schema is not that of this version, a part is missing or of another type, or
+            an array has another shape.
     """
-    schema = data.get("schema", 0)
-    if schema not in range(1, SCHEMA + 1):
-        raise GraphError(f"graph schema {schema!r}; allowed in this version: 1 to {SCHEMA}")
+    schema = checked_schema(data, SCHEMA)
     nodes = []
     for entry in (_renamed(entry, entry["op"], schema) for entry in data["nodes"]):
         shapes = {key: tuple(shape) for key, shape in entry["arrays"].items()}

@@ -10,16 +10,19 @@ import numpy as np
 
 from spkeras.data import Batch, DataLike
 from spkeras.errors import OptionError
+from spkeras.files.digests import Digest
+from spkeras.files.locks import locked
 from spkeras.metrics.chance import MOST
 from spkeras.ops.bar import shows
 from spkeras.ops.progress import Progress
 from spkeras.recipes import FinetunePlan
 from spkeras.recipes.arguments import check_arguments
 from spkeras.training.augment import Batches, EnterEpoch
-from spkeras.training.backup import Backup, restore
+from spkeras.training.backup import Backup, folder_at, restore
 from spkeras.training.labelled import check_cnn, score_of, split
 from spkeras.training.log_weights import finalized, logarithmic, policy_of
 from spkeras.training.prepare import finished
+from spkeras.training.rebuild import all_layers
 from spkeras.training.schedule import (
     ChooseTimesteps,
     StageSchedule,
@@ -37,7 +40,7 @@ def finetune(
     plan: FinetunePlan | Mapping[str, Any] | None = None,
     *,
     teacher: keras.Model | None = None,
-    backup: Path | None = None,
+    backup: str | Path | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     progress: Progress | None = None,
     verbose: str | int = "auto",
@@ -55,7 +58,8 @@ def finetune(
             three of quantise, changed by `options`.
         teacher: The CNN that was prepared, required if the plan distils. It is checked on the
             training samples, unless the plan begins with ReLU for a CNN to be trained.
-        backup: Folder of a checkpoint, written after each epoch; training continues from it.
+        backup: Folder of a checkpoint, written after each epoch; training continues from it, bit
+            for bit, where samples, labels, plan and layers are those of the run that was stopped.
         callbacks: Further Keras callbacks. Epochs are numbered through all phases of the plan.
         progress: Called with (batches done, batches in all).
         verbose: "auto" for Keras's bar of each epoch in a terminal or a notebook, and nothing in a
@@ -69,7 +73,8 @@ def finetune(
         order.
 
     Raises:
-        OptionError: the model has no stages, or a plan that distils has no teacher.
+        OptionError: the model has no stages, a plan that distils has no teacher, or the checkpoint
+            is damaged, of another training, or in use by another run.
         DataError: several inputs or outputs, no labels, or a teacher that is near chance.
     """
     check_arguments(twin=twin, progress=progress)
@@ -83,6 +88,7 @@ def finetune(
         check_cnn(teacher, score_of(teacher, np.asarray(some.targets)), some.x)
     keras.utils.set_random_seed(plan.seed)
     set_stage(twin, "quantize")
+    folder = None if backup is None else folder_at(backup)
     fit = _fit(
         twin,
         samples,
@@ -91,12 +97,21 @@ def finetune(
         held=held,
         progress=progress,
         bar=progress is None and shows(verbose),
+        backup=folder,
+        callbacks=tuple(callbacks),
     )
-    history: dict[str, list[float]] = {}
-    choice = _choice(plan, held)
+    with locked(folder):
+        return _phases(fit, twin, _choice(plan, held))
+
+
+def _phases(
+    fit: "_Fit", twin: keras.Model, choice: list[ChooseTimesteps]
+) -> tuple[keras.Model, dict[str, list[float]]]:
+    """Train a twin with its activations, then with logarithmic weights; see `finetune`."""
+    plan, history = fit.plan, {}
     if plan.epochs:
-        tools = [*_schedules(plan), *choice, *callbacks]
-        history = fit.run(twin, plan.rate, 0, plan.epochs, backup=backup, callbacks=tools)
+        tools = [*_schedules(plan), *choice]
+        history = fit.run(twin, plan.rate, range(plan.epochs), tools)
     set_stage(twin, "quantize")
     if plan.then and not choice:
         # Also if the checkpoint has all epochs.
@@ -109,10 +124,8 @@ def finetune(
     if not plan.log:
         return logarithmic(trained, plan.weights, trainable=False), history
     coded = logarithmic(trained, plan.weights, policy=policy_of(twin))
-    own, every = None if backup is None else backup / "log", plan.epochs + plan.log
-    last = fit.run(
-        coded, plan.final_rate, plan.epochs, every, backup=own, callbacks=list(callbacks)
-    )
+    every = range(plan.epochs, plan.epochs + plan.log)
+    last = fit.run(coded, plan.final_rate, every, part="log")
     return finalized(coded), {
         **history,
         **{key: history.get(key, []) + values for key, values in last.items()},
@@ -141,7 +154,25 @@ def _fit(twin: keras.Model, samples: Batch, plan: FinetunePlan, **others: Any) -
     )
     shown = DistilledBatches(batches, teacher, plan.distil) if teacher and plan.distil else batches
     checked = None if held is None else (held[0], labels(held[1]))
-    return _Fit(plan=plan, batches=batches, shown=shown, checked=checked, **others)
+    depends_on = ""
+    if others["backup"] is not None:
+        given = [batches.x, batches.y, *(() if samples.weights is None else (samples.weights,))]
+        given += [] if checked is None else checked
+        given += teacher.get_weights() if teacher and plan.distil else []
+        layers = [_nameless(layer.get_config()) for layer in all_layers(twin)]
+        depends_on = Digest([plan.get_config(), layers]).add(given).words()
+    return _Fit(
+        plan=plan, batches=batches, shown=shown, checked=checked, depends_on=depends_on, **others
+    )
+
+
+def _nameless(config: Any) -> Any:
+    """Return a configuration without names of layers, which Keras counts on in one process."""
+    if isinstance(config, Mapping):
+        # That of a policy is all that it has.
+        kept = [key for key in config if key != "name" or len(config) == 1]
+        return {key: _nameless(config[key]) for key in kept}
+    return [_nameless(part) for part in config] if isinstance(config, list | tuple) else config
 
 
 def _schedules(plan: FinetunePlan) -> list[keras.callbacks.Callback]:
@@ -163,7 +194,8 @@ class _Fit:
         batches: Samples and labels.
         shown: The training set: `batches`, or these with a teacher's outputs in the labels.
         checked: Validation samples and labels.
-        progress: As for `finetune`.
+        depends_on: Hash of samples, labels, plan, layers and teacher, for checkpoints.
+        backup, callbacks, progress: As for `finetune`.
         bar: Whether Keras shows its bar.
     """
 
@@ -171,6 +203,9 @@ class _Fit:
     batches: Batches
     shown: Batches | DistilledBatches
     checked: tuple[np.ndarray, np.ndarray] | None
+    depends_on: str
+    backup: Path | None
+    callbacks: tuple[keras.callbacks.Callback, ...]
     progress: Progress | None
     bar: bool
 
@@ -178,26 +213,40 @@ class _Fit:
         self,
         model: keras.Model,
         rate: float,
-        start: int,
-        stop: int,
-        *,
-        backup: Path | None,
-        callbacks: list[keras.callbacks.Callback],
+        epochs: range,
+        tools: Sequence[keras.callbacks.Callback] = (),
+        part: str = "",
     ) -> dict[str, list[float]]:
-        """Train from one epoch to another; return the history of each."""
+        """Train for some epochs; return the history of each.
+
+        Args:
+            model: Trained in place.
+            rate: Peak learning rate.
+            epochs: The epochs, counted through all phases.
+            tools: Callbacks of this phase.
+            part: Name of its folder in that of the checkpoints.
+        """
         plan, length = self.plan, len(self.batches)
-        optimizer = _optimizer(plan, rate, (stop - start) * length, length)
+        optimizer = _optimizer(plan, rate, len(epochs) * length, length)
         model.compile(optimizer, loss_of(model, plan.loss, self.batches.y), metrics=["accuracy"])
-        tools = [EnterEpoch(self.batches), *callbacks]
+        _seed_layers(model, plan.seed)
+        tools = [EnterEpoch(self.batches), *tools, *self.callbacks]
+        start = epochs.start
         if self.progress is not None:
             tools.append(_Progress(self.progress, length, plan.epochs + plan.log))
-        if backup is not None:
-            start = max(start, restore(model, backup))
-            tools.append(Backup(backup))
+        if self.backup is not None:
+            folder = self.backup / part
+            start = max(start, restore(model, folder, self.depends_on))
+            if start > epochs.stop:
+                raise OptionError(
+                    f"{folder}: has {start} epochs of {epochs.stop}; start over (--start-over), or "
+                    "name another folder"
+                )
+            tools.append(Backup(folder, self.depends_on))
         history = model.fit(
             self.shown,
             initial_epoch=start,
-            epochs=stop,
+            epochs=epochs.stop,
             # The batches have an order of their own, which a resumed run repeats.
             shuffle=False,
             validation_data=self.checked,
@@ -205,6 +254,14 @@ class _Fit:
             callbacks=tools,
         )
         return dict(history.history)
+
+
+def _seed_layers(model: keras.Model, seed: int) -> None:
+    """Set the generators of random layers (dropout, noise), which Keras seeds anew when it loads."""
+    states = [v for v in model.variables if v.name == "seed_generator_state"]
+    for place, state in enumerate(states):
+        (drawn,) = np.random.default_rng((seed, place)).integers(0, 1 << 31, 1)
+        state.assign(np.array([drawn, 0], state.dtype))
 
 
 def _optimizer(

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from spkeras.cli import finetune
 from spkeras.layers import ValueRange
 
 pytestmark = pytest.mark.slow
@@ -66,31 +67,47 @@ def test_what_was_trained_is_converted(trained, run, data, folder):
     assert "T = 2, layer_synchronous" in result.stdout
 
 
-def test_the_same_command_goes_on_and_another_is_refused(trained, run, cnn, data):
-    path, record = trained
-    words = [
-        "finetune",
-        cnn,
-        "-o",
-        path,
-        "--data",
-        data,
-        "--recipe",
-        "low_latency",
-        "--timesteps",
-        4,
-        "--then",
-        "2:1",
-        "--json",
-        "--force",
-    ]
-    again = run(*words, *FEW)
-    assert again.exit_code == 0 and "continuing after" in again.stderr
-    assert json.loads(again.stdout)["trained"] == record["trained"]
-    other = run(*words, *FEW, "--seed", 9)
+def test_the_same_command_goes_on_and_another_is_refused(trained, run, cnn, data, tmp_path):
+    path = tmp_path / "trained.keras"
+    words = ["finetune", cnn, "-o", path, "--recipe", "low_latency", "--timesteps", 4]
+    words += ["--then", "2:1", "--json", *FEW]
+    folder = tmp_path / "trained.checkpoint"
+
+    def kept(*_, **__):
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        # After the last epoch.
+        patch.setattr(finetune, "write_whole", kept)
+        assert run(*words, "--data", data).exit_code == 130
+    assert sorted(entry.name for entry in folder.iterdir()) == ["checkpoint.npz", "command.json"]
+    other = run(*words, "--data", data, "--seed", 9)
     assert other.exit_code == 1 and "checkpoint of another command" in other.stderr
-    over = run(*words, *FEW, "--seed", 9, "--start-over")
-    assert over.exit_code == 0, over.output
+    # Other samples in a file of the same name.
+    changed = tmp_path / "data.npz"
+    with np.load(data) as file:
+        arrays = dict(file)
+    np.savez(changed, **{**arrays, "y_train": (arrays["y_train"] + 1) % 3})
+    content = changed.read_bytes()
+    before = data.read_bytes()
+    data.write_bytes(content)
+    other = run(*words, "--data", data)
+    data.write_bytes(before)
+    assert other.exit_code == 1 and "another command, model or data" in other.stderr
+    label = (folder / "command.json").read_bytes()
+    (folder / "command.json").unlink()
+    lost = run(*words, "--data", data)
+    assert lost.exit_code == 1 and "has no command.json" in lost.stderr
+    (folder / "command.json").write_bytes(label)
+    again = run(*words, "--data", data)
+    assert again.exit_code == 0 and "continuing after" in again.stderr
+    assert json.loads(again.stdout)["trained"] == trained[1]["trained"]
+    one, two = (keras.models.load_model(p).get_weights() for p in (path, trained[0]))
+    assert all((a == b).all() for a, b in zip(one, two, strict=True))
+    # Nothing is left of the checkpoint: another command is no continuation.
+    assert [entry.name for entry in tmp_path.glob("trained*")] == ["trained.keras"]
+    over = run(*words, "--data", data, "--seed", 9, "--force", "--start-over")
+    assert over.exit_code == 0 and "continuing" not in over.stderr, over.output
 
 
 def test_published_settings_are_trained_and_converted(run, cnn, data, tmp_path):

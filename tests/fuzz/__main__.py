@@ -67,9 +67,11 @@ def _parent(options):
     for index in range(options.cases):
         kind, number = kinds[index % len(kinds)], options.first + index // len(kinds)
         child = child or _start(options.kinds)
+        if index and index % 500 == 0:
+            print(f"{index} cases, {len(failures)} failures", file=sys.stderr, flush=True)
         verdict = _ask(child, kind, number)
         if verdict is None:
-            verdict, child = f"the process died with code {child.wait()}", None
+            verdict, child = _death(child), None
         if verdict in ("done", "refused"):
             counts[kind, verdict] += 1
             continue
@@ -89,13 +91,24 @@ def _parent(options):
 
 
 def _start(kinds):
-    return subprocess.Popen(
-        [sys.executable, "-m", "tests.fuzz", "--child", "--kinds", kinds],
+    log = tempfile.TemporaryFile()
+    child = subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", "-m", "tests.fuzz", "--child", "--kinds", kinds],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
+        stderr=log,
         text=True,
     )
+    child.log = log
+    return child
+
+
+def _death(child):
+    """Returns how a child ended, and where: the signal may come cases after its cause."""
+    code = child.wait()
+    child.log.seek(0)
+    text = child.log.read().decode(errors="replace")
+    return f"the process died with code {code}\n{text[text.rfind('Fatal Python error') :][:3000]}"
 
 
 def _ask(child, kind, number):

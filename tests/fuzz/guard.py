@@ -7,7 +7,8 @@ import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
-SECONDS = 60
+# Of processor time, which other programs do not take; and of the clock, for cases that only wait.
+SECONDS, WAITING = 60, 600
 PROGRAMS = ("os.system", "subprocess.Popen", "os.exec", "os.posix_spawn", "pty.spawn", "os.fork")
 NETWORK = ("socket.connect", "socket.bind", "urllib.Request")
 CHANGES = ("os.remove", "os.rename", "os.rmdir", "os.mkdir", "os.chmod", "os.link", "os.symlink")
@@ -53,18 +54,21 @@ class TooLong(BaseException):
 
 @contextmanager
 def watched(folder):
-    """Yields the list of what a case does outside its folder; ends the case after `SECONDS`."""
+    """Yields the list of what a case does outside its folder; ends a case that takes too long."""
 
-    def late(*_):
-        raise TooLong(f"more than {SECONDS} s")
+    def late(number, _):
+        raise TooLong(f"more than {SECONDS if number == signal.SIGPROF else WAITING} s")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(SECONDS)
+    before = [(number, signal.signal(number, late)) for number in (signal.SIGPROF, signal.SIGALRM)]
+    signal.setitimer(signal.ITIMER_PROF, SECONDS)
+    signal.alarm(WAITING)
     allowed = [str(folder), tempfile.gettempdir(), "/dev/null", "/dev/shm"]  # noqa: S108
     _state.update(folders=allowed, found=[])
     try:
         yield _state["found"]
     finally:
         _state["folders"] = None
+        signal.setitimer(signal.ITIMER_PROF, 0)
         signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        for number, handler in before:
+            signal.signal(number, handler)

@@ -3,13 +3,11 @@
 import io
 import json
 import zipfile
+from copy import deepcopy
 
 import h5py
 import numpy as np
 
-DEEP = []
-for _ in range(3000):
-    DEEP = [DEEP]
 # Values where something else should be.
 ODD = (
     *(None, True, False, 0, -1, 1, 2, 0.5, -1e308, 1e308, 10**9, 10**30, -(10**30)),
@@ -75,14 +73,15 @@ def in_tree(random, tree):
     for _ in range(random.choice((1, 1, 1, 2, 4))):
         paths = list(_paths(tree))[1:]
         if not paths:
-            return random.choice(ODD)
+            return deepcopy(random.choice(ODD))
         random.choice(TREE_CHANGES)(random, tree, paths)
     return tree
 
 
 def _replace(random, tree, paths):
     path = random.choice(paths)
-    _at(tree, path[:-1])[path[-1]] = random.choice(ODD)
+    # Copied: a later change would change the value of all cases after it.
+    _at(tree, path[:-1])[path[-1]] = deepcopy(random.choice(ODD))
 
 
 def _remove(random, tree, paths):
@@ -94,7 +93,7 @@ def _repeat(random, tree, paths):
     path = random.choice(paths)
     holder, key = _at(tree, path[:-1]), path[-1]
     if isinstance(holder, list):
-        holder.insert(random.randrange(len(holder) + 1), holder[key])
+        holder.insert(random.randrange(len(holder) + 1), deepcopy(holder[key]))
     else:
         holder[random.choice(("units", "name", "layers", "vocabulary", "x"))] = holder.pop(key)
 

@@ -67,9 +67,12 @@ def load_program(path: Path | str) -> Program:
         header = json.loads(arrays.pop(_HEADER).tobytes().decode())
     except (ValueError, RecursionError) as error:
         raise ModelFileError(f"{path}: unreadable header ({error}); {_AGAIN}") from error
-    if not isinstance(header, dict) or header.get("schema") != SCHEMA:
+    schema = header.get("schema") if isinstance(header, dict) else None
+    if schema != SCHEMA:
+        newer = isinstance(schema, int) and schema > SCHEMA
         raise ModelFileError(
-            f"{path}: written with another schema than {SCHEMA}, which this version reads; {_AGAIN}"
+            f"{path}: has schema {shown(schema, 40)}{', of a newer version' if newer else ''}; "
+            f"allowed: {SCHEMA}; {'update spkeras, or ' if newer else ''}{_AGAIN}"
         )
     try:
         program = _program(header, arrays)
