@@ -11,6 +11,7 @@ from spkeras.cli import options
 from spkeras.cli.files import CnnReader
 from spkeras.cli.generated import GroupedCommand
 from spkeras.cli.messages import say, show, show_json
+from spkeras.cli.quiet import load_keras
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -43,6 +44,8 @@ def command(
 
     The exit code is 1 if a layer is refused.
     """
+    # Code of the user that builds the architecture may need the configured backend.
+    load_keras(computes=bool(reader.architecture))
     import spkeras
 
     loaded = reader.examine(model)

@@ -5,8 +5,11 @@ import os
 import sys
 import tempfile
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
 
 import click
 
@@ -24,18 +27,50 @@ def quieten() -> None:
         warnings.filterwarnings("ignore", module="keras|tensorflow")
 
 
-def load_keras() -> None:
+def load_keras(computes: bool = True) -> None:
     """Import Keras on the selected backend, which is named; hold back the lines that it writes.
+
+    Args:
+        computes: Whether the command computes with tensors; else the backend that is imported
+            soonest is enough.
 
     Raises:
         OptionError: no backend is installed, or not the one that is asked for.
     """
     if "keras" in sys.modules:
         return
-    backend = select_backend()
+    backend = select_backend(computes)
     click.echo(f"loading Keras on {NAMES[backend]} ...", err=True)
-    with _hushed():
+    with _hushed(), _lean():
         import keras  # noqa: F401
+
+
+# Packages that Keras imports where they are installed, for functions that commands do not use:
+# a third of the time until Keras on TensorFlow is ready, and half of it on JAX.
+_UNUSED = frozenset({"matplotlib", "pandas", "sklearn"})
+
+
+class _Unused(MetaPathFinder, Loader):
+    """Import hook under which imports of these packages fail as if they were not installed."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        return ModuleSpec(name, self) if name.partition(".")[0] in _UNUSED else None
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        raise ModuleNotFoundError(f"No module named {spec.name!r}", name=spec.name)
+
+
+@contextmanager
+def _lean() -> Iterator[None]:
+    """Import Keras without packages that commands do not use; afterwards these can be imported."""
+    hook = _Unused()
+    sys.meta_path.insert(0, hook)
+    try:
+        yield
+    finally:
+        sys.meta_path.remove(hook)
 
 
 @contextmanager

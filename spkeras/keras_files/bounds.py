@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from spkeras.files.limits import Allowance, stored_size
 
@@ -40,6 +41,9 @@ def bounded_weights(path: Path) -> Iterator[None]:
         if bound is not None:
             shape = others.get("shape", arguments[0] if arguments else None)
             bound.take(str(self.name), _bytes(shape))
+            # The file has the values: random numbers take time, and on JAX a compilation each.
+            others["initializer"] = _zeros
+            arguments = arguments[:1]
         return add_weight(self, *arguments, **others)
 
     with _one_load:
@@ -54,6 +58,10 @@ def bounded_weights(path: Path) -> Iterator[None]:
         finally:
             keras.layers.Layer.add_weight = add_weight
             _allowance.reset(token)
+
+
+def _zeros(shape: Any, dtype: Any = None) -> np.ndarray:
+    return np.zeros(shape, dtype)
 
 
 def _bytes(shape: Any) -> int:

@@ -11,14 +11,20 @@ from spkeras.errors import OptionError
 NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "PyTorch"}
 BACKENDS = tuple(NAMES)
 _VARIABLE = "KERAS_BACKEND"
+# By the time that Keras takes to import.
+_SOONEST = ("jax", "torch", "tensorflow")
 
 
-def select_backend() -> str:
+def select_backend(computes: bool = True) -> str:
     """Set the backend that Keras will run on, before Keras is imported, and return its name.
 
     It is that of KERAS_BACKEND, else that of Keras's configuration if it is installed, else the
     first one that is installed. Keras writes its configuration itself when it is first imported,
     with TensorFlow in it: no user has chosen what is not installed.
+
+    Args:
+        computes: Whether tensors will be computed. Without, and without KERAS_BACKEND, it is the
+            one that is imported soonest.
 
     Raises:
         OptionError: KERAS_BACKEND names a backend that is unknown or not installed, or none is
@@ -38,8 +44,11 @@ def select_backend() -> str:
             f'{_VARIABLE}={given}: is not installed; run `pip install "spkeras[{given}]"`, or set '
             f"{_VARIABLE} to an installed one: {', '.join(found)}"
         )
-    wanted = given or _configured()
-    chosen = wanted if wanted in found else found[0]
+    if given or computes:
+        wanted = given or _configured()
+        chosen = wanted if wanted in found else found[0]
+    else:
+        chosen = min(found, key=_SOONEST.index)
     os.environ[_VARIABLE] = chosen
     return chosen
 

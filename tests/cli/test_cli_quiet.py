@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.processes import BACKENDS, python, require
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", ["convert", "evaluate", "info"])
@@ -88,3 +90,24 @@ def test_every_command_loads_keras_behind_the_hush(cnn, snn, data, tmp_path):
     found = json.loads(done.stdout.splitlines()[-1])
     found = {" ".join(line.split()[:1]): how for line, how in found.items()}
     assert found == dict.fromkeys([line[0] for line in words], "load_keras"), done.stderr
+
+
+HIDDEN = """
+import sys
+from spkeras.cli.quiet import load_keras
+load_keras()
+early = [name for name in ("matplotlib", "pandas", "sklearn") if name in sys.modules]
+import matplotlib, pandas, sklearn
+import keras
+print(early, keras.backend.backend())
+"""
+
+
+@pytest.mark.backend
+@pytest.mark.slow
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_keras_is_loaded_without_packages_that_no_command_uses(backend):
+    require(backend)
+    for name in ("matplotlib", "pandas", "sklearn"):
+        pytest.importorskip(name)
+    assert python(HIDDEN, KERAS_BACKEND=backend).split() == ["[]", backend]

@@ -1,6 +1,7 @@
 """The choice of the backend: what is asked for, else what is configured, else what is installed."""
 
 import json
+import os
 import sys
 
 import pytest
@@ -46,9 +47,21 @@ def config(backend):
 def test_choice(machine, monkeypatch, installed, configured, asked, chosen):
     machine(installed, configured, asked)
     assert backends.select_backend() == chosen
-    import os
-
     assert os.environ["KERAS_BACKEND"] == chosen
+
+
+@pytest.mark.parametrize(
+    "installed, asked, chosen",
+    [
+        (("tensorflow", "torch", "jax"), None, "jax"),
+        (("tensorflow", "torch"), None, "torch"),
+        (("tensorflow",), None, "tensorflow"),
+        (("tensorflow", "jax"), "tensorflow", "tensorflow"),
+    ],
+)
+def test_what_computes_nothing_takes_the_soonest(machine, installed, asked, chosen):
+    machine(installed, config("tensorflow"), asked)
+    assert backends.select_backend(computes=False) == chosen
 
 
 @pytest.mark.parametrize(
