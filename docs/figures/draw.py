@@ -43,7 +43,7 @@ def loss():
         (0, 0.25, 0.5, 0.75, 1, 1.25),
     )
     y = Scale(0, 1.5, "value that the next layer receives", (0, 0.5, 1, 1.5))
-    chart = Chart("activation of a layer and the firing rate of eight steps", x, y, 620, 300)
+    chart = Chart("activation of a layer and the firing rate of eight steps", x, y, 480, 280)
     chart.line([(-0.25, 0), (0, 0), (1.5, 1.5)], "c0")
     points, steps = [(-0.25, 0.0)], 8
     for count in range(1, steps + 1):
@@ -53,7 +53,7 @@ def loss():
     _label(chart, (0.9, 1.17), "activation of the CNN", "f0", "end")
     _label(chart, (0.72, 0.6), "firing rate, T = 8", "f1")
     _label(chart, (0.3, 0.12), "rounded to multiples of 1 / T", "f1")
-    _label(chart, (1.25, 0.92), "clipped above the scale", "f1", "middle")
+    _label(chart, (1.28, 0.9), "clipped above 1", "f1", "middle")
     write("loss.svg", chart.svg())
 
 
@@ -64,28 +64,29 @@ def _label(chart, place, text, style, anchor="start"):
 def schedules():
     """When four layers receive and fire, under both schedules."""
     parts = []
-    for left, title, starts, length, steps in (
+    for top, title, starts, length, steps in (
         (0, "clock-driven, stagger 2: output after T = 16 steps", (0, 2, 4, 6), None, 16),
-        (330, "layer-synchronous: output after 4 T = 64 steps", (0, 16, 32, 48), 16, 64),
+        (210, "layer-synchronous: output after 4 T = 64 steps", (0, 16, 32, 48), 16, 64),
     ):
-        wide = 225 / steps
-        parts.append(f'<text class="word" x="{left}" y="14">{title}</text>')
+        wide = 390 / steps
+        parts.append(f'<text class="word" x="0" y="{top + 14}">{title}</text>')
         for layer, start in enumerate(starts):
-            y = 30 + 30 * layer
+            y = top + 30 + 30 * layer
             end = steps if length is None else start + length
-            x = left + 70 + wide * start
-            parts.append(f'<text x="{left}" y="{y + 14}">layer {layer + 1}</text>')
+            x, across = 60 + wide * start, wide * (end - start)
+            parts.append(f'<text x="0" y="{y + 14}">layer {layer + 1}</text>')
             parts.append(
-                f'<rect class="f0" x="{x:.1f}" y="{y}" width="{wide * (end - start):.1f}" height="20" rx="3"/>'
+                f'<rect class="f0" x="{x:.1f}" y="{y}" width="{across:.1f}" height="20" rx="3"/>'
             )
-        parts.append(f'<line class="grid" x1="{left + 70}" x2="{left + 295}" y1="156" y2="156"/>')
+        line = f'x1="60" x2="450" y1="{top + 156}" y2="{top + 156}"'
+        parts.append(f'<line class="grid" {line}/>')
         for step in range(0, steps + 1, steps // 4):
-            x = left + 70 + wide * step
-            parts.append(f'<text x="{x:.1f}" y="171" text-anchor="middle">{step}</text>')
+            x = 60 + wide * step
+            parts.append(f'<text x="{x:.1f}" y="{top + 171}" text-anchor="middle">{step}</text>')
         parts.append(
-            f'<text class="word" x="{left + 182}" y="188" text-anchor="middle">time step</text>'
+            f'<text class="word" x="255" y="{top + 188}" text-anchor="middle">time step</text>'
         )
-    write("schedules.svg", picture("steps in which each of four layers fires", 640, 196, parts))
+    write("schedules.svg", picture("steps in which each of four layers fires", 470, 406, parts))
 
 
 def thresholds():
@@ -93,8 +94,9 @@ def thresholds():
     current, steps = 0.3, 12
     x = Scale(0, steps, "time step", tuple(range(0, steps + 1, 2)))
     y = Scale(0, 1.8, "membrane potential / threshold; dots: spikes", (0, 0.5, 1))
-    chart = Chart("membrane potential of a neuron", x, y, 620, 300)
-    chart.across(1.0, "threshold")
+    chart = Chart("membrane potential of a neuron", x, y, 480, 280)
+    chart.across(1.0, "")
+    _label(chart, (0.1, 1.05), "threshold", "word")
     for row, (start, name) in enumerate(
         ((0.5, "starts at half a threshold"), (0.0, "starts at 0"))
     ):
@@ -111,7 +113,7 @@ def thresholds():
             chart.dot(peak, f"c{row}", f"spike at step {peak[0]}")
         words = f"{name}: {len(peaks)} spikes, rate {len(peaks) / steps:.2f}"
         chart.text((50, 38 + 16 * row), words, style=f"f{row}")
-    chart.text((604, 38), f"exact rate {current}", anchor="end")
+    chart.text((464, 38), f"exact rate {current}", anchor="end")
     write("thresholds.svg", chart.svg())
 
 
@@ -137,23 +139,21 @@ def codes():
     )
     parts = [f'<text class="word" x="0" y="14">the value 0.7, sent in {steps} steps</text>']
     for row, (name, words, spikes, style) in enumerate(rows):
-        base = 78 + 70 * row
-        parts.append(f'<text class="f{style}" x="0" y="{base - 22}">{name}</text>')
-        parts.append(f'<text x="0" y="{base - 6}">{words}</text>')
-        parts.append(f'<line class="grid" x1="280" x2="610" y1="{base}" y2="{base}"/>')
+        base = 92 + 82 * row
+        parts.append(f'<text class="f{style}" x="0" y="{base - 50}">{name}</text>')
+        parts.append(f'<text x="76" y="{base - 50}">{words}</text>')
+        parts.append(f'<line class="grid" x1="20" x2="460" y1="{base}" y2="{base}"/>')
         for step, spike in enumerate(spikes):
             if spike:
                 high = max(3.0, 36 * abs(spike))
                 top = base - high if spike > 0 else base
-                parts.append(
-                    f'<rect class="f{style}" x="{290 + 32 * step}" y="{top:.1f}" width="9" height="{high:.1f}"/>'
-                )
-    parts.append('<text x="445" y="248" text-anchor="middle">time step</text>')
+                place = f'x="{38 + 43 * step}" y="{top:.1f}" width="9" height="{high:.1f}"'
+                parts.append(f'<rect class="f{style}" {place}/>')
+    parts.append('<text x="240" y="292" text-anchor="middle">time step</text>')
     for step in range(steps):
-        parts.append(
-            f'<text x="{294.5 + 32 * step}" y="234" text-anchor="middle">{step + 1}</text>'
-        )
-    write("codes.svg", picture("trains of spikes of one value under three codes", 620, 254, parts))
+        place = f'x="{42.5 + 43 * step}" y="276" text-anchor="middle"'
+        parts.append(f"<text {place}>{step + 1}</text>")
+    write("codes.svg", picture("trains of spikes of one value under three codes", 470, 298, parts))
 
 
 def stagger():
@@ -167,8 +167,8 @@ def stagger():
         linear(
             [v for values in series.values() for v in values] + [cnn], "accuracy in %", most=100
         ),
-        620,
-        280,
+        480,
+        270,
     )
     chart.across(cnn, f"CNN {cnn:.1f} %")
     for number, (name, values) in enumerate(series.items()):
@@ -193,12 +193,10 @@ def sweep():
     }
     chart = Chart(
         "accuracy over energy of a CNN and of its spiking networks",
-        Scale(
-            2.9, 110, "mJ per image (horowitz-45nm, float32, with memory); numbers: T", _MJ, True
-        ),
+        Scale(2.9, 110, "energy of one image in mJ, with memory; numbers: T", _MJ, True),
         linear([100 * point["accuracy"] for point in near], "accuracy in %", most=100),
-        640,
-        320,
+        480,
+        310,
     )
     chart.across(100 * cnn["accuracy"], "")
     for number, (network, (name, (right, down), anchor)) in enumerate(names.items()):
