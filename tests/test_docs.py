@@ -118,7 +118,10 @@ def test_named_options_exist(path):
     known = {*_options(main), "--help"}
     scripts = "".join(
         script.read_text()
-        for folder in ("models", "tests/benchmarks", "tests/mutation", "tests/survey")
+        for folder in (
+            *("models", "tests/benchmarks", "tests/faults", "tests/fuzz", "tests/load"),
+            *("tests/mutation", "tests/survey"),
+        )
         for script in (ROOT / folder).glob("*.py")
     )
     for option in re.findall(r"(?<![\w-])--[a-z][\w-]*", path.read_text()):

@@ -44,6 +44,8 @@ def _run(work, place, random):
             failed += 1
             print(f"\n{kind} {name}\n{traceback.format_exc()[-1500:]}", flush=True)
         counts[kind, name] = counts.get((kind, name), 0) + 1
+        if sum(counts.values()) % 50 == 0:
+            print(f"{sum(counts.values())} cases, {failed} failures", file=sys.stderr, flush=True)
     for (kind, name), count in sorted(counts.items()):
         print(f"{kind:12} {name:12} {count}")
     print(f"{sum(counts.values())} cases, {failed} failures")

@@ -27,14 +27,14 @@ class Place:
 
     def reference(self, command):
         """Returns content and seconds of a run that nothing stopped."""
-        if command.line not in self.whole:
+        if command not in self.whole:
             folder = self.fresh()
             done = run(command.words(), folder)
             assert done.code == 0, done.err
             assert names(folder) == {*names(self.given), command.output}
-            self.whole[command.line] = content(folder / command.output), done.seconds
+            self.whole[command] = content(folder / command.output), done.seconds
             shutil.rmtree(folder)
-        return self.whole[command.line]
+        return self.whole[command]
 
     def check_inputs(self, folder):
         """Raises an AssertionError where an input was changed."""

@@ -14,7 +14,7 @@ from tests.faults.server import run
 FINETUNE = "--recipe cq --timesteps 4 --clamp 1 --quantize 3 --held-out 4 --train-batch 5 --insist"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Command:
     """A command line and its result.
 
