@@ -7,7 +7,7 @@ from keras import ops
 
 from spkeras.errors import OptionError
 from spkeras.layers.quantizing import _Bounded, check_count, check_positive
-from spkeras.ops.straight_through import TOLERANCE, clamp, rounded
+from spkeras.ops.straight_through import TOLERANCE, counted
 from spkeras.ops.types import Tensor
 
 
@@ -80,4 +80,4 @@ class QCFSActivation(_Bounded):
     def call(self, x: Tensor) -> Tensor:
         """Return the quantized values."""
         scale = ops.convert_to_tensor(self.scale)
-        return rounded(clamp(x / scale), self.levels, self.shift, cut=False) * scale
+        return counted(x / scale, 1.0, self.levels, self.shift, cut=False) * scale

@@ -13,7 +13,7 @@ import keras
 
 from spkeras.errors import OptionError
 from spkeras.layers.base import Configured, Elementwise
-from spkeras.ops.straight_through import TOLERANCE, clamp, rounded
+from spkeras.ops.straight_through import TOLERANCE, clamp, counted
 from spkeras.ops.types import Tensor
 
 
@@ -123,8 +123,8 @@ class _Counting(_Bounded):
 
     def call(self, x: Tensor) -> Tensor:
         """Return the quantized values."""
-        inside = clamp(x / self.scale, self.timesteps / self._levels)
-        return rounded(inside, self._levels, self.shift) * self.scale
+        high = self.timesteps / self._levels
+        return counted(x / self.scale, high, self._levels, self.shift) * self.scale
 
 
 @keras.saving.register_keras_serializable(package="spkeras")

@@ -64,3 +64,23 @@ def rounded(x: Tensor, levels: float, shift: float = 0.0, cut: bool = True) -> T
         return ops.floor(x * levels + (shift + TOLERANCE)) / levels
 
     return _with_gradient(forward, backward)(x)
+
+
+def counted(x: Tensor, high: float, levels: float, shift: float = 0.0, cut: bool = True) -> Tensor:
+    """Compute rounded(clamp(x, high), levels, shift, cut) in one pass forward and one backward.
+
+    Args:
+        x: Tensor of any shape.
+        high: As for `clamp`.
+        levels, shift, cut: As for `rounded`.
+    """
+
+    def backward(x: Tensor, upstream: Tensor) -> Tensor:
+        inside = ops.logical_and(x >= 0.0, x <= high)
+        passed = ops.clip(upstream, -1.0, 1.0) if cut else upstream
+        return ops.where(inside, passed, ops.zeros_like(upstream))
+
+    def forward(x: Tensor) -> Tensor:
+        return ops.floor(ops.clip(x, 0.0, high) * levels + (shift + TOLERANCE)) / levels
+
+    return _with_gradient(forward, backward)(x)

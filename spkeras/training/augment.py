@@ -46,7 +46,7 @@ class Batches(keras.utils.PyDataset):
     def __getitem__(self, index: int) -> tuple[np.ndarray, ...]:
         rows = self.order[index * self.batch_size : (index + 1) * self.batch_size]
         rng = np.random.default_rng((self.seed, self.epoch, index))
-        x = self._moved(self.x[rows].astype("float32"), rng)
+        x = self._moved(self.x[rows].astype("float32", copy=False), rng)
         if self.augmentation.flip:
             mirrored = rng.random(len(x)) < 0.5
             x[mirrored] = x[mirrored, :, ::-1]

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from spkeras.ops.straight_through import TOLERANCE, clamp, rounded
+from spkeras.ops.straight_through import TOLERANCE, clamp, counted, rounded
 
 TENSORFLOW = pytest.mark.skipif(
     keras.backend.backend() != "tensorflow", reason="uses TensorFlow's tape"
@@ -64,3 +64,14 @@ def test_clamps_and_roundings_by_default():
 def test_gradients_of_a_rounding_are_cut_by_default():
     x = [0.0, 0.3, 0.5, 0.6, 0.99, 2.2]
     assert values_and_gradients(lambda x: rounded(x, 4), x)[1] == np.clip(UPSTREAM, -1, 1).tolist()
+
+
+@TENSORFLOW
+@pytest.mark.parametrize("cut", [True, False])
+def test_counts_are_clamped_and_rounded_with_one_gradient(cut):
+    x = [-0.5, 0.0, 0.3, 1.5, 1.6, 0.9]
+    values, gradients = values_and_gradients(lambda x: counted(x, 1.5, 4, 0.5, cut), x)
+    assert values == [0.0, 0.0, 0.25, 1.5, 1.5, 1.0]
+    passed = np.clip(UPSTREAM, -1, 1) if cut else UPSTREAM
+    # Outside [0, 1.5] nothing passes; both ends do.
+    assert gradients == (passed * np.float32([0, 1, 1, 1, 0, 1])).tolist()
