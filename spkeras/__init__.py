@@ -24,6 +24,8 @@ _HOMES = {
     "verify": "spkeras.facade",
     "sweep": "spkeras.facade",
     "tune": "spkeras.facade",
+    "export": "spkeras.facade",
+    "from_nir": "spkeras.facade",
     "summary": "spkeras.facade",
     "plot_raster": "spkeras.facade",
     "plot_rates": "spkeras.facade",

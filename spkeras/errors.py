@@ -84,3 +84,17 @@ class UnsupportedLayerError(SpkerasError):
 
 class GraphError(SpkerasError):
     """A graph that breaks its own rules; a fault of the pass that made it."""
+
+
+class ExportError(SpkerasError):
+    """A network that a file of another tool cannot hold.
+
+    Attributes:
+        problems: One sentence each: the layer or setting, what it is, what to do.
+    """
+
+    def __init__(self, place: str, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(
+            "\n  - ".join([f"{place}: {len(self.problems)} parts cannot be written:", *problems])
+        )

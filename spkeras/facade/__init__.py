@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from spkeras.facade.conversion import convert
     from spkeras.facade.evaluation import evaluate
+    from spkeras.facade.exporting import export, from_nir
     from spkeras.facade.loading import load_model, read_model
     from spkeras.facade.summaries import plot_raster, plot_rates, plot_thresholds, summary
     from spkeras.facade.sweeps import sweep
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "convert": "conversion",
     "evaluate": "evaluation",
+    "export": "exporting",
+    "from_nir": "exporting",
     "load_model": "loading",
     "plot_raster": "summaries",
     "plot_rates": "summaries",
@@ -32,6 +35,8 @@ _HOMES = {
 __all__ = [
     "convert",
     "evaluate",
+    "export",
+    "from_nir",
     "load_model",
     "plot_raster",
     "plot_rates",

@@ -1,0 +1,288 @@
+"""The nodes of a NIR file as parts: types, shapes and order checked, all problems at once."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
+
+import numpy as np
+
+from spkeras.errors import ModelFileError, UnsupportedLayerError, WeightsError, shown
+from spkeras.exchange import parts as kinds
+from spkeras.exchange.nir_reading import Field, RawGraph, RawNode
+from spkeras.exchange.parts import Exchange, Part
+from spkeras.recipes.simulation import ENCODINGS, MOST_STEPS
+
+RESETS = ("subtract", "zero")
+_STEPS = 64
+Shape = tuple[int, ...]
+
+
+class Refused(Exception):
+    """A node that cannot be read; the message says why."""
+
+
+def parts_of(raw: RawGraph, reset: str | None) -> Exchange:
+    """Return the network of a NIR file.
+
+    Args:
+        raw: The graph.
+        reset: Reset of neurons whose metadata state none; None: "zero", as NIR defines it.
+
+    Raises:
+        UnsupportedLayerError: nodes that no network of spkeras has, all at once.
+        ModelFileError: the graph is recurrent.
+        WeightsError: NaN or infinity.
+    """
+    parts: dict[str, Part] = {}
+    problems: list[str] = []
+    before: dict[str, list[str]] = {name: [] for name in raw.nodes}
+    for source, target in raw.edges:
+        before[target].append(source)
+    for name in _in_order(raw):
+        node, inputs = raw.nodes[name], before[name]
+        if any(source not in parts for source in inputs):
+            continue
+        try:
+            parts[name] = _part(node, [parts[source] for source in inputs], reset)
+        except Refused as problem:
+            problems.append(f"{shown(name)} ({shown(node.type)}): {problem}")
+    problems += _ends(parts, problems)
+    if problems:
+        raise UnsupportedLayerError(problems)
+    return _renamed(raw, list(parts.values()))
+
+
+def _in_order(raw: RawGraph) -> list[str]:
+    needed: dict[str, list[str]] = {name: [] for name in sorted(raw.nodes)}
+    for source, target in raw.edges:
+        needed[target].append(source)
+    try:
+        return list(TopologicalSorter(needed).static_order())
+    except CycleError as error:
+        raise ModelFileError(
+            f"{raw.place}: its edges form a cycle through {shown(error.args[1][0])}; allowed: networks "
+            "without recurrent connections"
+        ) from None
+
+
+def _ends(parts: Mapping[str, Part], problems: list[str]) -> list[str]:
+    numbers = {
+        kind: sum(part.kind == kind for part in parts.values())
+        for kind in (kinds.INPUT, kinds.OUTPUT)
+    }
+    if problems:
+        return []
+    return [
+        f"graph: {number} nodes of type {kind.capitalize()}; allowed: 1"
+        for kind, number in numbers.items()
+        if number != 1
+    ]
+
+
+def _renamed(raw: RawGraph, parts: list[Part]) -> Exchange:
+    """Return the network with the names of spkeras's layers, where the metadata have them."""
+    names = {part.name: str(raw.nodes[part.name].metadata.get("name", part.name)) for part in parts}
+    if len(set(names.values())) < len(names):
+        names = {name: name for name in names}
+    renamed = [
+        replace(part, name=names[part.name], inputs=tuple(names[name] for name in part.inputs))
+        for part in parts
+    ]
+    given = next(raw.nodes[part.name] for part in parts if part.kind == kinds.INPUT)
+    encoding = str(given.metadata.get("encoding", "constant"))
+    steps = int(_number(raw.metadata, "timesteps", _STEPS))
+    return Exchange(
+        str(raw.metadata.get("name", "nir")),
+        tuple(renamed),
+        steps if 1 <= steps <= MOST_STEPS else _STEPS,
+        encoding if encoding in ENCODINGS else "constant",
+    )
+
+
+def _part(node: RawNode, before: list[Part], reset: str | None) -> Part:
+    rule = _RULES.get(node.type)
+    if rule is None:
+        known = ", ".join(sorted(_RULES))
+        raise Refused(f"no network of spkeras has it; allowed: {known}")
+    shapes = {part.shape for part in before}
+    if len(shapes) != (node.type != "Input"):
+        raise Refused(f"inputs of shapes {sorted(shapes)}; allowed: one shape")
+    part = rule(node, shapes.pop() if shapes else (), reset)
+    for name, array in part.arrays.items():
+        if not np.isfinite(array).all():
+            raise WeightsError(f"node {shown(node.name)}: {name} holds NaN or infinity")
+    if any(size < 1 for size in part.shape):
+        raise Refused(f"its output has shape {part.shape}")
+    role = str(node.metadata.get("role", ""))
+    tie = _number(node.metadata, "tie", 0.0)
+    return replace(part, inputs=tuple(source.name for source in before), role=role, tie=tie)
+
+
+def _number(fields: Mapping[str, Field], name: str, default: float) -> float:
+    value = fields.get(name, default)
+    if isinstance(value, str) or np.size(value) != 1:
+        return default
+    return float(np.reshape(value, ()))
+
+
+def _array(node: RawNode, name: str, ndim: int | None = None) -> np.ndarray:
+    value = node.fields.get(name)
+    if value is None or isinstance(value, str):
+        raise Refused(f"has no {name}")
+    if ndim is not None and value.ndim != ndim:
+        raise Refused(f"{name} of shape {value.shape}; allowed: {ndim} axes")
+    return value.astype(np.float32) if value.dtype.kind == "f" else value
+
+
+def _whole(node: RawNode, name: str, axes: int, least: int = 1) -> tuple[int, ...]:
+    """Return a number an axis; a text is the padding "valid"."""
+    value = node.fields.get(name)
+    if value is None:
+        return (least,) * axes
+    if isinstance(value, str):
+        if value != "valid":
+            raise Refused(f"{name}={shown(value)}; allowed: numbers")
+        return (0,) * axes
+    found = np.broadcast_to(np.ravel(value), (axes,)) if np.size(value) in (1, axes) else None
+    if found is None or (found < least).any() or (found > 1 << 20).any() or (found % 1).any():
+        raise Refused(f"{name}={shown(value)}; allowed: {axes} whole numbers from {least}")
+    return tuple(int(number) for number in found)
+
+
+def _scales(node: RawNode) -> dict[str, np.ndarray]:
+    return {
+        name: np.asarray(node.metadata[name], np.float32)
+        for name in ("scale", "offset")
+        if name in node.metadata and not isinstance(node.metadata[name], str)
+    }
+
+
+def _input(node: RawNode, shape: Shape, reset: str | None) -> Part:
+    own = node.fields.get("shape")
+    sizes = tuple(int(n) for n in np.ravel(own)) if isinstance(own, np.ndarray) else ()
+    if not 1 <= len(sizes) <= 3 or min(sizes) < 1 or np.prod(sizes, dtype=float) > 1 << 30:
+        raise Refused(f"shape {sizes}; allowed: 1 to 3 axes")
+    return Part(node.name, kinds.INPUT, (), sizes, _scales(node))
+
+
+def _output(node: RawNode, shape: Shape, reset: str | None) -> Part:
+    return Part(node.name, kinds.OUTPUT, (), shape, _scales(node))
+
+
+def _conv(node: RawNode, shape: Shape, reset: str | None) -> Part:
+    axes = 1 if node.type == "Conv1d" else 2
+    weight = _array(node, "weight", axes + 2)
+    stride, dilation = _whole(node, "stride", axes), _whole(node, "dilation", axes)
+    padding = _whole(node, "padding", axes, 0)
+    (groups,) = _whole(node, "groups", 1)
+    if len(shape) != axes + 1 or weight.shape[1] * groups != shape[0] or len(weight) % groups:
+        raise Refused(f"weight of shape {weight.shape}, {groups} groups, on an input {shape}")
+    sizes = zip(shape[1:], weight.shape[2:], stride, padding, dilation, strict=True)
+    after = tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
+    return Part(
+        node.name,
+        kinds.CONV,
+        (),
+        (len(weight), *after),
+        {"weight": weight.astype(np.float32), "bias": _bias(node, len(weight))},
+        stride=stride,
+        padding=padding,
+        dilation=dilation,
+        groups=groups,
+    )
+
+
+def _bias(node: RawNode, size: int) -> np.ndarray:
+    if "bias" not in node.fields:
+        return np.zeros(size, np.float32)
+    bias = _array(node, "bias", 1)
+    if bias.shape != (size,):
+        raise Refused(f"bias of shape {bias.shape}; allowed: ({size},)")
+    return bias.astype(np.float32)
+
+
+def _affine(node: RawNode, shape: Shape, reset: str | None) -> Part:
+    weight = _array(node, "weight", 2)
+    if shape != weight.shape[1:]:
+        raise Refused(f"weight of shape {weight.shape} on an input {shape}; allowed: a vector")
+    arrays = {"weight": weight.astype(np.float32), "bias": _bias(node, len(weight))}
+    return Part(node.name, kinds.AFFINE, (), weight.shape[:1], arrays)
+
+
+def _scale(node: RawNode, shape: Shape, reset: str | None) -> Part:
+    scale = np.broadcast_to(_array(node, "scale"), shape).reshape(shape[0], -1)
+    if (scale != scale[:, :1]).any():
+        raise Refused("a scale that differs between positions")
+    own = scale[:, 0].astype(np.float32)
+    bias = np.zeros(len(own), np.float32)
+    if len(shape) == 1:
+        return Part(node.name, kinds.AFFINE, (), shape, {"weight": np.diag(own), "bias": bias})
+    axes = len(shape) - 1
+    return Part(
+        node.name,
+        kinds.CONV,
+        (),
+        shape,
+        {"weight": own.reshape(-1, *[1] * (axes + 1)), "bias": bias},
+        stride=(1,) * axes,
+        padding=(0,) * axes,
+        dilation=(1,) * axes,
+        groups=shape[0],
+    )
+
+
+def _pool(node: RawNode, shape: Shape, reset: str | None) -> Part:
+    if len(shape) != 3:
+        raise Refused(f"an input of shape {shape}; allowed: 3 axes")
+    window, padding = _whole(node, "kernel_size", 2), _whole(node, "padding", 2, 0)
+    stride = _whole(node, "stride", 2)
+    sizes = zip(shape[1:], window, stride, padding, strict=True)
+    after = tuple((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
+    kind = kinds.SUM_POOL if node.type == "SumPool2d" else kinds.AVERAGE_POOL
+    numbers = {"window": window, "stride": stride, "padding": padding}
+    return Part(node.name, kind, (), (shape[0], *after), **numbers)
+
+
+def _flatten(node: RawNode, shape: Shape, reset: str | None) -> Part:
+    first, last = (int(_number(node.fields, name, n)) for name, n in _DIMS)
+    first, last = (n + len(shape) if n < 0 else n for n in (first, last))
+    if first != 0 or last != len(shape) - 1:
+        raise Refused(f"start_dim={first}, end_dim={last}; allowed: all axes (0, -1)")
+    return Part(node.name, kinds.FLATTEN, (), (int(np.prod(shape)),))
+
+
+_DIMS = (("start_dim", 1), ("end_dim", -1))
+
+
+def _neurons(node: RawNode, shape: Shape, reset: str | None) -> Part:
+    try:
+        threshold, r, v_reset = (
+            np.broadcast_to(_array(node, name) if name in node.fields else zero, shape)
+            for name, zero in (("v_threshold", None), ("r", np.ones(())), ("v_reset", np.zeros(())))
+        )
+    except (ValueError, TypeError):
+        raise Refused(f"parameters that do not fit an input of shape {shape}") from None
+    if (v_reset != 0).any() or (r != r.ravel()[0]).any() or not r.ravel()[0] > 0:
+        raise Refused("r that differs between neurons, or v_reset other than 0")
+    if (threshold <= 0).any():
+        raise Refused("thresholds that are not positive")
+    own = str(node.metadata.get("reset", reset or "zero"))
+    if own not in RESETS:
+        raise Refused(f"reset {shown(own)}; allowed: {', '.join(RESETS)}")
+    arrays = {"threshold": np.array(threshold, np.float32), "initial": np.zeros(shape, np.float32)}
+    return Part(node.name, kinds.NEURONS, (), shape, arrays, reset=own)
+
+
+_RULES: dict[str, Callable[[RawNode, Shape, str | None], Part]] = {
+    "Input": _input,
+    "Output": _output,
+    "Conv1d": _conv,
+    "Conv2d": _conv,
+    "Affine": _affine,
+    "Linear": _affine,
+    "Scale": _scale,
+    "SumPool2d": _pool,
+    "AvgPool2d": _pool,
+    "Flatten": _flatten,
+    "IF": _neurons,
+}

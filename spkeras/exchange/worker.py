@@ -1,0 +1,31 @@
+"""The child process of the check: `python -m spkeras.exchange.worker FILE INPUTS RESULTS SIMULATOR`.
+
+TensorFlow and the compilers that some simulators load cannot be in one process. INPUTS has `given`
+(samples, steps, ...), RESULTS receives counts by node, `output`, or `refused`.
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from spkeras.exchange.nir_file import nir_package
+from spkeras.exchange.simulators import CannotRun, run_file, simulator
+
+
+def main(file: str, inputs: str, results: str, name: str) -> None:
+    """Run the samples and write what comes out."""
+    network = nir_package().read(Path(file))
+    with np.load(inputs) as arrays:
+        given = arrays["given"]
+    try:
+        runs = [run_file(network, simulator(name), list(steps)) for steps in given]
+    except CannotRun as problem:
+        np.savez(results, refused=str(problem))
+        return
+    counts = {f"node:{node}": np.stack([own[node] for own, _ in runs]) for node in runs[0][0]}
+    np.savez(results, output=np.stack([output for _, output in runs]), **counts)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
