@@ -10,6 +10,7 @@ GROUPS = {
     "Measure": ("evaluate", "verify", "sweep", "tune", "summary", "inspect", "Stream"),
     "Train": ("prepare", "finetune"),
     "Read models": ("load_model", "read_model", "demo"),
+    "Exchange": ("export", "from_nir"),
     "Draw": ("plot_raster", "plot_rates", "plot_thresholds"),
     "Extend": (
         "register_layer",

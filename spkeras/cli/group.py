@@ -18,6 +18,7 @@ COMMANDS = {
     "convert": "spkeras.cli.convert",
     "demo": "spkeras.cli.demo",
     "evaluate": "spkeras.cli.evaluate",
+    "export": "spkeras.cli.export",
     "hardware": "spkeras.cli.hardware",
     "finetune": "spkeras.cli.finetune",
     "info": "spkeras.cli.info",

@@ -75,31 +75,35 @@ class DataChoice:
         return " ".join(f"{name} {shlex.quote(value)}" for name, value in given)
 
 
-def data_options(part: str, samples: int | None) -> Callable[[Command], Command]:
+def data_options(
+    part: str, samples: int | None, required: bool = True
+) -> Callable[[Command], Command]:
     """Return the options of the data; the command receives them as one `DataChoice`, `data`.
 
     Args:
         part: "train" or "test".
         samples: Default of --samples, None for all.
+        required: Whether --data must be given; the command receives None without it.
     """
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
-        def wrapped(*args: Any, data: str, **rest: Any) -> Any:
+        def wrapped(*args: Any, data: str | None, **rest: Any) -> Any:
             own = {name: rest.pop(name) for name in ("samples", "scale", "mean", "std")}
-            return command(*args, data=DataChoice(spec=data, part=part, **own), **rest)
+            chosen = None if data is None else DataChoice(spec=data, part=part, **own)
+            return command(*args, data=chosen, **rest)
 
-        return all_of(_data_options(part, samples))(wrapped)  # type: ignore[return-value]
+        return all_of(_data_options(part, samples, required))(wrapped)  # type: ignore[return-value]
 
     return decorate
 
 
-def _data_options(part: str, samples: int | None) -> list[generated.Decorator]:
+def _data_options(part: str, samples: int | None, required: bool) -> list[generated.Decorator]:
     group: dict[str, Any] = {"group": "data"}
     return [
         option(
             "--data",
-            required=True,
+            required=required,
             metavar="DATA",
             help=f"Samples ({part} part): an .npz, .npy or .csv file, a folder with one folder of images per "
             "class, 'digits', or the name of a keras.datasets set.",

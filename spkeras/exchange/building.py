@@ -12,6 +12,10 @@ from spkeras.graph.operations import WITH_KERNEL
 from spkeras.ops.arrays import Float32Array, Int64Array
 
 
+class CannotExpress(Exception):
+    """A node that NIR has no words for; the message says what it is."""
+
+
 @dataclass(frozen=True, eq=False)
 class Value:
     """The output of a node, as a sum of parts.
@@ -87,7 +91,7 @@ def channelwise(name: str, value: Value, scale: Float32Array, offset: np.ndarray
         arrays = {"weight": np.diag(scale), "bias": bias}
         return Part(name, kinds.AFFINE, value.parts, value.shape, arrays)
     weight = per_channel(scale, value.order.ndim - 1)
-    return conv_part(name, value, value.shape, weight=weight, bias=bias, groups=value.shape[0])
+    return conv_part(name, value, value.shape, weight=weight, bias=bias, groups=1)
 
 
 def mixed(name: str, value: Value, shape: tuple[int, ...], *, weight: Float32Array) -> Part:

@@ -56,7 +56,7 @@ class Comparison:
 
 def grid_of(samples: np.ndarray, scale: np.ndarray) -> Float32Array:
     """Return samples rounded to multiples of 1 / 256 of the input's scale."""
-    return (np.round(samples / scale * GRID) / GRID * scale).astype(np.float32)
+    return np.asarray(np.round(samples / scale * GRID) / GRID * scale, np.float32)
 
 
 def compare(

@@ -239,8 +239,15 @@ def _pool(node: RawNode, shape: Shape, reset: str | None) -> Part:
     sizes = zip(shape[1:], window, stride, padding, strict=True)
     after = tuple((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
     kind = kinds.SUM_POOL if node.type == "SumPool2d" else kinds.AVERAGE_POOL
-    numbers = {"window": window, "stride": stride, "padding": padding}
-    return Part(node.name, kind, (), (shape[0], *after), **numbers)
+    return Part(
+        node.name,
+        kind,
+        (),
+        (shape[0], *after),
+        window=window,
+        stride=stride,
+        padding=padding,
+    )
 
 
 def _flatten(node: RawNode, shape: Shape, reset: str | None) -> Part:
@@ -256,11 +263,12 @@ _DIMS = (("start_dim", 1), ("end_dim", -1))
 
 def _neurons(node: RawNode, shape: Shape, reset: str | None) -> Part:
     try:
-        threshold, r, v_reset = (
-            np.broadcast_to(_array(node, name) if name in node.fields else zero, shape)
-            for name, zero in (("v_threshold", None), ("r", np.ones(())), ("v_reset", np.zeros(())))
+        threshold = np.broadcast_to(_array(node, "v_threshold"), shape)
+        r = np.broadcast_to(_array(node, "r") if "r" in node.fields else np.ones(()), shape)
+        v_reset = np.broadcast_to(
+            _array(node, "v_reset") if "v_reset" in node.fields else np.zeros(()), shape
         )
-    except (ValueError, TypeError):
+    except ValueError:
         raise Refused(f"parameters that do not fit an input of shape {shape}") from None
     if (v_reset != 0).any() or (r != r.ravel()[0]).any() or not r.ravel()[0] > 0:
         raise Refused("r that differs between neurons, or v_reset other than 0")

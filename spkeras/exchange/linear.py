@@ -55,14 +55,15 @@ def _dense(weight: Float32Array, axis: int, dilation: int) -> Float32Array:
 
 
 def per_channel(scale: np.ndarray, axes: int) -> Float32Array:
-    """Return the kernel of a convolution that scales each channel, with as many groups."""
-    values = np.asarray(scale, np.float32)
-    return values.reshape(-1, *[1] * (axes + 1))
+    """Return the kernel of a convolution that scales each channel.
+
+    It has one group: the package nir (1.0.8) refuses others when it checks types.
+    """
+    values = np.diag(np.asarray(scale, np.float32))
+    return values.reshape(*values.shape, *[1] * axes)
 
 
-def squared(
-    weight: Float32Array, padding: Sequence[int]
-) -> tuple[Float32Array, tuple[int, ...]]:
+def squared(weight: Float32Array, padding: Sequence[int]) -> tuple[Float32Array, tuple[int, ...]]:
     """Return a kernel with equal sides, by zeros at both ends, where that is possible.
 
     The package nir (1.0.8) takes the first side of a kernel for all of them.

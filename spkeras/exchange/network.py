@@ -3,7 +3,8 @@
 import keras
 
 from spkeras.errors import ExportError, OptionError
-from spkeras.exchange.lowering import POOLS, lowered
+from spkeras.exchange.lowering import lowered
+from spkeras.exchange.maps import POOLS
 from spkeras.exchange.parts import Exchange
 from spkeras.exchange.raising import raised
 from spkeras.graph.check import check_graph
@@ -54,9 +55,7 @@ def _settings(loop: SpikeLoop, keeps_starts: bool) -> list[str]:
     """Return the settings of a run that a file cannot state."""
     found = []
     if loop.schedule != "clock_driven":
-        found.append(
-            f"schedule={loop.schedule!r}: layers run step by step elsewhere; {_START}"
-        )
+        found.append(f"schedule={loop.schedule!r}: layers run step by step elsewhere; {_START}")
     elif loop.offset and not keeps_starts:
         found.append(
             f"stagger={loop.offset:g}: each layer starts that many steps after the one before, NIR has "

@@ -24,7 +24,9 @@ def nir_package() -> Any:
     try:
         import nir
     except ImportError as error:
-        raise OptionError("NIR files need the package nir; run `pip install spkeras[nir]`") from error
+        raise OptionError(
+            "NIR files need the package nir; run `pip install spkeras[nir]`"
+        ) from error
     return nir
 
 

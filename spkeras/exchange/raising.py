@@ -1,6 +1,7 @@
 """From the nodes of NIR to a graph with neurons, channels last."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -77,7 +78,13 @@ class _Raising:
         if len(names) == 1:
             return replace(first, parts=(names[0],), gain=1.0)
         name = self._node(
-            Node(name=f"{part.name}:sum", op="add", inputs=tuple(names), shape=shape, source=part.name)
+            Node(
+                name=f"{part.name}:sum",
+                op="add",
+                inputs=tuple(names),
+                shape=shape,
+                source=part.name,
+            )
         )
         return Value((name,), first.order)
 
@@ -128,9 +135,9 @@ class _Raising:
         shape, axes = channels_last(part.shape), len(part.stride)
         bias = part.arrays["bias"]
         channels = value.order.shape[0]
-        plain = weight.shape[1:] == (1,) * (axes + 1) and set(part.stride) == {1}
-        if plain and part.groups == channels == part.shape[0] and not any(part.padding):
-            arrays = {"scale": weight.reshape(-1), **({"offset": bias} if bias.any() else {})}
+        scale = _scale_of(part, weight)
+        if scale is not None:
+            arrays = {"scale": scale, **({"offset": bias} if bias.any() else {})}
             node = Node(
                 name=part.name,
                 op="scale",
@@ -142,7 +149,11 @@ class _Raising:
             return Value((self._node(node),), order_of(shape))
         source, padding = self._padded(part, value.parts[0])
         kernel = weight.transpose(*range(2, axes + 2), 1, 0)
-        attributes = {"strides": part.stride, "padding": padding, "dilation": part.dilation}
+        attributes: dict[str, Any] = {
+            "strides": part.stride,
+            "padding": padding,
+            "dilation": part.dilation,
+        }
         op = "conv"
         if part.groups == channels > 1:
             op, kernel = "depthwise_conv", kernel.reshape(*kernel.shape[:-2], channels, -1)
@@ -255,6 +266,19 @@ class _Raising:
         )
         self.depth[part.name] += 1
         return Value((self._node(node),), value.order)
+
+
+def _scale_of(part: Part, weight: Float32Array) -> Float32Array | None:
+    """Return the factor of each channel of a convolution that does nothing else; None for others."""
+    square = weight.reshape(len(weight), -1)
+    if any(part.padding) or set(part.stride) != {1} or weight[0, 0].size != 1:
+        return None
+    if part.groups == len(weight) == square.size:
+        return square[:, 0]
+    diagonal = square.shape[0] == square.shape[1] and part.groups == 1
+    if not diagonal or np.count_nonzero(square - np.diag(np.diag(square))):
+        return None
+    return np.diag(square)
 
 
 def _compact(array: Float32Array) -> Float32Array:

@@ -140,9 +140,7 @@ class SpikingJelly(Simulator):
     package, batched = "spikingjelly", True
 
     def _imported(self, node: Any) -> Any:
-        nir_module = importlib.import_module(
-            "spikingjelly.activation_based.nir_exchange.from_nir"
-        )
+        nir_module = importlib.import_module("spikingjelly.activation_based.nir_exchange.from_nir")
         rules = nir_module._NodeMapper(dt=1.0).map_dict
         rule = rules.get(type(node))
         return None if rule is None else rule(node)

@@ -94,7 +94,7 @@ def _pulse(part: Part, source: Part) -> list[Part]:
     if sampled is not None and (flat == flat[:, :1]).all():
         window, stride = sampled
         weight = np.zeros((len(flat), channels, *[window] * len(stride)), np.float32)
-        weight[(slice(None), -1, *[0] * len(stride))] = flat[:, 0]
+        weight.reshape(len(flat), channels, -1)[:, -1, 0] = flat[:, 0]
         own = _fed(name, source, part.shape, weight=weight, stride=stride)
         return [replace(own, role=kinds.PULSE)]
     unit = _unit(source)
@@ -108,9 +108,7 @@ def _sampling(
     if not wanted or len(sizes) != len(wanted):
         return None
     for window in range(1, min(sizes) + 1):
-        stride = [
-            (size - window) // number + 1 for size, number in zip(sizes, wanted, strict=True)
-        ]
+        stride = [(size - window) // number + 1 for size, number in zip(sizes, wanted, strict=True)]
         found = zip(sizes, stride, wanted, strict=True)
         if all((size - window) // step + 1 == number for size, step, number in found):
             return window, tuple(stride)

@@ -15,16 +15,17 @@ from spkeras.exchange.simulators import CannotRun, run_file, simulator
 
 def main(file: str, inputs: str, results: str, name: str) -> None:
     """Run the samples and write what comes out."""
-    network = nir_package().read(Path(file))
-    with np.load(inputs) as arrays:
-        given = arrays["given"]
+    network = nir_package().read(Path(file), type_check=False)
+    with np.load(inputs) as stored:
+        given = stored["given"]
     try:
         runs = [run_file(network, simulator(name), list(steps)) for steps in given]
     except CannotRun as problem:
         np.savez(results, refused=str(problem))
         return
-    counts = {f"node:{node}": np.stack([own[node] for own, _ in runs]) for node in runs[0][0]}
-    np.savez(results, output=np.stack([output for _, output in runs]), **counts)
+    arrays = {f"node:{node}": np.stack([own[node] for own, _ in runs]) for node in runs[0][0]}
+    arrays["output"] = np.stack([output for _, output in runs])
+    np.savez(results, allow_pickle=False, **arrays)
 
 
 if __name__ == "__main__":

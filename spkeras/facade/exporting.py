@@ -1,40 +1,62 @@
 """Networks for other tools: `export` and `from_nir`."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 import spkeras
-from spkeras.data import DataLike
+from spkeras.data import DataLike, open_data
+from spkeras.data.layout import Layout
 from spkeras.errors import OptionError
+from spkeras.exchange.check import Comparison, compare, grid_of
 from spkeras.exchange.from_raw import RESETS, parts_of
 from spkeras.exchange.network import exchange_of, model_of
 from spkeras.exchange.nir_file import nir_package, write_nir
 from spkeras.exchange.nir_reading import read_nir
-from spkeras.exchange.parts import Exchange
-from spkeras.exchange.starts import with_pulses, without_pulses
+from spkeras.exchange.parts import INPUT, NEURONS, Exchange
+from spkeras.exchange.simulators import simulator
+from spkeras.exchange.starts import has_potentials, with_pulses, without_pulses
 from spkeras.exchange.ties import with_ties, without_ties
 from spkeras.facade.evaluation import evaluate
 from spkeras.files.drafts import draft_of
 from spkeras.recipes.arguments import check_arguments
+from spkeras.snn.model import loop_of
 
 SUFFIXES = (".nir",)
+# Samples that other simulators run.
+CHECKED = 4
 
 
-@dataclass(frozen=True)
-class Loss:
-    """What a file leaves out, and the accuracy that it costs.
+@dataclass(frozen=True, kw_only=True)
+class Exported:
+    """What was written.
 
     Attributes:
-        left_out: One sentence each.
-        before, after: Accuracy of the network and of what the file holds, or their errors.
+        path: The file.
+        layers, neurons: Layers of neurons, and neurons.
+        channel: Whether the file's input has one more channel, for initial potentials.
+        left_out: What the file cannot state, one sentence each.
+        before, after: Accuracy of the network, and of what the file holds; None where it was not
+            measured.
+        comparisons: Other simulators beside spkeras.
     """
 
-    left_out: tuple[str, ...]
+    path: Path
+    layers: int
+    neurons: int
+    channel: bool
+    left_out: tuple[str, ...] = ()
     before: float | None = None
     after: float | None = None
+    comparisons: tuple[Comparison, ...] = ()
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the record as plain values."""
+        return {**asdict(self), "path": str(self.path), "left_out": list(self.left_out)}
 
 
 def export(
@@ -45,7 +67,8 @@ def export(
     allow_loss: bool = False,
     data: DataLike | None = None,
     labels: object = None,
-) -> Loss:
+    check: Sequence[str] = (),
+) -> Exported:
     """Write a converted network for other tools.
 
     Args:
@@ -55,35 +78,64 @@ def export(
             convolution ("conv"): tools read different ones (docs/export.md).
         allow_loss: Leave out what the file cannot state: the start delay of layers, and functions
             after the read-out.
-        data: With `allow_loss`: samples on which the accuracy is measured with and without it.
+        data: Samples. With `allow_loss` the accuracy with and without it is measured on them, with
+            `check` the first four of them are run.
         labels: Their labels, where `data` has none.
+        check: Simulators that run the written file: "sinabs", "snntorch", "norse", "spikingjelly".
 
     Returns:
-        What was left out, and the accuracies.
+        What was written, what was left out, and how the simulators compare.
 
     Raises:
         ExportError: all that the file cannot hold; no file is written.
-        OptionError: another suffix, or an option out of its range.
+        OptionError: another suffix, an option out of its range, or a package that is missing.
     """
     check_arguments(snn=snn)
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise OptionError(f"{path}: suffix {path.suffix!r}; allowed: {', '.join(SUFFIXES)}")
     nir_package()
+    for name in check:
+        simulator(name)
     network, left_out = exchange_of(
         snn, str(path), pools=pools, keeps_starts=False, allow_loss=allow_loss
     )
-    loss = Loss(left_out)
+    accuracies: list[float | None] = [None, None]
     if left_out and data is not None:
-        found = [_accuracy(model, data, labels) for model in (snn, model_of(network))]
-        loss = Loss(left_out, *found)
+        accuracies = [_accuracy(model, data, labels) for model in (snn, model_of(network))]
     with draft_of(path) as draft:
         write_nir(with_pulses(without_ties(network)), draft, spkeras.__version__)
-    return loss
+    found: list[Comparison] = []
+    if check:
+        held = model_of(network) if left_out else snn
+        found = compare(held, network, path, _samples(snn, network, data), check)
+    layers = network.of(NEURONS)
+    return Exported(
+        path=path,
+        layers=len(layers),
+        neurons=sum(int(np.prod(part.shape)) for part in layers),
+        channel=has_potentials(network),
+        left_out=left_out,
+        before=accuracies[0],
+        after=accuracies[1],
+        comparisons=tuple(found),
+    )
 
 
 def _accuracy(snn: keras.Model, data: Any, labels: object) -> float | None:
-    return evaluate(snn, data, labels, verbose=0).accuracy
+    accuracy = evaluate(snn, data, labels, verbose=0).accuracy
+    return None if accuracy is None else float(accuracy[-1])
+
+
+def _samples(snn: keras.Model, network: Exchange, data: DataLike | None) -> np.ndarray:
+    """Return the samples that other simulators run, noise where none are given."""
+    (given,) = network.of(INPUT)
+    scale = given.arrays.get("scale", np.ones((), np.float32))
+    if data is None:
+        shape = (CHECKED, *loop_of(snn).graph.of("input")[0].shape)
+        return grid_of(np.random.default_rng(0).random(shape) * scale, scale)
+    source = open_data(Layout.of(loop_of(snn).graph), data)
+    return grid_of(np.asarray(source.head(CHECKED).x[0])[:CHECKED], scale)
 
 
 def from_nir(path: str | Path, *, reset: str | None = None) -> keras.Model:

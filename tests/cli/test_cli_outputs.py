@@ -18,6 +18,7 @@ COMMANDS = {
     ("report",): {"--output": ".html"},
     ("sweep",): {"--csv": ".csv", "--latex": ".tex", "--plot": ".svg"},
     ("hardware", "compile"): {"--output": ".npz"},
+    ("export",): {"--output": ".nir"},
 }
 CASES = [(command, option) for command, options in COMMANDS.items() for option in options]
 
