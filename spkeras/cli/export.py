@@ -14,12 +14,15 @@ if TYPE_CHECKING:
     from spkeras.exchange.check import Comparison
 
 # `spkeras.facade.exporting.SUFFIXES`, whose import takes Keras.
-SUFFIXES = (".nir",)
+SUFFIXES = (".nir", ".npz", ".h", ".images")
 
 
 @click.command(cls=GroupedCommand)
 @click.argument("snn", type=options.MODEL)
-@options.output_option("The file: .nir.", required=True)
+@options.output_option(
+    "The file: .nir, .npz (and .json beside it), .h, or .images, a folder of memory images.",
+    required=True,
+)
 @option(
     "--pools",
     type=click.Choice(("sum", "average", "conv")),
@@ -36,7 +39,8 @@ SUFFIXES = (".nir",)
     "--check",
     metavar="NAMES",
     default="",
-    help="Run the file in these simulators: sinabs, snntorch, norse, spikingjelly, with commas.",
+    help="Run the file in these simulators: sinabs, snntorch, norse, spikingjelly, with commas.  "
+    "[default: none]",
 )
 @options.data_options("test", 200, required=False)
 @options.force_option
@@ -51,7 +55,7 @@ def command(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Write a spiking network for other tools, as a NIR file."""
+    """Write a spiking network for other tools: NIR, plain arrays, a C header, memory images."""
     check_output(output, SUFFIXES, "--output", force)
     network = read_snn(snn)
     import spkeras

@@ -106,7 +106,8 @@ def _data_options(part: str, samples: int | None, required: bool) -> list[genera
             required=required,
             metavar="DATA",
             help=f"Samples ({part} part): an .npz, .npy or .csv file, a folder with one folder of images per "
-            "class, 'digits', or the name of a keras.datasets set.",
+            "class, 'digits', or the name of a keras.datasets set."
+            + ("" if required else "  [default: none]"),
             **group,
         ),
         option(

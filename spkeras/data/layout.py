@@ -81,17 +81,17 @@ class Layout:
         outputs: Names of the outputs.
         dtypes: Type of the values of each input.
         labels: Whether labels are wanted; if not, those of the data are left out.
-        frames: Whether samples may be frames in time, (samples, frames, ...).
+        frames: Steps of frames in time, (samples, frames, ...), which samples may be; 0 for none.
     """
 
     inputs: Mapping[str, Shape]
     outputs: tuple[str, ...]
     dtypes: tuple[str, ...]
     labels: bool = True
-    frames: bool = False
+    frames: int = 0
 
     @classmethod
-    def of(cls, graph: Graph, *, labels: bool = False, frames: bool = False) -> "Layout":
+    def of(cls, graph: Graph, *, labels: bool = False, frames: int = 0) -> "Layout":
         """Return the layout of a graph."""
         names = (name.removesuffix(":readout").removesuffix(":linear") for name in graph.outputs)
         nodes = graph.of("input")
@@ -155,7 +155,8 @@ class Layout:
             return own is not None
         # Frames of one sample look like a batch of samples, except for their label.
         label = next(iter(y.values()), None) if isinstance(y, Mapping) else y
-        return self.frames and own[1:] == shape and label is not None and shape_of(label) == ()
+        in_time = self.frames > 0 and own[1:] == shape
+        return in_time and label is not None and shape_of(label) == ()
 
     def _labelled(self, data: Sequence[Any], streamed: bool) -> bool:
         """Return whether a list or tuple is (x,), (x, y) or (x, y, w)."""

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike
 
+from spkeras.data.events import framed
 from spkeras.data.fit import Wanted, fitted
 from spkeras.data.layout import Batch, Layout
 from spkeras.data.read import read_data
@@ -57,6 +58,7 @@ def open_data(
         return Arrays(_batch_of(layout, data, y))
     if data is None:
         raise DataError(f"data: received None; allowed: {ALLOWED}")
+    data = _spikes(layout, data)
     if isinstance(data, (list, tuple, Mapping)) or is_array(data):
         return Arrays(layout.batch(data, y))
     stream = _stream(data, layout)
@@ -65,6 +67,13 @@ def open_data(
             f"data: received {stream.what} and y; allowed: a stream that yields (x, y), without y"
         )
     return stream
+
+
+def _spikes(layout: Layout, data: Any) -> Any:
+    """Return data with recordings of events as frames in time, where the network may take these."""
+    if not layout.frames:
+        return data
+    return framed(data, next(iter(layout.inputs.values()), ()), layout.frames)
 
 
 def as_samples(graph: Graph, data: DataLike | Source) -> list[np.ndarray]:
@@ -83,7 +92,7 @@ def _batch_of(layout: Layout, data: Data, y: object) -> Batch:
     if len(layout.inputs) == len(x):
         wanted = zip(x, layout.inputs.items(), layout.dtypes, strict=True)
         x = [
-            fitted(data.name, a, Wanted(name, shape, kind), layout.frames)
+            fitted(data.name, a, Wanted(name, shape, kind), layout.frames > 0)
             for a, (name, shape), kind in wanted
         ]
     own = list(data.y) if isinstance(data.y, tuple) else data.y
@@ -100,13 +109,22 @@ def _stream(data: Any, layout: Layout) -> Streamed:
         hasattr(data, "__getitem__") and hasattr(data, "__len__")
     ):
         count = _length(data, what)
-        return Streamed(lambda: (data[i] for i in range(count)), layout, what=what, length=count)
+        return Streamed(
+            lambda: (_spikes(layout, data[i]) for i in range(count)),
+            layout,
+            what=what,
+            length=count,
+        )
     if hasattr(data, "__iter__"):
         once = iter(data) is data
         length = operator.length_hint(data, 0) if hasattr(data, "__len__") else 0
-        return Streamed(_iterator(data), layout, what=what, length=length or None, once=once)
+        return Streamed(_spiking(layout, data), layout, what=what, length=length or None, once=once)
     call = "; call it, and give what it returns" if inspect.isroutine(data) else ""
     raise DataError(f"data: received {what}{call}; allowed: {ALLOWED}")
+
+
+def _spiking(layout: Layout, data: Iterable[Any]) -> Callable[[], Iterator[Any]]:
+    return lambda: (_spikes(layout, item) for item in data)
 
 
 def _iterator(data: Iterable[Any]) -> Callable[[], Iterator[Any]]:

@@ -89,7 +89,7 @@ def channelwise(name: str, value: Value, scale: Float32Array, offset: np.ndarray
     bias = np.asarray(offset, np.float32)
     if value.order.ndim == 1:
         arrays = {"weight": np.diag(scale), "bias": bias}
-        return Part(name, kinds.AFFINE, value.parts, value.shape, arrays)
+        return Part(name, kinds.AFFINE, value.parts, value.shape, arrays=arrays)
     weight = per_channel(scale, value.order.ndim - 1)
     return conv_part(name, value, value.shape, weight=weight, bias=bias, groups=1)
 
@@ -98,7 +98,7 @@ def mixed(name: str, value: Value, shape: tuple[int, ...], *, weight: Float32Arr
     """Return a part that maps channels to channels at each position."""
     if len(shape) == 1:
         arrays = {"weight": weight, "bias": np.zeros(len(weight), np.float32)}
-        return Part(name, kinds.AFFINE, value.parts, shape, arrays)
+        return Part(name, kinds.AFFINE, value.parts, shape, arrays=arrays)
     weight = weight.reshape(*weight.shape, *[1] * (len(shape) - 1))
     return conv_part(name, value, shape, weight=weight, groups=1)
 
@@ -125,7 +125,7 @@ def conv_part(
         kinds.CONV,
         value.parts,
         shape,
-        {"weight": np.ascontiguousarray(weight), "bias": np.asarray(bias, np.float32)},
+        arrays={"weight": np.ascontiguousarray(weight), "bias": np.asarray(bias, np.float32)},
         stride=stride or (1,) * axes,
         padding=padding,
         dilation=dilation,

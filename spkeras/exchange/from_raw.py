@@ -162,11 +162,11 @@ def _input(node: RawNode, shape: Shape, reset: str | None) -> Part:
     sizes = tuple(int(n) for n in np.ravel(own)) if isinstance(own, np.ndarray) else ()
     if not 1 <= len(sizes) <= 3 or min(sizes) < 1 or np.prod(sizes, dtype=float) > 1 << 30:
         raise Refused(f"shape {sizes}; allowed: 1 to 3 axes")
-    return Part(node.name, kinds.INPUT, (), sizes, _scales(node))
+    return Part(node.name, kinds.INPUT, (), sizes, arrays=_scales(node))
 
 
 def _output(node: RawNode, shape: Shape, reset: str | None) -> Part:
-    return Part(node.name, kinds.OUTPUT, (), shape, _scales(node))
+    return Part(node.name, kinds.OUTPUT, (), shape, arrays=_scales(node))
 
 
 def _conv(node: RawNode, shape: Shape, reset: str | None) -> Part:
@@ -184,7 +184,7 @@ def _conv(node: RawNode, shape: Shape, reset: str | None) -> Part:
         kinds.CONV,
         (),
         (len(weight), *after),
-        {"weight": weight.astype(np.float32), "bias": _bias(node, len(weight))},
+        arrays={"weight": weight.astype(np.float32), "bias": _bias(node, len(weight))},
         stride=stride,
         padding=padding,
         dilation=dilation,
@@ -206,7 +206,7 @@ def _affine(node: RawNode, shape: Shape, reset: str | None) -> Part:
     if shape != weight.shape[1:]:
         raise Refused(f"weight of shape {weight.shape} on an input {shape}; allowed: a vector")
     arrays = {"weight": weight.astype(np.float32), "bias": _bias(node, len(weight))}
-    return Part(node.name, kinds.AFFINE, (), weight.shape[:1], arrays)
+    return Part(node.name, kinds.AFFINE, (), weight.shape[:1], arrays=arrays)
 
 
 def _scale(node: RawNode, shape: Shape, reset: str | None) -> Part:
@@ -216,14 +216,16 @@ def _scale(node: RawNode, shape: Shape, reset: str | None) -> Part:
     own = scale[:, 0].astype(np.float32)
     bias = np.zeros(len(own), np.float32)
     if len(shape) == 1:
-        return Part(node.name, kinds.AFFINE, (), shape, {"weight": np.diag(own), "bias": bias})
+        return Part(
+            node.name, kinds.AFFINE, (), shape, arrays={"weight": np.diag(own), "bias": bias}
+        )
     axes = len(shape) - 1
     return Part(
         node.name,
         kinds.CONV,
         (),
         shape,
-        {"weight": own.reshape(-1, *[1] * (axes + 1)), "bias": bias},
+        arrays={"weight": own.reshape(-1, *[1] * (axes + 1)), "bias": bias},
         stride=(1,) * axes,
         padding=(0,) * axes,
         dilation=(1,) * axes,
@@ -278,7 +280,7 @@ def _neurons(node: RawNode, shape: Shape, reset: str | None) -> Part:
     if own not in RESETS:
         raise Refused(f"reset {shown(own)}; allowed: {', '.join(RESETS)}")
     arrays = {"threshold": np.array(threshold, np.float32), "initial": np.zeros(shape, np.float32)}
-    return Part(node.name, kinds.NEURONS, (), shape, arrays, reset=own)
+    return Part(node.name, kinds.NEURONS, (), shape, arrays=arrays, reset=own)
 
 
 _RULES: dict[str, Callable[[RawNode, Shape, str | None], Part]] = {

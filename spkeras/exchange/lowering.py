@@ -83,7 +83,9 @@ class Lowering(MapLowering):
             raise CannotExpress(f"input of shape {node.shape}; NIR's layers take 1 to 3 axes")
         arrays = {"scale": node.arrays["scale"]} if "scale" in node.arrays else {}
         shape = channels_first(node.shape)
-        return self._put(Part(node.name, kinds.INPUT, (), shape, arrays), order_of(node.shape))
+        return self._put(
+            Part(node.name, kinds.INPUT, (), shape, arrays=arrays), order_of(node.shape)
+        )
 
     def _rearrange(self, node: Node) -> Value:
         """Change the meaning of the elements' order; nothing is written."""
@@ -162,7 +164,7 @@ class Lowering(MapLowering):
             kinds.NEURONS,
             value.parts,
             value.shape,
-            {"threshold": threshold, "initial": initial},
+            arrays={"threshold": threshold, "initial": initial},
             start=self.starts.get(node.name, 0),
             reset=node["reset"],
         )
@@ -179,7 +181,7 @@ class Lowering(MapLowering):
             kinds.OUTPUT,
             value.parts,
             value.shape,
-            arrays,
+            arrays=arrays,
             start=self.starts.get(node.name, 0),
         )
         return self._put(part, value.order)

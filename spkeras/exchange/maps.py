@@ -116,7 +116,7 @@ class MapLowering:
         weight = gained(kernel.T[:, value.order], value.gain)
         bias = np.zeros(node.shape, np.float32) if bias is None else bias
         arrays = {"weight": weight, "bias": bias}
-        part = Part(node.name, kinds.AFFINE, value.parts, node.shape, arrays)
+        part = Part(node.name, kinds.AFFINE, value.parts, node.shape, arrays=arrays)
         return self._put(part, np.arange(node.shape[0]))
 
     def _scale(self, node: Node) -> Value:

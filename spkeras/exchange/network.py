@@ -46,7 +46,7 @@ def exchange_of(
             problems.append(f"{snn.name}: {number} {kind}s; allowed: 1")
     lost = [*lost, *ends]
     if problems or (lost and not allow_loss):
-        raise ExportError(place, [*problems, *([] if allow_loss and not problems else lost)])
+        raise ExportError(place, [*problems, *([] if allow_loss else lost)])
     network = Exchange(snn.name, tuple(parts), loop.timesteps, loop.input_encoding)
     return network, tuple(lost)
 

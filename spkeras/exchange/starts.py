@@ -59,7 +59,7 @@ def _picked(name: str, source: Part, shape: tuple[int, ...], weight: np.ndarray)
     axes = len(source.shape) - 1
     if not axes:
         arrays = {"weight": weight, "bias": bias}
-        return Part(name, kinds.AFFINE, (source.name,), shape, arrays)
+        return Part(name, kinds.AFFINE, (source.name,), shape, arrays=arrays)
     arrays = {"weight": weight.reshape(*weight.shape, *[1] * axes), "bias": bias}
     return _conv(name, source.name, shape, arrays=arrays, stride=(1,) * axes, padding=(0,) * axes)
 
@@ -78,7 +78,7 @@ def _conv(
         kinds.CONV,
         (source,),
         shape,
-        arrays,
+        arrays=arrays,
         stride=stride,
         padding=padding,
         dilation=(1,) * len(stride),
@@ -125,7 +125,7 @@ def _fed(
 ) -> Part:
     arrays = {"weight": weight, "bias": np.zeros(len(weight), np.float32)}
     if not stride:
-        return Part(name, kinds.AFFINE, (source.name,), shape, arrays)
+        return Part(name, kinds.AFFINE, (source.name,), shape, arrays=arrays)
     padding = (0,) * len(stride)
     return _conv(name, source.name, shape, arrays=arrays, stride=stride, padding=padding)
 

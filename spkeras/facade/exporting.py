@@ -18,6 +18,7 @@ from spkeras.exchange.network import exchange_of, model_of
 from spkeras.exchange.nir_file import nir_package, write_nir
 from spkeras.exchange.nir_reading import read_nir
 from spkeras.exchange.parts import INPUT, NEURONS, Exchange
+from spkeras.exchange.plain import write_header, write_images, write_npz
 from spkeras.exchange.simulators import simulator
 from spkeras.exchange.starts import has_potentials, with_pulses, without_pulses
 from spkeras.exchange.ties import with_ties, without_ties
@@ -26,7 +27,8 @@ from spkeras.files.drafts import draft_of
 from spkeras.recipes.arguments import check_arguments
 from spkeras.snn.model import loop_of
 
-SUFFIXES = (".nir",)
+# Of a NIR file, plain arrays, a C header, a folder of memory images.
+SUFFIXES = (".nir", ".npz", ".h", ".images")
 # Samples that other simulators run.
 CHECKED = 4
 
@@ -73,7 +75,9 @@ def export(
 
     Args:
         snn: From `convert`, or loaded from a file; binary neurons under the rate code.
-        path: The file: .nir for the Neuromorphic Intermediate Representation.
+        path: The file: .nir for the Neuromorphic Intermediate Representation, .npz for plain arrays with
+            a manifest (.json) beside it, .h for constants of C, .images for a folder of memory images.
+            All but .nir state start delays.
         pools: Average pooling as a "sum" (the next weights are divided), as "average", or as a
             convolution ("conv"): tools read different ones (docs/export.md).
         allow_loss: Leave out what the file cannot state: the start delay of layers, and functions
@@ -94,32 +98,49 @@ def export(
     path = Path(path)
     if path.suffix.lower() not in SUFFIXES:
         raise OptionError(f"{path}: suffix {path.suffix!r}; allowed: {', '.join(SUFFIXES)}")
-    nir_package()
+    is_nir = path.suffix.lower() == ".nir"
+    if is_nir:
+        nir_package()
+    elif check:
+        raise OptionError(f"{path} with check={list(check)}; allowed: a .nir file")
     for name in check:
         simulator(name)
     network, left_out = exchange_of(
-        snn, str(path), pools=pools, keeps_starts=False, allow_loss=allow_loss
+        snn, str(path), pools=pools, keeps_starts=not is_nir, allow_loss=allow_loss
     )
     accuracies: list[float | None] = [None, None]
     if left_out and data is not None:
         accuracies = [_accuracy(model, data, labels) for model in (snn, model_of(network))]
-    with draft_of(path) as draft:
-        write_nir(with_pulses(without_ties(network)), draft, spkeras.__version__)
+    _write(network, path)
     found: list[Comparison] = []
     if check:
         held = model_of(network) if left_out else snn
-        found = compare(held, network, path, _samples(snn, network, data), check)
+        samples = _samples(snn, network, data)
+        found = compare(held, network, path, samples, simulators=check)
     layers = network.of(NEURONS)
     return Exported(
         path=path,
         layers=len(layers),
         neurons=sum(int(np.prod(part.shape)) for part in layers),
-        channel=has_potentials(network),
+        channel=is_nir and has_potentials(network),
         left_out=left_out,
         before=accuracies[0],
         after=accuracies[1],
         comparisons=tuple(found),
     )
+
+
+def _write(network: Exchange, path: Path) -> None:
+    version, suffix = spkeras.__version__, path.suffix.lower()
+    if suffix == ".nir":
+        with draft_of(path) as draft:
+            write_nir(with_pulses(without_ties(network)), draft, version)
+    elif suffix == ".npz":
+        write_npz(network, path, version)
+    elif suffix == ".h":
+        write_header(network, path, version)
+    else:
+        write_images(network, path, version)
 
 
 def _accuracy(snn: keras.Model, data: Any, labels: object) -> float | None:

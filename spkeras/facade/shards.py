@@ -80,7 +80,8 @@ class EvaluationPlan:
         check_finite(self.graph, name)
         if batch_size < 1:
             raise OptionError(f"batch_size={batch_size!r}; allowed: whole numbers from 1")
-        self.source = open_data(Layout.of(self.graph, labels=True, frames=True), x, y, part="test")
+        layout = Layout.of(self.graph, labels=True, frames=loop.timesteps or 1)
+        self.source = open_data(layout, x, y, part="test")
         self.batch_size, self.any_range, self.loop = batch_size, any_range, loop
         self.batches: int | None = None
         first = self.source.head(MOST)

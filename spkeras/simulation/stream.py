@@ -7,6 +7,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from spkeras.data.events import frames_of
 from spkeras.errors import DataError, OptionError
 from spkeras.ops.code import keeps_values
 from spkeras.ops.compiled import compiled
@@ -158,6 +159,13 @@ class Stream:
         self.frames, self.frame_steps = self.frames + 1, taken
         self.frame_spikes = dict(zip(self._names, counts, strict=True))
         return _shown(outputs)
+
+    def events(self, recording: np.ndarray, steps: int | None = None) -> Tensor:
+        """Run the steps of one recording (`spkeras.data.events`), T or `steps`, and return as `step`."""
+        shape = self._network.graph.of("input")[0].shape
+        for frame in frames_of([recording], shape, steps or self.loop.timesteps)[0]:
+            outputs = self.step(frame[None])
+        return outputs
 
     def _begin_sums(self) -> None:
         """Let the means of the read-outs begin with the next step."""

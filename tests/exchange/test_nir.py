@@ -150,7 +150,7 @@ def test_a_start_delay_is_left_out_on_request_and_measured(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ({"path": "net.txt"}, "allowed: .nir"),
+        ({"path": "net.txt"}, "allowed: .nir, .npz, .h"),
         ({"pools": "max"}, "pools='max'; allowed: sum, average, conv"),
         ({"check": ["brian"]}, "simulator 'brian'; allowed: sinabs"),
     ],
