@@ -56,6 +56,8 @@ def _options(command):
 def test_examples_print_what_they_say(path, monkeypatch, registries):
     if "sklearn" in path.read_text():
         pytest.importorskip("sklearn", reason="the examples use scikit-learn's digits")
+    if "spkeras.export" in path.read_text():
+        pytest.importorskip("nir", reason="the examples write NIR files")
     monkeypatch.chdir(ROOT)
     names = {"__name__": "example"}
     for code, expected in _BLOCKS.findall(path.read_text()):
