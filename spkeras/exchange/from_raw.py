@@ -8,17 +8,15 @@ import numpy as np
 
 from spkeras.errors import ModelFileError, UnsupportedLayerError, WeightsError, shown
 from spkeras.exchange import parts as kinds
-from spkeras.exchange.nir_reading import Field, RawGraph, RawNode
+from spkeras.exchange.fields import Refused, array_of, bias_of, number_of, whole_of
+from spkeras.exchange.linear import grouped
+from spkeras.exchange.nir_reading import RawGraph, RawNode
 from spkeras.exchange.parts import Exchange, Part
 from spkeras.recipes.simulation import ENCODINGS, MOST_STEPS
 
 RESETS = ("subtract", "zero")
 _STEPS = 64
 Shape = tuple[int, ...]
-
-
-class Refused(Exception):
-    """A node that cannot be read; the message says why."""
 
 
 def parts_of(raw: RawGraph, reset: str | None) -> Exchange:
@@ -90,7 +88,7 @@ def _renamed(raw: RawGraph, parts: list[Part]) -> Exchange:
     ]
     given = next(raw.nodes[part.name] for part in parts if part.kind == kinds.INPUT)
     encoding = str(given.metadata.get("encoding", "constant"))
-    steps = int(_number(raw.metadata, "timesteps", _STEPS))
+    steps = int(number_of(raw.metadata, "timesteps", _STEPS))
     return Exchange(
         str(raw.metadata.get("name", "nir")),
         tuple(renamed),
@@ -114,39 +112,8 @@ def _part(node: RawNode, before: list[Part], reset: str | None) -> Part:
     if any(size < 1 for size in part.shape):
         raise Refused(f"its output has shape {part.shape}")
     role = str(node.metadata.get("role", ""))
-    tie = _number(node.metadata, "tie", 0.0)
+    tie = number_of(node.metadata, "tie", 0.0)
     return replace(part, inputs=tuple(source.name for source in before), role=role, tie=tie)
-
-
-def _number(fields: Mapping[str, Field], name: str, default: float) -> float:
-    value = fields.get(name, default)
-    if isinstance(value, str) or np.size(value) != 1:
-        return default
-    return float(np.reshape(value, ()))
-
-
-def _array(node: RawNode, name: str, ndim: int | None = None) -> np.ndarray:
-    value = node.fields.get(name)
-    if value is None or isinstance(value, str):
-        raise Refused(f"has no {name}")
-    if ndim is not None and value.ndim != ndim:
-        raise Refused(f"{name} of shape {value.shape}; allowed: {ndim} axes")
-    return value.astype(np.float32) if value.dtype.kind == "f" else value
-
-
-def _whole(node: RawNode, name: str, axes: int, least: int = 1) -> tuple[int, ...]:
-    """Return a number an axis; a text is the padding "valid"."""
-    value = node.fields.get(name)
-    if value is None:
-        return (least,) * axes
-    if isinstance(value, str):
-        if value != "valid":
-            raise Refused(f"{name}={shown(value)}; allowed: numbers")
-        return (0,) * axes
-    found = np.broadcast_to(np.ravel(value), (axes,)) if np.size(value) in (1, axes) else None
-    if found is None or (found < least).any() or (found > 1 << 20).any() or (found % 1).any():
-        raise Refused(f"{name}={shown(value)}; allowed: {axes} whole numbers from {least}")
-    return tuple(int(number) for number in found)
 
 
 def _scales(node: RawNode) -> dict[str, np.ndarray]:
@@ -171,12 +138,16 @@ def _output(node: RawNode, shape: Shape, reset: str | None) -> Part:
 
 def _conv(node: RawNode, shape: Shape, reset: str | None) -> Part:
     axes = 1 if node.type == "Conv1d" else 2
-    weight = _array(node, "weight", axes + 2)
-    stride, dilation = _whole(node, "stride", axes), _whole(node, "dilation", axes)
-    padding = _whole(node, "padding", axes, 0)
-    (groups,) = _whole(node, "groups", 1)
+    weight = array_of(node, "weight", axes + 2)
+    stride, dilation = whole_of(node, "stride", axes), whole_of(node, "dilation", axes)
+    padding = whole_of(node, "padding", axes, 0)
+    (groups,) = whole_of(node, "groups", 1)
     if len(shape) != axes + 1 or weight.shape[1] * groups != shape[0] or len(weight) % groups:
         raise Refused(f"weight of shape {weight.shape}, {groups} groups, on an input {shape}")
+    stated = int(number_of(node.metadata, "groups", 1.0))
+    parted = grouped(weight, stated) if groups == 1 < stated else None
+    if parted is not None:
+        weight, groups = parted, stated
     sizes = zip(shape[1:], weight.shape[2:], stride, padding, dilation, strict=True)
     after = tuple((n + 2 * p - d * (k - 1) - 1) // s + 1 for n, k, s, p, d in sizes)
     return Part(
@@ -184,7 +155,7 @@ def _conv(node: RawNode, shape: Shape, reset: str | None) -> Part:
         kinds.CONV,
         (),
         (len(weight), *after),
-        arrays={"weight": weight.astype(np.float32), "bias": _bias(node, len(weight))},
+        arrays={"weight": weight.astype(np.float32), "bias": bias_of(node, len(weight))},
         stride=stride,
         padding=padding,
         dilation=dilation,
@@ -192,25 +163,16 @@ def _conv(node: RawNode, shape: Shape, reset: str | None) -> Part:
     )
 
 
-def _bias(node: RawNode, size: int) -> np.ndarray:
-    if "bias" not in node.fields:
-        return np.zeros(size, np.float32)
-    bias = _array(node, "bias", 1)
-    if bias.shape != (size,):
-        raise Refused(f"bias of shape {bias.shape}; allowed: ({size},)")
-    return bias.astype(np.float32)
-
-
 def _affine(node: RawNode, shape: Shape, reset: str | None) -> Part:
-    weight = _array(node, "weight", 2)
+    weight = array_of(node, "weight", 2)
     if shape != weight.shape[1:]:
         raise Refused(f"weight of shape {weight.shape} on an input {shape}; allowed: a vector")
-    arrays = {"weight": weight.astype(np.float32), "bias": _bias(node, len(weight))}
+    arrays = {"weight": weight.astype(np.float32), "bias": bias_of(node, len(weight))}
     return Part(node.name, kinds.AFFINE, (), weight.shape[:1], arrays=arrays)
 
 
 def _scale(node: RawNode, shape: Shape, reset: str | None) -> Part:
-    scale = np.broadcast_to(_array(node, "scale"), shape).reshape(shape[0], -1)
+    scale = np.broadcast_to(array_of(node, "scale"), shape).reshape(shape[0], -1)
     if (scale != scale[:, :1]).any():
         raise Refused("a scale that differs between positions")
     own = scale[:, 0].astype(np.float32)
@@ -236,8 +198,8 @@ def _scale(node: RawNode, shape: Shape, reset: str | None) -> Part:
 def _pool(node: RawNode, shape: Shape, reset: str | None) -> Part:
     if len(shape) != 3:
         raise Refused(f"an input of shape {shape}; allowed: 3 axes")
-    window, padding = _whole(node, "kernel_size", 2), _whole(node, "padding", 2, 0)
-    stride = _whole(node, "stride", 2)
+    window, padding = whole_of(node, "kernel_size", 2), whole_of(node, "padding", 2, 0)
+    stride = whole_of(node, "stride", 2)
     sizes = zip(shape[1:], window, stride, padding, strict=True)
     after = tuple((n + 2 * p - k) // s + 1 for n, k, s, p in sizes)
     kind = kinds.SUM_POOL if node.type == "SumPool2d" else kinds.AVERAGE_POOL
@@ -253,7 +215,7 @@ def _pool(node: RawNode, shape: Shape, reset: str | None) -> Part:
 
 
 def _flatten(node: RawNode, shape: Shape, reset: str | None) -> Part:
-    first, last = (int(_number(node.fields, name, n)) for name, n in _DIMS)
+    first, last = (int(number_of(node.fields, name, n)) for name, n in _DIMS)
     first, last = (n + len(shape) if n < 0 else n for n in (first, last))
     if first != 0 or last != len(shape) - 1:
         raise Refused(f"start_dim={first}, end_dim={last}; allowed: all axes (0, -1)")
@@ -265,10 +227,10 @@ _DIMS = (("start_dim", 1), ("end_dim", -1))
 
 def _neurons(node: RawNode, shape: Shape, reset: str | None) -> Part:
     try:
-        threshold = np.broadcast_to(_array(node, "v_threshold"), shape)
-        r = np.broadcast_to(_array(node, "r") if "r" in node.fields else np.ones(()), shape)
+        threshold = np.broadcast_to(array_of(node, "v_threshold"), shape)
+        r = np.broadcast_to(array_of(node, "r") if "r" in node.fields else np.ones(()), shape)
         v_reset = np.broadcast_to(
-            _array(node, "v_reset") if "v_reset" in node.fields else np.zeros(()), shape
+            array_of(node, "v_reset") if "v_reset" in node.fields else np.zeros(()), shape
         )
     except ValueError:
         raise Refused(f"parameters that do not fit an input of shape {shape}") from None

@@ -75,3 +75,29 @@ def squared(weight: Float32Array, padding: Sequence[int]) -> tuple[Float32Array,
     widths = [(0, 0), (0, 0), *((number // 2, number // 2) for number in missing)]
     wider = tuple(p + number // 2 for p, number in zip(padding, missing, strict=True))
     return np.pad(weight, widths), wider
+
+
+def ungrouped(weight: Float32Array, groups: int) -> Float32Array:
+    """Return the kernel of a convolution in groups as one over all channels, with zeros.
+
+    The package nir (1.0.8) and the simulators take the kernel's channels for those of the input.
+    """
+    rows, own = weight.shape[0] // groups, weight.shape[1]
+    whole = np.zeros((weight.shape[0], own * groups, *weight.shape[2:]), weight.dtype)
+    for group in range(groups):
+        block = slice(group * rows, (group + 1) * rows)
+        whole[block, group * own : (group + 1) * own] = weight[block]
+    return whole
+
+
+def grouped(weight: Float32Array, groups: int) -> Float32Array | None:
+    """Return the kernel that `ungrouped` was given; None where it was none of so many groups."""
+    if groups < 1 or weight.shape[0] % groups or weight.shape[1] % groups:
+        return None
+    rows, own = weight.shape[0] // groups, weight.shape[1] // groups
+    blocks = [
+        weight[group * rows : (group + 1) * rows, group * own : (group + 1) * own]
+        for group in range(groups)
+    ]
+    found = np.concatenate(blocks)
+    return found if np.array_equal(ungrouped(found, groups), weight) else None

@@ -8,7 +8,7 @@ import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.exchange import parts as kinds
-from spkeras.exchange.linear import squared
+from spkeras.exchange.linear import squared, ungrouped
 from spkeras.exchange.parts import Exchange, Part
 
 # Version of the entries under `metadata`.
@@ -104,7 +104,8 @@ def _node(nir: Any, part: Part, before: tuple[int, ...], encoding: str) -> Any:
 
 
 def _conv(nir: Any, part: Part, before: tuple[int, ...], extra: dict[str, Any]) -> Any:
-    constants = {**part.arrays, "groups": part.groups, **extra}
+    weight = ungrouped(part.arrays["weight"], part.groups)
+    constants = {"weight": weight, "bias": part.arrays["bias"], "groups": 1, **extra}
     if len(part.stride) == 1:
         return nir.Conv1d(
             input_shape=before[1],
@@ -114,7 +115,7 @@ def _conv(nir: Any, part: Part, before: tuple[int, ...], extra: dict[str, Any]) 
             **constants,
         )
     if set(part.dilation) == {1}:
-        constants["weight"], padding = squared(part.arrays["weight"], part.padding)
+        constants["weight"], padding = squared(weight, part.padding)
     else:
         padding = part.padding
     return nir.Conv2d(
@@ -136,6 +137,8 @@ def _metadata(part: Part, encoding: str) -> dict[str, Any]:
     if part.kind in (kinds.INPUT, kinds.OUTPUT):
         # An index of () makes a number of an array without axes, which HDF5 stores without filters.
         found.update({name: array[()] for name, array in part.arrays.items()})
+    if part.groups > 1:
+        found["groups"] = part.groups
     if part.tie:
         found["tie"] = float(part.tie)
     if part.role:
