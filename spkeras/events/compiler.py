@@ -1,9 +1,9 @@
 """From a graph with neurons to a program of events.
 
-Spikes are *events*: a position and a size. A linear node either moves events (`moves`) or sums
-their effects in memory (`linear`). A sum is formed directly in the potentials of the neurons that
-read it, if there is no other reader. It becomes events again where another linear node reads it.
-All biases are constant currents into the next neurons.
+Spikes are *events*: a position and a size. A linear node either moves events (`moves`) or adds their
+effects to a sum (`linear`). It is part of the sum that its only reader forms, if this reader is a
+neuron, a read-out or an addition. A sum becomes events again where other linear nodes read it. All
+biases are constant currents into the next neurons.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,15 +11,15 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from spkeras.events.ends import neuron, readout
-from spkeras.events.linear import conv, dense, scale, window
-from spkeras.events.moves import average_pool, move
+from spkeras.events.linear import average_pool, conv, dense, scale, upsample, window
+from spkeras.events.moves import move
 from spkeras.events.plan import EventPlan
 from spkeras.events.program import EventProgram
 from spkeras.graph import Graph, Node
 
 
 def _sum(plan: EventPlan, node: Node) -> None:
-    plan.deliver(node, plan.buffer(node))
+    plan.deliver(node, plan.site(node))
 
 
 EMITTERS: dict[str, Callable[[EventPlan, Node], None]] = {
@@ -39,7 +39,7 @@ EMITTERS: dict[str, Callable[[EventPlan, Node], None]] = {
     "reshape": move,
     "scale": scale,
     "subtract": _sum,
-    "upsample": window,
+    "upsample": upsample,
 }
 
 
@@ -57,14 +57,18 @@ def compile_program(
     plan = EventPlan(graph, resting, stagger)
     for node in plan.nodes:
         EMITTERS[node.op](plan, node)
-    writer = plan.writer
+    writer, neurons = plan.writer, graph.of("neuron")
+    operations, regions, block, room = writer.finish()
     return EventProgram(
-        operations=np.stack(writer.operations),
+        operations=operations,
         tables=writer.tables.array(),
         weights=writer.weights.array(),
         state=np.concatenate(writer.state),
-        regions=np.array([*writer.regions, writer.places], np.int64),
+        regions=regions,
+        block=block,
+        room=room,
         own=tuple((name, size) for name, (_, size) in plan.own.items()),
-        neurons=tuple((node.name, node.shape) for node in graph.of("neuron")),
+        neurons=tuple((node.name, node.shape) for node in neurons),
+        levels=tuple(node["levels"] if node.neuron.graded else 0 for node in neurons),
         outputs=tuple((node.name, node.shape) for node in graph.of("readout")),
     )

@@ -1,38 +1,45 @@
 """Compilation of neurons and read-outs, where events end and begin."""
 
+import math
+
 import numpy as np
 
 from spkeras.events.geometry import pooled
 from spkeras.events.plan import EventPlan, repeated
 from spkeras.events.table import Kind
 from spkeras.graph import Node
+from spkeras.ops.code import keeps_values
 
 
 def neuron(plan: EventPlan, node: Node) -> None:
-    target, size = plan.memory(node), int(np.prod(node.shape))
-    plan.deliver(node, target)
+    site, size = plan.received(node), math.prod(node.shape)
+    plan.deliver(node, site)
     (name,) = node.inputs
-    plan.slots[node.name] = plan.writer.slot(size)
+    plain = node.is_plain
+    plan.slots[node.name] = plan.slot(node, size, valued=not plain)
     threshold, period = repeated(np.broadcast_to(node.arrays["threshold"], node.shape))
     fields = {
         "slot": plan.slots[node.name],
-        "target": target,
-        "size": size,
+        "target": plan.memory(node),
         "threshold": plan.writer.weights.add(threshold),
         "period": period,
         "counted": plan.counted,
         "layer": plan.layers,
     }
-    plain = node.is_plain
-    extra = {"zero": int(node["reset"] == "zero")} if plain else _counting(plan, node)
-    plan.writer.operation(
-        Kind.FIRE if plain else Kind.COUNT,
-        plan.start(node),
-        **fields,
-        **extra,
-        **plan.current(name, period if plain else 0),
-    )
+    zero = {"zero": int(node["reset"] == "zero"), "pool": -1}
+    extra = zero if plain else _counting(plan, node)
+    site.whole = site.whole or bool(node["pool"])
+    kind = Kind.FIRE if plain else Kind.COUNT
+    if keeps_values(node["spike_code"]):
+        kind, extra = Kind.VALUE, {**extra, **_keeping(node["spike_code"])}
+    if node.neuron.graded:
+        extra |= {"levels": node["levels"], "mantissa": node["mantissa_bits"]}
+    plan.close(kind, node, site, **{**fields, **extra, **plan.current(name)})
     plan.counted, plan.layers = plan.counted + size, plan.layers + 1
+
+
+def _keeping(code: str) -> dict[str, int]:
+    return {"once": int(keeps_values(code)), "differential": int(code == "differential")}
 
 
 def _counting(plan: EventPlan, node: Node) -> dict[str, int]:
@@ -45,7 +52,7 @@ def _counting(plan: EventPlan, node: Node) -> dict[str, int]:
         "low": -node["max_spikes_per_step"] if node.neuron.signed else 0,
         "high": node["max_spikes_per_step"],
         "pool": _pool(plan, node) if node["pool"] else -1,
-        "received": int(np.prod(plan.graph[node.inputs[0]].shape)),
+        "stride": node.shape[-1],
         "numbers": plan.writer.weights.add(numbers),
     }
 
@@ -59,15 +66,10 @@ def _pool(plan: EventPlan, node: Node) -> int:
 
 
 def readout(plan: EventPlan, node: Node) -> None:
-    (name,) = node.inputs
-    target, size = plan.memory(node), int(np.prod(node.shape))
-    plan.deliver(node, target)
-    plan.writer.operation(
-        Kind.READ,
-        plan.start(node),
-        target=target,
-        size=size,
-        counted=plan.values,
-        **plan.current(name, size),
-    )
+    site, size = plan.received(node), math.prod(node.shape)
+    plan.deliver(node, site)
+    fields = {"target": plan.memory(node), "counted": plan.values}
+    codes = {neuron["spike_code"] for neuron in plan.graph.of("neuron")}
+    fields |= _keeping(codes.pop())
+    plan.close(Kind.READ, node, site, **fields, **plan.current(node.inputs[0]))
     plan.values += size

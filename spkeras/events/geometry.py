@@ -16,6 +16,8 @@ from spkeras.graph.windows import NOWHERE, pool_tables, positions
 
 # For each input position the (output position, tap, factor of the axis) that it reaches.
 Reach = list[list[tuple[int, int, float]]]
+# For each output position the runs that it reads: (first input position, number, first tap).
+Runs = list[list[tuple[int, int, int]]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,17 +27,10 @@ class Axis:
     Attributes:
         size: Input positions.
         table: Its window, as in `spkeras.graph.windows`.
-        stride: Distance of neighbouring windows.
-        dilation: Distance of neighbouring taps.
-        backwards: Whether each input position reaches a window of the output (transposed
-            convolution).
     """
 
     size: int
     table: np.ndarray
-    stride: int = 1
-    dilation: int = 1
-    backwards: bool = False
 
     @property
     def out(self) -> int:
@@ -56,18 +51,26 @@ class Axis:
                     found[place].append((output, tap, 1.0))
         return found
 
-    @property
-    def spacing(self) -> int:
-        """Distance of neighbouring outputs that one position reaches."""
-        shared = 1 if self.backwards else math.gcd(self.stride, self.dilation)
-        return self.dilation // shared
+    def runs(self, longest: int | None = None) -> Runs:
+        """Return the runs of neighbouring input positions under neighbouring taps.
 
-    @property
-    def order(self) -> list[int]:
-        """Taps, ordered so that those of neighbouring outputs of one event are neighbours."""
-        if self.backwards:
-            return list(range(self.taps))
-        return sorted(range(self.taps), key=lambda tap: (tap * self.dilation % self.stride, -tap))
+        Args:
+            longest: Longest run; None: any.
+        """
+        found: Runs = []
+        for row in self.table.tolist():
+            runs: list[tuple[int, int, int]] = []
+            for tap, place in enumerate(row):
+                if place == NOWHERE:
+                    continue
+                first, number, lead = runs[-1] if runs else (place, 0, tap)
+                follows = (first + number, lead + number) == (place, tap)
+                if runs and follows and number != longest:
+                    runs[-1] = (first, number + 1, lead)
+                else:
+                    runs.append((place, 1, tap))
+            found.append(runs)
+        return found
 
 
 def averaged(reach: Reach, out: int) -> Reach:
@@ -79,7 +82,7 @@ def averaged(reach: Reach, out: int) -> Reach:
     return [[(o, tap, 1 / taken[o]) for o, tap, _ in entries] for entries in reach]
 
 
-def axes(node: Node, shape: Sequence[int]) -> list[Axis]:
+def axes(node: Node, shape: Sequence[int]) -> tuple[Axis, Axis]:
     """Return the two axes of a convolution, pool or upsampling; a sequence has one row.
 
     Args:
@@ -87,51 +90,23 @@ def axes(node: Node, shape: Sequence[int]) -> list[Axis]:
         shape: Shape of its input: one or two axes, then the channels.
     """
     windows = tables(node, [tuple(shape)])[:-1]
-    ones = (1,) * len(windows)
-    strides, dilation = (node.attributes.get(name, ones) for name in ("strides", "dilation"))
     found = [
-        Axis(
-            size=size,
-            table=np.arange(size)[:, None] if table is None else table,
-            stride=stride,
-            dilation=spread,
-            backwards=node.op == "conv_transpose",
-        )
-        for size, table, stride, spread in zip(shape, windows, strides, dilation, strict=False)
+        Axis(size, np.arange(size)[:, None] if table is None else table)
+        for size, table in zip(shape, windows, strict=False)
     ]
-    return [Axis(1, np.zeros((1, 1), int)), *found] if len(found) == 1 else found
+    row, column = found if len(found) > 1 else (Axis(1, np.zeros((1, 1), int)), *found)
+    return row, column
 
 
-def rows(axis: Axis) -> np.ndarray:
-    """Return for each position of an axis: first output, index of its tap, number; (size, 3).
-
-    The outputs that a position reaches have the distance `spacing`; their taps are neighbours in
-    `Axis.order`.
-    """
-    place = {tap: number for number, tap in enumerate(axis.order)}
-    found = np.zeros((axis.size, 3), np.int64)
-    for entry, entries in zip(found, axis.reach(), strict=True):
-        if entries:
-            entry[:] = entries[0][0], place[entries[0][1]], len(entries)
-    return found
+def plain_axes(shape: Sequence[int]) -> tuple[Axis, Axis]:
+    """Return the axes of an operation on each position, for an input of any rank."""
+    lines, width, _ = plane(shape)
+    return Axis(lines, np.arange(lines)[:, None]), Axis(width, np.arange(width)[:, None])
 
 
-def runs(axis: Axis, apart: bool) -> list[np.ndarray]:
-    """Return `rows` for each run of neighbouring outputs: a list of (size, 3).
-
-    Args:
-        axis: The axis.
-        apart: Whether each output is a run.
-    """
-    table = rows(axis)
-    if axis.spacing == 1 and not apart:
-        return [table]
-    found = []
-    for number in range(table[:, 2].max(initial=0)):
-        there = (table[:, 2] > number)[:, None]
-        shift = np.array([number * axis.spacing, number, 0])
-        found.append(np.where(there, table * [1, 1, 0] + shift + [0, 0, 1], 0))
-    return found
+def plane(shape: Sequence[int]) -> tuple[int, int, int]:
+    """Return rows, positions in a row, and channels of a shape of any rank."""
+    return math.prod(shape[:-2]), shape[-2] if len(shape) > 1 else 1, shape[-1]
 
 
 def share_of(node: Node, shape: Sequence[int]) -> float | None:

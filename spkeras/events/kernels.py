@@ -1,221 +1,210 @@
-"""The inner loops, compiled by numba: the network of one sample over a block of steps.
+"""The inner loop, compiled by numba: the network of one sample over a block of steps.
 
 One compiled function interprets the operation table (`spkeras.events.table`) of any network. A
-new network needs no compilation, and the compiled code is cached on disk. Each sample runs through
-a whole block of steps while its potentials are in the processor's cache.
+new network needs no compilation, and the compiled code is cached on disk. Each site runs all steps
+of a block before the next one starts: no layer depends on those after it. Of large maps some rows
+run at once, so that their sums stay in the processor's cache.
 """
+
+from typing import TypeAlias
 
 import numpy as np
 
-from spkeras.events.passing import compiled, contract, gather, pass_on, remap, window
-from spkeras.events.table import Field, Kind
-from spkeras.events.vectors import LANES, firing, peek, put
+from spkeras.events.receiving import Buffers, compiled, receive
+from spkeras.events.sending import arrivals, count, fire, gather, read, remap, tally
+from spkeras.events.table import Field, Kind, Region
+from spkeras.events.valuing import grade, value
 from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
 
+# Analysis of graded spikes; see `spkeras.events.valuing.grade`.
+Graded: TypeAlias = tuple[Int64Array, Int32Array, Int32Array]
+
 # numba caches compiled code until this file changes. This digest of the other sources of the
-# code, checked by a test, makes a change of `table`, `vectors` or `passing` change this file.
-SOURCES = "fc137e380a638775"
-
-# For each number of eight bits: the indices of the bits that are set, and their number.
-_SET = np.array(
-    [[k for k in range(8) if bits >> k & 1] + [0] * (8 - bits.bit_count()) for bits in range(256)],
-    np.int32,
-)
-_HOW_MANY = np.array([bits.bit_count() for bits in range(256)], np.int64)
-
-_fire_soft, _fire_zero = firing(zero=False), firing(zero=True)
+# code, checked by a test, makes a change of `table`, `vectors` or others change this file.
+SOURCES = "d101c2c5f080fff3"
 
 
 @compiled
-def _fire(
-    op: Int64Array, weights: Float32Array, own: Float32Array, state: Float32Array, to: Int32Array
-) -> int:
-    """Update potentials: v <- v + z; spike where v >= V, and v <- v - V there (or 0)."""
-    period, zero = op[Field.PERIOD], op[Field.ZERO]
-    currents = own if op[Field.OWN] else weights
+def _begin(
+    op: Int64Array,
+    span: tuple[int, int],
+    steps: tuple[int, int],
+    currents: Float32Array,
+    sums: Float32Array,
+) -> None:
+    """Write the constant currents of some rows, for each step; steps: first, and after the last."""
+    row = op[Field.WIDTH] * op[Field.CHANNELS]
     written = 0
-    for start in range(0, op[Field.SIZE], period):
-        bias = op[Field.BIAS] + start % op[Field.BIAS_PERIOD]
-        done = 0
-        while done + LANES <= period:
-            v, z = op[Field.TARGET] + start + done, bias + done
-            if zero:
-                bits = _fire_zero(state, v, currents, z, weights, op[Field.THRESHOLD] + done)
+    for step in range(steps[0], steps[1]):
+        silent = op[Field.BIAS_PERIOD] == 0 or (op[Field.ONCE] and step > 0)
+        for y in range(span[0], span[1]):
+            if silent:
+                sums[written : written + row] = 0
             else:
-                bits = _fire_soft(state, v, currents, z, weights, op[Field.THRESHOLD] + done)
-            # Eight indices are written and those of spikes kept: no branch to mispredict.
-            put(to, written, _SET, bits & 255, start + done)
-            written += peek(_HOW_MANY, bits & 255)
-            put(to, written, _SET, bits >> 8, start + done + 8)
-            written += peek(_HOW_MANY, bits >> 8)
-            done += LANES
-        for k in range(done, period):
-            threshold = weights[op[Field.THRESHOLD] + k]
-            potential = state[op[Field.TARGET] + start + k] + currents[bias + k]
-            if potential >= threshold:
-                to[written] = start + k
-                written += 1
-                potential = np.float32(0) if zero else potential - threshold
-            state[op[Field.TARGET] + start + k] = potential
-    return written
+                lead = op[Field.BIAS] + y * row % op[Field.BIAS_PERIOD]
+                sums[written : written + row] = currents[lead : lead + row]
+            written += row
 
 
 @compiled
-def _count(
+def _move(
+    operations: Int64Array,
+    number: int,
+    steps: tuple[int, int],
+    constants: tuple[Int32Array, Float32Array, Int64Array],
+    events: tuple[Int32Array, Float32Array, Int32Array],
+    ends: Int32Array,
+) -> None:
+    """Move the events of one or several slots to another one, sorted by their new positions."""
+    tables, weights, regions = constants
+    places, values, pointers = events
+    op = operations[number]
+    to = regions[op[Field.SLOT]]
+    positions = op[Field.LINES]
+    for step in range(steps[0], steps[1]):
+        start = to[Region.PLACES] + step * to[Region.ROOM]
+        first = to[Region.POINTERS] + step * to[Region.LENGTH]
+        found = pointers[first : first + positions + 1]
+        found[:] = 0
+        for later in range(2):
+            if later:
+                for k in range(positions):
+                    found[k + 1] += found[k]
+                ends[:positions] = found[:positions]
+            for own in range(number + 1, number + 1 + op[Field.INPUTS]):
+                source = regions[operations[own, Field.SOURCE]]
+                begin = source[Region.PLACES] + step * source[Region.ROOM]
+                last = source[Region.POINTERS] + (step + 1) * source[Region.LENGTH] - 1
+                index, total = places[begin:], pointers[last]
+                if later:
+                    value = values[begin * operations[own, Field.VALUED] :]
+                    target = (places[start:], values[start * op[Field.VALUED] :], found)
+                    remap(operations[own], tables, weights, (index, value), total, ends, target, op)
+                else:
+                    arrivals(operations[own], tables, index, total, op[Field.CHANNELS], found)
+
+
+@compiled
+def _neurons(
     op: Int64Array,
-    tables: Int32Array,
-    weights: Float32Array,
-    own: Float32Array,
+    span: tuple[int, int],
+    constants: tuple[Int32Array, Float32Array],
+    region: Int64Array,
     state: Float32Array,
+    sums: Float32Array,
     elapsed: np.float32,
-    to: Int32Array,
-    to_value: Float32Array,
+    events: tuple[Int32Array, Float32Array, Int32Array],
+    results: tuple[Float32Array, Int32Array, Int64Array, Graded],
 ) -> int:
-    """Update u <- u + z, and send floor(tau f(max u / tau) / V + alpha - n), cut to the limits.
-
-    max: over the pooling window; tau: steps since the start; n: spikes sent so far.
-    """
-    currents = own if op[Field.OWN] else weights
-    received = state[op[Field.TARGET] : op[Field.TARGET] + op[Field.RECEIVED]]
-    z = currents[op[Field.BIAS] : op[Field.BIAS] + op[Field.BIAS_PERIOD]]
-    for start in range(0, received.size, z.size):
-        part = received[start : start + z.size]
-        for k in range(z.size):
-            part[k] += z[k]
-    alpha, slope, bound = weights[op[Field.NUMBERS] : op[Field.NUMBERS] + 3]
-    sent = state[op[Field.SENT] : op[Field.SENT] + op[Field.SIZE]]
-    written = 0
-    for k in range(op[Field.SIZE]):
-        if op[Field.POOL] < 0:
-            u = received[k]
-        else:
-            u = np.float32(-np.inf)
-            windows = op[Field.POOL]
-            for entry in range(tables[windows + k], tables[windows + k + 1]):
-                u = max(u, received[tables[entry]])
-        target = u if u > 0 else slope * u
-        if bound < np.inf:
-            target = elapsed * min(target / elapsed, bound)
-        threshold = weights[op[Field.THRESHOLD] + k % op[Field.PERIOD]]
-        missing = np.floor(target / threshold - sent[k] + alpha)
-        spikes = np.float32(min(max(missing, op[Field.LOW]), op[Field.HIGH]))
-        if spikes != 0:
-            sent[k] += spikes
-            to[written] = k
-            to_value[written] = spikes
-            written += 1
-    return written
+    """Let some rows of neurons receive their sums of one step; return their number of spikes."""
+    width, top = op[Field.WIDTH], span[0] * op[Field.WIDTH]
+    # A pool is computed with all rows, and has other positions.
+    end = region[Region.LENGTH] - 1 if op[Field.POOL] >= 0 else span[1] * width
+    before = events[2][top]
+    if op[Field.KIND] == Kind.FIRE:
+        fire(op, span, constants[1], state, sums, events[0], events[2])
+    elif op[Field.KIND] == Kind.COUNT:
+        count(op, span, constants, state, sums, elapsed, events)
+    else:
+        value(op, span, constants, state, sums, elapsed)
+        gather(op[Field.STRIDE], (top, end), sums, events)
+    reach = (before, events[2][end])
+    target = results[1][op[Field.COUNTED] :]
+    if op[Field.LEVELS]:
+        return grade(op, events[0], events[1], reach, target, results[3])
+    return tally(target, events[0], events[1], reach, region[Region.VALUED])
 
 
 @compiled
-def _read(
-    op: Int64Array,
-    weights: Float32Array,
+def _site(
+    operations: Int64Array,
+    number: int,
+    window: tuple[int, int, int],
+    constants: tuple[Int32Array, Float32Array, Int64Array],
     own: Float32Array,
     state: Float32Array,
-    elapsed: np.float32,
-    answer: Float32Array,
+    buffers: Buffers,
+    sums: Float32Array,
+    results: tuple[Float32Array, Int32Array, Int64Array, Graded],
 ) -> None:
-    """Add the constant current, and write the mean since the read-out's start."""
-    currents = own if op[Field.OWN] else weights
-    for k in range(op[Field.SIZE]):
-        state[op[Field.TARGET] + k] += currents[op[Field.BIAS] + k]
-        answer[k] = state[op[Field.TARGET] + k] / elapsed
-
-
-@compiled
-def _tally(counted: Int64Array, places: Int32Array, sizes: Float32Array, count: int) -> np.int64:
-    """Add spikes to the counts of the neurons, and return their number."""
-    total = np.int64(0)
-    for event in range(count):
-        spikes = np.int64(abs(sizes[event]))
-        counted[places[event]] += spikes
-        total += spikes
-    return total
-
-
-@compiled
-def _deliver(
-    kind: int,
-    op: Int64Array,
-    tables: Int32Array,
-    weights: Float32Array,
-    index: Int32Array,
-    value: Float32Array,
-    count: int,
-    state: Float32Array,
-) -> None:
-    """Add events to the state, by the operation of this kind."""
-    if kind == Kind.CONTRACT:
-        contract(op, tables, weights, index, value, count, state)
-    elif kind == Kind.WINDOW:
-        window(op, tables, weights, index, value, count, state)
-    else:
-        pass_on(op, weights, index, value, count, state)
+    """Run a site over some steps of a block; window: first step, step after the last, time."""
+    op = operations[number]
+    outputs, _, layers, _ = results
+    tables, weights, regions = constants
+    places, values, pointers = buffers[0], buffers[1], buffers[2]
+    region, kind = regions[op[Field.SLOT]], op[Field.KIND]
+    for top in range(0, op[Field.LINES], op[Field.BAND]):
+        span = (top, min(op[Field.LINES], top + op[Field.BAND]))
+        length = (span[1] - span[0]) * op[Field.WIDTH] * op[Field.CHANNELS]
+        for first in range(window[0], window[1], op[Field.CHUNK]):
+            last = min(window[1], first + op[Field.CHUNK])
+            times = (window[2] + first, window[2] + last)
+            _begin(op, span, times, own if op[Field.OWN] else weights, sums)
+            for input_ in range(number + 1, number + 1 + op[Field.INPUTS]):
+                steps = (first, last)
+                receive(operations[input_], op, span, steps, constants, buffers, sums)
+            for step in range(first, last):
+                part = sums[(step - first) * length :]
+                elapsed = np.float32(window[2] + step + 1 - op[Field.START])
+                begin = region[Region.PLACES] + step * region[Region.ROOM]
+                lead = region[Region.POINTERS] + step * region[Region.LENGTH]
+                sizes = values[begin * region[Region.VALUED] :]
+                events = (places[begin:], sizes, pointers[lead:])
+                if kind == Kind.READ:
+                    read(op, state, part, elapsed, outputs[step, op[Field.COUNTED] :])
+                    continue
+                if top == 0:
+                    events[2][0] = 0
+                width = op[Field.WIDTH]
+                if kind == Kind.GATHER:
+                    channels = op[Field.CHANNELS]
+                    gather(channels, (top * width, span[1] * width), part, events)
+                    continue
+                spikes = _neurons(
+                    op, span, (tables, weights), region, state, part, elapsed, events, results
+                )
+                layers[step, op[Field.LAYER]] += spikes
 
 
 @compiled
 def run(
     operations: Int64Array,
-    tables: Int32Array,
-    weights: Float32Array,
-    regions: Int64Array,
+    constants: tuple[Int32Array, Float32Array, Int64Array],
     own: Float32Array,
     state: Float32Array,
-    first: int,
-    last: int,
-    scratch: tuple[Int32Array, Float32Array, Int64Array],
-    outputs: Float32Array,
-    counted: Int64Array,
-    sums: Int64Array,
+    steps: tuple[int, int],
+    buffers: Buffers,
+    sums: Float32Array,
+    results: tuple[Float32Array, Int32Array, Int64Array, Graded],
 ) -> None:
-    """Run one sample from step `first` to the step before `last`.
+    """Run one sample over a block of steps.
 
     Args:
         operations: The operation table, int64 (operations, fields).
-        tables: Integers that the operations point into, int32.
-        weights: Numbers that the operations point into, float32.
-        regions: Start of the events of each slot, int64.
+        constants: Integers (int32) and numbers (float32) that operations point into, and the
+            table of event slots (int64).
         own: Constant currents of the sample, float32.
         state: Potentials and sums of the sample, float32; changed.
-        first: Index of the first step.
-        last: Index after the last step.
-        scratch: Events (positions int32, sizes float32) and their numbers by slot (int64).
-        outputs: Means of the read-outs after each step, (steps, outputs) float32; written.
-        counted: Spikes of each neuron, int64; added to.
-        sums: Spikes of each layer in each step, (steps, layers) int64; added to.
+        steps: Index of the first step and of the step after the last.
+        buffers: Positions, sizes and pointers of events; rows of weights, their sizes and ends;
+            input rows of a window.
+        sums: Sums of a site.
+        results: Means of the read-outs after each step, (steps, outputs) float32, written; spikes of
+            each neuron, int32, added to; spikes of each layer in each step, (steps, layers)
+            int64, added to; analysis of graded spikes, or empty arrays.
     """
-    places, sizes, numbers = scratch
-    for step in range(first, last):
-        for number in range(operations.shape[0]):
-            op = operations[number]
-            kind, slot = op[Field.KIND], op[Field.SLOT]
-            if step < op[Field.START]:
-                numbers[slot] = 0
-                continue
-            begin = regions[op[Field.SOURCE]]
-            index, value, count = places[begin:], sizes[begin:], numbers[op[Field.SOURCE]]
-            to, to_value = places[regions[slot] :], sizes[regions[slot] :]
-            written = 0
-            if kind == Kind.READ:
-                answer = outputs[step - first, op[Field.COUNTED] :]
-                _read(op, weights, own, state, np.float32(step + 1 - op[Field.START]), answer)
-            elif kind == Kind.GATHER:
-                written = gather(op, state, to, to_value)
-            elif kind == Kind.REMAP:
-                written = 0 if op[Field.FRESH] else numbers[slot]
-                written = remap(op, tables, weights, index, value, count, to, to_value, written)
-            elif kind == Kind.FIRE or kind == Kind.COUNT:
-                if kind == Kind.FIRE:
-                    written = _fire(op, weights, own, state, to)
-                else:
-                    elapsed = np.float32(step + 1 - op[Field.START])
-                    written = _count(op, tables, weights, own, state, elapsed, to, to_value)
-                spikes = _tally(counted[op[Field.COUNTED] :], to, to_value, written)
-                sums[step - first, op[Field.LAYER]] += spikes
-            else:
-                _deliver(kind, op, tables, weights, index, value, count, state)
-                continue
-            # Invalid positions after the last event: `contract` reads up to three events ahead.
-            to[written : written + 4] = -1
-            numbers[slot] = written
+    length = steps[1] - steps[0]
+    number = 0
+    while number < operations.shape[0]:
+        op = operations[number]
+        begin = min(length, max(0, op[Field.START] - steps[0]))
+        region = constants[2][op[Field.SLOT]]
+        silent = region[Region.POINTERS]
+        buffers[2][silent : silent + begin * region[Region.LENGTH]] = 0
+        if op[Field.KIND] == Kind.REMAP:
+            events = (buffers[0], buffers[1], buffers[2])
+            _move(operations, number, (begin, length), constants, events, buffers[5])
+        elif begin < length:
+            window = (begin, length, steps[0])
+            _site(operations, number, window, constants, own, state, buffers, sums, results)
+        number += 1 + op[Field.INPUTS]

@@ -2,156 +2,170 @@
 
 import numpy as np
 
-from spkeras.events.geometry import Reach, averaged, axes, rows, runs
+from spkeras.events.geometry import Axis, Reach, averaged, axes, plain_axes, plane, share_of
+from spkeras.events.moves import move
 from spkeras.events.plan import EventPlan
 from spkeras.events.table import Kind
+from spkeras.events.vectors import LANES
 from spkeras.graph import Node
-from spkeras.graph.connections import kernel_of
+from spkeras.graph.connections import index_map, kernel_of
 
 _UNIT: dict[float, int] = {1.0: 0}
-
-
-def _spread(
-    plan: EventPlan,
-    node: Node,
-    name: str,
-    target: int,
-    rows: Reach,
-    columns: Reach,
-    weights: np.ndarray,
-    taps: tuple[int, int],
-) -> None:
-    """Add the operation of a channelwise window; weights (taps, channels) or one number."""
-    channels = plan.graph[name].shape[-1]
-    varied = weights.size > 1
-    spread = weights.size // (taps[0] * taps[1] * channels) if varied else 1
-    width_out = _row(node)
-    lead = channels * spread if varied else 0
-    factors = dict(_UNIT)
-    fields = {
-        "rows": plan.writer.window(rows, width_out * channels * spread, taps[1] * lead, factors),
-        "columns": plan.writer.window(columns, channels * spread, lead, factors),
-    }
-    plan.writer.operation(
-        Kind.WINDOW,
-        plan.start(node),
-        source=plan.events(name),
-        target=target,
-        channels=channels,
-        width=len(columns),
-        weights=plan.writer.weights.add(weights),
-        stride=int(varied),
-        spread=spread,
-        numbers=plan.writer.weights.add(list(factors)),
-        **fields,
-    )
-
-
-def _row(node: Node) -> int:
-    """Return the positions in a row of an image; a sequence, or a vector, is one row."""
-    return node.shape[-2] if len(node.shape) > 1 else 1
-
-
-def window(plan: EventPlan, node: Node) -> None:
-    (name,) = node.inputs
-    shape = plan.graph[name].shape
-    row, column = axes(node, shape)
-    lines, columns = row.reach(), column.reach()
-    if node.op == "average_pool":
-        lines, columns = (averaged(axis.reach(), axis.out) for axis in (row, column))
-    _spread(
-        plan,
-        node,
-        name,
-        target=plan.buffer(node),
-        rows=lines,
-        columns=columns,
-        weights=node.arrays.get("kernel", np.ones(1)),
-        taps=(row.taps, column.taps),
-    )
-
-
-def scale(plan: EventPlan, node: Node) -> None:
-    (name,) = node.inputs
-    shape = plan.graph[name].shape
-    scale = np.broadcast_to(node.arrays["scale"], shape).reshape(-1, shape[-1])
-    columns: Reach = [[(place, place, 1.0)] for place in range(len(scale))]
-    taps = (1, len(scale))
-    _spread(
-        plan,
-        node,
-        name,
-        target=plan.buffer(node),
-        rows=[[(0, 0, 1.0)]],
-        columns=columns,
-        weights=scale,
-        taps=taps,
-    )
+# Vectors of sums that stay in registers.
+VECTORS = 4
+# Positions of a pool from which on its sums are formed before they are sent on.
+_LARGE_POOL = 9
 
 
 def conv(plan: EventPlan, node: Node) -> None:
-    (name,) = node.inputs
     kernel = kernel_of(node)
     kernel = kernel[None] if kernel.ndim == 3 else kernel
+    _contract(plan, node, _ungrouped(kernel, node), axes(node, plan.graph[node.inputs[0]].shape))
+
+
+def _ungrouped(kernel: np.ndarray, node: Node) -> np.ndarray:
+    """Return the kernel over all input channels: zeros between those of different groups."""
     groups = node.attributes.get("groups", 1)
-    out = kernel.shape[-1] // groups
-    row, column = axes(node, plan.graph[name].shape)
-    ordered = kernel[row.order][:, column.order]
-    ordered = ordered.reshape(*ordered.shape[:3], groups, out).transpose(3, 2, 0, 1, 4)
-    first, tap, count = rows(row)[:, None].T
-    line, channels = column.out * kernel.shape[-1], kernel.shape[-1]
-    steps = {"line": row.spacing * line, "lead": column.taps * out}
-    # The channels of neighbouring outputs are contiguous only if there is one group.
-    for run in runs(column, groups > 1):
-        start, place, length = run[:, None, :].T
-        reached = np.broadcast_arrays(
-            first.T * line + start * channels,
-            (tap.T * column.taps + place) * out,
-            count.T,
-            length * out,
-        )
-        _contract(plan, node, ordered, out=out, reached=np.stack(reached, -1), **steps)
+    if groups == 1:
+        return kernel
+    channels, out = kernel.shape[2], kernel.shape[3] // groups
+    whole = np.zeros((*kernel.shape[:2], channels * groups, kernel.shape[3]), kernel.dtype)
+    for group in range(groups):
+        reads, writes = slice(group * channels, None), slice(group * out, (group + 1) * out)
+        whole[:, :, reads][:, :, :channels, writes] = kernel[..., writes]
+    return whole
 
 
 def dense(plan: EventPlan, node: Node) -> None:
     kernel = node.arrays["kernel"]
-    places = int(np.prod(node.shape[:-1]))
-    out = kernel.shape[-1]
-    reached = [(place * out, 0, 1, out) for place in range(places)]
-    _contract(plan, node, kernel, out=out, reached=np.array(reached))
+    _contract(plan, node, kernel[None, None], plain_axes(plan.graph[node.inputs[0]].shape))
 
 
-def _contract(
-    plan: EventPlan, node: Node, weights: np.ndarray, out: int, reached: np.ndarray, **steps: int
-) -> None:
-    """Add the operation that adds rows of weights.
-
-    reached: (positions, 4): target, first weight, number of rows, length of a row.
-    """
-    (name,) = node.inputs
-    channels = plan.graph[name].shape[-1]
-    inverse, shift = _inverse(channels, int(np.prod(plan.graph[name].shape)))
-    plan.writer.operation(
+def _contract(plan: EventPlan, node: Node, kernel: np.ndarray, both: tuple[Axis, Axis]) -> None:
+    """Add the operation that adds rows of weights; kernel (rows, columns, channels, out)."""
+    row, column = both
+    channels, out = kernel.shape[2:]
+    site = plan.site(node)
+    site.listed = max(site.listed, row.taps * column.taps * channels + LANES)
+    plan.add(
+        site,
         Kind.CONTRACT,
-        plan.start(node),
-        source=plan.events(name),
-        target=plan.buffer(node),
-        channels=channels,
-        inverse=inverse,
-        shift=shift,
-        rows=plan.writer.tables.add(reached),
-        weights=plan.writer.weights.add(weights),
-        stride=weights.size // channels,
-        grouped=channels // node.attributes.get("groups", 1),
-        spread=out,
-        **steps,
+        node.inputs[0],
+        {
+            "rows": plan.writer.axis([[(i, tap, 0) for i, _, tap in e] for e in row.runs(1)]),
+            "columns": plan.writer.axis(column.runs()),
+            "weights": plan.writer.weights.add(_blocks(kernel.reshape(-1, out))),
+            "taps": row.taps * column.taps * channels,
+            "stride": column.taps,
+            "spread": out,
+        },
     )
 
 
-def _inverse(divisor: int, largest: int) -> tuple[int, int]:
-    """Return (inverse, shift) with n // divisor = n * inverse >> shift for n up to `largest`.
+def _blocks(weights: np.ndarray) -> np.ndarray:
+    """Return rows of weights in blocks of columns, one after the other; the last row is zero."""
+    padded = np.pad(weights, ((0, 1), (0, -weights.shape[1] % LANES)))
+    width = VECTORS * LANES
+    blocks = [padded[:, k : k + width].ravel() for k in range(0, padded.shape[1], width)]
+    return np.concatenate(blocks)
 
-    It is exact if largest < 2^shift / divisor (Granlund & Montgomery 1994).
+
+def window(plan: EventPlan, node: Node) -> None:
+    """Add a channelwise convolution."""
+    shape = plan.graph[node.inputs[0]].shape
+    row, column = axes(node, shape)
+    _depthwise(plan, node, (row, column), node.arrays["kernel"])
+
+
+def _depthwise(plan: EventPlan, node: Node, both: tuple[Axis, Axis], weights: np.ndarray) -> None:
+    row, column = both
+    lines, width, channels = plane(plan.graph[node.inputs[0]].shape)
+    weights = weights.reshape(row.taps * column.taps, -1)
+    spread = weights.shape[1] // channels
+    site = plan.site(node)
+    site.listed = max(site.listed, 2 * len(weights))
+    plan.add(
+        site,
+        Kind.DEPTHWISE,
+        node.inputs[0],
+        {
+            "rows": plan.writer.axis([[(i, tap, 0) for i, _, tap in e] for e in row.runs(1)]),
+            "columns": plan.writer.axis([[(i, tap, 0) for i, _, tap in e] for e in column.runs(1)]),
+            "weights": plan.writer.weights.add(
+                np.pad(weights, ((0, 0), (0, -weights.shape[1] % LANES)))
+            ),
+            "stride": column.taps,
+            "spread": spread,
+            "large": lines * width * channels * spread,
+        },
+    )
+
+
+def scale(plan: EventPlan, node: Node) -> None:
+    shape = plan.graph[node.inputs[0]].shape
+    scale = np.broadcast_to(node.arrays["scale"], shape).reshape(-1, shape[-1])
+    if (scale == scale[0]).all():
+        _depthwise(plan, node, plain_axes(shape), scale[:1])
+        return
+    columns: Reach = [[(place, place, 1.0)] for place in range(len(scale))]
+    _scattered(plan, node, [[(0, 0, 1.0)]], columns, taps=(1, len(scale)), weights=scale)
+
+
+def average_pool(plan: EventPlan, node: Node) -> None:
+    """Add an average pooling: windows without overlap move events, times their factor."""
+    name, shape = node.inputs[0], plan.graph[node.inputs[0]].shape
+    share = share_of(node, shape)
+    if share is None:
+        row, column = axes(node, shape)
+        lines, columns = (averaged(axis.reach(), axis.out) for axis in (row, column))
+        _scattered(plan, node, lines, columns, taps=(row.taps, column.taps), weights=np.ones(1))
+    elif 1 / share < _LARGE_POOL:
+        move(plan, node, share)
+    else:
+        (places,) = index_map(node, [shape])
+        site = plan.site(node)
+        site.whole = True
+        fields = {
+            "rows": plan.writer.tables.add(places),
+            "weights": plan.writer.weights.add([share]),
+        }
+        plan.add(site, Kind.PLACE, name, fields)
+
+
+def upsample(plan: EventPlan, node: Node) -> None:
+    row, column = axes(node, plan.graph[node.inputs[0]].shape)
+    taps = (row.taps, column.taps)
+    _scattered(plan, node, row.reach(), column.reach(), taps=taps, weights=np.ones(1))
+
+
+def _scattered(
+    plan: EventPlan,
+    node: Node,
+    rows: Reach,
+    columns: Reach,
+    taps: tuple[int, int],
+    weights: np.ndarray,
+) -> None:
+    """Add the operation of a channelwise window, event by event.
+
+    weights: (taps, channels), or one number.
     """
-    shift = (largest * divisor).bit_length() + 1
-    return -(-(1 << shift) // divisor), shift
+    channels = plan.graph[node.inputs[0]].shape[-1]
+    varied = weights.size > 1
+    lead, factors = channels if varied else 0, dict(_UNIT)
+    row = plane(node.shape)[1] * channels
+    site = plan.site(node)
+    site.whole = True
+    fields = {
+        "width": len(columns),
+        "rows": plan.writer.window(rows, row, taps[1] * lead, factors),
+        "columns": plan.writer.window(columns, channels, lead, factors),
+        "weights": plan.writer.weights.add(weights),
+        "stride": int(varied),
+    }
+    plan.add(
+        site,
+        Kind.WINDOW,
+        node.inputs[0],
+        {**fields, "numbers": plan.writer.weights.add(list(factors))},
+    )

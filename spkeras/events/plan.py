@@ -1,16 +1,61 @@
-"""State of a compilation: memory, events and starts of the nodes."""
+"""State of a compilation: sites, memory, events and starts of the nodes."""
 
+import math
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from spkeras.events.program import Writer
+from spkeras.events.geometry import plane
 from spkeras.events.table import Kind
+from spkeras.events.writer import Writer
 from spkeras.graph import Graph, Node
+
+# Numbers of a site's sum that are computed at once, over rows and steps: they stay in the cache.
+_ROWS, _SUMS = 1 << 14, 1 << 16
+# Largest number of rows of weights listed at once.
+_LISTED = 1 << 20
+
+
+@dataclass(eq=False)
+class Site:
+    """A sum that is being compiled.
+
+    Attributes:
+        shape: Shape of the sum.
+        inputs: Operations that add to it: kind and fields.
+        listed: Most rows of weights that one position of it receives in a step.
+        whole: Whether all rows are computed at once.
+    """
+
+    shape: tuple[int, ...]
+    inputs: list[tuple[Kind, dict[str, int]]] = field(default_factory=list)
+    listed: int = 0
+    whole: bool = False
+
+    def fields(self, block: int) -> dict[str, int]:
+        """Return the fields of its row; `block`: steps that run at once."""
+        lines, width, channels = plane(self.shape)
+        row = width * channels
+        band = lines if self.whole else max(1, min(lines, _ROWS // row))
+        while band > 1 and band * width * self.listed > _LISTED:
+            band = -(-band // 2)
+        chunk = max(1, min(block, _SUMS // (band * row)))
+        if self.listed:
+            chunk = max(1, min(chunk, _LISTED // (band * width * self.listed)))
+        return {
+            "size": lines * row,
+            "channels": channels,
+            "width": width,
+            "lines": lines,
+            "band": band,
+            "chunk": chunk,
+            "inputs": len(self.inputs),
+        }
 
 
 class EventPlan:
-    """State of the compilation of one network: memory, events and starts by node."""
+    """State of the compilation of one network: sites, memory, events and starts by node."""
 
     def __init__(self, graph: Graph, resting: Mapping[str, np.ndarray], stagger: float) -> None:
         self.graph, self.resting, self.stagger = graph, resting, stagger
@@ -22,7 +67,7 @@ class EventPlan:
         self.fed = graph.after(inputs, until=("neuron", "readout"))
         self.starts: dict[str, int] = {}
         self.slots: dict[str, int] = {}
-        self.buffers: dict[str, int] = {}
+        self.sites: dict[str, Site] = {}
         self.own: dict[str, tuple[int, int]] = {}
         self.counted = self.layers = self.values = 0
 
@@ -35,72 +80,75 @@ class EventPlan:
             self.starts[node.name] = min(self.start(reader) for reader in readers)
         return self.starts[node.name]
 
-    def buffer(self, node: Node) -> int:
-        """Return the address of a node's sum: that of its only reader if this reader sums, too."""
-        if node.name not in self.buffers:
+    def site(self, node: Node) -> Site:
+        """Return the sum that a linear node is part of: that of its only reader if it sums, too."""
+        if node.name not in self.sites:
             reader = self.graph.sole_consumer(node.name)
             if reader is not None and reader.op in ("neuron", "readout", "add"):
-                self.buffers[node.name] = self.memory(reader)
+                self.sites[node.name] = self.received(reader)
             else:
-                self.buffers[node.name] = self.writer.memory(np.zeros(node.shape))
-        return self.buffers[node.name]
+                self.sites[node.name] = Site(node.shape)
+        return self.sites[node.name]
+
+    def received(self, reader: Node) -> Site:
+        """Return the sum of a reader's inputs."""
+        if reader.op == "add":
+            return self.site(reader)
+        if reader.name not in self.sites:
+            self.sites[reader.name] = Site(self.graph[reader.inputs[0]].shape)
+        return self.sites[reader.name]
 
     def memory(self, reader: Node) -> int:
-        """Return the address at which a reader sums its inputs."""
-        if reader.op == "add":
-            return self.buffer(reader)
-        if reader.name not in self.buffers:
-            received = np.zeros(self.graph[reader.inputs[0]].shape)
-            if reader.is_plain:
-                threshold = np.broadcast_to(reader.arrays["threshold"], reader.shape)
-                received = np.float32(reader["initial_potential"]) * threshold
-            if "constant_input0" in reader.arrays:
-                received = received + reader.arrays["constant_input0"]
-            self.buffers[reader.name] = self.writer.memory(received)
-        return self.buffers[reader.name]
+        """Return the address of what a reader received, with its value before the first step."""
+        received = np.zeros(self.graph[reader.inputs[0]].shape)
+        if reader.is_plain:
+            threshold = np.broadcast_to(reader.arrays["threshold"], reader.shape)
+            received = np.float32(reader["initial_potential"]) * threshold
+        if "constant_input0" in reader.arrays:
+            received = received + reader.arrays["constant_input0"]
+        return self.writer.memory(received)
 
     def events(self, name: str) -> int:
-        """Return the slot of a node's events; without one, add the operation that makes it."""
+        """Return the slot of a node's events; without one, add the site that makes it."""
         if name not in self.slots:
             node = self.graph[name]
-            self.slots[name] = self.writer.slot(int(np.prod(node.shape)))
-            self.writer.operation(
-                Kind.GATHER,
-                self.start(node),
-                slot=self.slots[name],
-                target=self.buffer(node),
-                size=int(np.prod(node.shape)),
-            )
+            self.slots[name] = self.slot(node, math.prod(node.shape), valued=True)
+            self.close(Kind.GATHER, node, self.site(node), slot=self.slots[name])
         return self.slots[name]
 
-    def deliver(self, reader: Node, target: int) -> None:
-        """Add the operations for inputs of a reader that are not summed in its memory yet."""
+    def slot(self, node: Node, room: int, valued: bool) -> int:
+        """Return a new slot for the events of a node."""
+        lines, width, _ = plane(node.shape)
+        return self.writer.slot(room, lines * width, valued)
+
+    def close(self, kind: Kind, node: Node, site: Site, **fields: int) -> None:
+        """Add the rows of a site."""
+        self.writer.site(kind, self.start(node), site=site, fields=fields)
+
+    def deliver(self, reader: Node, site: Site) -> None:
+        """Add inputs of a reader that are not part of its sum yet."""
         for place, name in enumerate(reader.inputs):
-            summed = name not in self.slots and self.buffers.get(name) == target
+            summed = name not in self.slots and self.sites.get(name) is site
             if name in self.spiking and not summed:
                 sign = -1.0 if reader.op == "subtract" and place else 1.0
-                self.pass_on(reader, name, target, sign)
+                self.add(site, Kind.PASS, name, {"weights": self.writer.weights.add([sign])})
 
-    def pass_on(self, node: Node, name: str, target: int, sign: float) -> None:
-        """Add the operation that adds events at their positions."""
-        self.writer.operation(
-            Kind.PASS,
-            self.start(node),
-            source=self.events(name),
-            target=target,
-            weights=self.writer.weights.add([sign]),
-        )
+    def add(self, site: Site, kind: Kind, name: str, fields: Mapping[str, int]) -> None:
+        """Add an operation on the events of a node to a sum."""
+        _, width, channels = plane(self.graph[name].shape)
+        slot = self.events(name)
+        own = {"source": slot, "width": width, "channels": channels}
+        site.inputs.append((kind, {**own, "valued": self.writer.valued(slot), **fields}))
 
-    def current(self, name: str, period: int) -> dict[str, int]:
+    def current(self, name: str) -> dict[str, int]:
         """Return the fields of the constant current that comes from a node."""
-        size = int(np.prod(self.graph[name].shape))
+        shape = self.graph[name].shape
+        size = math.prod(shape)
         if name in self.fed:
             before = sum(length for _, length in self.own.values())
             place, _ = self.own.setdefault(name, (before, size))
             return {"bias": place, "own": 1, "bias_period": size}
-        current, repeats = repeated(self.resting[name])
-        if period == size:
-            current, repeats = np.broadcast_to(self.resting[name], self.graph[name].shape), size
+        current, repeats = repeated(np.broadcast_to(self.resting[name], shape))
         return {"bias": self.writer.weights.add(current), "bias_period": repeats}
 
 
@@ -113,6 +161,6 @@ def simulated(graph: Graph) -> list[Node]:
 
 def repeated(values: np.ndarray) -> tuple[np.ndarray, int]:
     """Return one row of an array if its rows are equal, else the array; and its size."""
-    rows = values.reshape(-1, int(np.prod(values.shape[-2:])))
+    rows = values.reshape(-1, math.prod(values.shape[-2:]))
     rows = rows[:1] if (rows == rows[0]).all() else rows
     return rows.reshape(-1), rows.size

@@ -1,4 +1,8 @@
-"""The operation table: the meaning of its rows, shared by the compiler and the kernels."""
+"""The operation table: the meaning of its rows, shared by the compiler and the kernels.
+
+A *site* is a sum and what becomes of it: neurons, events or an answer. Its row is followed by one
+row for each of the operations that add to the sum.
+"""
 
 from enum import IntEnum
 
@@ -6,14 +10,20 @@ from enum import IntEnum
 class Kind(IntEnum):
     """The kind of an operation."""
 
-    CONTRACT = 0  # adds events through a convolution or a dense layer to the state
-    WINDOW = 1  # adds events through a channelwise window to the state
-    REMAP = 2  # moves events to other positions: concatenation, cropping
-    GATHER = 3  # turns sums of the state into events, and clears them
-    FIRE = 4  # neurons of one potential and at most one spike per step
-    COUNT = 5  # neurons of several or negative spikes per step, or with max pooling
-    READ = 6  # writes the output after this step
-    PASS = 7  # adds events to the state at their positions
+    # Sites.
+    FIRE = 0  # neurons of one potential and at most one spike per step
+    COUNT = 1  # neurons of several or negative spikes per step, or with max pooling
+    VALUE = 10  # neurons of a code that keeps values
+    GATHER = 2  # events of the sums that are not zero
+    READ = 3  # writes the output after this step
+    # Operations that add to the sum of a site.
+    CONTRACT = 4  # adds events through a convolution or a dense layer
+    DEPTHWISE = 5  # adds events through a window of each channel
+    WINDOW = 6  # the same, for any factors of the axes, event by event
+    PLACE = 7  # adds events at other positions, times a factor
+    PASS = 8  # adds events at their positions
+    # Neither.
+    REMAP = 9  # moves events to other positions: concatenation, cropping
 
 
 class Field(IntEnum):
@@ -25,14 +35,14 @@ class Field(IntEnum):
     SLOT = 3  # slot of the events that it writes
     TARGET = 4  # start of its values in the sample's state
     SIZE = 5  # number of elements that it writes
-    CHANNELS = 6  # channels of its input
-    WIDTH = 7  # positions in a row of its input
-    ROWS = 8  # start of the table of its rows (CONTRACT: of its positions)
+    CHANNELS = 6  # channels of its input; of a site, of its sum
+    WIDTH = 7  # positions in a row of its input; of a site, of its sum
+    ROWS = 8  # start of the table of its rows, or of its places
     COLUMNS = 9  # start of the table of its columns
     WEIGHTS = 10  # start of its weights
     STRIDE = 11  # distance from the weights of one channel to those of the next
-    GROUPED = 12  # input channels of a group
-    SPREAD = 13  # output channels of a group, or of each channel
+    TAPS = 12  # rows of weights; the next one is zero
+    SPREAD = 13  # output channels, in all or of each channel
     BIAS = 14  # start of its constant current
     OWN = 15  # whether the constant current depends on the sample
     BIAS_PERIOD = 16  # elements after which the constant current repeats
@@ -46,12 +56,29 @@ class Field(IntEnum):
     COUNTED = 24  # index of its first neuron among all neurons, or of its first output
     LAYER = 25  # index among the layers of neurons
     NUMBERS = 26  # start of initial potential, negative slope and bound; or of axis factors
-    RECEIVED = 27  # number of input elements, before pooling
-    FRESH = 28  # whether it is the first to write into its slot
-    INVERSE = 29  # place * INVERSE >> SHIFT = place // CHANNELS
-    SHIFT = 30
-    LINE = 31  # distance from one row of its target to the next
-    LEAD = 32  # distance from one row of its weights to the next
+    INPUTS = 27  # number of operations that add to a site's sum; sources of a REMAP
+    LINES = 28  # rows of positions of a site's sum
+    BAND = 29  # rows of a site's sum that are computed at once
+    CHUNK = 30  # steps that are computed at once
+    VALUED = 31  # whether the events that it reads have sizes
+    LARGE = 32  # elements of its input as an array
+    ONCE = 33  # whether the constant current arrives in the first step only
+    DIFFERENTIAL = 34  # whether spikes of a step have the weight 1 / step
+    LEVELS = 35  # exponents of a graded spike; 0 for whole spikes
+    MANTISSA = 36  # bits after the leading one of a graded spike
 
 
 FIELDS = len(Field)
+
+
+class Region(IntEnum):
+    """Columns of the table of event slots; the same for each step of a block."""
+
+    PLACES = 0  # start of the events' positions and sizes, at the first step
+    ROOM = 1  # distance to those of the next step
+    POINTERS = 2  # start of the pointers to the first event of each position
+    LENGTH = 3  # distance to those of the next step: positions, and one
+    VALUED = 4  # whether events have sizes; those without are of size 1
+
+
+REGIONS = len(Region)

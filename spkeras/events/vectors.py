@@ -1,9 +1,4 @@
-"""Operations on vectors of float32, for numba code.
-
-Rows of weights are short (a kernel's width times its channels), and the compiler vectorises only
-long loops: it processes rows of 48 one by one. These functions are one load, a multiply-add for
-each row of weights, and one store.
-"""
+"""Operations on vectors of numbers of four bytes, for numba code."""
 
 from collections.abc import Callable
 from typing import Any, TypeAlias
@@ -26,59 +21,11 @@ intrinsic: Callable[[Callable[..., Typed]], Callable[..., Any]] = _intrinsic
 # On processors with narrower registers the compiler splits a vector.
 LANES = 16
 
-_CONTRACT = ("contract",)
 
-
-def adder(lanes: int, rows: int) -> Callable[..., None]:
-    """Return a function `add(sums, start, weights, leads, sizes)` for numba code.
-
-    It adds to sums[start : start + lanes], for each of `rows` rows, the row's size times
-    weights[lead : lead + lanes]. Indices are not checked.
-    """
-
-    def add(
-        context: Context,
-        sums: types.Type,
-        start: types.Type,
-        weights: types.Type,
-        leads: types.Type,
-        sizes: types.Type,
-    ) -> Typed:
-        def emit(
-            context: Target,
-            builder: ir.IRBuilder,
-            signature: Signature,
-            arguments: list[ir.Value],
-        ) -> ir.Value:
-            sums, start, weights, leads, sizes = arguments
-            vector = ir.VectorType(ir.FloatType(), lanes)
-            place = _pointer(context, builder, signature.args[0], sums, start, vector)
-            parts = []
-            for row in range(rows):
-                lead = builder.extract_value(leads, row)
-                source = _pointer(context, builder, signature.args[2], weights, lead, vector)
-                values = builder.load(source)
-                values.align = 4
-                size = _spread(builder, builder.extract_value(sizes, row), vector)
-                parts.append(builder.fmul(values, size, flags=_CONTRACT))
-            # The load depends on the last store there: one addition follows it, instead of four.
-            while len(parts) > 1:
-                parts.append(builder.fadd(parts.pop(0), parts.pop(0), flags=_CONTRACT))
-            total = builder.load(place)
-            total.align = 4
-            total = builder.fadd(total, parts[0], flags=_CONTRACT)
-            builder.store(total, place).align = 4
-            return context.get_dummy_value()
-
-        return types.void(sums, start, weights, leads, sizes), emit
-
-    return intrinsic(add)
-
-
-def firing(zero: bool) -> Callable[..., int]:
+def firing(zero: bool, lanes: int = LANES) -> Callable[..., int]:
     """Return a function `fire(v, start, currents, place, thresholds, level) -> bits` for numba.
 
-    For `LANES` neurons at once: v <- v + z; a bit is set where v >= V; there v <- v - V, or 0
+    For `lanes` neurons at once: v <- v + z; a bit is set where v >= V; there v <- v - V, or 0
     for a reset to zero. Indices are not checked.
     """
 
@@ -97,25 +44,23 @@ def firing(zero: bool) -> Callable[..., int]:
             signature: Signature,
             arguments: list[ir.Value],
         ) -> ir.Value:
-            vector = ir.VectorType(ir.FloatType(), LANES)
+            vector = ir.VectorType(ir.FloatType(), lanes)
             places = [
-                _pointer(
-                    context, builder, signature.args[n], arguments[n], arguments[n + 1], vector
-                )
+                pointer(context, builder, signature.args[n], arguments[n], arguments[n + 1], vector)
                 for n in (0, 2, 4)
             ]
-            loaded = [builder.load(pointer) for pointer in places]
+            loaded = [builder.load(place) for place in places]
             for load in loaded:
                 load.align = 4
             potential = builder.fadd(loaded[0], loaded[1])
             fires = builder.fcmp_ordered(">=", potential, loaded[2])
-            nothing = ir.Constant(vector, [0.0] * LANES)
+            nothing = ir.Constant(vector, [0.0] * lanes)
             if zero:
                 left = builder.select(fires, nothing, potential)
             else:
                 left = builder.fsub(potential, builder.select(fires, loaded[2], nothing))
             builder.store(left, places[0]).align = 4
-            return builder.zext(builder.bitcast(fires, ir.IntType(LANES)), ir.IntType(64))
+            return builder.zext(builder.bitcast(fires, ir.IntType(lanes)), ir.IntType(64))
 
         return types.int64(v, start, currents, place, thresholds, level), emit
 
@@ -160,21 +105,88 @@ def put(
         places, start, table, row, shift = arguments
         vector = ir.VectorType(ir.IntType(32), 8)
         eight = ir.Constant(row.type, 8)
-        source = _pointer(
+        source = pointer(
             context, builder, signature.args[2], table, builder.mul(row, eight), vector
         )
         values = builder.load(source)
         values.align = 4
         shift = builder.trunc(shift, ir.IntType(32))
-        total = builder.add(values, _spread(builder, shift, vector))
-        place = _pointer(context, builder, signature.args[0], places, start, vector)
+        total = builder.add(values, spread(builder, shift, vector))
+        place = pointer(context, builder, signature.args[0], places, start, vector)
         builder.store(total, place).align = 4
         return context.get_dummy_value()
 
     return types.void(places, start, table, row, shift), emit
 
 
-def _pointer(
+@intrinsic
+def rounded(context: Context, x: types.Type, half: types.Type) -> Typed:
+    """Return |x| as float32 with `half` added to its bits, and the bits up to this one cleared."""
+
+    def emit(
+        context: Target,
+        builder: ir.IRBuilder,
+        signature: Signature,
+        arguments: list[ir.Value],
+    ) -> ir.Value:
+        x, half = arguments
+        kind = ir.IntType(32)
+        half = builder.trunc(half, kind) if half.type != kind else half
+        bits = builder.and_(builder.bitcast(x, kind), ir.Constant(kind, 0x7FFFFFFF))
+        low = builder.sub(builder.shl(half, ir.Constant(kind, 1)), ir.Constant(kind, 1))
+        kept = builder.and_(builder.add(bits, half), builder.not_(low))
+        return builder.bitcast(kept, ir.FloatType())
+
+    return types.float32(x, half), emit
+
+
+@intrinsic
+def bits_of(context: Context, x: types.Type) -> Typed:
+    """Return the bits of a float32."""
+
+    def emit(
+        context: Target,
+        builder: ir.IRBuilder,
+        signature: Signature,
+        arguments: list[ir.Value],
+    ) -> ir.Value:
+        return builder.bitcast(arguments[0], ir.IntType(32))
+
+    return types.int32(x), emit
+
+
+@intrinsic
+def copy(
+    context: Context,
+    target: types.Array,
+    start: types.Type,
+    source: types.Array,
+    first: types.Type,
+    shift: types.Type,
+) -> Typed:
+    """Set target[start : start + 16] = source[first : first + 16] + shift; not checked."""
+
+    def emit(
+        context: Target,
+        builder: ir.IRBuilder,
+        signature: Signature,
+        arguments: list[ir.Value],
+    ) -> ir.Value:
+        target, start, source, first, shift = arguments
+        kind = context.get_data_type(signature.args[0].dtype)
+        vector = ir.VectorType(kind, LANES)
+        values = builder.load(pointer(context, builder, signature.args[2], source, first, vector))
+        values.align = 4
+        if kind == ir.IntType(32):
+            values = builder.add(values, spread(builder, builder.trunc(shift, kind), vector))
+        place = pointer(context, builder, signature.args[0], target, start, vector)
+        builder.store(values, place).align = 4
+        return context.get_dummy_value()
+
+    return types.void(target, start, source, first, shift), emit
+
+
+def pointer(
     context: Target,
     builder: ir.IRBuilder,
     kind: types.Type,
@@ -182,11 +194,13 @@ def _pointer(
     place: ir.Value,
     vector: ir.VectorType,
 ) -> ir.Value:
+    """Return the address of an element of an array, as that of a vector."""
     data = context.make_array(kind)(context, builder, array).data
     return builder.bitcast(builder.gep(data, [place]), vector.as_pointer())
 
 
-def _spread(builder: ir.IRBuilder, number: ir.Value, vector: ir.VectorType) -> ir.Value:
+def spread(builder: ir.IRBuilder, number: ir.Value, vector: ir.VectorType) -> ir.Value:
+    """Return a vector of one number."""
     nothing = ir.Constant(vector, ir.Undefined)
     first = builder.insert_element(nothing, number, ir.Constant(ir.IntType(32), 0))
     mask = ir.Constant(ir.VectorType(ir.IntType(32), vector.count), [0] * vector.count)

@@ -34,16 +34,16 @@ def run_events(
         on_step, stopping: As `spkeras.simulation.run.Simulator.batch`.
         decode: Head of the network.
     """
-    rows = events.batch(drive, record.samples)
+    rows = events.batch(drive, record.samples, record.analysed)
     # Indices of the samples still running, and the latest answers of all samples.
     present, answers = np.arange(record.samples), Answers(record.samples)
     last = record.loop.timesteps
     together = last if stopping is None else min(stopping - 1, last)
     for taken in rows.taken(last, together):
-        record.events(taken)
         steps = taken.outputs.shape[1]
         sent = np.zeros((record.samples, steps), np.int64)
         sent[present] = taken.spikes.sum(axis=-1)
+        record.events(taken, sent)
         # All samples, stopped or not: one batch size needs one compilation. Steps are the first
         # axis: the values of one step are contiguous.
         values = np.zeros((steps, record.samples, taken.outputs.shape[2]), np.float32)
@@ -59,7 +59,7 @@ def run_events(
             present = present[going]
     for index in range(answers.number, last):
         on_step(index, answers.last, np.zeros(record.samples, np.int64))
-    record.neurons(rows.counted)
+    record.neurons(rows.counted, *rows.graded)
 
 
 def _decoded(decode: Decode, means: Sequence[np.ndarray], steps: int) -> list[np.ndarray]:

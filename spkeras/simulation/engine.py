@@ -8,6 +8,7 @@ exact, both agree spike for spike.
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from spkeras.errors import OptionError
 from spkeras.events.compiler import compile_program
@@ -81,19 +82,23 @@ class Events:
         if set(names) - set(self.frontier):
             self._standing = loop.standing(names)
 
-    def batch(self, drive: Sequence[np.ndarray], samples: int) -> Rows:
+    def batch(
+        self, drive: Sequence[np.ndarray], samples: int, analysed: ArrayLike = ()
+    ) -> Rows:
         """Return a batch of samples in its state before the first step.
 
         Args:
             drive: Constant input currents, one array per node of the frontier.
             samples: Number of samples.
+            analysed: Indices of the samples whose graded spikes are analysed.
         """
         values = dict(zip(self.frontier, drive, strict=True))
         names = [name for name, _ in self.program.own]
         if self._standing is not None:
             values = dict(zip(names, self._standing(drive), strict=True))
         parts = [np.reshape(values[name], (samples, -1)) for name in names]
-        return Rows(self.program, np.concatenate([*parts, np.zeros((samples, 0))], axis=1))
+        own = np.concatenate([*parts, np.zeros((samples, 0), np.float32)], axis=1)
+        return Rows(self.program, own, analysed=analysed)
 
     def readouts(self, outputs: np.ndarray) -> list[np.ndarray]:
         """Split the values of all read-outs (..., values) into one array per read-out."""

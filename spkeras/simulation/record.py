@@ -157,16 +157,24 @@ class Recorder:
         self.settled = self.loop.spike_code == "delta" and not sending.any()
         return sent
 
-    def events(self, taken: StepBlock) -> None:
-        """Add the spikes of some steps, counted by events."""
+    def events(self, taken: StepBlock, sent: np.ndarray) -> None:
+        """Add the spikes of some steps, counted by events; sent: those of each sample and step."""
         for number, name in enumerate(self.layers):
             steps = slice(taken.first, taken.first + taken.spikes.shape[1])
             self.layers[name][steps] += taken.spikes[:, :, number].sum(axis=0)
+        for step in range(sent.shape[1]):
+            self.active[sent[:, step] > 0] = taken.first + step + 1
 
-    def neurons(self, counted: Mapping[str, np.ndarray]) -> None:
-        """Add the spikes of each neuron over all steps of the batch, counted by events."""
+    def neurons(self, counted: Mapping[str, np.ndarray], *graded: Mapping[str, np.ndarray]) -> None:
+        """Add the spikes of each neuron over all steps of the batch, counted by events.
+
+        graded: those of each exponent; of each neuron spikes of size 1, and bits.
+        """
         for name, spikes in counted.items():
             self.totals[name] += spikes
+        for record, found in zip((self.exponents, self.units, self.adds), graded, strict=True):
+            for name in record:
+                record[name] += found[name]
 
     def window(self, index: int, spikes: Sequence[np.ndarray]) -> None:
         """Add the spikes of each neuron in one whole window, summed over the batch."""

@@ -41,7 +41,7 @@ class Rows(Batch):
                 steps run one by one, so that `keep` can remove samples between them. Blocks are
                 faster: the data of a sample stay in the cache.
         """
-        for block in self.blocks(together):
+        for block in self.blocks(together, ends=together >= steps):
             yield StepBlock(block.first, block.outputs, self._seen)
         with ThreadPoolExecutor(self.threads) as pool:
             for first in range(together, steps):
@@ -52,9 +52,11 @@ class Rows(Batch):
 
     def keep(self, rows: np.ndarray) -> None:
         """Continue only with these rows of the current ones."""
-        state = aligned((len(rows), self.program.state.size), np.float32)
-        state[:] = self.state[rows]
-        self.own, self.state = np.ascontiguousarray(self.own[rows]), state
+        assert self._held is not None
+        held = aligned((len(rows), self.program.state.size), np.float32)
+        held[:] = self._held[rows]
+        self._held, self.own = held, np.ascontiguousarray(self.own[rows])
+        self.analysed = self.analysed[rows]
 
     def _block(self, pool: ThreadPoolExecutor, first: int, last: int) -> EventBlock:
         layers = len(self.program.neurons)

@@ -200,7 +200,7 @@ def test_many_blocks_and_threads_are_one_run(monkeypatch):
     snn = configure(build(networks.spiking(model)), timesteps=STEPS, stagger=1)
     x = networks.samples(model, count=7)
     whole, outputs = events(snn, x, batch_size=7)
-    monkeypatch.setattr(engine, "MOST_STEPS", 5)
+    monkeypatch.setattr(engine, "_BLOCK", 5 * 3 * 3)
     monkeypatch.setattr(engine, "available", lambda: 3)
     parts, pieces = events(snn, x, batch_size=3)
     for name in whole.spikes:
@@ -208,6 +208,20 @@ def test_many_blocks_and_threads_are_one_run(monkeypatch):
         np.testing.assert_array_equal(whole.layer_spikes[name], parts.layer_spikes[name])
     for key in outputs:
         np.testing.assert_array_equal(outputs[key], pieces[key])
+
+
+@pytest.mark.parametrize("neuron", ["binary", "signed_burst"])
+@pytest.mark.parametrize("net", ["residual", "depthwise", "pools"])
+def test_bands_of_rows_and_steps_are_one_run(monkeypatch, net, neuron):
+    """Large maps run some rows and steps at a time."""
+    from spkeras.events import plan, writer
+
+    monkeypatch.setattr(plan, "_ROWS", 16)
+    monkeypatch.setattr(plan, "_SUMS", 64)
+    monkeypatch.setattr(writer, "_STEPS", 5)
+    model = getattr(networks, net)()
+    graph = networks.spiking(model, neuron=neuron)
+    check(graph, build(graph), networks.samples(model), stagger=1)
 
 
 def test_what_events_cannot_run_runs_dense():

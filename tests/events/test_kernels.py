@@ -7,10 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from spkeras.events import engine, kernels, passing
+from spkeras.events import engine, kernels, receiving, sending, valuing
 
 FOLDER = Path(kernels.__file__).parent
-MADE_OF = {passing: ("table", "vectors"), kernels: ("table", "vectors", "passing")}
+_FIRST = ("table", "vectors", "sums")
+MADE_OF = {
+    receiving: _FIRST,
+    sending: (*_FIRST, "receiving"),
+    valuing: (*_FIRST, "receiving"),
+    kernels: (*_FIRST, "receiving", "sending", "valuing"),
+}
 
 
 @pytest.mark.parametrize("module", MADE_OF, ids=lambda module: module.__name__)

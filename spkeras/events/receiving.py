@@ -1,0 +1,289 @@
+"""The operations that add events to the sums of a site, compiled by numba.
+
+Sums are an array (steps, rows, positions, channels) of some steps and rows of the site.
+"""
+
+from typing import TypeAlias
+
+import numpy as np
+from numba import njit
+
+from spkeras.events.sums import TOGETHER, gatherer, windower
+from spkeras.events.table import Field, Kind, Region
+from spkeras.events.vectors import LANES, copy, peek
+from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
+
+# Positions, sizes and pointers of events; listed rows of weights, their sizes and ends; input rows.
+Buffers: TypeAlias = tuple[
+    Int32Array, Float32Array, Int32Array, Int32Array, Float32Array, Int32Array, Float32Array
+]
+
+# Digest of `table`, `vectors` and `sums`, as in `spkeras.events.kernels`.
+SOURCES = "3edaa7cb2c54743e"
+
+_gather1, _gather2, _gather3, _gather4 = (gatherer(n, False) for n in (1, 2, 3, 4))
+_weigh1, _weigh2, _weigh3, _weigh4 = (gatherer(n, True) for n in (1, 2, 3, 4))
+_window1, _window2, _window4 = (windower(n) for n in (1, 2, 4))
+
+# Contraction: one instruction for multiply and add. Sums are float32.
+compiled = njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, error_model="numpy")
+
+
+@compiled
+def _list(
+    op: Int64Array,
+    span: tuple[int, int, int],
+    tables: Int32Array,
+    events: tuple[Int32Array, Float32Array, Int32Array],
+    listed: tuple[Int32Array, Float32Array, Int32Array],
+    written: int,
+    number: int,
+) -> int:
+    """List the rows of weights that each position of some rows receives in one step.
+
+    Args:
+        op: The operation.
+        span: First row, row after the last, number of positions in a row.
+        tables: See `spkeras.events.kernels.run`.
+        events: Positions, sizes, and pointers to the first event of each position.
+        listed: Rows of weights and sizes; and for each position the start of its rows, and the end.
+        written: Rows of weights listed so far.
+        number: Index of the first position in `listed`.
+    """
+    index, value, pointers = events
+    rows, sizes, ends = listed
+    channels, width, valued = op[Field.CHANNELS], op[Field.WIDTH], op[Field.VALUED]
+    first, last, positions = span
+    zero = np.int32(op[Field.TAPS])
+    for y in range(first, last):
+        lines, after = peek(tables, op[Field.ROWS] + y), peek(tables, op[Field.ROWS] + y + 1)
+        for x in range(positions):
+            runs = peek(tables, op[Field.COLUMNS] + x)
+            end = peek(tables, op[Field.COLUMNS] + x + 1)
+            for line in range(lines, after, 3):
+                place = int(peek(tables, line)) * width
+                lead = int(peek(tables, line + 1)) * op[Field.STRIDE]
+                for run in range(runs, end, 3):
+                    start = place + peek(tables, run)
+                    shift = (lead + peek(tables, run + 2) - start) * channels
+                    begin = int(peek(pointers, start))
+                    count = int(peek(pointers, start + peek(tables, run + 1))) - begin
+                    for done in range(0, count, LANES):
+                        copy(rows, written + done, index, begin + done, shift)
+                        if valued:
+                            copy(sizes, written + done, value, begin + done, 0)
+                    written += count
+            # Rows of zeros fill up the last trip.
+            for k in range(TOGETHER - 1):
+                rows[written + k] = zero
+                sizes[(written + k) * valued] = 0
+            written = (written + TOGETHER - 1) & -TOGETHER
+            number += 1
+            ends[number] = written
+    return written
+
+
+@compiled
+def _contract(
+    op: Int64Array,
+    count: int,
+    weights: Float32Array,
+    listed: tuple[Int32Array, Float32Array, Int32Array],
+    sums: Float32Array,
+) -> None:
+    """Add the listed rows of weights to the sums of `count` positions, by blocks of columns."""
+    rows, sizes, ends = listed
+    out, base = op[Field.SPREAD], op[Field.WEIGHTS]
+    left = (out + LANES - 1) // LANES
+    begin = 0
+    while left > 0:
+        vectors = min(left, 4) + 4 * op[Field.VALUED]
+        for number in range(count):
+            first = int(peek(ends, number))
+            trips = (int(peek(ends, number + 1)) - first) // TOGETHER
+            start = number * out + begin
+            if vectors == 4:
+                _gather4(sums, start, weights, base, rows, sizes, first, trips)
+            elif vectors == 3:
+                _gather3(sums, start, weights, base, rows, sizes, first, trips)
+            elif vectors == 2:
+                _gather2(sums, start, weights, base, rows, sizes, first, trips)
+            elif vectors == 1:
+                _gather1(sums, start, weights, base, rows, sizes, first, trips)
+            elif vectors == 8:
+                _weigh4(sums, start, weights, base, rows, sizes, first, trips)
+            elif vectors == 7:
+                _weigh3(sums, start, weights, base, rows, sizes, first, trips)
+            elif vectors == 6:
+                _weigh2(sums, start, weights, base, rows, sizes, first, trips)
+            else:
+                _weigh1(sums, start, weights, base, rows, sizes, first, trips)
+        base += (op[Field.TAPS] + 1) * LANES * min(left, 4)
+        begin += 4 * LANES
+        left -= 4
+
+
+@compiled
+def _unfold(
+    op: Int64Array,
+    lines: tuple[int, int],
+    events: tuple[Int32Array, Float32Array, Int32Array],
+    inputs: Float32Array,
+) -> None:
+    """Write the events of some rows as an array (positions, channels, copies)."""
+    index, value, pointers = events
+    width, channels, spread = op[Field.WIDTH], op[Field.CHANNELS], op[Field.SPREAD]
+    base = lines[0] * width * channels
+    inputs[: (lines[1] - lines[0]) * width * channels * spread] = 0
+    for event in range(pointers[lines[0] * width], pointers[lines[1] * width]):
+        size = peek(value, event) if op[Field.VALUED] else np.float32(1)
+        place = (int(peek(index, event)) - base) * spread
+        for k in range(spread):
+            inputs[np.uint64(place + k)] += size
+
+
+@compiled
+def _depthwise(
+    op: Int64Array,
+    span: tuple[int, int, int],
+    tables: Int32Array,
+    weights: Float32Array,
+    events: tuple[Int32Array, Float32Array, Int32Array],
+    buffers: tuple[Float32Array, Int32Array],
+    sums: Float32Array,
+) -> None:
+    """Add the events of one step through a window of each channel to some rows of sums."""
+    first, last, positions = span
+    inputs, pairs = buffers
+    rows, columns = op[Field.ROWS], op[Field.COLUMNS]
+    low, high = 1 << 40, 0
+    for line in range(tables[rows + first], tables[rows + last], 3):
+        low, high = min(low, int(tables[line])), max(high, int(tables[line]) + 1)
+    if high == 0:
+        return
+    _unfold(op, (low, high), events, inputs)
+    channels = op[Field.CHANNELS] * op[Field.SPREAD]
+    padded = (channels + LANES - 1) & -LANES
+    start = 0
+    for y in range(first, last):
+        for x in range(positions):
+            count = 0
+            for line in range(tables[rows + y], tables[rows + y + 1], 3):
+                place = (int(tables[line]) - low) * op[Field.WIDTH]
+                lead = tables[line + 1] * op[Field.STRIDE]
+                for column in range(tables[columns + x], tables[columns + x + 1], 3):
+                    pairs[2 * count] = (place + tables[column]) * channels
+                    tap = lead + tables[column + 1]
+                    pairs[2 * count + 1] = op[Field.WEIGHTS] + tap * padded
+                    count += 1
+            done = 0
+            while done + 4 * LANES <= padded:
+                _window4(sums, start + done, inputs, weights, pairs, count, done)
+                done += 4 * LANES
+            while done < padded:
+                _window1(sums, start + done, inputs, weights, pairs, count, done)
+                done += LANES
+            start += channels
+
+
+@compiled
+def _window(
+    op: Int64Array,
+    tables: Int32Array,
+    weights: Float32Array,
+    events: tuple[Int32Array, Float32Array, Int32Array],
+    count: int,
+    sums: Float32Array,
+) -> None:
+    """Add each event, weighted, at the positions of its window, on the same channel."""
+    index, value, _ = events
+    channels, width = op[Field.CHANNELS], op[Field.WIDTH]
+    rows, columns = op[Field.ROWS], op[Field.COLUMNS]
+    stride, factors = op[Field.STRIDE], op[Field.NUMBERS]
+    for event in range(count):
+        size = value[event] if op[Field.VALUED] else np.float32(1)
+        position = index[event] // channels
+        channel = index[event] - position * channels
+        y = position // width
+        x = position - y * width
+        for row in range(tables[rows + y], tables[rows + y + 1], 3):
+            share = size * weights[factors + tables[row + 2]]
+            for column in range(tables[columns + x], tables[columns + x + 1], 3):
+                lead = op[Field.WEIGHTS] + tables[row + 1] + tables[column + 1] + channel * stride
+                factor = share * weights[factors + tables[column + 2]]
+                sums[tables[row] + tables[column] + channel] += factor * weights[lead]
+
+
+@compiled
+def _pass_on(
+    op: Int64Array,
+    tables: Int32Array,
+    weights: Float32Array,
+    events: tuple[Int32Array, Float32Array, Int32Array],
+    reach: tuple[int, int, int],
+    sums: Float32Array,
+) -> None:
+    """Add events at their positions, or at those of a table; reach: first, last, and shift."""
+    index, value, _ = events
+    share = weights[op[Field.WEIGHTS]]
+    first, last, shift = reach
+    for event in range(first, last):
+        size = share * peek(value, event) if op[Field.VALUED] else share
+        place = int(peek(index, event))
+        if op[Field.KIND] == Kind.PLACE:
+            place = int(peek(tables, op[Field.ROWS] + place))
+        sums[np.uint64(place - shift)] += size
+
+
+@compiled
+def receive(
+    op: Int64Array,
+    site: Int64Array,
+    span: tuple[int, int],
+    steps: tuple[int, int],
+    constants: tuple[Int32Array, Float32Array, Int64Array],
+    buffers: Buffers,
+    sums: Float32Array,
+) -> None:
+    """Add the events of some steps of a block to some rows of sums.
+
+    Args:
+        op: The operation.
+        site: The row of its site.
+        span: First row and row after the last.
+        steps: First step of the block and step after the last.
+        constants: Tables, weights and regions.
+        buffers: Events, their sizes and pointers; listed rows, their sizes and ends; input rows.
+        sums: Added to.
+    """
+    tables, weights, regions = constants
+    places, values, pointers, rows, sizes, ends, inputs = buffers
+    region = regions[op[Field.SOURCE]]
+    kind, width = op[Field.KIND], site[Field.WIDTH]
+    length = (span[1] - span[0]) * width * site[Field.CHANNELS]
+    listed, number = 0, 0
+    ends[0] = 0
+    for step in range(steps[0], steps[1]):
+        begin = region[Region.PLACES] + step * region[Region.ROOM]
+        lead = region[Region.POINTERS] + step * region[Region.LENGTH]
+        events = (places[begin:], values[begin * op[Field.VALUED] :], pointers[lead:])
+        own = sums[(step - steps[0]) * length :]
+        if kind == Kind.CONTRACT:
+            whole = (span[0], span[1], width)
+            listed = _list(op, whole, tables, events, (rows, sizes, ends), listed, number)
+            number += (span[1] - span[0]) * width
+        elif kind == Kind.DEPTHWISE:
+            whole = (span[0], span[1], width)
+            _depthwise(op, whole, tables, weights, events, (inputs, rows), own)
+        else:
+            last = region[Region.LENGTH] - 1
+            if kind == Kind.WINDOW:
+                _window(op, tables, weights, events, events[2][last], own)
+            elif kind == Kind.PLACE:
+                _pass_on(op, tables, weights, events, (0, events[2][last], 0), own)
+            else:
+                first, after = events[2][span[0] * width], events[2][span[1] * width]
+                shift = span[0] * width * site[Field.CHANNELS]
+                _pass_on(op, tables, weights, events, (first, after, shift), own)
+    if kind == Kind.CONTRACT:
+        _contract(op, number, weights, (rows, sizes, ends), sums)

@@ -1,0 +1,143 @@
+"""Neurons of the codes that keep values, and analysis of graded spikes; compiled by numba."""
+
+import numpy as np
+
+from spkeras.events.receiving import compiled
+from spkeras.events.table import Field
+from spkeras.events.vectors import bits_of, peek, rounded
+from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
+
+# Digest of `table`, `vectors`, `sums` and `receiving`, as in `spkeras.events.kernels`.
+SOURCES = "8cab88859f04671d"
+
+# Bits of the mantissa of a float32, and the exponent of 1.
+_MANTISSA, _ONE = 23, 127
+
+
+@compiled
+def _pooled(tables: Int32Array, windows: int, received: Float32Array, values: Float32Array) -> None:
+    """Write the maximum of each pooling window."""
+    for k in range(values.size):
+        largest = np.float32(-np.inf)
+        for entry in range(tables[windows + k], tables[windows + k + 1]):
+            largest = max(largest, received[tables[entry]])
+        values[k] = largest
+
+
+@compiled
+def _graded(
+    values: Float32Array,
+    sent: Float32Array,
+    thresholds: Float32Array,
+    numbers: tuple[np.float32, np.float32, np.float32],
+    op: Int64Array,
+) -> None:
+    """Write the graded spikes of some neurons over the sums that their functions take."""
+    slope, bound, elapsed = numbers
+    half = np.int32(1 << (_MANTISSA - op[Field.MANTISSA] - 1))
+    least = np.float32(2.0) ** np.float32(1 - op[Field.LEVELS])
+    scale = elapsed if op[Field.DIFFERENTIAL] else np.float32(1)
+    for k in range(values.size):
+        u = values[k]
+        target = min(u if u > 0 else slope * u, bound)
+        missing = (target / thresholds[k] - sent[k]) * scale
+        size = rounded(missing, half)
+        size = min(size, np.float32(1)) if size >= least else np.float32(0)
+        spike = size if missing > 0 else -size
+        values[k] = spike
+        sent[k] += spike / scale
+
+
+@compiled
+def _whole(
+    values: Float32Array,
+    sent: Float32Array,
+    thresholds: Float32Array,
+    numbers: tuple[np.float32, np.float32, np.float32],
+    op: Int64Array,
+    alpha: np.float32,
+) -> None:
+    """Write the whole spikes of some neurons over the sums that their functions take."""
+    slope, bound, elapsed = numbers
+    low, high = np.float32(op[Field.LOW]), np.float32(op[Field.HIGH])
+    scale = elapsed if op[Field.DIFFERENTIAL] else np.float32(1)
+    for k in range(values.size):
+        u = values[k]
+        target = min(u if u > 0 else slope * u, bound)
+        missing = (target / thresholds[k] - sent[k]) * scale
+        spike = min(max(np.floor(missing + alpha), low), high)
+        values[k] = spike
+        sent[k] += spike / scale
+
+
+@compiled
+def value(
+    op: Int64Array,
+    span: tuple[int, int],
+    constants: tuple[Int32Array, Float32Array],
+    state: Float32Array,
+    sums: Float32Array,
+    elapsed: np.float32,
+) -> None:
+    """Write the spikes of some rows of neurons over their sums.
+
+    u <- u + w z; the spike is the part of f(max u) / V - n that one step can send; n <- n + w times
+    the spike. w: 1, or 1 / step under the differential code; max: over the pooling window.
+    """
+    tables, weights = constants
+    row = op[Field.WIDTH] * op[Field.CHANNELS]
+    first, last = span[0] * row, span[1] * row
+    begin = op[Field.TARGET] + first
+    received, added = state[begin : begin + last - first], sums[: last - first]
+    weight = elapsed if op[Field.DIFFERENTIAL] else np.float32(1)
+    for k in range(last - first):
+        received[k] += added[k] / weight
+        added[k] = received[k]
+    if op[Field.POOL] >= 0:
+        # All rows at once: the sums are part of the received ones, and their memory is free.
+        windows = op[Field.POOL]
+        first, last = 0, tables[windows] - windows - 1
+        _pooled(tables, windows, received, sums[:last])
+    alpha, slope, bound = weights[op[Field.NUMBERS] : op[Field.NUMBERS] + 3]
+    numbers, period = (slope, bound, elapsed), op[Field.PERIOD]
+    done = 0
+    while done < last - first:
+        level = op[Field.THRESHOLD] + (first + done) % period
+        length = min(period, last - first - done)
+        values, thresholds = sums[done : done + length], weights[level : level + length]
+        sent = state[op[Field.SENT] + first + done : op[Field.SENT] + first + done + length]
+        if op[Field.LEVELS]:
+            _graded(values, sent, thresholds, numbers, op)
+        else:
+            _whole(values, sent, thresholds, numbers, op, alpha)
+        done += length
+
+
+@compiled
+def grade(
+    op: Int64Array,
+    places: Int32Array,
+    sizes: Float32Array,
+    reach: tuple[int, int],
+    counted: Int32Array,
+    graded: tuple[Int64Array, Int32Array, Int32Array],
+) -> int:
+    """Count graded spikes of neurons, and in a sample that is analysed their exponents and bits.
+
+    graded: spikes of each layer and exponent; of each neuron spikes of size 1, and bits set. They
+    are empty in other samples.
+    """
+    exponents, units, bits = graded
+    for event in range(reach[0], reach[1]):
+        counted[np.uint64(peek(places, event))] += 1
+    if exponents.shape[0]:
+        for event in range(reach[0], reach[1]):
+            place = op[Field.COUNTED] + places[event]
+            found = bits_of(abs(sizes[event]))
+            exponent = _ONE - (found >> _MANTISSA)
+            exponents[op[Field.LAYER], exponent] += 1
+            units[place] += exponent == 0
+            bits[place] += 1
+            for k in range(1, op[Field.MANTISSA] + 1):
+                bits[place] += (found >> (_MANTISSA - k)) & 1
+    return reach[1] - reach[0]
