@@ -84,6 +84,7 @@ def _depthwise(plan: EventPlan, node: Node, both: tuple[Axis, Axis], weights: np
     spread = weights.shape[1] // channels
     site = plan.site(node)
     site.listed = max(site.listed, 2 * len(weights))
+    site.overlaps = True
     plan.add(
         site,
         Kind.DEPTHWISE,
@@ -95,6 +96,7 @@ def _depthwise(plan: EventPlan, node: Node, both: tuple[Axis, Axis], weights: np
                 np.pad(weights, ((0, 0), (0, -weights.shape[1] % LANES)))
             ),
             "stride": column.taps,
+            "taps": column.taps + 1,
             "spread": spread,
             "large": lines * width * channels * spread,
         },

@@ -26,18 +26,22 @@ class Site:
         inputs: Operations that add to it: kind and fields.
         listed: Most rows of weights that one position of it receives in a step.
         whole: Whether all rows are computed at once.
+        overlaps: Whether neighbouring rows read the same rows of an array of inputs.
     """
 
     shape: tuple[int, ...]
     inputs: list[tuple[Kind, dict[str, int]]] = field(default_factory=list)
     listed: int = 0
     whole: bool = False
+    overlaps: bool = False
 
     def fields(self, block: int) -> dict[str, int]:
         """Return the fields of its row; `block`: steps that run at once."""
         lines, width, channels = plane(self.shape)
         row = width * channels
-        band = lines if self.whole else max(1, min(lines, _ROWS // row))
+        band = (
+            lines if self.whole else max(1, min(lines, _ROWS * (4 if self.overlaps else 1) // row))
+        )
         while band > 1 and band * width * self.listed > _LISTED:
             band = -(-band // 2)
         chunk = max(1, min(block, _SUMS // (band * row)))

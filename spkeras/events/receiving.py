@@ -19,7 +19,7 @@ Buffers: TypeAlias = tuple[
 ]
 
 # Digest of `table`, `vectors` and `sums`, as in `spkeras.events.kernels`.
-SOURCES = "3edaa7cb2c54743e"
+SOURCES = "5eb24349a59fb9eb"
 
 _gather1, _gather2, _gather3, _gather4 = (gatherer(n, False) for n in (1, 2, 3, 4))
 _weigh1, _weigh2, _weigh3, _weigh4 = (gatherer(n, True) for n in (1, 2, 3, 4))
@@ -135,11 +135,43 @@ def _unfold(
     width, channels, spread = op[Field.WIDTH], op[Field.CHANNELS], op[Field.SPREAD]
     base = lines[0] * width * channels
     inputs[: (lines[1] - lines[0]) * width * channels * spread] = 0
-    for event in range(pointers[lines[0] * width], pointers[lines[1] * width]):
+    first, last = pointers[lines[0] * width], pointers[lines[1] * width]
+    if spread == 1 and not op[Field.VALUED]:
+        for event in range(first, last):
+            inputs[np.uint64(int(peek(index, event)) - base)] += np.float32(1)
+        return
+    for event in range(first, last):
         size = peek(value, event) if op[Field.VALUED] else np.float32(1)
         place = (int(peek(index, event)) - base) * spread
         for k in range(spread):
             inputs[np.uint64(place + k)] += size
+
+
+@compiled
+def _pair(
+    op: Int64Array,
+    tables: Int32Array,
+    place: tuple[int, int, int],
+    lengths: tuple[int, int],
+    pairs: Int32Array,
+) -> int:
+    """Write the indices of the inputs under a window and of their weights; return their number.
+
+    place: row and position of the sum, and first row of the inputs; lengths: channels of an input,
+    and of the weights of a tap.
+    """
+    y, x, low = place
+    rows, columns = op[Field.ROWS], op[Field.COLUMNS]
+    count = 0
+    for line in range(tables[rows + y], tables[rows + y + 1], 3):
+        begin = (int(tables[line]) - low) * op[Field.WIDTH]
+        lead = tables[line + 1] * op[Field.STRIDE]
+        for column in range(tables[columns + x], tables[columns + x + 1], 3):
+            pairs[2 * count] = (begin + tables[column]) * lengths[0]
+            tap = lead + tables[column + 1]
+            pairs[2 * count + 1] = op[Field.WEIGHTS] + tap * lengths[1]
+            count += 1
+    return count
 
 
 @compiled
@@ -166,23 +198,24 @@ def _depthwise(
     padded = (channels + LANES - 1) & -LANES
     start = 0
     for y in range(first, last):
+        taken, count, begun = -1, 0, 0
         for x in range(positions):
-            count = 0
-            for line in range(tables[rows + y], tables[rows + y + 1], 3):
-                place = (int(tables[line]) - low) * op[Field.WIDTH]
-                lead = tables[line + 1] * op[Field.STRIDE]
-                for column in range(tables[columns + x], tables[columns + x + 1], 3):
-                    pairs[2 * count] = (place + tables[column]) * channels
-                    tap = lead + tables[column + 1]
-                    pairs[2 * count + 1] = op[Field.WEIGHTS] + tap * padded
-                    count += 1
+            begin, end = tables[columns + x], tables[columns + x + 1]
+            pattern = (end - begin) * op[Field.TAPS] + tables[begin + 1] if end > begin else -2
+            if pattern != taken:
+                begun, taken = tables[begin], pattern
+                count = _pair(op, tables, (y, x, low), (channels, padded), pairs)
+            # Neighbouring positions read the same taps, further on.
+            shift = (tables[begin] - begun) * channels if end > begin else 0
             done = 0
             while done + 4 * LANES <= padded:
-                _window4(sums, start + done, inputs, weights, pairs, count, done)
+                _window4(sums, start + done, inputs, weights, pairs, count, shift + done, done)
                 done += 4 * LANES
-            while done < padded:
-                _window1(sums, start + done, inputs, weights, pairs, count, done)
-                done += LANES
+            if done + 2 * LANES <= padded:
+                _window2(sums, start + done, inputs, weights, pairs, count, shift + done, done)
+                done += 2 * LANES
+            if done < padded:
+                _window1(sums, start + done, inputs, weights, pairs, count, shift + done, done)
             start += channels
 
 

@@ -74,10 +74,10 @@ def gatherer(vectors: int, valued: bool) -> Callable[..., None]:
 
 
 def windower(vectors: int) -> Callable[..., None]:
-    """Return a function `add(sums, start, inputs, weights, pairs, count, shift)` for numba.
+    """Return a function `add(sums, start, inputs, weights, pairs, count, shift, lead)` for numba.
 
     It adds to sums[start : start + 16 vectors], for each of the first `count` pairs (a, b) of
-    `pairs`, inputs[a + shift :] times weights[b + shift :]. Indices are not checked.
+    `pairs`, inputs[a + shift :] times weights[b + lead :]. Indices are not checked.
     """
 
     def add(
@@ -89,8 +89,9 @@ def windower(vectors: int) -> Callable[..., None]:
         pairs: types.Type,
         count: types.Type,
         shift: types.Type,
+        lead: types.Type,
     ) -> Typed:
-        signature = types.void(sums, start, inputs, weights, pairs, count, shift)
+        signature = types.void(sums, start, inputs, weights, pairs, count, shift, lead)
 
         def emit(
             context: Target, builder: ir.IRBuilder, signature: object, values: list[ir.Value]
@@ -103,16 +104,14 @@ def windower(vectors: int) -> Callable[..., None]:
             def trip(index: ir.Value, total: list[ir.Value]) -> list[ir.Value]:
                 first = builder.shl(index, ir.Constant(number, 1))
                 places = [builder.add(first, ir.Constant(number, k)) for k in range(2)]
-                read, lead = (
-                    builder.add(
-                        builder.sext(builder.load(at(4, k, ir.IntType(32))), number), values[6]
-                    )
-                    for k in places
+                read, weight = (
+                    builder.add(builder.sext(builder.load(at(4, k, ir.IntType(32))), number), added)
+                    for k, added in zip(places, values[6:], strict=True)
                 )
                 pairs = zip(
                     total,
                     _vectors(builder, at(2, read, lanes), vectors),
-                    _vectors(builder, at(3, lead, lanes), vectors),
+                    _vectors(builder, at(3, weight, lanes), vectors),
                     strict=True,
                 )
                 return [

@@ -10,7 +10,7 @@ from spkeras.metrics import Score
 from spkeras.plain.network import PlainNetwork
 from spkeras.plain.simulator import PlainSimulator
 from spkeras.simulation.by_events import evaluation_steps
-from spkeras.simulation.engine import choose
+from spkeras.simulation.engine import Choice, choose
 from spkeras.snn.timing import Timed
 
 if TYPE_CHECKING:
@@ -50,8 +50,8 @@ def simulator(loop: AnyNetwork, engine: str) -> AnySimulator:
     return simulation
 
 
-def engine_and_steps(loop: AnyNetwork, engine: str) -> tuple[str, np.ndarray]:
-    """Return the engine that will run, and the times at which answers are scored."""
+def engine_and_steps(loop: AnyNetwork, engine: str) -> tuple[Choice, np.ndarray]:
+    """Return the engine that will run and why, and the times at which answers are scored."""
     if isinstance(loop, Timed):
         return choose(loop, engine), evaluation_steps(loop)
     if engine == "events":
@@ -59,7 +59,8 @@ def engine_and_steps(loop: AnyNetwork, engine: str) -> tuple[str, np.ndarray]:
             "engine='events' with layers that fire in windows; allowed: 'auto', 'dense': each "
             "layer runs once"
         )
-    return "closed form", np.array([loop.latency])
+    reason = "each layer runs once, in its window"
+    return Choice("closed form", reason), np.array([loop.latency])
 
 
 def scores_of(loop: AnyNetwork, graph: Graph, y: Any, steps: int) -> list[Score]:

@@ -54,6 +54,7 @@ class EvaluationPlan:
 
     Attributes:
         engine: The engine that will run.
+        reason: Why it was chosen, as a phrase.
         batches: Number of batches; None until `shards` has yielded the last one of a stream.
         work: Sample steps in all; 0 where a stream does not know its length.
 
@@ -88,7 +89,8 @@ class EvaluationPlan:
         self.frames = in_time(self.graph, first.x)
         self.weighted = first.weights is not None
         self.head = self._checked(first)
-        self.engine, self.steps = engine_and_steps(loop, "dense" if self.frames else engine)
+        taken = "dense" if self.frames else engine
+        (self.engine, self.reason), self.steps = engine_and_steps(loop, taken)
         if self.frames:
             check_frames(loop, engine)
         self.scores = scores_of(loop, self.graph, self.head.targets, steps=len(self.steps))
@@ -245,6 +247,7 @@ class EvaluationPlan:
             windows=loop.windows,
             convergence=convergence(trace),
             engine=self.engine,
+            engine_reason=self.reason,
             early_exit=course,
             reference=name_of(self.graph, named),
             answers=tuple(joined(parts) for parts in zip(*total.answers, strict=True)),

@@ -47,6 +47,7 @@ class Evaluation:
         convergence: Convergence of the samples; None where the code never settles.
         engine: Engine: "dense" (a Keras pass per step), "events" (spike by spike) or "closed
             form".
+        engine_reason: Why it was chosen, as a phrase.
         early_exit: Savings and costs of early exit; None where it was not requested.
         reference: The network that decisions and outputs are compared with, on real values.
             "CNN": the converted CNN, with its weights. "twin": the same where it was trained for
@@ -74,6 +75,7 @@ class Evaluation:
     depth: int = 0
     convergence: Convergence | None = None
     engine: str = "dense"
+    engine_reason: str = ""
     early_exit: ExitCourse | None = None
     reference: str = "CNN"
     windows: int = 0

@@ -63,7 +63,7 @@ class PlainNetwork(Timed):
     def runs(self) -> bool:
         """Whether events run it with its settings, and every other node is known."""
         nodes = (*self._graph.nodes, *self._graph.reference().nodes)
-        return choose(self, "auto") == "events" and all(is_known(node) for node in nodes)
+        return choose(self, "auto").engine == "events" and all(is_known(node) for node in nodes)
 
     def suits(self, samples: Sequence[np.ndarray]) -> bool:
         """Return whether NumPy computes the CNN of these samples sooner than Keras is imported.

@@ -6,6 +6,7 @@ exact, both agree spike for spike.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,19 +16,30 @@ from spkeras.events.compiler import compile_program
 from spkeras.events.engine import missing
 from spkeras.events.support import refusal
 from spkeras.ops.names import ENGINES
+from spkeras.simulation.cost import preferred
 from spkeras.simulation.rows import Rows
 from spkeras.snn.timing import Timed
 
 
-def choose(loop: Timed, engine: str) -> str:
+class Choice(NamedTuple):
+    """The engine of a run.
+
+    Attributes:
+        engine: "dense", "events" or "closed form".
+        reason: Why, as a phrase.
+    """
+
+    engine: str
+    reason: str
+
+
+def choose(loop: Timed, engine: str) -> Choice:
     """Return the engine for a network with its current settings.
 
     Args:
         loop: The spike loop.
-        engine: "dense", "events", or "auto", which takes events wherever they can run it.
-
-    Returns:
-        "dense", "events" or "closed form".
+        engine: "dense", "events", or "auto": the one of the lower expected cost
+            (`spkeras.simulation.cost`) of those that can run it.
 
     Raises:
         OptionError: unknown engine, or "events" for a network or settings they cannot run.
@@ -47,13 +59,17 @@ def choose(loop: Timed, engine: str) -> str:
                 f"engine='events' with schedule={loop.schedule!r}; events run the clock-driven "
                 "schedule, the other has a closed form that takes one pass: leave engine at 'auto'"
             )
-        return "closed form"
+        return Choice("closed form", "a layer-synchronous network takes one pass")
     if engine == "dense":
-        return "dense"
+        return Choice("dense", "asked for")
     reason = _refusal(loop)
     if reason and engine == "events":
         raise OptionError(f"engine='events': {reason}; use engine='dense', or 'auto'")
-    return "dense" if reason else "events"
+    if reason:
+        return Choice("dense", f"no events: {reason}")
+    if engine == "events":
+        return Choice("events", "asked for")
+    return Choice(*preferred(loop.network.graph))
 
 
 def _refusal(loop: Timed) -> str | None:

@@ -31,6 +31,7 @@ class Simulator:
     Attributes:
         engine: The chosen engine: "dense", "events", or "closed form" for a layer-synchronous
             network.
+        reason: Why it was chosen, as a phrase.
 
     Raises:
         OptionError: unknown engine, or "events" for a network or a machine that cannot run it.
@@ -38,7 +39,7 @@ class Simulator:
 
     def __init__(self, loop: SpikeLoop, engine: str = "auto") -> None:
         self.loop, self.network = loop, loop.network
-        self.engine = choose(loop, engine)
+        self.engine, self.reason = choose(loop, engine)
         self.neurons = [node.name for node in self.network.neurons]
         variables = list(loop.variables)
         self._scale = compiled(loop.units, variables)

@@ -35,17 +35,18 @@ def sites(batch: Any, timesteps: int) -> dict[str, tuple[float, int]]:
     outputs = np.zeros((timesteps, program.output_size), np.float32)
     counted = np.zeros(program.neuron_count, np.int32)
     layers = np.zeros((timesteps, len(program.neurons)), np.int64)
+    state = program.state.copy()
 
     def run(operations: np.ndarray, first: int, last: int) -> None:
         kernels.run(
             operations,
             constants,
             batch.own[0],
-            batch.state[0],
+            state,
             (first, last),
             buffers,
             received,
-            (outputs, counted, layers),
+            (outputs, counted, layers, batch._none),
         )
 
     begin = max(0, timesteps - program.block)

@@ -1,5 +1,7 @@
 """Hard gates: events send the oracle's spikes, of each neuron and in each step."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -240,7 +242,9 @@ def test_the_engine_is_named(monkeypatch):
 
     model = networks.chain()
     snn, x = build(networks.spiking(model)), networks.samples(model)
-    assert spkeras.evaluate(snn, x, any_range=True).engine == "events"
+    found = spkeras.evaluate(snn, x, any_range=True)
+    assert (found.engine, found.to_dict()["engine"]) == ("events", "events")
+    assert re.search(r"expected to cost 0\.\d+ dense steps", found.engine_reason)
     assert spkeras.evaluate(snn, x, any_range=True, engine="dense").engine == "dense"
     closed = spkeras.evaluate(snn, x, any_range=True, schedule="layer_synchronous")
     assert closed.engine == "closed form"
