@@ -30,7 +30,7 @@ def neuron(plan: EventPlan, node: Node) -> None:
     extra = zero if plain else _counting(plan, node)
     site.whole = site.whole or bool(node["pool"])
     kind = Kind.FIRE if plain else Kind.COUNT
-    if keeps_values(node["spike_code"]):
+    if keeps_values(node["spike_code"]) or node.neuron.graded:
         kind, extra = Kind.VALUE, {**extra, **_keeping(node["spike_code"])}
     if node.neuron.graded:
         extra |= {"levels": node["levels"], "mantissa": node["mantissa_bits"]}

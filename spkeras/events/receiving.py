@@ -19,7 +19,7 @@ Buffers: TypeAlias = tuple[
 ]
 
 # Digest of `table`, `vectors` and `sums`, as in `spkeras.events.kernels`.
-SOURCES = "5eb24349a59fb9eb"
+SOURCES = "13c522de8c9d9fcf"
 
 _gather1, _gather2, _gather3, _gather4 = (gatherer(n, False) for n in (1, 2, 3, 4))
 _weigh1, _weigh2, _weigh3, _weigh4 = (gatherer(n, True) for n in (1, 2, 3, 4))

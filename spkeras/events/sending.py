@@ -8,7 +8,7 @@ from spkeras.events.vectors import LANES, firing, peek, put
 from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
 
 # Digest of `table`, `vectors`, `sums` and `receiving`, as in `spkeras.events.kernels`.
-SOURCES = "391c5473f9da8860"
+SOURCES = "0fcef9a89a85360d"
 
 # For each number of eight bits: the indices of the bits that are set, and their number.
 _SET = np.array(

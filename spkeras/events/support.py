@@ -36,9 +36,7 @@ def _refusal(node: Node, graph: Graph) -> str | None:
 
 
 def _of_neuron(node: Node) -> str | None:
-    # Graded spikes under the rate code: no recipe makes them.
-    graded = node.neuron.graded and node["spike_code"] == "rate"
-    if len(node.inputs) > 1 or graded or node.neuron.emit:
+    if len(node.inputs) > 1 or node.neuron.emit:
         return f"a {node['model']} neuron of {len(node.inputs)} inputs"
     # Without max_value the threshold contains the bound and its levels: a plain ReLU.
     levels = node["function"] == "quantized_relu" and node["max_value"] is None

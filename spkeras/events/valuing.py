@@ -1,4 +1,4 @@
-"""Neurons of the codes that keep values, and analysis of graded spikes; compiled by numba."""
+"""Neurons of graded spikes and of codes that keep values, and their analysis; compiled by numba."""
 
 import numpy as np
 
@@ -8,7 +8,7 @@ from spkeras.events.vectors import bits_of, peek, rounded
 from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
 
 # Digest of `table`, `vectors`, `sums` and `receiving`, as in `spkeras.events.kernels`.
-SOURCES = "391c5473f9da8860"
+SOURCES = "0fcef9a89a85360d"
 
 # Bits of the mantissa of a float32, and the exponent of 1.
 _MANTISSA, _ONE = 23, 127
@@ -99,6 +99,8 @@ def value(
         first, last = 0, tables[windows] - windows - 1
         _pooled(tables, windows, received, sums[:last])
     alpha, slope, bound = weights[op[Field.NUMBERS] : op[Field.NUMBERS] + 3]
+    if not op[Field.ONCE]:  # sums of the rate code grow with the steps
+        bound = bound * elapsed
     numbers, period = (slope, bound, elapsed), op[Field.PERIOD]
     done = 0
     while done < last - first:

@@ -98,9 +98,7 @@ class Events:
         if set(names) - set(self.frontier):
             self._standing = loop.standing(names)
 
-    def batch(
-        self, drive: Sequence[np.ndarray], samples: int, analysed: ArrayLike = ()
-    ) -> Rows:
+    def batch(self, drive: Sequence[np.ndarray], samples: int, analysed: ArrayLike = ()) -> Rows:
         """Return a batch of samples in its state before the first step.
 
         Args:

@@ -8,11 +8,12 @@ from spkeras.snn.model import build, configure, loop_of
 from tests import networks, oracle, runs
 
 # The differential code divides by the step: only halves are sums of powers of two.
-STEPS = {"delta": 5, "differential": 2}
+STEPS = {"delta": 5, "rate": 5, "differential": 2}
 NEURONS = {
     "sigma_delta": {"neuron": "sigma_delta"},
     "mantissa": {"neuron": "sigma_delta", "mantissa_bits": 2},
     "multi_threshold": {"neuron": "multi_threshold"},
+    "differential": {"neuron": "multi_threshold", "spike_code": "differential"},
     "signed": {"neuron": "signed", "spike_code": "differential"},
     "signed_burst": {"neuron": "signed_burst", "spike_code": "differential"},
 }
