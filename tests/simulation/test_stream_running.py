@@ -1,7 +1,5 @@
 """Streams of rate-coded nets, what a stream refuses, and other backends."""
 
-import importlib.util
-
 import numpy as np
 import pytest
 
@@ -9,7 +7,7 @@ import spkeras
 from spkeras.errors import DataError, OptionError
 from spkeras.snn.model import loop_of
 from tests import networks
-from tests.processes import python
+from tests.processes import python, require
 from tests.streams import LENGTHS, RUNNING, changes, delta, frames, running_case, wanted_of
 
 
@@ -112,10 +110,10 @@ np.savez(sys.argv[1], **found)
 
 
 @pytest.mark.slow
+@pytest.mark.backend
 @pytest.mark.parametrize("backend", ["jax", "torch"])
 def test_other_backends(backend, tmp_path):
-    if importlib.util.find_spec(backend) is None:
-        pytest.skip(f"{backend} is not installed")
+    require(backend)
     python(SCRIPT, tmp_path / "found.npz", backend, KERAS_BACKEND=backend)
     found = dict(np.load(tmp_path / "found.npz"))
     (*before, last), steps = frames(70), int(found["steps"])

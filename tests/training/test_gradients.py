@@ -1,14 +1,13 @@
 """Values and gradients of the activations, at and around the ends, on every backend."""
 
-import importlib.util
 import json
 
 import numpy as np
 import pytest
 
-from tests.processes import python
+from tests.processes import BACKENDS, python, require
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.backend]
 
 # Where values are looked at, in units: below, at and above both ends, and inside.
 POINTS = [-0.1, 0.0, 0.5, 0.99, 1.0, 1.1]
@@ -68,10 +67,9 @@ print("RESULT" + json.dumps(found))
 """
 
 
-@pytest.fixture(scope="module", params=["tensorflow", "jax", "torch"])
+@pytest.fixture(scope="module", params=BACKENDS)
 def found(request):
-    if importlib.util.find_spec(request.param) is None:
-        pytest.skip(f"{request.param} is not installed")
+    require(request.param)
     said = python(SCRIPT, json.dumps([POINTS, UPSTREAM]), KERAS_BACKEND=request.param)
     return json.loads(said.split("RESULT")[1])
 
