@@ -11,6 +11,7 @@ from spkeras.errors import SpkerasError
 from spkeras.graph import Graph, from_structure
 from spkeras.graph.check import check_graph
 from spkeras.keras_files.container import StoredModel, open_model
+from spkeras.keras_files.schema import one_error
 from spkeras.keras_files.stores import LayerWeights, PathWeights
 from spkeras.ops.names import keras_name
 from spkeras.plain.network import PlainNetwork
@@ -35,16 +36,20 @@ def read_network(path: Path) -> PlainNetwork | None:
         path: A file of the formats .keras or .h5.
     """
     try:
-        stored = open_model(path)
-        config = _loop_config(stored)
-        settings = {FORMER_NAMES.get(name, name): value for name, value in config.items()}
-        graph = from_structure(settings["structure"])
-        check_graph(graph)
-        graph = _loaded(graph, _arrays(stored, graph, config["name"]))
-        chosen = {name: settings[name] for name in NAMES if name in settings}
-        return PlainNetwork((stored.config or {})["config"]["name"], graph, **chosen)
-    except (_OtherFileError, SpkerasError, KeyError, TypeError, ValueError, IndexError):
+        with one_error(path):
+            return _network(open_model(path))
+    except SpkerasError:
         return None
+
+
+def _network(stored: StoredModel) -> PlainNetwork:
+    config = _loop_config(stored)
+    settings = {FORMER_NAMES.get(name, name): value for name, value in config.items()}
+    graph = from_structure(settings["structure"])
+    check_graph(graph)
+    graph = _loaded(graph, _arrays(stored, graph, config["name"]))
+    chosen = {name: settings[name] for name in NAMES if name in settings}
+    return PlainNetwork((stored.config or {})["config"]["name"], graph, **chosen)
 
 
 def _loop_config(stored: StoredModel) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import tempfile
 import time
 
 GIGABYTES = 6
-KINDS = ("h5", "keras", "snn", "program", "npz", "image", "line")
+KINDS = ("h5", "keras", "snn", "program", "npz", "image", "line", "checkpoint")
 
 
 def main():

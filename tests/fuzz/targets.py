@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import os
 
 import h5py
 import keras
@@ -13,9 +14,11 @@ from keras import layers
 import spkeras
 from spkeras.cli import main
 from spkeras.data import read_data
+from spkeras.facade.sweep_checkpoint import Checkpoint
 from spkeras.hardware import log_ttfs
 from spkeras.hardware.log_ttfs.images import write_images
 from spkeras.ops.log_weights import LogFormat, log_quantize
+from spkeras.training.backup import Backup, restore
 from tests.fuzz import mutate
 from tests.keras_files.handmade import dense, sequential, write_h5
 from tests.ttfs.nets import chain, pixels
@@ -276,26 +279,96 @@ class Images(Target):
         read_data(str(folder / "data"), part="test", image_size=(4, 4, random.choice((1, 3, 4))))
 
 
-class Lines(Zips):
-    """Command lines over changed files."""
+class Lines(Networks):
+    """Command lines: over changed CNNs and spiking networks, or with odd values of options."""
+
+    share_of_bytes = 0.1
+
+    def make(self, folder):
+        yield from Zips.make(self, folder)
+        yield from super().make(folder)
+
+    def case(self, random):
+        if random.random() < 0.3:  # whole files: the options are odd
+            return random.choice(self.seeds)
+        return super().case(random)
 
     def use(self, path, folder, random):
-        data = folder / "data.npz"
+        data, out, page = folder / "data.npz", folder / "out.keras", folder / "page.html"
         np.savez(data, x=pixels((6, 6, 2), 8), y=np.arange(8) % 4)
-        out = folder / "out.keras"
+        reads = [path, "--data", data]
         words = {
             "inspect": ["inspect", path, *random.choice(([], ["--json"]))],
-            "convert": ["convert", path, "--data", data, "--insist", "-o", out, "--timesteps", 4],
-            "evaluate": ["evaluate", path, "--data", data],
-            "finetune": ["finetune", path, "--data", data, "-o", out, "--insist", "--clamp", 1],
+            "info": ["info", path, *random.choice(([], ["--json"]))],
+            "convert": ["convert", *reads, "--insist", "-o", out, "--timesteps", 4],
+            "evaluate": ["evaluate", *reads, "--insist"],
+            "evaluate --report": ["evaluate", *reads, "--insist", "--report", page],
+            "finetune": ["finetune", *reads, "-o", out, "--insist", "--clamp", 1],
+            "thresholds": ["thresholds", *reads, "-o", out],
+            "sweep": ["sweep", *reads, "--insist", "--recipe", "ecc", "--timesteps", 2],
             "verify": ["verify", path, path, "--data", data],
+            "compile": ["hardware", "compile", path, "-o", folder / "out.npz"],
         }
         line = [str(word) for word in words[random.choice(sorted(words))]]
-        result = CliRunner().invoke(main, line, catch_exceptions=False)
-        assert result.exit_code in (0, 1, 2), result.output
-        assert "Traceback" not in result.output and "\x1b" not in result.output
+        for _ in range(random.choice((0, 0, 1, 2))):
+            line += [random.choice(OPTIONS), random.choice(VALUES)]
+        before = os.getcwd()
+        os.chdir(folder)  # checkpoints are written there
+        try:
+            result = CliRunner().invoke(main, line, catch_exceptions=False)
+        finally:
+            os.chdir(before)
+        assert result.exit_code in (0, 1, 2), (line, result.output)
+        assert "Traceback" not in result.output and "\x1b" not in result.output, line
         if result.exit_code:
-            assert not out.exists(), "an output after an error"
+            assert not out.exists() and not page.exists(), f"an output after an error of {line}"
+
+
+OPTIONS = (
+    *("--timesteps", "--samples", "--batch-size", "--scale", "--mean", "--std", "--recipe"),
+    *("--percentile", "--stagger", "--noise", "--seed", "--input-shape", "--replace", "--json"),
+    *("--schedule", "--output", "--levels", "--early-exit", "--costs", "--rate", "--held-out"),
+)
+VALUES = (
+    *("0", "-1", "1", "2", "nan", "inf", "-inf", "1e308", "1e-320", "2.5", "1" * 400, "", " "),
+    *("x", "ecc", "sigma_delta", "cat", "1,2", ",", "a=b", "=", "--", "/etc/passwd", "\x1b[31m"),
+    *("$x_{1$", "x" * 5000, "\ud800", "None", "true", "0x10", "1_000", "../x", "."),
+)
+
+
+class Checkpoints(Arrays):
+    """Checkpoints of a training and of a sweep."""
+
+    def make(self, folder):
+        keras.utils.set_random_seed(0)
+        self.net = keras.Sequential([keras.Input((4,)), layers.Dense(3)])
+        self.net.compile(keras.optimizers.Adam(0.01), "mse")
+        tool = Backup(folder / "training", "what it depends on")
+        tool.set_model(self.net)
+        self.net.optimizer.build(self.net.trainable_variables)
+        tool.on_epoch_end(0)
+        yield tool.path
+        sweep = Checkpoint(folder / "sweep.npz", [], {})
+        for number in range(3):
+            sweep.add({"recipe": "ecc", "timesteps": number}, {"refused": "stagger=3"})
+        yield sweep.path
+
+    def change(self, random, content):
+        if content[:2] == b"PK":
+            return super().change(random, content)
+        lines = content.decode().splitlines()
+        place = random.randrange(len(lines))
+        lines[place] = mutate.text_of(random, mutate.in_tree(random, json.loads(lines[place])))
+        return ("\n".join(lines) + "\n").encode()
+
+    def use(self, path, folder, random):
+        if path.read_bytes()[:2] == b"PK":
+            path.rename(folder / "checkpoint.npz")
+            assert restore(self.net, folder, "what it depends on") >= 1
+            assert all(np.isfinite(array).all() for array in self.net.get_weights())
+        else:
+            found = Checkpoint(path, [], {})
+            assert found.find({"recipe": "ecc", "timesteps": 1}) in (None, {"refused": "stagger=3"})
 
 
 TARGETS = {
@@ -306,4 +379,5 @@ TARGETS = {
     "npz": Arrays,
     "image": Images,
     "line": Lines,
+    "checkpoint": Checkpoints,
 }

@@ -1,5 +1,6 @@
 """The cases: what is done, and the bound on memory."""
 
+import ctypes
 import gc
 import tempfile
 from pathlib import Path
@@ -58,11 +59,12 @@ def conversions(size):
     after = {}
     for number in range(1, size + 1):
         snn = spkeras.convert(tiny(number), x, timesteps=4, insist=True)
-        snn.predict(x[:2], verbose=0)
+        spkeras.evaluate(snn, x[:2], insist=True)
         del snn
         if number in (10, size // 2, size):
             keras.backend.clear_session()
             gc.collect()
+            ctypes.CDLL(None).malloc_trim(0)  # what is free counts as free
             after[number] = round(resident(), 1)
     grown = after[size] - after[10]
     return {"after": after, "each": round(grown / max(size - 10, 1), 3), "holds": grown < 100}

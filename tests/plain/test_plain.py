@@ -1,7 +1,10 @@
 """Networks without Keras: read from files, and run spike for spike as the oracle."""
 
+import io
 import json
+import zipfile
 
+import h5py
 import keras
 import numpy as np
 import pytest
@@ -182,3 +185,31 @@ def test_commands_that_only_run_import_no_backend(tmp_path):
     np.savez(tmp_path / "d.npz", x_test=networks.samples(model, 4))
     code = f"import os; os.chdir({str(tmp_path)!r})" + COMMAND
     assert json.loads(python(code).split("RESULT")[1]) == []
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        "x",
+        None,
+        {"config": "x"},
+        {"config": {"layers": "x"}},
+        {"config": {"layers": [{"class_name": "SpikeLoop", "config": "x"}]}},
+        {"config": {"layers": [{"class_name": "SpikeLoop", "config": {"structure": []}}]}},
+        {
+            "config": {
+                "layers": [{"class_name": "SpikeLoop", "config": {"structure": {"schema": 3}}}]
+            }
+        },
+    ],
+)
+def test_configurations_of_another_form_are_left_to_keras(config, tmp_path):
+    path = tmp_path / "net.keras"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("metadata.json", json.dumps({"keras_version": "3.12.0"}))
+        weights = io.BytesIO()
+        with h5py.File(weights, "w") as file:
+            file.create_group("layers/spike_loop")
+        archive.writestr("model.weights.h5", weights.getvalue())
+    assert read_network(path) is None
