@@ -164,7 +164,7 @@ def command(
         # Publications start all layers at once.
         simulation={"stagger": 0} if published else {},
     )
-    _show(record, as_json, _next(output, recipe, data, published))
+    _show(record, as_json, _next(output, recipe, data, published=published, cnn=model))
 
 
 def _train(
@@ -208,13 +208,15 @@ def _show(record: Mapping[str, Any], as_json: bool, following: str) -> None:
     say(f"next: {following}")
 
 
-def _next(output: Path, recipe: str, data: options.DataChoice, published: bool) -> str:
+def _next(
+    output: Path, recipe: str, data: options.DataChoice, *, published: bool, cnn: Path
+) -> str:
     """Return the command that takes the trained network."""
     path = shlex.quote(str(output))
     if recipe == "cat":
         return (
             f"spkeras convert {path} {data.words()} --recipe ttfs, or spkeras hardware compile "
-            f"{path} -o program.npz"
+            f"{path} -o program.npz --cnn {shlex.quote(str(cnn))}"
         )
     end = " --published" if published else ""
     return f"spkeras convert {path} {data.words()} --recipe {recipe}{end}"

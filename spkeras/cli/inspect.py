@@ -16,7 +16,10 @@ from spkeras.cli.quiet import load_keras
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import keras
+
     from spkeras.frontend.verdict import LayerVerdict
+    from spkeras.targets.fit import LayerFit
 
 
 # Recipes that differ in the layers that they convert, and what their spikes mean.
@@ -30,6 +33,7 @@ CODES = {"ecc": "rate", "sigma_delta": "delta"}
     "ecc",
     "ecc: ReLU networks, as for cq and the other recipes; sigma_delta: any activation.",
 )
+@options.target_option
 @options.json_option
 @options.model_options
 @click.pass_context
@@ -37,12 +41,13 @@ def command(
     ctx: click.Context,
     model: Path,
     recipe: str,
+    target: str | None,
     as_json: bool,
     reader: CnnReader,
 ) -> None:
     """List how each layer converts, and why.
 
-    The exit code is 1 if a layer is refused.
+    The exit code is 1 if a layer is refused, or does not fit the target.
     """
     # Code of the user that builds the architecture may need the configured backend.
     load_keras(computes=bool(reader.architecture))
@@ -61,11 +66,34 @@ def command(
         "macs": _total(layer.macs for layer in layers),
         "layers": [asdict(layer) for layer in layers],
     }
+    fits = [] if target is None or refused else _fits(loaded.model, target)
+    if target is not None:
+        record["target"] = [asdict(one) for one in fits]
     if as_json:
         show_json(record)
     else:
         _show(model, record, layers)
-    ctx.exit(1 if refused else 0)
+        _show_fits(target, fits)
+    ctx.exit(1 if refused or not all(one.fits for one in fits) else 0)
+
+
+def _fits(model: "keras.Model", name: str) -> "list[LayerFit]":
+    """Return whether each layer fits a target."""
+    from spkeras.frontend.walk import read_graph
+    from spkeras.targets import target
+    from spkeras.targets.fit import fit
+
+    return list(fit(read_graph(model), target(name)))
+
+
+def _show_fits(target: str | None, fits: "Sequence[LayerFit]") -> None:
+    for one in fits:
+        for problem in one.problems:
+            say(f"{one.layer} ({one.kind}): {problem}")
+    if fits:
+        wrong = sum(not one.fits for one in fits)
+        verdict = "fits" if not wrong else f"does not fit: {wrong} of {len(fits)} entries above"
+        say(f"target {target}: {verdict}")
 
 
 def _all(layers: "Sequence[LayerVerdict]", problems: "Sequence[str]") -> "tuple[LayerVerdict, ...]":

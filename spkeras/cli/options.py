@@ -263,7 +263,8 @@ def recipe_option(names: tuple[str, ...], default: str, text: str) -> generated.
 target_option = option(
     "--target",
     metavar="NAME|FILE",
-    help="Chip or format that the network is for: generic-int8, or a .toml file (docs/targets.md).  [default: none]",
+    help="Chip or format that the network is for: akida1, generic-int8, loihi2, nir, speck2f, "
+    "spinnaker2, or a .toml file (docs/targets.md).  [default: none]",
     group="network",
 )
 

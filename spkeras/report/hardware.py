@@ -1,14 +1,23 @@
 """Text and table on a run of a log-TTFS processor."""
 
+from collections.abc import Mapping
+
 from spkeras.hardware.log_ttfs.energy import LITERATURE_UJ
 from spkeras.hardware.log_ttfs.operations import Operations
-from spkeras.hardware.log_ttfs.run import LayerRun, RunResult
+from spkeras.hardware.log_ttfs.run import Compared, LayerRun, RunResult
 from spkeras.report.numbers import count, percent
 from spkeras.report.tables import Table
 
+_NAMES = {"cnn": "the CNN", "cat": "the network that was compiled"}
 
-def hardware_summary(result: RunResult) -> str:
-    """Return accuracy, latency and energy of a run, in a few lines."""
+
+def hardware_summary(result: RunResult, others: Mapping[str, Compared] | None = None) -> str:
+    """Return accuracy, latency and energy of a run, in a few lines.
+
+    Args:
+        result: Of the program.
+        others: The networks that it was made from, by "cnn" and "cat".
+    """
     several = len(result.answers) > 1
     accuracy = "".join(
         f", accuracy {percent(answer.accuracy)}" + f" ({answer.name})" * several
@@ -20,6 +29,7 @@ def hardware_summary(result: RunResult) -> str:
     return "\n".join(
         (
             f"{result.name}: {result.samples} samples{accuracy}",
+            *(_beside(name, other) for name, other in (others or {}).items()),
             f"latency {result.timing.latency} steps ({result.timing.layers} windows), a sample "
             f"every {result.timing.interval} steps in a pipeline; {result.seconds * 1e3:.3g} ms of "
             "processing elements a sample",
@@ -30,6 +40,11 @@ def hardware_summary(result: RunResult) -> str:
             f"{literature} uJ",
         )
     )
+
+
+def _beside(name: str, other: Compared) -> str:
+    accuracy = "" if other.accuracy is None else f"accuracy {percent(other.accuracy)}, "
+    return f"{_NAMES[name]}: {accuracy}the program decides alike on {percent(other.agreement)}"
 
 
 def hardware_table(result: RunResult) -> Table:

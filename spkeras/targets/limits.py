@@ -41,6 +41,7 @@ LIMITS: dict[str, Kind] = {
     "dilation": Kind("most", "dilation of an axis"),
     "padding": Kind("most", "zero padding on each side of an axis"),
     "pool_sizes": Kind("choices", "sizes of a pooling window on an axis"),
+    "global_pooling": Kind("exists", "pooling over a whole map, whatever its size"),
     "map_size": Kind("most", "size of an axis of a layer's output"),
     "input_size": Kind("most", "size of an axis of the input"),
     "channels": Kind("most", "channels of a layer"),

@@ -9,6 +9,7 @@ import pytest
 
 from spkeras.errors import OptionError
 from spkeras.hardware import log_ttfs
+from spkeras.hardware.log_ttfs.simulate import simulate
 from tests.hardware.conftest import quantized
 from tests.hardware.verilog_bench import layer_bench
 from tests.ttfs.nets import branched, chain, pixels
@@ -79,6 +80,28 @@ def test_one_exponent_an_octave(tmp_path):
     sums, spikes, _ = simulated(bench, tmp_path)
     np.testing.assert_array_equal(sums, bench.sums)
     np.testing.assert_array_equal(spikes, bench.spikes)
+
+
+@ICARUS
+@pytest.mark.parametrize("case", CONFIGS)
+def test_layers_from_their_memory_images(case):
+    """Padding, strides, pools, residual branches, concatenation, encoders and read-outs."""
+    config = log_ttfs.HardwareConfig(**CONFIGS[case])
+    program = log_ttfs.compile(branched(12, 2), config, pixels((8, 8, 3), 1))
+    found = simulate(program, "icarus")
+    assert [layer.name for layer in found] == list(program.by_name)
+    assert all(
+        layer.values == len(program.golden[name].ravel())
+        for layer, name in zip(
+            found,
+            [
+                *("times/" + known.name for known in program.layers[:-1]),
+                "output/" + program.readout.name,
+            ],
+            strict=True,
+        )
+    )
+    assert not any(layer.different for layer in found), found
 
 
 @VERILATOR

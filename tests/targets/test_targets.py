@@ -1,13 +1,20 @@
 """Targets: their files, and the settings that a conversion takes from them."""
 
+import json
+
+import click
 import keras
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import spkeras
+from spkeras.cli import main
 from spkeras.errors import OptionError
+from spkeras.frontend.walk import read_graph
 from spkeras.snn.converted import converted_of
 from spkeras.targets import LIMITS, TARGETS, Limit, Target, register_target, target
+from spkeras.targets.fit import fit
 
 FILE = """
 name = "mine"
@@ -118,6 +125,81 @@ def test_names(monkeypatch, path):
     assert target("mine") is mine and known["mine"] is mine
     with pytest.raises(OptionError, match="'mine': is registered"):
         register_target(mine)
+
+
+def test_layers_that_do_not_fit_are_named_with_all_reasons():
+    """By hand: 8 words of a 3x3 kernel become 16, 5 channels 8; a map of 6x6 takes 8x8 words for each of 5 channels."""
+    layers = keras.layers
+    net = keras.Sequential(
+        [
+            keras.Input((20, 20, 2), name="image"),
+            layers.Conv2D(5, 3, strides=3, activation="relu", name="first"),
+            layers.AveragePooling2D(3, name="pool"),
+            layers.Conv2D(4, 1, dilation_rate=1, use_bias=False, name="second"),
+            layers.ReLU(),
+            layers.GlobalAveragePooling2D(name="all"),
+            layers.Dense(3, name="last"),
+        ]
+    )
+    source = "its manual"
+    limits = {
+        "kernel_size": Limit(2, source),
+        "strides": Limit([1, 2], source),
+        "pool_sizes": Limit([1, 2], source),
+        "bias": Limit(False, source),
+        "cores": Limit(2, source),
+        "weight_words_per_core": Limit([256, 255], source),
+        "neuron_words_per_core": Limit([319, 320], source),
+        "input_size": Limit(16, source),
+        "fan_in": Limit(17, source),
+    }
+    chip = Target(name="chip", title="Chip", limits=limits)
+    found = {one.layer: one.problems for one in fit(read_graph(net), chip)}
+    assert found["first"] == (
+        "kernel 3x3; allowed: up to 2",
+        "strides 3x3; allowed: 1, 2",
+        "fan-in 18; allowed: up to 17",
+        "a bias; chip has none",
+        "256 words of weights and 320 of neurons; no core has both (weights, neurons: 255, 320, "
+        "256, 319)",
+    )
+    assert found["pool"] == ("pooling windows 3x3; allowed: 1, 2",)
+    assert found["second"] == () and found["all"] == ()
+    assert found["last"] == ("a bias; chip has none",)
+    assert found[net.name] == (
+        "3 layers with weights; chip has 2 cores, one for each",
+        "input image 20x20; allowed: up to 16",
+    )
+    everything = Target(name="any", title="Any")
+    assert all(one.fits for one in fit(read_graph(net), everything))
+
+
+def test_neurons_fill_cores():
+    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(11)])
+    limits = {"cores": Limit(1, "s"), "neurons_per_core": Limit(10, "s")}
+    *_, whole = fit(read_graph(net), Target(name="chip", title="Chip", limits=limits))
+    assert whole.problems == ("2 cores for its neurons; chip has 1 of 10 each",)
+
+
+def test_help_names_the_targets_of_the_package():
+    from spkeras.cli.options import target_option
+
+    command = target_option(click.command()(lambda **given: None))
+    (option,) = command.params
+    words = option.help.split(": ")[1].split(", or")[0]
+    assert words.split(", ") == sorted(TARGETS)
+
+
+def test_inspect_lists_what_does_not_fit(cnn, path, tmp_path):
+    cnn.save(tmp_path / "cnn.keras")
+    path.write_text(FILE + '[limits.kernel_size]\nvalue = 2\nsource = "its manual"\n')
+    run = CliRunner().invoke
+    done = run(main, ["inspect", str(tmp_path / "cnn.keras"), "--target", str(path)])
+    assert done.exit_code == 1 and "kernel 3x3; allowed: up to 2" in done.output
+    fine = run(main, ["inspect", str(tmp_path / "cnn.keras"), "--target", "speck2f", "--json"])
+    assert fine.exit_code == 0 and not any(
+        one["problems"] for one in json.loads(fine.stdout)["target"]
+    )
 
 
 def test_every_limit_of_the_package_has_a_source():

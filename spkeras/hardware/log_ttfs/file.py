@@ -113,6 +113,7 @@ def _header(program: Program) -> dict[str, Any]:
         "config": program.config.get_config(),
         "outputs": {name: list(shape) for name, shape in program.outputs.items()},
         "notes": list(program.notes),
+        "origin": dict(program.origin),
         "golden": sorted(program.golden),
         "layers": [_layer_header(layer) for layer in program.layers],
     }
@@ -170,6 +171,8 @@ def _program(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> Program:
         },
         golden={name: arrays[f"golden/{name}"] for name in header["golden"]},
         notes=tuple(str(note) for note in header["notes"]),
+        # Programs written earlier have none.
+        origin={str(k): str(path) for k, path in dict(header.get("origin", {})).items()},
     )
 
 

@@ -8,13 +8,14 @@ import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.files.drafts import draft_of
+from spkeras.hardware.log_ttfs.benches import SOURCES, bench_texts
 from spkeras.hardware.log_ttfs.golden import OUTPUT, TIMES, golden_inputs
 from spkeras.hardware.log_ttfs.listing import listing
 from spkeras.hardware.log_ttfs.program import Program, ProgramBranch, ProgramLayer
 from spkeras.ops.arrays import Int64Array
 from spkeras.ttfs.plan import ENCODER, NEURONS
 
-_MODULES = ("log_ttfs_pe.v", "log_ttfs_fire.v", "log_ttfs_bench.v")
+_MODULES = (*SOURCES, "log_ttfs_bench.v")
 
 
 def hex_words(values: Iterable[int], bits: int) -> str:
@@ -28,7 +29,8 @@ def write_images(program: Program, folder: Path | str) -> tuple[Path, ...]:
 
     For each layer: weights (sign, then exponent), addresses, biases, thresholds, golden spike
     times (of read-outs, sums). For the program: the mantissa table, spike-time exponents, golden
-    inputs, a listing, and the Verilog sources that read them.
+    inputs, a listing, the Verilog sources that read them, and a Makefile that compares every layer
+    with its golden vectors.
 
     Args:
         program: The program.
@@ -82,6 +84,7 @@ def _texts(program: Program) -> Iterable[tuple[str, str]]:
     if program.golden:
         for port, inputs in enumerate(golden_inputs(program)):
             yield f"golden.input{port}.hex", _words(inputs, config.input_bits)
+        yield from bench_texts(program)
 
 
 def _layer_texts(program: Program, layer: ProgramLayer) -> Iterable[tuple[str, str]]:

@@ -134,6 +134,7 @@ class Program:
         outputs: Shape of each output, by the name of its read-out.
         golden: Inputs and results of every layer; see `spkeras.hardware.log_ttfs.golden`.
         notes: Sentences for the user.
+        origin: Paths of the networks that it was made from, "cat" and "cnn", to compare with.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Program:
     outputs: Mapping[str, tuple[int, ...]]
     golden: Mapping[str, np.ndarray] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    origin: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def timesteps(self) -> int:

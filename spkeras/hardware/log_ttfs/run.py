@@ -133,6 +133,33 @@ class RunResult:
         }
 
 
+@dataclass(frozen=True)
+class Compared:
+    """Another network on the samples of a run.
+
+    Attributes:
+        accuracy: Share of correct decisions; None without labels.
+        agreement: Share of samples on which the program decides alike.
+    """
+
+    accuracy: float | None
+    agreement: float
+
+
+def compare(result: RunResult, outputs: np.ndarray, labels: Samples | None) -> Compared:
+    """Return how a network that gave `outputs` compares with the first output of a program.
+
+    Args:
+        result: Of the program.
+        outputs: Of the network, (samples, *output), on the same samples.
+        labels: Whole-number classes, of several outputs a list; None without labels.
+    """
+    decisions = outputs.reshape(len(outputs), -1).argmax(1)
+    first = labels[0] if isinstance(labels, list | tuple) else labels
+    accuracy = None if first is None else float((decisions == np.ravel(first)).mean())
+    return Compared(accuracy, float((decisions == result.decisions).mean()))
+
+
 def run_program(
     program: Program,
     inputs: Samples,
