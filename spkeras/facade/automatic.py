@@ -8,7 +8,7 @@ import numpy as np
 
 from spkeras.data import DataLike, Source
 from spkeras.data.open import as_samples
-from spkeras.facade.bench import Bench, Case, as_given
+from spkeras.facade.bench import Bench, as_given
 from spkeras.facade.converter import Converter
 from spkeras.facade.plausible import check_calibration
 from spkeras.facade.sweeps import cases_of, points
@@ -77,7 +77,9 @@ def choose(
     found = points(bench, cases, progress)
     table = bench.sweep(found)
     best = table.recommended()
-    snn = _of_all(walked, samples, cases[found.index(best)], simulation, batch_size)
+    converter = Converter(walked, as_given(samples), batch_size=batch_size)
+    case = cases[found.index(best)]
+    snn = converter.network(case.recipe, case.settings(simulation))
     loop_of(snn).add_notes(_notes(table, best, len(scored[0])))
     return snn
 
@@ -87,18 +89,6 @@ def _held_back(count: int, seed: int) -> np.ndarray:
     held = np.zeros(count, bool)
     held[chosen(count, min(max(int(_HELD_BACK * count), 1), _MOST), seed)] = True
     return held
-
-
-def _of_all(
-    walked: Walk,
-    samples: list[np.ndarray],
-    case: Case,
-    simulation: Simulation,
-    batch_size: int,
-) -> keras.Model:
-    """Return the network of a case with the statistics of all samples."""
-    converter = Converter(walked, as_given(samples), batch_size=batch_size)
-    return converter.network(case.recipe, case.settings(simulation))
 
 
 def _notes(table: Sweep, best: SweepPoint, samples: int) -> Sequence[str]:

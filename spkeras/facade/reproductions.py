@@ -1,6 +1,7 @@
 """Measure stored networks beside the figures of the publications that they follow."""
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
@@ -59,33 +60,35 @@ def reproduce(
     if not any((folder / f"{claim.net}.keras").is_file() for claim in claims):
         names = ", ".join(dict.fromkeys(f"{claim.net}.keras" for claim in claims))
         raise OptionError(f"{folder}: has none of {names}; give --models, the folder of these")
-    return _rows(
-        claims,
-        _Bench(folder, cache(read), samples, calibration, seed, batch_size),
-        progress or quiet,
+    bench = _Bench(
+        folder=folder,
+        read=cache(read),
+        samples=samples,
+        calibration=calibration,
+        seed=seed,
+        batch_size=batch_size,
     )
+    return _rows(claims, bench, progress or quiet)
 
 
+@dataclass(frozen=True, kw_only=True)
 class _Bench:
-    """Networks and samples by name, each read once.
+    """Networks and samples by name.
 
-    Args:
+    Attributes:
         folder: Of the networks.
-        read, samples, calibration, seed, batch_size: As for `reproduce`.
+        read: Reads a part of a data set, once.
+        samples, calibration, seed, batch_size: As for `reproduce`.
+        accuracies: Those of CNNs that were measured.
     """
 
-    def __init__(
-        self,
-        folder: Path,
-        read: Reader,
-        samples: int | None,
-        calibration: int,
-        seed: int,
-        batch_size: int,
-    ) -> None:
-        self.folder, self.read, self.batch_size = folder, read, batch_size
-        self.samples, self.calibration, self.seed = samples, calibration, seed
-        self._accuracies: dict[tuple[str, str], float] = {}
+    folder: Path
+    read: Reader
+    samples: int | None
+    calibration: int
+    seed: int
+    batch_size: int
+    accuracies: dict[tuple[str, str], float] = field(default_factory=dict)
 
     def net(self, name: str) -> keras.Model:
         """Return the network of this name."""
@@ -100,12 +103,12 @@ class _Bench:
 
     def accuracy(self, name: str, data: str) -> float:
         """Return the share of right decisions of a CNN on the test samples."""
-        if (name, data) not in self._accuracies:
+        if (name, data) not in self.accuracies:
             cnn = self.net(name)
             x, y = self.part(data, "test", cnn)
             found = cnn.predict(x, batch_size=self.batch_size, verbose=0).argmax(-1)
-            self._accuracies[name, data] = float((found == y).mean())
-        return self._accuracies[name, data]
+            self.accuracies[name, data] = float((found == y).mean())
+        return self.accuracies[name, data]
 
 
 def _rows(claims: Sequence[Claim], bench: _Bench, progress: Progress) -> Iterator[Reproduced]:
