@@ -22,6 +22,7 @@ _HOMES = {
     "correct": "spkeras.calibration",
     "evaluate": "spkeras.facade",
     "verify": "spkeras.facade",
+    "integer_ranges": "spkeras.facade",
     "sweep": "spkeras.facade",
     "tune": "spkeras.facade",
     "export": "spkeras.facade",

@@ -252,6 +252,7 @@ FUNCTIONS = {
     "hard_sigmoid_keras2": lambda x: np.clip(0.2 * x + 0.5, 0, 1),
     "hard_silu": lambda x: x * np.clip(x / 6 + 0.5, 0, 1),
     "hard_tanh": lambda x: np.clip(x, -1, 1),
+    "linear": lambda x: x,
     "leaky_relu": lambda x, negative_slope: np.where(x > 0, x, negative_slope * x),
     "log_sigmoid": lambda x: -softplus(-x),
     "log_softmax": lambda x, axis: np.log(softmax(x, axis)),

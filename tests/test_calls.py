@@ -10,7 +10,11 @@ PACKAGE = Path(__file__).parents[1] / "spkeras"
 FILES = sorted(PACKAGE.rglob("*.py"))
 MOST = 4
 # Compiled kernels take arrays by position: (file, name of the callee).
-COMPILED = {("events/engine.py", "run")}
+COMPILED = {
+    ("events/engine.py", "run"),
+    ("integers/linear.py", "scatter"),
+    *(("integers/neurons.py", name) for name in ("fire", "receive", "largest")),
+}
 KERNELS = tuple(
     f"events/{name}.py"
     for name in ("kernels", "receiving", "sending", "sums", "valuing", "vectors")

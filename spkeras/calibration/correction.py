@@ -16,7 +16,7 @@ from spkeras.graph import Graph, Node
 from spkeras.graph.operations import WITH_KERNEL
 from spkeras.ops.bar import reported
 from spkeras.ops.progress import Progress
-from spkeras.passes.changes import kept
+from spkeras.passes.changes import check_real, kept
 from spkeras.recipes import CorrectionPlan
 from spkeras.snn.model import loop_of, rebuilt
 from spkeras.snn.spike_loop import SpikeLoop
@@ -93,6 +93,7 @@ def correct(
     given = {"method": method} if isinstance(method, str) else method
     plan = CorrectionPlan.of(given, **options)
     loop = loop_of(snn)
+    check_real(loop.graph, "correct")
     kinds = {node["model"] for node in loop.graph.of("neuron")} | {"binary"}
     check_correction(plan.method, loop.schedule, "/".join(sorted(kinds)), loop.spike_code)
     if plan.method == "offset_spikes":

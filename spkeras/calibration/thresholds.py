@@ -18,7 +18,7 @@ from spkeras.graph import Graph, Node, structure
 from spkeras.ops.bar import reported
 from spkeras.ops.code import keeps_values
 from spkeras.ops.progress import Progress
-from spkeras.passes.changes import kept
+from spkeras.passes.changes import check_real, kept
 from spkeras.recipes import ThresholdPlan
 from spkeras.snn.model import loop_of, rebuilt
 from spkeras.snn.spike_loop import SpikeLoop
@@ -81,6 +81,7 @@ def train_thresholds(
     """
     plan = ThresholdPlan.of(plan, **options)
     teacher = loop_of(snn)
+    check_real(teacher.graph, "train_thresholds")
     _check(teacher)
     source = open_data(Layout.of(teacher.graph), data)
     check_range(teacher.graph, source.head(plan.batch_size).x)

@@ -17,6 +17,7 @@ GROUPS = (
     "neuron",
     "weights",
     "thresholds",
+    "whole numbers",
     "timing",
     "input",
     "training",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from spkeras.facade.conversion import convert
     from spkeras.facade.evaluation import evaluate
     from spkeras.facade.exporting import export, from_nir
+    from spkeras.facade.integer_ranges import integer_ranges
     from spkeras.facade.loading import load_model, read_model
     from spkeras.facade.summaries import plot_raster, plot_rates, plot_thresholds, summary
     from spkeras.facade.sweeps import sweep
@@ -22,6 +23,7 @@ _HOMES = {
     "evaluate": "evaluation",
     "export": "exporting",
     "from_nir": "exporting",
+    "integer_ranges": "integer_ranges",
     "load_model": "loading",
     "plot_raster": "summaries",
     "plot_rates": "summaries",
@@ -37,6 +39,7 @@ __all__ = [
     "evaluate",
     "export",
     "from_nir",
+    "integer_ranges",
     "load_model",
     "plot_raster",
     "plot_rates",

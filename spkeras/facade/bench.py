@@ -17,7 +17,7 @@ from spkeras.facade.converter import Converter
 from spkeras.facade.evaluation import evaluate
 from spkeras.facade.sweep_checkpoint import Checkpoint
 from spkeras.frontend.visits import Walk
-from spkeras.graph.graph import structure
+from spkeras.graph.structure import structure
 from spkeras.metrics import Evaluation
 from spkeras.metrics.costs import CostTable
 from spkeras.metrics.energy import table_for

@@ -17,6 +17,7 @@ from spkeras.ops.progress import Progress
 from spkeras.passes.constant_inputs import lift_biases
 from spkeras.passes.neurons import place_neurons
 from spkeras.passes.pipeline import finish, prepare
+from spkeras.passes.relays import is_relay
 from spkeras.recipes import Conversion, Simulation, Stepwise
 from spkeras.snn.ann import ann, bias_currents
 from spkeras.snn.model import build
@@ -33,7 +34,7 @@ class Calibrated:
         graph: The CNN, as the frontend reads it.
         data: Calibration samples.
         recipe: Recipe of the first network; those of later ones must have the same options
-            `readout` and `pooling_neurons`, which decide the statistics.
+            `readout`, `pooling_neurons` and `relays`, which decide the statistics.
         batch_size: Samples at once.
         progress: Called with (samples done, samples in all).
         seed: Seed of the positions drawn from large feature maps.
@@ -56,14 +57,17 @@ class Calibrated:
         seed: int = 0,
         check: Callable[[Graph, list[np.ndarray]], None] = lambda graph, samples: None,
     ) -> None:
-        first = recipe.conversion(recipe.default_timesteps)
+        first = recipe.chosen(recipe.default_timesteps)
         self.graph = prepare(graph, first)
         neurons = place_neurons(self.graph, first)
         source = open_data(Layout.of(neurons), data)
         check(neurons, source.head(CHECKED).x)
         # In a network trained for spikes the activations define the value of a spike.
-        measured = ("input",) if first.learned else ("input", "neuron")
-        names = [node.name for node in neurons.of(*measured)]
+        names = [
+            node.name
+            for node in neurons.of("input", "neuron")
+            if node.op == "input" or not first.learned or is_relay(node)
+        ]
         self.stats = calibrate(
             ann(self.graph, names),
             names,
@@ -84,7 +88,7 @@ class Calibrated:
             OptionError: a read-out that would start after T.
         """
         timesteps = int(simulation.timesteps or recipe.default_timesteps)
-        chosen = recipe.conversion(timesteps)
+        chosen = recipe.chosen(timesteps)
         graph = place_neurons(self.graph, chosen)
         check_start(graph, timesteps, simulation.schedule, simulation.stagger)
         graph = finish(graph, self.stats, chosen, windows(graph, timesteps, simulation))

@@ -16,11 +16,14 @@ from spkeras.facade.plausible import check_calibration
 from spkeras.frontend.verdict import all_problems
 from spkeras.frontend.visits import Walk
 from spkeras.graph import Graph
+from spkeras.graph.integers import Integers
 from spkeras.ops.progress import Progress, quiet
 from spkeras.ops.published import PUBLISHED
 from spkeras.passes.as_published import check_trained
 from spkeras.passes.learned import trained_steps
+from spkeras.passes.whole_numbers import whole_numbers
 from spkeras.recipes import TTFS, Auto, Recipe, Simulation, Stepwise, Trained, names
+from spkeras.snn.model import loop_of, rebuilt
 from spkeras.snn.settings import check_start
 
 
@@ -89,15 +92,18 @@ class Converter:
         snn = calibrated.network(recipe, simulation)
         if trains:
             snn = train_thresholds(snn, self.data, progress=progress)
-        return snn if method is None else correct(snn, self.data, method, progress=progress)
+        if method is not None:
+            snn = correct(snn, self.data, method, progress=progress)
+        form = recipe.integers
+        return snn if form is None else whole_network(snn, form)
 
     def _calibration(
         self, recipe: Stepwise, simulation: Simulation, progress: Progress
     ) -> Calibrated:
         """Return the statistics for a recipe, from an earlier pass where one has them."""
-        first = recipe.conversion(recipe.default_timesteps)
+        first = recipe.chosen(recipe.default_timesteps)
         read_out = first.neuron if first.readout == "spikes" else first.readout
-        key = (read_out, first.pooling_neurons, first.learned, simulation.seed)
+        key = (read_out, first.pooling_neurons, first.relays, first.learned, simulation.seed)
         if key not in self._calibrated:
             self._calibrated[key] = Calibrated(
                 self.walked.convertible(),
@@ -109,6 +115,20 @@ class Converter:
                 check=_checks(self.walked, recipe, simulation),
             )
         return self._calibrated[key]
+
+
+def whole_network(snn: keras.Model, form: Integers) -> keras.Model:
+    """Return a network with all its numbers rounded to whole ones.
+
+    Args:
+        snn: Of a recipe that runs step by step.
+        form: Widths.
+
+    Raises:
+        UnsupportedLayerError: what has no form in whole numbers, all at once.
+    """
+    loop = loop_of(snn)
+    return rebuilt(loop, whole_numbers(loop.graph, form))
 
 
 def spike_code(recipe: Recipe) -> str:

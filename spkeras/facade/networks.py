@@ -54,9 +54,9 @@ def engine_and_steps(loop: AnyNetwork, engine: str) -> tuple[Choice, np.ndarray]
     """Return the engine that will run and why, and the times at which answers are scored."""
     if isinstance(loop, Timed):
         return choose(loop, engine), evaluation_steps(loop)
-    if engine == "events":
+    if engine in ("events", "integers"):
         raise OptionError(
-            "engine='events' with layers that fire in windows; allowed: 'auto', 'dense': each "
+            f"engine={engine!r} with layers that fire in windows; allowed: 'auto', 'dense': each "
             "layer runs once"
         )
     reason = "each layer runs once, in its window"

@@ -11,6 +11,7 @@ from spkeras.frontend.walk import read_graph
 from spkeras.graph import Graph
 from spkeras.graph.operations import WITH_KERNEL
 from spkeras.passes.changes import is_lost
+from spkeras.passes.compose import compose
 from spkeras.passes.learned import trained_steps
 from spkeras.passes.pipeline import fold
 from spkeras.snn.ann import ann, inference
@@ -87,6 +88,8 @@ def check_pair(cnn: keras.Model, graph: Graph) -> Graph:
             f"takes {given} and gives {len(graph.outputs)}; give the model that was converted"
         )
     folded = fold(read_graph(cnn))
+    if graph.settings.get("relays"):
+        folded = compose(folded)
     steps = trained_steps(folded), trained_steps(graph)
     if steps[0] != steps[1]:
         raise DataError(

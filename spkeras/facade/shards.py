@@ -130,7 +130,7 @@ class EvaluationPlan:
                 f"early_exit with schedule={loop.schedule!r}; allowed: 'clock_driven', the other "
                 "has no answer before its windows are over"
             )
-        if policy.stop and self.engine != "events":
+        if policy.stop and self.engine not in ("events", "integers"):
             raise OptionError(
                 f"early_exit with stop=True and the {self.engine} engine; allowed: events, which "
                 "run each sample by itself: leave stop out, and see what the exit would save"

@@ -12,8 +12,8 @@ CODES = ("rate", "differential", "delta")
 MOST_LEVELS = 24
 MOST_MANTISSA_BITS = 3
 
-# Engines of a clock-driven network: a dense pass per step, or spike by spike.
-ENGINES = ("auto", "dense", "events")
+# Engines of a clock-driven network: a dense pass per step, spike by spike, or in whole numbers.
+ENGINES = ("auto", "dense", "events", "integers")
 
 # Logarithmic weights: domain in which they are rounded, and rule for the full-scale range.
 WEIGHT_ROUNDINGS = ("log", "linear")

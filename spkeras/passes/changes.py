@@ -1,5 +1,6 @@
 """Changes of a network after its conversion, and whether it still contains the CNN."""
 
+from spkeras.errors import OptionError
 from spkeras.graph import Graph
 from spkeras.passes.readout import cut_outputs
 
@@ -35,3 +36,17 @@ def kept(graph: Graph, before: Graph) -> Graph:
         before: The graph before it, with nodes of the same names and inputs.
     """
     return graph if is_lost(before) else graph.keeping(before)
+
+
+def check_real(graph: Graph, change: str) -> None:
+    """Refuse to change a network of whole numbers, which would hold others afterwards.
+
+    Raises:
+        OptionError: the network has whole numbers.
+    """
+    if graph.integers is not None and graph.integers.is_whole:
+        raise OptionError(
+            f"{change}: the network has whole numbers; allowed: one of real numbers. Options of "
+            "convert correct or train it before its numbers are rounded (correction=, "
+            "thresholds='trained')"
+        )

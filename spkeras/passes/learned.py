@@ -7,7 +7,11 @@ import numpy as np
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Graph, Node
 from spkeras.graph.stats import ActivationStats
+from spkeras.passes.relays import is_relay
 from spkeras.passes.scales import Scales
+
+# Share of the values of a relay below its scale, in %.
+_PERCENTILE = 99.9
 
 
 def learned_scales(graph: Graph, stats: Mapping[str, ActivationStats]) -> Scales:
@@ -20,7 +24,7 @@ def learned_scales(graph: Graph, stats: Mapping[str, ActivationStats]) -> Scales
 
     Args:
         graph: Graph with neurons.
-        stats: Statistics of the inputs.
+        stats: Statistics of the inputs and relays.
 
     Returns:
         Scales by name, arrays of shape (). Neurons with a common addition keep their scales;
@@ -33,15 +37,23 @@ def learned_scales(graph: Graph, stats: Mapping[str, ActivationStats]) -> Scales
         f"{node.source or node.name}: {_what(node)} has no range; train the CNN for spikes first "
         "(spkeras.training.prepare, or `spkeras finetune`), or use recipe 'ecc'"
         for node in graph.of("neuron")
-        if _bound(node) is None
+        if _bound(node) is None and not is_relay(node)
     ]
     if problems:
         raise UnsupportedLayerError(list(dict.fromkeys(problems)))
-    scales = {node.name: np.float32(_bound(node) or 1.0) for node in graph.of("neuron")}
+    scales = {
+        node.name: np.float32(_bound(node) or _relayed(stats, node)) for node in graph.of("neuron")
+    }
     for node in graph.of("input"):
         largest = float(stats[node.name].maximum.max())
         scales[node.name] = np.float32(largest if largest > 0 else 1.0)
     return {name: np.asarray(scale, np.float32) for name, scale in scales.items()}
+
+
+def _relayed(stats: Mapping[str, ActivationStats], node: Node) -> float:
+    """Return the scale of a relay, which training does not know."""
+    merged = stats[node.name].merged()
+    return float(merged.quantile(_PERCENTILE / 100)[0] or merged.maximum[0] or 1.0)
 
 
 def _bound(node: Node) -> float | None:

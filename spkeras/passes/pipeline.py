@@ -14,6 +14,7 @@ from spkeras.passes.normalize import normalize
 from spkeras.passes.pooling import separate_poolings
 from spkeras.passes.quantize import quantize_weights
 from spkeras.passes.readout import attach_readouts, read_from_spikes, with_whole_outputs
+from spkeras.passes.relays import place_relays
 from spkeras.passes.scales import Fit, Scales, choose_scales
 from spkeras.passes.thresholds import fit
 from spkeras.recipes import Conversion
@@ -39,6 +40,8 @@ def prepare(graph: Graph, conversion: Conversion) -> Graph:
     if conversion.pooling_neurons:
         graph = separate_poolings(graph)
     graph = fold_scales(graph)
+    if conversion.relays:
+        graph = place_relays(graph)
     spiking = conversion.readout == "spikes"
     return read_from_spikes(graph, conversion.neuron) if spiking else graph
 
@@ -62,7 +65,7 @@ def finish(
     graph = normalize(graph, scales)
     if conversion.readout == "spikes":
         graph = graph.keeping(with_whole_outputs(graph))
-    if conversion.weight_bits is not None:
+    if conversion.weight_bits is not None and not conversion.whole:
         graph = quantize_weights(graph, conversion.weight_bits)
     return graph
 

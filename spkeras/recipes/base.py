@@ -1,17 +1,31 @@
 """Common part of all recipes: options of the conversion, published settings, defaults for T."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Self, Unpack
 
 from spkeras.errors import OptionError
 from spkeras.ops.published import for_conversion
 from spkeras.recipes.conversion import Conversion
-from spkeras.recipes.fields import Config, option
+from spkeras.recipes.fields import Config, Default, Details, option
 from spkeras.recipes.simulation import Simulation
+
+if TYPE_CHECKING:
+    # Imports NumPy, which the help of a command does not need.
+    from spkeras.graph.integers import Integers
 
 READOUTS = ("membrane", "spikes")
 CORRECTIONS = ("light", "advanced", "both", "offset_spikes")
+OVERFLOWS = ("saturate", "wrap")
+UNITS = ("channel", "layer")
+# Options that only networks of whole numbers have.
+WHOLE = ("threshold_bits", "membrane_bits", "input_bits", "overflow", "units")
+_WIDEST_THRESHOLD = 24
+
+
+def _whole(default: Default, text: str, **details: Unpack[Details]) -> Default:
+    own: Details = {**details, "unit": "bits", "group": "whole numbers"}
+    return option(default, text, **own)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +135,10 @@ class Stepwise(Recipe):
     Attributes:
         readout: Source of the output: "membrane" of the last layer, or its "spikes".
         weight_bits: n-bit weights, or None for float32.
+        threshold_bits, membrane_bits, input_bits, overflow, units: A network of whole numbers (see
+            `spkeras.graph.integers.Integers`).
+        relays: A neuron of the identity between any two linear layers, so that each synapse is one
+            spike times one weight.
     """
 
     readout: str = option(
@@ -132,6 +150,76 @@ class Stepwise(Recipe):
         None, "Bits of a quantised weight.", low=2, high=16, unit="bits", shown="float32"
     )
 
+    relays: bool = option(False, "Add neurons of the identity between linear layers.", shown="no")
+    threshold_bits: int | None = _whole(
+        None, "Bits of a threshold; all numbers become whole ones.", low=2, high=24, shown="float32"
+    )
+    membrane_bits: int | None = _whole(
+        None, "Bits of a membrane potential, sign included.", low=4, high=32, shown="32"
+    )
+    input_bits: int | None = _whole(
+        None, "Bits of the magnitude of an input.", low=1, high=16, shown="8"
+    )
+    overflow: str | None = option(
+        None,
+        "Potential beyond its bits: the nearest in range, or its lowest bits.",
+        choices=OVERFLOWS,
+        group="whole numbers",
+        shown="saturate",
+    )
+    units: str | None = option(
+        None,
+        "One unit of weights and potentials per channel, or per layer.",
+        choices=UNITS,
+        group="whole numbers",
+        shown="channel",
+    )
+
+    def _complete(self) -> None:
+        super()._complete()
+        given = {name: getattr(self, name) for name in WHOLE}
+        if all(value is None for value in given.values()):
+            return
+        if self.membrane_bits is not None:
+            self._default(threshold_bits=min(self.membrane_bits - 2, _WIDEST_THRESHOLD))
+        if self.threshold_bits is None:
+            name, value = next((n, v) for n, v in given.items() if v is not None)
+            raise OptionError(
+                f"{name}={value!r} without threshold_bits or membrane_bits; allowed: beside one of "
+                "them, which make a network of whole numbers"
+            )
+        self._default(weight_bits=8, membrane_bits=32, input_bits=8)
+        self._default(overflow="saturate", units="channel")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.threshold_bits is not None and self.threshold_bits >= int(self.membrane_bits or 32):
+            raise OptionError(
+                f"threshold_bits={self.threshold_bits} with membrane_bits={self.membrane_bits}; "
+                "allowed: fewer bits than a potential, whose sign takes one"
+            )
+
+    def _applies(self, name: str) -> bool:
+        if name == "relays":
+            return self.relays
+        return name not in WHOLE or self.threshold_bits is not None
+
+    @property
+    def integers(self) -> "Integers | None":
+        """Widths of a network of whole numbers; None for one of real numbers."""
+        from spkeras.graph.integers import Integers
+
+        if self.threshold_bits is None:
+            return None
+        return Integers(
+            weight_bits=int(self.weight_bits or 0),
+            threshold_bits=self.threshold_bits,
+            membrane_bits=int(self.membrane_bits or 0),
+            input_bits=int(self.input_bits or 0),
+            overflow=str(self.overflow),
+            per_channel=self.units == "channel",
+        )
+
     def conversion(self, timesteps: int) -> Conversion:
         """Return the settings of the passes, chosen for T.
 
@@ -139,3 +227,13 @@ class Stepwise(Recipe):
             timesteps: T.
         """
         raise NotImplementedError
+
+    def chosen(self, timesteps: int) -> Conversion:
+        """Return `conversion(timesteps)` with the options that all recipes have.
+
+        Args:
+            timesteps: T.
+        """
+        return replace(
+            self.conversion(timesteps), relays=self.relays, whole=self.threshold_bits is not None
+        )

@@ -23,6 +23,8 @@ class Conversion:
         readout: "membrane" or "spikes".
         weight_bits: n-bit weights, or None for float32.
         pooling_neurons: Whether average pooling is followed by neurons.
+        whole: Whether all numbers become whole ones after the last change of the network.
+        relays: Whether neurons of the identity stand between linear layers.
     """
 
     neuron: str = "binary"
@@ -40,3 +42,5 @@ class Conversion:
     readout: str = "membrane"
     weight_bits: int | None = None
     pooling_neurons: bool = False
+    relays: bool = False
+    whole: bool = False

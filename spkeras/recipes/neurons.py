@@ -206,7 +206,8 @@ class RateCoded(Stepwise):
         }
 
     def _applies(self, name: str) -> bool:
-        return name not in (*_BURST, *_GRADED) or name in _own(self.neuron)
+        own = name not in (*_BURST, *_GRADED) or name in _own(self.neuron)
+        return own and super()._applies(name)
 
 
 def check_levels(levels: int | None, above: int | None) -> None:

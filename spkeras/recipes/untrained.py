@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from spkeras.ops.names import NEURON_MODELS
-from spkeras.recipes.base import Stepwise
+from spkeras.recipes.base import WHOLE, Stepwise
 from spkeras.recipes.conversion import Conversion
 from spkeras.recipes.fields import option
 from spkeras.recipes.neurons import RateCoded, check_levels, levels_options
@@ -171,7 +171,8 @@ class Auto(Stepwise):
             kinds = [(ECC, own), (ECC, {**own, "spike_code": "differential"})]
         else:
             kinds = [(ECC, {})]
-        names = ("readout", "weight_bits", "insist", "percentile", "per_channel")
+        shared = ("readout", "weight_bits", "relays", *WHOLE, "insist")
+        names = (*shared, "percentile", "per_channel")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         tried = (self.thresholds,) if self.thresholds else ("percentile", "mse")
         for recipe, options in kinds:

@@ -113,6 +113,7 @@ def _settings(settings: Mapping[str, Any]) -> str:
     graded = ("levels", "levels_above_scale", "mantissa_bits") if model and model.graded else ()
     shown = ("recipe", "kernel", "neuron", "spike_code", *graded)
     shown += ("input_encoding", "readout", "stagger", "start", "weight_bits")
+    shown += ("threshold_bits", "membrane_bits", "relays")
     given = [f"{name} {settings[name]}" for name in shown if settings.get(name) is not None]
     return "".join(f", {text}" for text in given)
 

@@ -7,6 +7,7 @@ import numpy as np
 from spkeras.simulation.engine import Events
 from spkeras.simulation.record import Recorder
 from spkeras.simulation.rows import Answers
+from spkeras.simulation.whole import WholeNumbers
 from spkeras.snn.timing import Timed
 
 # (index into Trace.steps, outputs of the batch at that step, spikes of each sample in that step, or
@@ -17,7 +18,7 @@ Decode = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
 
 
 def run_events(
-    events: Events,
+    events: Events | WholeNumbers,
     drive: Sequence[np.ndarray],
     record: Recorder,
     *,

@@ -25,7 +25,7 @@ class Choice(NamedTuple):
     """The engine of a run.
 
     Attributes:
-        engine: "dense", "events" or "closed form".
+        engine: "dense", "events", "integers" or "closed form".
         reason: Why, as a phrase.
     """
 
@@ -38,8 +38,9 @@ def choose(loop: Timed, engine: str) -> Choice:
 
     Args:
         loop: The spike loop.
-        engine: "dense", "events", or "auto": the one of the lower expected cost
-            (`spkeras.simulation.cost`) of those that can run it.
+        engine: "dense", "events", "integers", or "auto": integers for a network of whole numbers,
+            else the one of the lower expected cost (`spkeras.simulation.cost`) of those that can
+            run it.
 
     Raises:
         OptionError: unknown engine, or "events" for a network or settings they cannot run.
@@ -54,14 +55,16 @@ def choose(loop: Timed, engine: str) -> Choice:
                 "window have no closed form; measure schedule='clock_driven' (predict works under "
                 "both)"
             )
-        if engine == "events":
+        if engine in ("events", "integers"):
             raise OptionError(
-                f"engine='events' with schedule={loop.schedule!r}; events run the clock-driven "
+                f"engine={engine!r} with schedule={loop.schedule!r}; they run the clock-driven "
                 "schedule, the other has a closed form that takes one pass: leave engine at 'auto'"
             )
         return Choice("closed form", "a layer-synchronous network takes one pass")
     if engine == "dense":
         return Choice("dense", "asked for")
+    if engine == "integers" or (engine == "auto" and is_whole(loop) and not _not_whole(loop)):
+        return _integers(loop, engine)
     reason = _refusal(loop)
     if reason and engine == "events":
         raise OptionError(f"engine='events': {reason}; use engine='dense', or 'auto'")
@@ -70,6 +73,31 @@ def choose(loop: Timed, engine: str) -> Choice:
     if engine == "events":
         return Choice("events", "asked for")
     return Choice(*preferred(loop.network.graph))
+
+
+def is_whole(loop: Timed) -> bool:
+    """Return whether a network has whole numbers."""
+    integers = loop.network.graph.integers
+    return integers is not None and integers.is_whole
+
+
+def _not_whole(loop: Timed) -> str | None:
+    """Return why a network of whole numbers cannot run in them; None if it can."""
+    if loop.input_encoding != "constant":
+        return f"input_encoding={loop.input_encoding!r}; they take a constant input current"
+    if loop.presteps:
+        return "correction='offset_spikes', which runs each layer twice"
+    return missing()
+
+
+def _integers(loop: Timed, engine: str) -> Choice:
+    """Return "integers", or say why they cannot run a network."""
+    reason = _not_whole(loop)
+    if not is_whole(loop):
+        reason = "the network has real numbers; convert it with threshold_bits (--threshold-bits)"
+    if reason:
+        raise OptionError(f"engine='integers': {reason}; use engine='dense', or 'auto'")
+    return Choice("integers", "whole numbers" if engine == "auto" else "asked for")
 
 
 def _refusal(loop: Timed) -> str | None:

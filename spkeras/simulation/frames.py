@@ -62,7 +62,7 @@ def check_frames(loop: "Timed | ConvertedNetwork", engine: str) -> None:
 
     Raises:
         OptionError: another schedule than "clock_driven", the differential code, offset-spike
-            correction, or engine "events".
+            correction, or another engine than "dense".
     """
     allowed = "allowed for frames in time"
     if not isinstance(loop, Timed) or loop.schedule != "clock_driven":
@@ -74,9 +74,9 @@ def check_frames(loop: "Timed | ConvertedNetwork", engine: str) -> None:
         )
     if loop.presteps:
         raise OptionError(f"correction='offset_spikes'; {allowed}: None, 'light', 'advanced'")
-    if engine == "events":
+    if engine in ("events", "integers"):
         raise OptionError(
-            f"engine='events'; {allowed}: 'auto', 'dense': events take one constant input"
+            f"engine={engine!r}; {allowed}: 'auto', 'dense': the others take one constant input"
         )
 
 

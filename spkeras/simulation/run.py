@@ -17,6 +17,7 @@ from spkeras.simulation.engine import Events, choose
 from spkeras.simulation.frames import changes, in_time, still
 from spkeras.simulation.observe import observe
 from spkeras.simulation.record import Counts, Recorder
+from spkeras.simulation.whole import WholeNumbers
 from spkeras.snn.spike_loop import SpikeLoop
 from spkeras.snn.steps import State, Steps, values_of
 
@@ -26,10 +27,10 @@ class Simulator:
 
     Args:
         loop: The spike loop of a converted model; its settings are read when a run starts.
-        engine: "dense", "events" or "auto"; see `spkeras.simulation.engine`.
+        engine: One of `ENGINES`; see `spkeras.simulation.engine`.
 
     Attributes:
-        engine: The chosen engine: "dense", "events", or "closed form" for a layer-synchronous
+        engine: The chosen engine: "dense", "events", "integers", or "closed form" for a layer-synchronous
             network.
         reason: Why it was chosen, as a phrase.
 
@@ -49,7 +50,7 @@ class Simulator:
         self._decode = compiled(self.network.decode, variables)
         self._reference = loop.reference()
         self._real = compiled(self._real_values, [*variables, *self._reference.variables])
-        self._events = Events(loop) if self.engine == "events" else None
+        self._events = _followed(loop, self.engine)
 
     def batch(
         self,
@@ -65,7 +66,7 @@ class Simulator:
                 inputs of the steps, one after the other.
             on_step: Callback that receives outputs and spikes at each of `evaluation_steps`.
             stopping: Number of steps from which on `on_step` may stop samples: they keep their answer
-                and send no more spikes. Only with events. None: never.
+                and send no more spikes. Only with events and integers. None: never.
             first: Index of the batch's first sample in the data.
         """
         steps = evaluation_steps(self.loop)
@@ -109,13 +110,16 @@ class Simulator:
 
     def _by_events(
         self,
-        events: Events,
+        events: Events | WholeNumbers,
         scaled: list[Tensor],
         record: Recorder,
         on_step: OnStep,
         stopping: int | None,
     ) -> None:
-        drive = [ops.convert_to_numpy(value) for value in self._drive(scaled, np.float32(0))]
+        # Whole numbers compute the currents themselves.
+        whole = isinstance(events, WholeNumbers)
+        values = scaled if whole else self._drive(scaled, np.float32(0))
+        drive = [ops.convert_to_numpy(value) for value in values]
         run_events(events, drive, record, on_step=on_step, decode=self._decoded, stopping=stopping)
 
     def _decoded(self, means: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -157,3 +161,10 @@ def _numpy(seen: tuple[Sequence[Any], Sequence[Any], Any]) -> tuple[Any, Any, An
     numbers, graded, active = seen
     listed = [[ops.convert_to_numpy(value) for value in values] for values in (numbers, graded)]
     return *listed, ops.convert_to_numpy(active)
+
+
+def _followed(loop: SpikeLoop, engine: str) -> Events | WholeNumbers | None:
+    """Return what follows the spikes of a network; None for engines that do not."""
+    if engine == "integers":
+        return WholeNumbers(loop)
+    return Events(loop) if engine == "events" else None

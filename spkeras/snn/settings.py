@@ -6,6 +6,7 @@ from typing import Any, Protocol, TypeVar
 
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
+from spkeras.passes.relays import is_relay
 from spkeras.recipes.simulation import PARTS, Simulation
 
 NAMES = tuple(Simulation.options())
@@ -65,7 +66,11 @@ def stagger_in_force(graph: Graph, timesteps: int, stagger: float | None) -> flo
     """Return the stagger of a network with neurons: the given one, or the default for T."""
     if stagger is None:
         neurons = graph.of("neuron")
-        binary = all(node.neuron.one_bit and node["spike_code"] == "rate" for node in neurons)
+        # Relays between binary neurons are signed; all of them start as if they were binary.
+        binary = all(
+            (node.neuron.one_bit or is_relay(node)) and node["spike_code"] == "rate"
+            for node in neurons
+        )
         stagger = automatic_stagger(timesteps, depth_of(graph)) if binary else 0
     return int(stagger) if stagger % 1 == 0 else stagger
 

@@ -20,6 +20,7 @@ from spkeras.snn.reference import Originals, Reference
 from spkeras.snn.settings import FORMER_NAMES, NAMES
 from spkeras.snn.steps import State, advance, first_state, values_of
 from spkeras.snn.timing import Timed
+from spkeras.snn.whole import currents_of
 
 
 @keras.saving.register_keras_serializable(package="spkeras")
@@ -133,9 +134,8 @@ class SpikeLoop(Timed, ConvertedNetwork):
 
     def drive(self, scaled: Sequence[Tensor], time: Tensor) -> list[Tensor]:
         """Return the currents at the frontier in one step."""
-        return self.drive_of(
-            [_coding.encode(self.input_encoding, x, time, self._draws) for x in scaled]
-        )
+        encoded = [_coding.encode(self.input_encoding, x, time, self._draws) for x in scaled]
+        return currents_of(self.network.graph, self.input_encoding, encoded, self.drive_of)
 
     def drive_of(self, encoded: Sequence[Tensor]) -> list[Tensor]:
         """Return the currents at the frontier for encoded inputs."""

@@ -1,0 +1,1 @@
+"""Bit-true simulation of networks of whole numbers."""

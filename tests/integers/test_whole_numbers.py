@@ -1,0 +1,142 @@
+"""Networks of whole numbers: their spikes equal those of whole numbers of Python, one by one."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import spkeras
+from spkeras.errors import OptionError, UnsupportedLayerError
+from spkeras.integers.engine import IntegerBatch, IntegerProgram
+from spkeras.snn.ann import bias_currents
+from spkeras.snn.model import loop_of
+from tests.integers import oracle
+
+STEPS = 6
+
+
+def branched():
+    """Residual, pooled, concatenated and separable branches, a linear bottleneck, max pooling."""
+    inputs = keras.Input((4, 4, 2))
+    a = layers.Conv2D(4, 3, padding="same", activation="relu")(inputs)
+    b = layers.Conv2D(4, 3, padding="same", groups=2)(a)
+    c = layers.ReLU()(layers.Add()([a, b]))
+    d = layers.AveragePooling2D(2)(c)
+    e = layers.Conv2D(2, 1)(d)
+    f = layers.Conv2D(4, 2, padding="same", activation="relu")(e)
+    g = layers.DepthwiseConv2D(3, padding="same", depth_multiplier=1, activation="relu")(c)
+    g = layers.Subtract()([layers.Conv2D(4, 1)(layers.MaxPooling2D(2)(g)), layers.Conv2D(4, 1)(f)])
+    h = layers.Concatenate()([layers.ReLU()(g), f])
+    flat = layers.Concatenate()([layers.Flatten()(h), layers.GlobalAveragePooling2D()(c)])
+    return keras.Model(inputs, layers.Dense(3)(layers.Dense(6, activation="relu")(flat)))
+
+
+@pytest.fixture(scope="module")
+def case():
+    keras.utils.set_random_seed(5)
+    net, rng = branched(), np.random.default_rng(5)
+    for layer in net.layers:
+        layer.set_weights([rng.normal(size=w.shape) * 0.4 for w in layer.get_weights()])
+    return net, rng.random((40, 4, 4, 2)).astype("float32")
+
+
+KINDS = {
+    "16 bits": {"threshold_bits": 16, "weight_bits": 12},
+    "4 bits per layer": {"threshold_bits": 8, "weight_bits": 4, "units": "layer"},
+    "saturated": {"membrane_bits": 8, "weight_bits": 6},
+    "wrapped": {"membrane_bits": 9, "overflow": "wrap", "input_bits": 4},
+    "signed": {"threshold_bits": 12, "neuron": "signed"},
+    "saturated signed": {"membrane_bits": 8, "neuron": "signed_burst"},
+    "burst": {"threshold_bits": 10, "neuron": "burst", "max_spikes_per_step": 2},
+    "staggered": {"threshold_bits": 10, "stagger": 0.5, "initial_potential": 0.3},
+}
+
+
+def converted(case, **options):
+    given = {"timesteps": STEPS, "stagger": 0, "verbose": 0, "insist": True, "relays": True}
+    return spkeras.convert(*case, **{**given, **options})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_spikes_are_those_of_python(case, kind, tmp_path):
+    """All of them, also after a file."""
+    snn = converted(case, **KINDS[kind])
+    snn.save(tmp_path / "snn.keras")
+    loop = loop_of(keras.models.load_model(tmp_path / "snn.keras"))
+    graph, resting = loop.graph, bias_currents(loop.graph)
+    assert [node for node in graph.of("neuron") if node.name.endswith(":relay")]
+    x = case[1][:1] / graph.of("input")[0].arrays["scale"]
+    program = IntegerProgram(graph, resting, loop.offset)
+    batch = IntegerBatch(program, program.currents([x]))
+    own = [batch.step(index) for index in range(STEPS)]
+    total = 0
+    for sample in range(1):
+        wanted, sums = oracle.run(graph, resting, [x[sample]], STEPS, loop.offset)
+        for name, trains in wanted.items():
+            for index, spikes in enumerate(trains):
+                found = own[index][name][sample]
+                assert {p: int(found[p]) for p in spikes} == spikes, (name, index)
+                total += sum(map(abs, spikes.values()))
+        for name, values in sums.items():
+            assert {p: int(batch.received[name][sample][p]) for p in values} == values
+    assert total > 50
+
+
+def test_engines_agree_and_ranges_hold(case):
+    """Float32 sends the same spikes where nothing leaves its range, and the bounds are bounds."""
+    snn, x = converted(case, threshold_bits=8), case[1][:20]
+    results = [spkeras.evaluate(snn, x, engine=engine, insist=True) for engine in ("auto", "dense")]
+    assert [result.engine for result in results] == ["integers", "dense"]
+    first, second = (result.activity.spikes_per_neuron for result in results)
+    assert first == second > 0.1
+    ranges = spkeras.integer_ranges(snn, x)
+    assert ranges.membrane_bits == 32 and ranges.samples == 20
+    for layer in ranges.layers:
+        assert layer.bound[0] <= layer.seen[0] < layer.seen[1] <= layer.bound[1]
+        assert layer.seen_bits <= layer.bound_bits
+        low, high = layer.seen
+        assert -(1 << (layer.seen_bits - 1)) <= low and high < 1 << (layer.seen_bits - 1)
+        assert low < -(1 << (layer.seen_bits - 2)) or high >= 1 << (layer.seen_bits - 2)
+    # With the bits that occurred nothing saturates; with one more than a threshold something does.
+    total = results[0].activity.spikes_per_neuron
+    for bits, equal in ((ranges.needed_bits, True), (9, False)):
+        narrow = converted(case, threshold_bits=8, membrane_bits=bits)
+        found = spkeras.evaluate(narrow, x, insist=True).activity.spikes_per_neuron
+        assert (found == total) == equal
+    assert "seen" in str(ranges) and ranges.to_dict()["needed_bits"] == ranges.needed_bits
+
+
+def test_what_whole_numbers_cannot_hold_is_refused(case):
+    net, x = case
+    with pytest.raises(UnsupportedLayerError, match="two linear layers in a row.*relays=True"):
+        spkeras.convert(net, x, relays=False, threshold_bits=12, insist=True)
+    with pytest.raises(UnsupportedLayerError, match="sigma_delta neurons under the delta code"):
+        spkeras.convert(net, x, "sigma_delta", relays=True, threshold_bits=12, insist=True)
+    real = converted(case)
+    with pytest.raises(OptionError, match="the network has real numbers"):
+        spkeras.evaluate(real, x, engine="integers")
+    with pytest.raises(OptionError, match="real numbers"):
+        spkeras.integer_ranges(real, x)
+    for change in (spkeras.correct, spkeras.train_thresholds):
+        with pytest.raises(OptionError, match="the network has whole numbers"):
+            change(converted(case, threshold_bits=12), x)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"overflow": "wrap"}, "overflow='wrap' without threshold_bits"),
+        ({"threshold_bits": 16, "membrane_bits": 16}, "fewer bits than a potential"),
+        ({"threshold_bits": 25}, "threshold_bits=25"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused(options, message):
+    with pytest.raises(OptionError, match=message):
+        spkeras.recipes.ECC(**options)
+
+
+def test_widths_complete_each_other():
+    recipe = spkeras.recipes.ECC(membrane_bits=16)
+    assert (recipe.weight_bits, recipe.threshold_bits, recipe.input_bits) == (8, 14, 8)
+    assert spkeras.recipes.ECC.from_config(recipe.get_config()) == recipe
+    assert "overflow" not in spkeras.recipes.ECC(weight_bits=4).get_config()
