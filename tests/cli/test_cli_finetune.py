@@ -208,8 +208,15 @@ def test_bad_input_is_one_message_and_no_file(run, cnn, data, tmp_path, argument
     assert not list(tmp_path.iterdir())
 
 
-def test_another_range_of_pixels_is_refused(run, cnn, tmp_path):
+@pytest.mark.parametrize(
+    "recipe, low, words",
+    [("low_latency", 0, "0 to 1; scale the data"), ("cq", -100, "0 and above")],
+)
+def test_another_range_of_pixels_is_refused(run, cnn, tmp_path, recipe, low, words):
     path = tmp_path / "raw.npz"
-    np.savez(path, x_train=np.full((30, 6, 6), 200, "uint8"), y_train=np.zeros(30, int))
-    result = run("finetune", cnn, "-o", tmp_path / "z.keras", "--data", path, "--held-out", 1)
-    assert result.exit_code == 1 and "allowed for input spikes: 0 to 1" in result.stderr
+    x = np.full((30, 6, 6), 200, "int16")
+    x[0] = low
+    np.savez(path, x_train=x, y_train=np.zeros(30, int))
+    given = ("--data", path, "--held-out", 1, "--recipe", recipe)
+    result = run("finetune", cnn, "-o", tmp_path / "z.keras", *given)
+    assert result.exit_code == 1 and words in result.stderr
