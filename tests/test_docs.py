@@ -49,16 +49,23 @@ def _options(command):
         yield from _options(command.get_command(None, name))
 
 
+@pytest.fixture()
+def beside(tmp_path, monkeypatch):
+    """A folder to write in, from which the repository's files have their usual paths."""
+    for name in ("models", "docs"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "path", [page for page in PAGES if _BLOCKS.search(page.values[0].read_text())]
 )
-def test_examples_print_what_they_say(path, monkeypatch, registries):
+def test_examples_print_what_they_say(path, beside, registries):
     if "sklearn" in path.read_text():
         pytest.importorskip("sklearn", reason="the examples use scikit-learn's digits")
     if "spkeras.export" in path.read_text():
         pytest.importorskip("nir", reason="the examples write NIR files")
-    monkeypatch.chdir(ROOT)
     names = {"__name__": "example"}
     for code, expected in _BLOCKS.findall(path.read_text()):
         printed = io.StringIO()
@@ -173,9 +180,8 @@ def test_commands_run(path, workplace, monkeypatch):
 @pytest.mark.parametrize(
     "path", sorted((ROOT / "docs/notebooks").glob("*.ipynb")), ids=lambda p: p.stem
 )
-def test_notebooks_run(path, monkeypatch):
+def test_notebooks_run(path, beside):
     pytest.importorskip("matplotlib", reason="the notebooks draw")
-    monkeypatch.chdir(ROOT)
     cells = json.loads(path.read_text())["cells"]
     assert not any(cell.get("outputs") for cell in cells), "stored outputs: clear them"
     names = {"__name__": "notebook"}
