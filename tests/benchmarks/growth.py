@@ -60,8 +60,8 @@ def network(case: Case) -> Any:
     return keras.Model(inputs, x)
 
 
-def measure(case: Case) -> dict[str, float]:
-    """Return seconds, MiB and the firing rate of a run."""
+def measure(case: Case, wall: bool) -> dict[str, float]:
+    """Return seconds, MiB and the firing rate of a run; `wall`: not of the processor."""
     import spkeras
     from spkeras.events import engine
     from spkeras.simulation import Simulator
@@ -81,7 +81,7 @@ def measure(case: Case) -> dict[str, float]:
     ]
     loop = loop_of(build(graph.with_nodes(nodes), timesteps=case.timesteps, stagger=0))
     simulation, found = Simulator(loop, "events"), engine.available
-    clock: Callable[[], float] = time.perf_counter if case.cores > 1 else time.process_time
+    clock: Callable[[], float] = time.perf_counter if wall else time.process_time
     engine.available = lambda: case.cores
     try:
         run = lambda: runs.run(simulation, [x], case.images, lambda *_: None)  # noqa: E731
@@ -134,7 +134,7 @@ def main(axes: tuple[str, ...], output: Path) -> None:
     for axis in axes:
         records[axis] = []
         for value in AXES[axis]:
-            row = measure(replace(Case(), **{axis: value}))
+            row = measure(replace(Case(), **{axis: value}), axis == "cores")
             records[axis].append({**row, "value": row["rate"] if axis == "rate" else value})
             click.echo(f"{axis} {value}: {json.dumps(row)}")
         values, spent = ([row[key] for row in records[axis]] for key in ("value", "seconds"))
