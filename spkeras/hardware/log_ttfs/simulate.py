@@ -2,7 +2,7 @@
 
 import re
 import shutil
-import subprocess
+import subprocess  # nosec B404
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,7 +93,9 @@ def simulate(
 
 def _lines(words: list[str], folder: Path) -> list[str]:
     """Return the lines that a command prints."""
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, check=False)
+    done = subprocess.run(  # nosec B603
+        words, cwd=folder, capture_output=True, text=True, check=False
+    )
     if done.returncode:
         raise OptionError(f"{words[0]}: failed: {(done.stderr or done.stdout).strip()[-500:]}")
     return done.stdout.splitlines()
