@@ -28,7 +28,7 @@ def plain_network(
         OptionError: a setting out of its range.
     """
     needs_keras = data.spec != "digits" and Path(data.spec).suffix.lower() not in _PLAIN_DATA
-    if engine == "dense" or needs_keras:
+    if engine not in (None, "auto", "events") or needs_keras:
         return None
     from spkeras.plain.read import read_network
     from spkeras.snn.settings import configured

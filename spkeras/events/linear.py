@@ -5,8 +5,7 @@ import numpy as np
 from spkeras.events.geometry import Axis, Reach, averaged, axes, plain_axes, plane, share_of
 from spkeras.events.moves import move
 from spkeras.events.plan import EventPlan
-from spkeras.events.table import Kind
-from spkeras.events.vectors import LANES
+from spkeras.events.table import LANES, Kind
 from spkeras.graph import Node
 from spkeras.graph.connections import index_map, kernel_of
 

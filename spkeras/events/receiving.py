@@ -9,8 +9,8 @@ import numpy as np
 from numba import njit
 
 from spkeras.events.sums import TOGETHER, gatherer, windower
-from spkeras.events.table import Field, Kind, Region
-from spkeras.events.vectors import LANES, copy, peek
+from spkeras.events.table import LANES, Field, Kind, Region
+from spkeras.events.vectors import copy, peek
 from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
 
 # Positions, sizes and pointers of events; listed rows of weights, their sizes and ends; input rows.
@@ -19,7 +19,7 @@ Buffers: TypeAlias = tuple[
 ]
 
 # Digest of `table`, `vectors` and `sums`, as in `spkeras.events.kernels`.
-SOURCES = "13c522de8c9d9fcf"
+SOURCES = "84c6b85301f80a15"
 
 _gather1, _gather2, _gather3, _gather4 = (gatherer(n, False) for n in (1, 2, 3, 4))
 _weigh1, _weigh2, _weigh3, _weigh4 = (gatherer(n, True) for n in (1, 2, 3, 4))

@@ -3,12 +3,12 @@
 import numpy as np
 
 from spkeras.events.receiving import compiled
-from spkeras.events.table import Field
-from spkeras.events.vectors import LANES, firing, peek, put
+from spkeras.events.table import LANES, Field
+from spkeras.events.vectors import firing, peek, put
 from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
 
 # Digest of `table`, `vectors`, `sums` and `receiving`, as in `spkeras.events.kernels`.
-SOURCES = "0fcef9a89a85360d"
+SOURCES = "faa899bde9e9d920"
 
 # For each number of eight bits: the indices of the bits that are set, and their number.
 _SET = np.array(

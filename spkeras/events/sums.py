@@ -10,7 +10,8 @@ from llvmlite import ir
 from numba import types
 from numba.core.typing.context import Context
 
-from spkeras.events.vectors import LANES, Target, Typed, intrinsic, pointer, spread
+from spkeras.events.table import LANES
+from spkeras.events.vectors import Target, Typed, intrinsic, pointer, spread
 
 _CONTRACT = ("contract",)
 # Rows that are added before their sum is: additions to one register follow each other slowly.

@@ -6,6 +6,10 @@ row for each of the operations that add to the sum.
 
 from enum import IntEnum
 
+# Numbers that a vector of the kernels holds; on processors with narrower registers the compiler
+# splits it.
+LANES = 16
+
 
 class Kind(IntEnum):
     """The kind of an operation."""

@@ -9,6 +9,8 @@ from numba.core.typing.context import Context
 from numba.core.typing.templates import Signature
 from numba.extending import intrinsic as _intrinsic
 
+from spkeras.events.table import LANES
+
 # numba.core.base.BaseContext, whose methods have no types.
 Target: TypeAlias = Any
 # What numba requires of an intrinsic: the signature of a call, and the function that emits its code.
@@ -17,9 +19,6 @@ Typed: TypeAlias = tuple[Signature, Emitter]
 
 # Numba passes the typing context; callers do not.
 intrinsic: Callable[[Callable[..., Typed]], Callable[..., Any]] = _intrinsic
-
-# On processors with narrower registers the compiler splits a vector.
-LANES = 16
 
 
 def firing(zero: bool, lanes: int = LANES) -> Callable[..., int]:

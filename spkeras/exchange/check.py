@@ -90,9 +90,7 @@ def _elsewhere(name: str, path: Path, given: np.ndarray) -> dict[str, np.ndarray
         np.savez(inputs, given=given)
         command = [sys.executable, "-m", "spkeras.exchange.worker", path, inputs, results, name]
         words = [str(part) for part in command]
-        done = subprocess.run(  # nosec B603
-            words, capture_output=True, text=True, timeout=_SECONDS
-        )
+        done = subprocess.run(words, capture_output=True, text=True, timeout=_SECONDS)  # nosec B603
         if not results.exists():
             last = (done.stderr.strip().splitlines() or ["no message"])[-1]
             return f"{name} ended with exit code {done.returncode}: {last}"

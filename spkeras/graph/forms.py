@@ -1,7 +1,7 @@
 """Types of a graph's description that was read from a file."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from spkeras.errors import GraphError, shown
 
@@ -18,11 +18,16 @@ def _mapping(value: object) -> bool:
     return isinstance(value, Mapping)
 
 
-def _shape(value: object) -> bool:
+def _whole(value: object) -> bool:
+    """Return whether a value is a list of whole numbers; their range is checked with the node."""
     return isinstance(value, list | tuple) and all(
-        isinstance(part, int) and not isinstance(part, bool) and 0 <= part < 1 << 31
+        isinstance(part, int) and not isinstance(part, bool) and abs(part) < 1 << 31
         for part in value
     )
+
+
+def _shape(value: object) -> bool:
+    return _whole(value) and all(part >= 0 for part in cast(list[int], value))
 
 
 def _shapes(value: object) -> bool:
@@ -49,7 +54,7 @@ _NODE: Forms = {
     "name": (_text, "text"),
     "op": (_text, "text"),
     "inputs": (_texts, "a list of names"),
-    "shape": (_shape, "a list of sizes"),
+    "shape": (_whole, "a list of sizes"),
     "attributes": (_mapping, "an object"),
     "arrays": (_shapes, "an object of shapes"),
     "source": (_text, "text"),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import spkeras
-from spkeras.report.numbers import percent, ratio
+from spkeras.report.numbers import percent
 
 PLAIN = "running by events, without Keras ...\n"
 
@@ -48,7 +48,7 @@ def test_energy_with_the_name_of_its_table(run, snn, data, expected):
     args = ("evaluate", snn, "--data", data, "--costs", "jouppi-7nm", "--numbers", "int8")
     assert json.loads(run(*args, "--json").stdout)["energy"] == wanted.to_dict()
     shown = " ".join(run(*args).stdout.split())
-    assert f"(jouppi-7nm (7 nm), int8 numbers): {ratio(wanted.snn.total)} uJ" in shown
+    assert f"(jouppi-7nm (7 nm), int8 numbers): {wanted.snn.total:.3g} uJ" in shown
     assert "estimated with jouppi-7nm (7 nm), int8 numbers" in shown
     refused = run("evaluate", snn, "--data", data, "--costs", "none.toml")
     assert refused.exit_code == 1 and "none.toml: cannot be read as a cost table" in refused.stderr
@@ -148,10 +148,15 @@ def test_engine(run, snn, data, expected, engine):
     assert f"({engine})" in run("evaluate", snn, "--data", data, "--engine", engine).stdout
 
 
-def test_an_engine_that_cannot_run_the_network(run, graded, data):
-    result = run("evaluate", graded, "--data", data, "--engine", "events")
-    assert result.exit_code == 1 and not result.stdout
-    assert "delta code" in result.stderr and "engine='dense'" in result.stderr
+def test_an_engine_that_cannot_run_the_network(run, snn, data):
+    given = ("evaluate", snn, "--data", data, "--engine")
+    for words, message in (
+        (("events", "--schedule", "layer_synchronous"), "run the clock-driven schedule"),
+        (("integers",), "engine='integers'"),
+    ):
+        result = run(*given, *words)
+        assert result.exit_code == 1 and not result.stdout
+        assert message in result.stderr and "'auto'" in result.stderr
 
 
 def test_the_cnn_by_name(run, folder, cnn, data):

@@ -75,4 +75,4 @@ def test_what_is_refused_of_a_new_neuron(even):
 
 def test_names():
     assert names.CODES == ("rate", "differential", "delta")
-    assert names.ENGINES == ("auto", "dense", "events")
+    assert names.ENGINES == ("auto", "dense", "events", "integers")

@@ -109,7 +109,7 @@ def test_refused(rate):
     spkeras.evaluate(rate, FRAMES[:, :4], timesteps=4, **OPTIONS)
     for options, message in [
         ({"schedule": "layer_synchronous"}, "allowed for frames in time: 'clock_driven'"),
-        ({"engine": "events"}, "events take one constant input"),
+        ({"engine": "events"}, "the others take one constant input"),
     ]:
         with pytest.raises(OptionError, match=message):
             spkeras.evaluate(rate, FRAMES, **options, **OPTIONS)

@@ -64,7 +64,7 @@ def test_a_settled_batch_is_not_simulated_further(made, monkeypatch):
     snn(x)
     if keras.backend.backend() != "jax":  # whose loop is traced once
         assert len(taken) == run.settled().max() + 1
-    simulation, steps = Simulator(loop), []
+    simulation, steps = Simulator(loop, "dense"), []
     step = simulation._steps._step
     monkeypatch.setattr(simulation._steps, "_step", lambda *a: steps.append(1) or step(*a))
     runs.run(simulation, [x], 7, lambda *_: None)
