@@ -14,6 +14,7 @@ from spkeras.ops import log
 from spkeras.ops.progress import Progress, quiet
 from spkeras.plain.network import PlainNetwork
 from spkeras.report.objects import Evaluation
+from spkeras.simulation.engine import choose
 from spkeras.snn.settings import configured
 
 
@@ -65,6 +66,7 @@ def evaluate_plain(
             y,
             batch_size=batch_size,
             any_range=any_range,
+            engine="auto" if choose(network, "auto").engine == "events" else "events",
             early_exit=early_exit,
             predictions=predictions,
         )

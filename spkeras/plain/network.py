@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
 from spkeras.graph.macs import macs
 from spkeras.passes.constant_inputs import resting_points
@@ -17,6 +18,8 @@ from spkeras.snn.timing import Timed, frontier_of
 
 # Multiply-accumulates of one evaluation of the CNN that take NumPy a few seconds.
 _MOST_WORK = 1e11
+# The same, times time steps, where dense steps are expected to be cheaper.
+_MOST_DEARER = 1e10
 
 
 class PlainNetwork(Timed):
@@ -61,16 +64,25 @@ class PlainNetwork(Timed):
 
     @property
     def runs(self) -> bool:
-        """Whether events run it with its settings, and every other node is known."""
+        """Whether events can run it with its settings, and every other node is known."""
         nodes = (*self._graph.nodes, *self._graph.reference().nodes)
-        return choose(self, "auto").engine == "events" and all(is_known(node) for node in nodes)
+        if choose(self, "auto").engine not in ("dense", "events"):
+            return False
+        try:
+            choose(self, "events")
+        except OptionError:
+            return False
+        return all(is_known(node) for node in nodes)
 
     def suits(self, samples: Sequence[np.ndarray]) -> bool:
-        """Return whether NumPy computes the CNN of these samples sooner than Keras is imported.
+        """Return whether a run on these samples is over sooner than with Keras, and its import.
 
+        NumPy computes the CNN, and events every step, also where dense steps would be cheaper.
         Frames in time need Keras.
         """
         work = len(samples[0]) * sum(macs(self._graph).values())
+        if choose(self, "auto").engine == "dense" and work * self.timesteps > _MOST_DEARER:
+            return False
         return not in_time(self._graph, samples) and work < _MOST_WORK
 
     def units(self, inputs: Sequence[np.ndarray]) -> list[np.ndarray]:

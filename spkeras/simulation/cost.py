@@ -1,7 +1,8 @@
 """Expected cost of a time step under each engine, from the graph of a network.
 
 The constants are nanoseconds on one core of an AMD EPYC (Zen 5); only their ratios matter. They were
-fitted to the nets of docs/benchmarks.md, whose order of engines they reproduce.
+fitted to the nets of docs/benchmarks.md, whose order of engines they reproduce but for graded spikes
+on DenseNet, whose concatenated sums they leave out.
 """
 
 import math
@@ -11,11 +12,11 @@ from spkeras.graph.connections import synapses
 from spkeras.ops.code import keeps_values
 
 # Nanoseconds: an addition of events (16 at once), a multiply-accumulate of a dense pass, and a
-# neuron's update under both.
+# neuron's update under both; neurons of several or negative spikes are updated one by one by events.
 _EVENT, _DENSE = 0.022, 0.036
-_EVENT_NEURON, _DENSE_NEURON = 0.6, 1.2
+_EVENT_NEURON, _EVENT_COUNTING, _DENSE_NEURON = 0.6, 8.0, 1.2
 # Shares of neurons that send in a step: means over the stored nets.
-_RATE, _VALUES = 0.15, 0.45
+_RATE, _SIGNED, _VALUES = 0.15, 0.25, 0.45
 
 
 def costs(graph: Graph) -> tuple[float, float]:
@@ -30,7 +31,8 @@ def costs(graph: Graph) -> tuple[float, float]:
             continue
         if node.op == "neuron":
             size = math.prod(node.shape)
-            events, dense = events + size * _EVENT_NEURON, dense + size * _DENSE_NEURON
+            own = _EVENT_COUNTING if _counting(node) else _EVENT_NEURON
+            events, dense = events + size * own, dense + size * _DENSE_NEURON
         elif "kernel" in node.arrays:
             connected = synapses(node, graph[node.inputs[0]].shape)
             events += connected * _EVENT * _activity(graph, node)
@@ -47,7 +49,15 @@ def _activity(graph: Graph, node: Node) -> float:
         source = graph[source.inputs[0]]
     if source.op != "neuron":
         return 1.0
-    return _VALUES if keeps_values(source["spike_code"]) else _RATE
+    if keeps_values(source["spike_code"]) or source.neuron.graded:
+        return _VALUES
+    return _SIGNED if source.neuron.signed else _RATE
+
+
+def _counting(node: Node) -> bool:
+    """Return whether neurons send several or negative whole spikes in a step."""
+    graded = keeps_values(node["spike_code"]) or node.neuron.graded
+    return not node.is_plain and not graded
 
 
 def preferred(graph: Graph) -> tuple[str, str]:
