@@ -151,21 +151,8 @@ def command(
         )
     text = None
     if report:
-        from spkeras.cli.report import provenance_of
-        from spkeras.facade.studies import study_of
-        from spkeras.report.page import page
-
-        found = study_of(
-            model,
-            result,
-            samples.x,
-            title=model.name,
-            costs=table,
-            numbers=numbers,
-            provenance=provenance_of(snn, data),
-            settings=_of_network(model, settings),
-        )
-        text = page(found)
+        rules = {"costs": table, "numbers": numbers, "provenance": _provenance(snn, data)}
+        text = _page(model, result, samples.x, {**rules, "settings": _of_network(model, settings)})
     _write(result, text, plot, report)  # before stdout, which another program may close
     for warning in result.warnings:
         warn(warning)
@@ -174,6 +161,20 @@ def command(
         show_json({"data": data.spec, **result.to_dict(), "energy": energy.to_dict()})
     else:
         _show(result, energy)
+
+
+def _provenance(snn: Path, data: options.DataChoice) -> dict[str, str]:
+    from spkeras.cli.report import provenance_of
+
+    return provenance_of(snn, data)
+
+
+def _page(model: "keras.Model", result: "Evaluation", x: Any, rules: dict[str, Any]) -> str:
+    """Return the report on one network."""
+    from spkeras.facade.studies import study_of
+    from spkeras.report.page import page
+
+    return page(study_of(model, result, x, title=model.name, **rules))
 
 
 def _of_network(model: "keras.Model", settings: dict[str, Any]) -> dict[str, Any]:
