@@ -15,14 +15,25 @@ import keras
 from spkeras.ops.types import Tensor
 
 
+def scans() -> bool:
+    """Return whether the backend runs a loop of steps as one program without the host.
+
+    `keras.ops.scan` is such a program on JAX. On TensorFlow it costs more than steps one by one, on
+    PyTorch it is a loop of the host.
+    """
+    return bool(keras.backend.backend() == "jax")
+
+
 def compiled(
-    function: Callable[..., Any], variables: Sequence[keras.Variable]
+    function: Callable[..., Any], variables: Sequence[keras.Variable], donated: bool = False
 ) -> Callable[..., Any]:
     """Return the function, compiled on TensorFlow and JAX; without gradients on PyTorch.
 
     Args:
         function: Function of nested lists of tensors; pure, except that it reads `variables`.
         variables: The Keras variables that it reads.
+        donated: Whether the memory of the first argument becomes that of results (JAX); the caller
+            does not use the argument again.
     """
     backend = keras.backend.backend()
     if backend == "tensorflow":
@@ -35,7 +46,7 @@ def compiled(
         )
         return graph
     if backend == "jax":
-        return _compiled_jax(function, variables)
+        return _compiled_jax(function, variables, donated)
     import torch
 
     def call(*arguments: Any) -> Any:
@@ -46,7 +57,7 @@ def compiled(
 
 
 def _compiled_jax(
-    function: Callable[..., Any], variables: Sequence[keras.Variable]
+    function: Callable[..., Any], variables: Sequence[keras.Variable], donated: bool
 ) -> Callable[..., Any]:
     import jax
 
@@ -55,7 +66,7 @@ def _compiled_jax(
         with keras.StatelessScope(state_mapping=list(zip(variables, values, strict=True))):
             return function(*arguments)
 
-    jitted: Callable[..., Any] = jax.jit(call)
+    jitted: Callable[..., Any] = jax.jit(call, donate_argnums=(1,) if donated else ())
     return lambda *arguments: jitted([variable.value for variable in variables], *arguments)
 
 

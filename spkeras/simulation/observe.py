@@ -26,9 +26,9 @@ def observe(
         Number of spikes of each neuron, summed over the batch. Then, for each layer of graded
         neurons and only in the analysed samples: spikes of each exponent (levels,), spikes of
         size 1 of each neuron, and bits set of each neuron. Last the number of spikes of each
-        sample, (batch, 1), or 0 where there are no neurons.
+        sample in each layer, (batch, layers), or (1, 1) of 0 where there are no neurons.
     """
-    numbers, graded, anywhere = [], [], 0.0
+    numbers, graded, sent_by = [], [], []
     for node, spike in zip(neurons, spikes, strict=True):
         size = spike.shape[0]
         is_graded = node.neuron.graded
@@ -37,11 +37,11 @@ def observe(
         flat = ops.reshape(sent, (size, -1))
         total = ops.matmul(ops.ones((1, size)), flat)
         numbers.append(ops.reshape(total, node.shape))
-        anywhere = anywhere + ops.matmul(flat, ops.ones((flat.shape[1], 1)))
+        sent_by.append(ops.matmul(flat, ops.ones((flat.shape[1], 1))))
         if is_graded:
             some = ops.abs(ops.take(spike, analysed, axis=0))
             graded += _grades(some, node["levels"], node["mantissa_bits"])
-    return numbers, graded, anywhere
+    return numbers, graded, ops.concatenate(sent_by, axis=1) if sent_by else ops.zeros((1, 1))
 
 
 def _grades(size: Tensor, levels: int, mantissa_bits: int) -> list[Tensor]:

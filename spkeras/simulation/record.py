@@ -151,7 +151,7 @@ class Recorder:
             for record in (self.exponents, self.units, self.adds):
                 record[name] += next(counted)
         # A network without neurons gives one number for all samples.
-        sent = np.broadcast_to(np.ravel(active), self.samples)
+        sent = np.broadcast_to(active.sum(axis=1, dtype="float64"), self.samples)
         sending = sent > 0
         self.active[sending] = index + 1
         self.settled = self.loop.spike_code == "delta" and not sending.any()
@@ -182,7 +182,7 @@ class Recorder:
 
     def _count(self, index: int, spikes: Sequence[np.ndarray], counts: bool) -> None:
         for name, counted in zip(self.totals, spikes, strict=True):
-            self.layers[name][index] += counted.sum()
+            self.layers[name][index] += counted.sum(dtype="float64")
             if counts:
                 self.totals[name] += counted
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from spkeras.ops.compiled import compiled
+from spkeras.ops.compiled import compiled, scans
 from spkeras.ops.types import Tensor
 from spkeras.simulation.by_events import OnStep, evaluation_steps, run_events
 from spkeras.simulation.devices import spread
@@ -17,6 +17,7 @@ from spkeras.simulation.engine import Events, choose
 from spkeras.simulation.frames import changes, in_time, still
 from spkeras.simulation.observe import observe
 from spkeras.simulation.record import Counts, Recorder
+from spkeras.simulation.scanned import Scan
 from spkeras.simulation.whole import WholeNumbers
 from spkeras.snn.spike_loop import SpikeLoop
 from spkeras.snn.steps import State, Steps, values_of
@@ -51,6 +52,7 @@ class Simulator:
         self._reference = loop.reference()
         self._real = compiled(self._real_values, [*variables, *self._reference.variables])
         self._events = _followed(loop, self.engine)
+        self._scan = Scan(loop) if scans() and self.engine == "dense" else None
 
     def batch(
         self,
@@ -77,6 +79,8 @@ class Simulator:
         scaled = self._scaled(samples, record)
         if self._events is not None:
             self._by_events(self._events, scaled, record, on_step=on_step, stopping=stopping)
+        elif self._scan is not None:
+            self._scanned(self._scan, scaled, record, on_step)
         elif self.loop.schedule == "clock_driven":
             self._clock_driven(scaled, record, on_step)
         else:
@@ -135,6 +139,22 @@ class Simulator:
                 sent = record.step(index, *_numpy(seen))
                 outputs = [ops.convert_to_numpy(output) for output in answers]
             on_step(index, outputs, sent)
+
+    def _scanned(self, scan: Scan, scaled: list[Tensor], record: Recorder, on_step: OnStep) -> None:
+        last: list[np.ndarray] = []
+        done = 0
+        for block in scan.blocks(scaled, record.analysed):
+            sent = np.broadcast_to(
+                block.spikes.sum(axis=2), (len(block.spikes), record.samples)
+            ).T.astype("int64")
+            record.events(block.taken, sent)
+            for outputs in zip(*block.outputs, strict=True):
+                last = list(outputs)
+                on_step(done, last, sent[:, done - block.first])
+                done += 1
+        for index in range(done, self.loop.timesteps):
+            on_step(index, last, np.zeros(record.samples))
+        record.neurons(*scan.counted())
 
     def _seen(self, state: State, spikes: Sequence[Tensor], analysed: Tensor) -> Tensor:
         outputs = self.network.decode(values_of(self.loop, state.sums, state.time))
