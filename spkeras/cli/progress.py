@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from spkeras.ops.progress import announced
+
 # A bar that is shown for less than this flickers.
 _SECONDS = 1.0
 
@@ -28,6 +30,7 @@ def progress(what: str) -> Iterator[Callable[[int, int], None]]:
 
         def advance(done: int, total: int) -> None:
             late = time.monotonic() - start > _SECONDS
-            bar.update(task, completed=done, total=total, visible=late)
+            bar.update(task, description=what, completed=done, total=total, visible=late)
 
-        yield advance
+        with announced(lambda text: bar.update(task, description=text, visible=True)):
+            yield advance

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import ArrayLike
 
 from spkeras.events.program import EventProgram, aligned
 from spkeras.ops.arrays import Float32Array, Int64Array
+from spkeras.ops.progress import announce
 
 if TYPE_CHECKING:
     from spkeras.events.kernels import Graded
@@ -153,6 +155,22 @@ class Batch:
                 received,
                 (outputs[part], self._counted[thread], sums[part], graded),
             )
+
+
+def prepare() -> None:
+    """Load the compiled kernels, or compile them, before a run that needs them.
+
+    They are compiled once per installation, for all networks; numba keeps them on disk.
+    """
+    from spkeras.events import kernels
+
+    if kernels.run.signatures:
+        return
+    source, folder = Path(kernels.__file__), Path(kernels.run.stats.cache_path)
+    made = [path.stat().st_mtime for path in folder.glob("kernels.run-*.nbi")]
+    if max(made, default=0.0) < source.stat().st_mtime:
+        announce("Compiling the events engine, once per installation (10 to 20 s) ...")
+    kernels.run.compile(kernels.SIGNATURE)
 
 
 def _analysis(program: EventProgram, wanted: bool) -> "Graded":

@@ -9,8 +9,9 @@ run at once, so that their sums stay in the processor's cache.
 from typing import TypeAlias
 
 import numpy as np
+from numba import types
 
-from spkeras.events.receiving import Buffers, compiled, receive
+from spkeras.events.receiving import ZERO, Buffers, compiled, kept, receive
 from spkeras.events.sending import arrivals, count, fire, gather, read, remap, tally
 from spkeras.events.table import Field, Kind, Region
 from spkeras.events.valuing import grade, value
@@ -21,7 +22,24 @@ Graded: TypeAlias = tuple[Int64Array, Int32Array, Int32Array]
 
 # numba caches compiled code until this file changes. This digest of the other sources of the
 # code, checked by a test, makes a change of `table`, `vectors` or others change this file.
-SOURCES = "7195519db6d9eeb7"
+SOURCES = "2bbaef26d3f1a68a"
+
+
+_WHOLE, _NUMBERS = types.int32[::1], types.float32[::1]
+_LONG_ROWS = types.int64[:, ::1]
+# Types of the arguments of `run`: compiled once, for all networks.
+SIGNATURE = (
+    _LONG_ROWS,
+    types.Tuple((_WHOLE, _NUMBERS, _LONG_ROWS)),
+    _NUMBERS,
+    _NUMBERS,
+    types.UniTuple(types.int64, 2),
+    types.Tuple((_WHOLE, _NUMBERS, _WHOLE, _WHOLE, _NUMBERS, _WHOLE, _NUMBERS)),
+    _NUMBERS,
+    types.Tuple(
+        (types.float32[:, ::1], _WHOLE, _LONG_ROWS, types.Tuple((_LONG_ROWS, _WHOLE, _WHOLE)))
+    ),
+)
 
 
 @compiled
@@ -38,11 +56,14 @@ def _begin(
     for step in range(steps[0], steps[1]):
         silent = op[Field.BIAS_PERIOD] == 0 or (op[Field.ONCE] and step > 0)
         for y in range(span[0], span[1]):
+            # Loops: assignments of slices compile messages about their shapes.
             if silent:
-                sums[written : written + row] = 0
+                for k in range(row):
+                    sums[np.uint64(written + k)] = 0
             else:
                 lead = op[Field.BIAS] + y * row % op[Field.BIAS_PERIOD]
-                sums[written : written + row] = currents[lead : lead + row]
+                for k in range(row):
+                    sums[np.uint64(written + k)] = currents[np.uint64(lead + k)]
             written += row
 
 
@@ -70,7 +91,7 @@ def _move(
             if later:
                 for k in range(positions):
                     found[k + 1] += found[k]
-                ends[:positions] = found[:positions]
+                    ends[k] = found[k]
             for own in range(number + 1, number + 1 + op[Field.INPUTS]):
                 source = regions[operations[own, Field.SOURCE]]
                 begin = source[Region.PLACES] + step * source[Region.ROOM]
@@ -166,7 +187,7 @@ def _site(
                 layers[step, op[Field.LAYER]] += spikes
 
 
-@compiled
+@kept
 def run(
     operations: Int64Array,
     constants: tuple[Int32Array, Float32Array, Int64Array],
@@ -194,7 +215,7 @@ def run(
             int64, added to; analysis of graded spikes, or empty arrays.
     """
     length = steps[1] - steps[0]
-    number = 0
+    number = ZERO
     while number < operations.shape[0]:
         op = operations[number]
         begin = min(length, max(0, op[Field.START] - steps[0]))

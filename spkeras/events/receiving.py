@@ -18,15 +18,16 @@ Buffers: TypeAlias = tuple[
     Int32Array, Float32Array, Int32Array, Int32Array, Float32Array, Int32Array, Float32Array
 ]
 
-# Digest of `table`, `vectors` and `sums`, as in `spkeras.events.kernels`.
-SOURCES = "84c6b85301f80a15"
-
 _gather1, _gather2, _gather3, _gather4 = (gatherer(n, False) for n in (1, 2, 3, 4))
 _weigh1, _weigh2, _weigh3, _weigh4 = (gatherer(n, True) for n in (1, 2, 3, 4))
 _window1, _window2, _window4 = (windower(n) for n in (1, 2, 4))
 
-# Contraction: one instruction for multiply and add. Sums are float32.
-compiled = njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, error_model="numpy")
+# Contraction: one instruction for multiply and add. Sums are float32. Only `kernels.run` is kept on
+# disk: it contains all others.
+compiled = njit(nogil=True, fastmath={"contract", "nsz"}, error_model="numpy")
+kept = njit(nogil=True, cache=True, fastmath={"contract", "nsz"}, error_model="numpy")
+# A literal would be a type of its own, for which numba compiles a function once more.
+ZERO = np.int64(0)
 
 
 @compiled
@@ -188,7 +189,7 @@ def _depthwise(
     first, last, positions = span
     inputs, pairs = buffers
     rows, columns = op[Field.ROWS], op[Field.COLUMNS]
-    low, high = 1 << 40, 0
+    low, high = np.int64(1 << 40), ZERO
     for line in range(tables[rows + first], tables[rows + last], 3):
         low, high = min(low, int(tables[line])), max(high, int(tables[line]) + 1)
     if high == 0:
@@ -294,7 +295,7 @@ def receive(
     region = regions[op[Field.SOURCE]]
     kind, width = op[Field.KIND], site[Field.WIDTH]
     length = (span[1] - span[0]) * width * site[Field.CHANNELS]
-    listed, number = 0, 0
+    listed, number = ZERO, ZERO
     ends[0] = 0
     for step in range(steps[0], steps[1]):
         begin = region[Region.PLACES] + step * region[Region.ROOM]
@@ -313,9 +314,10 @@ def receive(
             if kind == Kind.WINDOW:
                 _window(op, tables, weights, events, events[2][last], own)
             elif kind == Kind.PLACE:
-                _pass_on(op, tables, weights, events, (0, events[2][last], 0), own)
+                _pass_on(op, tables, weights, events, (ZERO, np.int64(events[2][last]), ZERO), own)
             else:
-                first, after = events[2][span[0] * width], events[2][span[1] * width]
+                first = np.int64(events[2][span[0] * width])
+                after = np.int64(events[2][span[1] * width])
                 shift = span[0] * width * site[Field.CHANNELS]
                 _pass_on(op, tables, weights, events, (first, after, shift), own)
     if kind == Kind.CONTRACT:

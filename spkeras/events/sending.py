@@ -2,13 +2,10 @@
 
 import numpy as np
 
-from spkeras.events.receiving import compiled
+from spkeras.events.receiving import ZERO, compiled
 from spkeras.events.table import LANES, Field
 from spkeras.events.vectors import firing, peek, put
 from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
-
-# Digest of `table`, `vectors`, `sums` and `receiving`, as in `spkeras.events.kernels`.
-SOURCES = "faa899bde9e9d920"
 
 # For each number of eight bits: the indices of the bits that are set, and their number.
 _SET = np.array(
@@ -74,7 +71,7 @@ def fire(
     """
     channels, width, zero = op[Field.CHANNELS], op[Field.WIDTH], op[Field.ZERO]
     row = channels * width
-    written, lead = int(pointers[span[0] * width]), 0
+    written, lead = np.int64(pointers[span[0] * width]), ZERO
     # Vectors between two pointers; 0: positions begin inside of vectors.
     whole = channels // LANES if channels % LANES == 0 else 0
     for y in range(span[0], span[1]):

@@ -7,9 +7,6 @@ from spkeras.events.table import Field
 from spkeras.events.vectors import bits_of, peek, rounded
 from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
 
-# Digest of `table`, `vectors`, `sums` and `receiving`, as in `spkeras.events.kernels`.
-SOURCES = "faa899bde9e9d920"
-
 # Bits of the mantissa of a float32, and the exponent of 1.
 _MANTISSA, _ONE = 23, 127
 

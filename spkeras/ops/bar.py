@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import keras
 
 from spkeras.errors import OptionError
-from spkeras.ops.progress import Progress, quiet
+from spkeras.ops.progress import Progress, announced, quiet
 
 # A bar that is shown for less than this flickers.
 _SECONDS = 1.0
@@ -47,7 +47,8 @@ def reported(progress: Progress | None, verbose: str | int, unit: str) -> Iterat
         return
     bar = _Bar(unit, 0.0 if verbose == 1 else _SECONDS)
     try:
-        yield bar.show
+        with announced(lambda text: print(text, flush=True)):
+            yield bar.show
     finally:
         bar.end()
 

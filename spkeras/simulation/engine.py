@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from spkeras.errors import OptionError
 from spkeras.events.compiler import compile_program
-from spkeras.events.engine import missing
+from spkeras.events.engine import missing, prepare
 from spkeras.events.support import refusal
 from spkeras.ops.names import ENGINES
 from spkeras.simulation.cost import preferred
@@ -120,6 +120,7 @@ class Events:
 
     def __init__(self, loop: Timed) -> None:
         self.program = compile_program(loop.graph, loop.bias_currents(), loop.offset)
+        prepare()
         self.frontier = [node.name for node in loop.network.frontier]
         self._standing = None
         names = [name for name, _ in self.program.own]
