@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from spkeras.calibration.correction import correct
+from spkeras.calibration.moments import moments
 from spkeras.calibration.thresholds import train_thresholds
 from spkeras.data import DataLike, Source, open_data
 from spkeras.data.layout import Layout
@@ -21,10 +22,14 @@ from spkeras.ops.progress import Progress, quiet
 from spkeras.ops.published import PUBLISHED
 from spkeras.passes.as_published import check_trained
 from spkeras.passes.learned import trained_steps
+from spkeras.passes.whole_checks import check_whole
 from spkeras.passes.whole_numbers import whole_numbers
 from spkeras.recipes import TTFS, Auto, Recipe, Simulation, Stepwise, Trained, names
 from spkeras.snn.model import loop_of, rebuilt
 from spkeras.snn.settings import check_start
+
+# Most samples whose currents whole numbers keep.
+_FITTED = 1000
 
 
 class Converter:
@@ -86,7 +91,8 @@ class Converter:
         """Return a network that runs step by step, with what its recipe trains or corrects."""
         trains = isinstance(recipe, Trained) and recipe.thresholds == "trained"
         method = getattr(recipe, "correction", None)
-        if trains or method is not None:
+        form, rounding = recipe.integers, recipe.rounding
+        if trains or method is not None or rounding == "fitted":
             self.data = open_data(Layout.of(self.walked.convertible()), self.data).again()
         calibrated = self._calibration(recipe, simulation, quiet if trains else progress)
         snn = calibrated.network(recipe, simulation)
@@ -94,8 +100,9 @@ class Converter:
             snn = train_thresholds(snn, self.data, progress=progress)
         if method is not None:
             snn = correct(snn, self.data, method, progress=progress)
-        form = recipe.integers
-        return snn if form is None else whole_network(snn, form)
+        if form is None:
+            return snn
+        return whole_network(snn, form, self.data if rounding == "fitted" else None)
 
     def _calibration(
         self, recipe: Stepwise, simulation: Simulation, progress: Progress
@@ -117,18 +124,26 @@ class Converter:
         return self._calibrated[key]
 
 
-def whole_network(snn: keras.Model, form: Integers) -> keras.Model:
+def whole_network(
+    snn: keras.Model, form: Integers, data: DataLike | Source | None = None
+) -> keras.Model:
     """Return a network with all its numbers rounded to whole ones.
 
     Args:
         snn: Of a recipe that runs step by step.
         form: Widths.
+        data: Samples whose currents the whole numbers keep; None rounds to the nearest.
 
     Raises:
         UnsupportedLayerError: what has no form in whole numbers, all at once.
     """
     loop = loop_of(snn)
-    return rebuilt(loop, whole_numbers(loop.graph, form))
+    check_whole(loop.graph)
+    inputs = None
+    if data is not None:
+        source = open_data(Layout.of(loop.graph), data)
+        inputs = moments(loop, source.some(_FITTED).x, loop.simulation.seed)
+    return rebuilt(loop, whole_numbers(loop.graph, form, inputs))
 
 
 def spike_code(recipe: Recipe) -> str:

@@ -1,5 +1,6 @@
 """What a converted network is, and pictures of what it does."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -7,7 +8,8 @@ import numpy as np
 from spkeras.data import DataLike, open_data
 from spkeras.data.layout import Layout
 from spkeras.errors import OptionError
-from spkeras.graph import Node
+from spkeras.graph import Graph, Node
+from spkeras.graph.integers import Integers
 from spkeras.report.network import LayerRange, Summary
 from spkeras.snn.settings import configured
 from spkeras.snn.timing import Timed
@@ -67,7 +69,37 @@ def run_of(loop: Any) -> str:
 def layers_of(loop: Any) -> tuple[LayerRange, ...]:
     """Return the layers of a converted network with the range of their weights, or thresholds."""
     running = isinstance(loop, Timed) and loop.schedule == "clock_driven"
-    return tuple(_layer(node, loop if running else None) for node in loop.graph.nodes)
+    graph: Graph = loop.graph
+    ranges = (_layer(node, loop if running else None) for node in graph.nodes)
+    if graph.integers is None:
+        return tuple(ranges)
+    form = graph.integers
+    return tuple(
+        replace(layer, **_whole(node, form))
+        for layer, node in zip(ranges, graph.nodes, strict=True)
+    )
+
+
+def _whole(node: Node, form: Integers) -> dict[str, Any]:
+    """Return the fields of a layer that describe its whole numbers."""
+    if node.name in form.steps:
+        bits = form.threshold_bits if node.op == "scale" else form.weight_bits
+        return {"bits": bits, "codes": _range(form.codes(node)), "unit": _of(form.steps[node.name])}
+    if node.name not in form.units:
+        return {}
+    unit = _of(form.units[node.name])
+    if node.op != "neuron":
+        return {"unit": unit}
+    codes = _range(node.arrays["threshold"])
+    return {"bits": form.threshold_bits, "codes": codes, "unit": unit}
+
+
+def _range(codes: np.ndarray) -> tuple[int, int]:
+    return int(codes.min()), int(codes.max())
+
+
+def _of(values: np.ndarray) -> tuple[float, float]:
+    return float(values.min()), float(values.max())
 
 
 def _layer(node: Node, loop: Timed | None) -> LayerRange:

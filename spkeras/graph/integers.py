@@ -30,8 +30,9 @@ class Integers:
         overflow: What a potential beyond its range becomes at the end of a step: "saturate": the
             nearest of the range; "wrap": its lowest bits.
         per_channel: Whether each channel has a unit, or each layer.
-        steps: Value of a weight code 1 in the stored kernel, by weighted node: the
-            divisor of the average pools on its way; shape (), or in the form of the weights.
+        steps: Value of a weight code 1 in the stored kernel, by weighted node; shape (), or in the
+            form of the weights. In a network of whole numbers it is the divisor of the average
+            pools on its way; if only the weights are codes, a real number.
         units: Value of a potential of 1 in units of the threshold of the network of real numbers,
             by neuron; of a received 1 in the read-out's units by read-out. Shape () or (channels,).
     """

@@ -1,9 +1,12 @@
 """Weights of n bits, with rescaled thresholds."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from spkeras.errors import OptionError
 from spkeras.graph import Graph, Node
+from spkeras.graph.integers import Integers
 from spkeras.graph.operations import WITH_KERNEL
 
 
@@ -15,7 +18,8 @@ def quantize_weights(graph: Graph, bits: int) -> Graph:
     so that the largest weight has the largest code. W_q is W in units of 2^m c. If a layer of
     plain neurons is the only reader, its threshold (V / (2^m c)) and the bias are in that unit,
     too. (The original SpKeras multiplied the threshold where it must be divided.) Any other layer
-    keeps its unit: its weights are the codes times c.
+    keeps its unit: its weights are the codes times c. The graph's `integers` has the step of each
+    kernel, 1/2^m or c: a stored weight divided by it is the code.
 
     Args:
         graph: Normalised graph.
@@ -30,6 +34,7 @@ def quantize_weights(graph: Graph, bits: int) -> Graph:
     if not 2 <= bits <= 16:
         raise OptionError(f"weight_bits={bits!r}; allowed: 2 to 16")
     changed: dict[str, Node] = {}
+    stored: dict[str, np.ndarray] = {}
     for node in graph.of(*WITH_KERNEL):
         kernel = node.arrays["kernel"].astype(np.float64)
         largest = float(np.abs(kernel).max(initial=0))
@@ -37,10 +42,12 @@ def quantize_weights(graph: Graph, bits: int) -> Graph:
             continue
         steps = 2 ** (bits - 1)
         unit = largest / (steps - 1)
+        stored[node.name] = np.asarray(unit)
         codes = np.round(kernel / unit)
         reader = graph.sole_consumer(node.name)
         if reader is not None and reader.is_plain:
             changed[node.name] = _rescaled(node, codes / steps, unit * steps)
+            stored[node.name] = np.asarray(1 / steps)
             threshold = reader.arrays["threshold"] / (unit * steps)
             ceiling = reader.array("ceiling")
             changed[reader.name] = reader.with_arrays(
@@ -49,7 +56,8 @@ def quantize_weights(graph: Graph, bits: int) -> Graph:
             )
         else:
             changed[node.name] = _rescaled(node, codes * unit, 1.0)
-    return graph.updated(changed, notes=[f"weights rounded to {bits} bits"]).keeping(graph)
+    rounded = graph.updated(changed, notes=[f"weights rounded to {bits} bits"]).keeping(graph)
+    return replace(rounded, integers=Integers(weight_bits=bits, per_channel=False, steps=stored))
 
 
 def _rescaled(node: Node, kernel: np.ndarray, unit: float) -> Node:

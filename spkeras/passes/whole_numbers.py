@@ -1,21 +1,22 @@
 """Networks of whole numbers: weights, biases, thresholds and initial potentials."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from spkeras.graph import Graph, Node
-from spkeras.graph.connections import stored_kernel
+from spkeras.graph.connections import kernel_of, stored_kernel
 from spkeras.graph.integers import Integers
 from spkeras.ops.arrays import Float64Array
 from spkeras.passes.divisors import divided_kernel, divisors
+from spkeras.passes.fitted import Moments, fitted
 from spkeras.passes.identity_synapses import with_identity_synapses
 from spkeras.passes.units import groups, unit_of
 from spkeras.passes.whole_checks import check_whole
 
 
-def whole_numbers(graph: Graph, form: Integers) -> Graph:
+def whole_numbers(graph: Graph, form: Integers, moments: Moments | None = None) -> Graph:
     """Round all numbers of a network to whole numbers of given widths.
 
     The potentials of a layer have a unit u, for each channel or for the layer. With the divisor d
@@ -24,9 +25,16 @@ def whole_numbers(graph: Graph, form: Integers) -> Graph:
         W_q = round(W / (d u)) in `weight_bits`,   b_q = round(b / u),
         V_q = round(V / u) in `threshold_bits`,    v_q(0) = floor(initial_potential V_q).
 
+    with each number rounded to the nearest, or, where the inputs of the kernels are known, such that
+    the currents have a small mean square error (`spkeras.passes.fitted`).
     The unit is that of the codes with the least square error, or a larger one that the threshold
     needs. Spikes do not depend on it. The unit of read-outs is that of a layer, so that received
     whole numbers can be compared.
+
+    Args:
+        graph: The network.
+        form: Widths.
+        moments: Mean products of the inputs of each kernel; None rounds to the nearest.
 
     Before: normalised, biases in the synapses, corrections done.
     After: as `spkeras.graph.integers.Integers` describes it, which the graph holds.
@@ -41,12 +49,13 @@ def whole_numbers(graph: Graph, form: Integers) -> Graph:
     check_whole(graph)
     before = with_identity_synapses(graph)
     steps = divisors(before)
+    found = moments or {}
     changed: dict[str, Node] = {}
     units: dict[str, np.ndarray] = {}
     for group in groups(before):
         unit = unit_of(before, group, steps, form)
         for name in group.nodes:
-            changed[name] = _coded(before[name], unit, steps[name], form)
+            changed[name] = _coded(before[name], unit, steps[name], form, found.get(name))
         for name in group.targets:
             units[name] = unit
             changed[name] = _received(before[name], unit, form)
@@ -62,7 +71,13 @@ def _note(form: Integers) -> str:
     )
 
 
-def _coded(node: Node, unit: Float64Array, step: Float64Array, form: Integers) -> Node:
+def _coded(
+    node: Node,
+    unit: Float64Array,
+    step: Float64Array,
+    form: Integers,
+    moments: Sequence[Sequence[Float64Array]] | None,
+) -> Node:
     """Return a node with weights as codes times its step, and whole biases."""
     if node.op == "scale":
         most = (1 << (form.threshold_bits or 0)) - 1
@@ -72,11 +87,39 @@ def _coded(node: Node, unit: Float64Array, step: Float64Array, form: Integers) -
             offset=None if offset is None else _whole(offset / unit),
         )
     most = (1 << (form.weight_bits - 1)) - 1
-    codes = _whole(divided_kernel(node, step) / unit, most)
-    bias = node.array("bias")
+    kernel, bias = divided_kernel(node, step) / unit, _divided(node.array("bias"), unit)
+    if moments is None:
+        codes, whole = _whole(kernel, most), None if bias is None else _whole(bias)
+    else:
+        codes, whole = _fitted(node, kernel, bias, step, moments, most)
     return node.with_arrays(
-        kernel=(stored_kernel(node, codes) * step).astype(np.float32),
-        bias=None if bias is None else _whole(bias / unit),
+        kernel=(stored_kernel(node, codes) * step).astype(np.float32), bias=whole
+    )
+
+
+def _fitted(
+    node: Node,
+    kernel: Float64Array,
+    bias: np.ndarray | None,
+    step: Float64Array,
+    moments: Sequence[Sequence[Float64Array]],
+    most: int,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the codes of a kernel in units of a code, and of its bias."""
+    channels = kernel.shape[-1]
+    steps = kernel_of(node.with_arrays(kernel=np.broadcast_to(step, node.arrays["kernel"].shape)))
+    flat = steps.reshape(-1, channels)
+    size, scaled = channels // len(moments), []
+    for group, blocks in enumerate(moments):
+        # A code adds to the sum of a window, which is its average times the step.
+        factors = np.split(flat[:, group * size], np.cumsum([len(b) - 1 for b in blocks])[:-1])
+        ones = [np.concatenate([np.ones(1), own]) for own in factors]
+        scaled.append([b * np.outer(own, own) for b, own in zip(blocks, ones, strict=True)])
+    wide = None if bias is None else np.broadcast_to(bias, (channels,)).astype(np.float64)
+    codes, whole = fitted(kernel.reshape(-1, channels), wide, scaled, most)
+    return (
+        codes.reshape(kernel.shape).astype(np.float32),
+        None if whole is None else whole.astype(np.float32),
     )
 
 

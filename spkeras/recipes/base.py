@@ -18,8 +18,9 @@ READOUTS = ("membrane", "spikes")
 CORRECTIONS = ("light", "advanced", "both", "offset_spikes")
 OVERFLOWS = ("saturate", "wrap")
 UNITS = ("channel", "layer")
+ROUNDINGS = ("fitted", "nearest")
 # Options that only networks of whole numbers have.
-WHOLE = ("threshold_bits", "membrane_bits", "input_bits", "overflow", "units")
+WHOLE = ("threshold_bits", "membrane_bits", "input_bits", "overflow", "units", "rounding")
 _WIDEST_THRESHOLD = 24
 
 
@@ -137,6 +138,8 @@ class Stepwise(Recipe):
         weight_bits: n-bit weights, or None for float32.
         threshold_bits, membrane_bits, input_bits, overflow, units: A network of whole numbers (see
             `spkeras.graph.integers.Integers`).
+        rounding: Of its weights and biases: "fitted" to the currents of the calibration samples
+            (see `spkeras.passes.fitted`), or "nearest".
         relays: A neuron of the identity between any two linear layers, so that each synapse is one
             spike times one weight.
     """
@@ -174,6 +177,13 @@ class Stepwise(Recipe):
         group="whole numbers",
         shown="channel",
     )
+    rounding: str | None = option(
+        None,
+        "Whole weights that keep the currents of the calibration samples, or the nearest ones.",
+        choices=ROUNDINGS,
+        group="whole numbers",
+        shown="fitted",
+    )
 
     def _complete(self) -> None:
         super()._complete()
@@ -189,7 +199,7 @@ class Stepwise(Recipe):
                 "them, which make a network of whole numbers"
             )
         self._default(weight_bits=8, membrane_bits=32, input_bits=8)
-        self._default(overflow="saturate", units="channel")
+        self._default(overflow="saturate", units="channel", rounding="fitted")
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -22,6 +22,10 @@ class LayerRange:
         shape: Shape of its output without the batch.
         neuron: Neuron model; "" for other layers.
         start: Step, from 1, at which it starts; None where layers do not start one by one.
+        bits: Bits of its weights, sign included, or of its thresholds; None for real numbers.
+        codes: Least and largest weight or threshold as a whole number; None for real numbers.
+        unit: Least and largest value of a whole 1: of a weight in the stored weights, of a
+            potential in thresholds before the rounding, of a received sum in the output.
     """
 
     name: str
@@ -33,6 +37,9 @@ class LayerRange:
     shape: tuple[int, ...] = ()
     neuron: str = ""
     start: int | None = None
+    bits: int | None = None
+    codes: tuple[int, int] | None = None
+    unit: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +68,7 @@ class Summary:
     def table(self) -> Table:
         """Return the layers as a table."""
         staged = any(layer.start for layer in self.layers)
+        whole = any(layer.unit for layer in self.layers)
         header = ["layer", "operation", "shape", *(["start"] if staged else []), "size"]
         rows = [
             (
@@ -71,11 +79,12 @@ class Summary:
                 count(layer.size),
                 small(layer.low),
                 small(layer.high),
+                *(_whole(layer) if whole else []),
             )
             for layer in self.layers
         ]
         title = "Layers; least and largest weight, or threshold"
-        header += ["least", "largest"]
+        header += ["least", "largest", *(["bits", "whole", "a whole 1 is"] if whole else [])]
         return Table(title, tuple(header), tuple(rows), words=frozenset({0, 1, 2}))
 
     def __str__(self) -> str:
@@ -94,3 +103,11 @@ class Summary:
         record = {name: getattr(self, name) for name in names}
         layers = [vars(layer) for layer in self.layers]
         return {name: plain(value) for name, value in {**record, "layers": layers}.items()}
+
+
+def _whole(layer: LayerRange) -> list[str]:
+    """Return the cells of a layer's whole numbers."""
+    codes = "" if layer.codes is None else f"{layer.codes[0]} to {layer.codes[1]}"
+    low, high = layer.unit or (None, None)
+    unit = small(low) if low == high else f"{small(low)} to {small(high)}"
+    return ["" if layer.bits is None else str(layer.bits), codes, unit]

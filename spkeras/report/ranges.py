@@ -17,7 +17,8 @@ class PotentialRange:
         current: Bounds of the current of one step.
         bound: Bounds of the potential in a run: no input exceeds them.
         bound_bits: Bits of a potential, sign included, that hold them.
-        seen: Lowest and highest potential of the run, before its range is applied.
+        seen: Lowest and highest potential of the run, before its range is applied; None without
+            a run.
         seen_bits: Bits that hold those.
     """
 
@@ -26,8 +27,8 @@ class PotentialRange:
     current: tuple[int, int]
     bound: tuple[int, int]
     bound_bits: int
-    seen: tuple[int, int]
-    seen_bits: int
+    seen: tuple[int, int] | None = None
+    seen_bits: int | None = None
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class PotentialRanges:
     Attributes:
         name: The network.
         timesteps: T.
-        samples: Number of samples of the run.
+        samples: Number of samples of the run; 0 without one.
         membrane_bits: Bits of a potential of the network.
         layers: One entry per layer.
     """
@@ -50,8 +51,8 @@ class PotentialRanges:
 
     @property
     def needed_bits(self) -> int:
-        """Bits that hold all potentials of the run."""
-        return max((layer.seen_bits for layer in self.layers), default=0)
+        """Bits that hold all potentials of the run, or of any run if there is none."""
+        return max((layer.seen_bits or layer.bound_bits for layer in self.layers), default=0)
 
     def table(self) -> Table:
         """Return the layers as a table."""
@@ -61,16 +62,18 @@ class PotentialRanges:
                 count(layer.threshold),
                 *(f"{low} to {high}" for low, high in (layer.current, layer.bound)),
                 str(layer.bound_bits),
-                f"{layer.seen[0]} to {layer.seen[1]}",
-                str(layer.seen_bits),
+                *([] if layer.seen is None else [f"{layer.seen[0]} to {layer.seen[1]}"]),
+                *([] if layer.seen_bits is None else [str(layer.seen_bits)]),
             )
             for layer in self.layers
         )
-        header = ("layer", "threshold", "current", "bound", "bits", "seen", "bits")
+        header: tuple[str, ...] = ("layer", "threshold", "current", "bound", "bits")
         title = (
-            f"Potentials of {self.membrane_bits} bits, T = {self.timesteps}: bounds, and values of "
-            f"{count(self.samples)} samples before the range is applied"
+            f"Potentials of {self.membrane_bits} bits, T = {self.timesteps}: bounds of any input"
         )
+        if self.samples:
+            header = (*header, "seen", "bits")
+            title += f", and values of {count(self.samples)} samples before the range is applied"
         return Table(title, header, rows)
 
     def __str__(self) -> str:

@@ -186,6 +186,26 @@ class Network:
         outputs = [tensors[node.inputs[0]] for node in self.readouts]
         return [*outputs, *(tensors[node.name] for node in self.neurons)]
 
+    @computing_in("float32")
+    def values(self, names: Sequence[str]) -> keras.Model:
+        """Return the model from [*inputs, timesteps] to the values of nodes at mean rates.
+
+        Args:
+            names: Nodes of the drive and the body; neurons have the rates that spikes can carry.
+        """
+        inputs = self.inputs()
+        timesteps = keras.Input(batch_shape=(1,), name="timesteps")
+        tensors = dict(inputs)
+        for node in (*self.drive_nodes, *self.body_nodes):
+            if node.op == "neuron":
+                layer = FiringRate(self.layers[node.name], "clipped")
+                currents = [tensors[name] for name in node.inputs]
+                tensors[node.name] = layer([*currents, timesteps])
+            else:
+                self.apply([node], tensors)
+        outputs = [tensors[name] for name in names]
+        return keras.Model([*inputs.values(), timesteps], outputs, name="values")
+
     @cached_property
     @computing_in("float32")
     def window(self) -> keras.Model:

@@ -131,3 +131,15 @@ def test_a_layer_of_zeros_leaves_the_others_to_be_rounded():
     codes = found / (np.abs(kernel).max() / 3)
     np.testing.assert_allclose(codes, np.rint(codes), atol=1e-6)
     assert (found != kernel).any()
+
+
+@pytest.mark.parametrize("net", ["chain", "pools", "depthwise"])
+def test_stored_weights_are_codes_times_a_stored_step(net):
+    graph, changed = quantized(oracle_layers.randomize(getattr(networks, net)(), 2), 5)
+    assert changed.integers.weight_bits == 5 and not changed.integers.is_whole
+    for node in graph.of("conv", "depthwise_conv", "dense"):
+        kernel = node.arrays["kernel"].astype("float64")
+        wanted = np.round(kernel / unit_of(kernel, 5))
+        np.testing.assert_array_equal(changed.integers.codes(changed[node.name]), wanted)
+        stored = wanted * changed.integers.steps[node.name]
+        np.testing.assert_allclose(changed[node.name].arrays["kernel"], stored, rtol=1e-6)
