@@ -55,7 +55,9 @@ def whole_numbers(graph: Graph, form: Integers, moments: Moments | None = None) 
     for group in groups(before):
         unit = unit_of(before, group, steps, form)
         for name in group.nodes:
-            changed[name] = _coded(before[name], unit, steps[name], form, found.get(name))
+            changed[name] = _coded(
+                before[name], unit, step=steps[name], form=form, moments=found.get(name)
+            )
         for name in group.targets:
             units[name] = unit
             changed[name] = _received(before[name], unit, form)
@@ -74,6 +76,7 @@ def _note(form: Integers) -> str:
 def _coded(
     node: Node,
     unit: Float64Array,
+    *,
     step: Float64Array,
     form: Integers,
     moments: Sequence[Sequence[Float64Array]] | None,
@@ -91,7 +94,7 @@ def _coded(
     if moments is None:
         codes, whole = _whole(kernel, most), None if bias is None else _whole(bias)
     else:
-        codes, whole = _fitted(node, kernel, bias, step, moments, most)
+        codes, whole = _fitted(node, kernel, bias, step=step, moments=moments, most=most)
     return node.with_arrays(
         kernel=(stored_kernel(node, codes) * step).astype(np.float32), bias=whole
     )
@@ -101,6 +104,7 @@ def _fitted(
     node: Node,
     kernel: Float64Array,
     bias: np.ndarray | None,
+    *,
     step: Float64Array,
     moments: Sequence[Sequence[Float64Array]],
     most: int,
