@@ -8,7 +8,7 @@ import h5py
 import numpy as np
 
 from spkeras.errors import ModelFileError, UnsafeFileError, shown
-from spkeras.files.hdf5 import check_links, read_array
+from spkeras.files.hdf5 import opened, read_array
 from spkeras.files.limits import Allowance
 
 Field = np.ndarray | str
@@ -62,8 +62,7 @@ def read_nir(path: str | Path) -> RawGraph:
     place = str(path)
     try:
         size = path.stat().st_size
-        with h5py.File(path, "r") as file:
-            check_links(file, place)
+        with opened(path, place) as file:
             return _graph(file, place, Allowance(place, size))
     except UnsafeFileError:
         raise

@@ -1,10 +1,16 @@
-"""HDF5 files: links, storage and types, checked before a number is read.
+"""HDF5 files: heaps, links, storage and types, checked before a number is read.
 
 HDF5 can take the numbers of a file from any other file of the machine: by external links, external
-storage and virtual datasets. No Keras writes them.
+storage and virtual datasets. No Keras writes them. The library also walks some structures without a
+bound, where a damaged size keeps it for ever; they are walked here first.
 """
 
+import contextlib
+import io
 import math
+import mmap
+from collections.abc import Iterator
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -12,7 +18,78 @@ import numpy as np
 from spkeras.errors import UnsafeFileError
 from spkeras.files.limits import Allowance
 
+_SUPERBLOCK, _HEAP = b"\x89HDF\r\n\x1a\n", b"GCOL\x01\0\0\0"
 _REMEDY = "the file could read other files, and no Keras writes such; save the model again"
+
+
+@contextlib.contextmanager
+def opened(source: Path | bytes, place: str) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading, after its heaps and links are checked.
+
+    Args:
+        source: The file, or its bytes.
+        place: The file, as messages name it.
+
+    Raises:
+        UnsafeFileError: see `check_links`.
+        ValueError: see `check_heaps`.
+        OSError: the library cannot open it.
+    """
+    if isinstance(source, bytes):
+        check_heaps(source)
+    elif source.stat().st_size:  # what is empty cannot be mapped, and is refused by the library
+        with source.open("rb") as stream:
+            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+                check_heaps(content)
+    with h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r") as file:
+        check_links(file, place)
+        yield file
+
+
+def check_heaps(content: bytes | mmap.mmap) -> None:
+    """Refuse a collection of texts whose sizes do not lead from its begin to its end.
+
+    The layout is that of the HDF5 file format specification 3.0, III.E: after a header, objects
+    of 4 + 4 + L bytes and contents, each padded to 8 bytes; number 0 is the free rest.
+
+    Args:
+        content: All bytes of the file.
+
+    Raises:
+        ValueError: names the byte. The library would go round there without an end.
+    """
+    sizes = _size_of_lengths(content)
+    header = _padded(8 + sizes)
+    place = content.find(_HEAP) if sizes else -1
+    while place >= 0:
+        at, end = place + header, place + _number(content, place + 8, sizes)
+        while at + header <= min(end, len(content)):
+            taken = _number(content, at + 8, sizes)
+            if _number(content, at, 2):
+                taken = header + _padded(taken)
+            if not 0 < taken <= end - at:
+                raise ValueError(f"an object of {taken} bytes in the heap at byte {place}")
+            at += taken
+        place = content.find(_HEAP, place + 1)
+
+
+def _size_of_lengths(content: bytes | mmap.mmap) -> int:
+    """Return the bytes of a length, as the superblock states them; 0 without a superblock."""
+    begin = 0
+    while content[begin : begin + 8] != _SUPERBLOCK:
+        if begin >= len(content):
+            return 0
+        begin = 2 * begin or 512  # where the library looks
+    version = content[begin + 8 : begin + 9]
+    return _number(content, begin + (14 if version < b"\2" else 10), 1)
+
+
+def _number(content: bytes | mmap.mmap, place: int, size: int) -> int:
+    return int.from_bytes(content[place : place + size], "little")
+
+
+def _padded(size: int) -> int:
+    return -(-size // 8) * 8
 
 
 def check_links(file: h5py.File, place: str) -> None:

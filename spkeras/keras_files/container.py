@@ -6,7 +6,6 @@ users rename files.
 
 from __future__ import annotations
 
-import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -18,7 +17,7 @@ import h5py
 
 from spkeras.errors import ModelFileError
 from spkeras.files.archives import DAMAGE, check_members
-from spkeras.files.hdf5 import check_links
+from spkeras.files.hdf5 import opened
 from spkeras.files.limits import Allowance
 from spkeras.keras_files.foreign import what_directory, what_file, what_json, what_zip
 from spkeras.keras_files.saved_model import is_saved_model, saved_config, saved_weights
@@ -106,8 +105,7 @@ def _guarded(reader: Callable[[Path], StoredModel], path: Path) -> StoredModel:
 
 
 def _open_hdf5(path: Path) -> StoredModel:
-    with h5py.File(path, "r") as stream:
-        check_links(stream, str(path))
+    with opened(path, str(path)) as stream:
         stored = stream.attrs.get("model_config")
         group = stream.get("model_weights", stream)
         attributes = {**dict(group.attrs), **dict(stream.attrs)}
@@ -156,8 +154,7 @@ def _zip_weights(archive: zipfile.ZipFile, members: dict[str, str], path: Path) 
     for name in ("model.weights.h5", "variables.h5"):
         if name in members:
             content, place = archive.read(members[name]), f"{path}: {members[name]}"
-            with h5py.File(io.BytesIO(content), "r") as stream:
-                check_links(stream, place)
+            with opened(content, place) as stream:
                 return read_weights(stream, Allowance(place, len(content)))
     if "model.weights.npz" in members or "model.weights.json" in members:
         return NoWeights()  # newer layouts, which only Keras reads

@@ -9,12 +9,14 @@ import collections
 import json
 import os
 import resource
+import select
 import subprocess
 import sys
 import tempfile
 import time
 
-GIGABYTES = 6
+GIGABYTES, LONGEST = 6, 600  # seconds by the clock, the start of the child included
+_NO_ANSWER = f"no answer within {LONGEST} s"
 KINDS = ("h5", "keras", "snn", "program", "npz", "image", "line", "checkpoint")
 
 
@@ -117,6 +119,9 @@ def _ask(child, kind, number):
         child.stdin.flush()
     except BrokenPipeError:
         return None
+    # The bound in the child does not end a loop inside a library.
+    if not select.select([child.stdout], [], [], LONGEST)[0]:
+        return _NO_ANSWER
     line = child.stdout.readline()
     return json.loads(line) if line else None
 
