@@ -56,6 +56,20 @@ def test_wide_tables_lose_nothing(make, form):
     assert sum(len(np.unique(found)) for found in times.values()) > 5 * len(times)
 
 
+def test_tables_of_the_default_width_keep_spike_times():
+    """None changes; a table of 12 bits changes one."""
+    model = quantized(branched(), LogFormat())
+    plan = coded(lower(read_graph(model)), LogFormat())
+    images = pixels(model.input_shape[1:], 60)
+    times, _ = spike_times(plan, images / 255)
+    found = [
+        sum(differing(passed(compile_plan(plan, config), images).times, times).values())
+        for config in (HardwareConfig(), HardwareConfig(table_bits=12))
+    ]
+    assert found[0] == 0 < found[1]
+    assert sum(own.size for own in times.values()) > 10_000
+
+
 def coded(plan, form):
     from spkeras.ops.log_weights import log_quantize
 

@@ -198,10 +198,15 @@ class _Compiler:
         """Return the layer with X fraction bits; sums are in units of the last bit."""
         below = self.config.table_bits - 1 + fraction
         unit = 2.0 ** (largest / self.grid - below)
-        bias = np.broadcast_to(layer.bias, (layer.channels,)).astype(np.float64)
+        real = np.broadcast_to(layer.bias, (layer.channels,)).astype(np.float64)
+        bias = np.floor(real / unit + 0.5).astype(np.int64)
+        if self.config.saturate and self.config.fraction_bits is not None:
+            # The accumulator starts with the bias.
+            most = (1 << (self.config.accumulator_bits - 1)) - 1
+            bias = np.clip(bias, -most - 1, most)
         result = replace(
             result,
-            bias=np.floor(bias / unit + 0.5).astype(np.int64),
+            bias=bias,
             thresholds=self._thresholds(layer, largest, below),
             fraction=fraction,
             unit=unit,
