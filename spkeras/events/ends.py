@@ -29,12 +29,13 @@ def neuron(plan: EventPlan, node: Node) -> None:
     zero = {"zero": int(node["reset"] == "zero"), "pool": -1}
     extra = zero if plain else _counting(plan, node)
     site.whole = site.whole or bool(node["pool"])
-    kind = Kind.FIRE if plain else Kind.COUNT
-    if keeps_values(node["spike_code"]) or node.neuron.graded:
-        kind, extra = Kind.VALUE, {**extra, **_keeping(node["spike_code"])}
+    if not plain:
+        extra |= _keeping(node["spike_code"])
     if node.neuron.graded:
         extra |= {"levels": node["levels"], "mantissa": node["mantissa_bits"]}
-    plan.close(kind, node, site, **{**fields, **extra, **plan.current(name)})
+    plan.close(
+        Kind.FIRE if plain else Kind.VALUE, node, site, **{**fields, **extra, **plan.current(name)}
+    )
     plan.counted, plan.layers = plan.counted + size, plan.layers + 1
 
 

@@ -166,7 +166,7 @@ def prepare() -> None:
 
     if kernels.run.signatures:
         return
-    source, folder = Path(kernels.__file__), Path(kernels.run.stats.cache_path)
+    source, folder = Path(kernels.__file__), Path(kernels.run.stats.cache_path or "")
     made = [path.stat().st_mtime for path in folder.glob("kernels.run-*.nbi")]
     if max(made, default=0.0) < source.stat().st_mtime:
         announce("Compiling the events engine, once per installation (10 to 20 s) ...")

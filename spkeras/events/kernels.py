@@ -6,13 +6,15 @@ of a block before the next one starts: no layer depends on those after it. Of la
 run at once, so that their sums stay in the processor's cache.
 """
 
+from collections.abc import Callable
 from typing import TypeAlias
 
 import numpy as np
 from numba import types
 
-from spkeras.events.receiving import ZERO, Buffers, compiled, kept, receive
-from spkeras.events.sending import arrivals, count, fire, gather, read, remap, tally
+from spkeras.events.jit import ZERO, compiled, kept
+from spkeras.events.receiving import Buffers, receive
+from spkeras.events.sending import arrivals, fire, gather, read, remap, tally
 from spkeras.events.table import Field, Kind, Region
 from spkeras.events.valuing import grade, value
 from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
@@ -22,23 +24,22 @@ Graded: TypeAlias = tuple[Int64Array, Int32Array, Int32Array]
 
 # numba caches compiled code until this file changes. This digest of the other sources of the
 # code, checked by a test, makes a change of `table`, `vectors` or others change this file.
-SOURCES = "2bbaef26d3f1a68a"
+SOURCES = "5c73adafb7c6038f"
 
 
 _WHOLE, _NUMBERS = types.int32[::1], types.float32[::1]
 _LONG_ROWS = types.int64[:, ::1]
+_tuple: Callable[..., types.Type] = types.Tuple
 # Types of the arguments of `run`: compiled once, for all networks.
 SIGNATURE = (
     _LONG_ROWS,
-    types.Tuple((_WHOLE, _NUMBERS, _LONG_ROWS)),
+    _tuple((_WHOLE, _NUMBERS, _LONG_ROWS)),
     _NUMBERS,
     _NUMBERS,
-    types.UniTuple(types.int64, 2),
-    types.Tuple((_WHOLE, _NUMBERS, _WHOLE, _WHOLE, _NUMBERS, _WHOLE, _NUMBERS)),
+    _tuple((types.int64, types.int64)),
+    _tuple((_WHOLE, _NUMBERS, _WHOLE, _WHOLE, _NUMBERS, _WHOLE, _NUMBERS)),
     _NUMBERS,
-    types.Tuple(
-        (types.float32[:, ::1], _WHOLE, _LONG_ROWS, types.Tuple((_LONG_ROWS, _WHOLE, _WHOLE)))
-    ),
+    _tuple((types.float32[:, ::1], _WHOLE, _LONG_ROWS, _tuple((_LONG_ROWS, _WHOLE, _WHOLE)))),
 )
 
 
@@ -124,8 +125,6 @@ def _neurons(
     before = events[2][top]
     if op[Field.KIND] == Kind.FIRE:
         fire(op, span, constants[1], state, sums, events[0], events[2])
-    elif op[Field.KIND] == Kind.COUNT:
-        count(op, span, constants, state, sums, elapsed, events)
     else:
         value(op, span, constants, state, sums, elapsed)
         gather(op[Field.STRIDE], (top, end), sums, events)

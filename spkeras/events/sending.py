@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from spkeras.events.receiving import ZERO, compiled
+from spkeras.events.jit import ZERO, compiled
 from spkeras.events.table import LANES, Field
 from spkeras.events.vectors import firing, peek, put
 from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
@@ -71,7 +71,7 @@ def fire(
     """
     channels, width, zero = op[Field.CHANNELS], op[Field.WIDTH], op[Field.ZERO]
     row = channels * width
-    written, lead = np.int64(pointers[span[0] * width]), ZERO
+    written, lead = ZERO + int(pointers[span[0] * width]), ZERO
     # Vectors between two pointers; 0: positions begin inside of vectors.
     whole = channels // LANES if channels % LANES == 0 else 0
     for y in range(span[0], span[1]):
@@ -100,57 +100,6 @@ def fire(
         if not whole:
             _point(to, (begun, written), channels, place, pointers[place + 1 : place + 1 + width])
         lead += row
-
-
-@compiled
-def count(
-    op: Int64Array,
-    span: tuple[int, int],
-    constants: tuple[Int32Array, Float32Array],
-    state: Float32Array,
-    sums: Float32Array,
-    elapsed: np.float32,
-    events: tuple[Int32Array, Float32Array, Int32Array],
-) -> None:
-    """Send floor(tau f(max u / tau) / V + alpha - n), cut to the limits, and n <- n + this.
-
-    u: the sum received; max: over the pooling window; tau: steps since the start; n: spikes sent.
-    """
-    tables, weights = constants
-    to, sizes, pointers = events
-    row = op[Field.WIDTH] * op[Field.CHANNELS]
-    first, last = span[0] * row, span[1] * row
-    received = state[op[Field.TARGET] : op[Field.TARGET] + op[Field.SIZE]]
-    for k in range(first, last):
-        received[k] += sums[k - first]
-    alpha, slope, bound = weights[op[Field.NUMBERS] : op[Field.NUMBERS] + 3]
-    pooled, place = op[Field.POOL] >= 0, first // op[Field.STRIDE]
-    if pooled:
-        # All rows at once.
-        place, last = 0, tables[op[Field.POOL]] - op[Field.POOL] - 1
-    channel, written = 0, pointers[place]
-    for k in range(first, last):
-        if pooled:
-            u = np.float32(-np.inf)
-            for entry in range(tables[op[Field.POOL] + k], tables[op[Field.POOL] + k + 1]):
-                u = max(u, received[tables[entry]])
-        else:
-            u = received[k]
-        target = u if u > 0 else slope * u
-        if bound < np.inf:
-            target = elapsed * min(target / elapsed, bound)
-        threshold = weights[op[Field.THRESHOLD] + k % op[Field.PERIOD]]
-        missing = np.floor(target / threshold - state[op[Field.SENT] + k] + alpha)
-        spikes = np.float32(min(max(missing, op[Field.LOW]), op[Field.HIGH]))
-        if spikes != 0:
-            state[op[Field.SENT] + k] += spikes
-            to[written] = k
-            sizes[written] = spikes
-            written += 1
-        channel += 1
-        if channel == op[Field.STRIDE]:
-            channel, place = 0, place + 1
-            pointers[place] = written
 
 
 @compiled

@@ -16,8 +16,7 @@ class Kind(IntEnum):
 
     # Sites.
     FIRE = 0  # neurons of one potential and at most one spike per step
-    COUNT = 1  # neurons of several or negative spikes per step, or with max pooling
-    VALUE = 10  # neurons of graded spikes, or of a code that keeps values
+    VALUE = 1  # all other neurons: several, negative or graded spikes, kept values, max pooling
     GATHER = 2  # events of the sums that are not zero
     READ = 3  # writes the output after this step
     # Operations that add to the sum of a site.

@@ -1,8 +1,8 @@
-"""Neurons of graded spikes and of codes that keep values, and their analysis; compiled by numba."""
+"""Neurons of several, negative or graded spikes and of codes that keep values; compiled by numba."""
 
 import numpy as np
 
-from spkeras.events.receiving import compiled
+from spkeras.events.jit import compiled
 from spkeras.events.table import Field
 from spkeras.events.vectors import bits_of, peek, rounded
 from spkeras.ops.arrays import Float32Array, Int32Array, Int64Array
@@ -68,6 +68,32 @@ def _whole(
 
 
 @compiled
+def _counting(
+    values: Float32Array,
+    sent: Float32Array,
+    thresholds: Float32Array,
+    numbers: tuple[np.float32, np.float32, np.float32],
+    op: Int64Array,
+    alpha: np.float32,
+) -> None:
+    """Write the spikes of some neurons of the rate code over the sums that their functions take.
+
+    floor(tau f(u / tau) / V + alpha - n), cut to the limits; tau: steps since the start.
+    """
+    slope, bound, elapsed = numbers
+    low, high = np.float32(op[Field.LOW]), np.float32(op[Field.HIGH])
+    for k in range(values.size):
+        u = values[k]
+        target = u if u > 0 else slope * u
+        if bound < np.inf:
+            target = elapsed * min(target / elapsed, bound)
+        missing = np.floor(target / thresholds[k] - sent[k] + alpha)
+        spikes = min(max(missing, low), high)
+        values[k] = spikes
+        sent[k] += spikes
+
+
+@compiled
 def value(
     op: Int64Array,
     span: tuple[int, int],
@@ -96,7 +122,8 @@ def value(
         first, last = 0, tables[windows] - windows - 1
         _pooled(tables, windows, received, sums[:last])
     alpha, slope, bound = weights[op[Field.NUMBERS] : op[Field.NUMBERS] + 3]
-    if not op[Field.ONCE]:  # sums of the rate code grow with the steps
+    counting = not op[Field.ONCE] and not op[Field.LEVELS]
+    if not op[Field.ONCE] and not counting:  # sums of the rate code grow with the steps
         bound = bound * elapsed
     numbers, period = (slope, bound, elapsed), op[Field.PERIOD]
     done = 0
@@ -107,6 +134,8 @@ def value(
         sent = state[op[Field.SENT] + first + done : op[Field.SENT] + first + done + length]
         if op[Field.LEVELS]:
             _graded(values, sent, thresholds, numbers, op)
+        elif counting:
+            _counting(values, sent, thresholds, numbers, op, alpha)
         else:
             _whole(values, sent, thresholds, numbers, op, alpha)
         done += length

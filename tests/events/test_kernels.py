@@ -13,7 +13,7 @@ from spkeras.snn.model import build, loop_of
 from tests import networks, runs
 
 FOLDER = Path(kernels.__file__).parent
-MADE_OF = ("table", "vectors", "sums", "receiving", "sending", "valuing")
+MADE_OF = "table vectors sums jit channelwise receiving sending valuing".split()
 
 
 def test_the_kernels_name_the_files_that_are_compiled_into_them():
