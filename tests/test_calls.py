@@ -17,7 +17,7 @@ COMPILED = {
 }
 KERNELS = tuple(
     f"events/{name}.py"
-    for name in ("kernels", "receiving", "sending", "sums", "valuing", "vectors")
+    for name in ("channelwise", "kernels", "receiving", "sending", "sums", "valuing", "vectors")
 )
 
 
