@@ -22,6 +22,7 @@ SDIST = (
     "docs/site/mkdocs.yml",
     "docs/figures/sweep.svg",
     "models/train.py",
+    "models/cnn_training/loop.py",
     "tests/conftest.py",
     "tests/golden/outputs.npz",
 )

@@ -11,6 +11,7 @@ import hashlib
 import json
 import platform
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -19,13 +20,32 @@ import numpy as np
 from keras import layers
 
 sys.path.insert(0, str(Path(__file__).parent))
-from train import NETS, Augmented, read  # noqa: E402
+from cnn_training.nets import NETS  # noqa: E402
+from cnn_training.samples import Batches, read, scaled  # noqa: E402
 
 from spkeras.layers import LogConv2D, LogDense, TTFSActivation  # noqa: E402
 from spkeras.ops.log_weights import LogFormat, full_scale_exponent, log_quantize  # noqa: E402
 from spkeras.training.teacher import Taught  # noqa: E402
 
 PHASES = ("clip", "ttfs", "log")
+
+
+class Shuffled(keras.utils.PyDataset):
+    """Augmented batches for Keras, in a new order each epoch."""
+
+    def __init__(self, x, y, recipe):
+        super().__init__()
+        self.batches, self.epoch = Batches(x, y, recipe), 0
+
+    def __len__(self):
+        return len(self.batches)
+
+    def __getitem__(self, index):
+        x, y = self.batches.batch(self.epoch, index)
+        return scaled(x), y
+
+    def on_epoch_end(self):
+        self.epoch += 1
 
 
 class Clip(layers.Layer):
@@ -193,18 +213,18 @@ def main(
     seed,
 ):
     keras.utils.set_random_seed(seed)
-    _, _, batch_size, _, shift, flip = NETS[name]
     (x, y), test = read(data)
+    test = scaled(test[0]), test[1]
     classes = y.max() + 1
     y, labels = (np.eye(classes, dtype="float32")[given] for given in (y, test[1]))
-    batches = Augmented(x, y, batch_size, shift, flip, seed)
+    batches = Shuffled(x, y, replace(NETS[name][1], batch=128, cutout=0, seed=seed))
     form = LogFormat(weight_bits, steps)
     cnn = keras.models.load_model(Path(__file__).with_name(f"{name}.keras"))
     shown = Taught(batches, cnn, distil) if distil else batches
     if start:
         chain = chain_of(keras.models.load_model(start))
     else:
-        chain = normalized(cnn, np.random.default_rng(0).permutation(x)[:1000])
+        chain = normalized(cnn, scaled(np.random.default_rng(0).permutation(x)[:1000]))
     title = f"{name}_cat"
     makers = {"clip": Clip, "ttfs": lambda: TTFSActivation(timesteps, tau)}
     for phase, count, rate in zip(PHASES, epochs, rates, strict=True):

@@ -1,0 +1,1 @@
+"""Train the CNNs of this folder: architectures, recipes, augmentation, and the loop on PyTorch."""
