@@ -25,7 +25,7 @@ from cnn_training.samples import Batches, read, scaled  # noqa: E402
 
 from spkeras.layers import LogConv2D, LogDense, TTFSActivation  # noqa: E402
 from spkeras.ops.log_weights import LogFormat, full_scale_exponent, log_quantize  # noqa: E402
-from spkeras.training.teacher import Taught  # noqa: E402
+from spkeras.training.teacher import DistilledBatches  # noqa: E402
 
 PHASES = ("clip", "ttfs", "log")
 
@@ -35,7 +35,7 @@ class Shuffled(keras.utils.PyDataset):
 
     def __init__(self, x, y, recipe):
         super().__init__()
-        self.batches, self.epoch = Batches(x, y, recipe), 0
+        self.batches, self.y, self.epoch = Batches(x, y, recipe), y, 0
 
     def __len__(self):
         return len(self.batches)
@@ -46,6 +46,13 @@ class Shuffled(keras.utils.PyDataset):
 
     def on_epoch_end(self):
         self.epoch += 1
+
+
+class Distilled(DistilledBatches):
+    """Batches of both labels that pass on the end of an epoch."""
+
+    def on_epoch_end(self):
+        self.batches.on_epoch_end()
 
 
 class Clip(layers.Layer):
@@ -220,7 +227,7 @@ def main(
     batches = Shuffled(x, y, replace(NETS[name][1], batch=128, cutout=0, seed=seed))
     form = LogFormat(weight_bits, steps)
     cnn = keras.models.load_model(Path(__file__).with_name(f"{name}.keras"))
-    shown = Taught(batches, cnn, distil) if distil else batches
+    shown = Distilled(batches, cnn, distil) if distil else batches
     if start:
         chain = chain_of(keras.models.load_model(start))
     else:

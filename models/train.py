@@ -39,7 +39,7 @@ from cnn_training.torch_graph import TorchGraph  # noqa: E402
 @click.option("--seed", type=int, help="Instead of 1.")
 @click.option("--set", "changes", multiple=True, metavar="FIELD=VALUE", help="Any setting.")
 @click.option("--float32", is_flag=True, help="Instead of bfloat16, which is about twice as fast.")
-@click.option("--test/--no-test", "tests", default=True, help="Read the test set at the end.")
+@click.option("--no-test", is_flag=True, help="Leave the test set unread.")
 @click.option("--threads", default=torch.get_num_threads(), show_default=True)
 @click.option("--every", default=120.0, show_default=True, help="Seconds between checkpoints.")
 def main(
@@ -48,7 +48,7 @@ def main(
     output: Path,
     changes: tuple[str, ...],
     float32: bool,
-    tests: bool,
+    no_test: bool,
     threads: int,
     every: float,
     **short: float | None,
@@ -89,7 +89,7 @@ def main(
         "threads": threads,
         "precision": "float32" if float32 else "bfloat16",
     }
-    if tests:
+    if not no_test:
         record |= {"test_accuracy": round(accuracy(graph, test), 4), "test_samples": len(test[1])}
     manifest = output.with_name("manifest.json")
     entries = json.loads(manifest.read_text()) if manifest.exists() else {}
