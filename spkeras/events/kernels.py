@@ -24,7 +24,7 @@ Graded: TypeAlias = tuple[Int64Array, Int32Array, Int32Array]
 
 # numba caches compiled code until this file changes. This digest of the other sources of the
 # code, checked by a test, makes a change of `table`, `vectors` or others change this file.
-SOURCES = "5c73adafb7c6038f"
+SOURCES = "09a5ce646511432d"
 
 
 _WHOLE, _NUMBERS = types.int32[::1], types.float32[::1]

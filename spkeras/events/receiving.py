@@ -41,14 +41,12 @@ def _list(
         tables: See `spkeras.events.kernels.run`.
         events: Positions, sizes, and pointers to the first event of each position.
         listed: Rows of weights and sizes; and for each position the start of its rows, and the end.
-        written: Rows of weights listed so far.
-        number: Index of the first position in `listed`.
+        written, number: Rows of weights, and positions, listed so far.
     """
     index, value, pointers = events
     rows, sizes, ends = listed
     channels, width, valued = op[Field.CHANNELS], op[Field.WIDTH], op[Field.VALUED]
     first, last, positions = span
-    zero = np.int32(op[Field.TAPS])
     for y in range(first, last):
         lines, after = peek(tables, op[Field.ROWS] + y), peek(tables, op[Field.ROWS] + y + 1)
         for x in range(positions):
@@ -69,7 +67,7 @@ def _list(
                     written += count
             # Rows of zeros fill up the last trip.
             for k in range(TOGETHER - 1):
-                rows[written + k] = zero
+                rows[written + k] = op[Field.TAPS]
                 sizes[(written + k) * valued] = 0
             written = (written + TOGETHER - 1) & -TOGETHER
             number += 1
@@ -139,6 +137,31 @@ def _pass_on(
 
 
 @compiled
+def _scatter(
+    op: Int64Array,
+    site: Int64Array,
+    span: tuple[int, int],
+    constants: tuple[Int32Array, Float32Array, Int64Array],
+    events: tuple[Int32Array, Float32Array, Int32Array],
+    region: Int64Array,
+    sums: Float32Array,
+) -> None:
+    """Add the events of one step to some rows of sums, one by one; region: that of the events."""
+    tables, weights, _ = constants
+    kind, pointers, last = op[Field.KIND], events[2], region[Region.LENGTH] - 1
+    if kind == Kind.WINDOW:
+        window(op, tables, weights, events, pointers[last], sums)
+    elif kind == Kind.PLACE:
+        _pass_on(op, tables, weights, events, (ZERO, ZERO + int(pointers[last]), ZERO), sums)
+    else:
+        width = site[Field.WIDTH]
+        first = ZERO + int(pointers[span[0] * width])
+        after = ZERO + int(pointers[span[1] * width])
+        shift = span[0] * width * site[Field.CHANNELS]
+        _pass_on(op, tables, weights, events, (first, after, shift), sums)
+
+
+@compiled
 def receive(
     op: Int64Array,
     site: Int64Array,
@@ -179,17 +202,6 @@ def receive(
             whole = (span[0], span[1], width)
             depthwise(op, whole, tables, weights, events, (inputs, rows), own)
         else:
-            last = region[Region.LENGTH] - 1
-            if kind == Kind.WINDOW:
-                window(op, tables, weights, events, events[2][last], own)
-            elif kind == Kind.PLACE:
-                _pass_on(
-                    op, tables, weights, events, (ZERO, ZERO + int(events[2][last]), ZERO), own
-                )
-            else:
-                first = ZERO + int(events[2][span[0] * width])
-                after = ZERO + int(events[2][span[1] * width])
-                shift = span[0] * width * site[Field.CHANNELS]
-                _pass_on(op, tables, weights, events, (first, after, shift), own)
+            _scatter(op, site, span, constants, events, region, own)
     if kind == Kind.CONTRACT:
         _contract(op, number, weights, (rows, sizes, ends), sums)

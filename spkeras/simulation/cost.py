@@ -13,9 +13,9 @@ from spkeras.ops.code import keeps_values
 
 # Nanoseconds by events: an addition of a spike, a multiply-accumulate of a depthwise window or of a
 # convolution of sums, a spike that moves; under dense steps: a multiply-accumulate, a number of
-# another node.
+# another node, and the call of a node for a batch of 100, as a share of a sample.
 _EVENT, _WHOLE, _MOVE = 0.026, 0.010, 9.8
-_DENSE, _ELEMENT = 0.018, 0.8
+_DENSE, _ELEMENT, _CALL = 0.018, 0.8, 150.0
 # A neuron's update by events and dense: binary; several or negative spikes; graded or kept values.
 _NEURON = {"binary": (0.73, 1.8), "counting": (1.5, 2.4), "valued": (3.3, 6.4)}
 # Shares of neurons that send in a step: means over the stored nets.
@@ -35,6 +35,7 @@ def costs(graph: Graph) -> tuple[float, float]:
         if node.name not in graph.body:
             continue
         size = math.prod(node.shape)
+        dense += _CALL
         if node.op == "neuron":
             own = _NEURON[_kind(node)]
             events, dense = events + size * own[0], dense + size * own[1]
