@@ -1,6 +1,7 @@
 """What the commands that compare networks of a CNN share: options, checkpoint, samples, rules."""
 
 import functools
+import shlex
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from dataclasses import replace as changed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import keras
 
     from spkeras.data import Data
+    from spkeras.metrics.sweep import SweepPoint
 
 _CALIBRATION = 1000
 
@@ -76,6 +78,27 @@ class Comparing:
             note(f"{checkpoint}: continuing from this checkpoint")
         keep(checkpoint)
         return Begun(cnn=cnn, checkpoint=checkpoint, rules=rules)
+
+    def converting(self, point: "SweepPoint", output: str | None = None) -> str:
+        """Return the command that makes a network of the comparison."""
+        given = {**point.recipe, "timesteps": point.timesteps, "stagger": point.stagger}
+        chosen = [f"--{n.replace('_', '-')} {v}" for n, v in given.items() if v is not None]
+        named = [] if output is None else [f"-o {shlex.quote(output)}"]
+        return " ".join(["spkeras convert", self._words, *named, *chosen])
+
+    def following(self, point: "SweepPoint") -> tuple[str, ...]:
+        """Return the commands that make a network of the comparison, measure it and check it."""
+        output = f"{self.model.stem}_snn.keras"
+        made, model = shlex.quote(output), shlex.quote(str(self.model))
+        return (
+            self.converting(point, output),
+            f"spkeras evaluate {made} {self.data.words()}",
+            f"spkeras verify {model} {made} {self.data.words()}",
+        )
+
+    @property
+    def _words(self) -> str:
+        return f"{shlex.quote(str(self.model))} {self.data.words()}"
 
     def parts(self, cnn: "keras.Model") -> tuple["Data", Any]:
         """Return the samples to score, and those that calibrate where the data have a part for it."""

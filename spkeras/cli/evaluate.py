@@ -250,13 +250,15 @@ def _show(result: "Evaluation", energy: "Energy") -> None:
         energy_table,
         exit_sentence,
         exit_tables,
+        in_short,
         latency,
         operations,
         reference_sentence,
         summary,
     )
 
-    say(summary(result) + "\n")
+    say(summary(result))
+    say(in_short(result, energy) + "\n")
     tables = (accuracy_tables(result), exit_tables(result), activity_tables(result))
     show([*chain.from_iterable(tables), energy_table(energy)])
     say("\n" + operations(result))

@@ -80,6 +80,8 @@ class LazyGroup(Group):
             return super().invoke(ctx)
         except SpkerasError as error:
             raise click.ClickException(str(error)) from error
+        except UnicodeEncodeError as error:  # surrogates, which no file system takes
+            raise click.ClickException(f"{error.object!r}: no name that a file can have") from error
         except KeyboardInterrupt:
             interrupted(ctx)
             ctx.exit(INTERRUPTED)

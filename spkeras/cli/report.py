@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -64,6 +65,9 @@ def command(
             progress=advance,
             **begun.rules,
         )
+    if found.sweep is not None:
+        following = comparing.following(found.sweep.recommended())
+        found = replace(found, following=following)
     text = page(found)
     write_whole(output, lambda path: path.write_text(text, encoding="utf-8"))
     discard(begun.checkpoint, start_over=True)
@@ -73,6 +77,8 @@ def command(
     for sentence in verdict(found):
         say(sentence)
     say(f"wrote {output} ({output.stat().st_size / 1e3:.0f} kB)")
+    if found.following:
+        say(f"next: {found.following[0]}")
 
 
 def provenance_of(model: Path, data: options.DataChoice) -> dict[str, str]:

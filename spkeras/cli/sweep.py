@@ -105,7 +105,8 @@ def command(
     if as_json:
         show_json({"data": comparing.data.spec, **result.to_dict()})
     else:
-        _show(result, comparing.model, comparing.data)
+        _show(result)
+        say(f"next: {comparing.converting(result.recommended())}")
     discard(begun.checkpoint, start_over=True)
 
 
@@ -127,17 +128,13 @@ def _check_outputs(outputs: dict[str, Path | None], force: bool) -> None:
         check_installed("matplotlib", "--plot")
 
 
-def _show(result: "Sweep", model: Path, data: options.DataChoice) -> None:
+def _show(result: "Sweep") -> None:
     from spkeras.report.sweep import sweep_sentences, sweep_table
 
     show([sweep_table(result)])
     say()
     for sentence in sweep_sentences(result):
         say(sentence)
-    best = result.recommended()
-    given = {**best.recipe, "timesteps": best.timesteps, "stagger": best.stagger}
-    chosen = (f"--{n.replace('_', '-')} {v}" for n, v in given.items() if v is not None)
-    say(f"next: spkeras convert {model} {data.words()} {' '.join(chosen)}")
 
 
 def _write(

@@ -66,7 +66,7 @@ _SEARCHED = 1300
     default=40,
     show_default=True,
     metavar="N",
-    help="Number of networks to try.",
+    help="Number of networks to try beside the default of convert.",
     group="network",
 )
 @comparing_options(1000)

@@ -67,7 +67,10 @@ def fallback_note(name: str, part: str, taken: str) -> tuple[str, ...]:
     """Return a note for the user if the other part was used; else nothing."""
     if taken != other(part):
         return ()
-    return (f"{name}: has no {part} part, the {taken} part is used instead",)
+    trained = (
+        "; figures on samples that trained or calibrated are too good" if part == "test" else ""
+    )
+    return (f"{name}: has no {part} part, the {taken} part is used instead{trained}",)
 
 
 def checked(data: Data) -> Data:

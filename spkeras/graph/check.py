@@ -6,7 +6,7 @@ from typing import Any
 
 from spkeras.errors import GraphError, shown
 from spkeras.graph.graph import Graph
-from spkeras.graph.node import Node
+from spkeras.graph.node import Node, parameters_of
 from spkeras.graph.operations import OPERATIONS
 from spkeras.graph.vocabulary import ACTIVATIONS, CONSTANT_INPUTS, FUNCTIONS, MERGING
 from spkeras.graph.windows import SUPPORT
@@ -33,6 +33,11 @@ def _wholes(value: Any, least: int) -> bool:
 
 def _pairs(value: Any) -> bool:
     return isinstance(value, tuple) and all(_wholes(p, 0) and len(p) == 2 for p in value)
+
+
+def _axes(value: Any) -> bool:
+    axes = value if isinstance(value, tuple) else (value,)
+    return all(isinstance(axis, int) and not isinstance(axis, bool) for axis in axes)
 
 
 def _function(value: Any) -> bool:
@@ -76,6 +81,24 @@ _FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(("levels", "mantissa_bits"), (_whole, "a whole number from 0")),
 }
 
+# Parameters of functions, likewise.
+_PARAMETERS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    **dict.fromkeys(
+        "alpha negative_slope threshold default_value level shift epsilon exponent".split(),
+        (_number, "a finite number"),
+    ),
+    **dict.fromkeys(
+        "max_value steps normalize scale window tau theta0 theta timesteps bits low high".split(),
+        (lambda value: value is None or _number(value), "a finite number or None"),
+    ),
+    **dict.fromkeys(
+        ("approximate", "causal", "backwards"),
+        (lambda value: isinstance(value, bool), "True or False"),
+    ),
+    **dict.fromkeys(("axis", "axes"), (_axes, "whole numbers")),
+    **dict.fromkeys(("name", "cell", "result"), (lambda value: isinstance(value, str), "a name")),
+}
+
 
 def _fits(name: str, value: Any) -> bool:
     return name not in _FORMS or _FORMS[name][0](value)
@@ -102,6 +125,10 @@ def _check_attributes(node: Node) -> None:
     for name, value in node.attributes.items():
         if not _fits(name, value):
             raise _refuse(node, f"{name}={shown(repr(value), 80)}", _FORMS[name][1])
+    for name in parameters_of(node.attributes.get("function", "")):
+        fits, words = _PARAMETERS.get(name, (lambda value: True, ""))
+        if name in node.attributes and not fits(node[name]):
+            raise _refuse(node, f"{name}={shown(repr(node[name]), 80)}", words)
     if node.op == "neuron":
         _check_inputs(node)
 

@@ -2,7 +2,7 @@
 
 from spkeras.report.activity import activity_tables, comparison, cost_table, layer_table, operations
 from spkeras.report.checks import findings, verification_tables
-from spkeras.report.energy import energy_sentence, energy_table
+from spkeras.report.energy import energy_sentence, energy_table, in_short
 from spkeras.report.exits import exit_sentence, exit_tables
 from spkeras.report.steps import begins
 from spkeras.report.tables import (
@@ -27,6 +27,7 @@ __all__ = [
     "exit_sentence",
     "exit_tables",
     "findings",
+    "in_short",
     "latency",
     "layer_table",
     "operations",

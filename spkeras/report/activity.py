@@ -82,15 +82,16 @@ def _over(number: float, activity: Activity) -> str:
 
 def _exponent_table(evaluation: Evaluation) -> Table:
     activity = evaluation.activity
-    width = len(activity.exponents)
+    # A column of zeros would say nothing.
+    sent = [k for k, number in enumerate(activity.exponents) if number]
 
     def cells(exponents: Sequence[float]) -> tuple[str, ...]:
-        return (*map(count, exponents), *[""] * (width - len(exponents)))
+        return tuple(count(exponents[k]) if k < len(exponents) else "" for k in sent)
 
     graded = (layer for layer in activity.layers if layer.exponents)
     rows = tuple((layer.name, *cells(layer.exponents)) for layer in graded)
     title = f"Spikes per sample by exponent k{scale_at(evaluation)}"
-    header = ("layer", *(f"k = {k}" for k in range(width)))
+    header = ("layer", *(f"k = {k}" for k in sent))
     return Table(title, header, rows, ("all", *cells(activity.exponents)))
 
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from html import escape
+from itertools import chain
 
 import numpy as np
 
-from spkeras.metrics import Evaluation, NeuronCheck
+from spkeras.metrics import Energy, Evaluation, NeuronCheck
 from spkeras.metrics.sweep import Baseline, Sweep, SweepPoint
 from spkeras.ops.arrays import Int64Array
 from spkeras.report.network import LayerRange
@@ -63,7 +64,8 @@ def _of_sweep(sweep: Sweep, shown: Sequence[SweepPoint], x: Scale, cost: str) ->
     unit = " in %" if shares else ""
     values = [_value(sweep, point) for point in shown]
     cnn = _value(sweep, sweep.cnn) if shares or sweep.measure == "error" else None
-    heights = values + ([] if cnn is None else [cnn])
+    spans = _intervals(sweep, shown)
+    heights = [*values, *([] if cnn is None else [cnn]), *chain.from_iterable(spans.values())]
     limits = {"most": 100.0} if shares else {"least": 0.0}
     y = linear(heights, f"{TITLES[sweep.measure]}{unit}", **limits)
     chart = Chart(f"{TITLES[sweep.measure]} over {x.title}", x, y)
@@ -78,15 +80,25 @@ def _of_sweep(sweep: Sweep, shown: Sequence[SweepPoint], x: Scale, cost: str) ->
         places = [(float(getattr(point, cost)), _value(sweep, point)) for point in own]
         chart.line(places, style)
         for place, point in zip(places, own, strict=True):
-            if point.low is not None and point.high is not None and sweep.measure == "accuracy":
-                low, high = (max(y.low, 100 * point.low), min(y.high, 100 * point.high))
-                chart.span(place[0], low, high, style)
+            if id(point) in spans:
+                chart.span(place[0], *spans[id(point)], style)
             hint = f"{name}, T = {point.timesteps}: {place[1]:.2f}, {microjoules(point.energy)} uJ"
             chart.dot(place, style, hint, hollow=id(point) not in front)
             if cost == "energy":
-                left, top = chart.at(*place)
-                chart.text((left + 5, top + 12), f"{point.timesteps}", style="small")
+                chart.label(place, f"{point.timesteps}")
     return chart.svg()
+
+
+def _intervals(sweep: Sweep, shown: Sequence[SweepPoint]) -> dict[int, tuple[float, float]]:
+    """Return the confidence interval of each accuracy in percent, by the identity of its point."""
+    if sweep.measure != "accuracy":
+        return {}
+    known = ((point, point.low, point.high) for point in shown)
+    return {
+        id(point): (100 * low, 100 * high)
+        for point, low, high in known
+        if low is not None and high is not None
+    }
 
 
 def course(evaluation: Evaluation) -> str:
@@ -155,12 +167,41 @@ def train(spikes: Train) -> str:
     return picture(alt, wide, below + 18, parts)
 
 
+def energies(energy: Energy) -> str:
+    """Return the energy of both networks as bars of arithmetic and memory, on one scale."""
+    rows = (("SNN", energy.snn), ("CNN", energy.cnn))
+    most = max(network.total for _, network in rows)
+    wide, left, high = 460.0, 40.0, 26.0
+    parts = []
+    for number, (name, network) in enumerate(rows):
+        y, x = 6 + (high + 8) * number, left
+        parts.append(f'<text class="word" x="0" y="{y + 17:g}">{name}</text>')
+        for style, value, what in (
+            ("arithmetic", network.arithmetic, "arithmetic"),
+            ("memory", network.memory, "memory"),
+        ):
+            width = (wide - left - 90) * value / most if most else 0.0
+            parts.append(
+                f'<rect class="{style}" x="{x:.1f}" y="{y:g}" width="{width:.1f}" height="{high:g}">'
+                f"<title>{what} {microjoules(value)} uJ</title></rect>"
+            )
+            x += width
+        parts.append(
+            f'<text class="word" x="{x + 6:.1f}" y="{y + 17:g}">{microjoules(network.total)} uJ</text>'
+        )
+    alt = "energy a sample: " + ", ".join(
+        f"{name} {microjoules(n.arithmetic)} uJ of arithmetic and {microjoules(n.memory)} of memory"
+        for name, n in rows
+    )
+    return picture(alt, wide, 2 * (high + 8) + 6, parts)
+
+
 def losses(check: NeuronCheck, largest: float) -> list[tuple[str, str, float]]:
     """Return the parts of a layer's error: class, name with value, and width in %."""
     parts = (
         ("clip", "clipping", check.clipping),
-        ("fine", "resolution", check.quantization),
-        ("late", "arrival", check.unevenness),
+        ("fine", "quantization", check.quantization),
+        ("late", "unevenness", check.unevenness),
     )
     total = sum(value for _, _, value in parts) or 1.0
     wide = 100 * check.error / (largest or 1.0)

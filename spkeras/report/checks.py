@@ -35,12 +35,11 @@ def _check_table(verification: Verification) -> Table:
 
 def _neuron_table(verification: Verification) -> Table:
     parts: tuple[str, ...] = ("error", "clipping", "quantization", "unevenness")
-    titles, what, exact = parts, "Firing rates", "as in closed form"
+    what, exact = "Firing rates", "as in closed form"
     if _keeps_values(verification):
-        titles = ("error", "clipping", "resolution", "arrival")
         what, exact = "Values held by receiving neurons", "as coded at once"
     if any(check.parameters for check in verification.neurons):
-        parts, titles = (("error", "parameters", *rest[1:]) for rest in (parts, titles))
+        parts = ("error", "parameters", *parts[1:])
     rows = tuple(
         (
             check.name,
@@ -54,7 +53,7 @@ def _neuron_table(verification: Verification) -> Table:
     return Table(
         f"{what} against activations (rms, in units of the layer's scale), "
         f"{_length(verification)}{schedule(verification)}",
-        ("layer", "correlation", "bias", *titles, exact, "saturated", "silent"),
+        ("layer", "correlation", "bias", *parts, exact, "saturated", "silent"),
         rows,
     )
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from spkeras.metrics import Energy
+from spkeras.metrics import Energy, Evaluation
 from spkeras.metrics.energy import LEFT_OUT
-from spkeras.report.numbers import microjoules, ratio
+from spkeras.report.numbers import count, microjoules, percent, ratio
 from spkeras.report.tables import Table
 
 _OPERATIONS = {
@@ -45,6 +45,24 @@ def _rows(
 def words(energy: Energy) -> str:
     """Return the cost table, its process and the format of the numbers."""
     return f"{energy.table} ({energy.node}), {energy.numbers} numbers"
+
+
+def in_short(evaluation: Evaluation, energy: Energy) -> str:
+    """Return quality, operations and energy beside the CNN's, in one line."""
+    activity, parts = evaluation.activity, []
+    low, high = evaluation.interval()
+    if evaluation.accuracy is not None and low is not None and high is not None:
+        parts.append(
+            f"{percent(float(evaluation.accuracy[-1]))} right (95 % interval {100 * low:.1f} to "
+            f"{100 * high:.1f}; {evaluation.reference} {percent(evaluation.cnn_accuracy)})"
+        )
+    elif evaluation.agreement is not None:
+        parts.append(f"{percent(float(evaluation.agreement[-1]))} decided as the CNN")
+    parts.append(f"{count(activity.synaptic_operations)} synaptic operations")
+    parts[-1] += f" (CNN {count(activity.cnn_macs)} MACs)" if activity.cnn_macs else ""
+    cnn = f"CNN {microjoules(energy.cnn.total)}, " if energy.cnn.total else ""
+    parts.append(f"{microjoules(energy.snn.total)} uJ ({cnn}{energy.table})")
+    return "in short: " + ", ".join(parts)
 
 
 def energy_sentence(energy: Energy) -> str:

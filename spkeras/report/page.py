@@ -32,6 +32,8 @@ from spkeras.report.verdict import verdict
 
 # Largest number of classes whose confusion is a matrix, and of pairs that are listed for more.
 _CLASSES, _PAIRS = 20, 12
+# Runs shorter than this have little to see in their single spikes.
+_LONG = 8
 # Largest number of layers whose graph is drawn.
 _LAYERS = 150
 
@@ -58,6 +60,7 @@ def _content(study: Study) -> dict[str, Any]:
         "title": study.title,
         "subtitle": _subtitle(study),
         "verdict": verdict(study),
+        "following": study.following,
         "warnings": evaluation.warnings,
         "figures": _figures(study),
         "charts": _charts(study),
@@ -66,6 +69,8 @@ def _content(study: Study) -> dict[str, Any]:
         "changed_note": _changed_note(study),
         **_layers(study),
         "watched": [_shown(one) for one in study.watched],
+        "watched_open": (evaluation.timesteps or 0) >= _LONG,
+        "energies": _safe(charts.energies(energy)) if energy.cnn.total else "",
         "tables": [
             *([] if study.sweep is None else [sweep_table(study.sweep)]),
             *accuracy_tables(evaluation),
@@ -129,7 +134,7 @@ def _figures(study: Study) -> list[tuple[str, str, str]]:
             small(activity.spikes_per_neuron),
             f"{count(activity.spikes)} a sample",
         ),
-        ("operations", count(total), f"CNN {count(activity.cnn_macs)} MACs"),
+        ("operations of all kinds", count(total), f"CNN {count(activity.cnn_macs)} MACs"),
         (
             f"energy ({study.energy.table})",
             f"{microjoules(study.energy.snn.total)} uJ",
@@ -225,7 +230,9 @@ def _layers(study: Study) -> dict[str, Any]:
                 *(getattr(check, part, "") for part in parts),
             ]
         )
-    header = "layer neurons spikes synaptic_operations silent error clipping resolution arrival"
+    header = (
+        "layer neurons spikes synaptic_operations silent error clipping quantization unevenness"
+    )
     return {"layers": rows, "checked": bool(checks), "layer_data": _rows_csv(header.split(), texts)}
 
 

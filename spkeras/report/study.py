@@ -63,6 +63,7 @@ class Study:
         verification: The loss by layer, or None.
         changed: Samples that changed class.
         watched: Samples whose spikes are shown.
+        following: Commands that make and check this network.
     """
 
     title: str
@@ -75,6 +76,7 @@ class Study:
     changed: tuple[Watched, ...] = ()
     watched: tuple[Watched, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
+    following: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return every number of the page as plain JSON values, without pictures and spikes."""

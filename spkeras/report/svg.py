@@ -90,6 +90,7 @@ class Chart:
         width: In the picture's units.
         height: In the picture's units.
         parts: Elements so far.
+        labels: Places of the small labels so far.
     """
 
     alt: str
@@ -98,6 +99,7 @@ class Chart:
     width: float = 460.0
     height: float = 270.0
     parts: list[str] = field(default_factory=list)
+    labels: list[tuple[float, float]] = field(default_factory=list)
 
     def at(self, x: float, y: float) -> tuple[float, float]:
         """Return the place of a point in the picture."""
@@ -156,6 +158,14 @@ class Chart:
             f'<text class="{style}" x="{place[0]:.1f}" y="{place[1]:.1f}" text-anchor="{anchor}">'
             f"{escape(text)}</text>"
         )
+
+    def label(self, point: tuple[float, float], text: str) -> None:
+        """Write a small label beside a point, unless it would cover an earlier one."""
+        left, top = self.at(*point)
+        place = (min(left + 5, self.width - 6.0 * len(text)), top + 12)
+        if all(abs(place[0] - x) > 14 or abs(place[1] - y) > 9 for x, y in self.labels):
+            self.labels.append(place)
+            self.text(place, text, style="small")
 
     def svg(self) -> str:
         """Return the picture."""

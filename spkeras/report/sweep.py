@@ -5,7 +5,7 @@ import io
 from collections.abc import Callable, Sequence
 
 from spkeras.metrics.sweep import Baseline, Sweep, SweepPoint
-from spkeras.metrics.tuning import Tuned
+from spkeras.metrics.tuning import Tuned, drop_of, likely_drop
 from spkeras.report.numbers import count, microjoules, percent, ratio, small
 from spkeras.report.tables import Table
 
@@ -83,12 +83,29 @@ def tuned_sentences(found: Tuned) -> tuple[str, ...]:
         f"On samples that took no part: {tried.measure} {quality}, {found.drop:.2f} points below "
         f"the {found.cnn.name}, {microjoules(confirmed.energy)} uJ: {kept}.",
     ]
+    sentences += _not_taken(found)
     if found.cheaper is not None and found.default is not None:
         sentences.append(
             f"The default of convert (ecc, T = 64) takes {microjoules(found.default.energy)} uJ, "
             f"{ratio(found.cheaper)} times as much."
         )
     return tuple(sentences)
+
+
+def _not_taken(found: Tuned) -> list[str]:
+    """Return why a cheaper network, whose figures look good enough, is not the one found."""
+    tried = found.tried
+    for point in sorted(tried.points, key=lambda point: point.energy):
+        if point.energy >= found.point.energy:
+            break
+        if found.bounds.excess(point, drop_of(point, tried.cnn)) == 0:
+            most = likely_drop(point, tried.cnn, tried.samples)
+            return [
+                f"Not taken, though for {microjoules(point.energy)} uJ: {point.network}, T = "
+                f"{point.timesteps}. On {tried.samples} samples its loss may be up to {most:.2f} "
+                "points (95 %); more samples narrow that."
+            ]
+    return []
 
 
 COLUMNS = (

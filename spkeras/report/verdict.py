@@ -5,6 +5,12 @@ from spkeras.metrics.tasks import SEVERAL
 from spkeras.report.numbers import microjoules, percent, ratio, small
 from spkeras.report.study import Study
 
+# Parts of the error of a layer, with what makes each smaller.
+_REMEDIES = {
+    "clipping": "values beyond the largest spike rate; larger thresholds or a higher percentile help",
+    "quantization": "T steps have few levels; more time steps or graded spikes help",
+    "unevenness": "spikes come too early or too late; more time steps or a stagger help",
+}
 # Losses in points of accuracy that count as none, and as small.
 _NONE, _SMALL = 0.3, 1.5
 
@@ -47,7 +53,7 @@ def _cost(study: Study) -> str:
 
 def _other(study: Study) -> str:
     """Return where the network stands among those of the sweep, and the best one of them."""
-    if study.sweep is None:
+    if study.sweep is None or len(study.sweep.points) < 2:
         return ""
     sweep, best = study.sweep, study.sweep.pareto().points[-1]
     own = sweep.recommended()
@@ -72,10 +78,7 @@ def _worst(study: Study) -> str:
     if study.verification is None or not study.verification.neurons:
         return ""
     worst = max(study.verification.neurons, key=lambda check: check.error)
-    parts = {
-        "clipping": worst.clipping,
-        "resolution": worst.quantization,
-        "arrival of spikes": worst.unevenness,
-    }
-    cause = max(parts, key=lambda name: parts[name])
-    return f"The layer with the largest error is {worst.name}, mostly by {cause}."
+    cause = max(_REMEDIES, key=lambda name: float(getattr(worst, name)))
+    return (
+        f"The layer with the largest error is {worst.name}, mostly by {cause}: {_REMEDIES[cause]}."
+    )

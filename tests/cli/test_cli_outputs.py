@@ -112,3 +112,9 @@ def test_suffix_of_a_program_in_upper_case(tmp_path):
 
     write_whole(tmp_path / "P.NPZ", lambda path: np.savez(path, a=1))
     assert os.listdir(tmp_path) == ["P.NPZ"]
+
+
+def test_names_that_no_file_can_have(run):
+    result = run("inspect", "\ud800.h5")
+    assert result.exit_code == 1
+    assert result.stderr.splitlines() == ["Error: '\\ud800.h5': no name that a file can have"]

@@ -7,9 +7,10 @@ import pytest
 import spkeras
 from spkeras.errors import DataError, OptionError
 from spkeras.metrics.sweep import Baseline
-from spkeras.metrics.tuning import Bounds, drop_of, likely_drop
+from spkeras.metrics.tuning import Bounds, Tuned, drop_of, likely_drop
+from spkeras.report.sweep import tuned_sentences
 from tests.facade import tiny
-from tests.facade.test_sweep import point
+from tests.facade.test_sweep import by_hand, point
 
 pytest.importorskip("optuna", reason="Optuna is not installed")
 
@@ -123,3 +124,20 @@ def test_drops_by_hand():
     bounds = Bounds(max_drop=1.5, max_energy=1.0, max_latency=8)
     assert bounds.excess(one, 2.0) == pytest.approx(0.5 + 1.0)
     assert Bounds(max_drop=2).excess(one, 2.0) == 0
+
+
+def test_a_cheaper_network_that_may_lose_too_much_is_named():
+    cheap = point("graded", 0.899, 1.0, agreement=0.95)
+    taken = point("ecc", 0.9, 2.0, agreement=1.0)
+    record = {"network": None, "confirmed": taken, "default": None, "cnn": by_hand(taken).cnn}
+
+    def sentences(drop, *points):
+        tried = by_hand(*points, samples=400)
+        found = Tuned(point=taken, bounds=Bounds(max_drop=drop), tried=tried, **record)
+        return [text for text in tuned_sentences(found) if "Not taken" in text]
+
+    (text,) = sentences(0.5, cheap, taken)
+    # 0.1 points, and 1.645 times the spread of 5 % that changed: 1.94.
+    assert text.startswith("Not taken, though for 1.00 uJ: graded, T = 4.")
+    assert "up to 1.94 points" in text
+    assert not sentences(0.05, cheap, taken) and not sentences(0.5, taken)

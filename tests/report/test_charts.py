@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 
+from spkeras.metrics.energy import Energy, NetworkEnergy
 from spkeras.report import charts
 from spkeras.report.numbers import microjoules
 from spkeras.report.svg import Chart, linear
@@ -35,6 +36,34 @@ def test_the_label_of_a_line_at_the_top_keeps_clear_of_the_title():
     chart.across(100, "CNN 100 %")
     label = chart.parts[-1]
     assert 'text-anchor="end"' in label and float(re.search(r' x="([\d.]+)"', label)[1]) > 400
+
+
+def test_no_interval_is_cut_and_labels_do_not_cover_one_another():
+    sweep = by_hand(
+        point("a", 0.90, 1.0, low=0.87, high=0.97),
+        point("b", 0.901, 1.01, low=0.88, high=0.96),
+        point("a", 0.93, 5.0, low=0.9, high=0.99),
+    )
+    svg = charts.over_energy(sweep)
+    tops = [float(y) for y in re.findall(r'class="span[^>]* y2="([\d.]+)"', svg)]
+    bottoms = [float(y) for y in re.findall(r'class="span[^>]* y1="([\d.]+)"', svg)]
+    # 97 - 87, 96 - 88 and 99 - 90 points, none of them cut: one scale.
+    heights = sorted(b - t for t, b in zip(tops, bottoms, strict=True))
+    np.testing.assert_allclose(np.array(heights) / heights[0], [1, 9 / 8, 10 / 8], rtol=0.02)
+    assert svg.count('class="small"') == 2  # of the two that lie on each other, one has a label
+
+
+def test_energies_by_hand():
+    def network(arithmetic, memory):
+        return NetworkEnergy({"synapses": arithmetic}, {"weights": memory})
+
+    svg = charts.energies(Energy("t", "45 nm", "int8", network(1.0, 3.0), network(2.0, 0.0)))
+    bars = re.findall(r'class="(\w+)" x="([\d.]+)" y="\d+" width="([\d.]+)"', svg)
+    assert [name for name, _, _ in bars] == ["arithmetic", "memory"] * 2
+    wide = [float(width) for _, _, width in bars]
+    np.testing.assert_allclose(np.array(wide) / wide[0], [1, 3, 2, 0], rtol=0.01)
+    assert float(bars[1][1]) == pytest.approx(float(bars[0][1]) + wide[0], abs=0.2)
+    assert "SNN 1.00 uJ of arithmetic and 3.00 of memory" in svg
 
 
 @pytest.mark.parametrize(

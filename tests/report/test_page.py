@@ -18,6 +18,7 @@ from spkeras.report.page import page
 from spkeras.report.png import png
 from spkeras.report.study import Study, Train, Watched, image_of
 from spkeras.report.verdict import verdict
+from tests.facade.test_sweep import by_hand
 from tests.report import records
 
 HOSTILE = '<img src=x onerror="alert(1)">{{ 7 * 7 }}$x_{1$'
@@ -116,8 +117,12 @@ def test_the_page_has_every_figure_and_needs_nothing():
         *("clipping", "mind the &lt;gap&gt;", "clock-driven", "Left out: routing of spikes"),
     ):
         assert shown in text, shown
-    assert text.count("<svg") == text.count('role="img"') == 5
-    assert "<script" not in text and "http" not in text.replace("http-equiv", "")
+    assert text.count("<svg") == text.count('role="img"') == 6
+    assert "energy a sample: SNN" in text and "uJ of arithmetic and" in text
+    # Nothing is loaded; one link leads to the words.
+    assert "<script" not in text and re.findall(r"(?:src|href)=.(?!data:)(\S+?).>", text) == [
+        "https://spkeras.github.io/spkeras/glossary/"
+    ]
     # Data behind a link: what the sweep writes as a file.
     links = re.findall(r'download="([\w.]+)" href="data:text/csv;base64,([^"]+)"', text)
     assert {name for name, _ in links} == {"sweep.csv", "confusion.csv", "layers.csv"}
@@ -189,9 +194,31 @@ def test_verdicts():
     _, cost, other, worst = verdict(study())
     assert "estimated with horowitz-45nm" in cost and "times as much" in cost
     assert "Of 4 networks compared, no other one is better" in other and "graded, T = 2" in other
-    assert worst == "The layer with the largest error is relu, mostly by resolution."
+    assert (
+        worst
+        == "The layer with the largest error is relu, mostly by quantization: T steps have few levels; more time steps or graded spikes help."
+    )
     none = energy(Activity((), 0, 0, 0, 0, cnn_macs=0))
     assert len(verdict(study(energy=none, sweep=None, verification=None))) == 1
+
+
+def test_one_network_alone_is_compared_with_none():
+    alone = study(sweep=by_hand(point("graded", 1.0, 2.0, 4)))
+    assert not any("networks compared" in sentence for sentence in verdict(alone))
+
+
+def test_commands_that_follow_stand_below_the_verdict():
+    text = page(study(following=("spkeras convert a.h5 -o 'b<.keras'", "spkeras verify a.h5")))
+    begin = text.index("What next")
+    assert text.index("Nearly keeps") < begin < text.index('class="figures"')
+    assert "spkeras convert a.h5 -o &#39;b&lt;.keras&#39;\nspkeras verify a.h5" in text
+    assert "What next" not in page(study())
+
+
+@pytest.mark.parametrize("steps, shown", [(2, False), (8, True)])
+def test_single_spikes_of_short_runs_are_folded_away(steps, shown):
+    text = page(study(evaluation=records.evaluation(timesteps=steps)))
+    assert ("open><summary>Spikes of single samples" in text) == shown
 
 
 def test_images_by_hand():

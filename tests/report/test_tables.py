@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from spkeras.metrics import Convergence, EarlyExit, ExitCourse, ExitRow
+from spkeras.metrics.energy import Energy, NetworkEnergy
 from spkeras.report import (
     Table,
     accuracy_tables,
@@ -14,6 +15,7 @@ from spkeras.report import (
     cost_table,
     exit_tables,
     findings,
+    in_short,
     latency,
     layer_table,
     operations,
@@ -116,6 +118,20 @@ def test_layers_and_operations():
         assert part in text
 
 
+def test_what_matters_in_one_line():
+    costs = Energy("table", "node", "int8", _network(1.0, 4.97), _network(2.0, 0.5))
+    assert in_short(records.evaluation(), costs) == (
+        "in short: 60.00 % right (95 % interval 43.3 to 75.1; CNN 61.25 %), 57.0 k synaptic "
+        "operations (CNN 2.50 M MACs), 5.97 uJ (CNN 2.50, table)"
+    )
+    values = records.evaluation(records.regression())
+    assert in_short(values, costs).startswith("in short: 57.0 k synaptic operations")
+
+
+def _network(arithmetic, memory):
+    return NetworkEnergy({"synapses": arithmetic}, {"weights": memory})
+
+
 def test_graded_spikes_have_costs_of_their_own():
     layers, exponents, _ = activity_tables(records.graded())
     assert layers.header[6:] == (
@@ -171,6 +187,13 @@ def test_graded_spikes_have_costs_of_their_own():
     assert exponents.header == ("layer", "k = 0", "k = 1", "k = 2")
     assert exponents.rows == (("first[/bold]", "34", "1.00 k", "200"), ("<second>", "5", "15", ""))
     assert exponents.footer == ("all", "39", "1.01 k", "200")
+    # An exponent that nothing was sent with has no column.
+    first, second = records.graded().activity.layers
+    zero = (replace(first, exponents=(0.0, 1000.0)), replace(second, exponents=(0.0, 15.0)))
+    activity = replace(records.graded().activity, layers=zero, exponents=(0.0, 1015.0))
+    _, exponents, _ = activity_tables(records.graded(activity=activity))
+    assert exponents.header == ("layer", "k = 1")
+    assert exponents.rows == (("first[/bold]", "1.00 k"), ("<second>", "15"))
     text = operations(records.graded())
     for part in (
         "1.13 k accumulates",
@@ -299,7 +322,13 @@ def test_verification():
 def test_verification_of_values():
     _, neurons, course, stages = verification_tables(records.values())
     assert neurons.title.startswith("Values") and "rates" not in neurons.title
-    assert neurons.header[3:8] == ("error", "clipping", "resolution", "arrival", "as coded at once")
+    assert neurons.header[3:8] == (
+        "error",
+        "clipping",
+        "quantization",
+        "unevenness",
+        "as coded at once",
+    )
     assert course.header == ("layer", "t = 1", "t = 2", "t = 3", "last spike at")
     assert course.rows[1] == ("gate", "0.625", "0.375", "0.0625", "2.88")
     faithful, departs, last = findings(records.values())

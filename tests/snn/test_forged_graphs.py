@@ -70,6 +70,36 @@ def test_the_structure_is_right(plan):
         ("neuron", "attributes", {"initial_potential": float("nan")}, "initial_potential=nan"),
         ("neuron", "attributes", {"max_spikes_per_step": 0}, "max_spikes_per_step=0"),
         ("neuron", "attributes", {"pool": {"pool_size": [2, 2]}}, "pool="),
+        (
+            "neuron",
+            "attributes",
+            {"function": "elu", "alpha": {"class_name": None}},
+            "alpha=.*allowed: a finite number",
+        ),
+        (
+            "neuron",
+            "attributes",
+            {"function": "leaky_relu", "negative_slope": "x" * 300},
+            "negative_slope=.*allowed: a finite number",
+        ),
+        (
+            "neuron",
+            "attributes",
+            {"function": "gelu", "approximate": 3},
+            "approximate=3; allowed: True or False",
+        ),
+        (
+            "neuron",
+            "attributes",
+            {"function": "relu", "max_value": [], "negative_slope": 0.0, "threshold": 0.0},
+            "max_value=.*allowed: a finite number or None",
+        ),
+        (
+            "neuron",
+            "attributes",
+            {"function": "softmax", "axis": 1.5},
+            "axis=1.5; allowed: whole numbers",
+        ),
         ("readout", None, {"shape": [9]}, r"allowed: \(3,\)"),
     ],
 )

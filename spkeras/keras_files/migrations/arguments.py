@@ -67,7 +67,7 @@ def drop_unknown_arguments(node: LayerNode, context: Context) -> None:
             node,
             f"Keras {keras.__version__} has no layer '{node.class_name}'. It may be a "
             "custom class or one that was removed; use a layer of Keras, or register the class, "
-            f"which keeps its weights (spkeras.register_layer){or_replace(node, context)}.",
+            f"which keeps its weights (spkeras.register_layer; on the command line in a file given by --plugin){or_replace(node, context)}.",
         )
         return
     for key in [key for key in node.config if key not in allowed and key != "name"]:
