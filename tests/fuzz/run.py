@@ -21,11 +21,16 @@ class Bench:
 
     def run(self, kind, number):
         """Returns "done", "refused", or what went wrong, with its traceback."""
-        target, random = self.targets[kind], Random(f"{kind} {number}")
+        random = Random(f"{kind} {number}")
+        return self.verdict(kind, self.targets[kind].case(random), random)
+
+    def verdict(self, kind, content, random):
+        """As `run`, of these bytes."""
+        target = self.targets[kind]
         place = self.folder / "case"
         place.mkdir()
         path = place / f"case{target.suffix}"
-        path.write_bytes(target.case(random))
+        path.write_bytes(content)
         try:
             with guard.watched(place) as found:
                 verdict = _verdict(lambda: target.use(path, place, random))
