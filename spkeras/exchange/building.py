@@ -13,7 +13,7 @@ from spkeras.ops.arrays import Float32Array, Int64Array
 
 
 class CannotExpress(Exception):
-    """A node that NIR has no words for; the message says what it is."""
+    """A node that the form of a file has no words for; the message says what it is."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,19 +44,24 @@ def words(node: Node) -> str:
     return f"operation {node.op!r}"
 
 
-def unlike_binary(node: Node) -> str | None:
-    """Return what a layer of neurons is, if it is not the binary neuron of ReLU."""
+def unlike_binary(node: Node, form: str) -> str | None:
+    """Return what a layer of neurons is, if it is not the binary neuron of ReLU.
+
+    Args:
+        node: The neurons.
+        form: The form of the file, as messages name it.
+    """
     if node["pool"] is not None:
         return (
-            "max pooling of currents; NIR has no maximum. Use average pooling in the CNN and train "
-            "it again"
+            f"max pooling of currents; {form} has no maximum. Use average pooling in the CNN and "
+            "train it again"
         )
     if node["spike_code"] != "rate":
-        return f"spikes of the {node['spike_code']} code; NIR's spikes are 0 or 1. Convert with ecc"
+        return f"spikes of the {node['spike_code']} code; spikes in {form} are 0 or 1. Convert with ecc"
     if not node.neuron.one_bit:
-        return f"{node['model']} neurons of {node['function']}; NIR's spikes are 0 or 1"
+        return f"{node['model']} neurons of {node['function']}; spikes in {form} are 0 or 1"
     if not node.is_plain:
-        return f"neurons of {node['function']}; NIR's neurons compute ReLU"
+        return f"neurons of {node['function']}; neurons in {form} compute ReLU"
     return None
 
 

@@ -1,4 +1,4 @@
-"""From a graph with neurons to the nodes of NIR, or the list of all that NIR cannot say."""
+"""From a graph with neurons to the nodes of NIR, or the list of all that the file cannot say."""
 
 from collections.abc import Callable
 
@@ -13,7 +13,7 @@ from spkeras.ops.arrays import Float32Array
 
 
 def lowered(
-    graph: Graph, starts: dict[str, int], pools: str
+    graph: Graph, starts: dict[str, int], pools: str, form: str
 ) -> tuple[list[Part], list[str], list[str]]:
     """Return the parts of a network, its problems, and what runs after the read-out.
 
@@ -21,8 +21,9 @@ def lowered(
         graph: With neurons.
         starts: Step, from 0, at which each layer of neurons starts.
         pools: How average pooling is written, one of `POOLS`.
+        form: The form of the file, as messages name it.
     """
-    lowering = Lowering(graph, starts, pools)
+    lowering = Lowering(graph, starts, pools, form)
     for node in graph.nodes:
         lowering.add(node)
     return lowering.parts, lowering.problems, lowering.ends
@@ -31,8 +32,8 @@ def lowered(
 class Lowering(MapLowering):
     """One pass over the nodes of a graph in order."""
 
-    def __init__(self, graph: Graph, starts: dict[str, int], pools: str) -> None:
-        super().__init__(graph, pools)
+    def __init__(self, graph: Graph, starts: dict[str, int], pools: str, form: str) -> None:
+        super().__init__(graph, pools, form)
         self.starts = starts
         self.problems: list[str] = []
         self.ends: list[str] = []
@@ -67,7 +68,7 @@ class Lowering(MapLowering):
         rule = self._rules.get(node.op)
         try:
             if rule is None:
-                raise CannotExpress(f"NIR has no node for {words(node)}")
+                raise CannotExpress(f"{self.form} has no node for {words(node)}")
             self.values[node.name] = rule(node)
         except CannotExpress as problem:
             self._problem(node, str(problem))
@@ -80,7 +81,9 @@ class Lowering(MapLowering):
 
     def _input(self, node: Node) -> Value:
         if not 1 <= len(node.shape) <= 3:
-            raise CannotExpress(f"input of shape {node.shape}; NIR's layers take 1 to 3 axes")
+            raise CannotExpress(
+                f"input of shape {node.shape}; layers in {self.form} take 1 to 3 axes"
+            )
         arrays = {"scale": node.arrays["scale"]} if "scale" in node.arrays else {}
         shape = channels_first(node.shape)
         return self._put(
@@ -108,7 +111,7 @@ class Lowering(MapLowering):
         if any(
             value.shape != first.shape or (value.order != first.order).any() for value in values
         ):
-            raise CannotExpress("NIR adds tensors of one shape only")
+            raise CannotExpress(f"{self.form} adds tensors of one shape only")
         if len(set(names)) < len(names):
             values = [self._times(v, 1.0, f"{node.name}:term{i}") for i, v in enumerate(values)]
             names = [name for value in values for name in value.parts]
@@ -126,9 +129,9 @@ class Lowering(MapLowering):
     def _concatenate(self, node: Node) -> Value:
         """Put each input at its channels; the concatenation is their sum."""
         if node["axis"] not in (-1, len(node.shape)):
-            raise CannotExpress("NIR joins channels only, not positions")
+            raise CannotExpress(f"{self.form} joins channels only, not positions")
         if len(node.shape) > 3:
-            raise CannotExpress(f"NIR has no layer for {len(node.shape)} axes")
+            raise CannotExpress(f"{self.form} has no layer for {len(node.shape)} axes")
         names, first = [], 0
         for index, name in enumerate(node.inputs):
             vector = len(node.shape) == 1
@@ -143,12 +146,12 @@ class Lowering(MapLowering):
         return Value(tuple(names), order_of(node.shape))
 
     def _neuron(self, node: Node) -> Value:
-        problem = unlike_binary(node)
+        problem = unlike_binary(node, self.form)
         if problem:
             raise CannotExpress(problem)
         value = self._finished(node)
         if value.gain != 1 or node["max_spikes_per_step"] != 1:
-            raise CannotExpress("NIR's neurons send one spike a step")
+            raise CannotExpress(f"neurons in {self.form} send one spike a step")
 
         def arranged(array: np.ndarray) -> Float32Array:
             whole = np.broadcast_to(np.asarray(array, np.float32), node.shape)

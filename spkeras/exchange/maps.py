@@ -29,8 +29,8 @@ class MapLowering:
         values: The output of each node.
     """
 
-    def __init__(self, graph: Graph, pools: str) -> None:
-        self.graph, self.pools = graph, pools
+    def __init__(self, graph: Graph, pools: str, form: str) -> None:
+        self.graph, self.pools, self.form = graph, pools, form
         self.parts: list[Part] = []
         self.values: dict[str, Value] = {}
 
@@ -45,7 +45,7 @@ class MapLowering:
         order = order_of(shape)
         if value.shape == order.shape and (value.order == order).all():
             return value
-        raise CannotExpress(f"NIR has no node that gives its input the shape {shape} again")
+        raise CannotExpress(f"{self.form} has no node that gives its input the shape {shape} again")
 
     def _vector(self, name: str) -> Value:
         """Return a value as a vector, in any order."""
@@ -72,7 +72,7 @@ class MapLowering:
         kernel = node.arrays["kernel"]
         axes = kernel.ndim - 2
         if axes > 2:
-            raise CannotExpress(f"NIR has no convolution over {axes} axes")
+            raise CannotExpress(f"{self.form} has no convolution over {axes} axes")
         value = self._map(node)
         depthwise = node.op == "depthwise_conv"
         groups = self.graph[node.inputs[0]].shape[-1] if depthwise else int(node["groups"])
@@ -106,7 +106,7 @@ class MapLowering:
             value = self._map(node)
             axes = len(node.shape) - 1
             if axes > 2:
-                raise CannotExpress(f"NIR has no layer for {axes + 1} axes")
+                raise CannotExpress(f"{self.form} has no layer for {axes + 1} axes")
             weight = gained(kernel.T.reshape(*kernel.T.shape, *[1] * axes), value.gain)
             part = conv_part(
                 node.name, value, channels_first(node.shape), weight=weight, bias=bias, groups=1
@@ -125,7 +125,7 @@ class MapLowering:
             per_channel_of(node.array(name), node, value) for name in ("scale", "offset")
         )
         if scale is None or offset is None or value.shape != shape_of(node, value):
-            raise CannotExpress("NIR has no scale that differs between positions")
+            raise CannotExpress(f"{self.form} has no scale that differs between positions")
         return self._put(
             channelwise(node.name, value, gained(scale, value.gain), offset), value.order
         )
@@ -133,7 +133,7 @@ class MapLowering:
     def _move(self, node: Node) -> Value:
         value, sign = self._map(node), 1 if node.op == "pad" else -1
         if not 2 <= value.order.ndim <= 3:
-            raise CannotExpress(f"NIR has no padding of {value.order.ndim} axes")
+            raise CannotExpress(f"{self.form} has no padding of {value.order.ndim} axes")
         ends = [(sign * before, sign * after) for before, after in node["amounts"]]
         channels = value.shape[0]
         part = conv_part(
@@ -150,7 +150,7 @@ class MapLowering:
         value = self._map(node)
         axes = len(value.shape) - 1
         if not 1 <= axes <= 2:
-            raise CannotExpress(f"NIR has no pooling over {axes} axes")
+            raise CannotExpress(f"{self.form} has no pooling over {axes} axes")
         window, stride = value.shape[1:], value.shape[1:]
         if node.op == "average_pool":
             window, stride = tuple(node["pool_size"]), tuple(node["strides"])
@@ -158,7 +158,7 @@ class MapLowering:
             ends = [ends_of(node["padding"], n, span=k, stride=s) for n, k, s in found]
             if any(end != (0, 0) for end in ends):
                 raise CannotExpress(
-                    "NIR's pools count the zeros of a padding, these leave them out"
+                    f"pools in {self.form} count the zeros of a padding, these leave them out"
                 )
         sizes = zip(value.shape[1:], window, stride, strict=True)
         shape = (value.shape[0], *((n - k) // s + 1 for n, k, s in sizes))

@@ -12,11 +12,12 @@ from spkeras.recipes import Simulation
 from spkeras.snn.model import build, loop_of
 from spkeras.snn.spike_loop import SpikeLoop
 
+NIR = "NIR"
 _START = "convert with --target nir (in Python target='nir')"
 
 
 def exchange_of(
-    snn: keras.Model, place: str, *, pools: str = "sum", keeps_starts: bool, allow_loss: bool
+    snn: keras.Model, place: str, *, pools: str = "sum", form: str, allow_loss: bool
 ) -> tuple[Exchange, tuple[str, ...]]:
     """Return a converted model as parts, and what was left out.
 
@@ -24,7 +25,8 @@ def exchange_of(
         snn: The model.
         place: The file, as messages name it.
         pools: How average pooling is written: "sum", "average" or "conv".
-        keeps_starts: Whether the file can state the step at which a layer starts.
+        form: The form of the file, as messages name it. All but `NIR` state the step at which a
+            layer starts.
         allow_loss: Leave out what the file cannot state, where the network runs without it.
 
     Raises:
@@ -34,12 +36,13 @@ def exchange_of(
     if pools not in POOLS:
         raise OptionError(f"pools={pools!r}; allowed: {', '.join(POOLS)}")
     loop = loop_of(snn)
+    keeps_starts = form != NIR
     lost = _settings(loop, keeps_starts)
     starts = {}
     if keeps_starts:
         nodes = loop.graph.of("neuron", "readout")
         starts = {node.name: loop.start(node) for node in nodes}
-    parts, problems, ends = lowered(loop.graph, starts, pools)
+    parts, problems, ends = lowered(loop.graph, starts, pools, form)
     for kind in ("input", "output"):
         number = len(loop.graph.of("input")) if kind == "input" else len(loop.graph.outputs)
         if number != 1:

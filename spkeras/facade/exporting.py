@@ -14,7 +14,7 @@ from spkeras.data.layout import Layout
 from spkeras.errors import OptionError
 from spkeras.exchange.check import Comparison, compare, grid_of
 from spkeras.exchange.from_raw import RESETS, parts_of
-from spkeras.exchange.network import exchange_of, model_of
+from spkeras.exchange.network import NIR, exchange_of, model_of
 from spkeras.exchange.nir_file import nir_package, write_nir
 from spkeras.exchange.nir_reading import read_nir
 from spkeras.exchange.parts import INPUT, NEURONS, Exchange
@@ -28,7 +28,14 @@ from spkeras.recipes.arguments import check_arguments
 from spkeras.snn.model import loop_of
 
 # Of a NIR file, plain arrays, a C header, a folder of memory images.
-SUFFIXES = (".nir", ".npz", ".h", ".images")
+# The forms, as messages name them.
+_FORMS = {
+    ".nir": NIR,
+    ".npz": "an .npz file",
+    ".h": "a C header",
+    ".images": "a folder of memory images",
+}
+SUFFIXES = tuple(_FORMS)
 # Samples that other simulators run.
 CHECKED = 4
 
@@ -106,7 +113,7 @@ def export(
     for name in check:
         simulator(name)
     network, left_out = exchange_of(
-        snn, str(path), pools=pools, keeps_starts=not is_nir, allow_loss=allow_loss
+        snn, str(path), pools=pools, form=_FORMS[path.suffix.lower()], allow_loss=allow_loss
     )
     accuracies: list[float | None] = [None, None]
     if left_out and data is not None:

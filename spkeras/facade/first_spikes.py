@@ -47,7 +47,7 @@ def convert_windows(
 
     Raises:
         UnsupportedLayerError: layers or activations that the kernel cannot compute, all at once.
-        DataError: samples of another shape, none, or NaN; or outside 0 to 1 for exact spikes.
+        DataError: samples of another shape, none, or NaN; or outside 0 to 1 for kernels that are not trained.
         OptionError: `start` is outside 1 ... T, or the code has no early firing.
     """
     graph = walked.convertible()
@@ -64,7 +64,7 @@ def convert_windows(
     graph = folded(graph)
     plan = plan_of(graph, is_coded if recipe.kernel == "trained" else is_relu)
     samples = as_samples(graph, data)
-    if recipe.kernel == "exact":
+    if recipe.kernel != "trained":
         check_inputs(samples[0])
     if not recipe.insist:
         check_calibration(walked, samples)

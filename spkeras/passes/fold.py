@@ -15,9 +15,11 @@ def fold_scales(graph: Graph) -> Graph:
     """Fold each `scale` into a neighbour wherever that is exact; keep it otherwise.
 
     Before: any graph.
-    After: a scale directly after a convolution or dense layer, or after an average pooling, crop
-        or upsampling that follows one, is part of its weights. So is a scale before one, unless
-        it has an offset and the convolution pads with zeros: padding must stay without offset.
+    After: a scale after a convolution or dense layer is part of its weights. So is a scale before
+        one, unless it has an offset and the convolution pads with zeros: padding must stay
+        without offset. Layers that commute with the scale may be between the two: averages, crops,
+        upsampling, maxima of positive scales; before a layer also layers that move elements,
+        and zero padding where there is no offset.
     Preserves: outputs, up to float rounding (the products are taken in float64).
     Reference: Wu et al. 2022 (consistency maintenance for batch normalisation).
     """
@@ -31,19 +33,20 @@ def fold_scales(graph: Graph) -> Graph:
                 graph = folded
                 break
         else:
-            notes.append(f"{name}: not folded, since no neighbour can contain it exactly")
+            notes.append(f"{name}: not folded, {_obstacle(graph, graph[name])}")
     return graph.with_nodes(graph.nodes, notes=notes)
 
 
 def _pool_before_scales(graph: Graph) -> Graph:
-    """Exchange each max pooling and the positive scales between it and a quantiser.
+    """Exchange each max pooling and the positive scales between it and an activation.
 
-    The pooling and the quantiser then become one neuron, and the scales, such as the one of the
-    signs -1 and 1, part of the next weights.
+    The pooling and the activation then become one neuron, which sends what the activation sends,
+    without the sign of an offset. The scales become part of the next weights where these can
+    contain them.
     """
     for name in [node.name for node in graph.of(*MAX_POOLS)]:
         chain = _positive_scales(graph, graph[name].inputs[0])
-        if not chain or chain[-1].inputs[0] not in _quantizers(graph):
+        if not chain or not _is_activated(graph, chain[-1].inputs[0]):
             continue
         pool = replace(graph[name], name=f"{name}:pool", inputs=chain[-1].inputs)
         moved, before = [pool], pool.name
@@ -74,9 +77,11 @@ def _positive_scales(graph: Graph, name: str) -> list[Node]:
     return chain
 
 
-def _quantizers(graph: Graph) -> set[str]:
-    functions = ("quantized", "quantized_relu")
-    return {n.name for n in graph.of("activation") if n["function"] in functions}
+def _is_activated(graph: Graph, name: str) -> bool:
+    """Return whether a node is an activation, or max poolings of one."""
+    while graph[name].op in MAX_POOLS:
+        name = graph[name].inputs[0]
+    return graph[name].op == "activation"
 
 
 def channel_vector(array: np.ndarray, channels: int) -> Float64Array | None:
@@ -147,35 +152,108 @@ def _fold_backward(graph: Graph, scale: Node) -> Graph | None:
             first = scale.inputs[0]
             moved[first] = replace(moved[first], source=scale.source)
             return graph.updated(moved).without(scale.name)
-        if not before.operation.averages(before):
+        if not before.operation.averages(before) and not _keeps_order(before, affine[0]):
             return None
         moved[name] = replace(before, source="")
         name = before.inputs[0]
     return None
 
 
+def _keeps_order(node: Node, scale: Float64Array) -> bool:
+    """Return whether a node is a maximum that commutes with a scale."""
+    return node.op in MAX_POOLS and bool((scale > 0).all())
+
+
 def _fold_forward(graph: Graph, scale: Node) -> Graph | None:
-    affine, after = _affine(scale), graph.sole_consumer(scale.name)
+    passed, affine, after = _carried(graph, scale)
     if affine is None or after is None or after.op not in (*WITH_KERNEL, "scale"):
         return None
     if after.op == "scale":
-        return _merge_scales(graph, affine, scale, after)
-    if np.any(affine[1]) and not _reads_everywhere(after):
+        merged = _merged_scale(affine, after)
+    elif np.any(affine[1]) and not _reads_everywhere(after):
         return None
-    return graph.updated({after.name: scale_inputs(after, *affine)}).without(scale.name)
+    else:
+        merged = scale_inputs(after, *affine)
+    if merged is None:
+        return None
+    # The values of the nodes on the way are no longer those of the CNN's layers.
+    changed = {name: replace(graph[name], source="") for name in passed}
+    return graph.updated({**changed, after.name: merged}).without(scale.name)
 
 
-def _merge_scales(
-    graph: Graph, affine: tuple[Float64Array, Float64Array], scale: Node, after: Node
-) -> Graph | None:
+def _carried(
+    graph: Graph, scale: Node
+) -> tuple[list[str], tuple[Float64Array, Float64Array] | None, Node | None]:
+    """Move a scale forward through all that commutes with it.
+
+    Returns:
+        Names of the nodes on the way, the scale and the offset per channel after them (None where
+        they differ between positions), and the only reader of the last node.
+    """
+    shape, passed, name = scale.shape, list[str](), scale.name
+    pair = [
+        np.broadcast_to(np.asarray(scale.arrays.get(key, 0.0), np.float64), shape)
+        for key in ("scale", "offset")
+    ]
+    while (after := graph.sole_consumer(name)) is not None:
+        moved = _moved(graph, after, name, pair)
+        if moved is None:
+            break
+        pair, name = moved, after.name
+        passed.append(name)
+    vectors = [channel_vector(array, array.shape[-1]) for array in pair]
+    affine = None if vectors[0] is None or vectors[1] is None else (vectors[0], vectors[1])
+    return passed, affine, after
+
+
+def _moved(
+    graph: Graph, node: Node, name: str, pair: list[Float64Array]
+) -> list[Float64Array] | None:
+    """Return the scale and the offset after a node that commutes with them; None for others."""
+    operation = node.operation
+    if operation.rearranged is not None and "bias" not in node.arrays:
+        return [np.asarray(operation.rearranged(node, array)) for array in pair]
+    if node.op == "concatenate":
+        axis = node["axis"] - 1 if node["axis"] > 0 else node["axis"]
+        return [
+            np.concatenate(
+                [pair[k] if i == name else np.full(graph[i].shape, 1.0 - k) for i in node.inputs],
+                axis,
+            )
+            for k in (0, 1)
+        ]
+    scale, offset = (channel_vector(array, array.shape[-1]) for array in pair)
+    if scale is None or offset is None or len(node.inputs) > 1:
+        return None
+    plain = operation.linear and operation.channelwise and "bias" not in node.arrays
+    if operation.averages(node) or _keeps_order(node, scale) or (plain and not np.any(offset)):
+        return [np.broadcast_to(vector, node.shape) for vector in (scale, offset)]
+    return None
+
+
+def _merged_scale(affine: tuple[Float64Array, Float64Array], after: Node) -> Node | None:
     second = _affine(after)
     if second is None:
         return None
-    merged = after.with_arrays(
+    return after.with_arrays(
         scale=(affine[0] * second[0]).astype(np.float32),
         offset=(affine[1] * second[0] + second[1]).astype(np.float32),
     )
-    return graph.updated({after.name: merged}).without(scale.name)
+
+
+def _obstacle(graph: Graph, scale: Node) -> str:
+    """Return why a scale stays, as the end of a sentence."""
+    _, affine, after = _carried(graph, scale)
+    if affine is None or _affine(scale) is None:
+        return "since it differs between positions"
+    if after is None:
+        return "since no layer, or more than one, reads it"
+    where = after.source or after.name
+    if after.op in MAX_POOLS:
+        return f"since the maximum of {where} does not commute with scales that are not positive"
+    if after.op in WITH_KERNEL:
+        return f"since its offset would meet the zero padding of {where}"
+    return f"since neither the layer before it nor {where} can contain it exactly"
 
 
 def _reads_everywhere(node: Node) -> bool:

@@ -57,5 +57,7 @@ def check_inputs(inputs: np.ndarray) -> None:
     low, high = float(np.min(inputs, initial=0.0)), float(np.max(inputs, initial=0.0))
     if not (low >= 0 and high <= 1):
         raise DataError(
-            f"inputs: received {low:g} to {high:g}; allowed: 0 to 1, since a pixel x fires at 1 - x"
+            f"inputs: received {low:g} to {high:g}; allowed: 0 to 1, since an input neuron fires once, "
+            "the later the smaller the input; scale the data to 0 to 1, and put a Rescaling layer "
+            "that undoes it in front of the CNN"
         )

@@ -28,8 +28,9 @@ def _weighted(
     if not np.array_equal(index, positions):
         raise refused(
             node,
-            "weights after weights without an activation between them",
-            "put a TTFSActivation between the two layers, or merge them into one",
+            "weights after weights, or after an offset, without an activation between them",
+            "put the activation (ReLU or TTFSActivation) between the two layers, put a batch "
+            "normalisation before the activation instead of after it, or merge the layers into one",
         )
     mixing = _dense_kernel(kernel[0], groups)
     terms = tuple(
@@ -132,8 +133,9 @@ def _scale(node: Node, values: Sequence[Sum]) -> Sum:
         terms = tuple(replace(term, scale=term.scale * float(factor[0])) for term in value.terms)
         return Sum(value.shape, terms, value.bias * factor[0] + bias)
     index = np.arange(math.prod(value.shape[:-1]), dtype=np.int32)[:, None]
-    plain = replace(node, shape=value.shape, arrays={"bias": bias})
-    return _weighted(plain, value, index, kernel=factor[None, None], groups=channels)
+    shaped = replace(node, shape=value.shape)
+    result = _weighted(shaped, value, index, kernel=factor[None, None], groups=channels)
+    return replace(result, bias=result.bias + bias)
 
 
 # Lowering of each weighted operation: from the sums of its inputs to its sum.

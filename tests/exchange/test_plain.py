@@ -6,8 +6,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
+from keras import layers
 
 import spkeras
 from spkeras.errors import ExportError, OptionError
@@ -96,3 +98,23 @@ def test_memory_images_give_back_every_number(tmp_path):
             kind = {"int32": np.int32, "float32": np.float32}[memory["format"]]
             found = raw.view(kind).reshape(memory["shape"])
             np.testing.assert_array_equal(found, arrays[key])
+
+
+def test_reasons_name_the_form_of_the_file(tmp_path):
+    cnn = keras.Sequential(
+        [
+            keras.Input((6, 6, 2)),
+            layers.Conv2D(3, 3, activation="relu"),
+            layers.MaxPooling2D(2, name="maxima"),
+            layers.Flatten(),
+            layers.Dense(2),
+        ]
+    )
+    snn = spkeras.convert(cnn, images(cnn, 20), timesteps=4, insist=True, verbose=0)
+    forms = {"npz": "an .npz file", "h": "a C header", "images": "a folder of memory images"}
+    for suffix, form in forms.items():
+        with pytest.raises(ExportError) as error:
+            spkeras.export(snn, tmp_path / f"net.{suffix}")
+        reason = f"maxima: max pooling of currents; {form} has no maximum. Use average pooling"
+        assert reason in str(error.value) and "NIR" not in str(error.value)
+    assert not list(tmp_path.iterdir())

@@ -300,3 +300,95 @@ def test_scaling_without_an_offset(scaled, use_bias):
     if use_bias:
         factor = 2 if scaled is scale_outputs else 1
         np.testing.assert_array_equal(changed.arrays["bias"], factor * node.arrays["bias"])
+
+
+COMMUTING = {
+    "flatten": lambda: [layers.Flatten()],
+    "global": lambda: [layers.GlobalAveragePooling2D()],
+    "kept": lambda: [layers.GlobalAveragePooling2D(keepdims=True), layers.Flatten()],
+    "average": lambda: [layers.AveragePooling2D(2), layers.Conv2D(3, 2)],
+    "border": lambda: [layers.AveragePooling2D(3, padding="same", strides=2), layers.Flatten()],
+    "dropout": lambda: [layers.Dropout(0.5), layers.Flatten()],
+    "crop": lambda: [layers.Cropping2D(1), layers.Conv2D(3, 2)],
+    "upsampling": lambda: [layers.UpSampling2D(2), layers.Conv2D(3, 2)],
+    "bilinear": lambda: [layers.UpSampling2D(2, interpolation="bilinear"), layers.Flatten()],
+    "permute": lambda: [layers.Permute((3, 1, 2)), layers.Flatten()],
+    "reshape": lambda: [layers.Reshape((9, 16)), layers.Flatten()],
+    "several": lambda: [
+        layers.AveragePooling2D(2),
+        layers.Cropping2D(((0, 1), (1, 0))),
+        layers.Flatten(),
+    ],
+}
+
+
+@pytest.mark.parametrize("kind", COMMUTING)
+def test_batch_norm_behind_an_activation_passes_what_commutes(kind):
+    """Through all that moves or averages, into the weights after it."""
+    parts = [layers.ReLU(), layers.BatchNormalization(), *COMMUTING[kind](), layers.Dense(3)]
+    graph = folded(model_of(*parts))
+    assert not graph.of("scale") and not graph.notes
+
+
+def test_values_on_the_way_are_no_longer_those_of_layers():
+    pool = layers.AveragePooling2D(2, name="pool")
+    graph = folded(
+        model_of(layers.ReLU(name="relu"), layers.BatchNormalization(), pool, layers.Dense(3))
+    )
+    assert [node.source for node in graph.of("average_pool")] == [""]
+    assert graph["relu"].source == "relu"
+
+
+def positive(model):
+    """The model with positive gammas."""
+    for layer in model.layers:
+        if isinstance(layer, layers.BatchNormalization):
+            layer.gamma.assign(np.abs(np.asarray(layer.gamma)) + 0.1)
+    return model
+
+
+@pytest.mark.parametrize("padding", ["valid", "same"])
+def test_positive_scales_pass_max_pooling(padding):
+    pool = layers.MaxPooling2D(3, strides=2, padding=padding)
+    parts = [layers.ReLU(), layers.BatchNormalization(), pool, layers.Conv2D(3, 2)]
+    assert not folded(positive(model_of(*parts))).of("scale")
+    pool = layers.MaxPooling2D(3, strides=2, padding=padding)
+    parts = [layers.Conv2D(3, 2), pool, layers.BatchNormalization(), layers.ReLU()]
+    assert not folded(positive(model_of(*parts))).of("scale")
+
+
+@pytest.mark.parametrize("second", [layers.MaxPooling2D(2), layers.GlobalMaxPooling2D()])
+def test_a_scale_that_stays_is_after_the_maxima(second):
+    """No neuron that pools receives an offset, which would need signed spikes."""
+    norm, pool = layers.BatchNormalization(), layers.MaxPooling2D(2)
+    graph = folded(positive(model_of(layers.ReLU(), norm, pool, second, layers.Softmax())))
+    order = [node.op for node in graph.nodes]
+    assert order.index("scale") > max(i for i, op in enumerate(order) if "max_pool" in op)
+    assert "not folded" in graph.notes[-1]
+
+
+def test_negative_scales_do_not_pass_max_pooling():
+    model = positive(
+        model_of(
+            layers.ReLU(), layers.BatchNormalization(), layers.MaxPooling2D(2), layers.Dense(3)
+        )
+    )
+    model.layers[1].gamma.assign([0.5, -0.5, 1.0, 2.0])
+    graph = folded(model)
+    assert len(graph.of("scale")) == 1
+    assert "does not commute with scales that are not positive" in graph.notes[-1]
+
+
+def test_zero_padding_passes_a_scale_and_no_offset():
+    for offset, live in ((0.0, 0), (1.0, 1)):
+        parts = [layers.Rescaling(0.3, offset), layers.ZeroPadding2D(1), layers.Conv2D(3, 2)]
+        assert len(folded(model_of(*parts)).of("scale")) == live
+
+
+@pytest.mark.parametrize("axis", [-1, 1])
+def test_a_scale_in_a_branch_of_a_concatenation(axis):
+    x = keras.Input((4, 4, 3))
+    y = layers.BatchNormalization()(layers.ReLU()(x))
+    joined = layers.Flatten()(layers.Concatenate(axis=axis)([layers.ReLU()(x), y]))
+    model = oracle_layers.randomize(keras.Model(x, layers.Dense(3)(joined)))
+    assert not folded(model).of("scale")
