@@ -8,7 +8,10 @@ from spkeras.graph import Graph, Node
 from spkeras.graph.connections import groups_of, kernel_of, stored_kernel
 from spkeras.graph.operations import WITH_KERNEL
 from spkeras.graph.vocabulary import MAX_POOLS
-from spkeras.ops.arrays import Float64Array
+from spkeras.ops.arrays import Float32Array, Float64Array
+
+# Weights that are multiplied at once: the products in float64 are not as large as the kernel.
+_BLOCK = 1 << 20
 
 
 def fold_scales(graph: Graph) -> Graph:
@@ -97,7 +100,7 @@ def channel_vector(array: np.ndarray, channels: int) -> Float64Array | None:
 
 def scale_outputs(node: Node, scale: Float64Array, offset: np.ndarray | float = 0.0) -> Node:
     """Return a weighted node with outputs times `scale` plus `offset`, both (channels,)."""
-    kernel = kernel_of(node).astype(np.float64) * scale
+    kernel = _times(kernel_of(node), scale)
     bias = np.asarray(node.arrays.get("bias", 0.0), np.float64) * scale + offset
     has_bias = "bias" in node.arrays or np.any(offset)
     return _weighted(node, kernel, bias if has_bias else None)
@@ -108,28 +111,38 @@ def scale_inputs(node: Node, scale: Float64Array, offset: np.ndarray | float = 0
 
     The offset is exact only without zero padding.
     """
-    kernel = kernel_of(node).astype(np.float64)
-    factors, offsets = (
-        _input_factors(node, kernel, np.broadcast_to(v, scale.shape)) for v in (scale, offset)
-    )
-    constant = (kernel * offsets).sum(tuple(range(kernel.ndim - 1)))
-    bias = node.arrays.get("bias")
-    if bias is None and not np.any(offset):
-        return _weighted(node, kernel * factors, None)
-    return _weighted(node, kernel * factors, constant + (0.0 if bias is None else bias))
+    kernel, bias = kernel_of(node), node.arrays.get("bias")
+    if np.any(offset):
+        offsets = _input_factors(node, kernel, np.broadcast_to(offset, scale.shape))
+        constant = (kernel.astype(np.float64) * offsets).sum(tuple(range(kernel.ndim - 1)))
+        bias = constant + (0.0 if bias is None else bias)
+    return _weighted(node, _times(kernel, _input_factors(node, kernel, scale)), bias)
 
 
-def _weighted(node: Node, kernel: Float64Array, bias: Float64Array | None) -> Node:
-    arrays = {"kernel": stored_kernel(node, kernel.astype(np.float32))}
+def _times(kernel: np.ndarray, factors: np.ndarray) -> Float32Array:
+    """Return a kernel times factors, multiplied in float64, without a copy of all of it."""
+    result: Float32Array = np.empty(kernel.shape, np.float32)
+    factors = np.broadcast_to(factors, kernel.shape)
+    step = max(1, _BLOCK // max(1, kernel[:1].size))
+    for begin in range(0, len(kernel), step):
+        part = slice(begin, begin + step)
+        result[part] = kernel[part].astype(np.float64) * factors[part]
+    return result
+
+
+def _weighted(node: Node, kernel: Float32Array, bias: np.ndarray | None) -> Node:
+    arrays = {"kernel": stored_kernel(node, kernel)}
     if bias is not None:
         arrays["bias"] = np.asarray(bias, np.float32)
     return node.with_arrays(**arrays)
 
 
-def _input_factors(node: Node, kernel: Float64Array, vector: Float64Array) -> Float64Array:
+def _input_factors(node: Node, kernel: np.ndarray, vector: Float64Array) -> Float64Array:
     """Return values per input channel, in a shape that multiplies the kernel."""
     groups = groups_of(node, vector.size)
     assert groups is not None
+    if groups == 1:
+        return vector[:, None]
     # Output channel o reads the inputs of group o // (outputs / groups).
     return np.repeat(vector.reshape(groups, -1).T, kernel.shape[-1] // groups, axis=1)
 
