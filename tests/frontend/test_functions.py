@@ -400,12 +400,10 @@ ELEMENTWISE = [
     ops.trunc,
     ops.round,
     ops.deg2rad,
-    ops.rad2deg,
-    ops.erfc,
-    ops.i0,
     ops.real,
     ops.conj,
-    ops.sinc,
+    # Newer than the oldest Keras that the package accepts.
+    *(getattr(ops, name) for name in ("erfc", "i0", "rad2deg", "sinc") if hasattr(ops, name)),
 ]
 BETWEEN = [
     ops.arccos,
