@@ -67,9 +67,13 @@ def start(words, folder, before=lambda: None):
         except BaseException:  # noqa: B902
             traceback.print_exc()
         finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(code)
+            try:
+                sys.stdout.flush()
+                sys.stderr.flush()
+            except OSError:  # where no file may grow
+                pass
+            finally:
+                os._exit(code)  # whatever happens, nothing of the parent's frames runs here
     return process, logs, time.monotonic()
 
 
