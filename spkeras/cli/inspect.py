@@ -66,27 +66,29 @@ def command(
         "macs": _total(layer.macs for layer in layers),
         "layers": [asdict(layer) for layer in layers],
     }
-    fits = [] if target is None or refused else _fits(loaded.model, target)
+    fits, left = ([], ()) if target is None or refused else _fits(loaded.model, target)
     if target is not None:
         record["target"] = [asdict(one) for one in fits]
+        record["unchecked"] = list(left)
     if as_json:
         show_json(record)
     else:
         _show(model, record, layers)
-        _show_fits(target, fits)
+        _show_fits(target, fits, left)
     ctx.exit(1 if refused or not all(one.fits for one in fits) else 0)
 
 
-def _fits(model: "keras.Model", name: str) -> "list[LayerFit]":
-    """Return whether each layer fits a target."""
+def _fits(model: "keras.Model", name: str) -> "tuple[list[LayerFit], tuple[str, ...]]":
+    """Return whether each layer fits a target, and what that leaves open."""
     from spkeras.frontend.walk import read_graph
     from spkeras.targets import target
-    from spkeras.targets.fit import fit
+    from spkeras.targets.fit import fit, unchecked
 
-    return list(fit(read_graph(model), target(name)))
+    chosen = target(name)
+    return list(fit(read_graph(model), chosen)), unchecked(chosen)
 
 
-def _show_fits(target: str | None, fits: "Sequence[LayerFit]") -> None:
+def _show_fits(target: str | None, fits: "Sequence[LayerFit]", left: "Sequence[str]") -> None:
     for one in fits:
         for problem in one.problems:
             say(f"{one.layer} ({one.kind}): {problem}")
@@ -94,6 +96,8 @@ def _show_fits(target: str | None, fits: "Sequence[LayerFit]") -> None:
         wrong = sum(not one.fits for one in fits)
         verdict = "fits" if not wrong else f"does not fit: {wrong} of {len(fits)} entries above"
         say(f"target {target}: {verdict}")
+        for sentence in left:
+            say(f"  - {sentence}")
 
 
 def _all(layers: "Sequence[LayerVerdict]", problems: "Sequence[str]") -> "tuple[LayerVerdict, ...]":

@@ -5,14 +5,35 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from spkeras.graph import Graph, Node
+from spkeras.graph.connections import fan_outs
 from spkeras.graph.vocabulary import MAX_POOLS
 from spkeras.passes.pipeline import fold
+from spkeras.targets.limits import LIMITS
 from spkeras.targets.record import Target
 
 _POOLS = ("average_pool", "max_pool")
 _GLOBAL = ("global_average_pool", "global_max_pool")
 _JOINS = ("add", "subtract", "concatenate")
 _CONVOLUTIONS = ("conv", "depthwise_conv", "conv_transpose")
+# Limits that follow from options of the conversion, which `convert` refuses.
+OF_OPTIONS = (
+    "weight_bits",
+    "threshold_bits",
+    "membrane_bits",
+    "resets",
+    "spikes",
+    "initial_potential",
+    "start_delay",
+)
+# Limits that depend on how the tools of a chip place layers and store numbers.
+UNCHECKED = (
+    "operations",
+    "weights_per_core",
+    "synapse_bytes_per_core",
+    "bias_bits",
+    "activation_bits",
+    "payload_bits",
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +75,17 @@ def fit(graph: Graph, target: Target) -> tuple[LayerFit, ...]:
     ]
     whole = LayerFit(graph.name, "network", tuple(_whole(folded, target)))
     return (*found, whole)
+
+
+def unchecked(target: Target) -> tuple[str, ...]:
+    """Return sentences on what a verdict of `fit` leaves open."""
+    stated = [name for name in UNCHECKED if name in target.limits]
+    options = [name for name in OF_OPTIONS if name in target.limits]
+    return (
+        *(f"not checked: {LIMITS[name].text} ({target.value(name)})" for name in stated),
+        *([f"checked by convert: {', '.join(options)}"] if options else []),
+        *(f"without a public source: {text}" for text in target.open),
+    )
 
 
 def _problems(graph: Graph, node: Node, target: Target) -> Iterator[str]:
@@ -98,6 +130,10 @@ def _synapses(graph: Graph, node: Node, target: Target) -> Iterator[str]:
     yield from _most(target, "map_size", node.shape[:-1], "output map")
     yield from _most(target, "channels", node.shape[-1:], "channels")
     yield from _most(target, "fan_in", (math.prod(kernel[:-1]),), "fan-in")
+    if target.value("fan_out") is not None:
+        factors = fan_outs(node, graph[node.inputs[0]].shape)
+        reached = math.prod(int(own.max()) for own in factors if own is not None)
+        yield from _most(target, "fan_out", (reached,), "fan-out")
     if node.array("bias") is not None:
         yield from _exists(target, "bias", "a bias")
     yield from _memories(node, target)

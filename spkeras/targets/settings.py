@@ -64,6 +64,7 @@ def refuse_misfits(target: Target, recipe: Recipe, simulation: Simulation) -> No
         *_choice(target, "spikes", f"neuron={settings.neuron!r}", _spikes(settings.neuron)),
         *_choice(target, "resets", f"reset={settings.reset!r}", settings.reset),
         *_weights(target, settings.weight_bits),
+        *_widths(target, recipe),
     ]
     if target.value("start_delay", True) is False and simulation.stagger != 0:
         problems.append(f"stagger={simulation.stagger!r}; allowed: 0")
@@ -93,3 +94,13 @@ def _weights(target: Target, bits: int | None) -> list[str]:
     if most is None or (bits is not None and bits <= most):
         return []
     return [f"weight_bits={bits!r}; allowed: up to {most}"]
+
+
+def _widths(target: Target, recipe: Stepwise) -> list[str]:
+    """Return the widths of thresholds and potentials that the target does not have."""
+    given = {name: getattr(recipe, name) for name in ("threshold_bits", "membrane_bits")}
+    return [
+        f"{name}={bits!r}; allowed: up to {target.value(name)}"
+        for name, bits in given.items()
+        if bits is not None and bits > target.value(name, bits)
+    ]

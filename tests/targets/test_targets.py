@@ -1,6 +1,7 @@
 """Targets: their files, and the settings that a conversion takes from them."""
 
 import json
+from pathlib import Path
 
 import click
 import keras
@@ -207,3 +208,38 @@ def test_every_limit_of_the_package_has_a_source():
     for known in TARGETS.values():
         for name, limit in known.limits.items():
             assert name in LIMITS and len(limit.source) > 20, (known.name, name)
+
+
+def test_every_limit_is_checked_or_said_to_be_unchecked(cnn, tmp_path):
+    """By inspect, by convert, or by neither, which the output says."""
+    from spkeras.targets import fit as module
+
+    source = (Path(module.__file__)).read_text()
+    for name in LIMITS:
+        listed = name in (*module.OF_OPTIONS, *module.UNCHECKED)
+        assert listed or f'(target, "{name}"' in source or f'value("{name}"' in source, name
+    text = FILE + '[limits.payload_bits]\nvalue = 6\nsource = "page 5"\n'
+    (tmp_path / "mine.toml").write_text(text)
+    cnn.save(tmp_path / "cnn.keras")
+    line = ["inspect", str(tmp_path / "cnn.keras"), "--target", str(tmp_path / "mine.toml")]
+    run = CliRunner().invoke
+    shown = run(main, line).output
+    assert "not checked: bits of the value of a graded spike (6)" in shown
+    assert "checked by convert: weight_bits, start_delay" in shown
+    assert "without a public source: cores" in shown
+    assert len(json.loads(run(main, [*line, "--json"]).output)["unchecked"]) == 3
+
+
+def test_fan_out_and_widths_of_whole_numbers(cnn, x):
+    limits = {
+        name: Limit(value, "page 6")
+        for name, value in {"fan_out": 26, "threshold_bits": 12, "membrane_bits": 16}.items()
+    }
+    mine = Target(name="mine", title="My chip", limits=limits)
+    problems = [text for one in fit(read_graph(cnn), mine) for text in one.problems]
+    # A pixel reaches 3 x 3 positions of 3 channels, a neuron 4 others.
+    assert problems == ["fan-out 27; allowed: up to 26"]
+    with pytest.raises(OptionError, match="threshold_bits=14; allowed: up to 12"):
+        spkeras.convert(cnn, x, target=mine, threshold_bits=14, insist=True)
+    with pytest.raises(OptionError, match="membrane_bits=32; allowed: up to 16"):
+        spkeras.convert(cnn, x, target=mine, threshold_bits=10, insist=True)
