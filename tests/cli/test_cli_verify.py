@@ -22,7 +22,7 @@ def test_graded_spikes(run, cnn, graded, data):
     assert result.exit_code == 0 and not result.stderr
     for words in (
         "Values held by receiving neurons",
-        "resolution",
+        "quantization",
         "t = 3",
         "last spike at",
         "The layer that settles last: ",

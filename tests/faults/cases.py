@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -88,8 +89,7 @@ def full_disk(size, place, command, random):
 
 def full_tmpfs(size, place, command, random):
     """A file system with little space left after the inputs."""
-    folder = place.folder / f"tmpfs{size}"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(dir=place.folder))
     used = sum(-(-path.stat().st_size // 4096) * 4096 for path in place.given.iterdir())
     mount = ["mount", "-t", "tmpfs", "-o", f"size={used + 8192 + size}", "tmpfs", str(folder)]
     if os.geteuid() or subprocess.run(mount, capture_output=True).returncode:
@@ -100,6 +100,7 @@ def full_tmpfs(size, place, command, random):
         _on_full(place, command, folder, lambda: None)
     finally:
         subprocess.run(["umount", str(folder)], check=True)
+        folder.rmdir()
 
 
 def _on_full(place, command, folder, before):

@@ -52,14 +52,15 @@ def start(words, folder, before=lambda: None):
         before: Called in the new process before the command.
     """
     folder = Path(folder)
-    logs = [_log(folder, name) for name in ("out", "err")]
+    # Pipes: what a command writes there is no file, whose size may be limited.
+    logs = [os.pipe() for _ in range(2)]
     process = os.fork()
     if process == 0:
         code = 99
         try:
             os.chdir(folder)
-            for number, log in enumerate(logs, 1):
-                os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
+            for number, (_, written) in enumerate(logs, 1):
+                os.dup2(written, number)
             sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
             random.seed(os.urandom(8))
             before()
@@ -70,15 +71,13 @@ def start(words, folder, before=lambda: None):
             try:
                 sys.stdout.flush()
                 sys.stderr.flush()
-            except OSError:  # where no file may grow
+            except OSError:
                 pass
             finally:
                 os._exit(code)  # whatever happens, nothing of the parent's frames runs here
-    return process, logs, time.monotonic()
-
-
-def _log(folder, name):
-    return folder.parent / f"{folder.name}.{name}.{time.monotonic_ns()}"
+    for _, written in logs:
+        os.close(written)
+    return process, [read for read, _ in logs], time.monotonic()
 
 
 def _command(words):
@@ -105,9 +104,10 @@ def end(started, kill_after=None):
             status = os.waitpid(process, 0)[1]
         else:
             time.sleep(0.005)
-    texts = [log.read_text(errors="replace") if log.exists() else "" for log in logs]
+    texts = []
     for log in logs:
-        log.unlink(missing_ok=True)
+        with os.fdopen(log, errors="replace") as stream:
+            texts.append(stream.read())
     return Result(os.waitstatus_to_exitcode(status), *texts, time.monotonic() - begin)
 
 
