@@ -9,6 +9,7 @@ from typing import Any
 from spkeras.cli.files import write_whole
 from spkeras.cli.messages import keep, note
 from spkeras.errors import OptionError
+from spkeras.files.drafts import is_draft
 from spkeras.files.locks import locked
 
 _LABEL = "command.json"
@@ -70,7 +71,7 @@ def checkpoint_folder(output: Path, command: Mapping[str, Any], start_over: bool
         )
     if label.is_file():
         note(f"{folder}: continuing after the last epoch of this checkpoint")
-    elif folder.is_dir() and any(folder.iterdir()):
+    elif folder.is_dir() and not all(map(is_draft, folder.iterdir())):
         raise OptionError(
             f"{folder}: has no {_LABEL} of a checkpoint, and is not empty; move it away, or choose "
             "another --output"

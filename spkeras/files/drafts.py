@@ -65,6 +65,11 @@ def _flush(draft: Path) -> None:
         os.fsync(file.fileno())
 
 
+def is_draft(path: Path) -> bool:
+    """Return whether a path has the name of a draft."""
+    return path.name.startswith(_PREFIX) and path.name.endswith(_SUFFIX)
+
+
 def old_drafts(folder: Path) -> list[Path]:
     """Return the drafts in a folder that a run left more than a day ago."""
     before = time.time() - _OLD

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from spkeras.cli import main
+from spkeras.cli.checkpoint import checkpoint_folder
+from spkeras.errors import OptionError
 
 # Command line before the model, and its options of files to write with an allowed suffix.
 COMMANDS = {
@@ -118,3 +120,16 @@ def test_names_that_no_file_can_have(run):
     result = run("inspect", "\ud800.h5")
     assert result.exit_code == 1
     assert result.stderr.splitlines() == ["Error: '\\ud800.h5': no name that a file can have"]
+
+
+def test_a_checkpoint_of_a_run_that_was_killed_at_its_beginning(tmp_path):
+    for name, ours in ((".spkeras-ab1.draft", True), ("notes", False)):
+        folder = tmp_path / f"{ours}.checkpoint"
+        (folder / name).mkdir(parents=True)
+        output = tmp_path / f"{ours}.keras"
+        with click.Context(main):
+            if ours:
+                assert (checkpoint_folder(output, {"a": 1}, False) / "command.json").is_file()
+            else:
+                with pytest.raises(OptionError, match="is not empty; move it away"):
+                    checkpoint_folder(output, {"a": 1}, False)
