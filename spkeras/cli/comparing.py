@@ -81,8 +81,9 @@ class Comparing:
 
     def converting(self, point: "SweepPoint", output: str | None = None) -> str:
         """Return the command that makes a network of the comparison."""
-        given = {**point.recipe, "timesteps": point.timesteps, "stagger": point.stagger}
-        chosen = [f"--{n.replace('_', '-')} {v}" for n, v in given.items() if v is not None]
+        own = {**point.recipe, "timesteps": point.timesteps, "stagger": point.stagger}
+        given = {**options.given(**self.settings), **options.given(**own)}
+        chosen = [f"--{name.replace('_', '-')} {value}" for name, value in given.items()]
         named = [] if output is None else [f"-o {shlex.quote(output)}"]
         return " ".join(["spkeras convert", self._words, *named, *chosen])
 

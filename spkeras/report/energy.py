@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from spkeras.metrics import Energy, Evaluation
 from spkeras.metrics.energy import LEFT_OUT
 from spkeras.report.numbers import count, microjoules, percent, ratio
-from spkeras.report.tables import Table
+from spkeras.report.tables import Table, phrase
 
 _OPERATIONS = {
     "synapses": "additions at synapses",
@@ -57,7 +57,9 @@ def in_short(evaluation: Evaluation, energy: Energy) -> str:
             f"{100 * high:.1f}; {evaluation.reference} {percent(evaluation.cnn_accuracy)})"
         )
     elif evaluation.agreement is not None:
-        parts.append(f"{percent(float(evaluation.agreement[-1]))} decided as the CNN")
+        parts.append(
+            f"{percent(float(evaluation.agreement[-1]))} decided as {phrase(evaluation.reference)}"
+        )
     parts.append(f"{count(activity.synaptic_operations)} synaptic operations")
     parts[-1] += f" (CNN {count(activity.cnn_macs)} MACs)" if activity.cnn_macs else ""
     cnn = f"CNN {microjoules(energy.cnn.total)}, " if energy.cnn.total else ""

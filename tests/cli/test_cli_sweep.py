@@ -69,3 +69,17 @@ def test_options_that_contradict_and_misspelt_names(run, cnn, data, tmp_path):
         done = run("sweep", cnn, "--data", data, *args)
         assert done.exit_code == code and message in done.stderr, done.output
     assert not list(tmp_path.iterdir())
+
+
+def test_the_next_command_makes_the_network_that_was_compared(run, cnn, data):
+    import shlex
+
+    timing = ("--input-encoding", "regular", "--seed", "3", "--schedule", "layer_synchronous")
+    args = ("sweep", cnn, "--data", data, "--recipe", "ecc", "--timesteps", "4", "--insist")
+    last = run(*args, *timing).stdout.splitlines()[-1]
+    words = shlex.split(last.removeprefix("next: spkeras "))
+    assert run(*words, "--insist", "-o", "made.keras").exit_code == 0
+    record = json.loads(run("info", "made.keras", "--json").stdout)
+    settings = record["settings"]
+    assert settings["input_encoding"] == "regular" and settings["seed"] == 3
+    assert "layer_synchronous" in record["run"]

@@ -394,3 +394,9 @@ def test_a_table_that_is_too_wide_goes_on_below_and_breaks_no_number():
     # A slash stays with the word behind it.
     assert any(line.strip().endswith("/ CNN MACs") or "/ CNN" in line for line in narrow)
     assert not any(line.strip() == "/" for line in narrow)
+
+
+def test_a_reference_other_than_the_cnn_is_named_in_short():
+    score = records.classification(accuracy=None, cnn_accuracy=None)
+    costs = Energy("table", "node", "int8", _network(1.0, 4.97), _network(2.0, 0.5))
+    assert "decided as the twin," in in_short(records.evaluation(score, reference="twin"), costs)
