@@ -60,7 +60,9 @@ def _other(study: Study) -> str:
     shares = sweep.measure in ("accuracy", "agreement")
     total = f"Of {len(sweep.points)} networks compared"
     if own is best:
-        return f"{total}, no other one is better for less energy ({_named(own)})."
+        return (
+            f"{total}, no other one is better, and none as good takes less energy ({_named(own)})."
+        )
     quality = float(getattr(best, sweep.measure))
     shown = percent(quality) if shares else small(quality)
     near = "half a point of the CNN" if shares else "5 % of the least error"
