@@ -77,8 +77,10 @@ def command(
         note(f"left out: {text}")
     if found.before is not None and found.after is not None:
         note(f"accuracy {found.before:.2%} with it, {found.after:.2%} without it")
-    if found.channel:
-        note("the input has one more channel: 1 in the first step, 0 afterwards (docs/export.md)")
+    for name in found.pulsed:
+        note(
+            f"input {name} has one more channel: 1 in the first step, 0 afterwards (docs/export.md)"
+        )
     say(f"{output}: {found.layers} layers of {found.neurons} neurons")
     for comparison in found.comparisons:
         say(_line(comparison))

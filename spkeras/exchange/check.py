@@ -3,7 +3,7 @@
 import subprocess  # nosec B404
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from spkeras.exchange import parts as kinds
 from spkeras.exchange.parts import Exchange
-from spkeras.exchange.starts import has_potentials
+from spkeras.exchange.starts import pulsed
 from spkeras.ops.arrays import Float32Array
 from spkeras.ops.coding import draws, encode
 from spkeras.snn.model import loop_of
@@ -55,12 +55,16 @@ class Comparison:
 
 
 def grid_of(samples: np.ndarray, scale: np.ndarray) -> Float32Array:
-    """Return samples rounded to multiples of 1 / 256 of the input's scale."""
+    """Return samples of one input rounded to multiples of 1 / 256 of its scale."""
     return np.asarray(np.round(samples / scale * GRID) / GRID * scale, np.float32)
 
 
 def compare(
-    snn: keras.Model, network: Exchange, path: Path, samples: np.ndarray, simulators: Sequence[str]
+    snn: keras.Model,
+    network: Exchange,
+    path: Path,
+    samples: Sequence[np.ndarray],
+    simulators: Sequence[str],
 ) -> list[Comparison]:
     """Run samples in spkeras and in other simulators.
 
@@ -68,11 +72,11 @@ def compare(
         snn: What the file holds, as a converted model.
         network: The same, as parts, without pulses.
         path: The file.
-        samples: Samples in the CNN's units, on the grid of `grid_of`.
+        samples: Samples of each input in the CNN's units, on the grid of `grid_of`.
         simulators: Names; each one runs in a process of its own.
     """
     expected, outputs = _counts(snn, samples)
-    given = np.stack([_steps(snn, sample, has_potentials(network)) for sample in samples])
+    given = _steps(snn, samples, {part.name for part in pulsed(network).values()})
     found = []
     for name in simulators:
         counts = _elsewhere(name, path, given)
@@ -83,11 +87,11 @@ def compare(
     return found
 
 
-def _elsewhere(name: str, path: Path, given: np.ndarray) -> dict[str, np.ndarray] | str:
+def _elsewhere(name: str, path: Path, given: Sequence[Float32Array]) -> dict[str, np.ndarray] | str:
     """Return what a simulator computes, or why it cannot."""
     with tempfile.TemporaryDirectory(prefix="spkeras-") as folder:
         inputs, results = Path(folder, "inputs.npz"), Path(folder, "results.npz")
-        np.savez(inputs, given=given)
+        np.savez(inputs, *given)
         command = [sys.executable, "-m", "spkeras.exchange.worker", path, inputs, results, name]
         words = [str(part) for part in command]
         done = subprocess.run(words, capture_output=True, text=True, timeout=_SECONDS)  # nosec B603
@@ -99,10 +103,12 @@ def _elsewhere(name: str, path: Path, given: np.ndarray) -> dict[str, np.ndarray
     return str(found["refused"]) if "refused" in found else found
 
 
-def _counts(snn: keras.Model, samples: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def _counts(
+    snn: keras.Model, samples: Sequence[np.ndarray]
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Return the spike counts of spkeras, and the means of the output."""
     loop = loop_of(snn)
-    scaled = [np.asarray(keras.ops.convert_to_numpy(x)) for x in loop.units([samples])]
+    scaled = [np.asarray(keras.ops.convert_to_numpy(x)) for x in loop.units(list(samples))]
     steps = Steps(loop, lambda state, spikes, carry: (spikes, carry))
     names = [node.name for node in loop.network.neurons]
     total: dict[str, np.ndarray] = {name: np.zeros(1) for name in names}
@@ -114,20 +120,32 @@ def _counts(snn: keras.Model, samples: np.ndarray) -> tuple[dict[str, np.ndarray
     return total, sums / loop.timesteps
 
 
-def _steps(snn: keras.Model, sample: np.ndarray, pulsed: bool) -> Float32Array:
-    """Return what the file's input receives in each step: channels first, and the pulse."""
+def _steps(
+    snn: keras.Model, samples: Sequence[np.ndarray], more: Collection[str]
+) -> list[Float32Array]:
+    """Return what each input of the file receives: (samples, steps, channels, ...).
+
+    Args:
+        snn: The network.
+        samples: Samples of each input.
+        more: Names of the inputs with one more channel, the pulse.
+    """
     loop = loop_of(snn)
-    scaled = keras.ops.convert_to_numpy(loop.units([sample[None]])[0])
     table = draws(loop.seed) if loop.input_encoding == "bernoulli" else None
-    found = []
-    for time in range(loop.timesteps):
-        encoded = encode(loop.input_encoding, scaled, np.float32(time), table)
-        current = np.moveaxis(keras.ops.convert_to_numpy(encoded)[0], -1, 0)
-        if pulsed:
-            pulse = np.full((1, *current.shape[1:]), float(time == 0), np.float32)
-            current = np.concatenate([current, pulse])
-        found.append(current)
-    return np.asarray(found, np.float32)
+    found: list[Float32Array] = []
+    names = [node.name for node in loop.graph.of("input")]
+    for name, scaled in zip(names, loop.units(list(samples)), strict=True):
+        steps = []
+        for time in range(loop.timesteps):
+            encoded = encode(loop.input_encoding, scaled, np.float32(time), table)
+            current = np.moveaxis(np.asarray(keras.ops.convert_to_numpy(encoded)), -1, 1)
+            if name in more:
+                shape = (len(current), 1, *current.shape[2:])
+                pulse = np.full(shape, float(time == 0), np.float32)
+                current = np.concatenate([current, pulse], axis=1)
+            steps.append(current)
+        found.append(np.stack(steps, axis=1).astype(np.float32))
+    return found
 
 
 def _compared(

@@ -1,8 +1,9 @@
 """The nodes of a NIR file as parts: types, shapes and order checked, all problems at once."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
+from heapq import heappop, heappush
 
 import numpy as np
 
@@ -44,37 +45,53 @@ def parts_of(raw: RawGraph, reset: str | None) -> Exchange:
             parts[name] = _part(node, [parts[source] for source in inputs], reset)
         except Refused as problem:
             problems.append(f"{shown(name)} ({shown(node.type)}): {problem}")
-    problems += _ends(parts, problems)
+    problems += [] if problems else _ends(raw, list(parts.values()))
     if problems:
         raise UnsupportedLayerError(problems)
     return _renamed(raw, list(parts.values()))
 
 
 def _in_order(raw: RawGraph) -> list[str]:
-    needed: dict[str, list[str]] = {name: [] for name in sorted(raw.nodes)}
+    """Return the names in an order in which the nodes can be computed: always the first one by name."""
+    sorter: TopologicalSorter[str] = TopologicalSorter({name: () for name in raw.nodes})
     for source, target in raw.edges:
-        needed[target].append(source)
+        sorter.add(target, source)
+    found: list[str] = []
+    ready: list[str] = []
     try:
-        return list(TopologicalSorter(needed).static_order())
+        sorter.prepare()
     except CycleError as error:
         raise ModelFileError(
             f"{raw.place}: its edges form a cycle through {shown(error.args[1][0])}; allowed: networks "
             "without recurrent connections"
         ) from None
+    while sorter.is_active():
+        for name in sorter.get_ready():
+            heappush(ready, name)
+        found.append(heappop(ready))
+        sorter.done(found[-1])
+    return found
 
 
-def _ends(parts: Mapping[str, Part], problems: list[str]) -> list[str]:
-    numbers = {
-        kind: sum(part.kind == kind for part in parts.values())
+def _ends(raw: RawGraph, parts: list[Part]) -> list[str]:
+    """Return what is wrong with the inputs and outputs."""
+    inputs, outputs = (
+        [raw.nodes[part.name] for part in parts if part.kind == kind]
         for kind in (kinds.INPUT, kinds.OUTPUT)
-    }
-    if problems:
-        return []
-    return [
-        f"graph: {number} nodes of type {kind.capitalize()}; allowed: 1"
-        for kind, number in numbers.items()
-        if number != 1
-    ]
+    )
+    found = []
+    if not inputs:
+        found.append("graph: 0 nodes of type Input; allowed: 1 or more")
+    if len(outputs) != 1:
+        found.append(f"graph: {len(outputs)} nodes of type Output; allowed: 1")
+    if len({_encoding(node) for node in inputs}) > 1:
+        found.append("graph: inputs of different encodings; allowed: one for all")
+    return found
+
+
+def _encoding(node: RawNode) -> str:
+    encoding = str(node.metadata.get("encoding", "constant"))
+    return encoding if encoding in ENCODINGS else "constant"
 
 
 def _renamed(raw: RawGraph, parts: list[Part]) -> Exchange:
@@ -87,13 +104,12 @@ def _renamed(raw: RawGraph, parts: list[Part]) -> Exchange:
         for part in parts
     ]
     given = next(raw.nodes[part.name] for part in parts if part.kind == kinds.INPUT)
-    encoding = str(given.metadata.get("encoding", "constant"))
     steps = int(number_of(raw.metadata, "timesteps", _STEPS))
     return Exchange(
         str(raw.metadata.get("name", "nir")),
         tuple(renamed),
         steps if 1 <= steps <= MOST_STEPS else _STEPS,
-        encoding if encoding in ENCODINGS else "constant",
+        _encoding(given),
     )
 
 

@@ -43,10 +43,8 @@ def exchange_of(
         nodes = loop.graph.of("neuron", "readout")
         starts = {node.name: loop.start(node) for node in nodes}
     parts, problems, ends = lowered(loop.graph, starts, pools, form)
-    for kind in ("input", "output"):
-        number = len(loop.graph.of("input")) if kind == "input" else len(loop.graph.outputs)
-        if number != 1:
-            problems.append(f"{snn.name}: {number} {kind}s; allowed: 1")
+    if len(loop.graph.outputs) != 1:
+        problems.append(f"{snn.name}: {len(loop.graph.outputs)} outputs; allowed: 1")
     lost = [*lost, *ends]
     if problems or (lost and not allow_loss):
         raise ExportError(place, [*problems, *([] if allow_loss else lost)])

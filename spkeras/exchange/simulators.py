@@ -7,7 +7,7 @@ and the order of nodes are the file's.
 
 import importlib
 import importlib.util
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -186,14 +186,14 @@ def _tensor(array: np.ndarray) -> Any:
 
 
 def run_file(
-    network: Any, simulation: Simulator, steps: list[np.ndarray]
+    network: Any, simulation: Simulator, given: Sequence[np.ndarray]
 ) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Run a NIR graph for one sample.
 
     Args:
         network: A graph of the package `nir`, its nodes in an order in which they can be computed.
         simulation: The simulator.
-        steps: The input of each step, channels first.
+        given: The steps of each input in the order of their nodes, channels first.
 
     Returns:
         Spike counts of each layer of neurons by the node's name, and the mean of the output.
@@ -214,12 +214,13 @@ def run_file(
     counts: dict[str, Any] = {}
     output: Any = 0
     with torch.no_grad():
-        for given in steps:
+        for step in zip(*given, strict=True):
             values: dict[str, Any] = {}
+            tensors = map(_tensor, step)
             for name, node in network.nodes.items():
                 kind = type(node).__name__
                 if kind == "Input":
-                    tensor = _tensor(given)
+                    tensor = next(tensors)
                     values[name] = tensor[None] if simulation.batched else tensor
                     continue
                 first, *others = (values[source] for source in sources[name])
@@ -234,4 +235,4 @@ def run_file(
         array = np.asarray(tensor)
         return array[0] if simulation.batched else array
 
-    return {n: shaped(c) for n, c in counts.items()}, shaped(output) / len(steps)
+    return {n: shaped(c) for n, c in counts.items()}, shaped(output) / len(given[0])

@@ -1,4 +1,4 @@
-"""Initial potentials as currents of the first step: one more channel of the input.
+"""Initial potentials as currents of the first step: one more channel of an input.
 
 NIR's neurons start at 0. The channel is 1 in the first step and 0 afterwards; convolutions and
 linear layers turn it into the initial potential of each neuron, which its first current then contains.
@@ -12,40 +12,51 @@ from spkeras.exchange import parts as kinds
 from spkeras.exchange.parts import Exchange, Part
 from spkeras.ops.arrays import Float32Array
 
-_SUFFIX, _UNIT = ":start", "start"
+_SUFFIX = ":start"
 
 
-def has_potentials(network: Exchange) -> bool:
-    """Return whether some neurons do not start at 0."""
-    return any(part.arrays["initial"].any() for part in network.of(kinds.NEURONS))
+def pulsed(network: Exchange) -> dict[str, Part]:
+    """Return the input whose new channel delivers the potentials of each layer that does not start at 0.
+
+    A map gets them from the first input with as many axes, since NIR turns no vector into a map; a
+    vector from any of these inputs.
+    """
+    layers = [part for part in network.of(kinds.NEURONS) if part.arrays["initial"].any()]
+    inputs: dict[int, Part] = {}
+    for given in network.of(kinds.INPUT):
+        inputs.setdefault(len(given.shape), given)
+    maps = {len(part.shape) for part in layers if len(part.shape) > 1}
+    least = min((axes for axes in inputs if axes in maps), default=next(iter(inputs)))
+    return {part.name: inputs[len(part.shape) if len(part.shape) > 1 else least] for part in layers}
 
 
 def with_pulses(network: Exchange) -> Exchange:
-    """Return the network with the channel, and neurons that start at 0."""
-    if not has_potentials(network):
-        return network
-    (given,) = network.of(kinds.INPUT)
-    source = replace(given, shape=(given.shape[0] + 1, *given.shape[1:]))
-    image = _picked(f"{given.name}:{kinds.IMAGE}", source, given.shape, np.eye(*_image(given)))
-    found: list[Part] = [source, replace(image, role=kinds.IMAGE)]
-    rest = []
-    for part in network.parts[1:] if network.parts[0] is given else _without(network, given):
-        inputs = tuple(image.name if name == given.name else name for name in part.inputs)
-        if part.kind == kinds.NEURONS and part.arrays["initial"].any():
-            found += [own for own in _pulse(part, source) if own.name not in _names(found)]
+    """Return the network with the channels, and neurons that start at 0."""
+    sources = {
+        given.name: replace(given, shape=(given.shape[0] + 1, *given.shape[1:]))
+        for given in pulsed(network).values()
+    }
+    feeding = {name: sources[given.name] for name, given in pulsed(network).items()}
+    images: dict[str, str] = {}
+    found: list[Part] = []
+    for part in network.parts:
+        source = sources.get(part.name)
+        if source is not None:
+            eye = np.eye(part.shape[0], source.shape[0])
+            image = _picked(f"{part.name}:{kinds.IMAGE}", source, part.shape, eye)
+            images[part.name] = image.name
+            found += [source, replace(image, role=kinds.IMAGE)]
+            continue
+        inputs = tuple(images.get(name, name) for name in part.inputs)
+        if part.name in feeding:
+            found += [
+                own for own in _pulse(part, feeding[part.name]) if own.name not in _names(found)
+            ]
             initial = np.zeros_like(part.arrays["initial"])
             part = part.with_arrays(initial=initial)
             inputs = (*inputs, part.name + _SUFFIX)
-        rest.append(replace(part, inputs=inputs))
-    return network.with_parts([*found, *rest])
-
-
-def _image(given: Part) -> tuple[int, int]:
-    return given.shape[0], given.shape[0] + 1
-
-
-def _without(network: Exchange, given: Part) -> list[Part]:
-    return [part for part in network.parts if part is not given]
+        found.append(replace(part, inputs=inputs))
+    return network.with_parts(found)
 
 
 def _names(parts: list[Part]) -> set[str]:
@@ -98,7 +109,7 @@ def _pulse(part: Part, source: Part) -> list[Part]:
         own = _fed(name, source, part.shape, weight=weight, stride=stride)
         return [replace(own, role=kinds.PULSE)]
     unit = _unit(source)
-    return [*unit, _of_unit(name, unit[-1], part, initial)]
+    return [*unit, _of_unit(name, unit[0 if part.shape[1:] else -1], part, initial)]
 
 
 def _sampling(
@@ -136,11 +147,11 @@ def _unit(source: Part) -> list[Part]:
     weight = np.zeros((1, source.shape[0], *[1] * axes), np.float32)
     weight[0, -1] = 1
     shape = (1,) * len(source.shape)
-    own = _fed(_UNIT, source, shape, weight=weight, stride=source.shape[1:])
+    own = _fed(source.name + _SUFFIX, source, shape, weight=weight, stride=source.shape[1:])
     own = replace(own, role=kinds.PULSE)
     if not axes:
         return [own]
-    return [own, Part(f"{_UNIT}:flatten", kinds.FLATTEN, (own.name,), (1,), role=kinds.PULSE)]
+    return [own, Part(f"{own.name}:flatten", kinds.FLATTEN, (own.name,), (1,), role=kinds.PULSE)]
 
 
 def _of_unit(name: str, unit: Part, part: Part, initial: Float32Array) -> Part:
@@ -157,7 +168,7 @@ def _of_unit(name: str, unit: Part, part: Part, initial: Float32Array) -> Part:
     }
     own = _conv(
         name,
-        _UNIT,
+        unit.name,
         part.shape,
         arrays=arrays,
         stride=(1,) * len(window),

@@ -1,7 +1,7 @@
 """The child process of the check: `python -m spkeras.exchange.worker FILE INPUTS RESULTS SIMULATOR`.
 
-TensorFlow and the compilers that some simulators load cannot be in one process. INPUTS has `given`
-(samples, steps, ...), RESULTS receives counts by node, `output`, or `refused`.
+TensorFlow and the compilers that some simulators load cannot be in one process. INPUTS has an
+array (samples, steps, ...) for each input in their order, RESULTS receives counts by node, `output`, or `refused`.
 """
 
 import sys
@@ -17,9 +17,10 @@ def main(file: str, inputs: str, results: str, name: str) -> None:
     """Run the samples and write what comes out."""
     network = nir_package().read(Path(file), type_check=False)
     with np.load(inputs) as stored:
-        given = stored["given"]
+        given = [stored[array] for array in stored.files]
     try:
-        runs = [run_file(network, simulator(name), list(steps)) for steps in given]
+        samples = zip(*given, strict=True)
+        runs = [run_file(network, simulator(name), steps) for steps in samples]
     except CannotRun as problem:
         np.savez(results, refused=str(problem))
         return

@@ -20,7 +20,7 @@ from spkeras.exchange.nir_reading import read_nir
 from spkeras.exchange.parts import INPUT, NEURONS, Exchange
 from spkeras.exchange.plain import write_header, write_images, write_npz
 from spkeras.exchange.simulators import simulator
-from spkeras.exchange.starts import has_potentials, with_pulses, without_pulses
+from spkeras.exchange.starts import pulsed, with_pulses, without_pulses
 from spkeras.exchange.ties import with_ties, without_ties
 from spkeras.facade.evaluation import evaluate
 from spkeras.files.drafts import draft_of
@@ -47,7 +47,7 @@ class Exported:
     Attributes:
         path: The file.
         layers, neurons: Layers of neurons, and neurons.
-        channel: Whether the file's input has one more channel, for initial potentials.
+        pulsed: Inputs of the file with one more channel, for initial potentials.
         left_out: What the file cannot state, one sentence each.
         before, after: Accuracy of the network, and of what the file holds; None where it was not
             measured.
@@ -57,15 +57,21 @@ class Exported:
     path: Path
     layers: int
     neurons: int
-    channel: bool
+    pulsed: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
     before: float | None = None
     after: float | None = None
     comparisons: tuple[Comparison, ...] = ()
 
+    @property
+    def channel(self) -> bool:
+        """Whether an input of the file has one more channel."""
+        return bool(self.pulsed)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the record as plain values."""
-        return {**asdict(self), "path": str(self.path), "left_out": list(self.left_out)}
+        record = {**asdict(self), "path": str(self.path), "channel": self.channel}
+        return {**record, "pulsed": list(self.pulsed), "left_out": list(self.left_out)}
 
 
 def export(
@@ -129,12 +135,16 @@ def export(
         path=path,
         layers=len(layers),
         neurons=sum(int(np.prod(part.shape)) for part in layers),
-        channel=is_nir and has_potentials(network),
+        pulsed=_pulsed(network) if is_nir else (),
         left_out=left_out,
         before=accuracies[0],
         after=accuracies[1],
         comparisons=tuple(found),
     )
+
+
+def _pulsed(network: Exchange) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(part.name for part in pulsed(network).values()))
 
 
 def _write(network: Exchange, path: Path) -> None:
@@ -155,15 +165,17 @@ def _accuracy(snn: keras.Model, data: Any, labels: object) -> float | None:
     return None if accuracy is None else float(accuracy[-1])
 
 
-def _samples(snn: keras.Model, network: Exchange, data: DataLike | None) -> np.ndarray:
-    """Return the samples that other simulators run, noise where none are given."""
-    (given,) = network.of(INPUT)
-    scale = given.arrays.get("scale", np.ones((), np.float32))
+def _samples(snn: keras.Model, network: Exchange, data: DataLike | None) -> list[np.ndarray]:
+    """Return the samples of each input that other simulators run, noise where none are given."""
+    graph = loop_of(snn).graph
+    scales = [part.arrays.get("scale", np.ones((), np.float32)) for part in network.of(INPUT)]
     if data is None:
-        shape = (CHECKED, *loop_of(snn).graph.of("input")[0].shape)
-        return grid_of(np.random.default_rng(0).random(shape) * scale, scale)
-    source = open_data(Layout.of(loop_of(snn).graph), data)
-    return grid_of(np.asarray(source.head(CHECKED).x[0])[:CHECKED], scale)
+        random = np.random.default_rng(0)
+        shapes = [(CHECKED, *node.shape) for node in graph.of("input")]
+        given = [random.random(shape) * s for shape, s in zip(shapes, scales, strict=True)]
+    else:
+        given = open_data(Layout.of(graph), data).head(CHECKED).x
+    return [grid_of(np.asarray(x)[:CHECKED], s) for x, s in zip(given, scales, strict=True)]
 
 
 def from_nir(path: str | Path, *, reset: str | None = None) -> keras.Model:

@@ -53,10 +53,38 @@ def vector():
     )
 
 
+def several():
+    """A vector, a map and a signal; one input is read by two layers, one of them a sum of inputs."""
+    keras.utils.set_random_seed(6)
+    numbers, image, signal = (keras.Input(shape) for shape in ((5,), (6, 7, 2), (8, 2)))
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(image)
+    x = layers.Add()([x, layers.Conv2D(4, 1)(image)])
+    x = layers.GlobalAveragePooling2D()(layers.Conv2D(6, 3, activation="relu")(x))
+    z = layers.Conv1D(3, 3, activation="relu")(signal)
+    z = layers.Dense(4, activation="relu")(layers.Flatten()(z))
+    x = layers.Concatenate()([numbers, x, z])
+    x = layers.Dense(9, activation="relu")(x)
+    return keras.Model([numbers, image, signal], layers.Dense(4)(x), name="several")
+
+
+def pair():
+    """A vector beside a map."""
+    keras.utils.set_random_seed(8)
+    numbers, image = keras.Input((5,), name="numbers"), keras.Input((6, 7, 2), name="image")
+    x = layers.Conv2D(4, 3, padding="same", activation="relu")(image)
+    x = layers.Flatten()(layers.Conv2D(6, 3, strides=2, activation="relu")(x))
+    x = layers.Concatenate()([x, layers.Dense(9, activation="relu")(numbers)])
+    return keras.Model([numbers, image], layers.Dense(4)(x), name="pair")
+
+
 def images(model, count=4, seed=0):
-    """Samples k / 256."""
-    shape = (count, *model.inputs[0].shape[1:])
-    return (np.random.default_rng(seed).integers(0, 257, shape) / 256).astype("float32")
+    """Samples k / 256: an array, or a list of them for several inputs."""
+    random = np.random.default_rng(seed)
+    found = [
+        (random.integers(0, 257, (count, *tensor.shape[1:])) / 256).astype("float32")
+        for tensor in model.inputs
+    ]
+    return found if len(found) > 1 else found[0]
 
 
 def rounded(snn, bits=7):

@@ -67,13 +67,16 @@ def pool(x, fields, mean):
 
 
 def run(path, frames, strict=True):
-    """Counts of each layer of neurons, by the name in its metadata, and the mean output."""
+    """Counts of each layer of neurons, by the name in its metadata, and the mean output.
+
+    A frame is the value of each input in the order of their nodes.
+    """
     nodes, edges = read(path)
     potential, counts, total = {}, {}, 0.0
     for frame in frames:
-        values = {}
+        values, given = {}, iter(frame)
         for name, (kind, fields, about) in nodes.items():
-            x = sum(values[a] for a, b in edges if b == name) if kind != "Input" else frame
+            x = sum(values[a] for a, b in edges if b == name) if kind != "Input" else next(given)
             if kind in ("Conv1d", "Conv2d"):
                 x = conv(x, fields)
             elif kind == "Affine":
@@ -99,14 +102,16 @@ def run(path, frames, strict=True):
     return counts, total / len(frames)
 
 
-def steps(path, sample, timesteps):
-    """The frames of a constant input: channels first, in units of the scale, with the pulse."""
+def steps(path, samples, timesteps):
+    """The frames of constant inputs: channels first, in units of their scales, with the pulse."""
     nodes, _ = read(path)
-    fields, about = next((f, a) for kind, f, a in nodes.values() if kind == "Input")
-    image = np.moveaxis(sample, -1, 0) / about.get("scale", 1.0)
-    if fields["shape"][0] == len(image):
-        return [image] * timesteps
-    return [
-        np.concatenate([image, np.full((1, *image.shape[1:]), float(t == 0))])
-        for t in range(timesteps)
-    ]
+    inputs = [(fields, about) for kind, fields, about in nodes.values() if kind == "Input"]
+    frames = [[] for _ in range(timesteps)]
+    for (fields, about), sample in zip(inputs, samples, strict=True):
+        image = np.moveaxis(sample, -1, 0) / about.get("scale", 1.0)
+        for t, frame in enumerate(frames):
+            more = fields["shape"][0] - len(image)
+            assert more in (0, 1)
+            pulse = np.full((more, *image.shape[1:]), float(t == 0))
+            frame.append(np.concatenate([image, pulse]))
+    return frames

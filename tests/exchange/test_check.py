@@ -13,7 +13,7 @@ import spkeras
 from spkeras.cli import main
 from spkeras.errors import OptionError
 from spkeras.exchange.simulators import SIMULATORS
-from tests.exchange.nets import images, mixed, spiking, vector
+from tests.exchange.nets import images, mixed, pair, spiking, vector
 
 pytest.importorskip("nir")
 # Installed by .ci/run, where a simulator that is missing fails.
@@ -40,6 +40,18 @@ def test_a_simulator_sends_the_same_spikes(tmp_path, name):
     (comparison,) = found.comparisons
     assert comparison.refused == "" and comparison.spikes > 0
     assert comparison.equal and comparison.decisions == 1 and comparison.samples == 4
+
+
+@pytest.mark.slow
+def test_several_inputs_in_a_simulator(tmp_path):
+    require("snntorch")
+    snn, path = spiking(pair()), tmp_path / "net.nir"
+    for data in (None, images(pair())):
+        found = spkeras.export(snn, path, pools="conv", data=data, check=["snntorch"])
+        (comparison,) = found.comparisons
+        assert comparison.equal and comparison.spikes > 0 and comparison.decisions == 1
+    # The map's new channel serves the vector's layer, too.
+    assert found.pulsed == ("image",) and found.to_dict()["channel"] is True
 
 
 @pytest.mark.slow
@@ -88,7 +100,7 @@ def test_a_difference_is_stated(monkeypatch, tmp_path):
         from tests.stepping import every_step
 
         snn = spkeras.from_nir(path)
-        x = np.moveaxis(given[:, 0, :-1], 1, -1)
+        x = np.moveaxis(given[0][:, 0, :-1], 1, -1)
         for part in exchange_in(path).of("neurons"):
             counts[f"node:{part.name}"] = every_step(snn, x)[part.name].sum(axis=0)
         first = next(iter(counts))

@@ -8,7 +8,7 @@ from keras import layers
 import spkeras
 from spkeras.errors import ExportError, OptionError
 from tests.exchange import nir_runner
-from tests.exchange.nets import images, mixed, rounded, signal, spiking, vector
+from tests.exchange.nets import images, mixed, rounded, several, signal, spiking, vector
 from tests.stepping import every_step
 
 pytest.importorskip("nir")
@@ -25,7 +25,7 @@ def assert_runs_alike(snn, path, x, **options):
     outputs = snn.predict(x, verbose=0)
     assert sum(counts.sum() for counts in wanted.values()) > 0
     scale = snn.layers[-1].graph.of("readout")[0].arrays.get("scale", 1.0)
-    for row, sample in enumerate(x):
+    for row, sample in enumerate(zip(*(x if isinstance(x, list) else [x]), strict=True)):
         found, output = nir_runner.run(path, nir_runner.steps(path, sample, T), **options)
         assert list(found) == list(wanted)
         for name, counts in found.items():
@@ -57,6 +57,7 @@ def network():
         (signal, {"reset": "zero"}),
         (vector, {"initial_potential": 0.0}),
         (vector, {"input_encoding": "constant", "correction": "advanced"}),
+        (several, {"correction": "advanced"}),
     ],
 )
 def test_a_strict_runner_sends_the_same_spikes(tmp_path, model, options):

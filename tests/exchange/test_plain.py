@@ -13,7 +13,7 @@ from keras import layers
 
 import spkeras
 from spkeras.errors import ExportError, OptionError
-from tests.exchange.nets import images, mixed, rounded, signal, vector
+from tests.exchange.nets import images, mixed, rounded, several, signal, vector
 
 T = 8
 PAGE = Path(__file__).resolve().parents[2] / "docs/export.md"
@@ -40,14 +40,16 @@ def spiking(cnn, **options):
         (mixed, {"stagger": 0.5}),
         (signal, {"stagger": 0, "reset": "zero"}),
         (vector, {"stagger": 1}),
+        (several, {"stagger": 1}),
     ],
 )
 def test_the_reader_of_the_page_runs_every_layer(reader, tmp_path, model, options):
     cnn = model()
     snn, x = spiking(cnn, **options), images(cnn, 2)
     spkeras.export(snn, tmp_path / "net.npz")
-    for sample, output in zip(x, snn.predict(x, verbose=0), strict=True):
-        found = reader(str(tmp_path / "net.npz"), np.moveaxis(sample, -1, 0))
+    samples = zip(*(x if isinstance(x, list) else [x]), strict=True)
+    for sample, output in zip(samples, snn.predict(x, verbose=0), strict=True):
+        found = reader(str(tmp_path / "net.npz"), *(np.moveaxis(a, -1, 0) for a in sample))
         np.testing.assert_allclose(found, output, atol=1e-5)
 
 

@@ -99,6 +99,17 @@ def no_output(opened):
     replace(opened["node"], "edges", np.array(edges, dtype=object))
 
 
+def no_input(opened):
+    replace(opened["node"], "edges", np.zeros((0, 2), dtype="S1"))
+    for name in list(opened["node/nodes"]):
+        del opened["node/nodes"][name]
+
+
+def two_encodings(opened):
+    opened["node/nodes"].copy(node_of(opened, "Input"), "z_other")
+    opened["node/nodes/z_other/metadata/encoding"][()] = "regular"
+
+
 @pytest.mark.parametrize(
     ("change", "error", "words"),
     [
@@ -115,6 +126,8 @@ def no_output(opened):
         (without_threshold, UnsupportedLayerError, "not positive"),
         (set_elsewhere, UnsupportedLayerError, "v_reset"),
         (no_output, UnsupportedLayerError, "0 nodes of type Output"),
+        (no_input, UnsupportedLayerError, "0 nodes of type Input; allowed: 1 or more"),
+        (two_encodings, UnsupportedLayerError, "inputs of different encodings; allowed: one"),
     ],
 )
 def test_bad_files_are_refused_in_one_error(file, change, error, words):
