@@ -51,16 +51,17 @@ class IntegerProgram:
             scaled: Inputs in units of their scale.
         """
         most = (1 << self.form.input_bits) - 1
-        values: dict[str, Int32Array] = {}
+        # Wide: a sum of weights times levels may have more than 32 bits before it is divided.
+        values: dict[str, Int64Array] = {}
         for node, x in zip(self.graph.of("input"), scaled, strict=True):
             level = np.floor(np.asarray(x, np.float32) * np.float32(most) + np.float32(0.5))
-            values[node.name] = np.clip(level, -most, most).astype(np.int32)
+            values[node.name] = np.clip(level, -most, most).astype(np.int64)
         for node in self.drive:
             if node.op != "input":
                 values[node.name] = self.linear[node.name]([values[name] for name in node.inputs])
         # Rounded to the nearest; the divisor is odd, so that there is no tie.
         return {
-            name: ((2 * values[name].astype(np.int64) + most) // (2 * most)).astype(np.int32)
+            name: ((2 * values[name] + most) // (2 * most)).astype(np.int32)
             for name in self.frontier
         }
 

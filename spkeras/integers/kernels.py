@@ -10,13 +10,13 @@ compiled = numba.njit(cache=True, nogil=True)
 
 @compiled
 def scatter(
-    values: Int32Array,
+    values: Int32Array | Int64Array,
     first: Int64Array,
     place: Int32Array,
     tap: Int32Array,
     kernel: Int32Array,
     groups: int,
-    sums: Int32Array,
+    sums: Int32Array | Int64Array,
 ) -> None:
     """Add value * weight to the sums that each value reaches.
 
@@ -27,7 +27,7 @@ def scatter(
         tap: Tap of the window of each connection.
         kernel: (taps, channels in / groups, channels out).
         groups: Number of channel groups.
-        sums: (samples, positions out, channels out); changed.
+        sums: (samples, positions out, channels out), of the type of the values; changed.
     """
     inner = kernel.shape[1]
     outer = kernel.shape[2] // groups

@@ -11,13 +11,14 @@ from spkeras.graph.integers import Integers
 from spkeras.graph.windows import positions
 from spkeras.ops.arrays import Int32Array, Int64Array
 
-Linear = Callable[[Sequence[Int32Array]], Int32Array]
+Linear = Callable[[Sequence[np.ndarray]], np.ndarray]
 
 
 def linear(graph: Graph, node: Node, form: Integers) -> Linear:
     """Return the function of a linear node, without its bias.
 
-    It maps arrays int32 (samples, *shape), one per input, to the node's. Average poolings sum.
+    It maps arrays (samples, *shape), one per input, to the node's: int32 to int32, int64 to int64.
+    Average poolings sum.
 
     Args:
         graph: A network of whole numbers.
@@ -26,7 +27,7 @@ def linear(graph: Graph, node: Node, form: Integers) -> Linear:
     """
     if node.op == "scale":
         codes = form.codes(node)
-        return lambda inputs: np.ascontiguousarray(inputs[0] * codes, np.int32)
+        return lambda inputs: np.ascontiguousarray(inputs[0] * codes)
     if node.operation.rearranged is not None:
         return _rearranged(node)
     if node.op in ("add", "subtract"):
@@ -38,8 +39,8 @@ def linear(graph: Graph, node: Node, form: Integers) -> Linear:
     return _windowed(graph, node, form)
 
 
-def _total(arrays: Sequence[Int32Array]) -> Int32Array:
-    total = arrays[0] + arrays[1]
+def _total(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    total: np.ndarray = arrays[0] + arrays[1]
     for array in arrays[2:]:
         total = total + array
     return total
@@ -65,9 +66,9 @@ def _windowed(graph: Graph, node: Node, form: Integers) -> Linear:
         kernel = np.ascontiguousarray(codes.reshape(-1, *codes.shape[-2:]), np.int32)
         groups = groups_of(node, shape[-1]) or 1
 
-    def compute(inputs: Sequence[Int32Array]) -> Int32Array:
+    def compute(inputs: Sequence[np.ndarray]) -> np.ndarray:
         values = np.ascontiguousarray(inputs[0].reshape(len(inputs[0]), -1, shape[-1]))
-        sums = np.zeros((len(values), len(window), kernel.shape[-1]), np.int32)
+        sums = np.zeros((len(values), len(window), kernel.shape[-1]), values.dtype)
         scatter(values, first, place, tap, kernel, groups, sums)
         return sums.reshape(-1, *node.shape)
 

@@ -68,7 +68,7 @@ def bounds(program: IntegerProgram, timesteps: int) -> list[LayerBounds]:
         else:
             values[node.name] = _passed(program, node, [values[name] for name in node.inputs])
         if node.name in program.frontier:
-            low, high = (value.astype(np.int64) for value in values[node.name])
+            low, high = values[node.name]
             values[node.name] = Bounds(
                 (2 * low + most) // (2 * most), (2 * high + most) // (2 * most)
             )
@@ -80,27 +80,22 @@ def _filled(node: Node, low: int, high: int) -> Bounds:
     return Bounds(np.full(shape, low, np.int64), np.full(shape, high, np.int64))
 
 
-def _wide(low: np.ndarray, high: np.ndarray) -> Bounds:
-    return Bounds(low.astype(np.int64), high.astype(np.int64))
-
-
 def _passed(program: IntegerProgram, node: Node, inputs: list[Bounds]) -> Bounds:
     """Return the bounds after a linear node: negative weights exchange the two."""
-    lows = [own.low.astype(np.int32) for own in inputs]
-    highs = [own.high.astype(np.int32) for own in inputs]
+    lows, highs = [own.low for own in inputs], [own.high for own in inputs]
     if node.op == "subtract":
         own = program.linear[node.name]
-        return _wide(own([lows[0], *highs[1:]]), own([highs[0], *lows[1:]]))
+        return Bounds(own([lows[0], *highs[1:]]), own([highs[0], *lows[1:]]))
     if not node.operation.weighted:
         own = program.linear[node.name]
-        return _wide(own(lows), own(highs))
+        return Bounds(own(lows), own(highs))
     name = "scale" if node.op == "scale" else "kernel"
     weights = node.arrays[name]
     up, down = (
         linear(program.graph, node.with_arrays(**{name: part}), program.form)
         for part in (np.maximum(weights, 0), np.minimum(weights, 0))
     )
-    return _wide(up(lows) + down(highs), up(highs) + down(lows))
+    return Bounds(up(lows) + down(highs), up(highs) + down(lows))
 
 
 def _layer(program: IntegerProgram, node: Node, current: Bounds, steps: int) -> LayerBounds:

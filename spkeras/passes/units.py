@@ -92,7 +92,8 @@ def unit_of(
 
     Kernels have `weight_bits`. Their largest code is that of the weight that gives the least mean
     square error of all weights of the channel. Thresholds and identity synapses have
-    `threshold_bits`.
+    `threshold_bits`. Without a kernel the unit is the smallest of these numbers if all are multiples
+    of it and only spikes arrive; else the largest one has the largest code.
     """
     by_channel = form.per_channel and group.channels is not None
     kernels = [
@@ -107,10 +108,18 @@ def unit_of(
     most = (1 << (form.threshold_bits or 0)) - 1
     least = np.max(np.broadcast_arrays(*wide), axis=0) / most
     if not kernels:
-        return _of_identities(wide, least)
+        return np.asarray(least) if _receives_reals(graph, group) else _of_identities(wide, least)
     found = _fitted(np.concatenate(kernels), (1 << (form.weight_bits - 1)) - 1)
     unit: Float64Array = np.maximum(found if by_channel else found[0], least)
     return unit
+
+
+def _receives_reals(graph: Graph, group: Group) -> bool:
+    """Return whether constant currents, which are rounded to the unit, reach a group."""
+    arrays = [graph[name].array("offset") for name in group.nodes]
+    arrays += [graph[name].array("constant_input0") for name in group.targets]
+    given = any(array is not None and array.any() for array in arrays)
+    return given or not graph.drive.isdisjoint(group.nodes)
 
 
 def _wide(graph: Graph, group: Group, steps: Mapping[str, Float64Array]) -> Iterable[np.ndarray]:

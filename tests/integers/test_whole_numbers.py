@@ -50,6 +50,7 @@ KINDS = {
     "signed": {"threshold_bits": 12, "neuron": "signed"},
     "saturated signed": {"membrane_bits": 8, "neuron": "signed_burst"},
     "burst": {"threshold_bits": 10, "neuron": "burst", "max_spikes_per_step": 2},
+    "wide": {"threshold_bits": 24, "weight_bits": 16, "input_bits": 16},
     "staggered": {"threshold_bits": 10, "stagger": 0.5, "initial_potential": 0.3},
 }
 
@@ -194,3 +195,39 @@ def test_summaries_show_whole_numbers(case, tmp_path):
     assert "bounds of any input" in text and "seen" not in text
     refused = CliRunner().invoke(main, ["info", str(tmp_path / "weights.keras"), "--integers"])
     assert refused.exit_code == 1 and "real numbers" in refused.output
+
+
+def on_inputs():
+    """Neurons that read inputs: as they are, averaged, summed, side by side, normalised."""
+    a, b = keras.Input((4, 4, 1)), keras.Input((4, 4, 1))
+    read = [
+        layers.Flatten()(a),
+        layers.AveragePooling2D(2)(a),
+        layers.Add()([a, b]),
+        layers.Subtract()([a, b]),
+        layers.Concatenate()([a, b]),
+    ]
+    fired = [layers.Flatten()(layers.ReLU()(value)) for value in read]
+    # Its offset stays apart from the kernel, which reads zeros around the image.
+    moved = layers.BatchNormalization(name="moved")(a)
+    fired.append(layers.Flatten()(layers.Conv2D(1, 3, padding="same", activation="relu")(moved)))
+    net = keras.Model([a, b], layers.Dense(2)(layers.Concatenate()(fired)))
+    net.get_layer("moved").set_weights([np.array([v]) for v in (0.7, 0.21, 0.3, 0.4)])
+    return net
+
+
+@pytest.mark.parametrize("neuron", ["binary", "signed"])
+def test_neurons_on_the_input_count_as_with_real_numbers(neuron):
+    """Currents of any part of a threshold, which no weight multiplies."""
+    net, rng = on_inputs(), np.random.default_rng(3)
+    x = [rng.random((4, 4, 4, 1)).astype("float32") for _ in net.inputs]
+    given = {"timesteps": 30, "stagger": 0, "percentile": 100, "relays": True, "neuron": neuron}
+    real, whole = (
+        spkeras.evaluate(
+            spkeras.convert(net, x, **given, insist=True, verbose=0, **options), x, insist=True
+        ).activity.layers
+        for options in ({}, {"threshold_bits": 14, "weight_bits": 12})
+    )
+    assert len(real) == 7 and all(layer.spikes > 20 for layer in real)
+    for first, second in zip(real, whole, strict=True):
+        assert first.spikes == pytest.approx(second.spikes, rel=0.01), first.name
