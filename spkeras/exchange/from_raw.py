@@ -13,6 +13,7 @@ from spkeras.exchange.fields import Refused, array_of, bias_of, number_of, whole
 from spkeras.exchange.linear import grouped
 from spkeras.exchange.nir_reading import RawGraph, RawNode
 from spkeras.exchange.parts import Exchange, Part
+from spkeras.exchange.whole import form_of
 from spkeras.recipes.simulation import ENCODINGS, MOST_STEPS
 
 RESETS = ("subtract", "zero")
@@ -104,12 +105,14 @@ def _renamed(raw: RawGraph, parts: list[Part]) -> Exchange:
         for part in parts
     ]
     given = next(raw.nodes[part.name] for part in parts if part.kind == kinds.INPUT)
+    stated = raw.metadata.get("integers")
     steps = int(number_of(raw.metadata, "timesteps", _STEPS))
     return Exchange(
         str(raw.metadata.get("name", "nir")),
         tuple(renamed),
         steps if 1 <= steps <= MOST_STEPS else _STEPS,
-        _encoding(given),
+        encoding=_encoding(given),
+        integers=None if stated is None else form_of(str(stated), raw.place),
     )
 
 
@@ -134,9 +137,9 @@ def _part(node: RawNode, before: list[Part], reset: str | None) -> Part:
 
 def _scales(node: RawNode) -> dict[str, np.ndarray]:
     return {
-        name: np.asarray(node.metadata[name], np.float32)
-        for name in ("scale", "offset")
-        if name in node.metadata and not isinstance(node.metadata[name], str)
+        name: np.asarray(array, np.float64 if name == "unit" else np.float32)
+        for name in ("scale", "offset", "unit")
+        if (array := node.metadata.get(name)) is not None and not isinstance(array, str)
     }
 
 
@@ -258,6 +261,7 @@ def _neurons(node: RawNode, shape: Shape, reset: str | None) -> Part:
     if own not in RESETS:
         raise Refused(f"reset {shown(own)}; allowed: {', '.join(RESETS)}")
     arrays = {"threshold": np.array(threshold, np.float32), "initial": np.zeros(shape, np.float32)}
+    arrays.update({name: unit for name, unit in _scales(node).items() if name == "unit"})
     return Part(node.name, kinds.NEURONS, (), shape, arrays=arrays, reset=own)
 
 

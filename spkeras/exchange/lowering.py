@@ -8,6 +8,7 @@ from spkeras.exchange import parts as kinds
 from spkeras.exchange.building import CannotExpress, Value, gained, mixed, unlike_binary, words
 from spkeras.exchange.maps import MapLowering
 from spkeras.exchange.parts import Part, channels_first, order_of
+from spkeras.exchange.whole import coded, is_whole
 from spkeras.graph import Graph, Node
 from spkeras.ops.arrays import Float32Array
 
@@ -23,8 +24,8 @@ def lowered(
         pools: How average pooling is written, one of `POOLS`.
         form: The form of the file, as messages name it.
     """
-    lowering = Lowering(graph, starts, pools, form)
-    for node in graph.nodes:
+    lowering = Lowering(coded(graph) if is_whole(graph) else graph, starts, pools, form)
+    for node in lowering.graph.nodes:
         lowering.add(node)
     return lowering.parts, lowering.problems, lowering.ends
 
@@ -159,19 +160,31 @@ class Lowering(MapLowering):
 
         threshold = arranged(node.arrays["threshold"])
         initial = np.float32(node["initial_potential"]) * threshold
+        if self.whole:
+            initial = np.floor(node["initial_potential"] * threshold.astype(float))
         constant = node.array("constant_input0")
         if constant is not None:
             initial = initial + arranged(constant)
+        arrays = {"threshold": threshold, "initial": np.asarray(initial, np.float32)}
+        if self.whole:
+            unit = np.broadcast_to(self._unit(node), node.shape)
+            arrays["unit"] = np.ascontiguousarray(unit.ravel()[value.order])
         part = Part(
             node.name,
             kinds.NEURONS,
             value.parts,
             value.shape,
-            arrays={"threshold": threshold, "initial": initial},
+            arrays=arrays,
             start=self.starts.get(node.name, 0),
             reset=node["reset"],
         )
         return self._put(part, value.order)
+
+    def _unit(self, node: Node) -> np.ndarray:
+        """Return the value of a whole 1 in neurons or a read-out."""
+        form = self.graph.integers
+        assert form is not None
+        return form.units[node.name]
 
     def _readout(self, node: Node) -> Value:
         value = self._finished(node)
@@ -179,6 +192,8 @@ class Lowering(MapLowering):
         if value.order.ndim != len(shape) or (value.order != order_of(shape)).any():
             raise CannotExpress(f"its output, of shape {shape}, is in another order")
         arrays = {name: a for name in ("scale", "offset") if (a := node.array(name)) is not None}
+        if self.whole:
+            arrays["unit"] = self._unit(node)
         part = Part(
             node.name,
             kinds.OUTPUT,

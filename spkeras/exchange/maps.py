@@ -15,6 +15,7 @@ from spkeras.exchange.building import (
 )
 from spkeras.exchange.linear import per_channel
 from spkeras.exchange.parts import Part, channels_first, order_of
+from spkeras.exchange.whole import is_whole
 from spkeras.graph import Graph, Node
 from spkeras.ops.arrays import Int64Array
 
@@ -31,6 +32,7 @@ class MapLowering:
 
     def __init__(self, graph: Graph, pools: str, form: str) -> None:
         self.graph, self.pools, self.form = graph, pools, form
+        self.whole = is_whole(graph)
         self.parts: list[Part] = []
         self.values: dict[str, Value] = {}
 
@@ -181,7 +183,10 @@ class MapLowering:
         stride: tuple[int, ...],
     ) -> Value:
         """Add a pooling in the form that was chosen."""
-        taps = int(np.prod(window))
+        # In whole numbers average pools sum: their divisor is part of the unit.
+        taps = 1 if self.whole else int(np.prod(window))
+        if self.whole and self.pools == "average":
+            raise CannotExpress("averages of whole numbers are none; choose pools 'sum' or 'conv'")
         nowhere = np.zeros(shape, np.int64)
         if self.pools == "conv" or len(window) == 1:
             channels = value.shape[0]

@@ -7,6 +7,7 @@ from spkeras.exchange.lowering import lowered
 from spkeras.exchange.maps import POOLS
 from spkeras.exchange.parts import Exchange
 from spkeras.exchange.raising import raised
+from spkeras.exchange.whole import is_whole
 from spkeras.graph.check import check_graph
 from spkeras.recipes import Simulation
 from spkeras.snn.model import build, loop_of
@@ -38,6 +39,13 @@ def exchange_of(
     loop = loop_of(snn)
     keeps_starts = form != NIR
     lost = _settings(loop, keeps_starts)
+    rounds = is_whole(loop.graph) and loop.input_encoding == "constant"
+    if rounds and not keeps_starts:
+        lost.append(
+            "whole numbers: constant currents are rounded once a sample and potentials have a range, "
+            "NIR has neither; convert with input_encoding='regular' (--input-encoding regular, or "
+            "--target nir)"
+        )
     starts = {}
     if keeps_starts:
         nodes = loop.graph.of("neuron", "readout")
@@ -48,7 +56,14 @@ def exchange_of(
     lost = [*lost, *ends]
     if problems or (lost and not allow_loss):
         raise ExportError(place, [*problems, *([] if allow_loss else lost)])
-    network = Exchange(snn.name, tuple(parts), loop.timesteps, loop.input_encoding)
+    integers = loop.graph.integers if is_whole(loop.graph) else None
+    network = Exchange(
+        snn.name,
+        tuple(parts),
+        loop.timesteps,
+        encoding=loop.input_encoding,
+        integers=None if rounds and not keeps_starts else integers,
+    )
     return network, tuple(lost)
 
 

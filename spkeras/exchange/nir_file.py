@@ -10,6 +10,7 @@ from spkeras.errors import OptionError
 from spkeras.exchange import parts as kinds
 from spkeras.exchange.linear import squared, ungrouped
 from spkeras.exchange.parts import Exchange, Part
+from spkeras.exchange.whole import text_of
 
 # Version of the entries under `metadata`.
 SCHEMA = 1
@@ -61,6 +62,8 @@ def write_nir(network: Exchange, path: Path, version: str) -> None:
         "dt": 1.0,
         "timesteps": network.timesteps,
     }
+    if network.integers is not None:
+        metadata["integers"] = text_of(network.integers)
     nir.write(path, _graph(nir, nodes, edges, metadata))
 
 
@@ -132,6 +135,7 @@ def _metadata(part: Part, encoding: str) -> dict[str, Any]:
     found: dict[str, Any] = {"name": part.name}
     if part.kind == kinds.NEURONS:
         found["reset"] = part.reset
+        found.update({name: part.arrays[name] for name in ("unit",) if name in part.arrays})
     if part.kind == kinds.INPUT:
         found["encoding"] = encoding
     if part.kind in (kinds.INPUT, kinds.OUTPUT):

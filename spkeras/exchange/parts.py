@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from spkeras.ops.arrays import Int64Array
+from spkeras.graph.integers import Integers
+from spkeras.ops.arrays import Float32Array, Int64Array
 
 # Kinds of parts, and what they do with the sum of their inputs.
 INPUT, OUTPUT = "input", "output"
@@ -17,7 +18,7 @@ CONV = "conv"  # arrays weight (out, in / groups, *window), bias (out,)
 AFFINE = "affine"  # arrays weight (out, in), bias (out,)
 SUM_POOL, AVERAGE_POOL = "sum_pool", "average_pool"
 FLATTEN = "flatten"
-NEURONS = "neurons"  # arrays threshold, initial, (shape)
+NEURONS = "neurons"  # arrays threshold, initial, (shape); of whole numbers: unit
 
 # Roles of parts that deliver initial potentials (`spkeras.exchange.starts`).
 IMAGE, PULSE = "image", "pulse"
@@ -33,7 +34,8 @@ class Part:
         inputs: Names of the parts whose outputs are summed; none for an input.
         shape: Output shape.
         arrays: Constants, as the kinds above list them; an input and an output may have `scale` and
-            `offset`: values are multiples of it.
+            `offset`: values are multiples of it. Neurons and an output of whole numbers have `unit`:
+            the value of a 1.
         window: Kernel of a pooling.
         stride: Of a convolution or pooling, one number an axis.
         padding: Zeros at both ends of each axis.
@@ -74,12 +76,14 @@ class Exchange:
         parts: The parts.
         timesteps: T of the run that it was made for.
         encoding: Encoding of the input: "constant", "regular" or "bernoulli".
+        integers: Widths of a network of whole numbers, whose steps and units the parts hold.
     """
 
     name: str
     parts: tuple[Part, ...]
     timesteps: int
     encoding: str = "constant"
+    integers: Integers | None = None
 
     def __getitem__(self, name: str) -> Part:
         return next(part for part in self.parts if part.name == name)
@@ -114,3 +118,24 @@ def order_of(shape: tuple[int, ...]) -> Int64Array:
     """
     index = np.arange(int(np.prod(shape, dtype=np.int64))).reshape(shape)
     return np.ascontiguousarray(np.moveaxis(index, -1, 0)) if shape else index
+
+
+def channel_scale(part: Part, weight: Float32Array) -> Float32Array | None:
+    """Return the factor of each channel of a convolution that does nothing else; None for others."""
+    square = weight.reshape(len(weight), -1)
+    if any(part.padding) or set(part.stride) != {1} or weight[0, 0].size != 1:
+        return None
+    if part.groups == len(weight) == square.size:
+        return square[:, 0]
+    diagonal = square.shape[0] == square.shape[1] and part.groups == 1
+    if not diagonal or np.count_nonzero(square - np.diag(np.diag(square))):
+        return None
+    return np.diag(square)
+
+
+def compact(array: np.ndarray) -> np.ndarray:
+    """Return one number, or one a channel, where that is all the array holds."""
+    if (array == array.flat[0]).all():
+        return array.reshape(-1)[:1].reshape(())
+    rows = array.reshape(-1, array.shape[-1])
+    return rows[0] if (rows == rows[0]).all() else array

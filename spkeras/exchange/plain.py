@@ -9,6 +9,7 @@ import numpy as np
 
 from spkeras.exchange import parts as kinds
 from spkeras.exchange.parts import Exchange, Part
+from spkeras.exchange.whole import text_of
 from spkeras.files.drafts import draft_of
 
 SCHEMA = 1
@@ -45,6 +46,7 @@ def manifest_of(network: Exchange, version: str) -> dict[str, Any]:
         "timesteps": network.timesteps,
         "encoding": network.encoding,
         "layout": "channels first",
+        **({} if network.integers is None else {"integers": json.loads(text_of(network.integers))}),
         "parts": [_entry(part, keys) for part in network.parts],
     }
 

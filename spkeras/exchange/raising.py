@@ -7,9 +7,9 @@ import numpy as np
 
 from spkeras.exchange import parts as kinds
 from spkeras.exchange.building import Value
-from spkeras.exchange.parts import Exchange, Part, channels_last, order_of
+from spkeras.exchange.parts import Exchange, Part, channel_scale, channels_last, compact, order_of
+from spkeras.exchange.whole import with_form
 from spkeras.graph import Graph, Node
-from spkeras.ops.arrays import Float32Array
 
 _PLAIN = {
     "model": "binary",
@@ -31,7 +31,10 @@ def raised(network: Exchange) -> Graph:
     for part in network.parts:
         raising.add(part)
     outputs = tuple(part.name for part in network.of(kinds.OUTPUT))
-    return Graph(network.name, tuple(raising.nodes), outputs)
+    graph = Graph(network.name, tuple(raising.nodes), outputs)
+    if network.integers is None:
+        return graph
+    return with_form(graph, network.integers, raising.steps, raising.units)
 
 
 class _Raising:
@@ -42,6 +45,9 @@ class _Raising:
         self.nodes: list[Node] = []
         self.values: dict[str, Value] = {}
         self.depth: dict[str, int] = {}
+        # Of whole numbers: the gains that weights took, and the value of a potential of 1.
+        self.steps: dict[str, float] = {}
+        self.units: dict[str, np.ndarray] = {}
 
     def add(self, part: Part) -> None:
         """Add the nodes of a part."""
@@ -98,6 +104,7 @@ class _Raising:
         if value.gain == 1:
             return own
         scale = {"scale": np.asarray(value.gain, np.float32)}
+        self.steps[name] = value.gain
         return self._node(
             Node(name=name, op="scale", inputs=(own,), shape=self._shape(own), arrays=scale)
         )
@@ -118,13 +125,14 @@ class _Raising:
 
     def _output(self, part: Part) -> Value:
         value = self._before(part)
+        self.units[part.name] = part.arrays.get("unit", np.ones(())).reshape(())
         node = Node(
             name=part.name,
             op="readout",
             inputs=value.parts,
             shape=self._shape(value.parts[0]),
             attributes={"depth": self.depth[part.name], "spike_code": "rate"},
-            arrays=dict(part.arrays),
+            arrays={name: array for name, array in part.arrays.items() if name != "unit"},
             source=part.name,
         )
         return Value((self._node(node),), value.order)
@@ -132,10 +140,11 @@ class _Raising:
     def _conv(self, part: Part) -> Value:
         value = self._before(part, gained=True)
         weight = part.arrays["weight"] * np.float32(value.gain)
+        self.steps[part.name] = value.gain
         shape, axes = channels_last(part.shape), len(part.stride)
         bias = part.arrays["bias"]
         channels = value.order.shape[0]
-        scale = _scale_of(part, weight)
+        scale = channel_scale(part, weight)
         if scale is not None:
             arrays = {"scale": scale, **({"offset": bias} if bias.any() else {})}
             node = Node(
@@ -196,6 +205,7 @@ class _Raising:
     def _affine(self, part: Part) -> Value:
         value = self._before(part, gained=True)
         weight, bias = part.arrays["weight"] * np.float32(value.gain), part.arrays["bias"]
+        self.steps[part.name] = value.gain
         kernel = np.empty(weight.T.shape, np.float32)
         kernel[value.order] = weight.T
         arrays = {"kernel": kernel, **({"bias": bias} if bias.any() else {})}
@@ -239,15 +249,17 @@ class _Raising:
         value = self._before(part)
         shape = self._shape(value.parts[0])
 
-        def arranged(name: str) -> Float32Array:
-            whole = np.empty(value.order.size, np.float32)
-            whole[value.order.ravel()] = part.arrays[name].ravel()
+        def arranged(name: str) -> np.ndarray:
+            given = part.arrays.get(name, np.ones((), np.float32))
+            whole = np.empty(value.order.size, given.dtype)
+            whole[value.order.ravel()] = np.broadcast_to(given, value.order.shape).ravel()
             return whole.reshape(shape)
 
         threshold, initial = arranged("threshold"), arranged("initial")
         fraction = float(initial.flat[0] / threshold.flat[0])
         exact = 0 <= fraction <= 1 and (np.float32(fraction) * threshold == initial).all()
-        arrays = {"threshold": _compact(threshold)}
+        arrays = {"threshold": compact(threshold)}
+        self.units[part.name] = compact(arranged("unit"))
         if not exact:
             arrays["constant_input0"] = initial
         node = Node(
@@ -266,24 +278,3 @@ class _Raising:
         )
         self.depth[part.name] += 1
         return Value((self._node(node),), value.order)
-
-
-def _scale_of(part: Part, weight: Float32Array) -> Float32Array | None:
-    """Return the factor of each channel of a convolution that does nothing else; None for others."""
-    square = weight.reshape(len(weight), -1)
-    if any(part.padding) or set(part.stride) != {1} or weight[0, 0].size != 1:
-        return None
-    if part.groups == len(weight) == square.size:
-        return square[:, 0]
-    diagonal = square.shape[0] == square.shape[1] and part.groups == 1
-    if not diagonal or np.count_nonzero(square - np.diag(np.diag(square))):
-        return None
-    return np.diag(square)
-
-
-def _compact(array: Float32Array) -> Float32Array:
-    """Return one number, or one a channel, where that is all the array holds."""
-    if (array == array.flat[0]).all():
-        return array.reshape(-1)[:1].reshape(())
-    rows = array.reshape(-1, array.shape[-1])
-    return rows[0] if (rows == rows[0]).all() else array

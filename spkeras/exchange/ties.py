@@ -22,7 +22,7 @@ _BITS = 24
 def without_ties(network: Exchange) -> Exchange:
     """Return a network in which no potential equals its threshold, where that is exact.
 
-    Initial potentials that are not zero are raised by q / 2; else the currents of a layer, by q / (2 T')
+    Initial potentials that are not zero, and those of whole numbers, are raised by q / 2; else the currents of a layer, by q / (2 T')
     with T' the power of two from T. Layers stay as they are where float32 does not hold the sum of the
     largest current of a step and the threshold to that part.
     """
@@ -36,7 +36,7 @@ def without_ties(network: Exchange) -> Exchange:
         quanta[part.name] = _grid(part, [quanta[name] for name in part.inputs], network.encoding)
         if part.kind == kinds.NEURONS:
             own = [network[name] for name in part.inputs if readers[name] == [part.name]]
-            new = _raised(part, own, quanta[part.name], network.timesteps)
+            new = _raised(part, own, quanta[part.name], network)
             quanta[part.name] = (1.0, 1.0)
             if new is not None:
                 changed[new.name] = new
@@ -57,7 +57,7 @@ def _lowered(part: Part) -> Part:
 
 
 def _raised(
-    part: Part, sources: list[Part], grid: tuple[float, float], timesteps: int
+    part: Part, sources: list[Part], grid: tuple[float, float], network: Exchange
 ) -> Part | None:
     """Return the neurons, or the layer before them, with what breaks their ties; None if it cannot."""
     quantum, largest = grid
@@ -66,11 +66,12 @@ def _raised(
     own = part.arrays
     quantum = min(quantum, _quantum(own["threshold"]), _quantum(own["initial"]))
     largest += float(np.max(abs(own["threshold"]), initial=0))
-    # A reset to zero would forget what was added to the initial potential.
-    if own["initial"].any() and part.reset == "subtract":
+    # A reset to zero would forget what was added to the initial potential. Whole biases stay whole.
+    starts = network.integers is not None or own["initial"].any()
+    if starts and part.reset == "subtract":
         tie, target = quantum / 2, part
     else:
-        tie = quantum / 2 ** (1 + math.ceil(math.log2(max(timesteps, 1))))
+        tie = quantum / 2 ** (1 + math.ceil(math.log2(max(network.timesteps, 1))))
         biased = [source for source in sources if "bias" in source.arrays]
         if not biased:
             return None

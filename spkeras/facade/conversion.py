@@ -19,7 +19,12 @@ from spkeras.recipes import Auto, Recipe, Simulation
 from spkeras.recipes.arguments import check_arguments
 from spkeras.snn.converted import converted_of
 from spkeras.targets import Target
-from spkeras.targets.settings import recipe_for, refuse_misfits, simulation_for
+from spkeras.targets.settings import (
+    recipe_for,
+    refuse_misfits,
+    simulation_for,
+    whole_simulation_for,
+)
 
 
 def convert(
@@ -81,6 +86,7 @@ def convert(
     wanted = None if target is None else targets.target(target)
     simulation = simulation_for(wanted, simulation)
     chosen = recipe_for(wanted, recipe, simulation.schedule, options)
+    simulation = whole_simulation_for(wanted, chosen, simulation)
     if wanted is not None:
         refuse_misfits(wanted, chosen, simulation)
     walked = walk(model)

@@ -22,6 +22,7 @@ from spkeras.exchange.plain import write_header, write_images, write_npz
 from spkeras.exchange.simulators import simulator
 from spkeras.exchange.starts import pulsed, with_pulses, without_pulses
 from spkeras.exchange.ties import with_ties, without_ties
+from spkeras.exchange.whole import check_whole_parts
 from spkeras.facade.evaluation import evaluate
 from spkeras.files.drafts import draft_of
 from spkeras.recipes.arguments import check_arguments
@@ -199,4 +200,6 @@ def from_nir(path: str | Path, *, reset: str | None = None) -> keras.Model:
 
 def exchange_in(path: str | Path, reset: str | None = None) -> Exchange:
     """Return the network of a NIR file, with its initial potentials."""
-    return with_ties(without_pulses(parts_of(read_nir(path), reset)))
+    network = with_ties(without_pulses(parts_of(read_nir(path), reset)))
+    check_whole_parts(network, str(path))
+    return network

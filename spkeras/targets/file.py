@@ -10,7 +10,7 @@ from spkeras.targets.limits import LIMITS, Limit
 from spkeras.targets.record import Target
 
 _KEYS = ("name", "title", "open", "limits", "conversion")
-_CONVERSION = ("recipe", "options", "simulation")
+_CONVERSION = ("recipe", "options", "simulation", "whole")
 
 
 def _is_whole(value: object) -> bool:
@@ -60,6 +60,7 @@ def read_target(path: Path) -> Target:
         recipe=_text(path, "conversion.recipe", conversion.get("recipe", "ecc")),
         options=_table(path, "conversion.options", conversion.get("options", {})),
         simulation=_table(path, "conversion.simulation", conversion.get("simulation", {})),
+        whole=_table(path, "conversion.whole", conversion.get("whole", {})),
     )
 
 

@@ -20,6 +20,7 @@ class Target:
         recipe: Recipe that `convert` takes.
         options: Options of that recipe.
         simulation: Settings of the simulation.
+        whole: More of them, of networks of whole numbers.
     """
 
     name: str
@@ -29,6 +30,7 @@ class Target:
     recipe: str = "ecc"
     options: Mapping[str, Any] = field(default_factory=dict)
     simulation: Mapping[str, Any] = field(default_factory=dict)
+    whole: Mapping[str, Any] = field(default_factory=dict)
 
     def value(self, limit: str, default: Any = None) -> Any:
         """Return the value of a limit, or a default where the target states none."""

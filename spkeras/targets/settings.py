@@ -37,14 +37,21 @@ def recipe_for(
 
 def simulation_for(target: Target | None, simulation: Simulation) -> Simulation:
     """Return the settings of a simulation, completed by those of a target."""
-    if target is None:
+    return simulation if target is None else _completed(simulation, target.simulation)
+
+
+def whole_simulation_for(
+    target: Target | None, recipe: Recipe, simulation: Simulation
+) -> Simulation:
+    """Return the settings completed by those of a target for whole numbers, if there are any."""
+    if target is None or not isinstance(recipe, Stepwise) or recipe.threshold_bits is None:
         return simulation
+    return _completed(simulation, target.whole)
+
+
+def _completed(simulation: Simulation, given: Mapping[str, Any]) -> Simulation:
     plain = Simulation()
-    open_ = {
-        name: value
-        for name, value in target.simulation.items()
-        if getattr(simulation, name) == getattr(plain, name)
-    }
+    open_ = {n: v for n, v in given.items() if getattr(simulation, n) == getattr(plain, n)}
     return simulation.changed(**open_)
 
 

@@ -103,7 +103,10 @@ def run(path, frames, strict=True):
 
 
 def steps(path, samples, timesteps):
-    """The frames of constant inputs: channels first, in units of their scales, with the pulse."""
+    """The frames of inputs: channels first, in units of their scales, with the pulse.
+
+    Constant, or spikes at equal distances: floor(x (t + 1) + 1/2) - floor(x t + 1/2).
+    """
     nodes, _ = read(path)
     inputs = [(fields, about) for kind, fields, about in nodes.values() if kind == "Input"]
     frames = [[] for _ in range(timesteps)]
@@ -113,5 +116,8 @@ def steps(path, samples, timesteps):
             more = fields["shape"][0] - len(image)
             assert more in (0, 1)
             pulse = np.full((more, *image.shape[1:]), float(t == 0))
-            frame.append(np.concatenate([image, pulse]))
+            value = image
+            if about["encoding"] == b"regular":
+                value = np.floor(image * (t + 1) + 0.5) - np.floor(image * t + 0.5)
+            frame.append(np.concatenate([value, pulse]))
     return frames
