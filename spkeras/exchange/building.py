@@ -11,6 +11,20 @@ from spkeras.graph import Node
 from spkeras.graph.operations import WITH_KERNEL
 from spkeras.ops.arrays import Float32Array, Int64Array
 
+# Attributes of the binary neuron of ReLU under the rate code.
+BINARY = {
+    "model": "binary",
+    "max_spikes_per_step": 1,
+    "pool": None,
+    "function": "relu",
+    "max_value": None,
+    "negative_slope": 0.0,
+    "threshold": 0.0,
+    "spike_code": "rate",
+    "levels": 8,
+    "mantissa_bits": 0,
+}
+
 
 class CannotExpress(Exception):
     """A node that the form of a file has no words for; the message says what it is."""

@@ -1,9 +1,8 @@
 """The nodes of a NIR file as parts: types, shapes and order checked, all problems at once."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
-from graphlib import CycleError, TopologicalSorter
-from heapq import heappop, heappush
 
 import numpy as np
 
@@ -13,10 +12,14 @@ from spkeras.exchange.fields import Refused, array_of, bias_of, number_of, whole
 from spkeras.exchange.linear import grouped
 from spkeras.exchange.nir_reading import RawGraph, RawNode
 from spkeras.exchange.parts import Exchange, Part
+from spkeras.exchange.raw_graph import encoding_of, ends_problems, in_order, layer_name, read_parts
 from spkeras.exchange.whole import form_of
-from spkeras.recipes.simulation import ENCODINGS, MOST_STEPS
+from spkeras.recipes.simulation import MOST_STEPS
 
 RESETS = ("subtract", "zero")
+# Values of a sample in all nodes together, and weights that stand for a vector of factors: a short file
+# could state any shape.
+MOST_VALUES = 1 << 26
 _STEPS = 64
 Shape = tuple[int, ...]
 
@@ -35,71 +38,38 @@ def parts_of(raw: RawGraph, reset: str | None) -> Exchange:
     """
     parts: dict[str, Part] = {}
     problems: list[str] = []
+    values = 0
     before: dict[str, list[str]] = {name: [] for name in raw.nodes}
     for source, target in raw.edges:
         before[target].append(source)
-    for name in _in_order(raw):
+    for name in in_order(raw):
         node, inputs = raw.nodes[name], before[name]
         if any(source not in parts for source in inputs):
             continue
         try:
             parts[name] = _part(node, [parts[source] for source in inputs], reset)
+            values += math.prod(parts[name].shape)
+            if values > MOST_VALUES:
+                raise ModelFileError(
+                    f"{raw.place}: {values:.3g} values of a sample up to node {shown(name)}; allowed: "
+                    f"{MOST_VALUES:.3g} in all nodes together"
+                )
         except Refused as problem:
             problems.append(f"{shown(name)} ({shown(node.type)}): {problem}")
-    problems += [] if problems else _ends(raw, list(parts.values()))
+    problems += [] if problems else ends_problems(raw, list(parts.values()))
     if problems:
         raise UnsupportedLayerError(problems)
-    return _renamed(raw, list(parts.values()))
-
-
-def _in_order(raw: RawGraph) -> list[str]:
-    """Return the names in an order in which the nodes can be computed: always the first one by name."""
-    sorter: TopologicalSorter[str] = TopologicalSorter({name: () for name in raw.nodes})
-    for source, target in raw.edges:
-        sorter.add(target, source)
-    found: list[str] = []
-    ready: list[str] = []
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        raise ModelFileError(
-            f"{raw.place}: its edges form a cycle through {shown(error.args[1][0])}; allowed: networks "
-            "without recurrent connections"
-        ) from None
-    while sorter.is_active():
-        for name in sorter.get_ready():
-            heappush(ready, name)
-        found.append(heappop(ready))
-        sorter.done(found[-1])
-    return found
-
-
-def _ends(raw: RawGraph, parts: list[Part]) -> list[str]:
-    """Return what is wrong with the inputs and outputs."""
-    inputs, outputs = (
-        [raw.nodes[part.name] for part in parts if part.kind == kind]
-        for kind in (kinds.INPUT, kinds.OUTPUT)
-    )
-    found = []
-    if not inputs:
-        found.append("graph: 0 nodes of type Input; allowed: 1 or more")
-    if len(outputs) != 1:
-        found.append(f"graph: {len(outputs)} nodes of type Output; allowed: 1")
-    if len({_encoding(node) for node in inputs}) > 1:
-        found.append("graph: inputs of different encodings; allowed: one for all")
-    return found
-
-
-def _encoding(node: RawNode) -> str:
-    encoding = str(node.metadata.get("encoding", "constant"))
-    return encoding if encoding in ENCODINGS else "constant"
+    return _renamed(raw, read_parts(list(parts.values())))
 
 
 def _renamed(raw: RawGraph, parts: list[Part]) -> Exchange:
     """Return the network with the names of spkeras's layers, where the metadata have them."""
-    names = {part.name: str(raw.nodes[part.name].metadata.get("name", part.name)) for part in parts}
+    names = {
+        part.name: layer_name(raw.nodes[part.name].metadata.get("name"), part.name)
+        for part in parts
+    }
     if len(set(names.values())) < len(names):
-        names = {name: name for name in names}
+        names = {part.name: f"n{index:04d}" for index, part in enumerate(parts)}
     renamed = [
         replace(part, name=names[part.name], inputs=tuple(names[name] for name in part.inputs))
         for part in parts
@@ -111,7 +81,7 @@ def _renamed(raw: RawGraph, parts: list[Part]) -> Exchange:
         str(raw.metadata.get("name", "nir")),
         tuple(renamed),
         steps if 1 <= steps <= MOST_STEPS else _STEPS,
-        encoding=_encoding(given),
+        encoding=encoding_of(given),
         integers=None if stated is None else form_of(str(stated), raw.place),
     )
 
@@ -197,6 +167,8 @@ def _scale(node: RawNode, shape: Shape, reset: str | None) -> Part:
     own = scale[:, 0].astype(np.float32)
     bias = np.zeros(len(own), np.float32)
     if len(shape) == 1:
+        if len(own) ** 2 > MOST_VALUES:
+            raise Refused(f"a scale of {len(own)} features; allowed: {math.isqrt(MOST_VALUES)}")
         return Part(
             node.name, kinds.AFFINE, (), shape, arrays={"weight": np.diag(own), "bias": bias}
         )

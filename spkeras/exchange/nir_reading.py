@@ -12,8 +12,8 @@ from spkeras.files.hdf5 import opened, read_array
 from spkeras.files.limits import Allowance
 
 Field = np.ndarray | str
-# A node takes some kilobytes of HDF5; more nodes than this are no network that runs.
-MOST_NODES = 100_000
+# More nodes than this are no network that runs: each becomes a layer of a Keras model.
+MOST_NODES = 10_000
 _MOST_TEXT = 4096
 
 
@@ -85,6 +85,7 @@ def _graph(file: h5py.File, place: str, allowance: Allowance) -> RawGraph:
     nodes = {name: _node(name, item, allowance) for name, item in group.items()}
     if edges.size and (edges.ndim != 2 or edges.shape[1] != 2):
         raise ValueError(f"edges of shape {edges.shape}; allowed: (edges, 2)")
+    _check_text(edges)
     # One at a time: all of them could name one long text.
     ends = tuple((_decoded(a), _decoded(b)) for a, b in (edges[i] for i in range(len(edges))))
     unknown = {name for pair in ends for name in pair} - set(nodes)
@@ -110,10 +111,19 @@ def _fields(group: object, allowance: Allowance) -> dict[str, Field]:
             continue
         if h5py.check_string_dtype(item.dtype) is not None:
             if item.shape == ():
+                _check_text(item)
                 found[name] = _decoded(item[()])
         else:
             found[name] = read_array(item, allowance)
     return found
+
+
+def _check_text(item: h5py.Dataset) -> None:
+    """Refuse texts of one length that is too long, before they are read."""
+    if item.dtype.itemsize > _MOST_TEXT:
+        raise ValueError(
+            f"{item.name!r}: texts of {item.dtype.itemsize} bytes; allowed: {_MOST_TEXT}"
+        )
 
 
 def _decoded(value: object) -> str:

@@ -6,23 +6,10 @@ from typing import Any
 import numpy as np
 
 from spkeras.exchange import parts as kinds
-from spkeras.exchange.building import Value
+from spkeras.exchange.building import BINARY, Value
 from spkeras.exchange.parts import Exchange, Part, channel_scale, channels_last, compact, order_of
 from spkeras.exchange.whole import with_form
 from spkeras.graph import Graph, Node
-
-_PLAIN = {
-    "model": "binary",
-    "max_spikes_per_step": 1,
-    "pool": None,
-    "function": "relu",
-    "max_value": None,
-    "negative_slope": 0.0,
-    "threshold": 0.0,
-    "spike_code": "rate",
-    "levels": 8,
-    "mantissa_bits": 0,
-}
 
 
 def raised(network: Exchange) -> Graph:
@@ -31,7 +18,7 @@ def raised(network: Exchange) -> Graph:
     for part in network.parts:
         raising.add(part)
     outputs = tuple(part.name for part in network.of(kinds.OUTPUT))
-    graph = Graph(network.name, tuple(raising.nodes), outputs)
+    graph = Graph(network.name, tuple(raising.nodes.values()), outputs)
     if network.integers is None:
         return graph
     return with_form(graph, network.integers, raising.steps, raising.units)
@@ -42,9 +29,11 @@ class _Raising:
 
     def __init__(self, network: Exchange) -> None:
         self.network = network
-        self.nodes: list[Node] = []
+        self.nodes: dict[str, Node] = {}
         self.values: dict[str, Value] = {}
         self.depth: dict[str, int] = {}
+        # Of vectors in the order of a flattened map: its shape.
+        self.maps: dict[str, tuple[int, ...]] = {}
         # Of whole numbers: the gains that weights took, and the value of a potential of 1.
         self.steps: dict[str, float] = {}
         self.units: dict[str, np.ndarray] = {}
@@ -63,7 +52,7 @@ class _Raising:
         self.values[part.name] = rules.get(part.kind, self._pool)(part)
 
     def _node(self, node: Node) -> str:
-        self.nodes.append(node)
+        self.nodes[node.name] = node
         return node.name
 
     def _before(self, part: Part, gained: bool = False) -> Value:
@@ -76,11 +65,11 @@ class _Raising:
         values = [self.values[name] for name in part.inputs]
         if len(values) == 1 and (gained or values[0].gain == 1):
             return values[0]
+        if any((value.order != values[0].order).any() for value in values):
+            values = [self._straight(v, f"{part.name}:order{i}") for i, v in enumerate(values)]
         names = [self._whole(value, f"{part.name}:term{i}") for i, value in enumerate(values)]
         first = values[0]
         shape = self._shape(names[0])
-        if any((value.order != first.order).any() for value in values):
-            raise AssertionError("sums of one shape have one order")
         if len(names) == 1:
             return replace(first, parts=(names[0],), gain=1.0)
         name = self._node(
@@ -94,9 +83,28 @@ class _Raising:
         )
         return Value((name,), first.order)
 
+    def _straight(self, value: Value, name: str) -> Value:
+        """Return a vector in the order of its part: that of a flattened map, channels first."""
+        order = np.arange(value.order.size)
+        if (value.order == order).all():
+            return value
+        (own,) = value.parts
+        shape, last = self.maps[own], len(self.maps[own])
+        moved = {"axes": (last, *range(1, last))}
+        for suffix, op, sizes, attributes in (
+            ("map", "reshape", shape, {}),
+            ("first", "permute", (shape[-1], *shape[:-1]), moved),
+            ("flat", "reshape", (order.size,), {}),
+        ):
+            node = Node(
+                name=f"{name}:{suffix}", op=op, inputs=(own,), shape=sizes, attributes=attributes
+            )
+            own = self._node(node)
+        return Value((own,), order, value.gain)
+
     def _shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of a node."""
-        return next(node.shape for node in self.nodes if node.name == name)
+        return self.nodes[name].shape
 
     def _whole(self, value: Value, name: str) -> str:
         """Return the name of a node with the value; a gain becomes a scale."""
@@ -125,6 +133,8 @@ class _Raising:
 
     def _output(self, part: Part) -> Value:
         value = self._before(part)
+        if value.order.ndim == 1:
+            value = self._straight(value, f"{part.name}:order")
         self.units[part.name] = part.arrays.get("unit", np.ones(())).reshape(())
         node = Node(
             name=part.name,
@@ -228,6 +238,7 @@ class _Raising:
             shape=(value.order.size,),
             source=part.name,
         )
+        self.maps[part.name] = self._shape(value.parts[0])
         return Value((self._node(node),), value.order.ravel(), value.gain)
 
     def _pool(self, part: Part) -> Value:
@@ -268,7 +279,7 @@ class _Raising:
             inputs=value.parts,
             shape=shape,
             attributes={
-                **_PLAIN,
+                **BINARY,
                 "reset": part.reset,
                 "initial_potential": fraction if exact else 0.0,
                 "depth": self.depth[part.name],
@@ -277,4 +288,6 @@ class _Raising:
             source=part.name,
         )
         self.depth[part.name] += 1
+        if value.parts[0] in self.maps:
+            self.maps[part.name] = self.maps[value.parts[0]]
         return Value((self._node(node),), value.order)

@@ -11,7 +11,7 @@ import numpy as np
 import spkeras
 from spkeras.data import DataLike, open_data
 from spkeras.data.layout import Layout
-from spkeras.errors import OptionError
+from spkeras.errors import ModelFileError, OptionError, SpkerasError, shown
 from spkeras.exchange.check import Comparison, compare, grid_of
 from spkeras.exchange.from_raw import RESETS, parts_of
 from spkeras.exchange.network import NIR, exchange_of, model_of
@@ -195,7 +195,15 @@ def from_nir(path: str | Path, *, reset: str | None = None) -> keras.Model:
     """
     if reset not in (None, *RESETS):
         raise OptionError(f"reset={reset!r}; allowed: {', '.join(RESETS)}, or None")
-    return model_of(exchange_in(path, reset))
+    try:
+        return model_of(exchange_in(path, reset))
+    except SpkerasError:
+        raise
+    except Exception as error:  # what a file states can make Keras and its backend fail in any way
+        raise ModelFileError(
+            f"{path}: holds no network that can be built ({type(error).__name__}: {shown(error)}); "
+            "write it again, for example with `spkeras export`"
+        ) from error
 
 
 def exchange_in(path: str | Path, reset: str | None = None) -> Exchange:

@@ -6,7 +6,9 @@ import pytest
 
 import spkeras
 from spkeras.errors import ModelFileError, SpkerasError, UnsafeFileError, UnsupportedLayerError
+from tests.exchange import nir_runner
 from tests.exchange.nets import images, spiking, vector
+from tests.stepping import every_step
 
 pytest.importorskip("nir")
 
@@ -99,6 +101,33 @@ def no_output(opened):
     replace(opened["node"], "edges", np.array(edges, dtype=object))
 
 
+def too_many_values(opened):
+    """A few bytes, whose neurons would take gigabytes."""
+    for name in list(opened["node/nodes"]):
+        del opened["node/nodes"][name]
+    for name, fields in {
+        "a": {"type": "Input", "shape": np.array([1 << 15, 1 << 13])},
+        "b": {"type": "IF", "v_threshold": np.float32(1)},
+        "c": {"type": "Output"},
+    }.items():
+        for key, value in fields.items():
+            opened[f"node/nodes/{name}/{key}"] = value
+    edges = np.array([[b"a", b"b"], [b"b", b"c"]])
+    replace(opened["node"], "edges", edges)
+
+
+def too_wide(opened):
+    """A vector of factors, which would become a matrix."""
+    too_many_values(opened)
+    replace(opened["node/nodes/a"], "shape", np.array([1 << 14]))
+    replace(opened["node/nodes/b"], "type", "Scale")
+    opened["node/nodes/b/scale"] = np.ones(1 << 14, "f4")
+
+
+def long_text(opened):
+    replace(node_of(opened, "IF"), "type", np.zeros((), "S1000000"))
+
+
 def no_input(opened):
     replace(opened["node"], "edges", np.zeros((0, 2), dtype="S1"))
     for name in list(opened["node/nodes"]):
@@ -127,6 +156,9 @@ def two_encodings(opened):
         (set_elsewhere, UnsupportedLayerError, "v_reset"),
         (no_output, UnsupportedLayerError, "0 nodes of type Output"),
         (no_input, UnsupportedLayerError, "0 nodes of type Input; allowed: 1 or more"),
+        (too_many_values, ModelFileError, "2.68e.08 values of a sample"),
+        (too_wide, UnsupportedLayerError, "a scale of 16384 features; allowed: 8192"),
+        (long_text, ModelFileError, "texts of 1000000 bytes; allowed: 4096"),
         (two_encodings, UnsupportedLayerError, "inputs of different encodings; allowed: one"),
     ],
 )
@@ -168,6 +200,77 @@ def test_a_file_without_metadata_resets_as_nir_states_or_as_asked(tmp_path):
     np.testing.assert_array_equal(soft * 64, [[64, 44]])
     with pytest.raises(SpkerasError, match="allowed: subtract, zero"):
         spkeras.from_nir(tmp_path / "net.nir", reset="hard")
+
+
+def of_another_tool(path, nodes, edges):
+    """A file whose nodes have the metadata that the independent runner reads."""
+    import nir
+
+    for name, node in nodes.items():
+        node.metadata = {"name": name, "reset": "subtract", "encoding": "constant"}
+    nir.write(path, nir.NIRGraph(nodes=nodes, edges=edges))
+
+
+def some(*shape):
+    return (np.random.default_rng(1).integers(-8, 9, shape) / 8).astype("float32")
+
+
+def flattened(path):
+    """A flattened map beside a vector, their sum, its neurons, and neurons that no output reads."""
+    import nir
+
+    ones = np.ones(24, "float32")
+    kernel = {"weight": some(2, 3, 1, 1), "bias": np.zeros(2, "float32")}
+    plain = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1}
+    flat = {"input_type": {"input": np.array([2, 3, 4])}, "start_dim": 0, "end_dim": -1}
+    nodes = {
+        "a_vector": nir.Input({"input": np.array([5])}),
+        "b_image": nir.Input({"input": np.array([3, 3, 4])}),
+        "c_conv": nir.Conv2d(input_shape=(3, 4), **plain, **kernel),
+        "d_flat": nir.Flatten(**flat),
+        "e_alone": nir.IF(r=ones, v_threshold=ones),
+        "f_affine": nir.Affine(weight=some(24, 5), bias=np.zeros(24, "float32")),
+        "g_both": nir.IF(r=ones, v_threshold=ones),
+        "z_output": nir.Output({"output": np.array([24])}),
+    }
+    edges = [
+        ("b_image", "c_conv"),
+        ("c_conv", "d_flat"),
+        ("d_flat", "e_alone"),
+        ("a_vector", "f_affine"),
+    ]
+    edges += [("f_affine", "g_both"), ("e_alone", "g_both"), ("d_flat", "g_both")]
+    of_another_tool(path, nodes, [*edges, ("g_both", "z_output"), ("e_alone", "z_output")])
+    with h5py.File(path, "r+") as opened:
+        opened["node/nodes"].copy("g_both", "h_unread")
+        replace(opened["node/nodes/h_unread/metadata"], "name", "h_unread")
+        ends = [*opened["node/edges"][()], (b"g_both", b"h_unread")]
+        replace(opened["node"], "edges", np.array(ends, dtype=object))
+
+
+def test_a_flattened_map_beside_a_vector_keeps_the_order_of_the_file(tmp_path):
+    flattened(tmp_path / "net.nir")
+    snn = spkeras.configure(spkeras.from_nir(tmp_path / "net.nir"), timesteps=9)
+    x = [abs(some(2, 5)), abs(some(2, 3, 4, 3))]
+    counts = {name: train.sum(axis=0) for name, train in every_step(snn, x).items()}
+    outputs = snn.predict(x, verbose=0)
+    for row, sample in enumerate(zip(*x, strict=True)):
+        frames = nir_runner.steps(tmp_path / "net.nir", sample, 9)
+        found, output = nir_runner.run(tmp_path / "net.nir", frames, strict=False)
+        np.testing.assert_allclose(outputs[row], output, atol=1e-6)
+        assert found.pop("h_unread").any()
+        assert {n: c.sum() for n, c in found.items()} == {
+            n: c[row].sum() for n, c in counts.items()
+        }
+    assert outputs.any()
+
+
+def test_an_input_that_no_output_reads_is_named(file):
+    with h5py.File(file, "r+") as opened:
+        opened["node/nodes"].copy(node_of(opened, "Input"), "z_other")
+        opened["node/nodes/z_other/metadata/name"][()] = "idle"
+    with pytest.raises(UnsupportedLayerError, match="no output depends on input z_other"):
+        spkeras.from_nir(file)
 
 
 def test_what_was_read_runs_as_any_network(file):

@@ -17,7 +17,7 @@ import time
 
 GIGABYTES, LONGEST = 6, 600  # seconds by the clock, the start of the child included
 _NO_ANSWER = f"no answer within {LONGEST} s"
-KINDS = ("h5", "keras", "snn", "program", "npz", "image", "line", "checkpoint")
+KINDS = ("h5", "keras", "snn", "program", "npz", "image", "line", "checkpoint", "nir")
 
 
 def main():

@@ -10,7 +10,7 @@ import tempfile
 from pathlib import Path
 from random import Random
 
-KINDS = ("h5", "keras", "snn", "program", "npz", "image", "checkpoint")
+KINDS = ("h5", "keras", "snn", "program", "npz", "image", "checkpoint", "nir")
 SEEDS = 20
 
 
@@ -25,7 +25,7 @@ def main():
     os.mkdir(tempfile.tempdir)
     os.environ.setdefault("NUMBA_DISABLE_JIT", "1")  # machine code has no branches to see
     with atheris.instrument_imports(
-        include=["spkeras.keras_files", "spkeras.files", "spkeras.data"]
+        include=["spkeras.keras_files", "spkeras.files", "spkeras.data", "spkeras.exchange"]
     ):
         from tests.fuzz import guard
         from tests.fuzz.run import Bench

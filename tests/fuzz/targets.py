@@ -3,6 +3,7 @@
 import hashlib
 import io
 import json
+import math
 import os
 
 import h5py
@@ -19,7 +20,7 @@ from spkeras.hardware import log_ttfs
 from spkeras.hardware.log_ttfs.images import write_images
 from spkeras.ops.log_weights import LogFormat, log_quantize
 from spkeras.training.backup import Backup, restore
-from tests.fuzz import mutate
+from tests.fuzz import graphs, mutate
 from tests.keras_files.handmade import dense, sequential, write_h5
 from tests.ttfs.nets import chain, pixels
 
@@ -371,6 +372,41 @@ class Checkpoints(Arrays):
             assert found.find({"recipe": "ecc", "timesteps": 1}) in (None, {"refused": "stagger=3"})
 
 
+class Graphs(Target):
+    """NIR files, most of them with graphs of another structure."""
+
+    suffix = ".nir"
+    share_of_bytes = 0.15
+
+    def make(self, folder):
+        path = folder / "net.nir"
+        for graph in graphs.WHOLE:
+            graphs.write(path, graph)
+            yield path
+
+    def change(self, random, content):
+        if random.random() < 0.4:
+            return mutate.in_hdf5(random, content, self.secret)
+        graph = graphs.changed(random, random.choice(graphs.WHOLE))
+        into = io.BytesIO()
+        graphs.write(into, graph)
+        return into.getvalue()
+
+    def use(self, path, folder, random):
+        if random.random() < 0.05:
+            result = CliRunner().invoke(main, ["info", str(path)], catch_exceptions=False)
+            assert result.exit_code in (1, 2) and "Traceback" not in result.output
+        snn = spkeras.from_nir(path, reset=random.choice((None, "subtract", "zero")))
+        for array in snn.get_weights():
+            assert not (np.asarray(array) == SENTINEL).any(), "numbers of another file"
+        shapes = [tensor.shape[1:] for tensor in snn.inputs]
+        if sum(map(math.prod, shapes)) <= 4096 and snn.count_params() < 1 << 20:
+            x = [np.ones((2, *shape), "float32") for shape in shapes]
+            spkeras.evaluate(snn, x if len(x) > 1 else x[0], timesteps=3, insist=True, verbose=0)
+        if random.random() < 0.2:
+            spkeras.export(snn, folder / "net.npz")
+
+
 TARGETS = {
     "h5": Models,
     "keras": Zips,
@@ -380,4 +416,5 @@ TARGETS = {
     "image": Images,
     "line": Lines,
     "checkpoint": Checkpoints,
+    "nir": Graphs,
 }

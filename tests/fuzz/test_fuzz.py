@@ -16,7 +16,7 @@ from spkeras.keras_files.graph import parse_model
 from spkeras.keras_files.schema import one_error
 from tests.fuzz import mutate
 
-CASES = 140
+CASES = 160
 CONFIG = {
     "class_name": "Functional",
     "config": {
