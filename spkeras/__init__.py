@@ -31,7 +31,7 @@ _HOMES = {
     "plot_raster": "spkeras.facade",
     "plot_rates": "spkeras.facade",
     "plot_thresholds": "spkeras.facade",
-    "inspect": "spkeras.frontend.verdict",
+    "inspect": "spkeras.facade.inspection",
     "load_model": "spkeras.facade",
     "read_model": "spkeras.facade",
     "demo": "spkeras.facade.demo",
@@ -48,7 +48,6 @@ _HOMES = {
     "SpikeLoop": "spkeras.snn.spike_loop",
     "SpkerasError": "spkeras.errors",
 }
-_NAMES = {"inspect": "inspect_layers"}
 
 _MODULES = (
     "callbacks",
@@ -63,7 +62,7 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"spkeras.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module 'spkeras' has no attribute {name!r}")
-    value = getattr(importlib.import_module(_HOMES[name]), _NAMES.get(name, name))
+    value = getattr(importlib.import_module(_HOMES[name]), name)
     # Replaces the submodule of the same name, which the import has set.
     globals()[name] = value
     return value

@@ -45,12 +45,10 @@ def page():
 
 
 def _group(title, names):
-    homes = [(spkeras._HOMES[name], spkeras._NAMES.get(name, name), name) for name in names]
     # Layers of Keras have many methods that are none of the interface.
     more = "\n      members: false" if title == "Layers" else ""
-    parts = [
-        _directive(_path(home, inner), f"spkeras.{name}") + more for home, inner, name in homes
-    ]
+    paths = {name: _path(spkeras._HOMES[name], name) for name in names}
+    parts = [_directive(path, f"spkeras.{name}") + more for name, path in paths.items()]
     return [f"## {title}", *parts]
 
 

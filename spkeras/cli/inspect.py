@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 # Recipes that differ in the layers that they convert, and what their spikes mean.
-CODES = {"ecc": "rate", "sigma_delta": "delta"}
+CODES = {"ecc": "rate", "sigma_delta": "delta", "ttfs": "ttfs"}
 
 
 @click.command(cls=GroupedCommand)
@@ -31,7 +31,8 @@ CODES = {"ecc": "rate", "sigma_delta": "delta"}
 @options.recipe_option(
     tuple(CODES),
     "ecc",
-    "ecc: ReLU networks, as for cq and the other recipes; sigma_delta: any activation.",
+    "ecc: ReLU networks, as for cq and the other recipes; sigma_delta: any activation; "
+    "ttfs: networks of ReLUs, or those that recipe cat has trained.",
 )
 @options.target_option
 @options.json_option

@@ -10,6 +10,7 @@ import numpy as np
 from spkeras.exchange import parts as kinds
 from spkeras.exchange.parts import Exchange, Part
 from spkeras.exchange.whole import text_of
+from spkeras.files.arrays import write_arrays
 from spkeras.files.drafts import draft_of
 
 SCHEMA = 1
@@ -91,7 +92,7 @@ def write_npz(network: Exchange, path: Path, version: str) -> None:
         version: Version of spkeras.
     """
     with draft_of(path) as draft:
-        np.savez_compressed(draft, allow_pickle=False, **_arrays(network))
+        write_arrays(draft, _arrays(network), compressed=True)
     with draft_of(path.with_suffix(".json")) as draft:
         _write_manifest(draft, manifest_of(network, version))
 

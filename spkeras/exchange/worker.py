@@ -11,6 +11,7 @@ import numpy as np
 
 from spkeras.exchange.nir_file import nir_package
 from spkeras.exchange.simulators import CannotRun, run_file, simulator
+from spkeras.files.arrays import write_arrays
 
 
 def main(file: str, inputs: str, results: str, name: str) -> None:
@@ -26,7 +27,7 @@ def main(file: str, inputs: str, results: str, name: str) -> None:
         return
     arrays = {f"node:{node}": np.stack([own[node] for own, _ in runs]) for node in runs[0][0]}
     arrays["output"] = np.stack([output for _, output in runs])
-    np.savez(results, allow_pickle=False, **arrays)
+    write_arrays(Path(results), arrays)
 
 
 if __name__ == "__main__":

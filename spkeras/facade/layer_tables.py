@@ -9,20 +9,18 @@ from collections.abc import Iterable, Iterator
 
 import keras
 
-from spkeras.errors import SpkerasError
 from spkeras.facade.layer_examples import example, since
 from spkeras.frontend.handlers import LAYERS, OPERATORS, passing, refusals
 from spkeras.frontend.verdict import APPROXIMATE, DENSE, REFUSED, LayerVerdict, inspect_layers
-from spkeras.frontend.walk import read_graph
 from spkeras.graph.vocabulary import ACTIVATIONS
-from spkeras.ttfs.checks import check_rectified, is_relu
-from spkeras.ttfs.lower import folded, plan_of
+from spkeras.ttfs.verdict import inspect_windows
 
 _HEAD = """# Which layers convert
 
 ```sh
 spkeras inspect model.keras                        # rates: recipe ecc and those of binary spikes
 spkeras inspect model.keras --recipe sigma_delta   # values: graded spikes
+spkeras inspect model.keras --recipe ttfs          # times: one spike a neuron
 ```
 
 lists the layers of a model with the same verdicts. [keras.applications](applications.md) shows whole models,
@@ -144,13 +142,8 @@ def _word(found: LayerVerdict, code: str) -> str:
 
 def _times(model: keras.Model) -> str:
     """Return whether a network converts with recipe `ttfs` where its activations are ReLUs."""
-    try:
-        graph = read_graph(model)
-        check_rectified(graph)
-        plan_of(folded(graph), is_relu)
-    except SpkerasError:
-        return "no"
-    return "yes"
+    refused = any(found.verdict == REFUSED for found in inspect_windows(model))
+    return "no" if refused else "yes"
 
 
 def _operators() -> str:

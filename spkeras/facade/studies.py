@@ -20,6 +20,7 @@ from spkeras.facade.verification import verify
 from spkeras.frontend.walk import walk
 from spkeras.metrics import Verification
 from spkeras.metrics.costs import CostTable
+from spkeras.metrics.sweep import SweepPoint
 from spkeras.ops.progress import Progress, quiet
 from spkeras.passes.readout import attach_readouts
 from spkeras.recipes import Recipe, Simulation
@@ -87,24 +88,15 @@ def study(
         **options,
     )
     best = compared.recommended()
-    own = {} if best.stagger is None else {"stagger": best.stagger}
-    base: Simulation = options.get("simulation") or Simulation()
-    simulation = base.changed(timesteps=best.timesteps, **own)
-    snn = convert(
-        model,
-        as_given(fit),
-        best.recipe,
-        simulation=simulation,
-        batch_size=batch_size,
-        insist=insist,
-    )
+    simulation = _simulation_of(best, options.get("simulation") or Simulation())
+    rules: dict[str, Any] = {"batch_size": batch_size, "insist": insist}
+    snn = convert(model, as_given(fit), best.recipe, simulation=simulation, **rules)
     result = evaluate(
         snn,
         *pair,
-        batch_size=batch_size,
-        insist=insist,
         predictions=True,
         progress=lambda done, total: report(3 * total + done, 4 * total),
+        **rules,
     )
     some = as_given([array[:_VERIFIED] for array in scored.x])
     return study_of(
@@ -118,6 +110,12 @@ def study(
         compared=compared,
         verification=verify(model, snn, some, any_range=True),
     )
+
+
+def _simulation_of(best: SweepPoint, base: Simulation) -> Simulation:
+    """Return the settings under which a row of the comparison was measured."""
+    own = {} if best.stagger is None else {"stagger": best.stagger}
+    return base.changed(timesteps=best.timesteps, **own)
 
 
 def study_of(

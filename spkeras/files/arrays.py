@@ -21,6 +21,25 @@ _PART = 1 << 24
 _HEADERS = {(1, 0): npy.read_array_header_1_0, (2, 0): npy.read_array_header_2_0}
 
 
+def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], *, compressed: bool = False) -> None:
+    """Write arrays as .npz, under any names (NumPy's own writer keeps some for its arguments).
+
+    Args:
+        path: The file; an existing one is replaced.
+        arrays: The arrays; without objects.
+        compressed: Whether to deflate them.
+
+    Raises:
+        OSError: the file cannot be written.
+        ValueError: an array holds objects.
+    """
+    kind = zipfile.ZIP_DEFLATED if compressed else zipfile.ZIP_STORED
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        for name, array in arrays.items():
+            with archive.open(name + _SUFFIX, "w", force_zip64=True) as member:
+                npy.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
 class Arrays(Mapping[str, np.ndarray]):
     """The arrays of an .npz file, each read when it is asked for; a context manager.
 

@@ -1,11 +1,12 @@
 """Verdict on each layer of a CNN before the conversion."""
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
 
-from spkeras.errors import OptionError, UnsupportedLayerError
+from spkeras.errors import UnsupportedLayerError
 from spkeras.frontend.handlers.dequantized import precision
 from spkeras.frontend.unknown import KNOWN, OF_VALUES, UNKNOWN
 from spkeras.frontend.visits import Visit, Walk
@@ -15,7 +16,6 @@ from spkeras.graph.macs import macs
 from spkeras.graph.vocabulary import MAX_POOLS
 from spkeras.keras_files.standins import StandIn
 from spkeras.layers.uniform import UniformQuantizer
-from spkeras.ops.names import CODES
 from spkeras.ops.properties import VALUES_REMEDY, jumps, needs_values
 from spkeras.passes.readout import functions_at_the_end
 
@@ -26,18 +26,18 @@ SUPPORTED, DENSE, APPROXIMATE, REFUSED = "supported", "runs dense", "approximate
 # Reasons with the stronger verdict win; of equal ones the first node's.
 _RANK = {SUPPORTED: 0, DENSE: 1, APPROXIMATE: 2, REFUSED: 3}
 
-_LINEAR = (SUPPORTED, "linear: spikes pass through it as their sum")
+LINEAR = (SUPPORTED, "linear: spikes pass through it as their sum")
 _CURRENT = (SUPPORTED, "the input is a constant current")
 _ONCE = (SUPPORTED, "the input is given once, then its changes")
-_UNKNOWN = (
+OPEN = (
     UNKNOWN,
     "the sizes of its inputs are unknown; inspect the model again without the refused layers",
 )
 _IDLE = (SUPPORTED, "nothing to do at inference")
 _SENSOR = (SUPPORTED, "rounds the inputs, which arrive here as values, within half a level")
-_SCALE = (SUPPORTED, "folded or live scale")
+SCALE = (SUPPORTED, "scale: part of the weights where that is exact, else applied to the sum")
 _NEURON = (SUPPORTED, "integrate-and-fire neuron")
-_LOGITS = (SUPPORTED, "dropped, the SNN returns logits")
+LOGITS = (SUPPORTED, "the softmax is left out: the outputs are logits")
 _READOUT = (SUPPORTED, "read-out function, applied once to the decoded output")
 _ACCUMULATED = (SUPPORTED, "neuron on accumulated inputs")
 _VALUES = (
@@ -85,6 +85,19 @@ class LayerVerdict:
     macs: int | None = 0
 
 
+@dataclass(frozen=True)
+class Judge:
+    """What decides about the layers of a model: each result is a verdict and its reason.
+
+    Attributes:
+        node: Judges a node of the graph.
+        kind: Judges a Keras class where the sizes of a layer are unknown.
+    """
+
+    node: Callable[[Node], tuple[str, str]]
+    kind: Callable[[str], tuple[str, str]]
+
+
 def inspect_layers(model: keras.Model, spike_code: str = "rate") -> tuple[LayerVerdict, ...]:
     """Return one verdict per layer call, in the order of computation; no layer raises.
 
@@ -93,12 +106,17 @@ def inspect_layers(model: keras.Model, spike_code: str = "rate") -> tuple[LayerV
             input shape) gives one refused verdict under its own name.
         spike_code: Code of the spikes: "rate" (recipe "ecc"), or "delta" (recipe "sigma_delta") or
             "differential", under which neurons hold values. See `spkeras.ops.code`.
-
-    Raises:
-        OptionError: the code is unknown.
     """
-    if spike_code not in CODES:
-        raise OptionError(f"spike_code={spike_code!r}; allowed: {', '.join(CODES)}")
+    return judged(model, lambda walked: _judge_of(walked.graph, spike_code))
+
+
+def judged(model: keras.Model, judges: Callable[[Walk], Judge]) -> tuple[LayerVerdict, ...]:
+    """Return one verdict per layer call, in the order of computation.
+
+    Args:
+        model: As for `inspect_layers`.
+        judges: Function that returns the judge of a walked model's nodes.
+    """
     try:
         walked = walk(model)
     except UnsupportedLayerError as error:
@@ -107,8 +125,8 @@ def inspect_layers(model: keras.Model, spike_code: str = "rate") -> tuple[LayerV
             LayerVerdict(name=name, kind=kind, verdict=REFUSED, reason=problem)
             for problem in error.problems
         )
-    counts = macs(walked.graph)
-    return tuple(_verdict(visit, walked.graph, counts, spike_code) for visit in walked.visits)
+    counts, judge = macs(walked.graph), judges(walked)
+    return tuple(_verdict(visit, walked.graph, counts, judge) for visit in walked.visits)
 
 
 def all_problems(walked: Walk, spike_code: str) -> tuple[str, ...]:
@@ -119,15 +137,16 @@ def all_problems(walked: Walk, spike_code: str) -> tuple[str, ...]:
         spike_code: Code of the spikes; see `inspect_layers`.
     """
     found = []
+    judge = _judge_of(walked.graph, spike_code)
     for visit in walked.visits:
-        verdict, reason = _judge(visit, walked.graph, spike_code)
+        verdict, reason = _judge(visit, walked.graph, judge)
         if verdict == REFUSED:
             found.append(visit.problem or f"{visit.name} ({visit.kind}): {reason}")
     return tuple(dict.fromkeys(found))
 
 
-def _verdict(visit: Visit, graph: Graph, counts: dict[str, int], spike_code: str) -> LayerVerdict:
-    verdict, reason = _judge(visit, graph, spike_code)
+def _verdict(visit: Visit, graph: Graph, counts: dict[str, int], judge: Judge) -> LayerVerdict:
+    verdict, reason = _judge(visit, graph, judge)
     mode = precision(visit.operation)
     if mode and verdict != REFUSED:
         reason += f"; {mode} weights read as numbers, inputs not rounded"
@@ -149,32 +168,41 @@ def _parameters(operation: keras.Operation) -> int | None:
     return sum(int(math.prod(weight.shape)) for weight in getattr(operation, "weights", ()))
 
 
-def _judge(visit: Visit, graph: Graph, spike_code: str) -> tuple[str, str]:
+def _judge(visit: Visit, graph: Graph, judge: Judge) -> tuple[str, str]:
     if visit.problem:
         return REFUSED, visit.problem
     if visit.sizes == UNKNOWN:
-        what = needs_values(OF_VALUES.get(visit.kind, ""))
-        return _refused(what) if what and spike_code == "rate" else _UNKNOWN
+        return judge.kind(visit.kind)
     without = _SENSOR if isinstance(visit.operation, UniformQuantizer) else _IDLE
-    found = [_judge_node(graph[name], graph, spike_code) for name in visit.nodes] or [without]
-    telling = [pair for pair in found if pair is not _LINEAR] or found
+    found = [judge.node(graph[name]) for name in visit.nodes] or [without]
+    telling = [pair for pair in found if pair is not LINEAR] or found
     return max(telling, key=lambda pair: _RANK[pair[0]])
 
 
-def _judge_node(node: Node, graph: Graph, spike_code: str) -> tuple[str, str]:
+def _judge_of(graph: Graph, spike_code: str) -> Judge:
+    rate = spike_code == "rate"
+
+    def kind(name: str) -> tuple[str, str]:
+        what = needs_values(OF_VALUES.get(name, ""))
+        return _refused(what) if what and rate else OPEN
+
+    return Judge(node=lambda node: _judge_node(node, graph, rate), kind=kind)
+
+
+def _judge_node(node: Node, graph: Graph, rate: bool) -> tuple[str, str]:
     if node.op == "input":
-        return _CURRENT if spike_code == "rate" else _ONCE
+        return _CURRENT if rate else _ONCE
     if node.op == "scale":
-        return _SCALE
+        return SCALE
     if node.operation.linear:
-        return _LINEAR
+        return LINEAR
     function = node.attributes.get("function", "")
     for output in graph.outputs:
         closing = functions_at_the_end(graph, output)
         if node in closing:
             dropped = function in ("softmax", "log_softmax") and node is closing[0]
-            return _LOGITS if dropped else _READOUT
-    return _judge_rate(node, function) if spike_code == "rate" else _judge_values(node, function)
+            return LOGITS if dropped else _READOUT
+    return _judge_rate(node, function) if rate else _judge_values(node, function)
 
 
 def _judge_rate(node: Node, function: str) -> tuple[str, str]:

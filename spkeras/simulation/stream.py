@@ -11,6 +11,7 @@ from spkeras.data.events import frames_of
 from spkeras.errors import DataError, OptionError
 from spkeras.ops.code import keeps_values
 from spkeras.ops.compiled import compiled
+from spkeras.ops.functional import functional
 from spkeras.ops.precision import computing_in
 from spkeras.ops.types import Tensor
 from spkeras.simulation.frames import as_frame
@@ -280,7 +281,7 @@ def _held(network: Network) -> keras.Model:
     inputs = list(tensors.values())
     network.apply(network.body_nodes, tensors)
     read = [name for node in (*network.neurons, *network.readouts) for name in node.inputs]
-    return keras.Model(inputs, [tensors[name] for name in read], name="held")
+    return functional(inputs, [tensors[name] for name in read], name="held")
 
 
 def _number(spikes: Tensor, graded: bool) -> Tensor:

@@ -8,6 +8,7 @@ from keras import ops
 
 from spkeras.graph import Graph
 from spkeras.ops.compiled import compiled
+from spkeras.ops.functional import functional
 from spkeras.ops.names import keras_name
 from spkeras.ops.precision import computing_in
 from spkeras.passes.constant_inputs import resting_points
@@ -26,7 +27,7 @@ def ann(graph: Graph, names: Sequence[str] | None = None) -> keras.Model:
     inputs = network.inputs()
     tensors = network.apply(graph.nodes, dict(inputs))
     outputs = [tensors[name] for name in names or graph.outputs]
-    model = keras.Model(as_given(inputs), outputs, name=keras_name(graph.name))
+    model = functional(as_given(inputs), outputs, name=keras_name(graph.name))
     network.load()
     return model
 

@@ -16,6 +16,7 @@ from spkeras.graph import Graph, Node
 from spkeras.graph.node import parameters_of
 from spkeras.graph.vocabulary import CONSTANT_INPUTS
 from spkeras.layers import FiringRate, IntegrateFire, SpikeCount
+from spkeras.ops.functional import functional
 from spkeras.ops.names import keras_name
 from spkeras.ops.precision import computing_in
 from spkeras.ops.types import Tensor
@@ -122,7 +123,7 @@ class Network:
         inputs = self.inputs()
         tensors = self.apply(self.drive_nodes, dict(inputs))
         outputs = [tensors[node.name] for node in self.frontier]
-        return keras.Model(as_given(inputs), outputs, name="drive")
+        return functional(as_given(inputs), outputs, name="drive")
 
     def _frontier_inputs(self) -> Tensors:
         return {node.name: keras.Input(node.shape) for node in self.frontier}
@@ -147,7 +148,7 @@ class Network:
         outputs = [tensors[node.inputs[0]] for node in self.readouts]
         spikes = [tensors[node.name] for node in self.neurons]
         inputs = [*frontier.values(), *states, clock]
-        return keras.Model(inputs, [*outputs, *after, *spikes], name="step")
+        return functional(inputs, [*outputs, *after, *spikes], name="step")
 
     @property
     def state_shapes(self) -> list[tuple[int, ...]]:
@@ -180,7 +181,7 @@ class Network:
             else:
                 self.apply([node], tensors)
         inputs = [*frontier.values(), timesteps]
-        return keras.Model(inputs, self._ends(tensors), name=mode)
+        return functional(inputs, self._ends(tensors), name=mode)
 
     def _ends(self, tensors: Tensors) -> list[Tensor]:
         outputs = [tensors[node.inputs[0]] for node in self.readouts]
@@ -204,7 +205,7 @@ class Network:
             else:
                 self.apply([node], tensors)
         outputs = [tensors[name] for name in names]
-        return keras.Model([*inputs.values(), timesteps], outputs, name="values")
+        return functional([*inputs.values(), timesteps], outputs, name="values")
 
     @cached_property
     @computing_in("float32")
@@ -222,7 +223,7 @@ class Network:
             layer = self.layers[node.name]
             summing = SpikeCount(layer) if node.op == "neuron" else WindowSum(layer)
             tensors[node.name] = summing([*(tensors[name] for name in node.inputs), timesteps])
-        return keras.Model([*inputs.values(), timesteps], self._ends(tensors), name="window")
+        return functional([*inputs.values(), timesteps], self._ends(tensors), name="window")
 
     @computing_in("float32")
     def standing(self, names: Sequence[str]) -> keras.Model:
@@ -237,7 +238,7 @@ class Network:
                 self.apply([node], tensors)
         inputs = list(frontier.values())
         outputs = [tensors[name] for name in names]
-        return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="standing")
+        return functional(inputs if len(inputs) > 1 else inputs[0], outputs, name="standing")
 
     @computing_in("float32")
     def segment(self, node: Node) -> tuple[keras.Model, list[str]]:
@@ -259,7 +260,7 @@ class Network:
         inputs = list(tensors.values())
         names = list(tensors)
         self.apply((n for n in self.body_nodes if n.name in needed), tensors)
-        return keras.Model(inputs, tensors[node.inputs[0]]), names
+        return functional(inputs, tensors[node.inputs[0]]), names
 
     @cached_property
     @computing_in("float32")
@@ -271,7 +272,7 @@ class Network:
             tensors[node.name] = self.layers[node.name](means[node.name])
         self.apply(self.head_nodes, tensors)
         outputs = [tensors[name] for name in self.graph.outputs]
-        return keras.Model(as_given(means), outputs, name="head")
+        return functional(as_given(means), outputs, name="head")
 
     def decode(self, means: Sequence[Tensor]) -> list[Tensor]:
         """Return the outputs of the network from the mean values of its read-outs."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from spkeras.errors import OptionError, shown
 from spkeras.files.archives import DAMAGE
-from spkeras.files.arrays import Arrays
+from spkeras.files.arrays import Arrays, write_arrays
 from spkeras.files.drafts import draft_of
 from spkeras.graph.finite import check_arrays
 
@@ -41,7 +41,7 @@ class Backup(keras.callbacks.Callback):
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with draft_of(self.path) as draft:
-                np.savez(draft, allow_pickle=False, **self._head(epoch + 1), **arrays)
+                write_arrays(draft, {**self._head(epoch + 1), **arrays})
         except OSError as error:
             raise OptionError(
                 f"{self.path}: cannot be written ({error}); the checkpoint of the epoch before is "

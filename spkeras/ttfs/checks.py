@@ -33,17 +33,31 @@ def check_rectified(graph: Graph) -> None:
         UnsupportedLayerError: an activation is not an unbounded ReLU, or there are several inputs
             or outputs.
     """
+    inputs = [node.name for node in graph.of("input")]
+    problems = list(dict.fromkeys(unrectified(graph, inputs).values()))
+    if problems:
+        raise UnsupportedLayerError(problems)
+
+
+def unrectified(graph: Graph, inputs: Sequence[str]) -> dict[str, str]:
+    """Return the problem of each node that keeps a network from being one of ReLUs, by its name.
+
+    Args:
+        graph: Graph from the frontend.
+        inputs: Names of the network's inputs; others stand for layers that cannot be read.
+    """
     closing = _closing(graph)
-    other = [
-        f"{node.source or node.name}: activation {node['function']!r}; allowed: unbounded ReLUs; "
-        "use ReLU"
+    problems = {
+        node.name: f"{node.source or node.name}: activation {node['function']!r}; allowed: "
+        "unbounded ReLUs; use ReLU"
         for node in graph.of("activation")
         if not is_relu(node) and node.name not in closing
-    ]
-    if other or len(graph.of("input")) != 1 or len(graph.outputs) != 1:
-        raise UnsupportedLayerError(
-            other or [f"{graph.name}: several inputs or outputs; allowed: one of each"]
-        )
+    }
+    for names, what in ((inputs, "inputs"), (graph.outputs, "outputs")):
+        if len(names) > 1:
+            text = f"{graph.name}: {len(names)} {what}; allowed: one"
+            problems |= dict.fromkeys(names, text)
+    return problems
 
 
 def check_coded(graph: Graph, codes: Sequence[str] = CODES) -> str:
@@ -60,7 +74,7 @@ def check_coded(graph: Graph, codes: Sequence[str] = CODES) -> str:
         UnsupportedLayerError: an activation of another kind, an input that is not coded, an
             output given twice, or several kernels; all at once.
     """
-    problems = _uncoded(graph, codes)
+    problems = list(dict.fromkeys(uncoded(graph, codes).values()))
     if len(set(graph.outputs)) != len(graph.outputs):
         problems.append(f"{graph.name}: received the same output twice; give it once")
     coded = [node for node in graph.nodes if is_coded(node)]
@@ -90,18 +104,21 @@ def _no_code(name: str, what: str, codes: Sequence[str]) -> str:
     )
 
 
-def _uncoded(graph: Graph, codes: Sequence[str]) -> list[str]:
-    """Return the problems with activations and inputs that are not levels of a code."""
-    problems, closing = [], _closing(graph)
-    other: dict[str, list[str]] = {}
+def uncoded(graph: Graph, codes: Sequence[str] = CODES) -> dict[str, str]:
+    """Return the problem of each activation and input that is no level of a code, by its name."""
+    problems: dict[str, str] = {}
+    closing = _closing(graph)
+    other: dict[str, list[Node]] = {}
     for node in graph.of("activation"):
         if node["function"] not in codes and node.name not in closing:
-            other.setdefault(node["function"], []).append(node.source or node.name)
-    for function, names in other.items():
-        problems.append(_no_code(", ".join(names), f"activation {function!r}", codes))
+            other.setdefault(node["function"], []).append(node)
+    for function, nodes in other.items():
+        names = ", ".join(node.source or node.name for node in nodes)
+        text = _no_code(names, f"activation {function!r}", codes)
+        problems |= {node.name: text for node in nodes}
     for node in graph.of("input"):
         if not all(map(is_coded, graph.consumers[node.name])):
-            problems.append(
+            problems[node.name] = (
                 f"{node.name}: the input is not coded, but the first layer receives spikes; "
                 f"put a TTFSActivation directly after it and {_TRAIN}"
             )

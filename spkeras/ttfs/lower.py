@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Graph, Node
 from spkeras.graph.vocabulary import MAX_POOLS
 from spkeras.passes.fold import fold_scales
@@ -51,17 +52,28 @@ def plan_of(graph: Graph, fires: Callable[[Node], bool]) -> FirstSpikePlan:
         A plan with windows of one step; only `lower` gives it a kernel.
 
     Raises:
-        UnsupportedLayerError: spikes in windows cannot compute a layer.
+        UnsupportedLayerError: spikes in windows cannot compute some layers; all at once.
     """
     lowering = _Lowering(graph, fires)
-    for node in graph.nodes:
-        lowering.visit(node)
+    problems = lowering.all()
+    if problems:
+        raise UnsupportedLayerError(list(problems.values()))
     layers = tuple(lowering.layers.values())
     outputs = {readout_of(graph, name).name: graph[name].shape for name in graph.outputs}
     notes = (*graph.notes, *_merging_notes(layers))
     return FirstSpikePlan(
         name=graph.name, layers=layers, timesteps=1, tau=1.0, outputs=outputs, notes=notes
     )
+
+
+def problems_of(graph: Graph, fires: Callable[[Node], bool]) -> dict[str, str]:
+    """Return the problem of each node that spikes in windows cannot compute, by its name.
+
+    Args:
+        graph: From `folded`.
+        fires: Function that returns whether a node is a layer of neurons.
+    """
+    return _Lowering(graph, fires).all()
 
 
 def readout_of(graph: Graph, output: str) -> Node:
@@ -94,6 +106,18 @@ class _Lowering:
         self.layers: dict[str, Layer] = {}
         self.sums: dict[str, Sum] = {}
 
+    def all(self) -> dict[str, str]:
+        """Visit all nodes; return the problem of each that is refused, by its name."""
+        problems = {}
+        for node in self.graph.nodes:
+            try:
+                self.visit(node)
+            except UnsupportedLayerError as error:
+                (problems[node.name],) = error.problems
+                # Spikes of an unknown source, so that the layers after it are judged, too.
+                self._source(node.name, node.shape)
+        return problems
+
     def visit(self, node: Node) -> None:
         """Add the layer or the sum of a node."""
         if node.op == "input":
@@ -109,7 +133,10 @@ class _Lowering:
         elif node.op in LINEAR:
             self.sums[node.name] = LINEAR[node.op](node, [self.sums[n] for n in node.inputs])
         else:
-            raise refused(node, f"a {node.op} layer", "first spikes cannot compute it; replace it")
+            what = node.attributes.get("function", node.op)
+            raise refused(
+                node, f"computes {what}, which spikes in windows cannot", "use recipe sigma_delta"
+            )
 
     def _fires(self, node: Node) -> None:
         before = self.graph[node.inputs[0]]
@@ -128,9 +155,13 @@ class _Lowering:
             self._add(node, NEURONS, self.sums[node.inputs[0]], theta0)
 
     def _encodes(self, name: str, given: str, theta0: float) -> None:
-        shape = self.graph[given].shape
-        shape = shape if len(shape) > 1 else (1, *shape)
         port = [node.name for node in self.graph.of("input")].index(given)
+        self._source(name, self.graph[given].shape, theta0=theta0, port=port)
+
+    def _source(
+        self, name: str, shape: tuple[int, ...], *, theta0: float = 1.0, port: int = 0
+    ) -> None:
+        shape = shape if len(shape) > 1 else (1, *shape)
         self.layers[name] = Layer(
             name=name, kind=ENCODER, shape=shape, depth=0, theta0=theta0, port=port
         )

@@ -5,6 +5,7 @@ from keras import ops
 
 from spkeras.graph import Graph, Node
 from spkeras.graph.vocabulary import MAX_POOLS
+from spkeras.ops.functional import functional
 from spkeras.ops.names import keras_name
 from spkeras.ops.types import Tensor
 from spkeras.snn.synapse import synapse
@@ -58,7 +59,7 @@ class WindowNetwork:
             before = readout_of(self.graph, output).inputs[0]
             outputs.append(self._value(before, 1 + self._depth(before), last=True))
         self.windows = 1 + max(self.depths.values())
-        return keras.Model(list(inputs.values()), [*outputs, *self.spikes.values()])
+        return functional(list(inputs.values()), [*outputs, *self.spikes.values()])
 
     def _encodes(self, node: Node, given: Tensor) -> None:
         """Add the encoders of an input: the activations after a coded one, else one for it."""

@@ -10,6 +10,7 @@ import pytest
 from spkeras.errors import ModelFileError, SpkerasError, UnsafeFileError
 from spkeras.files import limits
 from spkeras.keras_files import read_model
+from tests.versions import has_keras
 
 FIRST = {"name": "one", "units": 3, "batch_input_shape": [None, 4]}
 
@@ -48,6 +49,10 @@ def test_the_file_itself_is_right(tmp_path):
     assert read_model(path).model.count_params() == 15
 
 
+# Keras 3.12 does not say which layer it could not build.
+NAMED = "'one'" if has_keras("3.13") else "model.h5"
+
+
 @pytest.mark.parametrize("version", ["2.4.0", "3.8.0"])
 @pytest.mark.parametrize(
     ("entry", "words"),
@@ -60,8 +65,8 @@ def test_the_file_itself_is_right(tmp_path):
         ({"class_name": "Dense", "config": "x"}, "its 'config' is text instead of a record"),
         ({**layer(**FIRST), "inbound_nodes": {}}, "'inbound_nodes' is a record instead of a list"),
         ({**layer(**FIRST), "module": 3}, "its 'module' is a number instead of a name"),
-        (layer(**{**FIRST, "units": "many"}), "'one'"),
-        (layer(**{**FIRST, "units": {"a": []}}), "'one'"),
+        (layer(**{**FIRST, "units": "many"}), NAMED),
+        (layer(**{**FIRST, "units": {"a": []}}), NAMED),
         (layer(**{**FIRST, "batch_input_shape": 5}), "model.h5"),
         (layer(**{**FIRST, "activation": {"class_name": []}}), "layer 'one'"),
     ],

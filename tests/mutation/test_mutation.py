@@ -108,7 +108,8 @@ def test_a_wrong_result_kills_and_an_equal_one_does_not(module):
     assert larger(1, 2) == 2
 
 
-def test_a_mutant_that_does_not_end_is_stopped(module):
+def test_a_mutant_that_does_not_end_is_stopped(module, monkeypatch):
+    monkeypatch.setattr(children, "PATIENCE", 100)  # The machine may be busy.
     mutant, *_ = (m for m in mutants_of(SOURCE, "boxes.py") if m.function == "larger")
 
     def body():

@@ -15,7 +15,7 @@ from tests import networks
 def test_the_smallest_spike_is_the_least_that_float32_tells_from_nothing_beside_1():
     smallest = np.float32(2.0 ** (1 - names.MOST_LEVELS))
     one = np.float32(1)
-    assert one + smallest > one and one + smallest / 2 == one
+    assert one + smallest > one and one + np.float32(smallest / 2) == one
 
 
 def test_ranges_that_help_and_messages_name():

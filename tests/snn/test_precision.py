@@ -11,8 +11,6 @@ from spkeras.snn.converted import converted_of
 from tests import networks
 
 Y = np.arange(12) % 5
-# Keras below 3.14 cannot build the model of a stream under a mixed policy (docs/keras.md).
-STREAMS = tuple(map(int, keras.__version__.split(".")[:2])) >= (3, 14)
 
 
 def net():
@@ -45,7 +43,7 @@ def test_networks_are_those_of_float32(policy, recipe, options):
     assert not [note for note in converted_of(snn).graph.notes if "compute" in note]
     with computing_in(policy):
         snn, found = measured(net(), recipe, **options)
-        if recipe == "sigma_delta" and STREAMS:
+        if recipe == "sigma_delta":
             known.append(spkeras.Stream(snn).step(X))
             found.append(spkeras.Stream(snn).step(X))
             assert found[-1].dtype == np.float32

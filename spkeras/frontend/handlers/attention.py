@@ -124,7 +124,7 @@ def _multi_head(call: Call) -> Port:
     names = ("_query_dense", "_key_dense", "_value_dense")
     (query, key, value), given = _projected(call, names)
     rank = len(query.shape)
-    causal, window = bool(given.get("use_causal_mask")), layer._sliding_window
+    causal, window = bool(given.get("use_causal_mask")), getattr(layer, "_sliding_window", None)
     one_sequence = rank == 3 and axes == (1,)
     if not axes or min(axes) < 1 or max(axes) > rank - 2 or (rank == 3 and not one_sequence):
         raise call.refuse(
@@ -140,7 +140,7 @@ def _multi_head(call: Call) -> Port:
     scale = 1.0 / math.sqrt(layer.key_dim)
     answer = _dot_product(call, query, key, value=value, scale=scale, causal=causal, window=window)
     answer = _heads_last(call, answer, axes, shape)
-    return _finished(call, answer, given, layer._use_gate)
+    return _finished(call, answer, given, getattr(layer, "_use_gate", False))
 
 
 def _finished(call: Call, answer: Port, given: Mapping[str, Any], gated: bool) -> Port:

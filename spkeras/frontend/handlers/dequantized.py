@@ -39,7 +39,8 @@ def einsum_weights(
 ) -> tuple[Float32Array, Float32Array | None, Float32Array | None]:
     """Return the kernel of an EinsumDense layer, a divisor of its outputs or None, and the bias."""
     kernel, divisor = _kernel(call)
-    if divisor is not None and precision(call.operation) == "int4":
+    # Keras before 3.14 has a divisor of the outputs here, as for int8.
+    if divisor is not None and precision(call.operation) == "int4" and divisor.ndim == 1:
         rows = kernel.reshape(-1, divisor.shape[-1])
         kernel, divisor = (rows / divisor).reshape(kernel.shape), None
     return kernel, divisor, _bias(call)

@@ -14,6 +14,7 @@ import numpy as np
 
 from spkeras.frontend.handlers.call import Call, Port
 from spkeras.frontend.handlers.refusals import reason
+from spkeras.ops.functional import functional
 from spkeras.ops.types import Tensor
 
 _SAMPLES, _TOLERANCE = 2, 1e-3
@@ -82,7 +83,7 @@ def _traced(
     try:
         with keras.StatelessScope():
             outputs = keras.tree.flatten(run(code, inputs))
-        model = keras.Model(inputs, outputs)
+        model = functional(inputs, outputs)
         samples = [_sample(tensor, seed) for seed, tensor in enumerate(inputs)]
         found = keras.tree.flatten(model(samples, training=False))
         # Random numbers differ from call to call.

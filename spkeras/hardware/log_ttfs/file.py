@@ -16,7 +16,7 @@ import numpy as np
 
 from spkeras.errors import ModelFileError, SpkerasError, UnsafeFileError, shown
 from spkeras.files.archives import DAMAGE
-from spkeras.files.arrays import Arrays
+from spkeras.files.arrays import Arrays, write_arrays
 from spkeras.files.drafts import draft_of
 from spkeras.hardware.config import HardwareConfig
 from spkeras.hardware.log_ttfs.checks import check_program
@@ -45,8 +45,7 @@ def save_program(program: Program, path: Path | str) -> None:
     arrays[_HASH] = np.frombuffer(_digest(arrays), np.uint8)
     try:
         with draft_of(path) as draft:
-            # Otherwise np.savez would take an array of this name for its argument.
-            np.savez_compressed(draft, allow_pickle=False, **arrays)
+            write_arrays(draft, arrays, compressed=True)
     except OSError as error:
         raise ModelFileError(f"{path}: cannot be written ({error})") from error
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from spkeras.keras_files.migrations.tensor_calls import (
     NotMappedError,
+    Result,
     Step,
     Steps,
     StepsMaker,
@@ -83,8 +84,12 @@ def _roll(op: TensorCall) -> Steps:
 
 
 def _reverse(op: TensorCall) -> Steps:
+    """Reverse one axis after the other, which every version of Keras can."""
     tensor, axis = op.bound("tensor", "axis")
-    return [Step("Flip", [tensor], {"axis": axis})]
+    steps: list[Step] = []
+    for one in axis if isinstance(axis, list | tuple) else [axis]:
+        steps.append(Step("Flip", [Result(len(steps) - 1) if steps else tensor], {"axis": one}))
+    return steps
 
 
 def _mirror(axis: int) -> StepsMaker:
