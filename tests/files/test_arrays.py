@@ -9,7 +9,7 @@ import pytest
 from spkeras.data import read_data
 from spkeras.errors import DataError, ModelFileError, SpkerasError, UnsafeFileError
 from spkeras.files import limits
-from spkeras.files.arrays import Arrays
+from spkeras.files.arrays import Arrays, write_arrays
 from spkeras.hardware import log_ttfs
 
 X = np.arange(12.0).reshape(3, 4)
@@ -125,3 +125,19 @@ def test_arrays_are_those_of_numpy(tmp_path):
     (tmp_path / "y.npz").write_bytes(buffer.getvalue())
     with pytest.raises(DataError, match="is a single array"):
         read_data(str(tmp_path / "y.npz"), part="test")
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_arrays_of_any_name_are_written(tmp_path, compressed):
+    """NumPy's writer takes some names for its own arguments; which ones depends on its version."""
+    names = ["file", "allow_pickle", "args", "a/b", "x"]
+    given = {name: np.arange(place + 2, dtype=np.float32) for place, name in enumerate(names)}
+    given["text"] = np.str_("of a checkpoint")
+    write_arrays(tmp_path / "a.npz", given, compressed=compressed)
+    with Arrays(tmp_path / "a.npz") as read, np.load(tmp_path / "a.npz") as known:
+        assert set(read) == set(given) == set(known.files)
+        for name, array in given.items():
+            np.testing.assert_array_equal(read[name], array)
+            np.testing.assert_array_equal(known[name], array)
+    with pytest.raises(ValueError, match="Object arrays"):
+        write_arrays(tmp_path / "b.npz", {"x": np.array([{}])})
