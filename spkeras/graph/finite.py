@@ -1,6 +1,6 @@
 """Refuse networks whose weights, biases, statistics or thresholds are NaN or infinite."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -9,6 +9,8 @@ from spkeras.graph.graph import Graph
 
 # Maximum number of arrays in one message.
 _NAMED = 8
+# Values that are checked at once.
+_PART = 1 << 20
 # Arrays that divide, by operation.
 _DIVISORS = {"input": "scale", "neuron": "threshold"}
 
@@ -68,12 +70,19 @@ def check_arrays(network: str, arrays: Iterable[tuple[str, np.ndarray]]) -> None
 def _problem(name: str, array: np.ndarray) -> str | None:
     """Return a description of the values that are not finite; None for a finite array."""
     with np.errstate(over="ignore"):
+        if all(np.isfinite(part.astype(np.float32, copy=False)).all() for part in _parts(array)):
+            return None
         bad = ~np.isfinite(np.asarray(array, np.float32))
-    if not bad.any():
-        return None
     where = tuple(int(index) for index in np.argwhere(bad)[0])
     first = f" (first at {where})" if where else ""
     return f"{name}: {int(bad.sum())} of {bad.size} values{first}"
+
+
+def _parts(array: np.ndarray) -> Iterator[np.ndarray]:
+    """Yield an array in parts, whose copies take little memory."""
+    rows = np.atleast_1d(array)
+    step = max(1, _PART // max(1, rows[:1].size))
+    return (rows[begin : begin + step] for begin in range(0, len(rows), step))
 
 
 def _label(node: str, source: str) -> str:

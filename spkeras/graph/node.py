@@ -6,20 +6,13 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from spkeras.errors import GraphError
 from spkeras.graph.operations import OPERATIONS, Operation
 from spkeras.graph.vocabulary import ACTIVATIONS, FUNCTIONS
+from spkeras.ops.arrays import frozen
 from spkeras.ops.names import NEURON_MODELS, NeuronModel
 from spkeras.ops.properties import is_plain
-
-
-def frozen(values: ArrayLike) -> np.ndarray:
-    """Return a read-only copy."""
-    array = np.array(values)
-    array.setflags(write=False)
-    return array
 
 
 def parameters_of(function: str) -> tuple[str, ...]:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from spkeras.graph.node import Node, frozen
+from spkeras.graph.node import Node
+from spkeras.ops.arrays import frozen
 
 
 @dataclass(frozen=True, eq=False)

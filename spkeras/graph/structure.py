@@ -12,6 +12,7 @@ from spkeras.graph.integers import Integers
 from spkeras.graph.node import Node
 from spkeras.graph.original import Original
 from spkeras.graph.vocabulary import CONSTANT_INPUTS
+from spkeras.ops.arrays import held, zeros
 
 SCHEMA = 3
 # Names of settings in schema 1, and today's.
@@ -86,7 +87,7 @@ def from_structure(
     nodes = []
     for entry in (_renamed(entry, entry["op"], schema) for entry in data["nodes"]):
         shapes = {key: tuple(shape) for key, shape in entry["arrays"].items()}
-        own = {key: np.zeros(shape, "float32") for key, shape in shapes.items()}
+        own = {key: held(zeros(shape)) for key, shape in shapes.items()}
         own.update((arrays or {}).get(entry["name"], {}))
         wrong = [key for key, shape in shapes.items() if own[key].shape != shape]
         if wrong:
@@ -154,7 +155,7 @@ def _original(entry: Mapping[str, Any]) -> Original:
     shapes = entry["arrays"].items()
     return Original(
         {key: _plain(value) for key, value in entry["attributes"].items()},
-        {key: None if shape is None else np.zeros(shape, "float32") for key, shape in shapes},
+        {key: None if shape is None else held(zeros(shape)) for key, shape in shapes},
     )
 
 

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 
 from spkeras.files.limits import Allowance, stored_size
+from spkeras.ops.memory import unset
 
 # The allowance of the load in this thread; others may make layers at the same time.
 _allowance: ContextVar[Allowance | None] = ContextVar("allowance", default=None)
@@ -42,7 +42,7 @@ def bounded_weights(path: Path) -> Iterator[None]:
             shape = others.get("shape", arguments[0] if arguments else None)
             bound.take(str(self.name), _bytes(shape))
             # The file has the values: random numbers take time, and on JAX a compilation each.
-            others["initializer"] = _zeros
+            others["initializer"] = unset
             arguments = arguments[:1]
         return add_weight(self, *arguments, **others)
 
@@ -58,10 +58,6 @@ def bounded_weights(path: Path) -> Iterator[None]:
         finally:
             keras.layers.Layer.add_weight = add_weight
             _allowance.reset(token)
-
-
-def _zeros(shape: Any, dtype: Any = None) -> np.ndarray:
-    return np.zeros(shape, dtype)
 
 
 def _bytes(shape: Any) -> int:

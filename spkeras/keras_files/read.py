@@ -33,6 +33,7 @@ from spkeras.keras_files.stores import NoWeights
 from spkeras.keras_files.trust import given, named_in
 from spkeras.keras_files.writer import context_of, writer_of
 from spkeras.layers import legacy  # noqa: F401  (registers the layers of old files)
+from spkeras.ops.memory import values_of
 
 OPEN_SIZES = (
     "states no input size, which Keras 2 left out of a Sequential that begins with an "
@@ -116,7 +117,7 @@ def read_partly(path: str | Path, **reading: Unpack[Reading]) -> LoadedModel:
         return loaded
     model = loaded.model
     variables = (v for v in model.variables if keras.backend.is_float_dtype(v.dtype))
-    check_arrays(str(path), ((v.path, keras.ops.convert_to_numpy(v)) for v in variables))
+    check_arrays(str(path), ((v.path, values_of(v)) for v in variables))
     return changed(loaded, changes=(*loaded.changes, *renamed))
 
 

@@ -1,4 +1,4 @@
-"""Compilation of functions of tensors, on the backend that Keras runs on.
+"""Compilation of functions of tensors, and memory of tensors, on the backend that Keras runs on.
 
 The only module that uses backends by name: Keras has no public way to compile a call
 without copying its results to the host, and a simulation keeps its state on the device.
@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import keras
+import numpy as np
 
 from spkeras.ops.types import Tensor
 
@@ -116,3 +117,24 @@ def unfused() -> Iterator[None]:
         yield
     finally:
         _UNFUSED.reset(token)
+
+
+def changes_in_place() -> bool:
+    """Return whether the backend writes new values of a variable into the memory of the old."""
+    return bool(keras.backend.backend() == "torch")
+
+
+def tensor_on(array: np.ndarray) -> Tensor:
+    """Return a tensor in the memory of an array, which neither the caller nor the tensor changes.
+
+    TensorFlow and JAX write to new memory if a variable that holds the tensor is changed. JAX and
+    devices other than the processor may take a copy.
+
+    Args:
+        array: Contiguous and aligned; flagged as writable, since formats of exchange ask for it.
+    """
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow
+
+        return tensorflow.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return keras.ops.convert_to_tensor(array)

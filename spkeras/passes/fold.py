@@ -8,7 +8,7 @@ from spkeras.graph import Graph, Node
 from spkeras.graph.connections import groups_of, kernel_of, stored_kernel
 from spkeras.graph.operations import WITH_KERNEL
 from spkeras.graph.vocabulary import MAX_POOLS
-from spkeras.ops.arrays import Float32Array, Float64Array
+from spkeras.ops.arrays import Float32Array, Float64Array, empty, held
 
 # Weights that are multiplied at once: the products in float64 are not as large as the kernel.
 _BLOCK = 1 << 20
@@ -106,6 +106,13 @@ def scale_outputs(node: Node, scale: Float64Array, offset: np.ndarray | float = 
     return _weighted(node, kernel, bias if has_bias else None)
 
 
+def scale_both(node: Node, inputs: Float64Array, outputs: Float64Array) -> Node:
+    """Return a weighted node with inputs and outputs times a scale of each channel."""
+    kernel, bias = kernel_of(node), node.array("bias")
+    kernel = _times(kernel, _input_factors(node, kernel, inputs), outputs)
+    return _weighted(node, kernel, None if bias is None else bias.astype(np.float64) * outputs)
+
+
 def scale_inputs(node: Node, scale: Float64Array, offset: np.ndarray | float = 0.0) -> Node:
     """Return a weighted node with x * scale + offset, both (channels,), folded into its weights.
 
@@ -119,15 +126,21 @@ def scale_inputs(node: Node, scale: Float64Array, offset: np.ndarray | float = 0
     return _weighted(node, _times(kernel, _input_factors(node, kernel, scale)), bias)
 
 
-def _times(kernel: np.ndarray, factors: np.ndarray) -> Float32Array:
-    """Return a kernel times factors, multiplied in float64, without a copy of all of it."""
-    result: Float32Array = np.empty(kernel.shape, np.float32)
-    factors = np.broadcast_to(factors, kernel.shape)
+def _times(kernel: np.ndarray, *factors: np.ndarray) -> Float32Array:
+    """Return a kernel times factors, one after the other, multiplied in float64.
+
+    Each product is rounded to float32. No copy of the whole kernel is made but the result.
+    """
+    result: Float32Array = empty(kernel.shape)
+    wide = [np.broadcast_to(factor, kernel.shape) for factor in factors]
     step = max(1, _BLOCK // max(1, kernel[:1].size))
     for begin in range(0, len(kernel), step):
         part = slice(begin, begin + step)
-        result[part] = kernel[part].astype(np.float64) * factors[part]
-    return result
+        product = kernel[part]
+        for factor in wide:
+            result[part] = product.astype(np.float64) * factor[part]
+            product = result[part]
+    return held(result)
 
 
 def _weighted(node: Node, kernel: Float32Array, bias: np.ndarray | None) -> Node:

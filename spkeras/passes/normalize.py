@@ -10,7 +10,7 @@ from spkeras.graph.connections import index_map
 from spkeras.graph.node import parameters_of
 from spkeras.graph.operations import WITH_KERNEL
 from spkeras.ops.properties import is_homogeneous
-from spkeras.passes.fold import channel_vector, scale_inputs, scale_outputs
+from spkeras.passes.fold import channel_vector, scale_both
 
 Array = np.ndarray
 _ONE = np.ones((), np.float64)
@@ -148,7 +148,7 @@ class _Normalizer:
         node, unit = self._absorbable(node)
         wanted = self._wanted(node.name)
         channels = np.broadcast_to(wanted, node.shape[-1:])
-        self._put(scale_outputs(scale_inputs(node, unit), 1 / channels), wanted)
+        self._put(scale_both(node, unit, 1 / channels), wanted)
 
     def _scale(self, node: Node) -> None:
         wanted, unit = self._wanted(node.name), self.unit[node.inputs[0]]

@@ -5,9 +5,9 @@ from dataclasses import replace
 from typing import Any
 
 import keras
-from keras import ops
 
 from spkeras.graph import Graph
+from spkeras.ops.memory import given, unset, values_of
 from spkeras.ops.names import keras_name
 from spkeras.ops.types import Tensor
 from spkeras.snn.network import Network, as_list
@@ -27,7 +27,7 @@ class Originals(keras.layers.Layer):
         self.arrays = {
             name: {
                 key: self.add_weight(
-                    array.shape, "zeros", trainable=False, name=f"{keras_name(name)}--{key}"
+                    array.shape, unset, trainable=False, name=f"{keras_name(name)}--{key}"
                 )
                 for key, array in own.arrays.items()
                 if array is not None
@@ -41,14 +41,14 @@ class Originals(keras.layers.Layer):
         originals = graph.originals or {}
         for name, variables in self.arrays.items():
             for key, variable in variables.items():
-                variable.assign(originals[name].arrays[key])
+                array = originals[name].arrays[key]
+                assert array is not None
+                variable.assign(given(array))
 
     def put(self, graph: Graph) -> Graph:
         """Return the graph with these arrays in its originals."""
         values = {
-            name: own.with_arrays(
-                {key: ops.convert_to_numpy(held) for key, held in self.arrays[name].items()}
-            )
+            name: own.with_arrays({key: values_of(held) for key, held in self.arrays[name].items()})
             for name, own in (graph.originals or {}).items()
         }
         return replace(graph, originals=values)

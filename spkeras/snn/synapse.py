@@ -10,6 +10,7 @@ from keras import layers, ops
 from spkeras.errors import GraphError
 from spkeras.graph import Node
 from spkeras.ops import activation, function
+from spkeras.ops.memory import given, unset, values_of
 from spkeras.ops.names import keras_name
 from spkeras.snn.linear import Affine, EachPosition, Function, Unit
 from spkeras.snn.positions import separate, without
@@ -185,6 +186,10 @@ _MAKERS: dict[str, Callable[[Node], layers.Layer]] = {
 }
 
 
+# Of the weights that are large: random numbers would take time and memory.
+_INITIALIZERS = {"kernel_initializer", "depthwise_initializer"}
+
+
 def synapse(node: Node) -> layers.Layer:
     """Return a Keras layer that computes the node, with the node's name; its weights are not set.
 
@@ -196,6 +201,8 @@ def synapse(node: Node) -> layers.Layer:
         raise GraphError(f"node {node.name!r} ({node.op}) is no synapse")
     count = separate(node)
     layer: layers.Layer = maker(without(node, count))
+    for name in _INITIALIZERS & set(vars(layer)):
+        setattr(layer, name, unset)
     if count:
         layer = EachPosition(layer, count, node.shape)
     layer.name = keras_name(node.name) + ("--unit" if node.op == "input" else "")
@@ -206,13 +213,14 @@ def synapse(node: Node) -> layers.Layer:
 def load_arrays(layer: layers.Layer, node: Node) -> None:
     """Load the node's arrays into the weights of the same names of a built layer."""
     for name, array in node.arrays.items():
-        _variable(layer, name).assign(array.reshape(_variable(layer, name).shape))
+        variable = _variable(layer, name)
+        variable.assign(given(array.reshape(variable.shape)))
 
 
 def read_arrays(layer: layers.Layer, node: Node) -> dict[str, Any]:
     """Return the node's arrays as the layer's weights hold them now."""
     return {
-        name: ops.convert_to_numpy(_variable(layer, name)).reshape(array.shape)
+        name: values_of(_variable(layer, name)).reshape(array.shape)
         for name, array in node.arrays.items()
     }
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Node
 from spkeras.ops.arrays import Float32Array
+from spkeras.ops.memory import values_of
 
 FIRST = "channels_first"
 
@@ -256,9 +257,8 @@ Handler = Callable[[Call], "Port | list[Port]"]
 
 
 def weight(variable: keras.Variable) -> Float32Array:
-    """Return a weight as a float32 array."""
-    values: np.ndarray = keras.ops.convert_to_numpy(variable)
-    return values.astype(np.float32)
+    """Return a weight as a float32 array, read-only where it is one."""
+    return values_of(variable).astype(np.float32, copy=False)
 
 
 def optional(variable: keras.Variable | None) -> Float32Array | None:

@@ -31,7 +31,7 @@ def need_floats(call: Call) -> None:
 def dense_weights(call: Call) -> tuple[Float32Array, Float32Array | None]:
     """Return the kernel and the bias of a Dense layer."""
     kernel, divisor = _kernel(call)
-    return kernel / (1.0 if divisor is None else divisor), _bias(call)
+    return kernel if divisor is None else kernel / divisor, _bias(call)
 
 
 def einsum_weights(

@@ -1,0 +1,41 @@
+"""Weights as arrays and arrays as weights, without a copy where the backend allows it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import numpy as np
+
+from spkeras.ops.arrays import ALIGNMENT, Held, held, is_held, zeros
+from spkeras.ops.compiled import changes_in_place, tensor_on
+from spkeras.ops.types import Tensor
+
+
+def values_of(variable: keras.Variable | Tensor) -> np.ndarray:
+    """Return the values of a variable or tensor now, read-only.
+
+    A backend that writes new values into new memory shares the memory. PyTorch writes in place,
+    so that the array is a copy.
+    """
+    if changes_in_place():
+        return held(np.array(keras.ops.convert_to_numpy(variable)))
+    value = variable.value if isinstance(variable, keras.Variable) else variable
+    array = np.asarray(value.read_value() if hasattr(value, "read_value") else value)
+    return held(array) if not array.flags.writeable else held(array.copy())
+
+
+def given(array: np.ndarray) -> Tensor:
+    """Return what a variable can be assigned to, on the memory of an array where that is possible.
+
+    Args:
+        array: Of `held`; any other array is returned as it is.
+    """
+    shares = is_held(array) and array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0
+    if not shares or changes_in_place():
+        return array
+    return tensor_on(np.asarray(Held(array, write=True)))
+
+
+def unset(shape: Sequence[int], dtype: Any = None) -> Tensor:
+    """Return zeros for a weight that is assigned later: an initializer that takes no memory."""
+    return given(held(zeros(shape, dtype or "float32")))
