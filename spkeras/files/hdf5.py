@@ -6,28 +6,29 @@ bound, where a damaged size keeps it for ever; they are walked here first.
 """
 
 import contextlib
-import io
 import math
-import mmap
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import h5py
 import numpy as np
 
 from spkeras.errors import UnsafeFileError
 from spkeras.files.limits import Allowance
+from spkeras.files.parts import Bytes
+from spkeras.ops.arrays import empty, held
 
 _SUPERBLOCK, _HEAP = b"\x89HDF\r\n\x1a\n", b"GCOL\x01\0\0\0"
 _REMEDY = "the file could read other files, and no Keras writes such; save the model again"
 
 
 @contextlib.contextmanager
-def opened(source: Path | bytes, place: str) -> Iterator[h5py.File]:
+def opened(source: Path | BinaryIO, place: str) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading, after its heaps and links are checked.
 
     Args:
-        source: The file, or its bytes.
+        source: The file, or a stream of its bytes that can be read from any place.
         place: The file, as messages name it.
 
     Raises:
@@ -35,29 +36,29 @@ def opened(source: Path | bytes, place: str) -> Iterator[h5py.File]:
         ValueError: see `check_heaps`.
         OSError: the library cannot open it.
     """
-    if isinstance(source, bytes):
-        check_heaps(source)
-    elif source.stat().st_size:  # what is empty cannot be mapped, and is refused by the library
+    if isinstance(source, Path):
         with source.open("rb") as stream:
-            with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
-                check_heaps(content)
-    with h5py.File(io.BytesIO(source) if isinstance(source, bytes) else source, "r") as file:
+            check_heaps(stream)
+    else:
+        check_heaps(source)
+    with h5py.File(source, "r") as file:
         check_links(file, place)
         yield file
 
 
-def check_heaps(content: bytes | mmap.mmap) -> None:
+def check_heaps(stream: BinaryIO) -> None:
     """Refuse a collection of texts whose sizes do not lead from its begin to its end.
 
     The layout is that of the HDF5 file format specification 3.0, III.E: after a header, objects
     of 4 + 4 + L bytes and contents, each padded to 8 bytes; number 0 is the free rest.
 
     Args:
-        content: All bytes of the file.
+        stream: The file.
 
     Raises:
         ValueError: names the byte. The library would go round there without an end.
     """
+    content = Bytes(stream)
     sizes = _size_of_lengths(content)
     header = _padded(8 + sizes)
     place = content.find(_HEAP) if sizes else -1
@@ -73,7 +74,7 @@ def check_heaps(content: bytes | mmap.mmap) -> None:
         place = content.find(_HEAP, place + 1)
 
 
-def _size_of_lengths(content: bytes | mmap.mmap) -> int:
+def _size_of_lengths(content: Bytes) -> int:
     """Return the bytes of a length, as the superblock states them; 0 without a superblock."""
     begin = 0
     while content[begin : begin + 8] != _SUPERBLOCK:
@@ -84,7 +85,7 @@ def _size_of_lengths(content: bytes | mmap.mmap) -> int:
     return _number(content, begin + (14 if version < b"\2" else 10), 1)
 
 
-def _number(content: bytes | mmap.mmap, place: int, size: int) -> int:
+def _number(content: Bytes, place: int, size: int) -> int:
     return int.from_bytes(content[place : place + size], "little")
 
 
@@ -153,7 +154,11 @@ def read_array(item: object, allowance: Allowance) -> np.ndarray:
     if item.shape is None or dtype.kind not in "biuf" and not _is_bfloat16(item):
         raise ValueError(f"'{name}' is of type {_type_words(item)}; allowed: real numbers")
     allowance.take(name, math.prod(item.shape) * dtype.itemsize)
-    return np.asarray(item)
+    if not item.size or not item.ndim or dtype.kind == "V":
+        return np.asarray(item)
+    array = empty(item.shape, dtype)
+    item.read_direct(array)
+    return held(array)
 
 
 def _is_bfloat16(item: h5py.Dataset) -> bool:

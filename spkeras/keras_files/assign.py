@@ -16,6 +16,7 @@ from spkeras.keras_files.kernels import local_arrays, modern_arrays
 from spkeras.keras_files.pairs import Pair, leaves_of, pairs_of
 from spkeras.keras_files.paths import assign_paths
 from spkeras.keras_files.stores import LayerWeights, Named, StoredWeights
+from spkeras.ops.memory import given
 
 
 def assign_weights(
@@ -192,7 +193,7 @@ def _set(
             f"{expected}. File and architecture do not belong together."
         )
     for variable, array in zip(targets, arrays, strict=True):
-        variable.assign(array)
+        variable.assign(given(array))
 
 
 def _same_up_to_ones(array: np.ndarray, shape: tuple[int, ...]) -> bool:

@@ -19,6 +19,7 @@ from spkeras.errors import ModelFileError
 from spkeras.files.archives import DAMAGE, check_members
 from spkeras.files.hdf5 import opened
 from spkeras.files.limits import Allowance
+from spkeras.files.parts import member_stream
 from spkeras.keras_files.foreign import what_directory, what_file, what_json, what_zip
 from spkeras.keras_files.saved_model import is_saved_model, saved_config, saved_weights
 from spkeras.keras_files.stores import NoWeights, StoredWeights, read_weights, text
@@ -27,6 +28,10 @@ ALLOWED = (
     "Allowed are whole models saved by Keras (.keras, .h5, .hdf5, SavedModel folders of Keras 2), "
     "or a weights file together with architecture=, such as the JSON of model.to_json()."
 )
+
+
+# Members of a zip without assets: configuration, facts about the writer, weights.
+_PARTS = 3
 
 
 @dataclass
@@ -40,6 +45,7 @@ class StoredModel:
         weights: The stored weights.
         version: Version of Keras as the file states it; "" if it does not.
         backend: Backend as the file states it; "" if it does not.
+        has_assets: Whether there is more than configuration and weights, such as vocabularies.
     """
 
     path: Path
@@ -48,6 +54,7 @@ class StoredModel:
     weights: StoredWeights
     version: str = ""
     backend: str = ""
+    has_assets: bool = False
 
 
 def open_model(path: str | Path) -> StoredModel:
@@ -139,6 +146,7 @@ def _open_zip(path: Path) -> StoredModel:
         config=config,
         weights=weights,
         version=str(metadata.get("keras_version", "")),
+        has_assets=len(archive.namelist()) > _PARTS,
     )
 
 
@@ -153,9 +161,10 @@ def _zip_weights(archive: zipfile.ZipFile, members: dict[str, str], path: Path) 
     """Read the weights member, called variables.h5 in 2.10 and 2.11."""
     for name in ("model.weights.h5", "variables.h5"):
         if name in members:
-            content, place = archive.read(members[name]), f"{path}: {members[name]}"
-            with opened(content, place) as stream:
-                return read_weights(stream, Allowance(place, len(content)))
+            place, size = f"{path}: {members[name]}", archive.getinfo(members[name]).file_size
+            with member_stream(archive, path, members[name]) as content:
+                with opened(content, place) as stream:
+                    return read_weights(stream, Allowance(place, size))
     if "model.weights.npz" in members or "model.weights.json" in members:
         return NoWeights()  # newer layouts, which only Keras reads
     raise ModelFileError(f"{path}: is a Keras zip without weights. Save the model again.")

@@ -14,6 +14,7 @@ from spkeras.keras_files.kernels import local_arrays
 from spkeras.keras_files.names import numbered, snake_case
 from spkeras.keras_files.pairs import Pair, leaves_of
 from spkeras.keras_files.stores import PathWeights
+from spkeras.ops.memory import given
 from spkeras.ops.types import Json
 
 # Names of the list of a model's layers.
@@ -177,7 +178,7 @@ def _load(node: LayerNode, layer: keras.layers.Layer, weights: PathWeights, path
 def _load_own(node: LayerNode, layer: keras.layers.Layer, arrays: dict[str, np.ndarray]) -> None:
     """Set the variables of a layer itself, as the layer stores them."""
     try:
-        layer.load_own_variables(arrays)
+        layer.load_own_variables({name: given(array) for name, array in arrays.items()})
     except (ValueError, KeyError, IndexError) as error:
         raise ModelFileError(f"layer {node.label}: {error}") from error
 

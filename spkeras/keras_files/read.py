@@ -12,7 +12,7 @@ from typing import Any, TypedDict, Unpack
 
 import keras
 
-from spkeras.errors import ModelFileError, SpkerasError, UnsupportedLayerError
+from spkeras.errors import ModelFileError, SpkerasError, UnsafeFileError, UnsupportedLayerError
 from spkeras.graph.finite import check_arrays
 from spkeras.keras_files.architecture import Architecture, fill, model_of, with_architecture
 from spkeras.keras_files.assign import assign_weights
@@ -170,7 +170,8 @@ def _built_from(stored: StoredModel, reading: Reading) -> LoadedModel:
         if context.problems:
             return _migrated(stored, root, context)
         try:
-            model = _proved(_plain(stored), root, stored, context)
+            model = _from_config(stored, root, context)
+            model = model or _proved(_plain(stored), root, stored, context)
             return LoadedModel(model, writer_of(stored, context), ())
         except KERAS_FAILURES as error:  # the migrations are tried next
             refuse_for_safety(error, stored.path)
@@ -211,6 +212,30 @@ def _retried(
             f"{stored.path}: Keras {keras.__version__} cannot load this file of "
             f"{writer_of(stored, context)}: {_cause(failure)} {error}"
         ) from failure
+
+
+def _from_config(stored: StoredModel, root: LayerNode, context: Context) -> keras.Model | None:
+    """Build the model of a zip and set its weights, which Keras would read a second time.
+
+    None where that is not all that Keras does: for layers that several models share, and for
+    whatever fails, which the messages of Keras describe.
+    """
+    weights, config = stored.weights, stored.config
+    if stored.kind != "zip" or isinstance(weights, NoWeights) or stored.has_assets:
+        return None
+    if any(node.shared is not None for node in root.walk()):
+        return None
+    try:
+        model = keras.saving.deserialize_keras_object(
+            {**(config or {}), "compile_config": None}, safe_mode=True
+        )
+        assign_weights(model, root, weights, context)
+    except UnsafeFileError:
+        raise
+    except (*KERAS_FAILURES, SpkerasError) as error:
+        refuse_for_safety(error, stored.path)
+        return None
+    return model
 
 
 def _plain(stored: StoredModel) -> keras.Model:

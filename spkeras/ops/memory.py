@@ -10,6 +10,9 @@ from spkeras.ops.arrays import ALIGNMENT, Held, held, is_held, zeros
 from spkeras.ops.compiled import changes_in_place, tensor_on
 from spkeras.ops.types import Tensor
 
+# Types that every backend has, and formats of exchange.
+_SHARED = (np.float16, np.float32, np.float64)
+
 
 def values_of(variable: keras.Variable | Tensor) -> np.ndarray:
     """Return the values of a variable or tensor now, read-only.
@@ -30,8 +33,9 @@ def given(array: np.ndarray) -> Tensor:
     Args:
         array: Of `held`; any other array is returned as it is.
     """
-    shares = is_held(array) and array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0
-    if not shares or changes_in_place():
+    if changes_in_place() or not is_held(array) or array.dtype not in _SHARED:
+        return array
+    if not array.flags.c_contiguous or array.ctypes.data % ALIGNMENT:
         return array
     return tensor_on(np.asarray(Held(array, write=True)))
 

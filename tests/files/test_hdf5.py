@@ -37,7 +37,7 @@ def _with_object(content, number, size):
 def test_files_as_h5py_writes_them_pass(libver, userblock, count):
     content = _file(libver, userblock, count)
     assert b"GCOL" in content
-    with opened(content, "here") as file:
+    with opened(io.BytesIO(content), "here") as file:
         assert file.attrs["name0"] == "x"
         assert len(file.attrs) == count
 
@@ -50,14 +50,14 @@ def test_files_as_h5py_writes_them_pass(libver, userblock, count):
 )
 def test_sizes_that_lead_nowhere_are_refused(libver, userblock, number, size):
     with pytest.raises(ValueError, match=r"an object of \d+ bytes in the heap at byte \d+"):
-        check_heaps(_with_object(_file(libver, userblock), number, size))
+        check_heaps(io.BytesIO(_with_object(_file(libver, userblock), number, size)))
 
 
 def test_a_false_superblock_hides_nothing():
     content = bytearray(_with_object(_file(userblock=512), 0, 0))
     content[100:120] = b"\x89HDF\r\n\x1a\n" + bytes(12)
     with pytest.raises(ValueError, match="an object of 0 bytes"):
-        check_heaps(bytes(content))
+        check_heaps(io.BytesIO(content))
 
 
 def test_a_damaged_model_is_one_message(tmp_path):
@@ -71,4 +71,4 @@ def test_numbers_that_look_like_a_heap_are_numbers():
     stream = io.BytesIO()
     with h5py.File(stream, "w") as file:
         file["numbers"] = np.frombuffer(b"GCOL" + bytes(range(4, 60)), "u1")
-    check_heaps(stream.getvalue())
+    check_heaps(stream)
