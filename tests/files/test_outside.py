@@ -175,17 +175,22 @@ def test_member_kinds(tmp_path, kind):
         read_model(path)
 
 
-def test_refusal_of_keras_is_final(tmp_path, monkeypatch):
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_refusal_of_keras_is_final(tmp_path, monkeypatch, suffix):
     """Keras refuses a file for safety: no other reader tries it."""
-    path = tmp_path / "model.keras"
+    path = tmp_path / f"model{suffix}"
     network().save(path)
+    calls = []
 
     def refuse(*_, **__):
+        calls.append(1)
         raise ValueError("Not allowed: H5 file with virtual Dataset")
 
     monkeypatch.setattr(keras.models, "load_model", refuse)
+    monkeypatch.setattr(keras.saving, "deserialize_keras_object", refuse)
     with pytest.raises(UnsafeFileError, match="Keras refuses it for safety.*virtual Dataset"):
         read_model(path)
+    assert len(calls) == 1
 
 
 def test_vocabulary_from_a_file(tmp_path):

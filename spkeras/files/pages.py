@@ -1,0 +1,108 @@
+"""HDF5 composed in memory around large arrays, which are written from where they are."""
+
+import io
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+import numpy as np
+
+_PAGE = 1 << 12
+
+
+class Pages(io.RawIOBase):
+    """A file in memory that holds the pages that were written; all others are zeros.
+
+    Args:
+        content: Its first bytes.
+    """
+
+    def __init__(self, content: bytes) -> None:
+        self._pages: dict[int, bytearray] = {}
+        self._place = self.size = 0
+        self.write(memoryview(content))
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.size}[whence]
+        self._place = base + place
+        return self._place
+
+    def truncate(self, size: int | None = None) -> int:
+        self.size = self._place if size is None else size
+        return self.size
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        target = memoryview(buffer).cast("B")
+        found = self.part(self._place, min(self._place + len(target), self.size))
+        target[: len(found)] = found
+        self._place += len(found)
+        return len(found)
+
+    def write(self, data: memoryview) -> int:  # type: ignore[override]
+        given, done = memoryview(data).cast("B"), 0
+        while done < len(given):
+            number, begin = divmod(self._place + done, _PAGE)
+            part = given[done : done + _PAGE - begin]
+            page = self._pages.setdefault(number, bytearray(_PAGE))
+            page[begin : begin + len(part)] = part
+            done += len(part)
+        self._place += done
+        self.size = max(self.size, self._place)
+        return done
+
+    def part(self, begin: int, end: int) -> bytes:
+        """Return the bytes from one place to another."""
+        numbers = range(begin // _PAGE, -(-max(end, begin) // _PAGE))
+        empty = bytes(_PAGE)
+        pages = b"".join(self._pages.get(number, empty) for number in numbers)
+        first = numbers.start * _PAGE
+        return pages[begin - first : max(end, begin) - first]
+
+    def pieces(self, arrays: Mapping[int, Callable[[], np.ndarray]]) -> Iterator[memoryview]:
+        """Yield all bytes in order, with arrays at some places.
+
+        Args:
+            arrays: Functions that return the arrays, by the place of the first byte.
+        """
+        at = 0
+        for place, array_of in sorted(arrays.items()):
+            yield memoryview(self.part(at, place))
+            values = np.ascontiguousarray(array_of())
+            yield values.reshape(-1).view(np.uint8).data
+            at = place + values.nbytes
+        yield memoryview(self.part(at, self.size))
+
+
+def allocate(pages: Pages, shapes: Mapping[str, tuple[Sequence[int], np.dtype]]) -> list[int]:
+    """Replace datasets of an HDF5 file by larger ones, whose numbers are left out.
+
+    Args:
+        pages: The file.
+        shapes: Shape and type of each, by the path of the dataset.
+
+    Returns:
+        The places of the numbers in the file, in the same order.
+    """
+    import h5py  # commands that only show their help load nothing heavy
+    from h5py import h5d, h5p, h5s, h5t
+
+    kind = h5p.create(h5p.DATASET_CREATE)
+    kind.set_alloc_time(h5d.ALLOC_TIME_EARLY)
+    kind.set_fill_time(h5d.FILL_TIME_NEVER)
+    kind.set_obj_track_times(False)
+    places = []
+    with h5py.File(pages, "r+") as file:
+        for path, (shape, dtype) in shapes.items():
+            del file[path]
+            numbers, space = h5t.py_create(dtype, logical=True), h5s.create_simple(tuple(shape))
+            dataset = h5d.create(file.id, path.encode(), numbers, space, kind)
+            places.append(dataset.get_offset())
+    return places
