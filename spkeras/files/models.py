@@ -123,7 +123,7 @@ def _filled(
     """
     import h5py
 
-    from spkeras.ops.memory import values_of
+    from spkeras.ops.memory import view_of
 
     marks: dict[str, keras.Variable] = {}
 
@@ -141,7 +141,7 @@ def _filled(
     shapes = {name: (v.shape, np.dtype(str(v.dtype))) for name, v in marks.items()}
     places = allocate(pages, shapes)
     arrays = {
-        place: partial(values_of, variable)
+        place: partial(view_of, variable)
         for place, variable in zip(places, marks.values(), strict=True)
     }
     return pages.size, pages.pieces(arrays)

@@ -127,8 +127,8 @@ def changes_in_place() -> bool:
 def tensor_on(array: np.ndarray) -> Tensor:
     """Return a tensor in the memory of an array, which neither the caller nor the tensor changes.
 
-    TensorFlow and JAX write to new memory if a variable that holds the tensor is changed. JAX and
-    devices other than the processor may take a copy.
+    TensorFlow and JAX write to new memory if a variable that was assigned the tensor is changed. A
+    variable of PyTorch takes a copy when it is assigned, as other devices than the processor do.
 
     Args:
         array: Contiguous and aligned; flagged as writable, since formats of exchange ask for it.
@@ -137,4 +137,10 @@ def tensor_on(array: np.ndarray) -> Tensor:
         import tensorflow
 
         return tensorflow.experimental.dlpack.from_dlpack(array.__dlpack__())
-    return keras.ops.convert_to_tensor(array)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.device_put(array)
+    import torch
+
+    return torch.from_numpy(array)

@@ -1,6 +1,7 @@
 """Models as files: large weights are written from where they are, and nothing else differs."""
 
 import io
+import resource
 import zipfile
 
 import h5py
@@ -8,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 
+from spkeras.files.drafts import draft_of
 from spkeras.files.models import save_model
 from spkeras.files.pages import Pages
 from tests import networks
@@ -110,3 +112,19 @@ def test_pages_are_a_file():
     assert found == wanted
     pages.truncate(50)
     assert b"".join(pages.pieces({})) == plain.getvalue()[:50]
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+@pytest.mark.parametrize("size", [512, 20_000, 1_000_000])
+def test_a_disk_that_fills_while_a_large_weight_is_written(model, tmp_path, suffix, size):
+    path = tmp_path / f"net{suffix}"
+    path.write_bytes(b"before")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"), draft_of(path) as draft:
+            save_model(model, draft)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == b"before"
+    assert [found.name for found in tmp_path.iterdir()] == [path.name]
