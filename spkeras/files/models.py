@@ -5,13 +5,12 @@ from where they are in its place.
 """
 
 import io
+import math
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import numpy as np
 
 from spkeras.files.pages import Pages, allocate
 
@@ -22,7 +21,8 @@ _HDF5 = (".h5", ".hdf5")
 _WEIGHTS = "model.weights.h5"
 # Weights of these bytes or more are not copied.
 _LARGE = 1 << 20
-_FLOATS = ("float16", "float32", "float64")
+# Types of such weights, with the bytes of a number.
+_FLOATS = {"float16": 2, "float32": 4, "float64": 8}
 
 
 def save_model(model: Any, path: Path) -> None:
@@ -45,8 +45,16 @@ def save_model(model: Any, path: Path) -> None:
 
 
 def _is_large(variable: "keras.Variable") -> bool:
-    kind = str(variable.dtype)
-    return kind in _FLOATS and np.prod(variable.shape) * np.dtype(kind).itemsize >= _LARGE
+    size: int = math.prod(variable.shape) * _FLOATS.get(str(variable.dtype), 0)
+    return size >= _LARGE
+
+
+def _bytes_of(variable: "keras.Variable") -> memoryview:
+    import numpy as np
+
+    from spkeras.ops.memory import view_of
+
+    return np.ascontiguousarray(view_of(variable)).reshape(-1).view(np.uint8).data
 
 
 def _in_memory(model: Any) -> io.BytesIO:
@@ -123,8 +131,6 @@ def _filled(
     """
     import h5py
 
-    from spkeras.ops.memory import view_of
-
     marks: dict[str, keras.Variable] = {}
 
     def take(name: str, item: h5py.Group | h5py.Dataset) -> None:
@@ -138,10 +144,7 @@ def _filled(
     if {id(variable) for variable in marks.values()} != {id(variable) for variable in large}:
         return None
     pages = Pages(content)
-    shapes = {name: (v.shape, np.dtype(str(v.dtype))) for name, v in marks.items()}
+    shapes = {name: (v.shape, str(v.dtype)) for name, v in marks.items()}
     places = allocate(pages, shapes)
-    arrays = {
-        place: partial(view_of, variable)
-        for place, variable in zip(places, marks.values(), strict=True)
-    }
-    return pages.size, pages.pieces(arrays)
+    found = [partial(_bytes_of, variable) for variable in marks.values()]
+    return pages.size, pages.pieces(dict(zip(places, found, strict=True)))

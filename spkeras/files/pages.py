@@ -4,8 +4,6 @@ import io
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import numpy as np
-
 _PAGE = 1 << 12
 
 
@@ -66,22 +64,22 @@ class Pages(io.RawIOBase):
         first = numbers.start * _PAGE
         return pages[begin - first : max(end, begin) - first]
 
-    def pieces(self, arrays: Mapping[int, Callable[[], np.ndarray]]) -> Iterator[memoryview]:
-        """Yield all bytes in order, with arrays at some places.
+    def pieces(self, others: Mapping[int, Callable[[], memoryview]]) -> Iterator[memoryview]:
+        """Yield all bytes in order, with others at some places.
 
         Args:
-            arrays: Functions that return the arrays, by the place of the first byte.
+            others: Functions that return bytes, by the place of the first one.
         """
         at = 0
-        for place, array_of in sorted(arrays.items()):
+        for place, bytes_of in sorted(others.items()):
             yield memoryview(self.part(at, place))
-            values = np.ascontiguousarray(array_of())
-            yield values.reshape(-1).view(np.uint8).data
-            at = place + values.nbytes
+            found = bytes_of()
+            yield found
+            at = place + found.nbytes
         yield memoryview(self.part(at, self.size))
 
 
-def allocate(pages: Pages, shapes: Mapping[str, tuple[Sequence[int], np.dtype]]) -> list[int]:
+def allocate(pages: Pages, shapes: Mapping[str, tuple[Sequence[int], str]]) -> list[int]:
     """Replace datasets of an HDF5 file by larger ones, whose numbers are left out.
 
     Args:
@@ -92,6 +90,7 @@ def allocate(pages: Pages, shapes: Mapping[str, tuple[Sequence[int], np.dtype]])
         The places of the numbers in the file, in the same order.
     """
     import h5py  # commands that only show their help load nothing heavy
+    import numpy as np
     from h5py import h5d, h5p, h5s, h5t
 
     kind = h5p.create(h5p.DATASET_CREATE)
@@ -102,7 +101,9 @@ def allocate(pages: Pages, shapes: Mapping[str, tuple[Sequence[int], np.dtype]])
     with h5py.File(pages, "r+") as file:
         for path, (shape, dtype) in shapes.items():
             del file[path]
-            numbers, space = h5t.py_create(dtype, logical=True), h5s.create_simple(tuple(shape))
+            numbers, space = h5t.py_create(np.dtype(dtype), logical=True), h5s.create_simple(
+                tuple(shape)
+            )
             dataset = h5d.create(file.id, path.encode(), numbers, space, kind)
             places.append(dataset.get_offset())
     return places

@@ -106,7 +106,7 @@ def test_pages_are_a_file():
     pages.seek(0)
     assert pages.read() == plain.getvalue()
     array = np.arange(1000, dtype="float32")
-    found = b"".join(pages.pieces({100: lambda: array, 8000: lambda: array}))
+    found = b"".join(pages.pieces({100: lambda: array.data, 8000: lambda: array.data}))
     wanted = bytearray(plain.getvalue())
     wanted[100:4100] = wanted[8000:12000] = array.tobytes()
     assert found == wanted
