@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from dataclasses import replace as changed
@@ -12,11 +10,12 @@ from typing import Any, TypedDict, Unpack
 
 import keras
 
-from spkeras.errors import ModelFileError, SpkerasError, UnsafeFileError, UnsupportedLayerError
+from spkeras.errors import ModelFileError, SpkerasError, UnsupportedLayerError
 from spkeras.graph.finite import check_arrays
 from spkeras.keras_files.architecture import Architecture, fill, model_of, with_architecture
 from spkeras.keras_files.assign import assign_weights
 from spkeras.keras_files.bounds import bounded_weights
+from spkeras.keras_files.by_keras import loaded_by_keras
 from spkeras.keras_files.container import StoredModel, open_model
 from spkeras.keras_files.context import KERAS_FAILURES, Context
 from spkeras.keras_files.emit import emit
@@ -29,7 +28,6 @@ from spkeras.keras_files.quantized import read_quantized
 from spkeras.keras_files.schema import check_version, inside, one_error, refuse_for_safety
 from spkeras.keras_files.scopes import make_runnable
 from spkeras.keras_files.standins import build_partly
-from spkeras.keras_files.stores import NoWeights
 from spkeras.keras_files.trust import given, named_in
 from spkeras.keras_files.writer import context_of, writer_of
 from spkeras.layers import legacy  # noqa: F401  (registers the layers of old files)
@@ -170,8 +168,7 @@ def _built_from(stored: StoredModel, reading: Reading) -> LoadedModel:
         if context.problems:
             return _migrated(stored, root, context)
         try:
-            model = _from_config(stored, root, context)
-            model = model or _proved(_plain(stored), root, stored, context)
+            model = loaded_by_keras(stored, root, context)
             return LoadedModel(model, writer_of(stored, context), ())
         except KERAS_FAILURES as error:  # the migrations are tried next
             refuse_for_safety(error, stored.path)
@@ -212,53 +209,6 @@ def _retried(
             f"{stored.path}: Keras {keras.__version__} cannot load this file of "
             f"{writer_of(stored, context)}: {_cause(failure)} {error}"
         ) from failure
-
-
-def _from_config(stored: StoredModel, root: LayerNode, context: Context) -> keras.Model | None:
-    """Build the model of a zip and set its weights, which Keras would read a second time.
-
-    None where that is not all that Keras does: for layers that several models share, and for
-    whatever fails, which the messages of Keras describe.
-    """
-    weights, config = stored.weights, stored.config
-    if stored.kind != "zip" or isinstance(weights, NoWeights) or stored.has_assets:
-        return None
-    if any(node.shared is not None for node in root.walk()):
-        return None
-    try:
-        model = keras.saving.deserialize_keras_object(
-            {**(config or {}), "compile_config": None}, safe_mode=True
-        )
-        assign_weights(model, root, weights, context)
-    except UnsafeFileError:
-        raise
-    except (*KERAS_FAILURES, SpkerasError) as error:
-        refuse_for_safety(error, stored.path)
-        return None
-    return model
-
-
-def _plain(stored: StoredModel) -> keras.Model:
-    """Load a file with Keras, which recognizes the format by the suffix."""
-    suffix = ".keras" if stored.kind == "zip" else ".h5"
-    if stored.path.suffix == suffix:
-        return keras.models.load_model(stored.path, compile=False, safe_mode=True)
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / f"model{suffix}"
-        shutil.copyfile(stored.path, copy)
-        return keras.models.load_model(copy, compile=False, safe_mode=True)
-
-
-def _proved(
-    model: keras.Model, root: LayerNode, stored: StoredModel, context: Context
-) -> keras.Model:
-    """Return a model that Keras loaded, with each weight as the file states it.
-
-    Keras reads HDF5 by position, and leaves initial values in layers that it builds twice.
-    """
-    if not isinstance(stored.weights, NoWeights):
-        assign_weights(model, root, stored.weights, context)
-    return model
 
 
 def _migrated(stored: StoredModel, root: LayerNode, context: Context) -> LoadedModel:
