@@ -1,5 +1,6 @@
 """Files that earlier versions wrote load, and answer as they did."""
 
+import re
 from pathlib import Path
 
 import keras
@@ -30,6 +31,44 @@ def test_a_network_of_a_later_version_answers_as_before(version, name):
         x, wanted = stored["inputs"], stored[name]
     snn = keras.models.load_model(FOLDER / version / name, compile=False)
     np.testing.assert_allclose(snn.predict(x, verbose=0), wanted, **CLOSE)
+
+
+@pytest.mark.parametrize("name", ["whole.h5", "wrapped.h5"])
+def test_a_network_of_whole_numbers_gives_the_same_bits(name):
+    with np.load(FOLDER / "0.2.0" / "answers.npz") as stored:
+        x, wanted = stored["inputs"], stored[f"{name}:spikes"]
+    snn = keras.models.load_model(FOLDER / "0.2.0" / name, compile=False)
+    result = spkeras.evaluate(snn, x, engine="integers", verbose=0)
+    np.testing.assert_array_equal(np.concatenate(list(result.layer_spikes.values())), wanted)
+
+
+@pytest.mark.parametrize(
+    ("version", "name"),
+    sorted((path.parent.name, path.name) for path in FOLDER.glob("*/*.nir")),
+)
+def test_a_nir_file_of_a_later_version_answers_as_before(version, name):
+    with np.load(FOLDER / version / "answers.npz") as stored:
+        x, wanted = stored["inputs"], stored[name]
+    snn = spkeras.from_nir(FOLDER / version / name)
+    np.testing.assert_allclose(snn.predict(x, verbose=0), wanted, **CLOSE)
+    integers = loop_of(snn).graph.integers
+    assert (integers is not None and integers.threshold_bits == 10) == (name == "whole.nir")
+
+
+@pytest.mark.parametrize(
+    "version", sorted(path.parent.name for path in FOLDER.glob("*/delayed.npz"))
+)
+def test_plain_arrays_of_a_later_version_are_read_as_before(version):
+    """By the reader of docs/export.md."""
+    page = (FOLDER.parents[1] / "docs/export.md").read_text()
+    (reader,) = re.findall(r"```python\n(import json\n.*?)```", page, re.DOTALL)
+    names = {"np": np}
+    exec(reader, names)
+    with np.load(FOLDER / version / "answers.npz") as stored:
+        x, wanted = stored["inputs"], stored["delayed.npz"]
+    path = str(FOLDER / version / "delayed.npz")
+    found = [names["run"](path, np.moveaxis(sample, -1, 0)) for sample in x]
+    np.testing.assert_allclose(found, wanted, **CLOSE)
 
 
 @pytest.mark.parametrize("version", sorted({version for version, _ in LATER}))
