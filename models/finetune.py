@@ -62,7 +62,11 @@ FIGURES = {
                 else "--clamp 1 --quantize 3 --rate 0.02 "
             )
             + (_SHIFTED if "mobilenet" in net else _IMAGES),
-            (_TRAINED, _SYNCHRONOUS, *({**_SYNCHRONOUS, "weight_bits": bits} for bits in (9, 8))),
+            (
+                _TRAINED,
+                _SYNCHRONOUS,
+                *({**_SYNCHRONOUS, "weight_bits": bits, "rounding": "nearest"} for bits in (9, 8)),
+            ),
         )
         for net, steps in (
             ("cifar10_vgg_star", 600),

@@ -94,7 +94,10 @@ class cnn_to_snn:
         if self.user_define:
             self._graph = _with_one_scale(mdl, x_train, float(self.user_define), bits)
         else:
-            snn = convert(mdl, x_train, percentile=100.0, per_channel=False, weight_bits=bits)
+            given: dict[str, Any] = (
+                {} if bits is None else {"weight_bits": bits, "rounding": "nearest"}
+            )
+            snn = convert(mdl, x_train, percentile=100.0, per_channel=False, **given)
             self._graph = loop_of(snn).graph
         self._rebuild()
         return self

@@ -143,7 +143,7 @@ def test_signed_bit_is_weight_bits(chain, x):
     exact = cnn_to_snn()(chain, x).SpikeCounter(x, timesteps=64)[1]
     coarse = cnn_to_snn(signed_bit=9)(chain, x)
     assert coarse.SpikeCounter(x, timesteps=64)[1][:-1] == pytest.approx(exact[:-1], rel=0.03)
-    plain = converted(chain, x, timesteps=64, weight_bits=9)
+    plain = converted(chain, x, timesteps=64, weight_bits=9, rounding="nearest")
     given, wanted = (model.predict(x, verbose=0) for model in (coarse.model, plain))
     assert np.array_equal(given, wanted)
 

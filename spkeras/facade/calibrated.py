@@ -1,11 +1,12 @@
 """A CNN with statistics of its activations, from which spiking networks are built."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 import numpy as np
 
+from spkeras.calibration.moments import moments
 from spkeras.calibration.statistics import calibrate
 from spkeras.data import DataLike, Source, open_data
 from spkeras.data.layout import Layout
@@ -15,12 +16,13 @@ from spkeras.graph.stats import ActivationStats
 from spkeras.ops.code import keeps_values
 from spkeras.ops.progress import Progress
 from spkeras.passes.constant_inputs import lift_biases
+from spkeras.passes.fitted import Moments
 from spkeras.passes.neurons import place_neurons
 from spkeras.passes.pipeline import finish, prepare
 from spkeras.passes.relays import is_relay
 from spkeras.recipes import Conversion, Simulation, Stepwise
 from spkeras.snn.ann import ann, bias_currents
-from spkeras.snn.model import build
+from spkeras.snn.model import build, loop_of
 from spkeras.snn.settings import check_start, stagger_in_force, start
 
 # Samples of a stream that are checked before calibration.
@@ -77,12 +79,19 @@ class Calibrated:
         )
         self.notes = _drawn(self.stats, seed)
 
-    def network(self, recipe: Stepwise, simulation: Simulation) -> keras.Model:
+    def network(
+        self,
+        recipe: Stepwise,
+        simulation: Simulation,
+        samples: Sequence[np.ndarray] | None = None,
+    ) -> keras.Model:
         """Return the spiking network of a recipe.
 
         Args:
             recipe: With the options of the first one that decide the statistics.
             simulation: Its T decides options that the recipe leaves open.
+            samples: Samples whose currents weights of n bits keep, one array per input; None
+                rounds weights to the nearest.
 
         Raises:
             OptionError: a read-out that would start after T.
@@ -91,12 +100,24 @@ class Calibrated:
         chosen = recipe.chosen(timesteps)
         graph = place_neurons(self.graph, chosen)
         check_start(graph, timesteps, simulation.schedule, simulation.stagger)
-        graph = finish(graph, self.stats, chosen, windows(graph, timesteps, simulation))
+        simulation = simulation.changed(timesteps=timesteps)
+        graph = finish(
+            graph,
+            self.stats,
+            chosen,
+            windows(graph, timesteps, simulation),
+            moments=None if samples is None else _products(samples, simulation),
+        )
         graph = graph.with_settings(**_settings(recipe, chosen), built_for=timesteps)
         if keeps_values(chosen.spike_code):
             graph = lift_biases(graph, bias_currents(graph))
         graph = graph.with_nodes(graph.nodes, notes=self.notes)
-        return build(graph, simulation.changed(timesteps=timesteps))
+        return build(graph, simulation)
+
+
+def _products(samples: Sequence[np.ndarray], simulation: Simulation) -> Callable[[Graph], Moments]:
+    """Return the function from a graph to the mean products of the inputs of its kernels."""
+    return lambda graph: moments(loop_of(build(graph, simulation)), samples, simulation.seed)
 
 
 def _settings(recipe: Stepwise, chosen: Conversion) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """A CNN and calibration samples, from which networks of several recipes are built."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -95,7 +95,8 @@ class Converter:
         if trains or method is not None or rounding == "fitted":
             self.data = open_data(Layout.of(self.walked.convertible()), self.data).again()
         calibrated = self._calibration(recipe, simulation, quiet if trains else progress)
-        snn = calibrated.network(recipe, simulation)
+        keeps = rounding == "fitted" and form is None
+        snn = calibrated.network(recipe, simulation, self._some() if keeps else None)
         if trains:
             snn = train_thresholds(snn, self.data, progress=progress)
         if method is not None:
@@ -103,6 +104,10 @@ class Converter:
         if form is None:
             return snn
         return whole_network(snn, form, self.data if rounding == "fitted" else None)
+
+    def _some(self) -> Sequence[np.ndarray]:
+        """Return the samples whose currents whole weights keep."""
+        return open_data(Layout.of(self.walked.convertible()), self.data).some(_FITTED).x
 
     def _calibration(
         self, recipe: Stepwise, simulation: Simulation, progress: Progress

@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from spkeras.graph import Node
+from spkeras.graph.connections import kernel_of
 from spkeras.ops.arrays import Float64Array
 
 # Mean products of the inputs of a kernel. By node, for each channel group: matrices for successive
@@ -14,6 +16,42 @@ Moments = Mapping[str, Sequence[Sequence[Float64Array]]]
 _DAMPING = 0.01
 # Rows whose errors are passed on together.
 _TOGETHER = 64
+
+
+def fitted_codes(
+    node: Node,
+    kernel: Float64Array,
+    bias: np.ndarray | None = None,
+    *,
+    step: Float64Array,
+    moments: Sequence[Sequence[Float64Array]],
+    most: int,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the codes of a node's kernel, in the form of `kernel`, and its whole bias.
+
+    Args:
+        node: A node with a kernel.
+        kernel: Its weights in units of a code, (*window, channels in / groups, channels out).
+        bias: In units of a code; None for none, or for one that stays a real number.
+        step: Divisor of the average pools on the way of each weight; shape () or as the stored kernel.
+        moments: Of its inputs, by channel group.
+        most: Largest weight code.
+    """
+    channels = kernel.shape[-1]
+    steps = kernel_of(node.with_arrays(kernel=np.broadcast_to(step, node.arrays["kernel"].shape)))
+    flat = steps.reshape(-1, channels)
+    size, scaled = channels // len(moments), []
+    for group, blocks in enumerate(moments):
+        # A code adds to the sum of a window, which is its average times the step.
+        factors = np.split(flat[:, group * size], np.cumsum([len(b) - 1 for b in blocks])[:-1])
+        ones = [np.concatenate([np.ones(1), own]) for own in factors]
+        scaled.append([b * np.outer(own, own) for b, own in zip(blocks, ones, strict=True)])
+    wide = None if bias is None else np.broadcast_to(bias, (channels,)).astype(np.float64)
+    codes, whole = fitted(kernel.reshape(-1, channels), wide, scaled, most)
+    return (
+        codes.reshape(kernel.shape).astype(np.float32),
+        None if whole is None else whole.astype(np.float32),
+    )
 
 
 def fitted(

@@ -1,6 +1,6 @@
 """Run the passes in order: from the frontend's graph to one with neurons and thresholds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -8,6 +8,7 @@ from spkeras.graph import Graph, Node
 from spkeras.graph.stats import ActivationStats
 from spkeras.ops.arrays import Float32Array
 from spkeras.passes.coder import Coder
+from spkeras.passes.fitted import Moments
 from spkeras.passes.fold import fold_scales
 from spkeras.passes.learned import learned_scales
 from spkeras.passes.normalize import normalize
@@ -47,7 +48,11 @@ def prepare(graph: Graph, conversion: Conversion) -> Graph:
 
 
 def finish(
-    graph: Graph, stats: Mapping[str, ActivationStats], conversion: Conversion, windows: Windows
+    graph: Graph,
+    stats: Mapping[str, ActivationStats],
+    conversion: Conversion,
+    windows: Windows,
+    moments: Callable[[Graph], Moments] | None = None,
 ) -> Graph:
     """Choose scales, normalise currents, round weights.
 
@@ -57,6 +62,8 @@ def finish(
         conversion: Settings chosen for T.
         windows: Number of time steps in which each layer of neurons may fire; thresholds are
             fitted to them.
+        moments: Function from the graph with real weights to the mean products of the inputs of its
+            kernels, to which weights of n bits are fitted; None rounds them to the nearest.
     """
     scales = _scales(graph, stats, conversion, windows)
     raised = 2.0**conversion.levels_above_scale
@@ -66,7 +73,8 @@ def finish(
     if conversion.readout == "spikes":
         graph = graph.keeping(with_whole_outputs(graph))
     if conversion.weight_bits is not None and not conversion.whole:
-        graph = quantize_weights(graph, conversion.weight_bits)
+        found = None if moments is None else moments(graph)
+        graph = quantize_weights(graph, conversion.weight_bits, found)
     return graph
 
 

@@ -17,6 +17,8 @@ from spkeras.passes.whole_checks import POOLS
 _CHANNELWISE = ("add", "subtract", "pad", "crop", "upsample", *POOLS)
 # Candidates for the largest weight that is not clipped, as a share of the largest weight.
 _SHARES = np.linspace(1.0, 0.4, 25)
+# Error of weights that are multiples of a unit, as a share of their mean square.
+_EXACT = 1e-10
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,9 +93,10 @@ def unit_of(
     """Return the unit of a group's potentials, shape () or (channels,).
 
     Kernels have `weight_bits`. Their largest code is that of the weight that gives the least mean
-    square error of all weights of the channel. Thresholds and identity synapses have
-    `threshold_bits`. Without a kernel the unit is the smallest of these numbers if all are multiples
-    of it and only spikes arrive; else the largest one has the largest code.
+    square error of all weights of the channel, among units of which the threshold is a multiple.
+    Thresholds and identity synapses have `threshold_bits`. Without a kernel the unit is the smallest
+    of these numbers if all are multiples of it and only spikes arrive; else the largest one has the
+    largest code.
     """
     by_channel = form.per_channel and group.channels is not None
     kernels = [
@@ -109,7 +112,8 @@ def unit_of(
     least = np.max(np.broadcast_arrays(*wide), axis=0) / most
     if not kernels:
         return np.asarray(least) if _receives_reals(graph, group) else _of_identities(wide, least)
-    found = _fitted(np.concatenate(kernels), (1 << (form.weight_bits - 1)) - 1)
+    threshold = np.max([np.zeros(least.shape), *_thresholds(graph, group, least.shape)], axis=0)
+    found = _fitted(np.concatenate(kernels), (1 << (form.weight_bits - 1)) - 1, threshold)
     unit: Float64Array = np.maximum(found if by_channel else found[0], least)
     return unit
 
@@ -133,6 +137,13 @@ def _wide(graph: Graph, group: Group, steps: Mapping[str, Float64Array]) -> Iter
     yield np.zeros(())
 
 
+def _thresholds(graph: Graph, group: Group, shape: tuple[int, ...]) -> Iterable[Float64Array]:
+    """Yield the largest threshold of each channel, or of the layer, of each layer of neurons."""
+    for name in group.targets:
+        if graph[name].op == "neuron":
+            yield _largest(graph[name].arrays["threshold"], shape[0] if shape else None)
+
+
 def _rows(kernel: np.ndarray, by_channel: bool) -> Float64Array:
     """Return the weights of each channel as a column, or all of them as one column."""
     return kernel.astype(np.float64).reshape(-1, kernel.shape[-1] if by_channel else 1)
@@ -154,14 +165,30 @@ def _of_identities(wide: list[Float64Array], least: Float64Array) -> Float64Arra
     return unit
 
 
-def _fitted(weights: Float64Array, most: int) -> Float64Array:
-    """Return the unit of each column with the least square error of its codes of up to `most`."""
+def _fitted(weights: Float64Array, most: int, threshold: Float64Array) -> Float64Array:
+    """Return the unit of each column with the least square error of its codes of up to `most`.
+
+    Args:
+        weights: (weights, channels).
+        most: Largest code.
+        threshold: A multiple of the unit; 0 for none.
+    """
     largest = np.abs(weights).max(axis=0)
     largest = np.where(largest > 0, largest, largest.max() or 1.0)
     best, least = largest / most, np.full(largest.shape, np.inf)
-    for share in _SHARES:
-        unit = share * largest / most
+    # Weights that were trained as multiples of a unit have this one again.
+    exact = [most / code for code in range(most, max(most - 9, most // 2), -1)]
+    for place, share in enumerate([*exact, *_SHARES]):
+        unit = _dividing(threshold, share * largest / most)
         error = ((np.clip(np.rint(weights / unit), -most, most) * unit - weights) ** 2).sum(axis=0)
-        better = error < least
+        bound = _EXACT * (weights**2).sum(axis=0) if place < len(exact) else least
+        better = error < np.minimum(bound, least)
         best, least = np.where(better, unit, best), np.where(better, error, least)
     return best
+
+
+def _dividing(threshold: Float64Array, unit: Float64Array) -> Float64Array:
+    """Return the unit next to a given one of which the threshold is a multiple."""
+    count = np.maximum(np.rint(threshold / unit), 1)
+    divided: Float64Array = np.where(threshold > 0, threshold / count, unit)
+    return divided

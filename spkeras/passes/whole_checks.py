@@ -12,14 +12,14 @@ from spkeras.passes.relays import summed
 
 POOLS = ("average_pool", "global_average_pool")
 _MOVES = ("pad", "crop", "reshape", "permute", "concatenate", "add", "subtract", "upsample")
-_RELAYS = "convert with relays=True (--relays)"
 
 
-def check_whole(graph: Graph) -> None:
+def check_whole(graph: Graph, remedy: str = "convert with relays=True (--relays)") -> None:
     """Refuse a network that whole numbers cannot hold.
 
     Args:
         graph: With neurons, normalised.
+        remedy: What to do where two linear layers follow each other.
 
     Raises:
         UnsupportedLayerError: names all nodes that stand in the way.
@@ -29,7 +29,7 @@ def check_whole(graph: Graph) -> None:
     found = [
         f"{node.source or node.name}: {problem}"
         for node in graph.nodes
-        if node.name not in graph.head and (problem := _problem(graph, node, sums))
+        if node.name not in graph.head and (problem := _problem(graph, node, sums, remedy))
     ]
     found += [
         f"{node.source or node.name}: reads an input and spikes, whose units differ; allowed: a "
@@ -41,7 +41,7 @@ def check_whole(graph: Graph) -> None:
         raise UnsupportedLayerError(list(dict.fromkeys(found)))
 
 
-def _problem(graph: Graph, node: Node, sums: dict[str, bool]) -> str:
+def _problem(graph: Graph, node: Node, sums: dict[str, bool], remedy: str) -> str:
     if node.op == "neuron":
         return _of_neuron(node)
     if node.op in POOLS:
@@ -51,9 +51,7 @@ def _problem(graph: Graph, node: Node, sums: dict[str, bool]) -> str:
     if node.operation.weighted:
         passed = sums[node.inputs[0]]
         return (
-            f"two linear layers in a row, whose products need more bits; {_RELAYS}"
-            if passed
-            else ""
+            f"two linear layers in a row, whose products need more bits; {remedy}" if passed else ""
         )
     known = node.op in ("input", "readout") or node.op in _MOVES
     return "" if known else f"operation {node.op} has no form in whole numbers"

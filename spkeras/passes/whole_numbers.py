@@ -6,11 +6,11 @@ from dataclasses import replace
 import numpy as np
 
 from spkeras.graph import Graph, Node
-from spkeras.graph.connections import kernel_of, stored_kernel
+from spkeras.graph.connections import stored_kernel
 from spkeras.graph.integers import Integers
 from spkeras.ops.arrays import Float64Array
 from spkeras.passes.divisors import divided_kernel, divisors
-from spkeras.passes.fitted import Moments, fitted
+from spkeras.passes.fitted import Moments, fitted_codes
 from spkeras.passes.identity_synapses import with_identity_synapses
 from spkeras.passes.units import groups, unit_of
 from spkeras.passes.whole_checks import check_whole
@@ -94,36 +94,9 @@ def _coded(
     if moments is None:
         codes, whole = _whole(kernel, most), None if bias is None else _whole(bias)
     else:
-        codes, whole = _fitted(node, kernel, bias, step=step, moments=moments, most=most)
+        codes, whole = fitted_codes(node, kernel, bias, step=step, moments=moments, most=most)
     return node.with_arrays(
         kernel=(stored_kernel(node, codes) * step).astype(np.float32), bias=whole
-    )
-
-
-def _fitted(
-    node: Node,
-    kernel: Float64Array,
-    bias: np.ndarray | None,
-    *,
-    step: Float64Array,
-    moments: Sequence[Sequence[Float64Array]],
-    most: int,
-) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the codes of a kernel in units of a code, and of its bias."""
-    channels = kernel.shape[-1]
-    steps = kernel_of(node.with_arrays(kernel=np.broadcast_to(step, node.arrays["kernel"].shape)))
-    flat = steps.reshape(-1, channels)
-    size, scaled = channels // len(moments), []
-    for group, blocks in enumerate(moments):
-        # A code adds to the sum of a window, which is its average times the step.
-        factors = np.split(flat[:, group * size], np.cumsum([len(b) - 1 for b in blocks])[:-1])
-        ones = [np.concatenate([np.ones(1), own]) for own in factors]
-        scaled.append([b * np.outer(own, own) for b, own in zip(blocks, ones, strict=True)])
-    wide = None if bias is None else np.broadcast_to(bias, (channels,)).astype(np.float64)
-    codes, whole = fitted(kernel.reshape(-1, channels), wide, scaled, most)
-    return (
-        codes.reshape(kernel.shape).astype(np.float32),
-        None if whole is None else whole.astype(np.float32),
     )
 
 

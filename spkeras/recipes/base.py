@@ -20,7 +20,7 @@ OVERFLOWS = ("saturate", "wrap")
 UNITS = ("channel", "layer")
 ROUNDINGS = ("fitted", "nearest")
 # Options that only networks of whole numbers have.
-WHOLE = ("threshold_bits", "membrane_bits", "input_bits", "overflow", "units", "rounding")
+WHOLE = ("threshold_bits", "membrane_bits", "input_bits", "overflow", "units")
 _WIDEST_THRESHOLD = 24
 
 
@@ -138,8 +138,8 @@ class Stepwise(Recipe):
         weight_bits: n-bit weights, or None for float32.
         threshold_bits, membrane_bits, input_bits, overflow, units: A network of whole numbers (see
             `spkeras.graph.integers.Integers`).
-        rounding: Of its weights and biases: "fitted" to the currents of the calibration samples
-            (see `spkeras.passes.fitted`), or "nearest".
+        rounding: Of whole weights: "fitted" to the currents of the calibration samples (see
+            `spkeras.passes.fitted`), or "nearest", as publications state weights of n bits.
         relays: A neuron of the identity between any two linear layers, so that each synapse is one
             spike times one weight.
     """
@@ -187,6 +187,17 @@ class Stepwise(Recipe):
 
     def _complete(self) -> None:
         super()._complete()
+        self._complete_whole()
+        if self.weight_bits is not None:
+            published = self.published and self.threshold_bits is None
+            self._default(rounding="nearest" if published else "fitted")
+        elif self.rounding is not None:
+            raise OptionError(
+                f"rounding={self.rounding!r} without weight_bits; allowed: beside weight_bits, "
+                "threshold_bits or membrane_bits, which round weights"
+            )
+
+    def _complete_whole(self) -> None:
         given = {name: getattr(self, name) for name in WHOLE}
         if all(value is None for value in given.values()):
             return
@@ -199,7 +210,7 @@ class Stepwise(Recipe):
                 "them, which make a network of whole numbers"
             )
         self._default(weight_bits=8, membrane_bits=32, input_bits=8)
-        self._default(overflow="saturate", units="channel", rounding="fitted")
+        self._default(overflow="saturate", units="channel")
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -212,6 +223,8 @@ class Stepwise(Recipe):
     def _applies(self, name: str) -> bool:
         if name == "relays":
             return self.relays
+        if name == "rounding":
+            return self.weight_bits is not None
         return name not in WHOLE or self.threshold_bits is not None
 
     @property
@@ -229,6 +242,15 @@ class Stepwise(Recipe):
             overflow=str(self.overflow),
             per_channel=self.units == "channel",
         )
+
+    @property
+    def widths(self) -> "Integers | None":
+        """Widths of whole weights, whether or not the other numbers are whole; None without."""
+        from spkeras.graph.integers import Integers
+
+        if self.weight_bits is None or self.threshold_bits is not None:
+            return self.integers
+        return Integers(weight_bits=self.weight_bits, per_channel=False)
 
     def conversion(self, timesteps: int) -> Conversion:
         """Return the settings of the passes, chosen for T.

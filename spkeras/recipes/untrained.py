@@ -171,7 +171,7 @@ class Auto(Stepwise):
             kinds = [(ECC, own), (ECC, {**own, "spike_code": "differential"})]
         else:
             kinds = [(ECC, {})]
-        shared = ("readout", "weight_bits", "relays", *WHOLE, "insist")
+        shared = ("readout", "weight_bits", "rounding", "relays", *WHOLE, "insist")
         names = (*shared, "percentile", "per_channel")
         given = {name: getattr(self, name) for name in names if getattr(self, name) is not None}
         tried = (self.thresholds,) if self.thresholds else ("percentile", "mse")

@@ -145,19 +145,51 @@ def test_widths_complete_each_other():
     assert "overflow" not in spkeras.recipes.ECC(weight_bits=4).get_config()
 
 
-def test_fitted_weights_keep_the_currents(case):
+@pytest.mark.parametrize("options", [{"threshold_bits": 16}, {}, {"neuron": "signed"}])
+def test_fitted_weights_keep_the_currents(case, options):
     """At 4 bits they lose less than half of what the nearest ones lose, in all logits."""
     net, x = case
     exact = net.predict(x, verbose=0)
     errors = {}
-    for rounding in ("fitted", "nearest"):
-        options = {"weight_bits": 4, "threshold_bits": 16, "rounding": rounding}
-        snn = converted(case, timesteps=512, percentile=100, **options)
-        assert loop_of(snn).graph.settings["rounding"] == rounding
+    for rounding in ("nearest", "fitted"):
+        given = {} if rounding == "fitted" else {"rounding": rounding}
+        snn = converted(case, timesteps=512, percentile=100, weight_bits=4, **given, **options)
+        graph = loop_of(snn).graph
+        assert graph.settings["rounding"] == rounding
+        codes = [graph.integers.codes(node) for node in graph.of("conv", "dense")]
+        assert max(abs(own).max() for own in codes) == 7
         errors[rounding] = np.sqrt(((snn.predict(x, verbose=0) - exact) ** 2).mean())
     assert errors["fitted"] < 0.5 * errors["nearest"]
-    default = loop_of(converted(case, weight_bits=4, threshold_bits=16)).graph
-    assert default.settings["rounding"] == "fitted"
+
+
+def test_weights_of_graded_spikes_are_fitted_too(case):
+    net, x = case
+    exact, errors = net.predict(x, verbose=0), {}
+    for rounding in ("nearest", "fitted"):
+        given = {"weight_bits": 4, "rounding": rounding, "timesteps": 8, "verbose": 0}
+        snn = spkeras.convert(*case, "sigma_delta", levels=16, **given)
+        errors[rounding] = np.sqrt(((snn.predict(x, verbose=0) - exact) ** 2).mean())
+    assert errors["fitted"] < 0.7 * errors["nearest"]
+
+
+def test_publications_round_to_the_nearest():
+    assert spkeras.recipes.ECC.as_published(weight_bits=4).rounding == "nearest"
+    assert spkeras.recipes.ECC.as_published(weight_bits=4, threshold_bits=9).rounding == "fitted"
+    assert "rounding" not in spkeras.recipes.ECC().get_config()
+    with pytest.raises(OptionError, match="rounding='nearest' without weight_bits"):
+        spkeras.recipes.ECC(rounding="nearest")
+
+
+def test_thresholds_are_multiples_of_their_units(case):
+    """The unit divides them, so that their codes are exact."""
+    real, whole = (
+        loop_of(converted(case, **options)).graph
+        for options in ({}, {"threshold_bits": 16, "weight_bits": 4})
+    )
+    for node in whole.of("neuron"):
+        code, unit = node.arrays["threshold"], whole.integers.units[node.name]
+        np.testing.assert_allclose(code * unit, real[node.name].arrays["threshold"], rtol=1e-5)
+        assert 1 <= code.min() and (node.arrays["threshold"] % 1 == 0).all()
 
 
 def test_summaries_show_whole_numbers(case, tmp_path):

@@ -15,7 +15,9 @@ def test_the_published_prescale(bits):
     x = (np.random.default_rng(3).integers(0, 17, (6, 8, 8, 2)) / 16).astype("float32")
     twin = prepare(model, recipe="cq", timesteps=16, pooling_neurons=False)
     plain = loop_of(spkeras.convert(twin, x, recipe="cq")).graph
-    coarse = loop_of(spkeras.convert(twin, x, recipe="cq", weight_bits=bits)).graph
+    coarse = loop_of(
+        spkeras.convert(twin, x, recipe="cq", weight_bits=bits, rounding="nearest")
+    ).graph
     levels = 2 ** (bits - 1)
     for name in ("a1", "a2", "b1"):
         node = next(n for n in plain.of("conv") if n.name.startswith(name))
