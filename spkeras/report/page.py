@@ -20,7 +20,7 @@ from spkeras.report.numbers import count, microjoules, percent, small
 from spkeras.report.png import png
 from spkeras.report.steps import begins
 from spkeras.report.study import Study, Watched
-from spkeras.report.sweep import sweep_table, to_csv
+from spkeras.report.sweep import sweep_sentences, sweep_table, to_csv
 from spkeras.report.tables import (
     accuracy_tables,
     latency,
@@ -78,6 +78,7 @@ def _content(study: Study) -> dict[str, Any]:
             *activity_tables(evaluation)[1:],
             energy_table(energy),
         ],
+        "sweep_notes": () if study.sweep is None else sweep_sentences(study.sweep),
         "sentences": [text for text in _sentences(study) if text],
         "graph": _safe(charts.network(study)) if study.layers and drawn else "",
         "ranges": [
