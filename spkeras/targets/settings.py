@@ -51,6 +51,11 @@ def whole_simulation_for(
 
 def _completed(simulation: Simulation, given: Mapping[str, Any]) -> Simulation:
     plain = Simulation()
+    unknown = set(given) - set(Simulation.options())
+    if unknown:
+        raise OptionError(
+            f"target: simulation settings {sorted(unknown)}; allowed: {', '.join(Simulation.options())}"
+        )
     open_ = {n: v for n, v in given.items() if getattr(simulation, n) == getattr(plain, n)}
     return simulation.changed(**open_)
 

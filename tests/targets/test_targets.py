@@ -34,6 +34,7 @@ source = "its manual, page 4"
 recipe = "ecc"
 options = { weight_bits = 4, percentile = 99.5 }
 simulation = { stagger = 0 }
+whole = { input_encoding = "regular" }
 """
 
 
@@ -69,6 +70,17 @@ def test_a_target_decides_what_is_left_open(cnn, x, path):
     assert own["stagger"] == 0
     fewer = settings_of(spkeras.convert(cnn, x, target=str(path), timesteps=8, weight_bits=3))
     assert (fewer["weight_bits"], fewer["percentile"]) == (3, 99.5)
+    assert own["input_encoding"] == fewer["input_encoding"] == "constant"
+    for given, encoding in ((None, "regular"), ("constant", "constant")):
+        options = {"threshold_bits": 10, "input_encoding": given, "insist": True}
+        whole = settings_of(spkeras.convert(cnn, x, target=path, timesteps=8, **options))
+        assert (whole["input_encoding"], whole["stagger"]) == (encoding, 0)
+
+
+def test_settings_that_no_simulation_has_are_refused(cnn, x, path):
+    path.write_text(FILE.replace("{ stagger = 0 }", "{ staggers = 0 }"))
+    with pytest.raises(OptionError, match="simulation settings .*staggers.*; allowed: timesteps"):
+        spkeras.convert(cnn, x, target=path, timesteps=8)
 
 
 @pytest.mark.parametrize(
