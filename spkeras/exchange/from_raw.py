@@ -100,6 +100,7 @@ def _part(node: RawNode, before: list[Part], reset: str | None) -> Part:
             raise WeightsError(f"node {shown(node.name)}: {name} holds NaN or infinity")
     if any(size < 1 for size in part.shape):
         raise Refused(f"its output has shape {part.shape}")
+    part = part.with_arrays(**{n: a for n, a in _scales(node).items() if n == "step"})
     role = str(node.metadata.get("role", ""))
     tie = number_of(node.metadata, "tie", 0.0)
     return replace(part, inputs=tuple(source.name for source in before), role=role, tie=tie)
@@ -107,8 +108,8 @@ def _part(node: RawNode, before: list[Part], reset: str | None) -> Part:
 
 def _scales(node: RawNode) -> dict[str, np.ndarray]:
     return {
-        name: np.asarray(array, np.float64 if name == "unit" else np.float32)
-        for name in ("scale", "offset", "unit")
+        name: np.asarray(array, np.float32 if name in ("scale", "offset") else np.float64)
+        for name in ("scale", "offset", "unit", "step")
         if (array := node.metadata.get(name)) is not None and not isinstance(array, str)
     }
 

@@ -36,6 +36,12 @@ class MapLowering:
         self.parts: list[Part] = []
         self.values: dict[str, Value] = {}
 
+    def _step(self, node: Node, gain: float) -> dict[str, np.ndarray]:
+        """Return the step of weights of few bits in real numbers, where a layer has one."""
+        form = self.graph.integers
+        step = None if form is None or self.whole else form.steps.get(node.name)
+        return {} if step is None or step.size != 1 else {"step": step.reshape(()) * gain}
+
     def _put(self, part: Part, order: Int64Array, gain: float = 1.0) -> Value:
         self.parts.append(part)
         return Value((part.name,), order, gain)
@@ -87,20 +93,19 @@ class MapLowering:
                 value.shape[1:], kernel.shape[:-2], node["strides"], node["dilation"], strict=True
             )
         ]
-        return self._put(
-            conv_part(
-                node.name,
-                value,
-                channels_first(node.shape),
-                weight=gained(weight, value.gain),
-                bias=node.array("bias"),
-                ends=ends,
-                stride=tuple(node["strides"]),
-                dilation=tuple(node["dilation"]),
-                groups=groups,
-            ),
-            order_of(node.shape),
+        part = conv_part(
+            node.name,
+            value,
+            channels_first(node.shape),
+            weight=gained(weight, value.gain),
+            bias=node.array("bias"),
+            ends=ends,
+            stride=tuple(node["strides"]),
+            dilation=tuple(node["dilation"]),
+            groups=groups,
         )
+        part = part.with_arrays(**self._step(node, value.gain))
+        return self._put(part, order_of(node.shape))
 
     def _dense(self, node: Node) -> Value:
         kernel, bias = node.arrays["kernel"], node.array("bias")
@@ -113,11 +118,12 @@ class MapLowering:
             part = conv_part(
                 node.name, value, channels_first(node.shape), weight=weight, bias=bias, groups=1
             )
+            part = part.with_arrays(**self._step(node, value.gain))
             return self._put(part, order_of(node.shape))
         value = self._vector(node.inputs[0])
         weight = gained(kernel.T[:, value.order], value.gain)
         bias = np.zeros(node.shape, np.float32) if bias is None else bias
-        arrays = {"weight": weight, "bias": bias}
+        arrays = {"weight": weight, "bias": bias, **self._step(node, value.gain)}
         part = Part(node.name, kinds.AFFINE, value.parts, node.shape, arrays=arrays)
         return self._put(part, np.arange(node.shape[0]))
 

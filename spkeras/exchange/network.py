@@ -56,13 +56,12 @@ def exchange_of(
     lost = [*lost, *ends]
     if problems or (lost and not allow_loss):
         raise ExportError(place, [*problems, *([] if allow_loss else lost)])
-    integers = loop.graph.integers if is_whole(loop.graph) else None
     network = Exchange(
         snn.name,
         tuple(parts),
         loop.timesteps,
         encoding=loop.input_encoding,
-        integers=None if rounds and not keeps_starts else integers,
+        integers=None if rounds and not keeps_starts else loop.graph.integers,
     )
     return network, tuple(lost)
 

@@ -141,6 +141,8 @@ def _metadata(part: Part, encoding: str) -> dict[str, Any]:
     if part.kind in (kinds.INPUT, kinds.OUTPUT):
         # An index of () makes a number of an array without axes, which HDF5 stores without filters.
         found.update({name: array[()] for name, array in part.arrays.items()})
+    if "step" in part.arrays:
+        found["step"] = float(part.arrays["step"])
     if part.groups > 1:
         found["groups"] = part.groups
     if part.tie:

@@ -35,7 +35,7 @@ class Part:
         shape: Output shape.
         arrays: Constants, as the kinds above list them; an input and an output may have `scale` and
             `offset`: values are multiples of it. Neurons and an output of whole numbers have `unit`:
-            the value of a 1.
+            the value of a 1. Weights of few bits in real numbers have `step`: the value of a code 1.
         window: Kernel of a pooling.
         stride: Of a convolution or pooling, one number an axis.
         padding: Zeros at both ends of each axis.
@@ -76,7 +76,8 @@ class Exchange:
         parts: The parts.
         timesteps: T of the run that it was made for.
         encoding: Encoding of the input: "constant", "regular" or "bernoulli".
-        integers: Widths of a network of whole numbers, whose steps and units the parts hold.
+        integers: Widths of a network of whole numbers or weights, whose steps and units the parts
+            hold.
     """
 
     name: str
@@ -84,6 +85,11 @@ class Exchange:
     timesteps: int
     encoding: str = "constant"
     integers: Integers | None = None
+
+    @property
+    def whole(self) -> bool:
+        """Whether all numbers are whole."""
+        return self.integers is not None and self.integers.is_whole
 
     def __getitem__(self, name: str) -> Part:
         return next(part for part in self.parts if part.name == name)

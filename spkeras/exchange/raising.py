@@ -21,7 +21,7 @@ def raised(network: Exchange) -> Graph:
     graph = Graph(network.name, tuple(raising.nodes.values()), outputs)
     if network.integers is None:
         return graph
-    return with_form(graph, network.integers, raising.steps, raising.units)
+    return with_form(graph, network.integers, raising.steps, raising.units if network.whole else {})
 
 
 class _Raising:
@@ -34,7 +34,7 @@ class _Raising:
         self.depth: dict[str, int] = {}
         # Of vectors in the order of a flattened map: its shape.
         self.maps: dict[str, tuple[int, ...]] = {}
-        # Of whole numbers: the gains that weights took, and the value of a potential of 1.
+        # Of whole numbers: the value of a code 1 by weights, and of a potential of 1 by neurons.
         self.steps: dict[str, float] = {}
         self.units: dict[str, np.ndarray] = {}
 
@@ -102,6 +102,11 @@ class _Raising:
             own = self._node(node)
         return Value((own,), order, value.gain)
 
+    def _take(self, part: Part, gain: float) -> None:
+        """Keep the factor of a part's codes."""
+        if self.network.whole or "step" in part.arrays:
+            self.steps[part.name] = gain * float(part.arrays.get("step", np.ones(())).reshape(()))
+
     def _shape(self, name: str) -> tuple[int, ...]:
         """Return the shape of a node."""
         return self.nodes[name].shape
@@ -112,7 +117,8 @@ class _Raising:
         if value.gain == 1:
             return own
         scale = {"scale": np.asarray(value.gain, np.float32)}
-        self.steps[name] = value.gain
+        if self.network.whole:
+            self.steps[name] = value.gain
         return self._node(
             Node(name=name, op="scale", inputs=(own,), shape=self._shape(own), arrays=scale)
         )
@@ -150,7 +156,7 @@ class _Raising:
     def _conv(self, part: Part) -> Value:
         value = self._before(part, gained=True)
         weight = part.arrays["weight"] * np.float32(value.gain)
-        self.steps[part.name] = value.gain
+        self._take(part, value.gain)
         shape, axes = channels_last(part.shape), len(part.stride)
         bias = part.arrays["bias"]
         channels = value.order.shape[0]
@@ -215,7 +221,7 @@ class _Raising:
     def _affine(self, part: Part) -> Value:
         value = self._before(part, gained=True)
         weight, bias = part.arrays["weight"] * np.float32(value.gain), part.arrays["bias"]
-        self.steps[part.name] = value.gain
+        self._take(part, value.gain)
         kernel = np.empty(weight.T.shape, np.float32)
         kernel[value.order] = weight.T
         arrays = {"kernel": kernel, **({"bias": bias} if bias.any() else {})}

@@ -67,7 +67,7 @@ def _raised(
     quantum = min(quantum, _quantum(own["threshold"]), _quantum(own["initial"]))
     largest += float(np.max(abs(own["threshold"]), initial=0))
     # A reset to zero would forget what was added to the initial potential. Whole biases stay whole.
-    starts = network.integers is not None or own["initial"].any()
+    starts = network.whole or own["initial"].any()
     if starts and part.reset == "subtract":
         tie, target = quantum / 2, part
     else:

@@ -1,7 +1,7 @@
 """Networks of whole numbers: weights as codes on the way out, their record on the way back."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -60,7 +60,7 @@ def form_of(text: str, place: str) -> Integers:
     try:
         config = json.loads(text)
         form = Integers(**{name: config[name] for name in _WIDTHS})
-        good = form.is_whole and form.overflow in OVERFLOWS and isinstance(form.per_channel, bool)
+        good = form.overflow in OVERFLOWS and isinstance(form.per_channel, bool)
     except (KeyError, TypeError, ValueError, RecursionError):
         good = False
     if not good:
@@ -84,7 +84,10 @@ def check_whole_parts(network: Exchange, place: str) -> None:
     form = network.integers
     if form is None:
         return
-    assert form.threshold_bits is not None
+    if form.threshold_bits is None:
+        problems = ((part, _problem_of_codes(part, form)) for part in network.parts)
+        _refuse(problems, place)
+        return
     most = {
         # Identity synapses have as many bits as thresholds.
         "weight": (1 << max(form.weight_bits - 1, form.threshold_bits)) - 1,
@@ -92,13 +95,28 @@ def check_whole_parts(network: Exchange, place: str) -> None:
         "threshold": (1 << form.threshold_bits) - 1,
         "initial": 1 << 24,
     }
-    for part in network.parts:
-        problem = _problem(part, most)
+    _refuse(((part, _problem(part, most)) for part in network.parts), place)
+
+
+def _refuse(problems: Iterable[tuple[Part, str]], place: str) -> None:
+    for part, problem in problems:
         if problem:
             raise ModelFileError(
-                f"{place}: node {shown(part.name)}: {problem}, in a network of whole numbers; write "
+                f"{place}: node {shown(part.name)}: {problem}, in a network of whole numbers or weights; write "
                 "the file again with `spkeras export`"
             )
+
+
+def _problem_of_codes(part: Part, form: Integers) -> str:
+    """Return what is wrong with weights that are multiples of a step."""
+    step, weight = part.arrays.get("step"), part.arrays.get("weight")
+    if step is None or weight is None:
+        return ""
+    if step.size != 1 or not step > 0:
+        return "step; allowed: a positive number"
+    codes, most = weight / step, (1 << (form.weight_bits - 1)) - 1
+    fits = (abs(codes - np.rint(codes)) < 1e-3) & (abs(codes) < most + 0.5)
+    return "" if fits.all() else f"weight beyond {form.weight_bits} bits"
 
 
 def _problem(part: Part, most: Mapping[str, int]) -> str:

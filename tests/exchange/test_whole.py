@@ -89,6 +89,25 @@ def test_the_bit_true_engine_runs_what_was_read(network, file):
         np.testing.assert_array_equal(found.layer_spikes[name], spikes, name)
 
 
+def test_weights_of_few_bits_keep_their_codes(tmp_path):
+    cnn, path = pooled(), tmp_path / "net.nir"
+    snn = converted(cnn, weight_bits=4, threshold_bits=None, input_encoding="constant")
+    assert spkeras.export(snn, path).left_out == ()
+    graph, back = loop_of(snn).graph, loop_of(assert_round_trip(snn, path, images(cnn, 2))).graph
+    assert (back.integers.weight_bits, back.integers.is_whole) == (4, False)
+    assert len(graph.integers.steps) > 4 and set(graph.integers.steps) == set(back.integers.steps)
+    for name in graph.integers.steps:
+        # An uneven padding adds zeros to a kernel.
+        codes, found = (
+            np.sort(c[c != 0]) for c in (g.integers.codes(g[name]) for g in (graph, back))
+        )
+        np.testing.assert_array_equal(found, codes, name)
+    with h5py.File(path, "r+") as opened:
+        half(opened["node/nodes"])
+    with pytest.raises(ModelFileError, match="weight beyond 4 bits"):
+        spkeras.from_nir(path)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["sinabs", "snntorch", "norse"])
 def test_a_simulator_sends_the_same_spikes(network, tmp_path, name):

@@ -163,8 +163,8 @@ def _field(random, graph):
 def _about(random, graph):
     holder = random.choice((graph, *graph["nodes"].values()))
     metadata = holder.setdefault("metadata", {})
-    keys = ("name", "reset", "role", "tie", "scale", "offset", "unit", "groups", "encoding")
-    key = random.choice((*keys, "timesteps", "integers", *metadata))
+    keys = ("name", "reset", "role", "tie", "scale", "offset", "unit", "step", "groups")
+    key = random.choice((*keys, "encoding", "timesteps", "integers", *metadata))
     texts = ("image", "pulse", "zero", "regular", "{}", "[" * 3000, "NaN", *NAMES)
     old = metadata.get(key)
     if key == "integers" and old and random.random() < 0.7:
