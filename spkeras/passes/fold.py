@@ -8,10 +8,8 @@ from spkeras.graph import Graph, Node
 from spkeras.graph.connections import groups_of, kernel_of, stored_kernel
 from spkeras.graph.operations import WITH_KERNEL
 from spkeras.graph.vocabulary import MAX_POOLS
-from spkeras.ops.arrays import Float32Array, Float64Array, empty, held
-
-# Weights that are multiplied at once: the products in float64 are not as large as the kernel.
-_BLOCK = 1 << 20
+from spkeras.ops.arrays import Float32Array, Float64Array
+from spkeras.passes.products import sums, times
 
 
 def fold_scales(graph: Graph) -> Graph:
@@ -100,7 +98,7 @@ def channel_vector(array: np.ndarray, channels: int) -> Float64Array | None:
 
 def scale_outputs(node: Node, scale: Float64Array, offset: np.ndarray | float = 0.0) -> Node:
     """Return a weighted node with outputs times `scale` plus `offset`, both (channels,)."""
-    kernel = _times(kernel_of(node), scale)
+    kernel = times(kernel_of(node), scale)
     bias = np.asarray(node.arrays.get("bias", 0.0), np.float64) * scale + offset
     has_bias = "bias" in node.arrays or np.any(offset)
     return _weighted(node, kernel, bias if has_bias else None)
@@ -109,7 +107,7 @@ def scale_outputs(node: Node, scale: Float64Array, offset: np.ndarray | float = 
 def scale_both(node: Node, inputs: Float64Array, outputs: Float64Array) -> Node:
     """Return a weighted node with inputs and outputs times a scale of each channel."""
     kernel, bias = kernel_of(node), node.array("bias")
-    kernel = _times(kernel, _input_factors(node, kernel, inputs), outputs)
+    kernel = times(kernel, _input_factors(node, kernel, inputs), outputs)
     return _weighted(node, kernel, None if bias is None else bias.astype(np.float64) * outputs)
 
 
@@ -121,26 +119,8 @@ def scale_inputs(node: Node, scale: Float64Array, offset: np.ndarray | float = 0
     kernel, bias = kernel_of(node), node.arrays.get("bias")
     if np.any(offset):
         offsets = _input_factors(node, kernel, np.broadcast_to(offset, scale.shape))
-        constant = (kernel.astype(np.float64) * offsets).sum(tuple(range(kernel.ndim - 1)))
-        bias = constant + (0.0 if bias is None else bias)
-    return _weighted(node, _times(kernel, _input_factors(node, kernel, scale)), bias)
-
-
-def _times(kernel: np.ndarray, *factors: np.ndarray) -> Float32Array:
-    """Return a kernel times factors, one after the other, multiplied in float64.
-
-    Each product is rounded to float32. No copy of the whole kernel is made but the result.
-    """
-    result: Float32Array = empty(kernel.shape)
-    wide = [np.broadcast_to(factor, kernel.shape) for factor in factors]
-    step = max(1, _BLOCK // max(1, kernel[:1].size))
-    for begin in range(0, len(kernel), step):
-        part = slice(begin, begin + step)
-        product = kernel[part]
-        for factor in wide:
-            result[part] = product.astype(np.float64) * factor[part]
-            product = result[part]
-    return held(result)
+        bias = sums(kernel, offsets) + (0.0 if bias is None else bias)
+    return _weighted(node, times(kernel, _input_factors(node, kernel, scale)), bias)
 
 
 def _weighted(node: Node, kernel: Float32Array, bias: np.ndarray | None) -> Node:

@@ -113,5 +113,5 @@ def _taken(
             found = next(stored, None)
             if found is None or found.size != array.size:
                 raise _OtherFileError
-            taken[name] = found.astype(np.float32).reshape(array.shape)
+            taken[name] = found.astype(np.float32, copy=False).reshape(array.shape)
     return taken

@@ -6,7 +6,8 @@ import pytest
 from keras import layers
 
 from spkeras.frontend.walk import read_graph
-from spkeras.passes.fold import channel_vector, fold_scales, scale_inputs, scale_outputs
+from spkeras.passes import products
+from spkeras.passes.fold import channel_vector, fold_scales, scale_both, scale_inputs, scale_outputs
 from tests import networks, oracle, oracle_layers
 
 
@@ -392,3 +393,19 @@ def test_a_scale_in_a_branch_of_a_concatenation(axis):
     joined = layers.Flatten()(layers.Concatenate(axis=axis)([layers.ReLU()(x), y]))
     model = oracle_layers.randomize(keras.Model(x, layers.Dense(3)(joined)))
     assert not folded(model).of("scale")
+
+
+@pytest.mark.parametrize("rows", [1, 3, 7, 1 << 20])
+def test_offsets_and_scales_of_a_kernel_in_blocks(monkeypatch, rows):
+    monkeypatch.setattr(products, "_BLOCK", rows * 6)
+    node = read_graph(model_of(layers.Dense(6, name="w"), shape=(7,)))["w"]
+    kernel, rng = node.arrays["kernel"].astype("float64"), np.random.default_rng(0)
+    scale, offset, outputs = rng.normal(size=7), rng.normal(size=7), rng.normal(size=6)
+    changed = scale_inputs(node, scale, offset)
+    bias = sum(kernel[row] * offset[row] for row in range(7)) + node.arrays["bias"]
+    np.testing.assert_array_equal(changed.arrays["bias"], bias.astype("float32"))
+    once = (kernel * scale[:, None]).astype("float32")
+    np.testing.assert_array_equal(changed.arrays["kernel"], once)
+    both = scale_both(node, scale, outputs)
+    twice = (once.astype("float64") * outputs).astype("float32")
+    np.testing.assert_array_equal(both.arrays["kernel"], twice)
