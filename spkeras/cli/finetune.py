@@ -110,7 +110,8 @@ cat also folds batch norm into the kernels and rounds these to logarithmic codes
 @options.published_option
 @all_of(config_options(Simulation, "timesteps", timesteps="64; low_latency, qcfs 8; cat 24"))
 @all_of(recipe_options("training"))
-@all_of(config_options(LogWeights, "weight_bits", "weight_steps"))
+@all_of(config_options(LogWeights, "weight_bits", "weight_steps", weight_bits="cat 5"))
+@all_of(config_options(recipes.CQ, "threshold_bits", "membrane_bits"))
 @all_of(config_options(FinetunePlan, held_out=str(_HELD_OUT)))
 @all_of([*config_options(Augmentation), *_own_options])
 @options.start_over_option
@@ -152,7 +153,7 @@ def command(
     trained, history = _train(twin, samples, plan, teacher=cnn, backup=backup, quiet=as_json)
     write_whole(output, partial(save_model, trained))
     discard(backup, start_over=True)
-    record = {"output": str(output), "recipe": recipe, "epochs": plan.epochs + plan.log}
+    record = {"output": str(output), "recipe": recipe, "epochs": plan.epochs + plan.coded}
     record |= _chosen_timesteps(trained, plan, history)
     record |= report(
         cnn,
@@ -163,8 +164,9 @@ def command(
         batch_size=batch_size,
         # Publications start all layers at once.
         simulation={"stagger": 0} if published else {},
+        widths=_whole(chosen),
     )
-    _show(record, as_json, _next(output, recipe, data, published=published, cnn=model))
+    _show(record, as_json, _next(output, chosen, data, published=published, cnn=model))
 
 
 def _train(
@@ -178,7 +180,7 @@ def _train(
             twin,
             samples,
             plan,
-            callbacks=[] if quiet else [epoch_lines(plan.epochs + plan.log)],
+            callbacks=[] if quiet else [epoch_lines(plan.epochs + plan.coded)],
             progress=advance,
             **training,
         )
@@ -209,16 +211,22 @@ def _show(record: Mapping[str, Any], as_json: bool, following: str) -> None:
 
 
 def _next(
-    output: Path, recipe: str, data: options.DataChoice, *, published: bool, cnn: Path
+    output: Path,
+    chosen: Mapping[str, Any],
+    data: options.DataChoice,
+    *,
+    published: bool,
+    cnn: Path,
 ) -> str:
     """Return the command that takes the trained network."""
-    path = shlex.quote(str(output))
+    path, recipe = shlex.quote(str(output)), chosen["recipe"]
     if recipe == "cat":
         return (
             f"spkeras convert {path} {data.words()} --recipe ttfs, or spkeras hardware compile "
             f"{path} -o program.npz --cnn {shlex.quote(str(cnn))}"
         )
-    end = " --published" if published else ""
+    widths = [f" --{name.replace('_', '-')} {bits}" for name, bits in _whole(chosen).items()]
+    end = (" --published" if published else "") + "".join(widths)
     return f"spkeras convert {path} {data.words()} --recipe {recipe}{end}"
 
 
@@ -255,6 +263,7 @@ def _plan(chosen: Mapping[str, Any]) -> FinetunePlan:
     weights = _weights(chosen)
     given = {name: chosen[parameter] for parameter, name in _PLAN.items()}
     given |= {name: chosen[name] for name in _RECORDS}
+    given |= _whole(chosen)
     augmentation = options.given(**{name: chosen[name] for name in Augmentation.options()})
     return FinetunePlan(
         **{
@@ -272,11 +281,20 @@ def _plan(chosen: Mapping[str, Any]) -> FinetunePlan:
 def _weights(chosen: Mapping[str, Any]) -> LogWeights | None:
     """Return the logarithmic weights of cat; None for recipes whose weights are floats."""
     given = options.given(**{name: chosen[name] for name in ("weight_bits", "weight_steps")})
-    if chosen["recipe"] != "cat" and (given or chosen["log"]):
+    cat = chosen["recipe"] == "cat"
+    names = ("threshold_bits", "membrane_bits", "rounded") if cat else ("weight_steps", "log")
+    wrong = [f"--{name.replace('_', '-')}" for name in names if chosen[name] is not None]
+    if wrong:
+        kinds = "cat has logarithmic weights, the others have whole ones"
         raise OptionError(
-            f"--weight-bits, --weight-steps, --log with --recipe {chosen['recipe']}; allowed: "
-            "--recipe cat, which has logarithmic weights"
+            f"{', '.join(wrong)} with --recipe {chosen['recipe']}; allowed: --weight-bits with any "
+            f"recipe, --weight-steps and --log with cat, --threshold-bits, --membrane-bits and "
+            f"--rounded with the others; {kinds}"
         )
-    if chosen["recipe"] != "cat" or chosen["float_weights"]:
-        return None
-    return LogWeights(**given)
+    return LogWeights(**given) if cat and not chosen["float_weights"] else None
+
+
+def _whole(chosen: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the widths of whole numbers that are given; empty for cat."""
+    names = () if chosen["recipe"] == "cat" else ("weight_bits", "threshold_bits", "membrane_bits")
+    return options.given(**{name: chosen[name] for name in names})

@@ -72,6 +72,7 @@ def report(
     recipe: str,
     batch_size: int,
     simulation: Mapping[str, Any],
+    widths: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Return accuracy (for values, error) on the test part: CNN, trained network, spiking network."""
     import spkeras
@@ -99,6 +100,7 @@ def report(
         thresholds="learned",
         insist=True,
         simulation=Simulation(**simulation),
+        **widths,
     )
     found["spiking_samples"] = len(some)
     with progress("spiking") as advance:

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any, Self, Unpack
 from spkeras.errors import OptionError
 from spkeras.recipes.base import CORRECTIONS
 from spkeras.recipes.fields import Config, Default, Details, option
+from spkeras.recipes.trained import CQ
 
 if TYPE_CHECKING:
     # Imports NumPy, which the help of a command does not need.
+    from spkeras.graph.integers import Integers
     from spkeras.ops.log_weights import LogFormat
 
 OPTIMIZERS = ("adam", "sgd")
@@ -49,7 +51,13 @@ class FinetunePlan(Config):
             is folded into the kernels, and these are rounded to their codes. None keeps weights
             as they are.
         log: Epochs with the values of those codes; 0 rounds weights after training.
-        log_rate: Peak learning rate of these epochs; None for a quarter of the other one.
+        weight_bits, threshold_bits, membrane_bits: Widths of the network of whole numbers that the
+            trained network is converted to with the same options: batch norm is folded into the
+            kernels, and these take the values of their codes; with threshold_bits or membrane_bits
+            biases, too. None keeps weights as they are.
+        rounded: Epochs with these values; 0 rounds after training. None: 2 with weight_bits.
+        log_rate: Peak learning rate of the epochs with codes; None for a quarter of the other one,
+            or for whole weights 4 times it, as a share of the largest weight of each channel.
         rate: Peak learning rate. It rises during a tenth of the first epoch, then falls to zero
             as a cosine.
         optimizer: "adam" or "sgd" (Nesterov momentum 0.9, decoupled decay 5e-4 / rate).
@@ -71,14 +79,20 @@ class FinetunePlan(Config):
     then: tuple[int, int] | None = None
     weights: "LogFormat | None" = None
     log: int = _planned(0, "Epochs with logarithmic weights.", low=0, unit="epochs", shown="cat 2")
+    weight_bits: int | None = None
+    threshold_bits: int | None = None
+    membrane_bits: int | None = None
+    rounded: int | None = _planned(
+        None, "Epochs with weights of --weight-bits.", low=0, unit="epochs", shown="2 with them"
+    )
     log_rate: float | None = _planned(
         None,
-        "Peak learning rate with logarithmic weights.",
+        "Peak learning rate with weights in codes.",
         low=0,
         high=10,
         above=True,
         below=True,
-        shown="rate / 4",
+        shown="rate / 4; whole weights 4 rate",
     )
     rate: float = _planned(
         5e-4, "Peak learning rate.", low=0, high=10, above=True, below=True, shown="0.0005"
@@ -108,8 +122,9 @@ class FinetunePlan(Config):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self._check_whole()
         # Weights can be rounded without any epoch.
-        if not self.epochs and self.weights is None:
+        if not self.epochs and self.weights is None and self.integers is None:
             raise OptionError(
                 f"relu={self.relu}, clamp={self.clamp}, quantize={self.quantize}; allowed: 0 or "
                 "more epochs each, 1 or more in all"
@@ -125,10 +140,40 @@ class FinetunePlan(Config):
                 "held_out (--held-out) from 1"
             )
 
+    def _check_whole(self) -> None:
+        if self.integers is None and self.rounded is not None:
+            raise OptionError(
+                f"rounded={self.rounded!r} without weight_bits; allowed: beside weight_bits, "
+                "threshold_bits or membrane_bits"
+            )
+        if self.integers is not None and self.weights is not None:
+            raise OptionError(
+                f"weight_bits={self.weight_bits!r}, threshold_bits={self.threshold_bits!r} with "
+                f"weights={self.weights!r}; allowed: one of whole and logarithmic weights"
+            )
+
+    @property
+    def integers(self) -> "Integers | None":
+        """Widths of whole numbers in training; None for weights that are no whole numbers."""
+        names = ("weight_bits", "threshold_bits", "membrane_bits")
+        given = {name: getattr(self, name) for name in names}
+        if all(value is None for value in given.values()):
+            return None
+        # The conversion's defaults and messages.
+        return CQ(**given).widths
+
+    @property
+    def coded(self) -> int:
+        """Epochs with weights in the values of their codes."""
+        if self.integers is None:
+            return self.log
+        return 2 if self.rounded is None else self.rounded
+
     @property
     def final_rate(self) -> float:
-        """Peak learning rate of the epochs with logarithmic weights."""
-        return self.rate / 4 if self.log_rate is None else self.log_rate
+        """Peak learning rate of the epochs with weights in codes."""
+        usual = self.rate / 4 if self.integers is None else 4 * self.rate
+        return usual if self.log_rate is None else self.log_rate
 
     @property
     def epochs(self) -> int:
@@ -137,8 +182,15 @@ class FinetunePlan(Config):
 
     def get_config(self) -> dict[str, Any]:
         """Return all settings as plain values; `from_config` takes them back."""
+        whole = {n: getattr(self, n) for n in ("weight_bits", "threshold_bits", "membrane_bits")}
+        values = super().get_config()
+        # Absent where unused: checkpoints of earlier versions depend on the others.
+        given = {
+            n: v for n, v in {**whole, "rounded": values.pop("rounded")}.items() if v is not None
+        }
         return {
-            **super().get_config(),
+            **values,
+            **given,
             "then": None if self.then is None else list(self.then),
             "weights": None if self.weights is None else self.weights.to_dict(),
             "choose_timesteps": list(self.choose_timesteps),

@@ -20,7 +20,7 @@ from spkeras.recipes.arguments import check_arguments
 from spkeras.training.augment import Batches, EnterEpoch
 from spkeras.training.backup import Backup, folder_at, restore
 from spkeras.training.labelled import check_cnn, score_of, split
-from spkeras.training.log_weights import finalized, logarithmic, policy_of
+from spkeras.training.log_weights import finalized, folded_scales, logarithmic, policy_of
 from spkeras.training.prepare import finished
 from spkeras.training.rebuild import all_layers
 from spkeras.training.schedule import (
@@ -32,6 +32,10 @@ from spkeras.training.schedule import (
 )
 from spkeras.training.targets import labels_for, loss_of
 from spkeras.training.teacher import DistilledBatches
+from spkeras.training.whole_weights import RoundedWeights, grids
+
+# Samples whose largest value is the scale of the input.
+_CALIBRATED = 1000
 
 
 def finetune(
@@ -68,7 +72,7 @@ def finetune(
 
     Returns:
         The network with its final activations (`finished`), and with logarithmic weights if the
-        plan has their format; and the history of each epoch of this run. With
+        plan has their format, or with those of whole numbers if it has their widths; and the history of each epoch of this run. With
         `choose_timesteps`, "candidate_accuracy" has the accuracy at each candidate, in rising
         order.
 
@@ -107,7 +111,7 @@ def finetune(
 def _phases(
     fit: "_Fit", twin: keras.Model, choice: list[ChooseTimesteps]
 ) -> tuple[keras.Model, dict[str, list[float]]]:
-    """Train a twin with its activations, then with logarithmic weights; see `finetune`."""
+    """Train a twin with its activations, then with weights in codes; see `finetune`."""
     plan, history = fit.plan, {}
     if plan.epochs:
         tools = [*_schedules(plan), *choice]
@@ -119,6 +123,8 @@ def _phases(
     if choice:
         history["candidate_accuracy"] = list(choice[0].accuracies.values())
     trained = finished(twin)
+    if plan.integers is not None:
+        return _rounded(fit, trained, history)
     if plan.weights is None:
         return trained, history
     if not plan.log:
@@ -127,6 +133,37 @@ def _phases(
     every = range(plan.epochs, plan.epochs + plan.log)
     last = fit.run(coded, plan.final_rate, every, part="log")
     return finalized(coded), {
+        **history,
+        **{key: history.get(key, []) + values for key, values in last.items()},
+    }
+
+
+def _rounded(
+    fit: "_Fit", trained: keras.Model, history: Mapping[str, list[float]]
+) -> tuple[keras.Model, dict[str, list[float]]]:
+    """Train a finished twin with the values of whole weights; see `finetune`."""
+    plan, model = fit.plan, folded_scales(trained)
+    assert plan.integers is not None
+    some = fit.batches.x[:_CALIBRATED].astype("float32")
+    rounding = RoundedWeights(grids(model, some, plan.integers))
+    rounding.start()
+    last: dict[str, list[float]] = {}
+    if plan.coded:
+        coded = {id(variable) for variable, _ in rounding.pairs}
+        frozen = [
+            layer
+            for layer in all_layers(model)
+            if layer.trainable and coded.isdisjoint(map(id, layer.weights))
+        ]
+        # Ranges of activations define the codes.
+        for layer in frozen:
+            layer.trainable = False
+        every = range(plan.epochs, plan.epochs + plan.coded)
+        last = fit.run(model, plan.final_rate, every, [rounding], part="rounded")
+        for layer in frozen:
+            layer.trainable = True
+    rounding.round()
+    return model, {
         **history,
         **{key: history.get(key, []) + values for key, values in last.items()},
     }
@@ -233,7 +270,7 @@ class _Fit:
         tools = [EnterEpoch(self.batches), *tools, *self.callbacks]
         start = epochs.start
         if self.progress is not None:
-            tools.append(_Progress(self.progress, length, plan.epochs + plan.log))
+            tools.append(_Progress(self.progress, length, plan.epochs + plan.coded))
         if self.backup is not None:
             folder = self.backup / part
             start = max(start, restore(model, folder, self.depends_on))

@@ -21,14 +21,22 @@ _LOG = (LogConv1D, LogConv2D, LogDense, LogDepthwiseConv2D)
 _CODED: dict[str, Any] = {layer.__mro__[2].__name__: layer for layer in _LOG}
 
 
+def folded_scales(model: keras.Model) -> keras.Model:
+    """Return the network with batch norm folded into kernels; see `logarithmic`.
+
+    Penalties and constraints of the former kernels are left out.
+    """
+    return logarithmic(model, None)
+
+
 def logarithmic(
-    model: keras.Model, form: LogFormat, *, trainable: bool = True, policy: str | None = None
+    model: keras.Model, form: LogFormat | None, *, trainable: bool = True, policy: str | None = None
 ) -> keras.Model:
     """Return the network with batch norm folded into kernels, and logarithmic kernels.
 
     Args:
         model: With final activations (`finished`).
-        form: Format of the weights.
+        form: Format of the weights; None leaves them as they are.
         trainable: Whether layers keep float kernels beside the codes, for training with a
             straight-through gradient. Layers with three axes and transposed layers get the
             values of the codes. Without it all layers do, and are ordinary Keras layers.
@@ -130,7 +138,7 @@ class _Parts:
     def __init__(
         self,
         nodes: Mapping[str, list[Node]],
-        form: LogFormat,
+        form: LogFormat | None,
         trainable: bool,
         policy: str | None,
         last: set[int],
@@ -162,6 +170,9 @@ class _Parts:
     def _coded(
         self, kind: str, config: Mapping[str, Any], kernel: np.ndarray
     ) -> tuple[Any, np.ndarray]:
+        if self.form is None:
+            free = {n: None for n in config if n.endswith(("_regularizer", "_constraint"))}
+            return getattr(keras.layers, kind).from_config({**config, **free}), kernel
         n = full_scale_exponent(kernel, self.form)
         if self.trainable and kind in _CODED:
             config = {**config, "log_format": self.form.to_dict(), "full_scale": n}

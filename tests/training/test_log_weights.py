@@ -262,12 +262,12 @@ def test_logarithmic_weights_belong_to_cat(files):
         files / "net.keras",
         "--data",
         files / "data.npz",
-        "--weight-bits",
-        "5",
+        "--weight-steps",
+        "2",
         "-o",
         files / "x.keras",
     )
-    assert done.exit_code == 1 and "allowed: --recipe cat" in done.output
+    assert done.exit_code == 1 and "--weight-steps and --log with cat" in done.output
 
 
 def test_digits_from_the_stored_cnn_to_the_program(tmp_path):
