@@ -285,11 +285,10 @@ def _weights(chosen: Mapping[str, Any]) -> LogWeights | None:
     names = ("threshold_bits", "membrane_bits", "rounded") if cat else ("weight_steps", "log")
     wrong = [f"--{name.replace('_', '-')}" for name in names if chosen[name] is not None]
     if wrong:
-        kinds = "cat has logarithmic weights, the others have whole ones"
         raise OptionError(
             f"{', '.join(wrong)} with --recipe {chosen['recipe']}; allowed: --weight-bits with any "
-            f"recipe, --weight-steps and --log with cat, --threshold-bits, --membrane-bits and "
-            f"--rounded with the others; {kinds}"
+            "recipe, --weight-steps and --log with cat (logarithmic weights), --threshold-bits, "
+            "--membrane-bits and --rounded with the others (whole weights)"
         )
     return LogWeights(**given) if cat and not chosen["float_weights"] else None
 

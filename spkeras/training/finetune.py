@@ -25,6 +25,7 @@ from spkeras.training.prepare import finished
 from spkeras.training.rebuild import all_layers
 from spkeras.training.schedule import (
     ChooseTimesteps,
+    Reported,
     StageSchedule,
     TimestepSchedule,
     set_stage,
@@ -132,41 +133,23 @@ def _phases(
     coded = logarithmic(trained, plan.weights, policy=policy_of(twin))
     every = range(plan.epochs, plan.epochs + plan.log)
     last = fit.run(coded, plan.final_rate, every, part="log")
-    return finalized(coded), {
-        **history,
-        **{key: history.get(key, []) + values for key, values in last.items()},
-    }
+    return finalized(coded), {**history, **{k: history.get(k, []) + v for k, v in last.items()}}
 
 
 def _rounded(
-    fit: "_Fit", trained: keras.Model, history: Mapping[str, list[float]]
+    fit: "_Fit", trained: keras.Model, history: dict[str, list[float]]
 ) -> tuple[keras.Model, dict[str, list[float]]]:
     """Train a finished twin with the values of whole weights; see `finetune`."""
     plan, model = fit.plan, folded_scales(trained)
     assert plan.integers is not None
-    some = fit.batches.x[:_CALIBRATED].astype("float32")
-    rounding = RoundedWeights(grids(model, some, plan.integers))
+    rounding = RoundedWeights(grids(model, fit.batches.x[:_CALIBRATED], plan.integers))
     rounding.start()
-    last: dict[str, list[float]] = {}
+    last, every = dict[str, list[float]](), range(plan.epochs, plan.epochs + plan.coded)
     if plan.coded:
-        coded = {id(variable) for variable, _ in rounding.pairs}
-        frozen = [
-            layer
-            for layer in all_layers(model)
-            if layer.trainable and coded.isdisjoint(map(id, layer.weights))
-        ]
-        # Ranges of activations define the codes.
-        for layer in frozen:
-            layer.trainable = False
-        every = range(plan.epochs, plan.epochs + plan.coded)
-        last = fit.run(model, plan.final_rate, every, [rounding], part="rounded")
-        for layer in frozen:
-            layer.trainable = True
+        with rounding.alone(all_layers(model)):
+            last = fit.run(model, plan.final_rate, every, [rounding], part="rounded")
     rounding.round()
-    return model, {
-        **history,
-        **{key: history.get(key, []) + values for key, values in last.items()},
-    }
+    return model, {**history, **{key: history.get(key, []) + own for key, own in last.items()}}
 
 
 def _choice(plan: FinetunePlan, held: Any) -> list[ChooseTimesteps]:
@@ -270,7 +253,7 @@ class _Fit:
         tools = [EnterEpoch(self.batches), *tools, *self.callbacks]
         start = epochs.start
         if self.progress is not None:
-            tools.append(_Progress(self.progress, length, plan.epochs + plan.coded))
+            tools.append(Reported(self.progress, length, plan.epochs + plan.coded))
         if self.backup is not None:
             folder = self.backup / part
             start = max(start, restore(model, folder, self.depends_on))
@@ -314,18 +297,3 @@ def _optimizer(
     chosen = keras.optimizers.SGD(rate, 0.9, nesterov=True, weight_decay=min(decay, 5e-3))
     chosen.exclude_from_weight_decay(var_names=["gamma", "beta", "bias", "scale"])
     return chosen
-
-
-class _Progress(keras.callbacks.Callback):
-    """Reports the batches done."""
-
-    def __init__(self, progress: Progress, batches: int, epochs: int) -> None:
-        super().__init__()
-        self.progress, self.batches, self.total = progress, batches, batches * epochs
-        self.before = 0
-
-    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
-        self.before = epoch * self.batches
-
-    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
-        self.progress(self.before + batch + 1, self.total)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from spkeras.errors import OptionError
 from spkeras.layers.staged import STAGES, Staged
+from spkeras.ops.progress import Progress
 from spkeras.training.rebuild import all_layers
 from spkeras.training.targets import accuracy
 
@@ -172,3 +173,18 @@ class ChooseTimesteps(keras.callbacks.Callback):
         least = self.accuracies[self.candidates[-1]] - self.max_drop
         self.chosen = next(t for t in self.candidates if self.accuracies[t] >= least - 1e-9)
         set_timesteps(self.model, self.chosen)
+
+
+class Reported(keras.callbacks.Callback):
+    """Reports the batches done."""
+
+    def __init__(self, progress: Progress, batches: int, epochs: int) -> None:
+        super().__init__()
+        self.progress, self.batches, self.total = progress, batches, batches * epochs
+        self.before = 0
+
+    def on_epoch_begin(self, epoch: int, logs: Mapping[str, float] | None = None) -> None:
+        self.before = epoch * self.batches
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        self.progress(self.before + batch + 1, self.total)

@@ -1,6 +1,7 @@
 """The last phase of training for whole numbers: weights and biases in the values of their codes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,6 +87,7 @@ def grids(model: keras.Model, x: np.ndarray, form: Integers) -> list[tuple[Any, 
     graph = prepare(read, _LEARNED)
     neurons = place_neurons(graph, _LEARNED)
     names = [node.name for node in neurons.of("input")]
+    x = x.astype("float32")
     stats = calibrate(ann(graph, names), names, [x])
     real = finish(neurons, stats, _LEARNED, {})
     # Of weights of 1: what the conversion multiplies weights and biases with.
@@ -207,6 +209,21 @@ class RoundedWeights(keras.callbacks.Callback):
         """Give the variables their values before training."""
         for variable, grid in self.pairs:
             variable.assign(grid.start)
+
+    @contextmanager
+    def alone(self, layers: Sequence[keras.layers.Layer]) -> Iterator[None]:
+        """Freeze the layers without rounded weights: ranges of activations define the codes."""
+        coded = {id(variable) for variable, _ in self.pairs}
+        frozen = [
+            layer
+            for layer in layers
+            if layer.trainable and coded.isdisjoint(map(id, layer.weights))
+        ]
+        for layer in frozen:
+            layer.trainable = False
+        yield
+        for layer in frozen:
+            layer.trainable = True
 
     def round(self) -> None:
         """Give the variables their rounded values."""
