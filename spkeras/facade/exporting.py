@@ -171,9 +171,9 @@ def _samples(snn: keras.Model, network: Exchange, data: DataLike | None) -> list
     graph = loop_of(snn).graph
     scales = [part.arrays.get("scale", np.ones((), np.float32)) for part in network.of(INPUT)]
     if data is None:
-        random = np.random.default_rng(0)
+        rng = np.random.default_rng(0)
         shapes = [(CHECKED, *node.shape) for node in graph.of("input")]
-        given = [random.random(shape) * s for shape, s in zip(shapes, scales, strict=True)]
+        given = [rng.random(shape) * s for shape, s in zip(shapes, scales, strict=True)]
     else:
         given = open_data(Layout.of(graph), data).head(CHECKED).x
     return [grid_of(np.asarray(x)[:CHECKED], s) for x, s in zip(given, scales, strict=True)]

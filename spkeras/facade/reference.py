@@ -67,8 +67,8 @@ class NamedCnn:
 def check_pair(cnn: keras.Model, graph: Graph) -> Graph:
     """Refuse a CNN that cannot be the one that was converted.
 
-    The conversion multiplies kernels by positive factors and rounds them, so that no value
-    changes its sign.
+    The conversion multiplies kernels by positive factors, so that no value changes its sign.
+    Codes that are fitted can have another one: the network keeps the weights before.
 
     Args:
         cnn: The Keras model.
@@ -96,7 +96,7 @@ def check_pair(cnn: keras.Model, graph: Graph) -> Graph:
             f"cnn: {_trained(steps[0])}, the converted network {_trained(steps[1])}; give the model "
             "that was converted (after `spkeras finetune` the twin that it wrote)"
         )
-    pairs = [graph.of(*WITH_KERNEL), folded.of(*WITH_KERNEL)]
+    pairs = [graph.reference().of(*WITH_KERNEL), folded.of(*WITH_KERNEL)]
     shapes = [[(n.op, n.arrays["kernel"].shape) for n in nodes] for nodes in pairs]
     if shapes[0] != shapes[1]:
         raise DataError(

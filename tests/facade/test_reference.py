@@ -65,7 +65,7 @@ def case():
 def changed(kind, cnn, x):
     """A network on which something was done to the CNN's parameters."""
     options = {
-        "bits": {"weight_bits": 2},
+        "bits": {"weight_bits": 2, "rounding": "nearest"},
         "spikes": {"readout": "spikes"},
         "bits graded": {"weight_bits": 2, "recipe": "sigma_delta"},
         "bits differential": {"weight_bits": 2, "neuron": "signed", "spike_code": "differential"},
@@ -269,7 +269,7 @@ def test_an_unchanged_network_has_no_stage_for_it(case):
 def test_corrections_bring_rates_to_the_cnns(case):
     """Not to those of rounded weights."""
     cnn, x, _, _ = case
-    snn = spkeras.convert(cnn, x, timesteps=64, weight_bits=3)
+    snn = spkeras.convert(cnn, x, timesteps=64, weight_bits=3, rounding="nearest")
     before, after = (spkeras.verify(cnn, net, x).neurons for net in (snn, correct(snn, x)))
     off = [sum(abs(check.bias) for check in checks) for checks in (before, after)]
     assert off[1] < 0.6 * off[0]
