@@ -194,7 +194,8 @@ class RoundedWeights(keras.callbacks.Callback):
     """Trains a network that computes with rounded weights, with a straight-through gradient.
 
     Each batch sees the rounded values; what the optimizer adds to them is added to the values that
-    are not rounded, as a share of the largest value of the channel. Validation sees the rounded values, checkpoints have the others.
+    are not rounded, as a share of the largest value of the channel. Validation sees the rounded
+    values, checkpoints have the others.
 
     Args:
         pairs: Variables with their grids.
@@ -221,9 +222,11 @@ class RoundedWeights(keras.callbacks.Callback):
         ]
         for layer in frozen:
             layer.trainable = False
-        yield
-        for layer in frozen:
-            layer.trainable = True
+        try:
+            yield
+        finally:
+            for layer in frozen:
+                layer.trainable = True
 
     def round(self) -> None:
         """Give the variables their rounded values."""
