@@ -9,7 +9,7 @@ from spkeras.graph.graph import Graph
 from spkeras.graph.node import Node, parameters_of
 from spkeras.graph.operations import OPERATIONS
 from spkeras.graph.vocabulary import ACTIVATIONS, CONSTANT_INPUTS, FUNCTIONS, MERGING
-from spkeras.graph.windows import SUPPORT
+from spkeras.graph.windows import LONGEST, SUPPORT
 from spkeras.ops.names import CODES, NEURON_MODELS
 
 # Operations from outside state what they like.
@@ -62,7 +62,10 @@ def _tuples(value: Any) -> Any:
 _FORMS: dict[str, tuple[Callable[[Any], bool], str]] = {
     **dict.fromkeys(
         ("strides", "dilation", "pool_size", "size"),
-        (lambda value: _wholes(value, 1), "whole numbers from 1"),
+        (
+            lambda value: _wholes(value, 1) and max(value, default=1) <= LONGEST,
+            f"whole numbers from 1 to {LONGEST}",
+        ),
     ),
     "padding": (lambda value: value in ("valid", "same", "causal"), "'valid', 'same' or 'causal'"),
     "groups": (lambda value: _whole(value, 1), "a whole number from 1"),

@@ -13,6 +13,8 @@ import numpy as np
 from spkeras.ops.arrays import BoolArray, Int32Array, Int64Array
 
 NOWHERE = -1
+# Largest stride, dilation and window: places are 64-bit numbers.
+LONGEST = (1 << 31) - 1
 
 # Half width of each interpolation's kernel, in input positions.
 SUPPORT = {"bilinear": 1, "bicubic": 2, "lanczos3": 3, "lanczos5": 5}

@@ -367,6 +367,11 @@ SMALL = {
     "own function": ((4,), lambda x: L.Dense(4, activation=noisy, name="it")(x), "'noisy'"),
     "threshold argument": ((4,), lambda x: L.Activation("threshold", name="it")(x), "keras.ops"),
     "glu argument": ((4,), lambda x: L.Activation("glu", name="it")(x), "glu"),
+    "dilation beyond all maps": (
+        (5, 1),
+        lambda x: L.Conv1D(1, 1, dilation_rate=1 << 70, name="it")(x),
+        "above 2147483647",
+    ),
     "adaptive": ((5, 5, 1), lambda x: L.AdaptiveMaxPooling2D(2, name="it")(x), "divides"),
     "softmax of the batch": ((4, 4), lambda x: L.Softmax(axis=[0, 1], name="it")(x), "batch axis"),
     "softmax mask by position": (

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from spkeras.errors import UnsupportedLayerError
 from spkeras.graph import Node
+from spkeras.graph.windows import LONGEST
 from spkeras.ops.arrays import Float32Array
 from spkeras.ops.memory import values_of
 
@@ -160,6 +161,9 @@ class Call:
         """
         if not shape and op not in _WITHOUT_AXES:
             raise self._without_axes()
+        for key in ("strides", "dilation", "pool_size"):
+            if max((attributes or {}).get(key, ()), default=0) > LONGEST:
+                raise self.refuse(f"{key} above {LONGEST}", "give sizes that a map can have")
         name = _unused(f"{self.name}:{piece or op}", self.known)
         given = {key: array for key, array in (arrays or {}).items() if array is not None}
         reads = tuple(port.name for port in inputs)
