@@ -182,7 +182,13 @@ def _grouped_query(call: Call) -> Port:
     causal = bool(given.get("use_causal_mask"))
     scale = 1.0 / math.sqrt(layer.head_dim)
     answer = _shared_heads(
-        call, query, key, value=value, scale=scale, causal=causal, window=getattr(layer, "sliding_window", None)
+        call,
+        query,
+        key,
+        value=value,
+        scale=scale,
+        causal=causal,
+        window=getattr(layer, "sliding_window", None),
     )
     return _finished(call, answer, given, getattr(layer, "use_gate", False))
 
