@@ -11,6 +11,7 @@ from spkeras.exchange import parts as kinds
 from spkeras.exchange.parts import Exchange, Part
 from spkeras.graph import Graph
 from spkeras.graph.integers import Integers
+from spkeras.recipes.base import OVERFLOWS
 
 # What a file states once; steps and units belong to its parts.
 _WIDTHS = (
@@ -21,7 +22,6 @@ _WIDTHS = (
     "overflow",
     "per_channel",
 )
-OVERFLOWS = ("saturate", "wrap")
 
 
 def is_whole(graph: Graph) -> bool:

@@ -1,13 +1,13 @@
 """HDF5 composed in memory around large arrays, which are written from where they are."""
 
-import io
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from spkeras.files.parts import Placed
 
 _PAGE = 1 << 12
 
 
-class Pages(io.RawIOBase):
+class Pages(Placed):
     """A file in memory that holds the pages that were written; all others are zeros.
 
     Args:
@@ -16,44 +16,32 @@ class Pages(io.RawIOBase):
 
     def __init__(self, content: bytes) -> None:
         self._pages: dict[int, bytearray] = {}
-        self._place = self.size = 0
         self.write(memoryview(content))
-
-    def readable(self) -> bool:
-        return True
 
     def writable(self) -> bool:
         return True
 
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self.size}[whence]
-        self._place = base + place
-        return self._place
-
     def truncate(self, size: int | None = None) -> int:
-        self.size = self._place if size is None else size
+        self.size = self.place if size is None else size
         return self.size
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
         target = memoryview(buffer).cast("B")
-        found = self.part(self._place, min(self._place + len(target), self.size))
+        found = self.part(self.place, min(self.place + len(target), self.size))
         target[: len(found)] = found
-        self._place += len(found)
+        self.place += len(found)
         return len(found)
 
     def write(self, data: memoryview) -> int:  # type: ignore[override]
         given, done = memoryview(data).cast("B"), 0
         while done < len(given):
-            number, begin = divmod(self._place + done, _PAGE)
+            number, begin = divmod(self.place + done, _PAGE)
             part = given[done : done + _PAGE - begin]
             page = self._pages.setdefault(number, bytearray(_PAGE))
             page[begin : begin + len(part)] = part
             done += len(part)
-        self._place += done
-        self.size = max(self.size, self._place)
+        self.place += done
+        self.size = max(self.size, self.place)
         return done
 
     def part(self, begin: int, end: int) -> bytes:
@@ -101,9 +89,8 @@ def allocate(pages: Pages, shapes: Mapping[str, tuple[Sequence[int], str]]) -> l
     with h5py.File(pages, "r+") as file:
         for path, (shape, dtype) in shapes.items():
             del file[path]
-            numbers, space = h5t.py_create(np.dtype(dtype), logical=True), h5s.create_simple(
-                tuple(shape)
-            )
+            numbers = h5t.py_create(np.dtype(dtype), logical=True)
+            space = h5s.create_simple(tuple(shape))
             dataset = h5d.create(file.id, path.encode(), numbers, space, kind)
             places.append(dataset.get_offset())
     return places

@@ -41,7 +41,29 @@ class Bytes:
         return -1
 
 
-class Part(io.RawIOBase):
+class Placed(io.RawIOBase):
+    """A stream of bytes that is read from any place.
+
+    Attributes:
+        place: Of the next byte.
+        size: Number of bytes.
+    """
+
+    place = size = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self.place, os.SEEK_END: self.size}[whence]
+        self.place = max(base + place, 0)
+        return self.place
+
+
+class Part(Placed):
     """A part of a file, as a file that is read from any place.
 
     Args:
@@ -51,24 +73,13 @@ class Part(io.RawIOBase):
     """
 
     def __init__(self, stream: BinaryIO, begin: int, size: int) -> None:
-        self._stream, self._begin, self._size, self._place = stream, begin, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def seek(self, place: int, whence: int = os.SEEK_SET) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._place, os.SEEK_END: self._size}[whence]
-        self._place = max(base + place, 0)
-        return self._place
+        self._stream, self._begin, self.size = stream, begin, size
 
     def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        target = memoryview(buffer).cast("B")[: max(self._size - self._place, 0)]
-        self._stream.seek(self._begin + self._place)
+        target = memoryview(buffer).cast("B")[: max(self.size - self.place, 0)]
+        self._stream.seek(self._begin + self.place)
         count = self._stream.readinto(target)  # type: ignore[attr-defined]
-        self._place += count
+        self.place += count
         return int(count)
 
     def close(self) -> None:
